@@ -1,0 +1,67 @@
+//! The catalog: which component versions each channel of the repository holds.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    component::Component,
+    name::Name,
+    version::{Range, Version},
+};
+
+/// All component versions of a repository, and the channels they are visible in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalog {
+    /// By component name, then version.
+    pub components: BTreeMap<Name, BTreeMap<Version, Arc<Published>>>,
+    /// By channel, then component name: the visible versions, oldest first.
+    pub channels: BTreeMap<Name, BTreeMap<Name, Vec<Version>>>,
+}
+
+/// A component version with both its packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Published {
+    /// What it says about itself.
+    pub component: Component,
+    /// The package that holds what runs.
+    pub payload: PackageFile,
+    /// The package that holds how it is deployed.
+    pub deployment: PackageFile,
+}
+
+/// One package file, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageFile {
+    /// Package name.
+    pub name: String,
+    /// File name: `shop-1.0.0-1.noarch.rpm`.
+    pub file: String,
+    /// SHA-256 of the whole file, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Catalog {
+    /// The versions of `name` visible in `channel`, oldest first.
+    pub fn versions(&self, channel: &Name, name: &Name) -> &[Version] {
+        self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The newest version of `name` in `channel` that is in every one of `ranges`.
+    pub fn settle<'a>(
+        &'a self,
+        channel: &Name,
+        name: &Name,
+        ranges: &[&Range],
+    ) -> Option<&'a Arc<Published>> {
+        let version = self
+            .versions(channel, name)
+            .iter()
+            .rev()
+            .find(|version| ranges.iter().all(|range| range.contains(version)))?;
+        self.components.get(name)?.get(version)
+    }
+}

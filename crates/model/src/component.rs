@@ -1,0 +1,90 @@
+//! Components: what a deployment package says about itself (`component.json` inside it).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    name::{Key, Name},
+    parameter::Parameter,
+    version::{Range, Version},
+};
+
+/// The kinds of component; each has an archetype.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ComponentKind {
+    /// Served by a servlet container.
+    Webapp,
+    /// A daemon answering HTTP by itself.
+    WebService,
+    /// A program run on a schedule.
+    Processing,
+    /// A database schema and its migrations.
+    DbSchema,
+    /// A check that keeps to the Monitoring Plugins guidelines.
+    MonitoringPlugin,
+    /// Configuration of the operating system.
+    OsConfig,
+}
+
+/// One version of a component, as everything after packaging knows it.
+///
+/// Serialised as `component.json` in the deployment package, under
+/// `/usr/share/geppetto/components/NAME/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Component {
+    /// Its name, which is also its payload package's name.
+    pub name: Name,
+    /// Its version, release included (`1.2.0-1`).
+    pub version: Version,
+    /// What kind of component it is.
+    pub kind: ComponentKind,
+    /// One line about it.
+    pub summary: String,
+    /// Other components it needs on the same host, and in which versions.
+    #[serde(default)]
+    pub requires: BTreeMap<Name, Range>,
+    /// Packages of the operating system it needs.
+    #[serde(default)]
+    pub os_packages: OsPackages,
+    /// The parameters it declares.
+    #[serde(default)]
+    pub parameters: BTreeMap<Key, Parameter>,
+}
+
+/// Operating system packages, by package format.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OsPackages {
+    /// Names of packages on RPM hosts (Red Hat, Fedora, SUSE).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rpm: Vec<String>,
+    /// Names of packages on Debian and its kin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deb: Vec<String>,
+}
+
+/// The folder of a component's deployment package on a host, relative to its root.
+pub const DEPLOYMENTS: &str = "usr/share/geppetto/components";
+
+impl Component {
+    /// The name of the package that holds what runs.
+    pub fn payload_package(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The name of the package that holds how it is deployed.
+    pub fn deployment_package(&self) -> String {
+        deployment_package(&self.name)
+    }
+}
+
+/// The name of the deployment package of the component `name`.
+pub fn deployment_package(name: &Name) -> String {
+    format!("{name}-deployment")
+}

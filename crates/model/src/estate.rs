@@ -1,0 +1,139 @@
+//! The estate: everything the back-office knows about what should run where, in one revision.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    name::{Key, Name, ServerName},
+    value::Value,
+    version::Range,
+};
+
+/// All roles, groups, environments and servers of a revision.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Estate {
+    /// Roles say what.
+    pub roles: BTreeMap<Name, Role>,
+    /// Groups are sets of servers.
+    pub groups: BTreeMap<Name, Group>,
+    /// Environments are where.
+    pub environments: BTreeMap<Name, Environment>,
+    /// The servers themselves.
+    pub servers: BTreeMap<ServerName, Server>,
+}
+
+/// What any place can say: components with version wishes, values, and what to take away.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Says {
+    /// Components wanted, with the versions that will do.
+    pub components: BTreeMap<Name, Range>,
+    /// Values, by component and parameter.
+    pub values: BTreeMap<Name, BTreeMap<Key, Said>>,
+    /// Inherited things taken away here; weaker places no longer count for them.
+    pub remove: Vec<Removal>,
+}
+
+/// A value, and who said it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The value as written; references are still in it.
+    pub value: Value,
+    /// When it was said, if it comes from a stored revision.
+    pub origin: Option<Origin>,
+}
+
+/// Where a stored value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The revision that brought the value.
+    pub revision: u64,
+    /// Who committed that revision.
+    pub by: String,
+}
+
+/// Something inherited that a place takes away.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Removal {
+    /// `shop`: the component does not run here.
+    Component(Name),
+    /// `shop.banner`: weaker places' values do not count.
+    Value(Name, Key),
+    /// `shop.labels.team`: weaker places' entry of a map does not count.
+    Entry(Name, Key, Vec<String>),
+}
+
+/// A named bundle of component versions and values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Role {
+    /// What it is for.
+    pub description: String,
+    /// The roles it inherits, strongest first.
+    pub inherits: Vec<Name>,
+    /// What it says.
+    pub says: Says,
+}
+
+/// A set of servers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Group {
+    /// What it is for.
+    pub description: String,
+    /// What it says.
+    pub says: Says,
+}
+
+/// Where servers run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    /// What it is for.
+    pub description: String,
+    /// The channel its servers install from.
+    pub channel: Name,
+    /// What it says.
+    pub says: Says,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    /// What it is for.
+    pub description: String,
+    /// The one environment it is in.
+    pub environment: Name,
+    /// The groups it is in, strongest first.
+    pub groups: Vec<Name>,
+    /// The roles it has, strongest first.
+    pub roles: Vec<Name>,
+    /// What is said for it alone.
+    pub says: Says,
+}
+
+/// A place that can say something: the key of provenance.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The server itself.
+    Server(ServerName),
+    /// One of its groups.
+    Group(Name),
+    /// Its environment.
+    Environment(Name),
+    /// One of its roles, inherited ones included.
+    Role(Name),
+    /// The component's own default.
+    Default(Name),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Server(name) => write!(f, "server {name}"),
+            Place::Group(name) => write!(f, "group {name}"),
+            Place::Environment(name) => write!(f, "environment {name}"),
+            Place::Role(name) => write!(f, "role {name}"),
+            Place::Default(name) => write!(f, "default of {name}"),
+        }
+    }
+}

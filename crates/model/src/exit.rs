@@ -1,0 +1,25 @@
+//! How a program of ours ends: one list of exit codes, the same for `punch` and `geppetto`.
+
+/// The exit codes of both programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// The user's input is wrong: a file, a name, a value.
+    Input = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Something could not be looked at or is not allowed; nothing was changed because of it.
+    Blocked = 3,
+    /// Failed, and the last good state is back.
+    RolledBack = 4,
+    /// Failed, and not rolled back: the next run completes what is missing.
+    Failed = 5,
+    /// The back-office could not be reached.
+    Unreachable = 6,
+    /// `punch plan` found changes.
+    Changes = 10,
+    /// A bug of ours.
+    Bug = 70,
+}

@@ -1,0 +1,1 @@
+//! Manifests: `deploy/manifest.yaml`, with values filled in, becomes resources.

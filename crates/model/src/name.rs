@@ -1,0 +1,163 @@
+//! Names: what things may be called, checked once, when they come in.
+
+use std::{borrow::Borrow, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a {what}: {why}")]
+pub struct NameError {
+    what: &'static str,
+    text: String,
+    why: &'static str,
+}
+
+fn refuse(what: &'static str, text: &str, why: &'static str) -> NameError {
+    let mut text: String = text.chars().take(80).collect();
+    text.retain(|c| !c.is_control());
+    NameError { what, text, why }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// Checks `text` and makes it a name.
+            pub fn new(text: &str) -> Result<Self, NameError> {
+                match $check(text) {
+                    Ok(()) => Ok(Self(text.to_owned())),
+                    Err(why) => Err(refuse($what, text, why)),
+                }
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A component, role, group, environment or channel: `shop`, `web-base`.
+    Name, "name", label
+);
+name!(
+    /// A server: one or more labels joined by dots, as in DNS (RFC 1123): `web-01`, `web-01.example.org`.
+    ServerName, "server name", host
+);
+name!(
+    /// A parameter of a component, or a key of its templates: `http_port`.
+    Key, "parameter name", key
+);
+
+fn label(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > 63 {
+        return Err("it must have 1 to 63 characters");
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err("it must start with a lower-case letter");
+    }
+    if !text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+        return Err("only lower-case letters, digits and `-` are allowed");
+    }
+    if text.ends_with('-') {
+        return Err("it must not end with `-`");
+    }
+    Ok(())
+}
+
+fn host(text: &str) -> Result<(), &'static str> {
+    if text.len() > 253 {
+        return Err("it must have at most 253 characters");
+    }
+    for part in text.split('.') {
+        if part.is_empty() || part.len() > 63 {
+            return Err("each part between dots must have 1 to 63 characters");
+        }
+        if !part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+            return Err("only lower-case letters, digits, `-` and `.` are allowed");
+        }
+        if part.starts_with('-') || part.ends_with('-') {
+            return Err("no part may start or end with `-`");
+        }
+    }
+    Ok(())
+}
+
+fn key(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > 63 {
+        return Err("it must have 1 to 63 characters");
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err("it must start with a lower-case letter");
+    }
+    if !text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
+        return Err("only lower-case letters, digits and `_` are allowed");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_not_names_are_refused_with_the_reason() {
+        for text in ["", "-a", "a-", "A", "a b", "../etc", "a/b", "é", &"a".repeat(64)] {
+            assert!(Name::new(text).is_err(), "{text}");
+        }
+        assert_eq!(
+            Name::new("Shop").unwrap_err().to_string(),
+            "`Shop` is not a name: it must start with a lower-case letter"
+        );
+        assert!(ServerName::new("web-01.example.org").is_ok());
+        assert!(ServerName::new("web..org").is_err());
+        assert!(Key::new("http_port").is_ok());
+        assert!(Key::new("http-port").is_err());
+    }
+
+    #[test]
+    fn a_refusal_never_echoes_control_characters_or_megabytes() {
+        let error = Name::new(&format!("\u{1b}[2J{}", "x".repeat(1_000_000))).unwrap_err();
+        assert!(error.to_string().len() < 300);
+        assert!(!error.to_string().contains('\u{1b}'));
+    }
+}

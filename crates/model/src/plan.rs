@@ -1,0 +1,96 @@
+//! The plan: what is, compared with what must be. Made whole before anything is touched.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    name::Name,
+    observe::Fact,
+    resource::{Health, Resource, ResourceId},
+    version::Version,
+};
+
+/// What a host must be: a node's components with their deployments evaluated.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Components in the order they are deployed (required ones first).
+    pub components: Vec<WantedComponent>,
+}
+
+/// One component a host must run.
+#[derive(Debug, Clone)]
+pub struct WantedComponent {
+    /// Its name.
+    pub name: Name,
+    /// Its exact version, release included.
+    pub version: Version,
+    /// Its resources, in manifest order.
+    pub resources: Vec<Resource>,
+    /// Its health checks.
+    pub health: Vec<Health>,
+}
+
+/// The smallest list of changes that makes a host what it must be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// What is done, in this order.
+    pub changes: Vec<Change>,
+    /// What cannot be decided, and why. A plan with blocked entries is not applied.
+    pub blocked: Vec<Blocked>,
+    /// How many things were looked at and are right already.
+    pub unchanged: usize,
+    /// Checks run at the end, with the component they are of.
+    pub health: Vec<(Name, Health)>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What is done.
+    pub action: Action,
+    /// The component it is for.
+    pub component: String,
+    /// What differs, and how.
+    pub differences: Vec<Difference>,
+}
+
+/// What is done in one change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Install or change to exactly these package versions, in one transaction.
+    InstallPackages(BTreeMap<String, Version>),
+    /// Remove these packages, in one transaction.
+    RemovePackages(Vec<String>),
+    /// Make a resource what it must be.
+    Apply(Box<Resource>),
+    /// Remove a resource punch made and nobody wants any more.
+    Remove(ResourceId),
+    /// Restart (or reload) a service that was notified.
+    Restart {
+        /// Which.
+        service: ResourceId,
+        /// Reload instead.
+        reload: bool,
+    },
+}
+
+/// One fact that differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Which fact.
+    pub fact: &'static str,
+    /// What was seen; `None` when it is not there.
+    pub before: Option<Fact>,
+    /// What it becomes; `None` when it goes away.
+    pub after: Option<Fact>,
+    /// Whether neither may be shown.
+    pub secret: bool,
+}
+
+/// Something that cannot be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// What.
+    pub what: String,
+    /// Why, and what to do.
+    pub because: String,
+}

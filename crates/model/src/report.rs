@@ -1,0 +1,73 @@
+//! The report: what a restore did. Written by punch, stored and shown by the back-office.
+
+use serde::{Deserialize, Serialize};
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Report {
+    /// The server.
+    pub server: String,
+    /// The node file's generation.
+    pub generation: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it started, in microseconds since 1970-01-01 UTC.
+    pub started_us: i64,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// How many things were right already.
+    pub unchanged: usize,
+    /// What was done or tried, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing to do.
+    Unchanged,
+    /// All done.
+    Changed,
+    /// Something could not be looked at or decided; nothing was changed.
+    Blocked,
+    /// Something failed; what came after it was not tried.
+    Failed,
+    /// The run has begun and has not ended: seen only when it was killed.
+    Interrupted,
+}
+
+/// One thing done or tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Entry {
+    /// What, as the plan says it: `change file:/etc/motd`.
+    pub action: String,
+    /// The component it is of.
+    pub component: String,
+    /// How it went.
+    pub result: EntryResult,
+    /// Why, when it was blocked or failed; what differed, when it was done.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// How long it took, in microseconds.
+    #[serde(default)]
+    pub duration_us: i64,
+}
+
+/// How one thing went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryResult {
+    /// Done.
+    Done,
+    /// Tried, without success.
+    Failed,
+    /// Not decided.
+    Blocked,
+    /// Not tried, because something before it failed.
+    Skipped,
+}

@@ -1,0 +1,1 @@
+//! Resolution: roles, groups, environment and server become one node.

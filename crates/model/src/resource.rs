@@ -1,0 +1,282 @@
+//! Resources: the things on a host a manifest can speak of, after its values are filled in.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a resource on one host: `service:shop`, `file:/etc/shop/shop.conf`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResourceId {
+    /// What it is.
+    pub kind: ResourceKind,
+    /// Its path or name.
+    pub name: String,
+}
+
+/// The kinds of resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceKind {
+    /// A regular file with given content (a template is one after rendering).
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A system user.
+    User,
+    /// A system group.
+    Group,
+    /// A systemd unit.
+    Service,
+    /// A job of cron.
+    Cron,
+    /// A package of the operating system.
+    Package,
+    /// A command, run when its guard says so.
+    Exec,
+}
+
+impl ResourceKind {
+    /// All kinds, in the order of the manual.
+    pub const ALL: [ResourceKind; 9] = [
+        ResourceKind::File,
+        ResourceKind::Directory,
+        ResourceKind::Symlink,
+        ResourceKind::User,
+        ResourceKind::Group,
+        ResourceKind::Service,
+        ResourceKind::Cron,
+        ResourceKind::Package,
+        ResourceKind::Exec,
+    ];
+
+    /// The word manifests use.
+    pub fn word(self) -> &'static str {
+        match self {
+            ResourceKind::File => "file",
+            ResourceKind::Directory => "directory",
+            ResourceKind::Symlink => "symlink",
+            ResourceKind::User => "user",
+            ResourceKind::Group => "group",
+            ResourceKind::Service => "service",
+            ResourceKind::Cron => "cron",
+            ResourceKind::Package => "package",
+            ResourceKind::Exec => "exec",
+        }
+    }
+
+    /// Whether it must be there before payloads are installed: their files may belong to its users.
+    pub fn before_payloads(self) -> bool {
+        matches!(self, ResourceKind::User | ResourceKind::Group | ResourceKind::Package)
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.word(), self.name)
+    }
+}
+impl From<ResourceId> for String {
+    fn from(id: ResourceId) -> String {
+        id.to_string()
+    }
+}
+impl TryFrom<String> for ResourceId {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.split_once(':')
+            .and_then(|(word, name)| {
+                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?;
+                (!name.is_empty()).then(|| ResourceId { kind, name: name.to_owned() })
+            })
+            .ok_or_else(|| {
+                format!("`{text}` does not name a resource: write KIND:NAME, for instance `service:shop`")
+            })
+    }
+}
+
+/// A resource, ready to be compared with what is on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its path or name, and kind.
+    pub id: ResourceId,
+    /// Whether it shall be there; `false` removes it.
+    pub present: bool,
+    /// What it must be like.
+    pub body: Body,
+    /// Resources that must be applied before this one.
+    pub require: Vec<ResourceId>,
+    /// Services restarted (and execs run) once when this one changed.
+    pub notify: Vec<ResourceId>,
+}
+
+/// What a resource must be like, by kind. What is `None` is left as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// A file.
+    File(File),
+    /// A directory.
+    Directory(Ownership),
+    /// A link to this target.
+    Symlink(String),
+    /// A user.
+    User(User),
+    /// A group.
+    Group(Group),
+    /// A systemd unit.
+    Service(Service),
+    /// A cron job.
+    Cron(Cron),
+    /// A package of the operating system; `version` as the package tool writes it.
+    Package {
+        /// Any version when absent.
+        version: Option<String>,
+    },
+    /// A command.
+    Exec(Exec),
+}
+
+/// Who owns a path, and its mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// User name.
+    pub owner: Option<String>,
+    /// Group name.
+    pub group: Option<String>,
+    /// Permission bits (`0o644`).
+    pub mode: Option<u32>,
+}
+
+/// A regular file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// Whether a secret value went into the content: no diff of it is ever shown.
+    pub secret: bool,
+    /// Owner, group, mode.
+    pub ownership: Ownership,
+}
+
+/// A system user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Numeric id.
+    pub uid: Option<u32>,
+    /// Primary group, by name.
+    pub group: Option<String>,
+    /// Further groups, by name; the user is in these and no other (when given).
+    pub groups: Option<Vec<String>>,
+    /// Home directory.
+    pub home: Option<String>,
+    /// Login shell.
+    pub shell: Option<String>,
+    /// Comment (GECOS).
+    pub comment: Option<String>,
+    /// A system account (low uid, no ageing), when it has to be created.
+    pub system: bool,
+    /// Lines of `~/.ssh/authorized_keys`; the file holds these and no other (when given).
+    pub authorized_keys: Option<Vec<String>>,
+}
+
+/// A system group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Numeric id.
+    pub gid: Option<u32>,
+    /// A system group (low gid), when it has to be created.
+    pub system: bool,
+}
+
+/// A systemd unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Service {
+    /// Started at boot.
+    pub enabled: Option<bool>,
+    /// Running now.
+    pub running: Option<bool>,
+    /// `reload` instead of `restart` when notified.
+    pub reload: bool,
+}
+
+/// A job in `/etc/cron.d/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cron {
+    /// Five fields, or `@daily` and its kin (crontab(5)).
+    pub schedule: String,
+    /// Who runs it.
+    pub user: String,
+    /// The command line.
+    pub command: String,
+    /// Variables set before it.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// A command run when its guard says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exec {
+    /// Program and arguments; no shell in between.
+    pub command: Vec<String>,
+    /// Run only if this path does not exist.
+    pub creates: Option<String>,
+    /// Run only if this command fails.
+    pub unless: Option<Vec<String>>,
+    /// Run only if this command succeeds.
+    pub only_if: Option<Vec<String>>,
+    /// Run only when notified.
+    pub refresh_only: bool,
+    /// Who runs it; root when absent.
+    pub user: Option<String>,
+    /// Working directory.
+    pub directory: Option<String>,
+    /// Variables.
+    pub environment: BTreeMap<String, String>,
+    /// Seconds before it is stopped.
+    pub timeout: u64,
+    /// Whether a secret value went into it: its command line is never shown.
+    pub secret: bool,
+}
+
+/// A check that a component answers, run at the end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Health {
+    /// What is asked.
+    pub probe: Probe,
+    /// Seconds in which it must have succeeded once.
+    pub within: u64,
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Probe {
+    /// `GET url` answers with this status, and with this text in its body.
+    Http {
+        /// `http://host:port/path`.
+        url: String,
+        /// The status expected.
+        status: u16,
+        /// A text the body must hold.
+        contains: Option<String>,
+    },
+    /// A TCP connection opens.
+    Tcp {
+        /// `host:port`.
+        address: String,
+    },
+    /// A command exits 0.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Http { url, status, .. } => write!(f, "http {url} answers {status}"),
+            Probe::Tcp { address } => write!(f, "tcp {address} accepts"),
+            Probe::Command { command } => write!(f, "command {} succeeds", command.join(" ")),
+        }
+    }
+}

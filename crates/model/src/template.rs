@@ -1,0 +1,1 @@
+//! Templates: minijinja, strict about what is undefined, bounded in work.

@@ -1,0 +1,187 @@
+//! The shapes of the HTTP API, shared by the control plane and its clients.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! shape {
+    ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+            pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
+        )*
+    };
+}
+
+shape! {
+    /// An error, as RFC 9457 describes it (`application/problem+json`).
+    pub struct Problem {
+        /// A name for this sort of error: `unknown-server`.
+        #[serde(rename = "type")]
+        pub kind: String,
+        /// What failed, in a few words.
+        pub title: String,
+        /// The HTTP status.
+        pub status: u16,
+        /// What failed, where, why, and what to do next.
+        pub detail: String,
+    }
+
+    /// `POST /api/v1/join`
+    pub struct Join {
+        /// The one-time token.
+        pub token: String,
+        /// The server that joins.
+        pub server: String,
+    }
+
+    /// What a server gets when it joins.
+    pub struct Joined {
+        /// Its name.
+        pub server: String,
+        /// The secret it shows from now on as a bearer token.
+        pub credential: String,
+        /// The public key node files are signed with, in base64 (Ed25519).
+        pub node_key: String,
+        /// The OpenPGP keys packages and metadata are signed with, armored.
+        pub package_keys: String,
+    }
+
+    /// `POST /api/v1/join-tokens`
+    pub struct NewJoinToken {
+        /// The server that may join.
+        pub server: String,
+        /// Seconds the token is good for.
+        pub seconds: u32,
+    }
+
+    /// A one-time join token.
+    pub struct JoinToken {
+        /// Shown once.
+        pub token: String,
+        /// The server that may join.
+        pub server: String,
+        /// Until when, in microseconds since 1970-01-01 UTC.
+        pub expires_us: i64,
+    }
+
+    /// A package received, not yet visible in a channel.
+    pub struct Received {
+        /// Its file name.
+        pub file: String,
+        /// SHA-256 of the file, in hexadecimal.
+        pub sha256: String,
+        /// Its size in bytes.
+        pub size: u64,
+    }
+
+    /// `POST /api/v1/channels/{channel}/publications`: makes received packages visible, all or none.
+    pub struct Publication {
+        /// File names of received packages.
+        pub files: Vec<String>,
+    }
+
+    /// What a publication or promotion did.
+    pub struct Published {
+        /// The channel.
+        pub channel: String,
+        /// Files that became visible.
+        pub added: Vec<String>,
+        /// Files that were visible already.
+        pub present: Vec<String>,
+    }
+
+    /// `POST /api/v1/promotions`
+    pub struct Promotion {
+        /// The component.
+        pub name: String,
+        /// Its version; with or without release.
+        pub version: String,
+        /// The channel it is in.
+        pub from: String,
+        /// The channel it shall be in too.
+        pub to: String,
+    }
+
+    /// One version of a component.
+    pub struct ComponentVersion {
+        /// The component.
+        pub name: String,
+        /// Its version and release.
+        pub version: String,
+        /// Its kind.
+        pub kind: crate::component::ComponentKind,
+        /// One line about it.
+        pub summary: String,
+        /// The channels it is visible in.
+        pub channels: Vec<String>,
+    }
+
+    /// A page of a list.
+    pub struct Versions {
+        /// The versions, newest first.
+        pub items: Vec<ComponentVersion>,
+        /// Give this as `after` to get the next page.
+        pub next: Option<String>,
+    }
+
+    /// Why a value is what it is.
+    pub struct Explanation {
+        /// `component.parameter`.
+        pub key: String,
+        /// The final value; absent for secrets.
+        pub value: Option<serde_json::Value>,
+        /// Whether it is a secret.
+        pub secret: bool,
+        /// Who said what, winner first.
+        pub voices: Vec<ExplainedVoice>,
+    }
+
+    /// What one place said.
+    pub struct ExplainedVoice {
+        /// `role web`, `server web-01`, `default of shop`.
+        pub place: String,
+        /// What it said; absent for secrets and removals.
+        pub value: Option<serde_json::Value>,
+        /// Whether it took away what weaker places said.
+        pub removes: bool,
+        /// Whether it had a part in the final value.
+        pub counts: bool,
+        /// The revision that brought it.
+        pub revision: Option<u64>,
+        /// Who committed that revision.
+        pub by: Option<String>,
+    }
+
+    /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
+    pub struct Change {
+        /// The documents that are new or different; `null` removes one.
+        pub documents: BTreeMap<String, Option<String>>,
+        /// Why, for the history.
+        pub message: String,
+        /// Only say what would happen.
+        pub preview: bool,
+    }
+
+    /// What a change does.
+    pub struct ChangeResult {
+        /// The revision it became; absent for a preview or when nothing differs.
+        pub revision: Option<u64>,
+        /// Objects added, changed and removed: `role web`.
+        pub objects: Vec<ChangedObject>,
+        /// The servers whose node file changes.
+        pub servers: Vec<String>,
+    }
+
+    /// One object a change touches.
+    pub struct ChangedObject {
+        /// `role web`.
+        pub object: String,
+        /// `added`, `changed` or `removed`.
+        pub how: String,
+        /// A unified diff of its file.
+        pub diff: String,
+    }
+}
