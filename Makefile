@@ -1,0 +1,38 @@
+# The two commands of a newcomer are `make demo` and `make test`; `make help` lists the rest.
+SHELL := /bin/bash
+CARGO ?= cargo
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test e2e bench check build tools-demo tools-test tools-e2e clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## Build the two programs (target/release)
+	$(CARGO) build --release --locked
+
+demo: tools-demo build ## From an archetype to a running service on a booted host, on embedded defaults
+	$(CARGO) xtask demo
+
+test: tools-test ## All tests, with the end-to-end story on one machine
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
+
+e2e: tools-e2e ## The story on whole booted hosts, with the examples and with failures
+	$(CARGO) build --locked --workspace
+	$(CARGO) xtask e2e
+
+bench: tools-e2e build ## Time our commands beside real peers; prints ratios
+	$(CARGO) xtask bench
+
+check: ## What CI adds to the tests: formatting, lints, documentation, the project's own rules
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	$(CARGO) xtask tidy
+
+tools-demo tools-test tools-e2e: tools-%:
+	@scripts/install-tools $*
+
+clean: ## Remove the work folder (cached host images, demo data); build output stays
+	rm -rf work
