@@ -1,1 +1,247 @@
-//! Templates: minijinja, strict about what is undefined, bounded in work.
+//! Templates: text with holes for values, in Jinja's syntax; the only place that knows the template library.
+//!
+//! Strict on purpose: a variable nobody defined is an error that names the nearest one, not an empty text
+//! in a configuration file. Work is bounded (fuel), nothing is escaped, one final newline is kept.
+
+use std::collections::BTreeSet;
+
+use minijinja::{
+    AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value as Dynamic, syntax::SyntaxConfig,
+    value::Serde,
+};
+use serde::Serialize;
+
+use crate::{format::FormatError, nearest, value::Value};
+
+/// How much work one template may do: instructions, bytes written and list slots, all counted alike.
+const FUEL: u64 = 20_000_000;
+
+/// The largest template read, in bytes.
+const LARGEST: usize = 4 * 1024 * 1024;
+
+/// Renders `source`; `name` is what the user knows the template by.
+pub fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, FormatError> {
+    Renderer::new(context).render(name, source)
+}
+
+/// Renders any number of templates over the same variables.
+pub struct Renderer {
+    environment: Environment<'static>,
+    context: Dynamic,
+}
+
+impl Renderer {
+    /// Makes the members of `context` the variables.
+    pub fn new(context: &impl Serialize) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(64);
+        // The place of an error inside a line is kept only in debug mode.
+        environment.set_debug(true);
+        // `debug()` would print every variable, secrets included.
+        environment.remove_global("debug");
+        if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+            environment.set_syntax(syntax);
+        }
+        Self { environment, context: Dynamic::from(Serde(context)) }
+    }
+
+    /// Renders `source` to text.
+    pub fn render(&self, name: &str, source: &str) -> Result<String, FormatError> {
+        if source.len() > LARGEST {
+            return Err(FormatError::new(
+                name,
+                format!("it has {} bytes; a template may have {LARGEST}", source.len()),
+            ));
+        }
+        self.environment
+            .template_from_named_str(name, source)
+            .and_then(|template| template.render(self.context.clone()))
+            .map_err(|error| self.explain(name, source, &error))
+    }
+
+    /// Fills in one text of a manifest: exactly one `{{ expression }}` keeps the expression's type.
+    pub fn evaluate(&self, name: &str, source: &str) -> Result<Value, FormatError> {
+        let Some(expression) = only_expression(source) else {
+            return self.render(name, source).map(Value::Text);
+        };
+        let Ok(compiled) = self.environment.compile_expression(expression) else {
+            // Either several holes in one text, or a mistake: rendering tells which, with its place.
+            return self.render(name, source).map(Value::Text);
+        };
+        let dynamic =
+            compiled.eval(self.context.clone()).map_err(|error| self.explain(name, expression, &error))?;
+        if dynamic.is_undefined() {
+            return Err(FormatError::new(name, self.undefined(expression)));
+        }
+        let json = serde_json::to_value(&dynamic)
+            .map_err(|error| FormatError::new(name, format!("`{expression}` has no plain value: {error}")))?;
+        serde_json::from_value(json)
+            .map_err(|error| FormatError::new(name, format!("`{expression}` has no plain value: {error}")))
+    }
+
+    /// What an error of the library means to the person who wrote the template.
+    fn explain(&self, name: &str, source: &str, error: &minijinja::Error) -> FormatError {
+        let place = match error.line() {
+            Some(line) if source.contains('\n') => format!("{name}:{line}"),
+            _ => name.to_owned(),
+        };
+        let expression = error.range().and_then(|range| source.get(range)).map(str::trim);
+        let detail = error.detail().unwrap_or_default();
+        let message = match (error.kind(), expression) {
+            (ErrorKind::UndefinedError, Some(expression)) => self.undefined(expression),
+            (ErrorKind::OutOfFuel, _) => {
+                "the template does too much work: is there a loop over a huge range?".to_owned()
+            }
+            (kind, Some(expression)) => sentence(&format!("{kind}: {detail}"), Some(expression)),
+            (kind, None) => sentence(&format!("{kind}: {detail}"), None),
+        };
+        FormatError { file: place, message }
+    }
+
+    fn undefined(&self, expression: &str) -> String {
+        let expression = expression.trim_matches(['{', '}', '-', ' ']);
+        // Only a path of names can be followed; a filter or a call is reported as written.
+        let path = expression.split(['|', ' ', '(']).next().unwrap_or(expression);
+        let mut at = self.context.clone();
+        let mut known = String::new();
+        for part in path.split('.') {
+            match at.get_attr(part) {
+                Ok(next) if !next.is_undefined() => {
+                    known = format!("{known}{part}.");
+                    at = next;
+                }
+                _ => {
+                    let names = names(&at);
+                    let hint = match nearest(part, names.iter().map(String::as_str)) {
+                        Some(name) => format!("did you mean `{known}{name}`?"),
+                        None if names.is_empty() => "nothing is defined there".to_owned(),
+                        None => format!(
+                            "defined are: {}",
+                            clip(&names.into_iter().collect::<Vec<_>>().join(", "))
+                        ),
+                    };
+                    return format!("`{known}{part}` is not defined; {hint}");
+                }
+            }
+        }
+        format!("`{}` is not defined", clip(expression))
+    }
+}
+
+/// The variables `source` speaks of without defining them: `banner`, `server.name`.
+///
+/// Read from the syntax alone, so a variable in a branch not taken counts too. An error in the syntax
+/// gives an empty set; rendering reports it.
+pub fn mentions(source: &str) -> BTreeSet<String> {
+    let environment = Environment::new();
+    let Ok(template) = environment.template_from_str(source) else { return BTreeSet::new() };
+    let builtin: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    template
+        .undeclared_variables(true)
+        .into_iter()
+        .filter(|name| !builtin.contains(name.split('.').next().unwrap_or(name)))
+        .collect()
+}
+
+/// Whether a text has anything to fill in.
+pub fn has_holes(source: &str) -> bool {
+    source.contains("{{") || source.contains("{%") || source.contains("{#")
+}
+
+/// The inside of a text that is exactly one `{{ ... }}`, if it may be one.
+fn only_expression(source: &str) -> Option<&str> {
+    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.strip_prefix('-').unwrap_or(inner);
+    Some(inner.strip_suffix('-').unwrap_or(inner).trim())
+}
+
+fn names(value: &Dynamic) -> BTreeSet<String> {
+    match value.kind() {
+        minijinja::value::ValueKind::Map => {
+            value.try_iter().map(|keys| keys.map(|key| key.to_string()).collect()).unwrap_or_default()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+fn sentence(text: &str, expression: Option<&str>) -> String {
+    let text = clip(text.trim_end_matches([':', ' ']));
+    match expression {
+        Some(expression) if !expression.is_empty() => format!("{text}, in `{}`", clip(expression)),
+        _ => text,
+    }
+}
+
+fn clip(text: &str) -> String {
+    let mut short: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(source: &str) -> String {
+        let context = json!({"banner": "hi", "http_port": 80, "server": {"name": "web-01"}});
+        render("motd.j2", source, &context).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_fill_the_holes_and_the_last_newline_stays() {
+        let context = json!({"port": 80, "names": ["a", "b"], "on": true});
+        let source = "port={{ port }}\n{% for name in names %}{{ name }};{% endfor %}\n<{{ '<' }}>\n";
+        assert_eq!(render("x", source, &context).unwrap(), "port=80\na;b;\n<<>\n");
+    }
+
+    #[test]
+    fn an_undefined_variable_names_the_line_and_the_nearest_one() {
+        assert_eq!(said("a\nb {{ banenr }}\n"), "motd.j2:2: `banenr` is not defined; did you mean `banner`?");
+        assert_eq!(
+            said("a\n{{ server.nmae }}\n"),
+            "motd.j2:2: `server.nmae` is not defined; did you mean `server.name`?"
+        );
+    }
+
+    #[test]
+    fn a_mistake_in_the_syntax_is_told_with_its_line() {
+        assert!(said("a\n{% if %}\n").starts_with("motd.j2:2: syntax error: "), "{}", said("a\n{% if %}\n"));
+    }
+
+    #[test]
+    fn a_template_that_never_ends_is_stopped() {
+        let source = "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
+        assert!(said(source).contains("too much work"), "{}", said(source));
+    }
+
+    #[test]
+    fn all_variables_cannot_be_dumped() {
+        assert!(render("x", "{{ debug() }}", &json!({"password": "hunter2"})).is_err());
+    }
+
+    #[test]
+    fn a_single_expression_keeps_its_type() {
+        let renderer = Renderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
+        let value = |source| renderer.evaluate("m", source).unwrap();
+        assert_eq!(value("{{ port }}"), Value::Integer(80));
+        assert_eq!(value("{{ on }}"), Value::Boolean(false));
+        assert_eq!(value("{{ port }}-{{ port }}"), Value::from("80-80"));
+        assert_eq!(value("{{ users }}").to_string(), r#"[{"name":"a"}]"#);
+        assert_eq!(value("plain"), Value::from("plain"));
+        let error = renderer.evaluate("m:3", "{{ prot }}").unwrap_err().to_string();
+        assert_eq!(error, "m:3: `prot` is not defined; did you mean `port`?");
+    }
+
+    #[test]
+    fn what_a_template_speaks_of_is_read_from_its_syntax() {
+        let source = "{% set x = secret %}{% if a %}{{ server.name }}{% endif %}{{ range(3) }}";
+        assert_eq!(mentions(source).into_iter().collect::<Vec<_>>(), ["a", "secret", "server.name"]);
+    }
+}
