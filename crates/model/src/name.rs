@@ -20,7 +20,7 @@ fn refuse(what: &'static str, text: &str, why: &'static str) -> NameError {
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $type:ident, $what:literal, $check:path) => {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $check:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -67,6 +67,15 @@ macro_rules! name {
             }
         }
 
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
+
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
@@ -77,15 +86,15 @@ macro_rules! name {
 
 name!(
     /// A component, role, group, environment or channel: `shop`, `web-base`.
-    Name, "name", label
+    Name, "name", label, "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 );
 name!(
     /// A server: one or more labels joined by dots, as in DNS (RFC 1123): `web-01`, `web-01.example.org`.
-    ServerName, "server name", host
+    ServerName, "server name", host, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 );
 name!(
     /// A parameter of a component, or a key of its templates: `http_port`.
-    Key, "parameter name", key
+    Key, "parameter name", key, "^[a-z][a-z0-9_]{0,62}$"
 );
 
 fn label(text: &str) -> Result<(), &'static str> {

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
 
 /// A value, ordered so that the same value always has the same text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// No value at all (`null`, `~`).
@@ -66,6 +69,92 @@ impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Value::Integer(number)
     }
+}
+
+impl schemars::JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A text, a whole number, a number, `true` or `false`, a list or a map.",
+            "type": ["string", "integer", "number", "boolean", "array", "object", "null"],
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+/// Takes any shape; written by hand so that no number is rounded and no key lost in silence.
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Boolean(flag))
+    }
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+        i64::try_from(number).map(Value::Integer).map_err(|_| too_large())
+    }
+    fn visit_i128<E: Error>(self, number: i128) -> Result<Value, E> {
+        i64::try_from(number).map(Value::Integer).map_err(|_| too_large())
+    }
+    fn visit_u128<E: Error>(self, number: u128) -> Result<Value, E> {
+        i64::try_from(number).map(Value::Integer).map_err(|_| too_large())
+    }
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+        if number.is_finite() {
+            Ok(Value::Number(number))
+        } else {
+            Err(E::custom("a number must be finite; put quotes around it if a text is meant"))
+        }
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+    fn visit_string<E: Error>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((key, value)) = entries.next_entry::<String, Value>()? {
+            if map.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key of this map is written twice; keep one"));
+            }
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+fn too_large<E: Error>() -> E {
+    E::custom("a whole number must fit in 64 bits with a sign; put quotes around it if a text is meant")
 }
 
 /// Writes the value as one line of JSON, which is also YAML.

@@ -293,6 +293,21 @@ impl fmt::Display for Range {
     }
 }
 
+macro_rules! text_schema {
+    ($type:ident, $description:literal) => {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "description": $description })
+            }
+        }
+    };
+}
+text_schema!(Version, "An exact version: `1.2.0` or, with a release, `1.2.0-1`.");
+text_schema!(Range, "Versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.");
+
 #[cfg(test)]
 mod tests {
     use super::*;

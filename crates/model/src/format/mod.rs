@@ -2,4 +2,18 @@
 
 pub mod yaml;
 
+pub mod estate;
+
+pub mod environment;
+pub mod group;
+pub mod role;
+pub mod server;
+
+pub mod node;
+
+mod says;
+mod schema;
+mod signature;
+
+pub use schema::schemas;
 pub use yaml::FormatError;

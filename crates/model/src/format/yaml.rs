@@ -1,6 +1,14 @@
 //! YAML, read strictly and with a bound on its work; the only place that knows the YAML library.
+//!
+//! Error texts never repeat a scalar of the file: any of them may be a secret.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_saphyr::{Error, Location};
+
+/// A value and the line it is on.
+pub(super) use serde_saphyr::Spanned;
+
+use crate::nearest;
 
 /// A text that is not what its format asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,10 +25,35 @@ impl FormatError {
     pub fn new(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), message: message.into() }
     }
+
+    /// An error about one line of `file`.
+    pub fn at(file: &str, line: u64, message: impl Into<String>) -> Self {
+        Self { file: format!("{file}:{line}"), message: message.into() }
+    }
+}
+
+/// A file format with a version of its own: `format: geppetto/role/1` is its first line.
+pub trait Document: DeserializeOwned {
+    /// What `format:` must say.
+    const FORMAT: &'static str;
+    /// What `format:` says.
+    fn format(&self) -> &str;
 }
 
 /// The largest text read, in bytes: far above any file people write.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Collections nested deeper than this are refused.
+pub const MAX_DEPTH: usize = 64;
+
+/// Reads one document that names its format.
+pub fn read_document<T: Document>(file: &str, text: &str) -> Result<T, FormatError> {
+    match read::<T>(file, text) {
+        Ok(document) if document.format() == T::FORMAT => Ok(document),
+        Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),
+        Err(error) => Err(wrong_format(file, text, T::FORMAT).unwrap_or(error)),
+    }
+}
 
 /// Reads one YAML document; `file` is its name in errors.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
@@ -30,16 +63,157 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
             format!("it has {} bytes; at most {MAX_BYTES} are read. Is this the right file?", text.len()),
         ));
     }
-    serde_saphyr::from_str(text).map_err(|error| {
-        let place = match error.location() {
-            Some(location) => format!("{file}:{}", location.line()),
-            None => file.to_owned(),
-        };
-        FormatError { file: place, message: error.render() }
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
+        let error = error.without_snippet();
+        let message = sentence(error);
+        match error.location() {
+            Some(location) if location != Location::UNKNOWN => {
+                FormatError::at(file, location.line(), message)
+            }
+            _ => FormatError::new(file, message),
+        }
     })
 }
 
 /// Writes a value as YAML; maps keep the order they are given in.
+///
+/// Every text that YAML 1.1 or 1.2 would take for something else is quoted, so that Ruby and Python
+/// read back what was meant.
 pub fn write<T: Serialize>(value: &T) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# not writable: {error}\n"))
+}
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_documents: 1,
+            max_aliases: 1_000,
+            max_total_scalar_bytes: MAX_BYTES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 100_000,
+            max_replay_stack_depth: 16,
+        },
+        // `0755` is a file mode and `1_000` a text, as everywhere but in YAML 1.1.
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+/// Says that the file is of another format, when that explains why it could not be read.
+fn wrong_format(file: &str, text: &str, wanted: &str) -> Option<FormatError> {
+    #[derive(Deserialize)]
+    struct Probe {
+        format: Option<Spanned<String>>,
+    }
+    match read::<Probe>(file, text).ok()?.format {
+        None => Some(FormatError::new(
+            file,
+            format!("it does not say its format; its first line must be `format: {wanted}`"),
+        )),
+        Some(format) if format.value != wanted => {
+            Some(other_format(file, format.referenced.line(), &format.value, wanted))
+        }
+        Some(_) => None,
+    }
+}
+
+fn other_format(file: &str, line: u64, found: &str, wanted: &str) -> FormatError {
+    let shown: String = found.chars().filter(|c| !c.is_control()).take(80).collect();
+    let (family, version) = wanted.rsplit_once('/').unwrap_or((wanted, ""));
+    let newer = match found.strip_prefix(family).and_then(|rest| rest.strip_prefix('/')) {
+        Some(other) => format!(
+            "it is of format version `{}`, and this program reads version {version}; {}",
+            other.chars().filter(|c| !c.is_control()).take(20).collect::<String>(),
+            "upgrade the older of the program and the file"
+        ),
+        None => format!("its format is `{shown}`; here `format: {wanted}` is needed"),
+    };
+    FormatError::at(file, line, newer)
+}
+
+/// One sentence about an error of the library, without any scalar of the file but keys.
+fn sentence(error: &Error) -> String {
+    match error {
+        Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
+        Error::SerdeUnknownVariant { variant, expected, .. } => unknown("word", variant, expected),
+        Error::SerdeMissingField { field, .. } => format!("the key `{field}` is missing; add it"),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key `{}` is written twice; keep one", clip(key))
+        }
+        Error::DuplicateMappingKey { key: None, .. } => "a key is written twice; keep one".to_owned(),
+        Error::SerdeInvalidType { unexpected, expected, .. }
+        | Error::SerdeInvalidValue { unexpected, expected, .. } => {
+            let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
+            format!("expected {expected}, found {found}")
+        }
+        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found something else"),
+        Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
+        Error::NullIntoString { .. } => {
+            "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
+        }
+        Error::Unexpected { expected, .. } => format!("expected {expected}"),
+        Error::NonFiniteFloat { .. } => {
+            "a number must be finite; put quotes around it if a text is meant".to_owned()
+        }
+        Error::Eof { .. } => "the file is empty or ends too early".to_owned(),
+        Error::MultipleDocuments { .. } => {
+            "it holds more than one YAML document; only one is read, so take `---` and what follows out"
+                .to_owned()
+        }
+        Error::Budget { breach, .. } => budget(breach),
+        Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "its aliases (`*name`) unfold to far too much; write the values out".to_owned()
+        }
+        Error::UnknownAnchor { .. } => {
+            "an alias (`*name`) has no anchor (`&name`) before it; a text starting with `*` needs quotes"
+                .to_owned()
+        }
+        Error::AliasError { error, .. } => sentence(error),
+        Error::ExternalMessage { msg, .. } if msg.contains("nest") || msg.contains("depth") => too_deep(),
+        Error::ExternalMessage { msg, .. } => format!("this is not YAML: {}", clip(msg)),
+        Error::Message { msg, .. } => clip(msg),
+        other => clip(&other.to_string()),
+    }
+}
+
+fn unknown(what: &str, found: &str, expected: &[&'static str]) -> String {
+    let found = clip(found);
+    match nearest(&found, expected.iter().copied()) {
+        Some(near) => format!("unknown {what} `{found}`; did you mean `{near}`?"),
+        None => format!("unknown {what} `{found}`; known here: {}", expected.join(", ")),
+    }
+}
+
+fn budget(breach: &serde_saphyr::budget::BudgetBreach) -> String {
+    use serde_saphyr::budget::BudgetBreach as B;
+    match breach {
+        B::Depth { .. } => too_deep(),
+        B::Aliases { .. } | B::Anchors { .. } | B::AliasAnchorRatio { .. } => {
+            "it has far too many aliases (`*name`); write the values out".to_owned()
+        }
+        B::RecordedAnchorEvents { .. } => {
+            "its anchors (`&name`) hold far too much; write the values out".to_owned()
+        }
+        B::Documents { .. } => "it holds more than one YAML document; only one is read".to_owned(),
+        _ => "it holds far more than people write; is this the right file?".to_owned(),
+    }
+}
+
+fn too_deep() -> String {
+    format!("lists and maps are nested more than {MAX_DEPTH} deep; is this the right file?")
+}
+
+fn clip(text: &str) -> String {
+    let mut clipped: String = text.chars().filter(|c| !c.is_control()).take(300).collect();
+    if clipped.len() < text.len() && text.chars().count() > 300 {
+        clipped.push('…');
+    }
+    clipped
 }

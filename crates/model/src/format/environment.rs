@@ -1,0 +1,66 @@
+//! The environment file: `environments/NAME.yaml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    says::{Components, RemovalText, Values, parts, says},
+    yaml::{self, Document, FormatError},
+};
+use crate::{estate::Environment, name::Name};
+
+/// Where servers run, and the channel they install from.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Environment", title = "Geppetto environment")]
+pub(super) struct EnvironmentFile {
+    /// The format of this file and its version.
+    #[schemars(extend("const" = "geppetto/environment/1"))]
+    format: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    /// The channel of the repository its servers install from.
+    channel: Name,
+    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    #[serde(default, skip_serializing_if = "Components::is_empty")]
+    components: Components,
+    /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
+    /// `${server.environment}` are replaced; `$${` stands for `${` itself.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    values: Values,
+    /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remove: Vec<RemovalText>,
+}
+
+impl Document for EnvironmentFile {
+    const FORMAT: &'static str = "geppetto/environment/1";
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
+/// Reads a environment file; `file` is its name in errors.
+pub fn read(file: &str, text: &str) -> Result<Environment, FormatError> {
+    let document: EnvironmentFile = yaml::read_document(file, text)?;
+
+    Ok(Environment {
+        description: document.description,
+        channel: document.channel,
+        says: says(document.components, document.values, document.remove),
+    })
+}
+
+/// Writes a environment file, the same text for the same environment.
+pub fn write(environment: &Environment) -> String {
+    let (components, values, remove) = parts(&environment.says);
+    yaml::write(&EnvironmentFile {
+        format: EnvironmentFile::FORMAT.to_owned(),
+        description: environment.description.clone(),
+        channel: environment.channel.clone(),
+        components,
+        values,
+        remove,
+    })
+}

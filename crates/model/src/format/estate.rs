@@ -1,0 +1,159 @@
+//! The estate as a folder: `roles/`, `groups/`, `environments/` and `servers/`, one file an object.
+
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+
+use super::{
+    environment, group, role, server,
+    yaml::{self, FormatError, Spanned},
+};
+use crate::{
+    estate::{Estate, Origin, Place, Says},
+    name::{Name, ServerName},
+    nearest,
+};
+
+/// File texts by path inside the folder: `roles/web.yaml`.
+pub type Documents = BTreeMap<String, String>;
+
+/// The folders, in the order of the words.
+pub const FOLDERS: [&str; 4] = ["roles", "groups", "environments", "servers"];
+
+/// Reads all files; the errors are of all files, not of the first.
+pub fn read(documents: &Documents) -> Result<Estate, Vec<FormatError>> {
+    let mut estate = Estate::default();
+    let mut errors = Vec::new();
+    for (path, text) in documents {
+        if let Err(error) = add(&mut estate, path, text) {
+            errors.push(error);
+        }
+    }
+    if errors.is_empty() { Ok(estate) } else { Err(errors) }
+}
+
+/// Writes every object as its file. `read(write(estate))` is the estate, but for origins.
+pub fn write(estate: &Estate) -> Documents {
+    let mut documents = Documents::new();
+    for (name, object) in &estate.roles {
+        documents.insert(format!("roles/{name}.yaml"), role::write(object));
+    }
+    for (name, object) in &estate.groups {
+        documents.insert(format!("groups/{name}.yaml"), group::write(object));
+    }
+    for (name, object) in &estate.environments {
+        documents.insert(format!("environments/{name}.yaml"), environment::write(object));
+    }
+    for (name, object) in &estate.servers {
+        documents.insert(format!("servers/{name}.yaml"), server::write(object));
+    }
+    documents
+}
+
+/// The path of a place's file; a component's defaults have none here.
+pub fn path(place: &Place) -> Option<String> {
+    match place {
+        Place::Role(name) => Some(format!("roles/{name}.yaml")),
+        Place::Group(name) => Some(format!("groups/{name}.yaml")),
+        Place::Environment(name) => Some(format!("environments/{name}.yaml")),
+        Place::Server(name) => Some(format!("servers/{name}.yaml")),
+        Place::Default(_) => None,
+    }
+}
+
+/// The place a path of the folder is the file of.
+pub fn place(path: &str) -> Result<Place, FormatError> {
+    let wrong = |message: String| FormatError::new(path, message);
+    let (folder, file) = path.split_once('/').unwrap_or(("", path));
+    if !FOLDERS.contains(&folder) {
+        return Err(wrong(match nearest(folder, FOLDERS) {
+            Some(near) => format!("there is no folder `{folder}/` in an estate; did you mean `{near}/`?"),
+            None => format!("it is in none of the folders of an estate: {}/", FOLDERS.join("/, ")),
+        }));
+    }
+    let Some(stem) = file.strip_suffix(".yaml") else {
+        return Err(wrong(format!("a file in `{folder}/` must be named NAME.yaml")));
+    };
+    let name = || Name::new(stem).map_err(|error| wrong(format!("its file name must be a name: {error}")));
+    Ok(match folder {
+        "roles" => Place::Role(name()?),
+        "groups" => Place::Group(name()?),
+        "environments" => Place::Environment(name()?),
+        _ => Place::Server(
+            ServerName::new(stem)
+                .map_err(|error| wrong(format!("its file name must be a server's name: {error}")))?,
+        ),
+    })
+}
+
+/// Gives the values of `new` that `old` already had their origin back, and all others `origin`.
+pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &Origin) {
+    for (name, role) in &mut new.roles {
+        carry(old.roles.get(name).map(|old| &old.says), &mut role.says, origin);
+    }
+    for (name, group) in &mut new.groups {
+        carry(old.groups.get(name).map(|old| &old.says), &mut group.says, origin);
+    }
+    for (name, environment) in &mut new.environments {
+        carry(old.environments.get(name).map(|old| &old.says), &mut environment.says, origin);
+    }
+    for (name, server) in &mut new.servers {
+        carry(old.servers.get(name).map(|old| &old.says), &mut server.says, origin);
+    }
+}
+
+fn carry(old: Option<&Says>, new: &mut Says, origin: &Origin) {
+    for (name, values) in &mut new.values {
+        let before = old.and_then(|old| old.values.get(name));
+        for (key, said) in values {
+            said.origin = match before.and_then(|values| values.get(key)) {
+                Some(before) if before.value == said.value => before.origin.clone(),
+                _ => Some(origin.clone()),
+            };
+        }
+    }
+}
+
+fn add(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
+    match place(path)? {
+        Place::Role(name) => _ = estate.roles.insert(name, role::read(path, text)?),
+        Place::Group(name) => _ = estate.groups.insert(name, group::read(path, text)?),
+        Place::Environment(name) => _ = estate.environments.insert(name, environment::read(path, text)?),
+        Place::Server(name) => _ = estate.servers.insert(name, server::read(path, text)?),
+        // `place` never makes one.
+        Place::Default(_) => (),
+    }
+    Ok(())
+}
+
+/// Where in its file a place says something about a component or one of its parameters:
+/// `roles/web.yaml:7`. Only asked for when there is an error to show.
+pub fn locate(
+    documents: &Documents,
+    place: &Place,
+    component: Option<&str>,
+    key: Option<&str>,
+) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Lines {
+        #[serde(default)]
+        components: BTreeMap<String, Spanned<IgnoredAny>>,
+        #[serde(default)]
+        values: BTreeMap<String, BTreeMap<String, Spanned<IgnoredAny>>>,
+    }
+    let path = path(place)?;
+    let text = documents.get(&path)?;
+    let Ok(lines) = yaml::read::<Lines>(&path, text) else { return Some(path) };
+    let found = match (component, key) {
+        (Some(component), Some(key)) => lines.values.get(component).and_then(|values| values.get(key)),
+        (Some(component), None) => lines
+            .components
+            .get(component)
+            .or_else(|| lines.values.get(component).and_then(|values| values.values().next())),
+        _ => None,
+    };
+    Some(match found {
+        Some(span) => format!("{path}:{}", span.referenced.line()),
+        None => path,
+    })
+}

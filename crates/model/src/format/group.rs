@@ -1,0 +1,62 @@
+//! The group file: `groups/NAME.yaml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    says::{Components, RemovalText, Values, parts, says},
+    yaml::{self, Document, FormatError},
+};
+use crate::estate::Group;
+
+/// A set of servers that share components and values.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Group", title = "Geppetto group")]
+pub(super) struct GroupFile {
+    /// The format of this file and its version.
+    #[schemars(extend("const" = "geppetto/group/1"))]
+    format: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    #[serde(default, skip_serializing_if = "Components::is_empty")]
+    components: Components,
+    /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
+    /// `${server.environment}` are replaced; `$${` stands for `${` itself.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    values: Values,
+    /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remove: Vec<RemovalText>,
+}
+
+impl Document for GroupFile {
+    const FORMAT: &'static str = "geppetto/group/1";
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
+/// Reads a group file; `file` is its name in errors.
+pub fn read(file: &str, text: &str) -> Result<Group, FormatError> {
+    let document: GroupFile = yaml::read_document(file, text)?;
+
+    Ok(Group {
+        description: document.description,
+        says: says(document.components, document.values, document.remove),
+    })
+}
+
+/// Writes a group file, the same text for the same group.
+pub fn write(group: &Group) -> String {
+    let (components, values, remove) = parts(&group.says);
+    yaml::write(&GroupFile {
+        format: GroupFile::FORMAT.to_owned(),
+        description: group.description.clone(),
+        components,
+        values,
+        remove,
+    })
+}

@@ -1,0 +1,325 @@
+//! The node file: everything one server must be, as the back-office writes it and punch reads it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use super::signature::{is_signed, key_id, sign, verify};
+use super::yaml::{self, Document, FormatError};
+use crate::{
+    catalog::PackageFile,
+    component::ComponentKind,
+    estate::{Origin, Place},
+    name::{Key, Name, ServerName},
+    node::{Node, NodeComponent, NodeValue, Voice, Wished},
+    value::Value,
+    version::{Range, Version},
+};
+
+/// Everything one server must be.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Node", title = "Geppetto node")]
+pub(super) struct NodeFile {
+    /// The format of this file and its version.
+    #[schemars(extend("const" = "geppetto/node/1"))]
+    format: String,
+    /// Which server; `localhost` when left out.
+    #[serde(default = "localhost")]
+    server: ServerName,
+    /// The environment it is in; `local` when left out.
+    #[serde(default = "local")]
+    environment: Name,
+    /// The channel its packages come from; `local` when left out.
+    #[serde(default = "local")]
+    channel: Name,
+    /// Grows by one each time the content changes; 0 in a file written by hand.
+    #[serde(default)]
+    generation: u64,
+    /// The components it runs, by name.
+    components: BTreeMap<Name, ComponentFile>,
+}
+
+/// One component, in an exact version, with final values.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NodeComponent")]
+struct ComponentFile {
+    /// The exact version.
+    version: Version,
+    /// What kind of component it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<ComponentKind>,
+    /// The exact payload package; left out in a file written by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    payload: Option<PackageFile>,
+    /// The exact deployment package; left out in a file written by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deployment: Option<PackageFile>,
+    /// Who asked for this component, the winner first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wished: Vec<WishedFile>,
+    /// Final values, by parameter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    values: BTreeMap<Key, Value>,
+    /// The parameters whose values are never shown.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    secrets: BTreeSet<Key>,
+    /// Who said something about a value, the winner first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    voices: BTreeMap<Key, Vec<VoiceFile>>,
+}
+
+/// One place's wish for a component.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Wished")]
+struct WishedFile {
+    /// Who wished: `role web`, `server web-01`, `default of shop`.
+    #[schemars(with = "String")]
+    place: PlaceText,
+    /// For which versions.
+    range: Range,
+}
+
+/// What one place said about a value.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Voice")]
+struct VoiceFile {
+    /// Who said it: `role web`, `server web-01`, `default of shop`.
+    #[schemars(with = "String")]
+    place: PlaceText,
+    /// What it said, as written; absent for secrets.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    /// Whether it took away what weaker places said.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    removes: bool,
+    /// Whether it had a part in the final value.
+    counts: bool,
+    /// The revision that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    /// Who committed that revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+/// A place as its `Display` writes it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct PlaceText(Place);
+
+impl Document for NodeFile {
+    const FORMAT: &'static str = "geppetto/node/1";
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
+/// Reads a node file, signed or not; [`verify`] is asked apart.
+pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
+    let document: NodeFile = yaml::read_document(file, text)?;
+    let mut components = BTreeMap::new();
+    for (name, component) in document.components {
+        let read = component.read(&name).map_err(|message| FormatError::new(file, message))?;
+        components.insert(name, read);
+    }
+    Ok(Node {
+        server: document.server,
+        environment: document.environment,
+        channel: document.channel,
+        generation: document.generation,
+        components,
+    })
+}
+
+/// Writes a node file, unsigned: the same text for the same node.
+pub fn write(node: &Node) -> String {
+    yaml::write(&NodeFile::new(node, node.generation))
+}
+
+/// The node file as JSON, for programs that do not read YAML.
+pub fn to_json(node: &Node) -> serde_json::Value {
+    serde_json::to_value(NodeFile::new(node, node.generation)).unwrap_or_default()
+}
+
+/// SHA-256 of all a node says but its generation: nodes with the same digest are the same generation.
+pub fn content_digest(node: &Node) -> String {
+    hex(&Sha256::digest(yaml::write(&NodeFile::new(node, 0))))
+}
+
+/// Whether a host whose last good generation is `last` may go on to `new`; both are a generation and
+/// its [`content_digest`].
+///
+/// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
+pub fn accept(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
+    let Some((had, digest)) = last else { return Ok(()) };
+    let (generation, content) = new;
+    if generation == 0 {
+        return Ok(());
+    }
+    if generation < had {
+        return Err(format!(
+            "generation {generation} is older than generation {had}, which this host already had; \
+             somebody may be replaying an old node file. Restore again to fetch the current one"
+        ));
+    }
+    if generation == had && content != digest {
+        return Err(format!(
+            "generation {generation} has other content than the generation {had} this host already had; \
+             one number must never stand for two contents. Ask the back-office for a new generation"
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl NodeFile {
+    fn new(node: &Node, generation: u64) -> Self {
+        Self {
+            format: Self::FORMAT.to_owned(),
+            server: node.server.clone(),
+            environment: node.environment.clone(),
+            channel: node.channel.clone(),
+            generation,
+            components: node
+                .components
+                .iter()
+                .map(|(name, component)| (name.clone(), ComponentFile::new(component)))
+                .collect(),
+        }
+    }
+}
+
+impl ComponentFile {
+    fn new(component: &NodeComponent) -> Self {
+        let values = || component.values.iter();
+        Self {
+            version: component.version.clone(),
+            kind: component.kind,
+            payload: component.payload.clone(),
+            deployment: component.deployment.clone(),
+            wished: component
+                .wished
+                .iter()
+                .map(|wished| WishedFile {
+                    place: PlaceText(wished.place.clone()),
+                    range: wished.range.clone(),
+                })
+                .collect(),
+            values: values().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
+            secrets: values().filter(|(_, value)| value.secret).map(|(key, _)| key.clone()).collect(),
+            voices: values()
+                .filter(|(_, value)| !value.voices.is_empty())
+                .map(|(key, value)| (key.clone(), value.voices.iter().map(VoiceFile::new).collect()))
+                .collect(),
+        }
+    }
+
+    fn read(mut self, name: &Name) -> Result<NodeComponent, String> {
+        for key in self.secrets.iter().chain(self.voices.keys()) {
+            if !self.values.contains_key(key) {
+                return Err(format!(
+                    "`secrets` or `voices` of `{name}` name `{key}`, which has no value under `values`"
+                ));
+            }
+        }
+        let values = self
+            .values
+            .into_iter()
+            .map(|(key, value)| {
+                let voices = self.voices.remove(&key).unwrap_or_default();
+                let value = NodeValue {
+                    value,
+                    secret: self.secrets.contains(&key),
+                    voices: voices.into_iter().map(VoiceFile::read).collect(),
+                };
+                (key, value)
+            })
+            .collect();
+        Ok(NodeComponent {
+            version: self.version,
+            kind: self.kind,
+            payload: self.payload,
+            deployment: self.deployment,
+            wished: self
+                .wished
+                .into_iter()
+                .map(|wished| Wished { place: wished.place.0, range: wished.range })
+                .collect(),
+            values,
+        })
+    }
+}
+
+impl VoiceFile {
+    fn new(voice: &Voice) -> Self {
+        Self {
+            place: PlaceText(voice.place.clone()),
+            value: voice.value.clone(),
+            removes: voice.removes,
+            counts: voice.counts,
+            revision: voice.origin.as_ref().map(|origin| origin.revision),
+            by: voice.origin.as_ref().map(|origin| origin.by.clone()),
+        }
+    }
+
+    fn read(self) -> Voice {
+        Voice {
+            place: self.place.0,
+            value: self.value,
+            removes: self.removes,
+            counts: self.counts,
+            origin: self.revision.map(|revision| Origin { revision, by: self.by.unwrap_or_default() }),
+        }
+    }
+}
+
+impl TryFrom<String> for PlaceText {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: String| {
+            format!(
+                "{why}; a place is `server NAME`, `group NAME`, `environment NAME`, `role NAME` or `default of NAME`"
+            )
+        };
+        let (word, name) = text.rsplit_once(' ').unwrap_or((&text, ""));
+        let named = |name: &str| Name::new(name).map_err(|error| wrong(error.to_string()));
+        Ok(Self(match word {
+            "server" => Place::Server(ServerName::new(name).map_err(|error| wrong(error.to_string()))?),
+            "group" => Place::Group(named(name)?),
+            "environment" => Place::Environment(named(name)?),
+            "role" => Place::Role(named(name)?),
+            "default of" => Place::Default(named(name)?),
+            _ => return Err(wrong("this is no place".to_owned())),
+        }))
+    }
+}
+
+impl From<PlaceText> for String {
+    fn from(place: PlaceText) -> String {
+        place.0.to_string()
+    }
+}
+
+/// A value that is there, `null` included.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+#[expect(clippy::expect_used, reason = "a constant that is a name")]
+fn localhost() -> ServerName {
+    ServerName::new("localhost").expect("is a server name")
+}
+
+#[expect(clippy::expect_used, reason = "a constant that is a name")]
+fn local() -> Name {
+    Name::new("local").expect("is a name")
+}

@@ -1,0 +1,67 @@
+//! The role file: `roles/NAME.yaml`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    says::{Components, RemovalText, Values, once, parts, says},
+    yaml::{self, Document, FormatError},
+};
+use crate::{estate::Role, name::Name};
+
+/// A named bundle of components and values, which other roles can inherit.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Role", title = "Geppetto role")]
+pub(super) struct RoleFile {
+    /// The format of this file and its version.
+    #[schemars(extend("const" = "geppetto/role/1"))]
+    format: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    description: String,
+    /// Roles it inherits, strongest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    inherits: Vec<Name>,
+    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    #[serde(default, skip_serializing_if = "Components::is_empty")]
+    components: Components,
+    /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
+    /// `${server.environment}` are replaced; `$${` stands for `${` itself.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    values: Values,
+    /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remove: Vec<RemovalText>,
+}
+
+impl Document for RoleFile {
+    const FORMAT: &'static str = "geppetto/role/1";
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
+/// Reads a role file; `file` is its name in errors.
+pub fn read(file: &str, text: &str) -> Result<Role, FormatError> {
+    let document: RoleFile = yaml::read_document(file, text)?;
+    once(file, "inherits", &document.inherits)?;
+    Ok(Role {
+        description: document.description,
+        inherits: document.inherits,
+        says: says(document.components, document.values, document.remove),
+    })
+}
+
+/// Writes a role file, the same text for the same role.
+pub fn write(role: &Role) -> String {
+    let (components, values, remove) = parts(&role.says);
+    yaml::write(&RoleFile {
+        format: RoleFile::FORMAT.to_owned(),
+        description: role.description.clone(),
+        inherits: role.inherits.clone(),
+        components,
+        values,
+        remove,
+    })
+}

@@ -1,0 +1,132 @@
+//! What every place's file can say: components, values, removals. Shared by its four formats.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::yaml::FormatError;
+use crate::{
+    estate::{Removal, Said, Says},
+    name::{Key, Name},
+    value::Value,
+    version::Range,
+};
+
+/// `components:` of a file.
+pub(super) type Components = BTreeMap<Name, Range>;
+
+/// `values:` of a file.
+pub(super) type Values = BTreeMap<Name, BTreeMap<Key, Value>>;
+
+/// Joins the three keys of a file.
+pub(super) fn says(components: Components, values: Values, remove: Vec<RemovalText>) -> Says {
+    let said = |value| Said { value, origin: None };
+    Says {
+        components,
+        values: values
+            .into_iter()
+            .map(|(name, values)| (name, values.into_iter().map(|(key, value)| (key, said(value))).collect()))
+            .collect(),
+        remove: remove.into_iter().map(|text| text.0).collect(),
+    }
+}
+
+/// The three keys of a file; empty maps inside `values` are left out, for they say nothing.
+pub(super) fn parts(says: &Says) -> (Components, Values, Vec<RemovalText>) {
+    let values = says
+        .values
+        .iter()
+        .map(|(name, values)| {
+            (name.clone(), values.iter().map(|(key, said)| (key.clone(), said.value.clone())).collect())
+        })
+        .collect();
+    (says.components.clone(), values, says.remove.iter().cloned().map(RemovalText).collect())
+}
+
+/// Refuses a name listed twice: which of the two counts for the order would be a guess.
+pub(super) fn once(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
+    match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        Some((_, twice)) => {
+            Err(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A removal as people write it: `shop`, `shop.banner`, `shop.labels.team`.
+///
+/// A dot inside a key of a map is written `\.`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct RemovalText(pub(super) Removal);
+
+impl TryFrom<String> for RemovalText {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: &str| {
+            format!("{why}; write `component`, `component.parameter` or `component.parameter.entry`")
+        };
+        let mut parts = split(&text).into_iter();
+        let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
+        let Some(key) = parts.next() else { return Ok(Self(Removal::Component(name))) };
+        let key = Key::new(&key).map_err(|error| wrong(&error.to_string()))?;
+        let path: Vec<String> = parts.collect();
+        if path.iter().any(String::is_empty) {
+            return Err(wrong("an entry between dots is empty"));
+        }
+        Ok(Self(match path.is_empty() {
+            true => Removal::Value(name, key),
+            false => Removal::Entry(name, key, path),
+        }))
+    }
+}
+
+impl From<RemovalText> for String {
+    fn from(text: RemovalText) -> String {
+        text.0.to_string()
+    }
+}
+
+impl std::fmt::Display for Removal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Removal::Component(name) => write!(f, "{name}"),
+            Removal::Value(name, key) => write!(f, "{name}.{key}"),
+            Removal::Entry(name, key, path) => {
+                write!(f, "{name}.{key}")?;
+                for part in path {
+                    write!(f, ".{}", part.replace('\\', "\\\\").replace('.', "\\."))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn split(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, parts.last_mut()) {
+            ('.', _) => parts.push(String::new()),
+            ('\\', Some(part)) => part.extend(chars.next()),
+            (c, Some(part)) => part.push(c),
+            (_, None) => (),
+        }
+    }
+    parts
+}
+
+impl JsonSchema for RemovalText {
+    fn schema_name() -> Cow<'static, str> {
+        "Removal".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "Something inherited to take away: `component`, `component.parameter` or `component.parameter.entry`.",
+            "pattern": r"^[a-z][a-z0-9-]*(\.[a-z][a-z0-9_]*(\..+)?)?$",
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! The tests of the model, one module a subject.
+
+mod formats;
+mod random;

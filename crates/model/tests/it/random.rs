@@ -1,0 +1,162 @@
+//! Random values, nodes and estates for property tests.
+
+use std::collections::BTreeMap;
+
+use model::{
+    estate::{Environment, Estate, Group, Origin, Place, Removal, Role, Said, Says, Server},
+    name::{Key, Name, ServerName},
+    node::{Node, NodeComponent, NodeValue, Voice, Wished},
+    value::Value,
+    version::{Range, Version},
+};
+use proptest::{collection, option, prelude::*};
+
+/// Texts that tempt a YAML writer: numbers, words, indicators, spaces, line ends, other scripts.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[ -~]{0,12}",
+        "\\PC{0,12}",
+        "[a\n \t#:'\"\\\\|>-]{0,16}",
+        "[ab \n]{70,120}",
+        "(yes|no|on|off|true|null|~|NaN|[.]inf|0x1F|0o17|0755|1_000|1e3|-0|1[.]0|12:30:45|2026-11-23|=|<<|---|[.][.][.])",
+        "\u{85}|\u{2028}|\u{feff}|a\u{7f}b|\u{1b}\\[2J|\u{0}|é|日本|🦀",
+    ]
+}
+
+pub(crate) fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(Value::Integer),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::Number),
+        text().prop_map(Value::Text),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+            collection::btree_map(text(), inner, 0..4).prop_map(Value::Map),
+        ]
+    })
+}
+
+pub(crate) fn name() -> impl Strategy<Value = Name> {
+    "[a-z]([a-z0-9-]{0,6}[a-z0-9])?".prop_map(|text| Name::new(&text).unwrap())
+}
+
+pub(crate) fn key() -> impl Strategy<Value = Key> {
+    prop_oneof!["[a-z][a-z0-9_]{0,8}", "(y|n|on|off|yes|no|null|true)"]
+        .prop_map(|text| Key::new(&text).unwrap())
+}
+
+fn server_name() -> impl Strategy<Value = ServerName> {
+    prop_oneof!["[a-z0-9]{1,5}([.][a-z]{1,4}){0,2}", "(0755|1e3|no|12|0x1f|1[.]5)"]
+        .prop_map(|text| ServerName::new(&text).unwrap())
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    "[0-9]{1,2}([.][0-9]{1,2}){0,2}(-[1-9])?".prop_map(|text| text.parse().unwrap())
+}
+
+fn range() -> impl Strategy<Value = Range> {
+    prop_oneof![Just("*".to_owned()), "[~^]?[1-9]([.][0-9]){0,2}", ">=[1-9], <[1-9][.]0"]
+        .prop_map(|text| text.parse().unwrap())
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    prop_oneof![
+        server_name().prop_map(Place::Server),
+        name().prop_map(Place::Group),
+        name().prop_map(Place::Environment),
+        name().prop_map(Place::Role),
+        name().prop_map(Place::Default),
+    ]
+}
+
+fn voice() -> impl Strategy<Value = Voice> {
+    let origin = (any::<u64>(), text()).prop_map(|(revision, by)| Origin { revision, by });
+    (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin))
+        .prop_map(|(place, value, removes, counts, origin)| Voice { place, value, removes, counts, origin })
+}
+
+pub(crate) fn node() -> impl Strategy<Value = Node> {
+    let node_value = (value(), any::<bool>(), collection::vec(voice(), 0..3))
+        .prop_map(|(value, secret, voices)| NodeValue { value, secret, voices });
+    let wished = (place(), range()).prop_map(|(place, range)| Wished { place, range });
+    let component =
+        (version(), collection::vec(wished, 0..3), collection::btree_map(key(), node_value, 0..4)).prop_map(
+            |(version, wished, values)| NodeComponent {
+                version,
+                kind: None,
+                payload: None,
+                deployment: None,
+                wished,
+                values,
+            },
+        );
+    (server_name(), name(), name(), any::<u64>(), collection::btree_map(name(), component, 0..3)).prop_map(
+        |(server, environment, channel, generation, components)| Node {
+            server,
+            environment,
+            channel,
+            generation,
+            components,
+        },
+    )
+}
+
+fn removal() -> impl Strategy<Value = Removal> {
+    let part = text().prop_filter("not empty", |text| !text.is_empty());
+    prop_oneof![
+        name().prop_map(Removal::Component),
+        (name(), key()).prop_map(|(name, key)| Removal::Value(name, key)),
+        (name(), key(), collection::vec(part, 1..3))
+            .prop_map(|(name, key, path)| Removal::Entry(name, key, path)),
+    ]
+}
+
+fn says() -> impl Strategy<Value = Says> {
+    let said = value().prop_map(|value| Said { value, origin: None });
+    (
+        collection::btree_map(name(), range(), 0..3),
+        collection::btree_map(name(), collection::btree_map(key(), said, 0..3), 0..3),
+        collection::vec(removal(), 0..3),
+    )
+        .prop_map(|(components, values, remove)| Says { components, values, remove })
+}
+
+fn names() -> impl Strategy<Value = Vec<Name>> {
+    collection::btree_set(name(), 0..4).prop_map(|names| names.into_iter().rev().collect())
+}
+
+/// Estates whose files are well formed; what they refer to need not exist.
+pub(crate) fn estate() -> impl Strategy<Value = Estate> {
+    let role = (text(), names(), says()).prop_map(|(description, inherits, says)| Role {
+        description,
+        inherits,
+        says,
+    });
+    let group = (text(), says()).prop_map(|(description, says)| Group { description, says });
+    let environment = (text(), name(), says()).prop_map(|(description, channel, says)| Environment {
+        description,
+        channel,
+        says,
+    });
+    let server = (text(), name(), names(), names(), says()).prop_map(
+        |(description, environment, groups, roles, says)| Server {
+            description,
+            environment,
+            groups,
+            roles,
+            says,
+        },
+    );
+    let map = |strategy| collection::btree_map(name(), strategy, 0..3);
+    fn few<T: std::fmt::Debug, K: Ord + std::fmt::Debug>(
+        keys: impl Strategy<Value = K>,
+        values: impl Strategy<Value = T>,
+    ) -> impl Strategy<Value = BTreeMap<K, T>> {
+        collection::btree_map(keys, values, 0..3)
+    }
+    (map(role), few(name(), group), few(name(), environment), few(server_name(), server))
+        .prop_map(|(roles, groups, environments, servers)| Estate { roles, groups, environments, servers })
+}
