@@ -1,14 +1,25 @@
 //! `cargo xtask`: the project's own chores.
 
+mod host;
+mod run;
+mod tell;
 mod tidy;
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
+
+use crate::run::Trouble;
 
 #[derive(Parser)]
 #[command(about = "The project's own chores")]
 struct Arguments {
+    /// Folder for host images and everything the chores make [default: work in the checkout]
+    #[arg(long, global = true, env = "GEPPETTO_WORK", value_name = "DIR")]
+    work: Option<PathBuf>,
     #[command(subcommand)]
     chore: Chore,
 }
@@ -17,20 +28,63 @@ struct Arguments {
 enum Chore {
     /// Check the project's rules: walls, module heads and sizes, invariants, links
     Tidy,
+    /// Boot a host, run a command on it (a shell when none is given), power it off
+    Host {
+        /// With the archive of Debian packages its apt-get can install from
+        #[arg(long)]
+        archive: bool,
+        /// The command line
+        #[arg(trailing_var_arg = true)]
+        command: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
-    match Arguments::parse().chore {
+    let arguments = Arguments::parse();
+    let work = arguments.work.unwrap_or_else(|| root.join("work"));
+    // Mounts and containers want absolute paths.
+    let work = std::path::absolute(&work).unwrap_or(work);
+    match arguments.chore {
         Chore::Tidy => tidy(root),
+        Chore::Host { archive, command } => ending(visit(&work, archive, &command)),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the findings are this program's output")]
+fn ending(result: Result<(), Trouble>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            tell::trouble(&trouble);
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn tidy(root: &Path) -> ExitCode {
     let findings = tidy::run(root);
     for finding in &findings {
-        eprintln!("{finding}");
+        tell::note(finding);
     }
     if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Boots a host to look around in.
+fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), Trouble> {
+    if let Some(reason) = host::impossible(work) {
+        return Err(Trouble::new(format!("cannot boot a host: {reason}"), "scripts/install-tools e2e"));
+    }
+    let mut ground = host::Ground::prepare(work)?;
+    let image = host::Image::debian(work)?;
+    let image = if archive { image.with_archive(work)? } else { image };
+    let host = ground.boot(&image, "visitor")?;
+    tell::note(&format!("{} runs at {}", host.name(), host.address()));
+    let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
+    let status = host
+        .terminal()
+        .command(&typed)
+        .stdin(std::process::Stdio::inherit())
+        .status()
+        .map_err(|error| Trouble::new(format!("cannot enter the host: {error}"), "nsenter"))?;
+    if status.success() { Ok(()) } else { Err(Trouble::new(format!("it ended with {status}"), typed)) }
 }

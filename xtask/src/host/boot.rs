@@ -1,0 +1,195 @@
+//! One booted host: start, type, copy in, power off.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use super::{Image, Network, PREFIX, sweep};
+use crate::run::{Terminal, Trouble, io};
+
+/// Where control groups live: the mixed layout first, then version 2 alone.
+pub(super) const CONTROL_GROUPS: [&str; 3] =
+    ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
+
+/// How often a state is looked at while waiting for it.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A running host; powered off and removed when dropped.
+pub(crate) struct Host {
+    name: String,
+    address: String,
+    machine: String,
+    folder: PathBuf,
+    container: Child,
+    /// Its first process, as this machine numbers it.
+    init: u32,
+}
+
+impl Host {
+    pub(super) fn boot(
+        hosts: &Path,
+        network: &Network,
+        image: &Image,
+        name: &str,
+        number: usize,
+    ) -> Result<Host, Trouble> {
+        let machine = format!("{PREFIX}{}-{number}", std::process::id());
+        let folder = hosts.join(&machine);
+        for part in ["upper/etc", "scratch", "root"] {
+            fs::create_dir_all(folder.join(part)).map_err(io("create", &folder))?;
+        }
+        let hostname = folder.join("upper/etc/hostname");
+        fs::write(&hostname, format!("{name}\n")).map_err(io("write", &hostname))?;
+        let console = fs::File::create(folder.join("console.log")).map_err(io("create", &folder))?;
+        let errors = console.try_clone().map_err(io("write", &folder))?;
+        let container = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
+            .arg(script(image, &folder, &machine, &network.cable(number)))
+            .stdin(Stdio::null())
+            .stdout(console)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| {
+                Trouble::new(format!("cannot start a container: {error}"), "setpriv, unshare")
+            })?;
+        let mut host = Host {
+            name: name.to_owned(),
+            address: network.address_of(number),
+            machine,
+            folder,
+            container,
+            init: 0,
+        };
+        host.init = host.wait_for("its first process", 100, Host::first_process)?;
+        network.plug(number, host.init)?;
+        host.wait_for("its systemd to finish starting", 1200, |host| {
+            let state = host.terminal().ask("systemctl is-system-running").ok()?.out;
+            ["running", "degraded"].contains(&state.trim()).then_some(())
+        })?;
+        Ok(host)
+    }
+
+    /// The address it is reached at.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The name it was booted with.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A root shell on it.
+    pub(crate) fn terminal(&self) -> Terminal {
+        let enter = format!(
+            "nsenter -t {} -m -u -i -n -p -r -w -- env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
+             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            self.init
+        );
+        Terminal::behind(&format!("{}#", self.name), enter.split_whitespace().map(str::to_owned).collect())
+    }
+
+    /// The path under which this machine sees a file of the host.
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        Path::new("/proc").join(self.init.to_string()).join("root").join(inside.trim_start_matches('/'))
+    }
+
+    /// Copies a file onto it.
+    pub(crate) fn put(&self, file: &Path, inside: &str) -> Result<(), Trouble> {
+        fs::copy(file, self.path(inside)).map(drop).map_err(io("copy to the host", file))
+    }
+
+    /// The container's systemd: the child of `systemd-nspawn` that is process 1 in its own namespace.
+    fn first_process(&self) -> Option<u32> {
+        let starter = self.container.id();
+        let children = fs::read_to_string(format!("/proc/{starter}/task/{starter}/children")).ok()?;
+        children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &u32| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let first = status
+                .lines()
+                .find_map(|line| line.strip_prefix("NSpid:"))
+                .is_some_and(|ids| ids.split_whitespace().collect::<Vec<_>>()[1..] == ["1"]);
+            // The cable is there once the container's own systemd has been started.
+            first && status.contains("Name:\tsystemd\n")
+        })
+    }
+
+    fn wait_for<T>(
+        &mut self,
+        what: &str,
+        ticks: u32,
+        look: impl Fn(&Host) -> Option<T>,
+    ) -> Result<T, Trouble> {
+        for _ in 0..ticks {
+            if let Some(found) = look(self) {
+                return Ok(found);
+            }
+            if let Ok(Some(status)) = self.container.try_wait() {
+                return Err(self.trouble(format!("the host {} ended while booting ({status})", self.name)));
+            }
+            sleep(TICK);
+        }
+        Err(self.trouble(format!("waited too long for {what} on the host {}", self.name)))
+    }
+
+    fn trouble(&self, what: String) -> Trouble {
+        let console = fs::read_to_string(self.folder.join("console.log")).unwrap_or_default();
+        let lines: Vec<&str> = console.lines().collect();
+        Trouble {
+            what,
+            command: None,
+            output: lines[lines.len().saturating_sub(30)..].join("\n"),
+            look: "its console above; `cargo xtask host` boots one to look around in".to_owned(),
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let here = Terminal::here(Path::new("/"));
+        if self.init != 0 {
+            // SIGRTMIN+4 asks a systemd to power off.
+            here.ask(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
+        }
+        for _ in 0..100 {
+            if !matches!(self.container.try_wait(), Ok(None)) {
+                break;
+            }
+            sleep(TICK);
+        }
+        if matches!(self.container.try_wait(), Ok(None)) {
+            if self.init != 0 {
+                here.ask(&format!("kill -9 {}", self.init)).ok();
+            }
+            self.container.kill().ok();
+            self.container.wait().ok();
+        }
+        fs::remove_dir_all(&self.folder).ok();
+        for tree in CONTROL_GROUPS {
+            sweep::remove_groups(&Path::new(tree).join(&self.machine));
+        }
+        fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
+    }
+}
+
+/// What runs in the mount namespace of its own: a control group, the overlay, the container.
+///
+/// The control group matters: without one, two containers would share a systemd tree.
+fn script(image: &Image, folder: &Path, machine: &str, cable: &str) -> String {
+    let folder = folder.display();
+    format!(
+        "for tree in {groups}; do
+           [ -e $tree/cgroup.procs ] && mkdir -p $tree/{machine} && echo $$ > $tree/{machine}/cgroup.procs
+         done
+         mount -t overlay overlay -o lowerdir={layers},upperdir={folder}/upper,workdir={folder}/scratch \
+           {folder}/root || exit 9
+         exec systemd-nspawn --quiet -D {folder}/root --boot --register=no --keep-unit --machine={machine} \
+           --network-veth-extra={cable}:host0 --link-journal=no --resolv-conf=off --timezone=off --console=pipe",
+        groups = CONTROL_GROUPS.join(" "),
+        layers = image.layers(),
+    )
+}

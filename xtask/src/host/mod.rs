@@ -1,0 +1,80 @@
+//! Whole hosts to try things on: a booted Debian in a systemd container, with a network of its own.
+//!
+//! Everything a host needs to vanish is arranged before it boots: its mounts live in a mount namespace of
+//! their own, its interfaces in its network namespace, and the container is told to halt when the process
+//! that started it dies. What outlives a killed run (a folder, a bridge) carries that run's process id and
+//! is swept by the next one.
+
+mod boot;
+mod network;
+mod root;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use boot::Host;
+pub(crate) use network::Network;
+pub(crate) use root::{ARCHIVE, Image};
+
+use crate::run::{Terminal, Trouble};
+
+/// Everything whose name starts so on this machine is ours to remove.
+pub(crate) const PREFIX: &str = "gpt-";
+
+/// Where hosts are booted: their images, folders and network.
+pub(crate) struct Ground {
+    folder: PathBuf,
+    network: Network,
+    booted: usize,
+}
+
+impl Ground {
+    /// Prepares the network, and removes what killed runs left behind.
+    pub(crate) fn prepare(work: &Path) -> Result<Ground, Trouble> {
+        let folder = work.join("hosts");
+        std::fs::create_dir_all(&folder).map_err(crate::run::io("create", &folder))?;
+        sweep::sweep(&folder);
+        Ok(Ground { network: Network::create()?, folder, booted: 0 })
+    }
+
+    /// The address of this machine that hosts reach.
+    pub(crate) fn address(&self) -> String {
+        self.network.address()
+    }
+
+    /// Boots a host named `name` on `image` and waits until its systemd is done starting.
+    pub(crate) fn boot(&mut self, image: &Image, name: &str) -> Result<Host, Trouble> {
+        self.booted += 1;
+        Host::boot(&self.folder, &self.network, image, name, self.booted)
+    }
+}
+
+/// Why hosts cannot be booted here, in words; nothing when they can.
+pub(crate) fn impossible(work: &Path) -> Option<String> {
+    let here = Terminal::here(Path::new("/"));
+    let says = |typed: &str| here.ask(typed).is_ok_and(|answer| answer.code == 0);
+    if !says("test \"$(id -u)\" = 0") {
+        return Some("booting a host needs root".to_owned());
+    }
+    for tool in ["systemd-nspawn", "mmdebstrap", "ip", "nsenter", "unshare", "setpriv"] {
+        if !says(&format!("command -v {tool}")) {
+            return Some(format!("{tool} is not installed"));
+        }
+    }
+    let trial = work.join("hosts").join(format!("{PREFIX}{}-trial", std::process::id()));
+    let mounts = says(&format!(
+        "cd / && mkdir -p {0}/lower {0}/upper {0}/work {0}/root && unshare -m mount -t overlay overlay \
+         -o lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work {0}/root",
+        trial.display()
+    ));
+    // A leftover trial is harmless and swept by the next run.
+    std::fs::remove_dir_all(&trial).ok();
+    if !mounts {
+        return Some("this machine does not let root mount an overlay".to_owned());
+    }
+    let bridge = format!("{PREFIX}{}", std::process::id());
+    if !says(&format!("ip link add {bridge} type bridge && ip link del {bridge}")) {
+        return Some("this machine does not let root create a network bridge".to_owned());
+    }
+    None
+}

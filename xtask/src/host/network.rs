@@ -1,0 +1,70 @@
+//! The network of one run: a bridge with an address on this machine, and one cable a host.
+
+use std::path::Path;
+
+use super::PREFIX;
+use crate::run::{Terminal, Trouble};
+
+/// A bridge; removed when dropped.
+pub(crate) struct Network {
+    bridge: String,
+    /// The first three numbers of its addresses: `10.97.12`.
+    subnet: String,
+}
+
+impl Network {
+    /// Creates the bridge of this process on a subnet nobody uses.
+    pub(crate) fn create() -> Result<Network, Trouble> {
+        let here = Terminal::here(Path::new("/"));
+        let process = std::process::id();
+        let taken = here.run("ip -o -4 addr show; ip -4 route show")?.out;
+        let subnet = (0..250)
+            .map(|step| format!("10.97.{}", (process + step) % 250))
+            .find(|subnet| !taken.contains(&format!("{subnet}.")))
+            .ok_or_else(|| {
+                Trouble::new("all networks 10.97.0.0/24 to 10.97.249.0/24 are in use", "ip -4 route show")
+            })?;
+        let network = Network { bridge: format!("{PREFIX}{process}"), subnet };
+        here.run(&format!(
+            "ip link add {0} type bridge && ip addr add {1}/24 dev {0} && ip link set {0} up",
+            network.bridge,
+            network.address()
+        ))?;
+        Ok(network)
+    }
+
+    /// This machine's address on it.
+    pub(crate) fn address(&self) -> String {
+        format!("{}.1", self.subnet)
+    }
+
+    /// The address of the host with this number (from 1).
+    pub(crate) fn address_of(&self, number: usize) -> String {
+        format!("{}.{}", self.subnet, number + 1)
+    }
+
+    /// The name of this machine's end of a host's cable.
+    pub(crate) fn cable(&self, number: usize) -> String {
+        format!("{}-{number}", self.bridge)
+    }
+
+    /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
+    pub(crate) fn plug(&self, number: usize, pid: u32) -> Result<(), Trouble> {
+        let here = Terminal::here(Path::new("/"));
+        here.run(&format!("ip link set {} master {} up", self.cable(number), self.bridge))?;
+        here.run(&format!(
+            "nsenter -t {pid} -n sh -c 'ip addr add {}/24 dev host0 && ip link set lo up && ip link set host0 up \
+             && ip route add default via {}'",
+            self.address_of(number),
+            self.address()
+        ))?;
+        Ok(())
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        // Nothing to do about a failure here; the next run sweeps it.
+        Terminal::here(Path::new("/")).ask(&format!("ip link del {}", self.bridge)).ok();
+    }
+}

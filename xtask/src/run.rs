@@ -1,0 +1,168 @@
+//! Commands as a person would type them, on this machine or on a host; and what is shown when one fails.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// Why a chore stopped: the command, what it printed, and where to look.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// What was being done.
+    pub(crate) what: String,
+    /// The command, as typed.
+    pub(crate) command: Option<String>,
+    /// What it printed.
+    pub(crate) output: String,
+    /// What to look at next.
+    pub(crate) look: String,
+}
+
+impl Trouble {
+    /// A trouble that no command printed.
+    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> Trouble {
+        Trouble { what: what.into(), command: None, output: String::new(), look: look.into() }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.what)?;
+        if let Some(command) = &self.command {
+            writeln!(f, "  command: {command}")?;
+        }
+        for line in self.output.lines() {
+            writeln!(f, "  | {line}")?;
+        }
+        write!(f, "  look at: {}", self.look)
+    }
+}
+
+/// Names the thing that could not be done to `path`.
+pub(crate) fn io(what: &str, path: &Path) -> impl Fn(std::io::Error) -> Trouble {
+    let (what, path) = (what.to_owned(), path.to_owned());
+    move |error| {
+        Trouble::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
+    }
+}
+
+/// What a command answered.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// Its exit code; 128 + the signal when one ended it.
+    pub(crate) code: i32,
+    /// What it wrote to stdout.
+    pub(crate) out: String,
+    /// What it wrote to stderr.
+    pub(crate) err: String,
+    /// The command, as typed.
+    pub(crate) typed: String,
+}
+
+impl Answer {
+    fn of(typed: &str, output: &Output) -> Answer {
+        use std::os::unix::process::ExitStatusExt;
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+        Answer {
+            code,
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+            typed: typed.to_owned(),
+        }
+    }
+
+    /// Everything it printed, stderr last.
+    pub(crate) fn text(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
+    /// Itself when it exited with `code`.
+    pub(crate) fn expect(self, code: i32, look: &str) -> Result<Answer, Trouble> {
+        if self.code == code {
+            return Ok(self);
+        }
+        Err(Trouble {
+            what: format!("the command exited with {} where {code} was expected", self.code),
+            output: self.text(),
+            command: Some(self.typed),
+            look: look.to_owned(),
+        })
+    }
+
+    /// Itself when its output holds `text`.
+    pub(crate) fn with(self, text: &str) -> Result<Answer, Trouble> {
+        if self.text().contains(text) {
+            return Ok(self);
+        }
+        Err(Trouble {
+            what: format!("`{text}` is missing from what the command printed"),
+            output: self.text(),
+            command: Some(self.typed),
+            look: "the output above".to_owned(),
+        })
+    }
+}
+
+/// A place where commands are typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Terminal {
+    /// What stands before a command when it is shown: `you$`, `web-01#`.
+    pub(crate) prompt: String,
+    prefix: Vec<String>,
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Terminal {
+    /// A terminal on this machine, in `folder`.
+    pub(crate) fn here(folder: &Path) -> Terminal {
+        Terminal {
+            prompt: "$".to_owned(),
+            prefix: Vec::new(),
+            folder: folder.to_owned(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
+    pub(crate) fn behind(prompt: &str, prefix: Vec<String>) -> Terminal {
+        Terminal { prompt: prompt.to_owned(), prefix, folder: PathBuf::from("/"), environment: Vec::new() }
+    }
+
+    /// The same terminal with a variable set.
+    pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Terminal {
+        self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The folder its commands run in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process a command line becomes.
+    pub(crate) fn command(&self, typed: &str) -> Command {
+        let mut words = self.prefix.iter().map(String::as_str).chain(["sh", "-c", typed]);
+        let mut command = Command::new(words.next().unwrap_or("sh"));
+        command.args(words).current_dir(&self.folder).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command line; any exit code is an answer.
+    pub(crate) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
+        let output = self.command(typed).output().map_err(|error| Trouble {
+            what: format!("the command could not be started: {error}"),
+            command: Some(typed.to_owned()),
+            output: String::new(),
+            look: "is the program installed? scripts/install-tools e2e installs what is needed".to_owned(),
+        })?;
+        Ok(Answer::of(typed, &output))
+    }
+
+    /// Runs a command line that must succeed.
+    pub(crate) fn run(&self, typed: &str) -> Result<Answer, Trouble> {
+        self.ask(typed)?.expect(0, "the output above")
+    }
+}
