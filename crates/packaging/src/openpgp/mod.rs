@@ -1,0 +1,33 @@
+//! OpenPGP keys: what signs packages and repository metadata, and what checks them.
+//!
+//! A [`SecretKey`] signs, [`PublicKeys`] verify. `rpm`, `dnf` and `gpg` are the judges: keys made here
+//! are version 4 Ed25519 keys, which every `rpm` since 4.17 and every `gpg` since 2.1 understands.
+
+mod public;
+mod secret;
+
+use std::fmt;
+
+pub use public::{PublicKeys, SignatureError};
+pub use secret::{KeyError, SecretKey};
+
+/// The fingerprint that names a key, in upper-case hexadecimal as `gpg` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    fn of(key: &impl pgp::types::KeyDetails) -> Self {
+        Self(hex::encode_upper(key.fingerprint().as_bytes()))
+    }
+
+    /// The fingerprint as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

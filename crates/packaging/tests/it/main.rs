@@ -1,0 +1,4 @@
+//! What `packaging` promises, judged by the real tools.
+
+mod openpgp;
+mod tools;

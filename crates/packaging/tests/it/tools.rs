@@ -1,0 +1,119 @@
+//! The real tools that judge our work, and small packages to judge.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use packaging::openpgp::SecretKey;
+
+/// 2023-11-14, for everything that wants a time.
+pub(crate) const NOON: u32 = 1_700_000_000;
+
+/// Whether `name` is installed. Where it is not, says that the test is skipped; with
+/// `GEPPETTO_NO_SKIP=1` that is a failure.
+pub(crate) fn has(name: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
+    if !found {
+        println!("skipped: {name} is not installed");
+        let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
+        assert!(!strict, "{name} is not installed");
+    }
+    found
+}
+
+/// Runs a command; returns what it wrote (both streams) if it succeeded, panics with it otherwise.
+pub(crate) fn run(command: &mut Command) -> String {
+    let (output, text) = output(command);
+    assert!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    text
+}
+
+/// Runs a command that must fail; returns what it wrote.
+pub(crate) fn fails(command: &mut Command) -> String {
+    let (output, text) = output(command);
+    assert!(!output.status.success(), "{command:?} succeeded:\n{text}");
+    text
+}
+
+fn output(command: &mut Command) -> (Output, String) {
+    let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output, text)
+}
+
+/// A key of the test's own.
+pub(crate) fn key(name: &str) -> SecretKey {
+    SecretKey::generate(&format!("{name} <{name}@example.org>"), NOON).unwrap()
+}
+
+/// A small package with one file, built without our packager.
+pub(crate) struct Rpm {
+    name: String,
+    version: String,
+    arch: String,
+    provides: Vec<(String, String)>,
+    requires: Vec<String>,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Rpm {
+    pub(crate) fn new(name: &str, version: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            arch: "noarch".to_owned(),
+            provides: Vec::new(),
+            requires: Vec::new(),
+            files: vec![(format!("/usr/share/{name}/hello"), format!("{name} {version}\n").into_bytes())],
+        }
+    }
+
+    pub(crate) fn file(mut self, path: &str, content: &[u8]) -> Self {
+        self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    pub(crate) fn provides(mut self, name: &str, version: &str) -> Self {
+        self.provides.push((name.to_owned(), version.to_owned()));
+        self
+    }
+
+    pub(crate) fn requires(mut self, name: &str) -> Self {
+        self.requires.push(name.to_owned());
+        self
+    }
+
+    /// Writes `NAME-VERSION-1.ARCH.rpm` into `folder`, signed by `key` if one is given.
+    pub(crate) fn build(self, folder: &Path, key: Option<&SecretKey>) -> PathBuf {
+        let mut builder = rpm::PackageBuilder::new(
+            &self.name,
+            &self.version,
+            "Apache-2.0",
+            &self.arch,
+            &format!("A test: {}", self.name),
+        );
+        builder
+            .release("1")
+            .description("Tells <tags> & \"quotes\" apart.")
+            .using_config(rpm::BuildConfig::v4().source_date(NOON).compression(rpm::CompressionType::Zstd));
+        for (name, version) in &self.provides {
+            builder.provides(rpm::Dependency::eq(name, version));
+        }
+        for name in &self.requires {
+            builder.requires(rpm::Dependency::any(name));
+        }
+        for (path, content) in self.files {
+            builder.with_file_contents(content, rpm::FileOptions::new(path)).unwrap();
+        }
+        let path = folder.join(format!("{}-{}-1.{}.rpm", self.name, self.version, self.arch));
+        let package = match key {
+            Some(key) => builder.build_and_sign(key.rpm_signer()),
+            None => builder.build(),
+        };
+        package.unwrap().write_file(&path).unwrap();
+        path
+    }
+}
