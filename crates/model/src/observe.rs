@@ -1,8 +1,13 @@
 //! What was seen on a host. "Could not look" is a value of its own, never "already right".
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
+
+use sha2::{Digest, Sha256};
 
 use crate::{resource::ResourceId, version::Version};
 
@@ -35,7 +40,7 @@ pub enum Fact {
 }
 
 /// The content of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Content {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
@@ -47,6 +52,49 @@ pub struct Content {
 impl Content {
     /// The largest content kept for diffs, in bytes.
     pub const SHOWN: usize = 64 * 1024;
+
+    /// The content `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        let text = (bytes.len() <= Self::SHOWN).then(|| std::str::from_utf8(bytes).ok()).flatten();
+        Self { sha256: digest(bytes), text: text.map(str::to_owned) }
+    }
+}
+
+/// Two contents are the same when their digests are, whether or not the text was kept.
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+}
+impl Eq for Content {}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    use fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The families of distributions, by how they package software.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Debian and its kin: dpkg, apt.
+    Deb,
+    /// Red Hat, Fedora, SUSE and their kin: rpm, dnf.
+    Rpm,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Deb => "deb",
+            Family::Rpm => "rpm",
+        })
+    }
 }
 
 impl fmt::Display for Fact {
@@ -72,6 +120,12 @@ pub struct Observed {
     pub resources: BTreeMap<ResourceId, Seen<Facts>>,
     /// What punch itself installed or made in earlier runs.
     pub managed: Managed,
+    /// The family of the distribution; none in a bare folder.
+    pub family: Option<Family>,
+    /// Whether systemd runs there: without it units are enabled, but not started.
+    pub booted: bool,
+    /// Whether programs can be run there: not in a bare folder.
+    pub runs_commands: bool,
 }
 
 /// What punch itself installed or made in earlier runs: the only things it removes.
@@ -84,9 +138,13 @@ pub struct Managed {
     /// Resources, in the order they were applied.
     #[serde(default)]
     pub resources: Vec<ManagedResource>,
+    /// Services and commands that were notified and whose turn had not come when a run ended early.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pending: BTreeSet<ResourceId>,
 }
 
-/// A resource punch manages.
+/// A resource that was not there before punch made it (a service: neither enabled nor running), which is
+/// why punch removes it when nobody wants it any more. A file that was there keeps its last content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedResource {
@@ -94,7 +152,4 @@ pub struct ManagedResource {
     pub id: ResourceId,
     /// Whose component it is.
     pub component: String,
-    /// Whether it was not there before punch made it; only then is it deleted when no longer wanted.
-    /// A service that was there is left as it is, a file that was there keeps its last content.
-    pub created: bool,
 }

@@ -109,6 +109,8 @@ pub struct Resource {
     pub require: Vec<ResourceId>,
     /// Services restarted (and execs run) once when this one changed.
     pub notify: Vec<ResourceId>,
+    /// Whether a secret value went into it: what differs is never shown.
+    pub secret: bool,
 }
 
 /// What a resource must be like, by kind. What is `None` is left as it is.
@@ -153,8 +155,6 @@ pub struct Ownership {
 pub struct File {
     /// Its bytes.
     pub content: Vec<u8>,
-    /// Whether a secret value went into the content: no diff of it is ever shown.
-    pub secret: bool,
     /// Owner, group, mode.
     pub ownership: Ownership,
 }
@@ -213,6 +213,18 @@ pub struct Cron {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Cron {
+    /// The text of its file in `/etc/cron.d`.
+    pub fn file(&self) -> String {
+        let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
+        for (name, value) in &self.environment {
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        text.push_str(&format!("{} {} {}\n", self.schedule, self.user, self.command));
+        text
+    }
+}
+
 /// A command run when its guard says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exec {
@@ -234,8 +246,6 @@ pub struct Exec {
     pub environment: BTreeMap<String, String>,
     /// Seconds before it is stopped.
     pub timeout: u64,
-    /// Whether a secret value went into it: its command line is never shown.
-    pub secret: bool,
 }
 
 /// A check that a component answers, run at the end.
@@ -245,6 +255,22 @@ pub struct Health {
     pub probe: Probe,
     /// Seconds in which it must have succeeded once.
     pub within: u64,
+    /// Whether a secret value went into it: only its kind is shown.
+    pub secret: bool,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.secret {
+            return self.probe.fmt(f);
+        }
+        let kind = match self.probe {
+            Probe::Http { .. } => "http",
+            Probe::Tcp { .. } => "tcp",
+            Probe::Command { .. } => "command",
+        };
+        write!(f, "{kind} check with a secret in it")
+    }
 }
 
 /// What a health check asks.

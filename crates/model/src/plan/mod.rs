@@ -1,5 +1,11 @@
 //! The plan: what is, compared with what must be. Made whole before anything is touched.
 
+mod compare;
+mod display;
+mod make;
+mod order;
+mod view;
+
 use std::collections::BTreeMap;
 
 use crate::{
@@ -8,6 +14,11 @@ use crate::{
     resource::{Health, Resource, ResourceId},
     version::Version,
 };
+
+pub use compare::wanted_facts;
+pub use display::Counts;
+pub use make::plan;
+pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, view};
 
 /// What a host must be: a node's components with their deployments evaluated.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +40,19 @@ pub struct WantedComponent {
     pub health: Vec<Health>,
 }
 
+/// What a plan may do at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many packages and resources may be removed.
+    pub max_removals: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_removals: 10 }
+    }
+}
+
 /// The smallest list of changes that makes a host what it must be.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
@@ -38,6 +62,8 @@ pub struct Plan {
     pub blocked: Vec<Blocked>,
     /// How many things were looked at and are right already.
     pub unchanged: usize,
+    /// What this host cannot be made or asked, and therefore is not.
+    pub notes: Vec<String>,
     /// Checks run at the end, with the component they are of.
     pub health: Vec<(Name, Health)>,
 }
@@ -47,10 +73,14 @@ pub struct Plan {
 pub struct Change {
     /// What is done.
     pub action: Action,
-    /// The component it is for.
+    /// The component it is for; several for a package transaction, joined by `, `.
     pub component: String,
     /// What differs, and how.
     pub differences: Vec<Difference>,
+    /// Whether it makes something that was not there: punch removes it when nobody wants it any more.
+    pub creates: bool,
+    /// Services and commands whose turn comes later in the plan because of this change.
+    pub notifies: Vec<ResourceId>,
 }
 
 /// What is done in one change.
@@ -62,7 +92,7 @@ pub enum Action {
     RemovePackages(Vec<String>),
     /// Make a resource what it must be.
     Apply(Box<Resource>),
-    /// Remove a resource punch made and nobody wants any more.
+    /// Remove a resource: because it shall be absent, or because punch made it and nobody wants it any more.
     Remove(ResourceId),
     /// Restart (or reload) a service that was notified.
     Restart {
@@ -93,4 +123,11 @@ pub struct Blocked {
     pub what: String,
     /// Why, and what to do.
     pub because: String,
+}
+
+impl Plan {
+    /// Whether nothing is to be done and nothing stands in the way.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.blocked.is_empty()
+    }
 }

@@ -1,1 +1,0 @@
-//! Manifests: `deploy/manifest.yaml`, with values filled in, becomes resources.

@@ -1,0 +1,335 @@
+//! Filling in a manifest's holes: values in, resources out. Everything is rendered, or nothing.
+
+mod secrets;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use self::secrets::Secrets;
+use super::{
+    Declaration, Evaluated, Files, Manifest, build,
+    fields::{self, Fields},
+};
+use crate::{
+    component::Component,
+    format::FormatError,
+    name::{Key, Name},
+    nearest,
+    node::NodeValue,
+    observe::Family,
+    resource::{Health, Resource, ResourceId},
+    template::{self, Renderer},
+    value::Value,
+};
+
+/// How many resources one manifest may give, `each` included.
+const MOST: usize = 5000;
+
+/// What a manifest's and its templates' variables stand for.
+#[derive(Debug, Clone)]
+pub struct Scope<'a> {
+    /// `server.name`
+    pub server: &'a str,
+    /// `server.environment`
+    pub environment: &'a str,
+    /// `component.name`, `component.version`
+    pub component: &'a Component,
+    /// The component's own parameters, by name.
+    pub values: &'a BTreeMap<Key, NodeValue>,
+    /// `components.NAME.KEY`: the parameters of the other components on this server.
+    pub others: BTreeMap<&'a Name, &'a BTreeMap<Key, NodeValue>>,
+    /// `host.family`: `deb`, `rpm`, or an empty text in a bare folder.
+    pub family: Option<Family>,
+}
+
+/// The variables that are always there; no parameter can have such a name.
+pub(super) const RESERVED: &[&str] = &["server", "component", "components", "host", "item"];
+
+/// Fills in all holes of a manifest and its templates. All mistakes are told, not just the first.
+pub fn evaluate(
+    manifest: &Manifest,
+    files: &Files,
+    scope: &Scope<'_>,
+) -> Result<Evaluated, Vec<FormatError>> {
+    let context = context(scope);
+    let mut evaluator = Evaluator {
+        manifest,
+        files,
+        renderer: Renderer::new(&context),
+        context,
+        secrets: Secrets::of(scope),
+        errors: Vec::new(),
+    };
+    let mut evaluated = Evaluated::default();
+    for declaration in &manifest.resources {
+        evaluator.resources(declaration, &mut evaluated.resources);
+    }
+    for declaration in &manifest.health {
+        evaluated.health.extend(evaluator.health(declaration));
+    }
+    if evaluator.errors.is_empty() {
+        return Ok(evaluated);
+    }
+    let Evaluator { mut errors, secrets, .. } = evaluator;
+    for error in &mut errors {
+        error.message = secrets.mask(&error.message);
+    }
+    Err(errors)
+}
+
+fn context(scope: &Scope<'_>) -> serde_json::Map<String, serde_json::Value> {
+    let plain = |values: &BTreeMap<Key, NodeValue>| -> BTreeMap<String, Value> {
+        values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
+    };
+    let mut context = serde_json::Map::new();
+    for (key, value) in plain(scope.values) {
+        context.insert(key, json!(value));
+    }
+    let others: BTreeMap<&str, _> =
+        scope.others.iter().map(|(name, values)| (name.as_str(), plain(values))).collect();
+    let family = scope.family.map(|family| family.to_string()).unwrap_or_default();
+    context.insert("server".into(), json!({"name": scope.server, "environment": scope.environment}));
+    context.insert(
+        "component".into(),
+        json!({"name": scope.component.name, "version": scope.component.version}),
+    );
+    context.insert("components".into(), json!(others));
+    context.insert("host".into(), json!({"family": family}));
+    context
+}
+
+struct Evaluator<'a> {
+    manifest: &'a Manifest,
+    files: &'a Files,
+    renderer: Renderer,
+    context: serde_json::Map<String, serde_json::Value>,
+    secrets: Secrets,
+    errors: Vec<FormatError>,
+}
+
+/// One round of an `each`, or the only round without one.
+struct Round<'a> {
+    renderer: &'a Renderer,
+    /// Whether `item` has a secret in it.
+    secret: bool,
+}
+
+impl<'a> Evaluator<'a> {
+    fn place(&self, line: u64) -> String {
+        format!("{}:{line}", self.manifest.file)
+    }
+
+    fn fail<T>(&mut self, result: Result<T, FormatError>) -> Option<T> {
+        result.map_err(|error| self.errors.push(error)).ok()
+    }
+
+    fn resources(&mut self, declaration: &'a Declaration, into: &mut Vec<Resource>) {
+        let Some(each) = declaration.fields.get("each") else {
+            let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
+            let resource = self.resource(declaration, &Round { renderer: &renderer, secret: false });
+            self.renderer = renderer;
+            into.extend(resource);
+            return;
+        };
+        let place = self.place(each.line);
+        let filled = fill(&self.renderer, &place, &each.value);
+        let secret = self.secrets.touched_by(&each.value);
+        let items = match self.fail(filled) {
+            None => return,
+            Some(Value::List(items)) => items,
+            Some(other) => {
+                let message = format!("`each` must be a list, not a {}", other.kind());
+                return self.errors.push(FormatError::new(&place, message));
+            }
+        };
+        if into.len() + items.len() > MOST {
+            let message = format!("a manifest may give {MOST} resources; this `each` gives more");
+            return self.errors.push(FormatError::new(&place, message));
+        }
+        for item in items {
+            let mut context = self.context.clone();
+            context.insert("item".into(), json!(item));
+            let renderer = Renderer::new(&context);
+            into.extend(self.resource(declaration, &Round { renderer: &renderer, secret }));
+        }
+    }
+
+    fn resource(&mut self, declaration: &'a Declaration, round: &Round<'_>) -> Option<Resource> {
+        let (mut fields, name, mut secret) = self.fill(declaration, round)?;
+        let text = fields::scalar(name.clone()).unwrap_or_default();
+        let template = match declaration.kind.as_str() {
+            "template" => Some(self.template(declaration, round, &mut fields, &mut secret)?),
+            "file" => self.verbatim(declaration, &mut fields)?,
+            _ => None,
+        };
+        let body = build::body(&declaration.kind, &text, &mut fields, template);
+        let present = fields.flag("present").unwrap_or(true);
+        if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
+            fields.wrong("it cannot be absent; write `enabled: false` and `running: false` for a service");
+        }
+        let require = ids(&mut fields, "require");
+        let notify = ids(&mut fields, "notify");
+        let wrong = !fields.errors.is_empty();
+        self.errors.append(&mut fields.errors);
+        let body = body.filter(|_| !wrong)?;
+        let id = ResourceId { kind: build::kind(&declaration.kind)?, name: text };
+        Some(Resource { id, present, body, require, notify, secret })
+    }
+
+    fn health(&mut self, declaration: &'a Declaration) -> Option<Health> {
+        let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
+        let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
+        self.renderer = renderer;
+        let (mut fields, subject, secret) = filled?;
+        let probe = build::probe(&declaration.kind, subject, &mut fields);
+        let within = fields.number("within").unwrap_or(30).min(3600);
+        let wrong = !fields.errors.is_empty();
+        self.errors.append(&mut fields.errors);
+        Some(Health { probe: probe.filter(|_| !wrong)?, within, secret })
+    }
+
+    /// Fills in the fields of a declaration: them, its name, and whether a secret went in. `None` when
+    /// its `when` says no, or a mistake was found.
+    fn fill<'f>(
+        &mut self,
+        declaration: &'f Declaration,
+        round: &Round<'_>,
+    ) -> Option<(Fields<'f>, Value, bool)>
+    where
+        'a: 'f,
+    {
+        if let Some(when) = declaration.fields.get("when") {
+            let place = self.place(when.line);
+            match self.fail(fill(round.renderer, &place, &when.value))? {
+                Value::Boolean(true) => (),
+                Value::Boolean(false) => return None,
+                other => {
+                    let message = format!("`when` must be true or false, not a {}", other.kind());
+                    self.errors.push(FormatError::new(&place, message));
+                    return None;
+                }
+            }
+        }
+        let place = self.place(declaration.line);
+        let name = self.fail(fill(round.renderer, &place, &declaration.subject))?;
+        let mut secret = round.secret && mentions_item(&declaration.subject);
+        secret |= self.secrets.touched_by(&declaration.subject);
+        let health = matches!(declaration.kind.as_str(), "http" | "tcp" | "command");
+        if secret && !health {
+            let message = format!("a secret cannot be part of the name of a `{}`", declaration.kind);
+            self.errors.push(FormatError::new(&place, message));
+            return None;
+        }
+        let before = self.errors.len();
+        let mut values = BTreeMap::new();
+        for (key, field) in &declaration.fields {
+            if key == "each" || key == "when" {
+                continue;
+            }
+            secret |= self.secrets.touched_by(&field.value);
+            secret |= round.secret && mentions_item(&field.value);
+            let place = self.place(field.line);
+            let filled = fill(round.renderer, &place, &field.value);
+            values.extend(self.fail(filled).map(|value| (key.as_str(), (field.line, value))));
+        }
+        if self.errors.len() > before {
+            return None;
+        }
+        let shown = if secret && health {
+            "(secret)".to_owned()
+        } else {
+            fields::scalar(name.clone()).unwrap_or_default()
+        };
+        let what = format!("{} {shown}", declaration.kind);
+        Some((Fields::new(&self.manifest.file, what, declaration.line, values), name, secret))
+    }
+
+    /// The content of a rendered template.
+    fn template(
+        &mut self,
+        declaration: &Declaration,
+        round: &Round<'_>,
+        fields: &mut Fields<'_>,
+        secret: &mut bool,
+    ) -> Option<Vec<u8>> {
+        let name = fields.required_text("source");
+        self.errors.append(&mut fields.errors);
+        let bytes = self.source(declaration, &name)?;
+        let shown = format!("templates/{name}");
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let message = "a template must be UTF-8 text; use `file` with `source` to copy bytes as they are";
+            self.errors.push(FormatError::new(&shown, message));
+            return None;
+        };
+        *secret |= self.secrets.touched_by_text(text);
+        *secret |= round.secret && template::mentions(text).iter().any(|name| is_item(name));
+        let rendered = round.renderer.render(&shown, text);
+        self.fail(rendered).map(String::into_bytes)
+    }
+
+    /// The content of a file that is copied as it is, if it has a `source`; an outer `None` is a mistake.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is a mistake already told, the inner one is no source"
+    )]
+    fn verbatim(&mut self, declaration: &Declaration, fields: &mut Fields<'_>) -> Option<Option<Vec<u8>>> {
+        match fields.text("source") {
+            Some(name) => self.source(declaration, &name).map(|bytes| Some(bytes.to_vec())),
+            None => Some(None),
+        }
+    }
+
+    fn source(&mut self, declaration: &Declaration, name: &str) -> Option<&'a [u8]> {
+        if let Some(bytes) = self.files.get(name) {
+            return Some(bytes);
+        }
+        let hint = match nearest(name, self.files.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("add it as deploy/templates/{name}"),
+        };
+        let message = format!("its source `{name}` is not among the templates; {hint}");
+        self.errors.push(FormatError::new(&self.place(declaration.line), message));
+        None
+    }
+}
+
+/// Fills in the texts of a value, at every depth.
+fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, FormatError> {
+    match value {
+        Value::Text(text) if template::has_holes(text) => renderer.evaluate(place, text),
+        Value::List(list) => {
+            list.iter().map(|value| fill(renderer, place, value)).collect::<Result<_, _>>().map(Value::List)
+        }
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| Ok((key.clone(), fill(renderer, place, value)?)))
+            .collect::<Result<_, _>>()
+            .map(Value::Map),
+        other => Ok(other.clone()),
+    }
+}
+
+fn ids(fields: &mut Fields<'_>, name: &str) -> Vec<ResourceId> {
+    let mut ids = Vec::new();
+    for text in fields.texts(name).unwrap_or_default() {
+        match ResourceId::try_from(text) {
+            Ok(id) => ids.push(id),
+            Err(message) => fields.wrong(&format!("{name}: {message}")),
+        }
+    }
+    ids
+}
+
+fn mentions_item(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => template::mentions(text).iter().any(|name| is_item(name)),
+        Value::List(list) => list.iter().any(mentions_item),
+        Value::Map(map) => map.values().any(mentions_item),
+        _ => false,
+    }
+}
+
+fn is_item(name: &str) -> bool {
+    name == "item" || name.starts_with("item.")
+}

@@ -1,0 +1,156 @@
+//! The fields of one declaration after filling in, taken out one by one with their types checked.
+
+use std::collections::BTreeMap;
+
+use crate::{format::FormatError, value::Value};
+
+/// Filled-in fields; mistakes are collected, so that all of them are told at once.
+pub(super) struct Fields<'a> {
+    file: &'a str,
+    what: String,
+    line: u64,
+    values: BTreeMap<&'a str, (u64, Value)>,
+    pub(super) errors: Vec<FormatError>,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(
+        file: &'a str,
+        what: String,
+        line: u64,
+        values: BTreeMap<&'a str, (u64, Value)>,
+    ) -> Self {
+        Self { file, what, line, values, errors: Vec::new() }
+    }
+
+    /// Notes a mistake about the whole declaration.
+    pub(super) fn wrong(&mut self, message: &str) {
+        self.error(self.line, message.to_owned());
+    }
+
+    fn error(&mut self, line: u64, message: String) {
+        self.errors.push(FormatError {
+            file: format!("{}:{line}", self.file),
+            message: format!("{}: {message}", self.what),
+        });
+    }
+
+    fn take<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
+        let (line, value) = self.values.remove(name)?;
+        if value == Value::Null {
+            return None;
+        }
+        let kind = value.kind();
+        let found = read(value);
+        if found.is_none() {
+            self.error(line, format!("`{name}` must be {expected}, not a {kind}"));
+        }
+        found
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name, "a text without line breaks", |value| scalar(value).filter(|text| one_line(text)))
+    }
+
+    pub(super) fn required_text(&mut self, name: &str) -> String {
+        if !self.values.contains_key(name) {
+            self.wrong(&format!("`{name}` is missing"));
+        }
+        self.text(name).unwrap_or_default()
+    }
+
+    pub(super) fn content(&mut self, name: &str) -> Option<String> {
+        self.take(name, "a text", scalar)
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.take(name, "true or false", |value| match value {
+            Value::Boolean(flag) => Some(flag),
+            _ => None,
+        })
+    }
+
+    pub(super) fn number(&mut self, name: &str) -> Option<u64> {
+        self.take(name, "a whole number, 0 or more", |value| match value {
+            Value::Integer(number) => u64::try_from(number).ok(),
+            _ => None,
+        })
+    }
+
+    pub(super) fn id(&mut self, name: &str) -> Option<u32> {
+        self.take(name, "a number from 0 to 4294967294", |value| match value {
+            Value::Integer(number) => u32::try_from(number).ok().filter(|id| *id != u32::MAX),
+            _ => None,
+        })
+    }
+
+    /// Permission bits: `"0644"`, in quotes, because YAML reads bare digits as a decimal number.
+    pub(super) fn mode(&mut self) -> Option<u32> {
+        self.take("mode", "octal digits in quotes, for instance \"0644\"", |value| match value {
+            Value::Text(text) if (3..=5).contains(&text.len()) => {
+                u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o7777)
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        self.take(name, "a list of texts without line breaks", texts)
+    }
+
+    /// Program and arguments.
+    pub(super) fn command(&mut self, name: &str) -> Option<Vec<String>> {
+        self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
+            command(value)
+        })
+    }
+
+    pub(super) fn environment(&mut self) -> BTreeMap<String, String> {
+        let read = |value| match value {
+            Value::Map(map) => map
+                .into_iter()
+                .map(|(name, value)| {
+                    let right = !name.is_empty()
+                        && !name.starts_with(|c: char| c.is_ascii_digit())
+                        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                    Some((name, scalar(value).filter(|text| right && one_line(text))?))
+                })
+                .collect(),
+            _ => None,
+        };
+        self.take("environment", "a map from variable names to texts without line breaks", read)
+            .unwrap_or_default()
+    }
+}
+
+/// Program and arguments; several lines are fine in an argument (`sh -c`).
+pub(super) fn command(value: Value) -> Option<Vec<String>> {
+    let Value::List(list) = value else { return None };
+    let words: Option<Vec<String>> = list.into_iter().map(scalar).collect();
+    words.filter(|words| words.first().is_some_and(|program| program.starts_with('/')))
+}
+
+/// A text, or what is written like one. NUL is in no path, file or argument.
+pub(super) fn scalar(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Boolean(flag) => Some(flag.to_string()),
+        Value::Null | Value::List(_) | Value::Map(_) => None,
+    }
+    .filter(|text| !text.contains('\0'))
+}
+
+fn texts(value: Value) -> Option<Vec<String>> {
+    match value {
+        Value::List(list) => {
+            list.into_iter().map(|value| scalar(value).filter(|text| one_line(text))).collect()
+        }
+        _ => None,
+    }
+}
+
+fn one_line(text: &str) -> bool {
+    !text.contains(['\n', '\r'])
+}

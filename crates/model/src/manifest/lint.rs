@@ -1,0 +1,160 @@
+//! What is wrong with a manifest before any server uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Declaration, Files, Manifest, Scope, build, evaluate, evaluate::RESERVED};
+use crate::{
+    component::Component, format::FormatError, name::Key, nearest, node::NodeValue, parameter::Kind,
+    resource::ResourceId, template, value::Value,
+};
+
+/// Mistakes in a manifest and its templates, as sentences with their place; empty when there are none.
+pub fn lint(manifest: &Manifest, files: &Files, component: &Component) -> Vec<String> {
+    let mut notes = Vec::new();
+    for name in component.parameters.keys().filter(|key| RESERVED.contains(&key.as_str())) {
+        notes.push(format!(
+            "component.yaml: a parameter cannot be called `{name}`; templates use that name already"
+        ));
+    }
+    let known: BTreeSet<&str> =
+        component.parameters.keys().map(Key::as_str).chain(RESERVED.iter().copied()).collect();
+    let mut used = BTreeSet::new();
+    for declaration in manifest.resources.iter().chain(&manifest.health) {
+        let place = |line: u64| format!("{}:{line}", manifest.file);
+        mentions(&declaration.subject, &mut |names| {
+            undefined(&place(declaration.line), names, &known, &mut notes)
+        });
+        for field in declaration.fields.values() {
+            mentions(&field.value, &mut |names| undefined(&place(field.line), names, &known, &mut notes));
+        }
+        if let Some(Value::Text(source)) = declaration.fields.get("source").map(|field| &field.value)
+            && !template::has_holes(source)
+        {
+            used.insert(source.as_str());
+            if declaration.kind == "template"
+                && let Some(Ok(text)) = files.get(source).map(|bytes| std::str::from_utf8(bytes))
+            {
+                let names = template::mentions(text);
+                undefined(&format!("templates/{source}"), &names, &known, &mut notes);
+            }
+        }
+    }
+    let dynamic = manifest.resources.iter().any(|declaration| {
+        matches!(declaration.fields.get("source").map(|field| &field.value), Some(Value::Text(text)) if template::has_holes(text))
+    });
+    for name in files.keys().filter(|name| !dynamic && !used.contains(name.as_str())) {
+        notes.push(format!("templates/{name}: no resource uses it"));
+    }
+    unknown_ids(manifest, &mut notes);
+    if notes.is_empty() {
+        // With plausible values every remaining mistake shows: missing sources, types, names.
+        let values = samples(component);
+        let scope = Scope {
+            server: "server.example",
+            environment: "prod",
+            component,
+            values: &values,
+            others: BTreeMap::new(),
+            family: None,
+        };
+        if let Err(errors) = evaluate(manifest, files, &scope) {
+            // What other components' parameters hold is not known here.
+            let errors = errors.iter().filter(|error| !error.message.contains("`components."));
+            notes.extend(errors.map(FormatError::to_string));
+        }
+    }
+    notes
+}
+
+fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
+    match value {
+        Value::Text(text) => tell(&template::mentions(text)),
+        Value::List(list) => list.iter().for_each(|value| mentions(value, tell)),
+        Value::Map(map) => map.values().for_each(|value| mentions(value, tell)),
+        _ => (),
+    }
+}
+
+fn undefined(place: &str, names: &BTreeSet<String>, known: &BTreeSet<&str>, notes: &mut Vec<String>) {
+    for name in names {
+        let first = name.split('.').next().unwrap_or(name);
+        if known.contains(first) {
+            continue;
+        }
+        let hint = match nearest(first, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "declare it under `parameters:` in component.yaml".to_owned(),
+        };
+        notes.push(format!("{place}: `{first}` is no parameter of this component; {hint}"));
+    }
+}
+
+/// `require` and `notify` must name something the manifest describes, as far as that can be told.
+fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut open: BTreeSet<&str> = BTreeSet::new();
+    for declaration in &manifest.resources {
+        let Some(kind) = build::kind(&declaration.kind) else { continue };
+        match &declaration.subject {
+            Value::Text(name) if template::has_holes(name) => _ = open.insert(kind.word()),
+            Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.word())),
+            _ => (),
+        }
+    }
+    for declaration in &manifest.resources {
+        for (line, id) in references(declaration) {
+            let place = format!("{}:{line}", manifest.file);
+            match ResourceId::try_from(id.to_owned()) {
+                Err(message) => notes.push(format!("{place}: {message}")),
+                Ok(parsed) if open.contains(parsed.kind.word()) || known.contains(id) => (),
+                Ok(_) => {
+                    let hint = match nearest(id, known.iter().map(String::as_str)) {
+                        Some(near) => format!("; did you mean `{near}`?"),
+                        None => String::new(),
+                    };
+                    notes.push(format!("{place}: this manifest has no `{id}`{hint}"));
+                }
+            }
+        }
+    }
+}
+
+fn references(declaration: &Declaration) -> impl Iterator<Item = (u64, &str)> {
+    let fields = ["require", "notify"].into_iter().filter_map(|name| declaration.fields.get(name));
+    fields.flat_map(|field| {
+        let list = match &field.value {
+            Value::List(list) => list.as_slice(),
+            _ => &[],
+        };
+        let texts = list.iter().filter_map(Value::as_text).filter(|text| !template::has_holes(text));
+        texts.map(|text| (field.line, text))
+    })
+}
+
+/// A value for each parameter: its default, or one its type allows.
+fn samples(component: &Component) -> BTreeMap<Key, NodeValue> {
+    let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
+        (Some(default), _) => default.clone(),
+        (None, Kind::String) => {
+            Value::Text(parameter.one_of.first().cloned().unwrap_or_else(|| "text".to_owned()))
+        }
+        (None, Kind::Integer) => Value::Integer(parameter.min.unwrap_or(1)),
+        (None, Kind::Number) => Value::Number(1.0),
+        (None, Kind::Boolean) => Value::Boolean(true),
+        (None, Kind::Port) => Value::Integer(8080),
+        (None, Kind::Path) => Value::from("/path"),
+        (None, Kind::Host) => Value::from("host.example"),
+        (None, Kind::Ip) => Value::from("192.0.2.1"),
+        (None, Kind::Url) => Value::from("http://host.example/"),
+        (None, Kind::List | Kind::StringList) => Value::List(Vec::new()),
+        (None, Kind::Map) => Value::Map(BTreeMap::new()),
+    };
+    component
+        .parameters
+        .iter()
+        .map(|(key, parameter)| {
+            let value = NodeValue { value: value(parameter), secret: parameter.secret, voices: Vec::new() };
+            (key.clone(), value)
+        })
+        .collect()
+}

@@ -1,0 +1,69 @@
+//! Manifests: `deploy/manifest.yaml`, with values filled in, becomes resources.
+//!
+//! The YAML is parsed first and every text in it is filled in afterwards, so a value can never add a key
+//! or a list entry: it stays a value.
+
+mod build;
+mod evaluate;
+mod fields;
+mod lint;
+mod read;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    resource::{Health, Resource},
+    value::Value,
+};
+
+pub use evaluate::{Scope, evaluate};
+pub use lint::lint;
+pub use read::read;
+
+/// The format's name and version, on the first line of every manifest.
+pub const FORMAT: &str = "geppetto/manifest/1";
+
+/// Files of `deploy/templates`, by their path in it.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// A manifest as written: its shape is checked, its holes are not filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Its name in errors.
+    pub file: String,
+    /// Its resources, in order.
+    pub resources: Vec<Declaration>,
+    /// Its health checks, in order.
+    pub health: Vec<Declaration>,
+}
+
+/// One resource or health check as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// The word it starts with: `file`, `template`, `user`, `http`.
+    pub kind: String,
+    /// What follows that word: a path, a name, a URL, a command.
+    pub subject: Value,
+    /// Its line in the manifest.
+    pub line: u64,
+    /// Its other fields.
+    pub fields: BTreeMap<String, Field>,
+}
+
+/// A field as written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    /// Its line in the manifest.
+    pub line: u64,
+    /// Its value, holes included.
+    pub value: Value,
+}
+
+/// A manifest with its holes filled in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evaluated {
+    /// The resources, in manifest order.
+    pub resources: Vec<Resource>,
+    /// The health checks, in manifest order.
+    pub health: Vec<Health>,
+}

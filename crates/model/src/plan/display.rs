@@ -1,0 +1,200 @@
+//! The plan as text: what the terminal, the pages and the tests show.
+
+use std::fmt;
+
+use similar::TextDiff;
+
+use super::{Action, Change, Difference, Plan};
+use crate::{observe::Fact, resource::Body};
+
+/// How many lines of one diff are shown.
+const LINES: usize = 60;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for change in &self.changes {
+            write!(f, "{change}")?;
+        }
+        for blocked in &self.blocked {
+            writeln!(f, "blocked {}: {}", blocked.what, blocked.because)?;
+        }
+        for (component, health) in self.health.iter().filter(|_| !self.changes.is_empty()) {
+            writeln!(f, "check {health} ({component})")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        let counts = Counts::of(self);
+        match (self.is_empty(), counts.blocked) {
+            (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
+            (false, 0) => writeln!(f, "{counts}"),
+            (false, _) => writeln!(f, "{counts}; nothing is changed while something is blocked"),
+        }
+    }
+}
+
+/// How many changes of each sort a plan has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Made anew: packages and resources.
+    pub created: usize,
+    /// Made different, commands run.
+    pub changed: usize,
+    /// Removed.
+    pub removed: usize,
+    /// Services restarted or reloaded.
+    pub restarted: usize,
+    /// Not decided.
+    pub blocked: usize,
+    /// Right already.
+    pub unchanged: usize,
+}
+
+impl Counts {
+    /// Counts the changes of `plan`.
+    pub fn of(plan: &Plan) -> Self {
+        let mut counts = Self { blocked: plan.blocked.len(), unchanged: plan.unchanged, ..Self::default() };
+        for change in &plan.changes {
+            match &change.action {
+                Action::InstallPackages(_) => {
+                    let new =
+                        change.differences.iter().filter(|difference| difference.before.is_none()).count();
+                    counts.created += new;
+                    counts.changed += change.differences.len() - new;
+                }
+                Action::RemovePackages(names) => counts.removed += names.len(),
+                Action::Apply(_) if change.creates => counts.created += 1,
+                Action::Apply(_) => counts.changed += 1,
+                Action::Remove(_) => counts.removed += 1,
+                Action::Restart { .. } => counts.restarted += 1,
+            }
+        }
+        counts
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { created, changed, removed, restarted, blocked, unchanged } = self;
+        write!(f, "{created} to create, {changed} to change, {removed} to remove, {restarted} to restart")?;
+        if *blocked > 0 {
+            write!(f, ", {blocked} blocked")?;
+        }
+        write!(f, "; {unchanged} right already")
+    }
+}
+
+/// One line that names what is done: `change file:/etc/motd`.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::InstallPackages(versions) => {
+                write!(f, "install")?;
+                versions.iter().try_for_each(|(name, version)| write!(f, " {name}-{version}"))
+            }
+            Action::RemovePackages(names) => write!(f, "remove packages {}", names.join(" ")),
+            Action::Apply(resource) => match resource.body {
+                Body::Exec(_) => write!(f, "run {}", resource.id),
+                _ => write!(f, "apply {}", resource.id),
+            },
+            Action::Remove(id) => write!(f, "remove {id}"),
+            Action::Restart { service, reload: false } => write!(f, "restart {service}"),
+            Action::Restart { service, reload: true } => write!(f, "reload {service}"),
+        }
+    }
+}
+
+impl Change {
+    /// One line that names the change: `create file:/etc/motd`.
+    pub fn title(&self) -> String {
+        match &self.action {
+            Action::Apply(resource) if !matches!(resource.body, Body::Exec(_)) => {
+                format!("{} {}", if self.creates { "create" } else { "change" }, resource.id)
+            }
+            action => action.to_string(),
+        }
+    }
+
+    /// What differs, on one line and without contents: `mode 0644 -> 0640, content`.
+    pub fn summary(&self) -> String {
+        let facts: Vec<String> = self
+            .differences
+            .iter()
+            .map(|difference| match (&difference.before, &difference.after) {
+                (Some(Fact::Content(_)), _) | (_, Some(Fact::Content(_))) => difference.fact.to_owned(),
+                _ if difference.secret => difference.fact.to_owned(),
+                (None, Some(after)) if self.creates => format!("{} {after}", difference.fact),
+                (before, after) => format!("{} {} -> {}", difference.fact, or_none(before), or_none(after)),
+            })
+            .collect();
+        facts.join(", ")
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Action::InstallPackages(versions) = &self.action {
+            writeln!(f, "install packages ({})", self.component)?;
+            for ((name, version), difference) in versions.iter().zip(&self.differences) {
+                match &difference.before {
+                    None => writeln!(f, "  {name} {version}")?,
+                    Some(before) => writeln!(f, "  {name} {before} -> {version}")?,
+                }
+            }
+            return Ok(());
+        }
+        writeln!(f, "{} ({})", self.title(), self.component)?;
+        self.differences.iter().try_for_each(|difference| write_difference(f, difference, self.creates))
+    }
+}
+
+fn write_difference(f: &mut fmt::Formatter<'_>, difference: &Difference, creates: bool) -> fmt::Result {
+    let fact = difference.fact;
+    if difference.secret {
+        return writeln!(f, "  {fact}: (secret)");
+    }
+    match (&difference.before, &difference.after) {
+        // That a file is made a file goes without saying.
+        (None, Some(_)) if fact == "type" => Ok(()),
+        (Some(before), None) if fact == "due" => writeln!(f, "  because: {before}"),
+        (_, Some(_)) if fact == "due" => writeln!(f, "  because: its guard asks for it"),
+        (before, Some(Fact::Content(after))) => {
+            let before = match before {
+                Some(Fact::Content(before)) => before.text.as_deref(),
+                Some(_) => None,
+                None => Some(""),
+            };
+            match (before, &after.text) {
+                (Some(before), Some(after)) => write_diff(f, before, after),
+                _ => {
+                    writeln!(f, "  {fact}: {} -> {}", or_none(&difference.before), or_none(&difference.after))
+                }
+            }
+        }
+        (None, Some(after)) if creates => writeln!(f, "  {fact}: {after}"),
+        (before, after) => writeln!(f, "  {fact}: {} -> {}", or_none(before), or_none(after)),
+    }
+}
+
+/// A unified diff, indented, without control characters that would act on a terminal.
+fn write_diff(f: &mut fmt::Formatter<'_>, before: &str, after: &str) -> fmt::Result {
+    let diff = TextDiff::from_lines(before, after);
+    let text = diff.unified_diff().context_radius(2).to_string();
+    let mut lines = text.lines();
+    for line in lines.by_ref().take(LINES) {
+        let line: String =
+            line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
+        writeln!(f, "    {line}")?;
+    }
+    match lines.count() {
+        0 => Ok(()),
+        more => writeln!(f, "    ... {more} more lines"),
+    }
+}
+
+fn or_none(fact: &Option<Fact>) -> String {
+    match fact {
+        Some(fact) => fact.to_string(),
+        None => "(none)".to_owned(),
+    }
+}

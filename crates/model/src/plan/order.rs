@@ -1,0 +1,137 @@
+//! In which order resources are applied: as written, refined by what requires what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    name::Name,
+    resource::{Body, Resource, ResourceId, ResourceKind},
+};
+
+/// A resource with the component it is of.
+pub(super) type Owned<'a> = (&'a Name, &'a Resource);
+
+/// Sorts resources so that what is required comes first, keeping the written order otherwise.
+/// A cycle is returned as the resources on it.
+pub(super) fn sort<'a>(resources: &[Owned<'a>]) -> Result<Vec<Owned<'a>>, Vec<ResourceId>> {
+    let index: BTreeMap<&ResourceId, usize> =
+        resources.iter().enumerate().map(|(at, (_, resource))| (&resource.id, at)).collect();
+    let mut first: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
+    for (at, (_, resource)) in resources.iter().enumerate() {
+        let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
+        first[at].extend(resource.require.iter().filter_map(other));
+        for implied in implied(resource).iter().filter_map(other) {
+            // What goes away goes in the opposite order: files before the folder they are in.
+            match (resource.present, resources[implied].1.present) {
+                (true, true) => _ = first[at].insert(implied),
+                (false, false) => _ = first[implied].insert(at),
+                _ => (),
+            }
+        }
+        for notified in &resource.notify {
+            if let Some(notified) = index.get(notified).filter(|notified| **notified != at) {
+                first[*notified].insert(at);
+            }
+        }
+    }
+    let mut sorted = Vec::with_capacity(resources.len());
+    let mut state = vec![Visit::New; resources.len()];
+    // An explicit stack: a long chain of requirements must not exhaust the thread's.
+    for start in 0..resources.len() {
+        let mut stack = vec![start];
+        while let Some(&at) = stack.last() {
+            match state[at] {
+                Visit::Done => {
+                    stack.pop();
+                }
+                Visit::New => {
+                    state[at] = Visit::Open;
+                    for &before in first[at].iter().rev() {
+                        match state[before] {
+                            Visit::Done => (),
+                            Visit::New => stack.push(before),
+                            Visit::Open => return Err(cycle(&first, before, resources)),
+                        }
+                    }
+                }
+                Visit::Open => {
+                    state[at] = Visit::Done;
+                    sorted.push(resources[at]);
+                    stack.pop();
+                }
+            }
+        }
+    }
+    Ok(sorted)
+}
+
+/// The resources that must be there before payloads are installed, and all they require.
+pub(super) fn before_payloads(resources: &[Owned<'_>]) -> BTreeSet<ResourceId> {
+    let by_id: BTreeMap<&ResourceId, &Resource> =
+        resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect();
+    let mut todo: Vec<&Resource> = resources
+        .iter()
+        .map(|(_, resource)| *resource)
+        .filter(|resource| resource.id.kind.before_payloads() && resource.present)
+        .collect();
+    let mut found = BTreeSet::new();
+    while let Some(resource) = todo.pop() {
+        if found.insert(resource.id.clone()) {
+            todo.extend(resource.require.iter().filter_map(|id| by_id.get(id).copied()));
+        }
+    }
+    found
+}
+
+/// What a resource needs without saying so: the folders above it, the groups of a user.
+fn implied(resource: &Resource) -> Vec<ResourceId> {
+    let id = |kind, name: &str| ResourceId { kind, name: name.to_owned() };
+    match &resource.body {
+        Body::File(_) | Body::Directory(_) | Body::Symlink(_) => {
+            let mut folders = Vec::new();
+            let mut path = resource.id.name.as_str();
+            while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+                folders.push(id(ResourceKind::Directory, above));
+                path = above;
+            }
+            folders
+        }
+        Body::User(user) => {
+            let groups = user.groups.iter().flatten().chain(&user.group);
+            groups.map(|group| id(ResourceKind::Group, group)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Visit {
+    New,
+    Open,
+    Done,
+}
+
+/// The cycle through `start`, by the shortest way.
+fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[Owned<'_>]) -> Vec<ResourceId> {
+    let mut from: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut todo = std::collections::VecDeque::from([start]);
+    while let Some(at) = todo.pop_front() {
+        for &before in &first[at] {
+            if before == start {
+                let mut path = vec![start, at];
+                let mut step = at;
+                while let Some(&earlier) = from.get(&step).filter(|_| step != start) {
+                    path.push(earlier);
+                    step = earlier;
+                }
+                path.reverse();
+                path.dedup();
+                return path.into_iter().map(|at| resources[at].1.id.clone()).collect();
+            }
+            if before != at && !from.contains_key(&before) {
+                from.insert(before, at);
+                todo.push_back(before);
+            }
+        }
+    }
+    vec![resources[start].1.id.clone()]
+}

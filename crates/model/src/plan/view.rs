@@ -1,0 +1,89 @@
+//! The plan as JSON: what `punch plan --json` prints and the back-office answers.
+
+use serde::Serialize;
+
+use super::{Plan, display::Counts};
+use crate::observe::Fact;
+
+/// A plan, for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanView {
+    /// What would be done, in this order.
+    pub changes: Vec<ChangeView>,
+    /// What cannot be decided.
+    pub blocked: Vec<BlockedView>,
+    /// What this host cannot be made or asked.
+    pub notes: Vec<String>,
+    /// Health checks at the end.
+    pub health: Vec<String>,
+    /// How many changes of each sort.
+    pub counts: Counts,
+}
+
+/// One change, for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangeView {
+    /// What is done: `create file:/etc/motd`.
+    pub action: String,
+    /// The component it is for.
+    pub component: String,
+    /// What differs.
+    pub differences: Vec<DifferenceView>,
+    /// What is restarted or run because of it.
+    pub notifies: Vec<String>,
+}
+
+/// One fact that differs, for programs. Secrets have neither `before` nor `after`.
+#[derive(Debug, Clone, Serialize)]
+pub struct DifferenceView {
+    /// Which fact.
+    pub fact: &'static str,
+    /// What was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Fact>,
+    /// What it becomes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Fact>,
+    /// Whether it is hidden.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// Something that cannot be decided, for programs.
+#[derive(Debug, Clone, Serialize)]
+pub struct BlockedView {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub because: String,
+}
+
+/// The plan for programs.
+pub fn view(plan: &Plan) -> PlanView {
+    let changes = plan.changes.iter().map(|change| ChangeView {
+        action: change.title(),
+        component: change.component.clone(),
+        differences: change
+            .differences
+            .iter()
+            .map(|difference| DifferenceView {
+                fact: difference.fact,
+                before: difference.before.clone().filter(|_| !difference.secret),
+                after: difference.after.clone().filter(|_| !difference.secret),
+                secret: difference.secret,
+            })
+            .collect(),
+        notifies: change.notifies.iter().map(ToString::to_string).collect(),
+    });
+    let blocked = plan
+        .blocked
+        .iter()
+        .map(|blocked| BlockedView { what: blocked.what.clone(), because: blocked.because.clone() });
+    PlanView {
+        changes: changes.collect(),
+        blocked: blocked.collect(),
+        notes: plan.notes.clone(),
+        health: plan.health.iter().map(|(component, health)| format!("{health} ({component})")).collect(),
+        counts: Counts::of(plan),
+    }
+}
