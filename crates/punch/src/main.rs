@@ -1,2 +1,59 @@
-//! stub
-fn main() {}
+//! `punch`: the one command of developers and operators, and the agent on each server.
+//!
+//! `cli` is the command line, `commands` has one file a verb, `deploy` is the path they share on a host.
+//! This file is the edge: it alone asks for the time and the environment.
+
+mod cli;
+mod client;
+mod commands;
+mod context;
+mod failure;
+mod membership;
+mod output;
+mod root;
+mod settings;
+mod trust;
+mod when;
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use clap::Parser;
+use model::exit::Exit;
+
+use crate::{cli::Cli, context::Context, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let output = Output::new(cli.json, no_colour);
+    let context = Context { output: output.clone(), now, settings: settings_file() };
+    output::explain_bugs();
+    match cli.verb.run(&context) {
+        Ok(exit) => code(exit),
+        Err(failure) => {
+            output.failure(&failure);
+            code(failure.exit)
+        }
+    }
+}
+
+fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}
+
+/// Where `punch login` saves: `$XDG_CONFIG_HOME/geppetto/client.yaml`, or under `~/.config`.
+fn settings_file() -> Option<PathBuf> {
+    let of = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))?;
+    Some(folder.join("geppetto/client.yaml"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge of the program: everything else is given this function")]
+fn now() -> when::Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

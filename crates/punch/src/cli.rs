@@ -1,0 +1,48 @@
+//! The command line as a whole; each verb's own options are in its file under `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+
+use crate::{commands::Verb, root::Root};
+
+/// Exit codes are the same for all verbs, and for `geppetto`.
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done, or nothing to do
+   1  the input is wrong: a file, a name, a value
+   2  the command line is wrong
+   3  blocked: something could not be looked at or is not allowed; nothing was changed
+   4  failed, and the last good state is back
+   5  failed, and not rolled back: the next run completes what is missing
+   6  the back-office could not be reached
+  10  `punch plan` found changes
+  70  a bug of ours
+
+Data goes to stdout, everything else to stderr; `--json` is for programs.";
+
+/// From a component's template to a server that runs it: the same command for developers, operators and servers.
+#[derive(Debug, Parser)]
+#[command(name = "punch", version, after_long_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// The option of all verbs that work on a host.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HostArgs {
+    /// Folder to treat as the host's root; anything but `/` leaves this machine alone
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+impl HostArgs {
+    /// The host's root, as an absolute path where that can be told.
+    pub(crate) fn root(&self) -> Root {
+        Root::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong between punch and the back-office, as sentences.
+
+use std::io;
+
+use model::exit::Exit;
+
+use crate::failure::{Failure, reason};
+
+/// Why a request got no answer, or not the one wished for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// Nobody answers there.
+    #[error("the back-office {url} could not be reached: {why}")]
+    Unreachable {
+        /// Whom we tried.
+        url: String,
+        /// What happened.
+        why: String,
+    },
+    /// It answers, and says no.
+    #[error("{}", refused(.url, *.status, .title, .detail))]
+    Refused {
+        /// Whom we asked.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What failed, in a few words; empty when the answer was no problem document.
+        title: String,
+        /// What failed, where, why and what next.
+        detail: String,
+    },
+    /// It answers something else than it should.
+    #[error("{url} does not answer like a back-office: {why}")]
+    Strange {
+        /// Whom we asked.
+        url: String,
+        /// What is strange.
+        why: String,
+    },
+}
+
+fn refused(url: &str, status: u16, title: &str, detail: &str) -> String {
+    match (title, detail) {
+        ("", "") => format!("{url} answered with status {status} and did not say why"),
+        (title, "") => format!("{url} refused: {title} (status {status})"),
+        (_, detail) => format!("{url} refused: {detail}"),
+    }
+}
+
+impl ClientError {
+    /// Finds the words for an error below HTTP.
+    pub(crate) fn from_ureq(url: &str, error: &ureq::Error) -> Self {
+        let why = match error {
+            ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
+            ureq::Error::Io(error) => io_words(error),
+            ureq::Error::Timeout(timeout) => format!("no answer in time ({timeout})"),
+            ureq::Error::ConnectionFailed => "no connection could be made".to_owned(),
+            ureq::Error::Rustls(error) => format!("its certificate or TLS is not acceptable: {error}"),
+            ureq::Error::Tls(error) => format!("TLS failed: {error}"),
+            ureq::Error::Protocol(error) => {
+                return Self::Strange { url: url.to_owned(), why: error.to_string() };
+            }
+            other => other.to_string(),
+        };
+        Self::Unreachable { url: url.to_owned(), why }
+    }
+
+    /// Whether nobody was there to say yes or no; a gateway or a server that is full counts as nobody.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 502..=504),
+            Self::Strange { .. } => false,
+        }
+    }
+
+    /// The HTTP status, when there was one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "nothing listens there (connection refused)".to_owned(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "the connection was closed in the middle".to_owned()
+        }
+        _ => reason(error),
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let message = error.to_string();
+        if error.is_unreachable() {
+            return Failure::new(Exit::Unreachable, message)
+                .hint("check the address, the network and that `geppetto serve` runs there");
+        }
+        let failure = Failure::input(message);
+        match error.status() {
+            Some(401) => failure.hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
+            Some(403) => failure.hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),
+            _ => failure,
+        }
+    }
+}

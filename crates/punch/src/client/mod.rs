@@ -1,0 +1,268 @@
+//! The back-office as punch speaks to it: one function per request, shapes from `model::wire`.
+
+mod answer;
+mod error;
+mod upload;
+
+use std::{path::Path, time::Duration};
+
+use model::{
+    name::{Name, ServerName},
+    report::Report,
+    wire,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use ureq::{
+    Agent, Body,
+    http::{Response, Uri},
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+pub(crate) use error::ClientError;
+
+use crate::failure::Failure;
+
+/// The largest JSON or YAML answer read, in bytes.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// A secret shown as a bearer token; never printed.
+#[derive(Clone)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// Checks that it can be sent in a header.
+    pub(crate) fn new(text: &str) -> Result<Self, Failure> {
+        if text.is_empty() {
+            return Err(Failure::input("the token is empty"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Failure::input(
+                "the token holds spaces or characters that no token has; was something else pasted?",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The secret itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A back-office, and who we are there.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+    token: Option<Token>,
+}
+
+/// A server's node file, unless it is the one we have.
+pub(crate) enum NodeAnswer {
+    /// It is the one named by the tag that was sent.
+    Same,
+    /// The file, and its tag.
+    File {
+        /// The signed text.
+        text: String,
+        /// Its ETag.
+        tag: Option<String>,
+    },
+}
+
+impl Client {
+    /// Speaks to the back-office at `url`, trusting the authorities in a PEM file instead of the public ones.
+    pub(crate) fn new(url: &str, token: Option<Token>, authorities: Option<&Path>) -> Result<Self, Failure> {
+        let base = base(url)?;
+        Ok(Self { agent: agent(authorities)?, base, token })
+    }
+
+    /// The address, without a slash at its end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether secrets would cross a network unencrypted.
+    pub(crate) fn is_exposed(&self) -> bool {
+        let host = self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
+        host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
+    }
+
+    /// Trades a one-time token for a credential and the keys to trust.
+    pub(crate) fn join(&self, join: &wire::Join) -> Result<wire::Joined, ClientError> {
+        self.post("/api/v1/join", join)
+    }
+
+    /// Fetches a server's node file, unless it is the one called `tag`.
+    pub(crate) fn node(&self, server: &ServerName, tag: Option<&str>) -> Result<NodeAnswer, ClientError> {
+        let url = self.url(&format!("/api/v1/servers/{server}/node"));
+        let mut request = self.agent.get(&url);
+        if let Some(tag) = tag {
+            request = request.header("If-None-Match", tag);
+        }
+        let response = self.authorised(request).call();
+        let mut response = self.answered(response)?;
+        if response.status() == 304 {
+            return Ok(NodeAnswer::Same);
+        }
+        let tag = answer::header(&response, "etag");
+        Ok(NodeAnswer::File { text: answer::text(&self.base, &mut response)?, tag })
+    }
+
+    /// Hands over what a run did.
+    pub(crate) fn report(&self, server: &ServerName, report: &Report) -> Result<(), ClientError> {
+        let url = self.url(&format!("/api/v1/servers/{server}/reports"));
+        let response = self.authorised(self.agent.post(&url)).send_json(report);
+        self.answered(response).map(|_| ())
+    }
+
+    /// Makes received packages visible in a channel, all or none.
+    pub(crate) fn publish(
+        &self,
+        channel: &Name,
+        publication: &wire::Publication,
+    ) -> Result<wire::Published, ClientError> {
+        self.post(&format!("/api/v1/channels/{channel}/publications"), publication)
+    }
+
+    /// Makes a version visible in another channel, with what it needs.
+    pub(crate) fn promote(&self, promotion: &wire::Promotion) -> Result<wire::Published, ClientError> {
+        self.post("/api/v1/promotions", promotion)
+    }
+
+    /// One page of a component's versions, newest first.
+    pub(crate) fn versions(&self, name: &Name, after: Option<&str>) -> Result<wire::Versions, ClientError> {
+        let url = self.url(&format!("/api/v1/components/{name}/versions"));
+        let mut request = self.agent.get(&url).query("limit", "200");
+        if let Some(after) = after {
+            request = request.query("after", after);
+        }
+        let response = self.authorised(request).call();
+        answer::json(&self.base, &mut self.answered(response)?)
+    }
+
+    /// Asks whether it is there at all.
+    pub(crate) fn health(&self) -> Result<(), ClientError> {
+        let response = self.agent.get(self.url("/api/v1/health")).call();
+        self.answered(response).map(|_| ())
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let response = self.authorised(self.agent.post(self.url(path))).send_json(body);
+        answer::json(&self.base, &mut self.answered(response)?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn authorised<S>(&self, request: ureq::RequestBuilder<S>) -> ureq::RequestBuilder<S> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        }
+    }
+
+    /// An answer that is no error; else the error in words.
+    fn answered(
+        &self,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ClientError> {
+        let mut response = response.map_err(|error| ClientError::from_ureq(&self.base, &error))?;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(answer::problem(&self.base, &mut response));
+        }
+        Ok(response)
+    }
+}
+
+/// Checks an address and takes the slashes off its end.
+fn base(url: &str) -> Result<String, Failure> {
+    let wrong = |why: &str| {
+        Failure::input(format!("`{}` is not an address: {why}", answer::printable(url, 200)))
+            .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
+    };
+    let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
+    match uri.scheme_str() {
+        Some("http" | "https") => (),
+        _ => return Err(wrong("it must begin with http:// or https://")),
+    }
+    let authority = uri.authority().ok_or_else(|| wrong("it names no host"))?;
+    if authority.as_str().contains('@') {
+        return Err(wrong("user names and passwords do not belong in it; use a token"));
+    }
+    if uri.query().is_some() {
+        return Err(wrong("it must not hold a `?`"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// An HTTP agent with bounded waiting. Long bodies may take as long as they keep moving.
+pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, Failure> {
+    // Fails only when a provider is installed already, which is as good.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    let roots = match authorities {
+        Some(path) => authorities_of(path)?,
+        None => RootCerts::WebPki,
+    };
+    Ok(Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("punch/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_recv_response(Some(Duration::from_secs(120)))
+        .timeout_per_read(Some(Duration::from_secs(60)))
+        .timeout_per_write(Some(Duration::from_secs(60)))
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .build()
+        .new_agent())
+}
+
+fn authorities_of(path: &Path) -> Result<RootCerts, Failure> {
+    let pem = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
+    let mut certificates: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => (),
+            Err(error) => {
+                return Err(Failure::input(format!("{} is not PEM: {error}", path.display())));
+            }
+        }
+    }
+    if certificates.is_empty() {
+        return Err(Failure::input(format!("{} holds no certificate", path.display()))
+            .hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_are_none_are_refused_with_an_example() {
+        assert_eq!(base("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
+        for (url, why) in [
+            ("", "it is not a URL"),
+            ("geppetto.example.org", "must begin with http"),
+            ("ftp://x", "must begin with http"),
+            ("http://a:b@x", "use a token"),
+            ("http://x/?a=1", "must not hold a `?`"),
+        ] {
+            let failure = base(url).unwrap_err();
+            assert!(failure.message.contains(why), "{url}: {}", failure.message);
+        }
+    }
+
+    #[test]
+    fn plain_http_is_exposed_unless_it_stays_on_this_machine() {
+        for (url, exposed) in [
+            ("http://geppetto.example.org", true),
+            ("https://geppetto.example.org", false),
+            ("http://127.0.0.1:8470", false),
+            ("http://localhost:8470", false),
+        ] {
+            assert_eq!(Client::new(url, None, None).unwrap().is_exposed(), exposed, "{url}");
+        }
+    }
+}

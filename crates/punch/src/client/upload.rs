@@ -1,0 +1,42 @@
+//! Sending package files: streamed from the disk, whatever their size.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use model::wire;
+
+use super::{Client, ClientError, answer};
+use crate::{failure::Failure, output::Bar};
+
+/// A reader that moves a bar.
+struct Watched<'a, R> {
+    inner: R,
+    bar: &'a Bar,
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.bar.add(read as u64);
+        Ok(read)
+    }
+}
+
+impl Client {
+    /// Sends one package file; it is not visible in a channel yet.
+    pub(crate) fn upload(&self, path: &Path, name: &str, bar: &Bar) -> Result<wire::Received, Failure> {
+        let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
+        let size = file.metadata().map_err(|error| Failure::reading(path, &error))?.len();
+        let mut reader = Watched { inner: file.take(size), bar };
+        let request = self
+            .authorised(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))
+            .header("Content-Type", "application/x-rpm")
+            .header("Content-Length", size.to_string());
+        let response = request.send(ureq::SendBody::from_reader(&mut reader));
+        let mut response = self.answered(response)?;
+        Ok(answer::json(&self.base, &mut response)?)
+    }
+}

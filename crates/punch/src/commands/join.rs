@@ -1,0 +1,151 @@
+//! `punch join`: makes a host a server of a back-office.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{
+    exit::Exit,
+    name::ServerName,
+    wire::{Join, Joined},
+};
+use serde::Serialize;
+
+use crate::{
+    cli::HostArgs,
+    client::{Client, ClientError, Token},
+    context::Context,
+    failure::Failure,
+    membership::Membership,
+    root::{self, Root},
+    settings::read_token,
+    trust,
+};
+
+/// Make this host a server of a back-office, with a one-time join token
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch join https://geppetto.example.org --token-file join.token\n  \
+    echo \"$TOKEN\" | punch join https://geppetto.example.org --token-file - --server web-01\n\n\
+    An operator makes the token: `geppetto join-token web-01`. It can be used once.\n\
+    Joining again needs a new token and replaces what was saved before.")]
+pub(crate) struct Args {
+    /// Address of the back-office
+    url: String,
+    /// The join token; other users of this machine can see it in `ps`, so better use --token-file
+    #[arg(long, conflicts_with = "token_file", required_unless_present = "token_file", value_name = "TOKEN")]
+    token: Option<String>,
+    /// File that holds the join token; `-` reads it from stdin
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// This host's name in the back-office; its host name when not given
+    #[arg(long, value_name = "NAME")]
+    server: Option<ServerName>,
+    /// Certificate authorities to trust instead of the public ones, in PEM; kept for later runs
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct JoinedHost<'a> {
+    url: &'a str,
+    server: &'a str,
+    settings: String,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let root = self.host.root();
+        let server = match &self.server {
+            Some(server) => server.clone(),
+            None => host_name()?,
+        };
+        let token = match (&self.token, &self.token_file) {
+            (Some(token), _) => Token::new(token.trim())?,
+            (None, Some(file)) => read_token(file)?,
+            (None, None) => return Err(Failure::input("a join token is needed: give --token-file FILE")),
+        };
+        let client = Client::new(&self.url, None, self.ca_file.as_deref())?;
+        if client.is_exposed() {
+            context.output.warn(format!(
+                "{} is not encrypted: who can read the network can read this server's secrets",
+                client.base()
+            ));
+        }
+        // The token works once: find out that we may write before it is spent.
+        prepare(&root)?;
+        let joined = client
+            .join(&Join { token: token.reveal().to_owned(), server: server.to_string() })
+            .map_err(refused)?;
+        save(&root, &client, &joined, self.ca_file.as_deref())?;
+        context.output.note(format!(
+            "joined {} as {}; `punch restore` makes this host what the back-office says",
+            client.base(),
+            joined.server
+        ));
+        context.output.json(&JoinedHost {
+            url: client.base(),
+            server: &joined.server,
+            settings: root.membership().display().to_string(),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+fn refused(error: ClientError) -> Failure {
+    let used = matches!(error.status(), Some(401 | 403));
+    let failure = Failure::from(error);
+    if used {
+        failure.hint("a join token works once and not for ever: ask for a new one (`geppetto join-token SERVER`)")
+    } else {
+        failure
+    }
+}
+
+/// Makes the folders and proves that they can be written to.
+fn prepare(root: &Root) -> Result<(), Failure> {
+    for file in [root.membership(), root.node_key()] {
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).map_err(|error| Failure::writing(folder, &error))?;
+            let probe = folder.join(".punch-join");
+            root::replace(&probe, b"", 0o600)?;
+            root::remove_if_there(&probe)?;
+        }
+    }
+    root::private_folder(&root.state())
+}
+
+/// Writes what the back-office gave: the keys first, so that no run ever has a credential without them.
+fn save(root: &Root, client: &Client, joined: &Joined, authorities: Option<&Path>) -> Result<(), Failure> {
+    let strange = |why: String| {
+        Failure::input(format!("{} sent keys that cannot be used: {why}", client.base()))
+            .hint("is it a Geppetto back-office of the same version? Nothing was saved")
+    };
+    let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
+    Token::new(&joined.credential).map_err(|failure| strange(failure.message))?;
+    trust::check_node_key(&joined.node_key).map_err(&strange)?;
+    trust::check_package_keys(&joined.package_keys).map_err(&strange)?;
+    root::replace(&root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    root::replace(&root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
+    match authorities {
+        Some(file) => {
+            let pem = fs::read(file).map_err(|error| Failure::reading(file, &error))?;
+            root::replace(&root.authorities(), &pem, 0o644)?;
+        }
+        None => root::remove_if_there(&root.authorities())?,
+    }
+    Membership { url: client.base().to_owned(), server, credential: joined.credential.clone() }.save(root)
+}
+
+/// The kernel's host name, in lower case as DNS compares it.
+fn host_name() -> Result<ServerName, Failure> {
+    let path = Path::new("/proc/sys/kernel/hostname");
+    let name = fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    name.trim().to_lowercase().parse().map_err(|error| {
+        Failure::input(format!("this machine's host name cannot be used: {error}"))
+            .hint("give the name the back-office knows it by: `--server NAME`")
+    })
+}

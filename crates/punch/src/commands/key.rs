@@ -1,0 +1,107 @@
+//! `punch key`: keys that sign packages.
+
+use std::path::{Path, PathBuf};
+
+use model::exit::Exit;
+use packaging::openpgp::SecretKey;
+use serde::Serialize;
+
+use crate::{context::Context, failure::Failure, root};
+
+/// Make and show keys that sign packages
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    New(New),
+    Public(Public),
+}
+
+/// Make a new key; the file is for your eyes only (mode 0600)
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch key new --name 'Alice <alice@example.org>' --out alice.key\n\n\
+    Then hand its public half to the operator: `punch key public alice.key > alice.asc`,\n\
+    who lets the repository accept it: `geppetto trust alice.asc`.")]
+struct New {
+    /// Whose key it is
+    #[arg(long, value_name = "NAME <MAIL>")]
+    name: String,
+    /// File to write; it must not be there yet
+    #[arg(long, default_value = "packages.key", value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Print the public half of a key, for those who check signatures
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch key public alice.key > alice.asc")]
+struct Public {
+    /// The key
+    file: PathBuf,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Key {
+    file: String,
+    fingerprint: String,
+    public: String,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self.what {
+            What::New(new) => new.run(context),
+            What::Public(public) => public.run(context),
+        }
+    }
+}
+
+impl New {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if self.out.exists() {
+            return Err(Failure::input(format!("{} is there already", self.out.display()))
+                .hint("a key is never overwritten; give another file with `--out FILE`"));
+        }
+        if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
+            return Err(Failure::input("the name of the key's owner is empty or holds control characters")
+                .hint("write it like 'Alice <alice@example.org>'"));
+        }
+        let created = u32::try_from((context.now)() / 1_000_000).unwrap_or(u32::MAX);
+        let key = SecretKey::generate(self.name.trim(), created).map_err(|error| {
+            Failure::new(Exit::Bug, format!("no key could be made: {error}"))
+        })?;
+        key.save(&self.out).map_err(|error| Failure::blocked(error.to_string()))?;
+        context.output.note(format!("wrote {}; keep it secret", self.out.display()));
+        context.output.line(format!("fingerprint {}", key.fingerprint()));
+        show(context, &self.out, &key)
+    }
+}
+
+impl Public {
+    fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let key = load(&self.file)?;
+        context.output.line(key.public_armored());
+        show(context, &self.file, &key)
+    }
+}
+
+fn show(context: &Context, file: &Path, key: &SecretKey) -> Result<Exit, Failure> {
+    context.output.json(&Key {
+        file: file.display().to_string(),
+        fingerprint: key.fingerprint().to_string(),
+        public: key.public_armored(),
+    });
+    Ok(Exit::Done)
+}
+
+/// Reads a secret key; others must not be able to.
+pub(super) fn load(file: &Path) -> Result<SecretKey, Failure> {
+    root::read_if_there(file)?;
+    SecretKey::load(file).map_err(|error| {
+        Failure::input(error.to_string()).hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
+    })
+}

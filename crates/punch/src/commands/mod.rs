@@ -1,0 +1,36 @@
+//! One file a verb. The list below is the only one: it makes the command line and calls the verbs.
+
+mod component_at;
+mod join;
+mod login;
+mod promote;
+mod publish;
+mod versions;
+
+use clap::Subcommand;
+use model::exit::Exit;
+
+use crate::{context::Context, failure::Failure};
+
+macro_rules! verbs {
+    ($($name:ident => $module:ident,)*) => {
+        /// Everything `punch` can do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Verb { $($name($module::Args),)* }
+
+        impl Verb {
+            /// Does it.
+            pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+                match self { $(Verb::$name(args) => args.run(context),)* }
+            }
+        }
+    };
+}
+
+verbs! {
+    Login => login,
+    Publish => publish,
+    Promote => promote,
+    Versions => versions,
+    Join => join,
+}

@@ -1,0 +1,62 @@
+//! `punch publish`: sends packages to the repository and makes them visible in a channel.
+
+use std::path::{Path, PathBuf};
+
+use model::{exit::Exit, name::Name, wire::Publication};
+
+use crate::{context::Context, failure::Failure, settings::Remote};
+
+/// Send packages to the repository and make them visible in a channel, all or none
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch publish dist/*.rpm\n  punch publish dist/*.rpm --channel staging\n\n\
+    Sending the same bytes twice changes nothing; other bytes under the same name, version and release are refused.")]
+pub(crate) struct Args {
+    /// Packages, as `punch package` made them
+    #[arg(required = true, value_name = "FILE.rpm")]
+    files: Vec<PathBuf>,
+    /// Channel they become visible in
+    #[arg(long, default_value = "dev", value_name = "NAME")]
+    channel: Name,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        // All names are checked before the first byte is sent.
+        let named: Vec<(&Path, &str, u64)> =
+            self.files.iter().map(|path| check(path)).collect::<Result<_, Failure>>()?;
+        let client = self.remote.client(context.settings.as_deref())?;
+        let mut files = Vec::with_capacity(named.len());
+        for (path, name, size) in named {
+            let received = {
+                let bar = context.output.bar(name, Some(size));
+                client.upload(path, name, &bar)?
+            };
+            context.output.note(format!("sent {} ({} bytes)", received.file, received.size));
+            files.push(received.file);
+        }
+        let published = client.publish(&self.channel, &Publication { files })?;
+        for file in &published.added {
+            context.output.line(format!("{file} is now in {}", published.channel));
+        }
+        for file in &published.present {
+            context.output.line(format!("{file} was in {} already", published.channel));
+        }
+        context.output.json(&published);
+        Ok(Exit::Done)
+    }
+}
+
+fn check(path: &Path) -> Result<(&Path, &str, u64), Failure> {
+    let metadata = std::fs::metadata(path).map_err(|error| {
+        Failure::reading(path, &error).hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
+    })?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
+    if !metadata.is_file() || !name.ends_with(".rpm") || !name.chars().all(usual) {
+        return Err(Failure::input(format!("{} is not a package: it must be a file named *.rpm", path.display()))
+            .hint("give the files that `punch package` made: dist/*.rpm"));
+    }
+    Ok((path, name, metadata.len()))
+}

@@ -1,0 +1,15 @@
+//! What every verb is given by `main`: where to print, what time it is, where settings are.
+
+use std::path::PathBuf;
+
+use crate::{output::Output, when::Micros};
+
+/// The world as a verb sees it.
+pub(crate) struct Context {
+    /// Prints.
+    pub(crate) output: Output,
+    /// The time, in microseconds since 1970-01-01 UTC.
+    pub(crate) now: fn() -> Micros,
+    /// Where `punch login` saves, when this user has a home.
+    pub(crate) settings: Option<PathBuf>,
+}

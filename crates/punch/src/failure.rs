@@ -1,0 +1,101 @@
+//! Why a verb ended badly: one sentence, what to do next, and the exit code.
+
+use std::{io, path::Path};
+
+use model::{exit::Exit, format::FormatError};
+
+/// Why a verb ended badly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// What failed, where and why.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    /// The user's input is wrong.
+    pub(crate) fn input(message: impl Into<String>) -> Self {
+        Self::new(Exit::Input, message)
+    }
+
+    /// Something is not allowed or could not be looked at; nothing was changed.
+    pub(crate) fn blocked(message: impl Into<String>) -> Self {
+        Self::new(Exit::Blocked, message)
+    }
+
+    /// Something failed half-way.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A file of the user could not be read.
+    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::input(format!("cannot read {}: {}", path.display(), reason(error)));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.hint("check the path; nothing was changed"),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint(format!("run it as a user who may read {}", path.display()))
+            }
+            _ => failure,
+        }
+    }
+
+    /// A file could not be written.
+    pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), reason(error)));
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                failure.hint("run it as root, or give a folder that you may write to")
+            }
+            io::ErrorKind::StorageFull => failure.hint("free some space on that disk, then run it again"),
+            io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => {
+                failure.hint("check that every part of the path is a folder")
+            }
+            _ => failure,
+        }
+    }
+}
+
+/// The operating system's words without its number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => "the operating system did not say why".to_owned(),
+    }
+}
+
+impl From<FormatError> for Failure {
+    fn from(error: FormatError) -> Self {
+        Failure::input(error.to_string())
+    }
+}
+
+/// Several errors of one file or folder become one paragraph, one line each.
+impl From<Vec<FormatError>> for Failure {
+    fn from(errors: Vec<FormatError>) -> Self {
+        match errors.as_slice() {
+            [] => Failure::new(Exit::Bug, "something is wrong with the input, but nothing says what"),
+            [only] => Failure::input(only.to_string()),
+            _ => {
+                let lines: Vec<String> = errors.iter().map(|error| format!("\n  {error}")).collect();
+                Failure::input(format!("{} things are wrong:{}", errors.len(), lines.concat()))
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Which back-office a host belongs to, as `punch join` wrote it.
+
+use std::fs;
+
+use model::{format::yaml, name::ServerName};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::Failure,
+    root::{self, Root},
+};
+
+/// `etc/geppetto/punch.yaml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Membership {
+    /// The back-office's address.
+    pub(crate) url: String,
+    /// This host's name there.
+    pub(crate) server: ServerName,
+    /// What this host shows to prove that it is itself.
+    pub(crate) credential: String,
+}
+
+impl Membership {
+    /// Reads it; `None` when this host never joined.
+    pub(crate) fn load(root: &Root) -> Result<Option<Self>, Failure> {
+        let path = root.membership();
+        match root::read_if_there(&path)? {
+            Some(text) => Ok(Some(yaml::read(&path.display().to_string(), &text)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads it; a host that never joined is an error.
+    pub(crate) fn require(root: &Root) -> Result<Self, Failure> {
+        Self::load(root)?.ok_or_else(|| {
+            Failure::input(format!("this host has not joined a back-office: {} is not there", root.membership().display()))
+                .hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
+        })
+    }
+
+    /// Writes it, for its owner's eyes only.
+    pub(crate) fn save(&self, root: &Root) -> Result<(), Failure> {
+        let path = root.membership();
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| Failure::writing(folder, &error))?;
+        }
+        root::replace(&path, yaml::write(self).as_bytes(), 0o600)
+    }
+}

@@ -1,0 +1,135 @@
+//! All that is printed: data on stdout, everything else on stderr. Nothing else in this program prints.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// Where text goes, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    json: bool,
+    colour: bool,
+    progress: bool,
+}
+
+impl Output {
+    /// JSON on stdout when `json`; colour and progress bars only for people at a terminal.
+    pub(crate) fn new(json: bool, no_colour: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self { json, colour: terminal && !no_colour, progress: terminal }
+    }
+
+    /// Whether a program reads stdout.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Data: a line on stdout. Nothing when JSON is asked for.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        if !self.json {
+            write(&mut io::stdout().lock(), text.as_ref());
+        }
+    }
+
+    /// Data for programs: pretty JSON on stdout. Nothing when text is asked for.
+    pub(crate) fn json<T: Serialize>(&self, value: &T) {
+        if self.json
+            && let Ok(text) = serde_json::to_string_pretty(value)
+        {
+            write(&mut io::stdout().lock(), &text);
+        }
+    }
+
+    /// A line of progress or comment, on stderr.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        write(&mut io::stderr().lock(), text.as_ref());
+    }
+
+    /// Something to know that is not an error, on stderr.
+    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+        let word = self.painted("warning", AnsiColor::Yellow);
+        self.note(format!("{word}: {}", text.as_ref()));
+    }
+
+    /// One paragraph that says what failed, and one that says what to do.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let word = self.painted("error", AnsiColor::Red);
+        self.note(format!("{word}: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            let word = self.painted("hint", AnsiColor::Cyan);
+            self.note(format!("{word}: {hint}"));
+        }
+    }
+
+    /// A bar for `bytes` of `what`, when somebody watches.
+    pub(crate) fn bar(&self, what: &str, bytes: Option<u64>) -> Bar {
+        if !self.progress {
+            return Bar(None);
+        }
+        let bar = match bytes {
+            Some(bytes) => indicatif::ProgressBar::new(bytes),
+            None => indicatif::ProgressBar::no_length(),
+        };
+        if let Ok(style) =
+            indicatif::ProgressStyle::with_template("{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        Bar(Some(bar))
+    }
+
+    fn painted(&self, word: &str, colour: AnsiColor) -> String {
+        if self.colour {
+            let style = Style::new().bold().fg_color(Some(colour.into()));
+            format!("{style}{word}{style:#}")
+        } else {
+            word.to_owned()
+        }
+    }
+}
+
+/// A progress bar that may not be there.
+pub(crate) struct Bar(Option<indicatif::ProgressBar>);
+
+impl Bar {
+    /// So many more bytes are done.
+    pub(crate) fn add(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(bytes);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Makes a panic end like any other bug: one sentence and exit code 70.
+pub(crate) fn explain_bugs() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let message = panic.payload_as_str().unwrap_or("no message");
+        write(
+            &mut io::stderr().lock(),
+            &format!(
+                "error: punch has a bug{place}: {message}\nhint: please report this with the command you ran; \
+                 run the same command again to finish what was begun"
+            ),
+        );
+        std::process::exit(model::exit::Exit::Bug as i32);
+    }));
+}
+
+/// A reader that went away (`punch history | head`) is no error.
+fn write(to: &mut impl Write, text: &str) {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    let _gone = write!(to, "{text}{newline}").and_then(|()| to.flush());
+}

@@ -1,0 +1,149 @@
+//! Where a repository's files are read from: a web address or a folder. Bytes go to a sink, checked on the way.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::PathBuf,
+};
+
+use sha2::{Digest, Sha256};
+use ureq::Agent;
+
+use crate::{client::printable, failure::reason, output::Bar};
+
+/// A tree of files.
+pub(super) enum Place {
+    /// Served over HTTP.
+    Web {
+        /// How to speak.
+        agent: Agent,
+        /// The address, without a slash at its end.
+        base: String,
+    },
+    /// A folder of this machine.
+    Folder(PathBuf),
+}
+
+/// Why a file was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReadError {
+    /// It is not there.
+    Missing,
+    /// Nobody answered.
+    Unreachable(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Web { base, .. } => f.write_str(base),
+            Place::Folder(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Place {
+    /// Reads a small file whole.
+    pub(super) fn text(&self, href: &str, most: u64) -> Result<String, ReadError> {
+        let mut bytes = Vec::new();
+        self.copy(href, most, &mut bytes, None)?;
+        String::from_utf8(bytes).map_err(|_| ReadError::Other(format!("{href} is not UTF-8")))
+    }
+
+    /// Copies a file of at most `most` bytes; its SHA-256, in hexadecimal.
+    pub(super) fn copy(
+        &self,
+        href: &str,
+        most: u64,
+        into: &mut impl Write,
+        bar: Option<&Bar>,
+    ) -> Result<String, ReadError> {
+        let reader: Box<dyn Read> = match self {
+            Place::Folder(folder) => match File::open(folder.join(href)) {
+                Ok(file) => Box::new(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing),
+                Err(error) => return Err(ReadError::Other(reason(&error))),
+            },
+            Place::Web { agent, base } => get(agent, &format!("{base}/{}", escaped(href)))?,
+        };
+        // One byte more than allowed tells a file that is too long from one that just fits.
+        pour(reader.take(most.saturating_add(1)), most, into, bar)
+    }
+}
+
+fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
+    let response = agent.get(url).header("Accept-Encoding", "identity").call();
+    let response = response.map_err(|error| ReadError::Unreachable(words(&error)))?;
+    match response.status().as_u16() {
+        200 => Ok(Box::new(response.into_body().into_reader())),
+        404 | 410 => Err(ReadError::Missing),
+        status @ 502..=504 => Err(ReadError::Unreachable(format!("it answered with status {status}"))),
+        status => Err(ReadError::Other(format!("{} answered with status {status}", printable(url, 200)))),
+    }
+}
+
+/// What ureq says, in the words of the client's errors.
+fn words(error: &ureq::Error) -> String {
+    match crate::client::ClientError::from_ureq("", error) {
+        crate::client::ClientError::Unreachable { why, .. } | crate::client::ClientError::Strange { why, .. } => why,
+        other => other.to_string(),
+    }
+}
+
+fn pour(mut from: impl Read, most: u64, into: &mut impl Write, bar: Option<&Bar>) -> Result<String, ReadError> {
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    let mut total: u64 = 0;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(hex::encode(digest.finalize())),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                return Err(ReadError::Unreachable(format!("the transfer broke off: {}", reason(&error))));
+            }
+        };
+        total += read as u64;
+        if total > most {
+            return Err(ReadError::Other(format!("it has more than the {most} bytes announced")));
+        }
+        digest.update(&buffer[..read]);
+        into.write_all(&buffer[..read])
+            .map_err(|error| ReadError::Other(format!("it cannot be stored: {}", reason(&error))))?;
+        if let Some(bar) = bar {
+            bar.add(read as u64);
+        }
+    }
+}
+
+/// A path as it stands in a URL: everything but the usual characters of file names becomes `%XX`.
+fn escaped(href: &str) -> String {
+    let mut out = String::with_capacity(href.len());
+    for byte in href.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_with_plus_and_caret_survive_a_url() {
+        assert_eq!(escaped("packages/a-1.0^git+1-1.noarch.rpm"), "packages/a-1.0%5Egit%2B1-1.noarch.rpm");
+    }
+
+    #[test]
+    fn more_bytes_than_announced_are_refused() {
+        let mut sink = Vec::new();
+        assert!(matches!(pour(&b"12345"[..], 4, &mut sink, None), Err(ReadError::Other(_))));
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(pour(&b""[..], 0, &mut sink, None).unwrap(), empty);
+    }
+}
