@@ -1,0 +1,92 @@
+//! A folder of packages, as `punch package` makes it: headers are read, nothing else is needed.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use converge::Pin;
+use packaging::inspect::{self, Header};
+
+use super::{SourceError, cache, missing, suits};
+
+/// A folder of packages.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// What is in it, once somebody asked.
+    packages: Option<Scan>,
+}
+
+struct Scan {
+    packages: Vec<(PathBuf, Header)>,
+    /// Files named `*.rpm` that are no packages, and why.
+    broken: Vec<String>,
+}
+
+impl Folder {
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), packages: None }
+    }
+
+    /// The newest package that is what `pin` says.
+    pub(super) fn find(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+        let scan = match self.packages.take() {
+            Some(scan) => scan,
+            None => scan(&self.path)?,
+        };
+        let found = choose(&self.path, &scan, pin);
+        self.packages = Some(scan);
+        found
+    }
+}
+
+fn choose(folder: &Path, scan: &Scan, pin: &Pin) -> Result<PathBuf, SourceError> {
+    let of_name = || scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits(&header.arch));
+    let mut fitting: Vec<&(PathBuf, Header)> =
+        of_name().filter(|(_, header)| header.version.is(&pin.version)).collect();
+    fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));
+    let Some((newest, _)) = fitting.last() else {
+        let names: BTreeSet<&str> = scan.packages.iter().map(|(_, header)| header.name.as_str()).collect();
+        let mut versions: Vec<_> = of_name().map(|(_, header)| header.version.clone()).collect();
+        let error = missing(pin, &folder.display().to_string(), &mut versions, &names);
+        return Err(match scan.broken.as_slice() {
+            [] => error,
+            broken => SourceError::Missing(format!("{error}; not readable: {}", broken.join("; "))),
+        });
+    };
+    let Some(wanted) = &pin.sha256 else { return Ok(newest.clone()) };
+    for (path, _) in fitting.iter().rev() {
+        let found = cache::digest(path).map_err(|error| SourceError::Failed(unreadable(path, &error)))?;
+        if found == *wanted {
+            return Ok(path.clone());
+        }
+    }
+    Err(SourceError::Refused(format!(
+        "{} has other bytes than the node file asks for (sha256 {wanted}): it was changed or built anew",
+        newest.display()
+    )))
+}
+
+fn scan(folder: &Path) -> Result<Scan, SourceError> {
+    let failed = |error: std::io::Error| SourceError::Failed(unreadable(folder, &error));
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "rpm") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let mut scan = Scan { packages: Vec::new(), broken: Vec::new() };
+    for path in paths {
+        match inspect::header(&path) {
+            Ok(header) => scan.packages.push((path, header)),
+            Err(error) => scan.broken.push(error.to_string()),
+        }
+    }
+    Ok(scan)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    format!("{} cannot be read: {}", path.display(), crate::failure::reason(error))
+}

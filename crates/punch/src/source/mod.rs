@@ -1,0 +1,158 @@
+//! Where packages come from: a folder of packages, or any YUM repository. What is handed out is verified.
+
+mod cache;
+mod folder;
+mod metadata;
+mod place;
+mod repository;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
+use converge::Pin;
+use model::version::Version;
+use packaging::{inspect, openpgp::PublicKeys};
+
+pub(crate) use cache::Cache;
+
+use self::{folder::Folder, place::Place, repository::Repository};
+use crate::{client, failure::Failure, output::Output, root::Root};
+
+/// Why a package cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SourceError {
+    /// It is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// Nobody answered.
+    #[error("the repository {place} could not be reached: {why}")]
+    Unreachable {
+        /// Which repository.
+        place: String,
+        /// What happened.
+        why: String,
+    },
+    /// It is there, and not what it should be.
+    #[error("{0}")]
+    Refused(String),
+    /// It cannot be read or stored.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Where packages come from.
+pub(crate) struct Source {
+    kind: Kind,
+    /// Whose signature packages must bear; `None` when any will do.
+    keys: Option<PublicKeys>,
+    unreachable: bool,
+}
+
+enum Kind {
+    Folder(Folder),
+    Repository(Box<Repository>),
+}
+
+impl Source {
+    /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
+    pub(crate) fn open(place: &str, root: &Root, keys: Option<PublicKeys>, output: &Output) -> Result<Self, Failure> {
+        let cache = Cache::new(root.cache());
+        let kind = if place.starts_with("http://") || place.starts_with("https://") {
+            let authorities = Some(root.authorities()).filter(|path| path.exists());
+            let agent = client::agent(authorities.as_deref())?;
+            let place = Place::Web { agent, base: client::base(place)? };
+            Kind::Repository(Box::new(Repository::new(place, cache, keys.clone(), output.clone())))
+        } else {
+            let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
+            let entries = std::fs::read_dir(folder);
+            entries.map_err(|error| {
+                Failure::reading(folder, &error)
+                    .hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
+            })?;
+            if folder.join("repodata/repomd.xml").exists() {
+                let place = Place::Folder(folder.to_owned());
+                Kind::Repository(Box::new(Repository::new(place, cache, keys.clone(), output.clone())))
+            } else {
+                Kind::Folder(Folder::new(folder))
+            }
+        };
+        Ok(Self { kind, keys, unreachable: false })
+    }
+
+    /// Whether some package could not be had because nobody answered.
+    pub(crate) fn was_unreachable(&self) -> bool {
+        self.unreachable
+    }
+
+    /// Checksums of the metadata this run used: worth keeping in the cache.
+    pub(crate) fn used(&self) -> BTreeSet<String> {
+        match &self.kind {
+            Kind::Folder(_) => BTreeSet::new(),
+            Kind::Repository(repository) => repository.used(),
+        }
+    }
+
+    fn get(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+        let path = match &mut self.kind {
+            Kind::Folder(folder) => folder.find(pin)?,
+            Kind::Repository(repository) => repository.find(pin)?,
+        };
+        self.verify(pin, &path)?;
+        Ok(path)
+    }
+
+    /// A package that nobody we trust signed, or that is another package, is never handed out.
+    fn verify(&self, pin: &Pin, path: &Path) -> Result<(), SourceError> {
+        if let Some(keys) = &self.keys {
+            keys.verify_rpm(path).map_err(|error| SourceError::Refused(format!("{} is refused: {error}", path.display())))?;
+        }
+        let header = inspect::header(path)
+            .map_err(|error| SourceError::Refused(format!("{} is not a package: {error}", path.display())))?;
+        if header.name != pin.name || !header.version.is(&pin.version) {
+            return Err(SourceError::Refused(format!(
+                "{} should be {} {} and is {} {}",
+                path.display(),
+                pin.name,
+                pin.version,
+                header.name,
+                header.version
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl converge::Packages for Source {
+    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, String> {
+        self.get(pin).map_err(|error| {
+            self.unreachable |= matches!(error, SourceError::Unreachable { .. });
+            error.to_string()
+        })
+    }
+}
+
+/// Whether a package for `arch` can be installed on this machine.
+fn suits(arch: &str) -> bool {
+    arch == "noarch" || arch == std::env::consts::ARCH
+}
+
+/// `no shop 2.0 in dist/: it has shop 1.0.0-1, 1.1.0-1`, or what it has instead.
+fn missing(pin: &Pin, place: &str, versions: &mut [Version], names: &BTreeSet<&str>) -> SourceError {
+    versions.sort();
+    let there = if !versions.is_empty() {
+        let texts: Vec<String> = versions.iter().rev().take(8).map(ToString::to_string).collect();
+        format!("it has {} {}", pin.name, texts.join(", "))
+    } else if names.is_empty() {
+        "it has no packages at all".to_owned()
+    } else {
+        let some: Vec<&str> = names.iter().copied().take(12).collect();
+        let more = if names.len() > some.len() { ", ..." } else { "" };
+        match model::nearest(&pin.name, names.iter().copied()) {
+            Some(near) => format!("it has no package of that name; did you mean `{near}`?"),
+            None => format!("it has no package of that name, but {}{more}", some.join(", ")),
+        }
+    };
+    SourceError::Missing(format!("no {} {} in {place}: {there}", pin.name, pin.version))
+}

@@ -1,0 +1,189 @@
+//! A YUM repository: signed `repomd.xml`, the list of packages it names, the packages the list names.
+//!
+//! A package a node file names exactly is fetched without any metadata: the node file is signed and
+//! holds its checksum. Everything fetched is kept in the cache by checksum.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use converge::Pin;
+use packaging::openpgp::PublicKeys;
+
+use super::{
+    Cache, SourceError,
+    metadata::{self, Listed, Primary},
+    missing,
+    place::{Place, ReadError},
+    suits,
+};
+use crate::output::Output;
+
+/// The largest `repomd.xml`, and the largest list of packages, that are read.
+const MAX_REPOMD: u64 = 4 * 1024 * 1024;
+const MAX_PRIMARY: u64 = 1024 * 1024 * 1024;
+/// The largest package, when nobody said how large it is.
+const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
+
+/// A YUM repository.
+pub(super) struct Repository {
+    place: Place,
+    cache: Cache,
+    keys: Option<PublicKeys>,
+    output: Output,
+    index: Option<BTreeMap<String, Vec<Listed>>>,
+    used: BTreeSet<String>,
+}
+
+impl Repository {
+    pub(super) fn new(place: Place, cache: Cache, keys: Option<PublicKeys>, output: Output) -> Self {
+        Self { place, cache, keys, output, index: None, used: BTreeSet::new() }
+    }
+
+    /// Checksums of metadata used in this run.
+    pub(super) fn used(&self) -> BTreeSet<String> {
+        self.used.clone()
+    }
+
+    /// The newest package that is what `pin` says, in the cache or fetched into it.
+    pub(super) fn find(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+        if let (Some(sha256), Some(file)) = (&pin.sha256, &pin.file)
+            && metadata::inside(file).is_ok()
+            && !file.contains('/')
+        {
+            if let Some(path) = self.cache.find(sha256, file) {
+                return Ok(path);
+            }
+            match self.fetch(&format!("packages/{file}"), sha256, None) {
+                // Other repositories keep their packages elsewhere: their metadata says where.
+                Err(SourceError::Missing(_)) => (),
+                found => return found,
+            }
+        }
+        let listed = self.listed(pin)?;
+        let name = listed.href.rsplit('/').next().unwrap_or_default();
+        match self.cache.find(&listed.sha256, name) {
+            Some(path) => Ok(path),
+            None => self.fetch(&listed.href, &listed.sha256, listed.size),
+        }
+    }
+
+    fn listed(&mut self, pin: &Pin) -> Result<Listed, SourceError> {
+        if self.index.is_none() {
+            self.index = Some(self.read_index()?);
+        }
+        let index = self.index.as_ref().map_or_else(BTreeMap::new, |index| index.iter().collect());
+        let of_name = || index.get(&pin.name).into_iter().flat_map(|listed| listed.iter());
+        let fitting = |listed: &&Listed| suits(&listed.arch) && listed.version.is(&pin.version);
+        let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
+        let Some(newest) = newest else {
+            let names: BTreeSet<&str> = index.keys().map(|name| name.as_str()).collect();
+            let mut versions: Vec<_> = of_name().map(|listed| listed.version.clone()).collect();
+            return Err(missing(pin, &self.place.to_string(), &mut versions, &names));
+        };
+        match &pin.sha256 {
+            None => Ok(newest.clone()),
+            Some(wanted) => of_name().find(|listed| listed.sha256 == *wanted).cloned().ok_or_else(|| {
+                SourceError::Refused(format!(
+                    "{} has {} {} with other bytes than the node file asks for (sha256 {wanted})",
+                    self.place, pin.name, newest.version
+                ))
+            }),
+        }
+    }
+
+    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<Listed>>, SourceError> {
+        let repomd = self.place.text("repodata/repomd.xml", MAX_REPOMD).map_err(|error| match error {
+            ReadError::Missing => SourceError::Missing(format!(
+                "{} is not a YUM repository: it has no repodata/repomd.xml",
+                self.place
+            )),
+            error => self.error("repodata/repomd.xml", error),
+        })?;
+        self.check_signature(&repomd)?;
+        let broken = |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
+        let primary = metadata::primary(&repomd).map_err(broken)?;
+        let path = self.fetch_primary(&primary)?;
+        self.used.insert(primary.sha256.clone());
+        let mut index: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        let reader = open(&path, &primary.href).map_err(&broken)?;
+        metadata::packages(BufReader::new(reader), |listed| {
+            index.entry(listed.name.clone()).or_default().push(listed);
+        })
+        .map_err(&broken)?;
+        Ok(index)
+    }
+
+    fn check_signature(&self, repomd: &str) -> Result<(), SourceError> {
+        let Some(keys) = &self.keys else { return Ok(()) };
+        let signature = self.place.text("repodata/repomd.xml.asc", MAX_REPOMD).map_err(|error| match error {
+            ReadError::Missing => SourceError::Refused(format!(
+                "the metadata of {} is not signed, and this host trusts only signed ones",
+                self.place
+            )),
+            error => self.error("repodata/repomd.xml.asc", error),
+        })?;
+        match keys.verify_detached(repomd.as_bytes(), &signature) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(SourceError::Refused(format!("the metadata of {} is refused: {error}", self.place)))
+            }
+        }
+    }
+
+    fn fetch_primary(&self, primary: &Primary) -> Result<PathBuf, SourceError> {
+        let name = primary.href.rsplit('/').next().unwrap_or_default();
+        match self.cache.find(&primary.sha256, name) {
+            Some(path) => Ok(path),
+            None => self.download(&primary.href, &primary.sha256, primary.size, MAX_PRIMARY),
+        }
+    }
+
+    fn fetch(&self, href: &str, sha256: &str, size: Option<u64>) -> Result<PathBuf, SourceError> {
+        self.download(href, sha256, size, MAX_PACKAGE)
+    }
+
+    /// Streams a file into the cache; one with another checksum than announced is not kept.
+    fn download(&self, href: &str, sha256: &str, size: Option<u64>, most: u64) -> Result<PathBuf, SourceError> {
+        let name = href.rsplit('/').next().unwrap_or_default();
+        let bar = self.output.bar(name, size);
+        self.cache.store(sha256, name, SourceError::Failed, |file| {
+            let found = self
+                .place
+                .copy(href, size.unwrap_or(most).min(most), file, Some(&bar))
+                .map_err(|error| self.error(href, error))?;
+            if found == sha256 {
+                return Ok(());
+            }
+            Err(SourceError::Refused(format!(
+                "{href} from {} has other bytes than announced: sha256 {found} instead of {sha256}",
+                self.place
+            )))
+        })
+    }
+
+    fn error(&self, href: &str, error: ReadError) -> SourceError {
+        match error {
+            ReadError::Missing => SourceError::Missing(format!("{} has no {href}", self.place)),
+            ReadError::Unreachable(why) => SourceError::Unreachable { place: self.place.to_string(), why },
+            ReadError::Other(why) => SourceError::Failed(format!("{href} of {}: {why}", self.place)),
+        }
+    }
+}
+
+/// Opens a list of packages, whatever it is compressed with.
+fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
+    let file = File::open(path).map_err(|error| crate::failure::reason(&error))?;
+    match href.rsplit('.').next() {
+        Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
+        Some("zst") => match zstd::Decoder::new(file) {
+            Ok(decoder) => Ok(Box::new(decoder)),
+            Err(error) => Err(crate::failure::reason(&error)),
+        },
+        Some("xml") => Ok(Box::new(file)),
+        _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),
+    }
+}
