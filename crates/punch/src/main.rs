@@ -52,7 +52,10 @@ fn settings_file() -> Option<PathBuf> {
     Some(folder.join("geppetto/client.yaml"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the edge of the program: everything else is given this function")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge of the program: everything else is given this function"
+)]
 fn now() -> when::Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

@@ -115,7 +115,8 @@ impl Drop for Bar {
 /// Makes a panic end like any other bug: one sentence and exit code 70.
 pub(crate) fn explain_bugs() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let place =
+            panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let message = panic.payload_as_str().unwrap_or("no message");
         write(
             &mut io::stderr().lock(),

@@ -1,6 +1,44 @@
-//! tmp
+//! Whom a host believes: the key of node files and the keys of packages, when there are any.
+
 use base64::Engine;
 use ed25519_dalek::VerifyingKey;
+use packaging::openpgp::PublicKeys;
+
+use crate::{
+    failure::Failure,
+    root::{self, Root},
+};
+
+/// Whom a host believes. A root without keys is a developer's folder: anything goes, with a note.
+#[derive(Default)]
+pub(crate) struct Trust {
+    /// Node files must be signed with this.
+    pub(crate) node: Option<VerifyingKey>,
+    /// Packages and repositories must be signed with one of these.
+    pub(crate) packages: Option<PublicKeys>,
+}
+
+impl Trust {
+    /// Reads the keys of a root.
+    pub(crate) fn load(root: &Root) -> Result<Self, Failure> {
+        let broken = |path: std::path::PathBuf, why: String| {
+            Failure::blocked(format!("{} cannot be used: {why}", path.display())).hint(
+                "nothing is trusted until it is right: restore the file, or join again with a new token",
+            )
+        };
+        let node = match root::read_if_there(&root.node_key())? {
+            Some(text) => Some(check_node_key(&text).map_err(|why| broken(root.node_key(), why))?),
+            None => None,
+        };
+        let packages = match root::read_if_there(&root.package_keys())? {
+            Some(text) => Some(check_package_keys(&text).map_err(|why| broken(root.package_keys(), why))?),
+            None => None,
+        };
+        Ok(Self { node, packages })
+    }
+}
+
+/// Reads a node key: 32 bytes in base64 that are a point of the curve.
 pub(crate) fn check_node_key(text: &str) -> Result<VerifyingKey, String> {
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text.trim())
@@ -10,4 +48,19 @@ pub(crate) fn check_node_key(text: &str) -> Result<VerifyingKey, String> {
         .map_err(|bytes: Vec<u8>| format!("the node key has {} bytes instead of 32", bytes.len()))?;
     VerifyingKey::from_bytes(&bytes).map_err(|_| "the node key is not an Ed25519 key".to_owned())
 }
-pub(crate) fn check_package_keys(_text: &str) -> Result<(), String> { Ok(()) }
+
+/// Reads package keys: at least one armored OpenPGP certificate.
+pub(crate) fn check_package_keys(text: &str) -> Result<PublicKeys, String> {
+    PublicKeys::from_armored(text).map_err(|error| format!("the package keys are not OpenPGP keys: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_key_that_is_none_says_what_it_is_instead() {
+        assert!(check_node_key("?").unwrap_err().contains("not base64"));
+        assert!(check_node_key("AAAA").unwrap_err().contains("3 bytes instead of 32"));
+    }
+}

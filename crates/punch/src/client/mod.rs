@@ -18,6 +18,7 @@ use ureq::{
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
+pub(crate) use answer::printable;
 pub(crate) use error::ClientError;
 
 use crate::failure::Failure;
@@ -83,7 +84,8 @@ impl Client {
 
     /// Whether secrets would cross a network unencrypted.
     pub(crate) fn is_exposed(&self) -> bool {
-        let host = self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
+        let host =
+            self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
         host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
     }
 
@@ -163,10 +165,7 @@ impl Client {
     }
 
     /// An answer that is no error; else the error in words.
-    fn answered(
-        &self,
-        response: Result<Response<Body>, ureq::Error>,
-    ) -> Result<Response<Body>, ClientError> {
+    fn answered(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
         let mut response = response.map_err(|error| ClientError::from_ureq(&self.base, &error))?;
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(answer::problem(&self.base, &mut response));
@@ -176,7 +175,7 @@ impl Client {
 }
 
 /// Checks an address and takes the slashes off its end.
-fn base(url: &str) -> Result<String, Failure> {
+pub(crate) fn base(url: &str) -> Result<String, Failure> {
     let wrong = |why: &str| {
         Failure::input(format!("`{}` is not an address: {why}", answer::printable(url, 200)))
             .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")

@@ -17,9 +17,8 @@ impl FromStr for ComponentAt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, version) = text
-            .split_once('@')
-            .ok_or_else(|| "write NAME@VERSION, for instance shop@1.2.0".to_owned())?;
+        let (name, version) =
+            text.split_once('@').ok_or_else(|| "write NAME@VERSION, for instance shop@1.2.0".to_owned())?;
         Ok(Self {
             name: name.parse().map_err(|error: model::name::NameError| error.to_string())?,
             version: version.parse().map_err(|error: model::version::VersionError| error.to_string())?,

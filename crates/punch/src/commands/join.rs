@@ -99,7 +99,9 @@ fn refused(error: ClientError) -> Failure {
     let used = matches!(error.status(), Some(401 | 403));
     let failure = Failure::from(error);
     if used {
-        failure.hint("a join token works once and not for ever: ask for a new one (`geppetto join-token SERVER`)")
+        failure.hint(
+            "a join token works once and not for ever: ask for a new one (`geppetto join-token SERVER`)",
+        )
     } else {
         failure
     }

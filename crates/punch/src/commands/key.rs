@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use model::exit::Exit;
-use packaging::openpgp::SecretKey;
+use packaging::openpgp::{KeyError, SecretKey};
 use serde::Serialize;
 
-use crate::{context::Context, failure::Failure, root};
+use crate::{context::Context, failure::Failure};
 
 /// Make and show keys that sign packages
 #[derive(Debug, clap::Args)]
@@ -71,10 +71,12 @@ impl New {
                 .hint("write it like 'Alice <alice@example.org>'"));
         }
         let created = u32::try_from((context.now)() / 1_000_000).unwrap_or(u32::MAX);
-        let key = SecretKey::generate(self.name.trim(), created).map_err(|error| {
-            Failure::new(Exit::Bug, format!("no key could be made: {error}"))
+        let key = SecretKey::generate(self.name.trim(), created)
+            .map_err(|error| Failure::new(Exit::Bug, format!("no key could be made: {error}")))?;
+        key.save(&self.out).map_err(|error| match error {
+            KeyError::Io { path, why, .. } => Failure::writing(&path, &why),
+            other => Failure::new(Exit::Bug, other.to_string()),
         })?;
-        key.save(&self.out).map_err(|error| Failure::blocked(error.to_string()))?;
         context.output.note(format!("wrote {}; keep it secret", self.out.display()));
         context.output.line(format!("fingerprint {}", key.fingerprint()));
         show(context, &self.out, &key)
@@ -84,7 +86,7 @@ impl New {
 impl Public {
     fn run(self, context: &Context) -> Result<Exit, Failure> {
         let key = load(&self.file)?;
-        context.output.line(key.public_armored());
+        context.output.line(armored(&key)?);
         show(context, &self.file, &key)
     }
 }
@@ -93,15 +95,20 @@ fn show(context: &Context, file: &Path, key: &SecretKey) -> Result<Exit, Failure
     context.output.json(&Key {
         file: file.display().to_string(),
         fingerprint: key.fingerprint().to_string(),
-        public: key.public_armored(),
+        public: armored(key)?,
     });
     Ok(Exit::Done)
 }
 
+fn armored(key: &SecretKey) -> Result<String, Failure> {
+    key.public_armored().map_err(|error| Failure::new(Exit::Bug, error.to_string()))
+}
+
 /// Reads a secret key; others must not be able to.
 pub(super) fn load(file: &Path) -> Result<SecretKey, Failure> {
-    root::read_if_there(file)?;
+    std::fs::File::open(file).map_err(|error| Failure::reading(file, &error))?;
     SecretKey::load(file).map_err(|error| {
-        Failure::input(error.to_string()).hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
+        Failure::input(error.to_string())
+            .hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
 }

@@ -44,12 +44,12 @@ impl Args {
         let client = Client::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.health()?;
         if client.is_exposed() {
-            context.output.warn(format!("{} is not encrypted: the token can be read on the way", client.base()));
+            context
+                .output
+                .warn(format!("{} is not encrypted: the token can be read on the way", client.base()));
         }
         let ca_file = match self.ca_file {
-            Some(file) => {
-                Some(std::path::absolute(&file).map_err(|error| Failure::reading(&file, &error))?)
-            }
+            Some(file) => Some(std::path::absolute(&file).map_err(|error| Failure::reading(&file, &error))?),
             None => None,
         };
         Saved { url: client.base().to_owned(), token: token.reveal().to_owned(), ca_file }.save(path)?;

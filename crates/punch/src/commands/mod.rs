@@ -2,6 +2,7 @@
 
 mod component_at;
 mod join;
+mod key;
 mod login;
 mod promote;
 mod publish;
@@ -28,6 +29,7 @@ macro_rules! verbs {
 }
 
 verbs! {
+    Key => key,
     Login => login,
     Publish => publish,
     Promote => promote,

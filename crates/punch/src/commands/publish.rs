@@ -8,8 +8,10 @@ use crate::{context::Context, failure::Failure, settings::Remote};
 
 /// Send packages to the repository and make them visible in a channel, all or none
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch publish dist/*.rpm\n  punch publish dist/*.rpm --channel staging\n\n\
-    Sending the same bytes twice changes nothing; other bytes under the same name, version and release are refused.")]
+#[command(
+    after_help = "Example:\n  punch publish dist/*.rpm\n  punch publish dist/*.rpm --channel staging\n\n\
+    Sending the same bytes twice changes nothing; other bytes under the same name, version and release are refused."
+)]
 pub(crate) struct Args {
     /// Packages, as `punch package` made them
     #[arg(required = true, value_name = "FILE.rpm")]
@@ -50,13 +52,17 @@ impl Args {
 
 fn check(path: &Path) -> Result<(&Path, &str, u64), Failure> {
     let metadata = std::fs::metadata(path).map_err(|error| {
-        Failure::reading(path, &error).hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
+        Failure::reading(path, &error)
+            .hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
     })?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
     if !metadata.is_file() || !name.ends_with(".rpm") || !name.chars().all(usual) {
-        return Err(Failure::input(format!("{} is not a package: it must be a file named *.rpm", path.display()))
-            .hint("give the files that `punch package` made: dist/*.rpm"));
+        return Err(Failure::input(format!(
+            "{} is not a package: it must be a file named *.rpm",
+            path.display()
+        ))
+        .hint("give the files that `punch package` made: dist/*.rpm"));
     }
     Ok((path, name, metadata.len()))
 }

@@ -30,8 +30,11 @@ impl Args {
         }
         let width = all.iter().map(|version| version.version.len()).max().unwrap_or(0);
         for version in &all {
-            let channels =
-                if version.channels.is_empty() { "(no channel)".to_owned() } else { version.channels.join(" ") };
+            let channels = if version.channels.is_empty() {
+                "(no channel)".to_owned()
+            } else {
+                version.channels.join(" ")
+            };
             context.output.line(format!("{:width$}  {channels}", version.version));
         }
         if all.is_empty() {
