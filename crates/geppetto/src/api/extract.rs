@@ -1,0 +1,136 @@
+//! What handlers take: who calls, and bodies, paths and queries whose mistakes are told as problems.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::{FromRequest, FromRequestParts},
+    http::{header, request::Parts},
+};
+use serde::Deserialize;
+
+use super::{App, problem::Problem};
+use crate::auth::{self, Caller, Role};
+
+/// A body of JSON.
+#[derive(FromRequest)]
+#[from_request(via(axum::Json), rejection(Problem))]
+pub(super) struct Json<T>(pub T);
+
+/// Parameters of the path.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub(super) struct Path<T>(pub T);
+
+/// Parameters of the query.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(Problem))]
+pub(super) struct Query<T>(pub T);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
+            return Err(Problem::unauthorized(
+                "this needs a token: send `Authorization: Bearer TOKEN`; an operator of the control plane makes \
+                 one with `geppetto token create NAME --role ROLE`",
+            ));
+        };
+        let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
+        let Some(("Bearer" | "bearer", shown)) = shown else {
+            return Err(Problem::unauthorized(
+                "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
+            ));
+        };
+        auth::identify(&app.office.store, shown.trim(), app.office.clock.now_us()).await?.ok_or_else(|| {
+            Problem::unauthorized(
+                "the token is not known, has expired or was revoked: a person asks an operator for a new one \
+                 (`geppetto token create`), a server joins again (`geppetto join-token SERVER`, then `punch join`)",
+            )
+        })
+    }
+}
+
+/// A level of rights, as a type, so that a handler's signature says who may call it.
+pub(super) trait Level {
+    /// The weakest role allowed.
+    const ROLE: Role;
+}
+
+macro_rules! levels {
+    ($($(#[$doc:meta])* $name:ident),*) => { $(
+        $(#[$doc])*
+        pub(super) struct $name;
+        impl Level for $name {
+            const ROLE: Role = Role::$name;
+        }
+    )* };
+}
+levels!(
+    /// May look.
+    Viewer,
+    /// May publish.
+    Developer,
+    /// May change what runs where.
+    Operator
+);
+
+/// A caller that has at least the role `L`.
+pub(super) struct Allowed<L> {
+    /// Who calls.
+    pub caller: Caller,
+    level: PhantomData<L>,
+}
+
+impl<L: Level + Send> FromRequestParts<App> for Allowed<L> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        needs(&caller, L::ROLE)?;
+        Ok(Self { caller, level: PhantomData })
+    }
+}
+
+/// Refuses a caller that has less than this role.
+pub(super) fn needs(caller: &Caller, role: Role) -> Result<(), Problem> {
+    if caller.has(role) {
+        return Ok(());
+    }
+    let who = match caller {
+        Caller::Token { name, role } => format!("the token `{name}` has the role {role}"),
+        Caller::Server(name) => format!("this is the credential of the server {name}"),
+    };
+    Err(Problem::forbidden(format!("this needs the role {role} or more, and {who}; ask an operator to do it")))
+}
+
+/// What part of a list is asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// How many items at most: 1 to 1000, 100 if absent.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub after: Option<String>,
+}
+
+/// What part of a history is asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct HistoryPage {
+    /// How many items at most: 1 to 1000, 100 if absent.
+    pub limit: Option<u32>,
+    /// Only items older than this number; the `next` of the page before.
+    pub before: Option<u64>,
+}
+
+/// How many items a page has.
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    match asked {
+        None => Ok(100),
+        Some(limit @ 1..=1000) => Ok(limit),
+        Some(other) => {
+            Err(Problem::bad_request(format!("`limit` is {other}; it can be 1 to 1000, follow `next` for more")))
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The HTTP API: one file a resource; `router` lists all routes.
+
+mod extract;
+mod health;
+mod join;
+mod problem;
+mod router;
+
+use std::sync::Arc;
+
+pub use router::{document, router};
+
+use crate::backoffice::Office;
+
+/// What handlers share.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The back-office.
+    pub office: Arc<Office>,
+    /// The largest package accepted, in bytes.
+    pub max_package_bytes: u64,
+}
+
+impl App {
+    /// What handlers share.
+    pub fn new(office: Arc<Office>, max_package_bytes: u64) -> Self {
+        Self { office, max_package_bytes }
+    }
+}

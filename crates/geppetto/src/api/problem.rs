@@ -1,0 +1,208 @@
+//! Errors of the API, as RFC 9457 describes them: every refusal says what to do next.
+
+use axum::{
+    Json,
+    extract::{Request, rejection},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use model::wire;
+
+use crate::{backoffice::OfficeError, failure::chain, store::StoreError};
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A refusal.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    /// A refusal of this sort.
+    pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, kind, title, detail: detail.into() }
+    }
+
+    /// The request itself is wrong.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+
+    /// Nobody showed a good secret.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who are you?", detail)
+    }
+
+    /// Whoever asks may not.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    /// A mistake or misfortune on this side. The log has the details, the client has not.
+    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let cause = chain(error);
+        tracing::error!(error = %cause, "a request failed");
+        if cause.contains("disk is full") || cause.contains("No space left") {
+            return Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "disk-full",
+                "The control plane's disk is full",
+                "nothing was changed: the control plane has no room left on its disk. Free some (`geppetto \
+                 repository retain --keep N` removes old versions), then try again",
+            );
+        }
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The control plane failed",
+            "the control plane failed to do this and wrote the reason to its log; ask its operator to look there",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = wire::Problem {
+            kind: self.kind.to_owned(),
+            title: self.title.to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overtaken { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "overtaken",
+                "Somebody else was faster",
+                format!("{error}; look at what changed and send the change again"),
+            ),
+            StoreError::NameTaken(_) => Self::new(
+                StatusCode::CONFLICT,
+                "name-taken",
+                "The name is taken",
+                format!("{error}; choose another one or revoke that token first"),
+            ),
+            other => Self::internal(&other),
+        }
+    }
+}
+
+impl From<OfficeError> for Problem {
+    fn from(error: OfficeError) -> Self {
+        match error {
+            OfficeError::Unknown { .. } => Self::not_found(error.to_string()),
+            OfficeError::Refused(detail) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "refused",
+                "What was sent cannot be accepted",
+                detail,
+            ),
+            OfficeError::Conflict(detail) => {
+                Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there", detail)
+            }
+            OfficeError::TooLarge(detail) => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "What was sent is too large",
+                detail,
+            ),
+            OfficeError::Store(error) => error.into(),
+            OfficeError::Broken(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<rejection::JsonRejection> for Problem {
+    fn from(error: rejection::JsonRejection) -> Self {
+        let kind = match error.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => ("wrong-shape", "The JSON has not the shape asked for"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The body is not declared as JSON"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "What was sent is too large"),
+            _ => ("bad-json", "The body is not JSON"),
+        };
+        let detail = format!("{}; /api/v1/openapi.json describes the shape", error.body_text());
+        Self::new(error.status(), kind.0, kind.1, detail)
+    }
+}
+
+impl From<rejection::PathRejection> for Problem {
+    fn from(error: rejection::PathRejection) -> Self {
+        Self::bad_request(error.body_text())
+    }
+}
+
+impl From<rejection::QueryRejection> for Problem {
+    fn from(error: rejection::QueryRejection) -> Self {
+        Self::bad_request(error.body_text())
+    }
+}
+
+/// Gives refusals that come from below the handlers (unknown paths, wrong methods, timeouts) the same form.
+pub(super) async fn everywhere(request: Request, next: Next) -> Response {
+    let path: String = request.uri().path().chars().take(200).collect();
+    let method = request.method().clone();
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_problem = response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE);
+    if !(status.is_client_error() || status.is_server_error()) || is_problem {
+        return response;
+    }
+    let problem = match status {
+        StatusCode::NOT_FOUND => Problem::not_found(format!(
+            "nothing is at {path}; /api/v1/openapi.json lists the API, packages are under /repository/CHANNEL/"
+        )),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            status,
+            "wrong-method",
+            "The method is not allowed here",
+            format!("{path} does not answer {method}; the Allow header and /api/v1/openapi.json say what it answers"),
+        ),
+        StatusCode::REQUEST_TIMEOUT => Problem::new(
+            status,
+            "timeout",
+            "It took too long",
+            "the request was not done in time; try again, and look at the control plane's load if it happens again",
+        ),
+        StatusCode::RANGE_NOT_SATISFIABLE => Problem::new(
+            status,
+            "wrong-range",
+            "The range is not in the file",
+            format!("{path} is shorter than the range asked for; fetch it again from its beginning"),
+        ),
+        _ => Problem::new(
+            status,
+            "refused",
+            "The request was refused",
+            status.canonical_reason().unwrap_or("the request was refused").to_lowercase(),
+        ),
+    };
+    let mut refused = problem.into_response();
+    // What the layer below said in headers (Allow, Content-Range) still holds.
+    for name in [header::ALLOW, header::CONTENT_RANGE] {
+        if let Some(value) = response.headers().get(&name) {
+            refused.headers_mut().insert(name, value.clone());
+        }
+    }
+    refused
+}

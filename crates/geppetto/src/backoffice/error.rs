@@ -1,0 +1,90 @@
+//! How the back-office refuses: one enum, which the API turns into problems and the commands into sentences.
+
+use model::exit::Exit;
+
+use crate::{
+    failure::{Failure, chain},
+    store::StoreError,
+};
+
+/// Why the back-office did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficeError {
+    /// A name nobody has.
+    #[error("{}", unknown(.what, .name, .nearest.as_deref(), .list))]
+    Unknown {
+        /// `server`
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+        /// How to see the right names.
+        list: &'static str,
+    },
+    /// What was given cannot be accepted; the text says why, all of it.
+    #[error("{0}")]
+    Refused(String),
+    /// What was given contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was given is too large.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something here is broken: a file, a key, a disk.
+    #[error("{0}")]
+    Broken(String),
+}
+
+fn unknown(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String {
+    let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    match nearest {
+        Some(nearest) => format!("there is no {what} `{name}`; did you mean `{nearest}`?"),
+        None => format!("there is no {what} `{name}`; {list}"),
+    }
+}
+
+impl OfficeError {
+    /// A name nobody of `names` has.
+    pub fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        list: &'static str,
+    ) -> Self {
+        let nearest = model::nearest(name, names).map(str::to_owned);
+        OfficeError::Unknown { what, name: name.to_owned(), nearest, list }
+    }
+}
+
+impl From<OfficeError> for Failure {
+    fn from(error: OfficeError) -> Self {
+        match error {
+            OfficeError::Unknown { .. }
+            | OfficeError::Refused(_)
+            | OfficeError::Conflict(_)
+            | OfficeError::TooLarge(_) => Failure::input(error.to_string()),
+            OfficeError::Store(error) => error.into(),
+            OfficeError::Broken(_) => Failure::failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let message = chain(&error);
+        match error {
+            StoreError::Overtaken { .. } => Failure::input(message)
+                .hint("look at what changed (`geppetto export DIR`) and do it again from there"),
+            StoreError::NameTaken(_) => {
+                Failure::input(message).hint("choose another name, or `geppetto token revoke NAME` first")
+            }
+            StoreError::Open { .. } => Failure { exit: Exit::Input, message, hint: None }
+                .hint("check that this user may read and write the data folder and that its disk has room"),
+            _ => Failure::failed(message),
+        }
+    }
+}

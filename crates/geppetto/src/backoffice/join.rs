@@ -1,0 +1,77 @@
+//! How a server joins: an operator makes a one-time token for it, the server shows it and gets a credential.
+
+use model::{name::ServerName, wire};
+use rand::rngs::OsRng;
+
+use super::{Office, OfficeError, keys};
+use crate::{
+    auth::{Presented, SecretKind, draw, same},
+    store::{Deed, NewJoinToken},
+};
+
+/// The longest a join token may be good for: thirty days.
+const LONGEST_SECONDS: u32 = 30 * 86_400;
+
+impl Office {
+    /// Makes a token `server` can join with, once.
+    pub async fn create_join_token(
+        &self,
+        server: &ServerName,
+        seconds: u32,
+        actor: &str,
+    ) -> Result<wire::JoinToken, OfficeError> {
+        if seconds == 0 || seconds > LONGEST_SECONDS {
+            return Err(OfficeError::Refused(format!(
+                "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
+            )));
+        }
+        self.known_server(server).await?;
+        let now_us = self.clock.now_us();
+        let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
+        let drawn = draw(SecretKind::Join, &mut OsRng);
+        let token = NewJoinToken { id: &drawn.id, server: server.as_str(), hash: &drawn.hash, expires_us };
+        self.store.create_join_token(&token, &Deed { at_us: now_us, actor }).await?;
+        Ok(wire::JoinToken { token: drawn.text, server: server.to_string(), expires_us })
+    }
+
+    /// Gives the server its credential, if the token is good; `None` if it is not.
+    ///
+    /// Why a token is not good is not told: whoever has a wrong one learns nothing about the right ones.
+    pub async fn join(&self, join: &wire::Join) -> Result<Option<wire::Joined>, OfficeError> {
+        let Some(shown) = Presented::read(&join.token) else { return Ok(None) };
+        let now_us = self.clock.now_us();
+        let Some(hash) = self.store.join_token(&shown.id, &join.server, now_us).await? else { return Ok(None) };
+        if shown.kind != SecretKind::Join || !same(&hash, &shown.hash) {
+            return Ok(None);
+        }
+        let credential = draw(SecretKind::Server, &mut OsRng);
+        let actor = format!("server {}", join.server);
+        let deed = Deed { at_us: now_us, actor: &actor };
+        if !self.store.join(&shown.id, &join.server, &credential.id, &credential.hash, &deed).await? {
+            return Ok(None);
+        }
+        Ok(Some(wire::Joined {
+            server: join.server.clone(),
+            credential: credential.text,
+            node_key: keys::public_text(&self.node_key),
+            package_keys: String::new(),
+        }))
+    }
+
+    /// Refuses a server that is not in the current revision.
+    pub async fn known_server(&self, server: &ServerName) -> Result<(), OfficeError> {
+        let objects = self.store.objects(self.store.current_revision().await?).await?;
+        let name = |path: &'_ str| -> Option<String> {
+            Some(path.strip_prefix("servers/")?.strip_suffix(".yaml")?.to_owned())
+        };
+        let servers: Vec<String> = objects.keys().filter_map(|path| name(path)).collect();
+        if servers.iter().any(|known| known == server.as_str()) {
+            return Ok(());
+        }
+        Err(OfficeError::unknown("server", server.as_str(), servers.iter().map(String::as_str), NO_SERVER))
+    }
+}
+
+/// What to do about a server nobody knows.
+pub(super) const NO_SERVER: &str = "servers are made by importing servers/NAME.yaml (`geppetto import DIR`), and \
+                             `GET /api/v1/servers` lists them";

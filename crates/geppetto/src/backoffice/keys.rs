@@ -1,0 +1,85 @@
+//! The key that signs node files: made once, kept in the data folder.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::SigningKey;
+use rand::{CryptoRng, RngCore};
+
+use crate::{data::write_secret, failure::Failure};
+
+/// Reads the key, or makes one if there is none.
+pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<SigningKey, Failure> {
+    if !path.exists() {
+        let mut seed = [0; 32];
+        chance.fill_bytes(&mut seed);
+        match write_secret(path, format!("{}\n", STANDARD.encode(seed)).as_bytes()) {
+            Ok(()) => {}
+            // Somebody else started at the same moment; their key is the key.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(Failure::failed(format!("`{}` could not be written: {error}", path.display())));
+            }
+        }
+    }
+    read(path)
+}
+
+fn read(path: &Path) -> Result<SigningKey, Failure> {
+    let shown = path.display();
+    let unreadable = |error: io::Error| Failure::input(format!("the key `{shown}` could not be read: {error}"));
+    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(Failure::input(format!(
+            "others than its owner may read the key `{shown}` (mode {:04o}); whoever has it can command every server",
+            mode & 0o7777
+        ))
+        .hint(format!("if nobody read it, run `chmod 600 {shown}`; else replace it and let every server join again")));
+    }
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    let seed: Option<[u8; 32]> =
+        STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    let seed = seed.ok_or_else(|| {
+        Failure::input(format!("`{shown}` is not a node key (32 bytes in base64)")).hint(
+            "restore it from a backup; a new key would be refused by every server until it joins again",
+        )
+    })?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// The public half, as servers keep it: base64.
+pub fn public_text(key: &SigningKey) -> String {
+    STANDARD.encode(key.verifying_key().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::OsRng;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_read_back_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.key");
+        let made = node_key(&path, &mut OsRng).unwrap();
+        assert_eq!(node_key(&path, &mut OsRng).unwrap().to_bytes(), made.to_bytes());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_key_others_can_read_or_that_is_none_is_refused_without_showing_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.key");
+        node_key(&path, &mut OsRng).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = node_key(&path, &mut OsRng).unwrap_err().to_string();
+        assert!(error.contains("mode 0644") && error.contains("chmod 600"), "{error}");
+        assert!(!error.contains(text.trim()));
+        fs::write(&path, "c2hvcnQ=").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = node_key(&path, &mut OsRng).unwrap_err().to_string();
+        assert!(error.contains("is not a node key"), "{error}");
+    }
+}

@@ -1,0 +1,50 @@
+//! `geppetto init`: makes the data folder, the keys and the first token.
+
+use std::io;
+
+use super::Context;
+use crate::{
+    auth::Role,
+    backoffice::Office,
+    data::{DataFolder, write_secret},
+    failure::Failure,
+    output,
+};
+
+/// Make the folder of a new control plane
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  geppetto init --data /var/lib/geppetto")]
+pub struct Init {}
+
+impl Init {
+    /// Runs the verb.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let office = create(context).await?;
+        output::note(&format!(
+            "the control plane in {} is ready; its first token is in {}",
+            office.data.root().display(),
+            office.data.admin_token().display()
+        ));
+        Ok(())
+    }
+}
+
+/// Opens the control plane and makes what is missing of it.
+pub async fn create(context: &Context) -> Result<Office, Failure> {
+    let office = Office::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
+    let path = office.data.admin_token();
+    // Whoever removed the file took the token away on purpose: it is made for an empty control plane only.
+    if !path.exists() && office.store.tokens().await?.is_empty() {
+        let issued = office.create_token("admin", Role::Admin, None, &context.actor).await?;
+        match write_secret(&path, format!("{}\n", issued.text).as_bytes()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                office.revoke_token("admin", &context.actor).await?;
+                let what = format!("the first token could not be written to `{}`: {error}", path.display());
+                return Err(Failure::failed(what).hint("make room or grant access, then run this again"));
+            }
+        }
+    }
+    Ok(office)
+}

@@ -1,0 +1,42 @@
+//! The verbs of the command line, one file each.
+
+pub mod init;
+pub mod join_token;
+pub mod serve;
+pub mod token;
+
+use crate::{
+    backoffice::Office,
+    cli::{Cli, Verb},
+    clock::Clock,
+    data::DataFolder,
+    failure::Failure,
+};
+
+/// What every verb may need to know.
+pub struct Context {
+    /// The folder named on the command line.
+    pub data: std::path::PathBuf,
+    /// Who runs the command: `local user ann`.
+    pub actor: String,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl Context {
+    /// Opens the control plane, which must be there.
+    pub async fn office(&self) -> Result<Office, Failure> {
+        Office::open(DataFolder::open(&self.data)?, self.clock.clone()).await
+    }
+}
+
+/// Runs the verb of a command line.
+pub async fn run(cli: Cli, clock: Clock) -> Result<(), Failure> {
+    let context = Context { actor: cli.actor(), data: cli.data, clock };
+    match cli.verb {
+        Verb::Init(init) => init.run(&context).await,
+        Verb::Serve(serve) => serve.run(&context).await,
+        Verb::Token(token) => token.run(&context).await,
+        Verb::JoinToken(join_token) => join_token.run(&context).await,
+    }
+}

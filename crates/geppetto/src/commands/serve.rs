@@ -1,0 +1,116 @@
+//! `geppetto serve`: the API and the repository over HTTP, until told to end.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::net::TcpListener;
+
+use super::{Context, init};
+use crate::{
+    api::{self, App},
+    data::DataFolder,
+    failure::Failure,
+    output, serve,
+};
+
+/// Serve the API and the repository
+///
+/// Makes what is missing of the data folder, as `geppetto init` does. Prints its URL on stdout when it is
+/// ready. Ends on SIGTERM and SIGINT, after the requests in progress.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8080 \\\n    \
+                        --advertise http://geppetto.example.org:8080")]
+pub struct Serve {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The URL servers reach it by, when it differs from the address (behind a proxy)
+    #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL")]
+    advertise: Option<String>,
+    /// The largest package accepted, in MiB
+    #[arg(long, default_value_t = 4096, value_name = "MIB")]
+    max_package_size: u64,
+    /// Write the URL to this file when ready
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// What to log on stderr: error, warn, info, debug
+    #[arg(long, env = "GEPPETTO_LOG", default_value = "info", value_name = "LEVEL")]
+    log: tracing::level_filters::LevelFilter,
+}
+
+impl Serve {
+    /// Runs the verb.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        tracing_subscriber::fmt()
+            .with_writer(io::stderr)
+            .with_max_level(self.log)
+            .with_ansi(false)
+            .with_target(false)
+            .init();
+        let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::failed(format!("{} is not an address: {error}", self.listen)))?;
+        let office = init::create(context).await?;
+        let data = office.data.clone();
+        let url = self.advertise.unwrap_or_else(|| format!("http://{address}"));
+        let app = App::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
+        let router = api::router(app.clone());
+
+        let place = place(&data);
+        write(&place, &url)?;
+        if let Some(file) = &self.ready_file {
+            write(file, &url)?;
+        }
+        output::line(&url);
+        tracing::info!(%url, data = %data.root().display(), "ready");
+        serve::serve(listener, router, serve::asked_to_end()).await;
+        let _ = fs::remove_file(place);
+        app.office.store.close().await;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+/// Where a running control plane says how to reach it.
+fn place(data: &DataFolder) -> PathBuf {
+    data.root().join("serve.url")
+}
+
+/// The URL of the control plane that runs on this folder, if one does.
+pub fn running_at(data: &DataFolder) -> Option<String> {
+    Some(fs::read_to_string(place(data)).ok()?.trim().to_owned())
+}
+
+/// Writes a file whole or not at all: who waits for it never reads half a URL.
+fn write(path: &Path, url: &str) -> Result<(), Failure> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    fs::write(&aside, format!("{url}\n"))
+        .and_then(|()| fs::rename(&aside, path))
+        .map_err(|error| Failure::input(format!("`{}` could not be written: {error}", path.display())))
+}
+
+fn occupied(address: SocketAddr, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Failure::input(format!("another program listens on {address} already")).hint(format!(
+                "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
+                address.port()
+            ))
+        }
+        io::ErrorKind::PermissionDenied => {
+            Failure::input(format!("this user may not listen on {address}"))
+                .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            Failure::input(format!("{address} is not an address of this machine"))
+                .hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
+        }
+        _ => Failure::input(format!("cannot listen on {address}: {error}")),
+    }
+}

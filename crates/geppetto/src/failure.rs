@@ -1,0 +1,68 @@
+//! How a command fails: one sentence of what, one of what to do next, and an exit code.
+
+use std::{error::Error, fmt};
+
+use model::exit::Exit;
+
+/// A command's failure, ready to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    /// What failed, where and why.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// The user's input is wrong.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Input, message: message.into(), hint: None }
+    }
+
+    /// Something that should work did not.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A failure whose message is the whole chain of an error, one sentence.
+    pub fn from_error(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+        Self { exit, message: chain(error), hint: None }
+    }
+}
+
+/// An error and its sources, joined: `Display` of each names only itself.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let text = source.to_string();
+        // Some libraries repeat their source in their own text.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        next = source.source();
+    }
+    message
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {}

@@ -1,0 +1,174 @@
+//! What any database behind the store must hold to; each fact once, run on every engine there is.
+
+use super::*;
+
+/// A store on an empty database, which lives as long as the folder beside it.
+async fn store() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("geppetto.db")).await.unwrap();
+    (store, folder)
+}
+
+const ANN: Deed<'static> = Deed { at_us: 1_000, actor: "local user ann" };
+
+fn becomes(path: &str, text: &str) -> ObjectChange {
+    let object = ObjectText { text: text.to_owned(), origins: "{}".to_owned() };
+    ObjectChange { path: path.to_owned(), becomes: Some(object) }
+}
+
+fn texts(objects: std::collections::BTreeMap<String, ObjectText>) -> Vec<String> {
+    objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
+}
+
+#[tokio::test]
+async fn every_revision_can_be_read_back_whole() {
+    let (store, _folder) = store().await;
+    assert_eq!(store.current_revision().await.unwrap(), 0);
+    let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
+    assert_eq!(store.commit_revision(0, &first, "start", &ANN).await.unwrap(), 1);
+    let removal = ObjectChange { path: "roles/b.yaml".to_owned(), becomes: None };
+    store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &ANN).await.unwrap();
+    store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &ANN).await.unwrap();
+
+    assert!(store.objects(0).await.unwrap().is_empty());
+    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
+    assert_eq!(texts(store.objects(2).await.unwrap()), ["roles/a.yaml=a2"]);
+    assert_eq!(texts(store.objects(3).await.unwrap()), ["roles/a.yaml=a2", "roles/b.yaml=b3"]);
+    let history = store.revisions(None, 2).await.unwrap();
+    assert_eq!(history.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(store.revisions(Some(2), 10).await.unwrap()[0].message, "start");
+}
+
+#[tokio::test]
+async fn a_commit_made_from_an_older_revision_is_refused_and_changes_nothing() {
+    let (store, _folder) = store().await;
+    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
+    let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &ANN).await.unwrap_err();
+    assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
+    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1"]);
+}
+
+#[tokio::test]
+async fn of_many_commits_from_one_revision_exactly_one_wins() {
+    let (store, _folder) = store().await;
+    let mut attempts = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let store = store.clone();
+        attempts.spawn(async move {
+            store.commit_revision(0, &[becomes("roles/a.yaml", &n.to_string())], "", &ANN).await.is_ok()
+        });
+    }
+    assert_eq!(attempts.join_all().await.into_iter().filter(|won| *won).count(), 1);
+    assert_eq!(store.current_revision().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_it_expires_or_is_revoked() {
+    let (store, _folder) = store().await;
+    let ci = NewToken { id: "1", name: "ci", role: "developer", hash: "h", expires_us: Some(2_000) };
+    store.create_token(&ci, &ANN).await.unwrap();
+    assert_eq!(store.token("1", 1_999).await.unwrap().unwrap().role, "developer");
+    assert_eq!(store.token("1", 2_000).await.unwrap(), None);
+
+    let again = NewToken { id: "2", expires_us: None, ..ci.clone() };
+    assert!(matches!(store.create_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci"));
+    assert!(store.revoke_token("ci", &ANN).await.unwrap());
+    assert!(!store.revoke_token("ci", &ANN).await.unwrap());
+    assert_eq!(store.token("1", 1_500).await.unwrap(), None);
+    store.create_token(&again, &ANN).await.unwrap();
+    assert!(store.token("2", i64::MAX).await.unwrap().is_some());
+
+    // The name of an expired token can be given again.
+    let short = NewToken { id: "3", name: "short", expires_us: Some(500), ..ci };
+    store.create_token(&short, &Deed { at_us: 400, ..ANN }).await.unwrap();
+    store.create_token(&NewToken { id: "4", ..short }, &ANN).await.unwrap();
+    assert_eq!(store.tokens().await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_join_token_lets_one_server_in_once_and_not_after_its_time() {
+    let (store, _folder) = store().await;
+    let token = NewJoinToken { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
+    store.create_join_token(&token, &ANN).await.unwrap();
+    assert_eq!(store.join_token("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
+    assert_eq!(store.join_token("j", "web-02", 1_000).await.unwrap(), None);
+    assert_eq!(store.join_token("j", "web-01", 2_000).await.unwrap(), None);
+
+    assert!(!store.join("j", "web-01", "c0", "h0", &Deed { at_us: 2_000, ..ANN }).await.unwrap());
+    assert!(store.join("j", "web-01", "c1", "h1", &ANN).await.unwrap());
+    assert!(!store.join("j", "web-01", "c2", "h2", &ANN).await.unwrap());
+    assert_eq!(store.credential("c1").await.unwrap(), Some(("web-01".to_owned(), "h1".to_owned())));
+    assert_eq!(store.credential("c2").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn joining_again_revokes_the_earlier_credential() {
+    let (store, _folder) = store().await;
+    for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
+        let token = NewJoinToken { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        store.create_join_token(&token, &ANN).await.unwrap();
+        assert!(store.join(token.id, "web-01", credential, "h", &ANN).await.unwrap());
+    }
+    assert_eq!(store.credential("c1").await.unwrap(), None);
+    assert!(store.credential("c2").await.unwrap().is_some());
+}
+
+fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNode<'a> {
+    NewNode { server: "web-01", generation, digest, text: "text", revision: 1, components }
+}
+
+#[tokio::test]
+async fn a_generation_is_stored_once_and_kept() {
+    let (store, _folder) = store().await;
+    store.commit_revision(0, &[], "", &ANN).await.unwrap();
+    let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
+    assert_eq!(store.latest_node("web-01").await.unwrap(), None);
+    assert!(store.add_node(&node(1, "d1", &shop), &ANN).await.unwrap());
+    assert!(!store.add_node(&node(1, "other", &[]), &ANN).await.unwrap());
+    assert!(store.add_node(&node(2, "d2", &[]), &ANN).await.unwrap());
+    assert_eq!(store.latest_node("web-01").await.unwrap().unwrap().digest, "d2");
+    assert_eq!(store.node("web-01", 1).await.unwrap().unwrap().digest, "d1");
+    assert_eq!(store.node("web-02", 1).await.unwrap(), None);
+    assert_eq!(store.needed_versions().await.unwrap(), shop.into());
+}
+
+#[tokio::test]
+async fn reports_come_back_newest_first_page_by_page() {
+    let (store, _folder) = store().await;
+    for generation in 1..=5 {
+        store.add_report("web-01", generation, "changed", &generation.to_string(), &ANN).await.unwrap();
+    }
+    store.add_report("web-02", 1, "failed", "other", &ANN).await.unwrap();
+    let page = store.reports("web-01", None, 2).await.unwrap();
+    assert_eq!(page.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["5", "4"]);
+    let rest = store.reports("web-01", Some(page[1].id), 10).await.unwrap();
+    assert_eq!(rest.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["3", "2", "1"]);
+}
+
+#[tokio::test]
+async fn every_write_is_in_the_audit_log_which_only_grows() {
+    let (store, _folder) = store().await;
+    let ci = NewToken { id: "1", name: "ci", role: "viewer", hash: "h", expires_us: None };
+    store.create_token(&ci, &ANN).await.unwrap();
+    store.commit_revision(0, &[], "why", &ANN).await.unwrap();
+    store.record(&ANN, "publish", "shop", "to dev").await.unwrap();
+    let log = store.audit(None, 10).await.unwrap();
+    assert_eq!(log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(), ["publish", "commit", "create-token"]);
+    assert!(log.iter().all(|a| a.actor == "local user ann" && a.at_us == 1_000));
+    for attempt in ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"] {
+        let error = sqlx::query(attempt).execute(&store.pool).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{error}");
+    }
+    // A write that fails leaves no entry.
+    store.create_token(&ci, &ANN).await.unwrap_err();
+    assert_eq!(store.audit(None, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_store_opened_again_holds_what_was_written() {
+    let (store, folder) = store().await;
+    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
+    store.close().await;
+    let store = Store::open(&folder.path().join("geppetto.db")).await.unwrap();
+    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1"]);
+}

@@ -1,0 +1,136 @@
+//! What the control plane remembers: revisions, node files, reports, tokens and the audit log, in SQLite.
+//!
+//! All SQL of the program is in this folder, one file a subject, with `$1` placeholders and the types that
+//! PostgreSQL has too. Every method that writes does so in one transaction, the audit entry included.
+
+mod audit;
+#[cfg(test)]
+mod contract;
+mod nodes;
+mod reports;
+mod revisions;
+mod servers;
+mod tokens;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use audit::{Audited, Deed};
+pub use nodes::{NewNode, StoredNode};
+pub use reports::StoredReport;
+pub use revisions::{ObjectChange, ObjectText, Revision};
+pub use servers::NewJoinToken;
+pub use tokens::{NewToken, StoredToken, TokenRow};
+
+/// The database. Clones share its connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file could not be opened or brought up to date.
+    #[error("the database `{path}` could not be opened")]
+    Open {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// The tables could not be brought to this program's version.
+    #[error("the tables of the database `{path}` could not be brought up to date")]
+    Migrate {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A statement failed.
+    #[error("the database failed while {doing}")]
+    Query {
+        /// What was being done.
+        doing: &'static str,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// Somebody else committed a revision between reading and writing.
+    #[error("revision {found} was committed while this change was made from revision {base}")]
+    Overtaken {
+        /// The revision the change was made from.
+        base: u64,
+        /// The revision that is current now.
+        found: u64,
+    },
+    /// The name of a token is taken.
+    #[error("there is a token named `{0}` already")]
+    NameTaken(String),
+    /// A row holds what this program never writes.
+    #[error("the database holds {0}, which this program never writes: it was changed by other hands")]
+    Corrupt(String),
+}
+
+/// Says what was being done when a statement failed.
+fn while_(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Query { doing, source }
+}
+
+/// Numbers are BIGINT in the database and never negative in the program.
+fn number(column: i64, what: &str) -> Result<u64, StoreError> {
+    u64::try_from(column).map_err(|_| StoreError::Corrupt(format!("the {what} {column}")))
+}
+
+/// A number as the database keeps it; beyond `i64::MAX` no row exists, so any such question finds nothing.
+fn big(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Store {
+    /// Opens the database file, creates it if it is missing and brings its tables up to date.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let shown = path.display().to_string();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // A node file whose generation was given out must still be there after a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(15))
+            .connect_with(options)
+            .await
+            .map_err(|source| StoreError::Open { path: shown.clone(), source })?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&pool)
+            .await
+            .map_err(|source| StoreError::Migrate { path: shown, source })?;
+        Ok(Self { pool })
+    }
+
+    /// Waits for what is being written and closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.map_err(while_("being asked for a sign of life"))?;
+        Ok(())
+    }
+
+    /// Begins a transaction that will write.
+    ///
+    /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
+    /// a read, fails at once when somebody else wrote in between.
+    async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(while_(doing))
+    }
+}

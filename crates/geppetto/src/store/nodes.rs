@@ -1,0 +1,117 @@
+//! Node files: every generation ever made of every server.
+
+use std::collections::BTreeSet;
+
+use super::{Deed, Store, StoreError, audit, big, number, while_};
+
+/// A node file as it is stored and delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredNode {
+    /// Counted from 1, for each server.
+    pub generation: u64,
+    /// Of its content without the number.
+    pub digest: String,
+    /// The signed text.
+    pub text: String,
+    /// When it was made, in microseconds since 1970-01-01 UTC.
+    pub created_us: i64,
+}
+
+/// A node file to be stored.
+#[derive(Debug, Clone)]
+pub struct NewNode<'a> {
+    /// The server.
+    pub server: &'a str,
+    /// Counted from 1, for each server.
+    pub generation: u64,
+    /// Of its content without the number.
+    pub digest: &'a str,
+    /// The signed text.
+    pub text: &'a str,
+    /// The revision it was resolved from.
+    pub revision: u64,
+    /// The component versions it needs.
+    pub components: &'a [(String, String)],
+}
+
+type Row = (i64, String, String, i64);
+fn stored((generation, digest, text, created_us): Row) -> Result<StoredNode, StoreError> {
+    Ok(StoredNode { generation: number(generation, "generation")?, digest, text, created_us })
+}
+
+impl Store {
+    /// The newest node file of a server.
+    pub async fn latest_node(&self, server: &str) -> Result<Option<StoredNode>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT generation, digest, text, created_us FROM nodes
+             WHERE server = $1 ORDER BY generation DESC LIMIT 1",
+        )
+        .bind(server)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(while_("reading a node file"))?;
+        row.map(stored).transpose()
+    }
+
+    /// One generation of a server's node file.
+    pub async fn node(&self, server: &str, generation: u64) -> Result<Option<StoredNode>, StoreError> {
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT generation, digest, text, created_us FROM nodes WHERE server = $1 AND generation = $2",
+        )
+        .bind(server)
+        .bind(big(generation))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(while_("reading a node file"))?;
+        row.map(stored).transpose()
+    }
+
+    /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before.
+    pub async fn add_node(&self, node: &NewNode<'_>, deed: &Deed<'_>) -> Result<bool, StoreError> {
+        let doing = "storing a node file";
+        let mut transaction = self.begin(doing).await?;
+        let added = sqlx::query(
+            "INSERT INTO nodes (server, generation, digest, text, revision, created_us)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(node.server)
+        .bind(big(node.generation))
+        .bind(node.digest)
+        .bind(node.text)
+        .bind(big(node.revision))
+        .bind(deed.at_us)
+        .execute(&mut *transaction)
+        .await
+        .map_err(while_(doing))?
+        .rows_affected();
+        if added == 0 {
+            return Ok(false);
+        }
+        for (name, version) in node.components {
+            sqlx::query(
+                "INSERT INTO node_components (server, generation, name, version) VALUES ($1, $2, $3, $4)",
+            )
+            .bind(node.server)
+            .bind(big(node.generation))
+            .bind(name)
+            .bind(version)
+            .execute(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        }
+        let detail = format!("generation {} from revision {}", node.generation, node.revision);
+        audit::record(&mut transaction, deed, "generate-node", node.server, &detail).await?;
+        transaction.commit().await.map_err(while_(doing))?;
+        Ok(true)
+    }
+
+    /// Every component version some kept node file needs: retention must keep these.
+    pub async fn needed_versions(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT DISTINCT name, version FROM node_components")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(while_("reading which versions node files need"))?;
+        Ok(rows.into_iter().collect())
+    }
+}

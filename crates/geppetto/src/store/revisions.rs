@@ -1,0 +1,129 @@
+//! Revisions: committed states of the estate, each of which can be read back whole.
+
+use std::collections::BTreeMap;
+
+use super::{Deed, Store, StoreError, audit, big, number, while_};
+
+/// A committed state of the estate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Counted from 1.
+    pub number: u64,
+    /// When, in microseconds since 1970-01-01 UTC.
+    pub created_us: i64,
+    /// Who committed it.
+    pub author: String,
+    /// Why.
+    pub message: String,
+}
+
+/// The text of a role, group, environment or server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectText {
+    /// Canonical YAML.
+    pub text: String,
+    /// JSON: who said each value, and in which revision.
+    pub origins: String,
+}
+
+/// What a revision does to one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectChange {
+    /// `roles/web.yaml`
+    pub path: String,
+    /// What it becomes; `None` removes it.
+    pub becomes: Option<ObjectText>,
+}
+
+type Row = (i64, i64, String, String);
+
+fn revision((number_, created_us, author, message): Row) -> Result<Revision, StoreError> {
+    Ok(Revision { number: number(number_, "revision")?, created_us, author, message })
+}
+
+impl Store {
+    /// The number of the newest revision; 0 before the first.
+    pub async fn current_revision(&self) -> Result<u64, StoreError> {
+        let (newest,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(while_("reading the current revision"))?;
+        number(newest, "revision")
+    }
+
+    /// Revisions before `before`, newest first.
+    pub async fn revisions(&self, before: Option<u64>, limit: u32) -> Result<Vec<Revision>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT number, created_us, author, message FROM revisions
+             WHERE number < $1 ORDER BY number DESC LIMIT $2",
+        )
+        .bind(before.map_or(i64::MAX, big))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(while_("reading the revisions"))?;
+        rows.into_iter().map(revision).collect()
+    }
+
+    /// All objects as they were in a revision, by path.
+    pub async fn objects(&self, revision: u64) -> Result<BTreeMap<String, ObjectText>, StoreError> {
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT path, text, origins FROM objects WHERE since <= $1 AND (until IS NULL OR until > $1)",
+        )
+        .bind(big(revision))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(while_("reading a revision"))?;
+        Ok(rows.into_iter().map(|(path, text, origins)| (path, ObjectText { text, origins })).collect())
+    }
+
+    /// Commits a revision made from revision `base`, and gives its number.
+    pub async fn commit_revision(
+        &self,
+        base: u64,
+        changes: &[ObjectChange],
+        message: &str,
+        deed: &Deed<'_>,
+    ) -> Result<u64, StoreError> {
+        let doing = "committing a revision";
+        let mut transaction = self.begin(doing).await?;
+        let (found,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        let found = number(found, "revision")?;
+        if found != base {
+            return Err(StoreError::Overtaken { base, found });
+        }
+        let next = base + 1;
+        sqlx::query("INSERT INTO revisions (number, created_us, author, message) VALUES ($1, $2, $3, $4)")
+            .bind(big(next))
+            .bind(deed.at_us)
+            .bind(deed.actor)
+            .bind(message)
+            .execute(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        for change in changes {
+            sqlx::query("UPDATE objects SET until = $1 WHERE path = $2 AND until IS NULL")
+                .bind(big(next))
+                .bind(&change.path)
+                .execute(&mut *transaction)
+                .await
+                .map_err(while_(doing))?;
+            let Some(object) = &change.becomes else { continue };
+            sqlx::query("INSERT INTO objects (path, since, text, origins) VALUES ($1, $2, $3, $4)")
+                .bind(&change.path)
+                .bind(big(next))
+                .bind(&object.text)
+                .bind(&object.origins)
+                .execute(&mut *transaction)
+                .await
+                .map_err(while_(doing))?;
+        }
+        let detail = format!("{} objects: {message}", changes.len());
+        audit::record(&mut transaction, deed, "commit", &format!("revision {next}"), &detail).await?;
+        transaction.commit().await.map_err(while_(doing))?;
+        Ok(next)
+    }
+}
