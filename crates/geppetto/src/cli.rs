@@ -9,10 +9,18 @@ use crate::commands;
 /// The control plane: back-office, repository and API
 #[derive(Debug, Parser)]
 #[command(name = "geppetto", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 5 failed, 70 a bug.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 5 failed, 70 a bug."
+)]
 pub struct Cli {
     /// The folder of the control plane
-    #[arg(long, global = true, env = "GEPPETTO_DATA", default_value = "/var/lib/geppetto", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "GEPPETTO_DATA",
+        default_value = "/var/lib/geppetto",
+        value_name = "DIR"
+    )]
     pub data: PathBuf,
 
     /// Who you are, for the history and the audit log

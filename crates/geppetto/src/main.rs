@@ -17,12 +17,13 @@ fn main() -> ExitCode {
         }
     };
     std::panic::set_hook(Box::new(|panic| {
-        output::note(&format!("error: this is a bug of geppetto: {panic}\nhint: please report it with this text"));
+        output::note(&format!(
+            "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"
+        ));
         std::process::exit(i32::from(Exit::Bug as u8));
     }));
     let workers = if cli.serves() { 2 } else { 1 };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli, Clock::system())),
         Err(error) => Err(Failure::failed(format!("no threads could be started: {error}"))),

@@ -68,7 +68,8 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
 /// Is ready when the program is asked to end: SIGTERM or SIGINT.
 pub async fn asked_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::warn!("signals cannot be listened for; the program ends only when it is killed");
         return std::future::pending().await;

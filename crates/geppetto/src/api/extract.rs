@@ -101,7 +101,9 @@ pub(super) fn needs(caller: &Caller, role: Role) -> Result<(), Problem> {
         Caller::Token { name, role } => format!("the token `{name}` has the role {role}"),
         Caller::Server(name) => format!("this is the credential of the server {name}"),
     };
-    Err(Problem::forbidden(format!("this needs the role {role} or more, and {who}; ask an operator to do it")))
+    Err(Problem::forbidden(format!(
+        "this needs the role {role} or more, and {who}; ask an operator to do it"
+    )))
 }
 
 /// What part of a list is asked for.
@@ -129,8 +131,8 @@ pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
     match asked {
         None => Ok(100),
         Some(limit @ 1..=1000) => Ok(limit),
-        Some(other) => {
-            Err(Problem::bad_request(format!("`limit` is {other}; it can be 1 to 1000, follow `next` for more")))
-        }
+        Some(other) => Err(Problem::bad_request(format!(
+            "`limit` is {other}; it can be 1 to 1000, follow `next` for more"
+        ))),
     }
 }

@@ -24,7 +24,12 @@ pub struct Problem {
 
 impl Problem {
     /// A refusal of this sort.
-    pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { status, kind, title, detail: detail.into() }
     }
 
@@ -121,12 +126,9 @@ impl From<OfficeError> for Problem {
             OfficeError::Conflict(detail) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there", detail)
             }
-            OfficeError::TooLarge(detail) => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too-large",
-                "What was sent is too large",
-                detail,
-            ),
+            OfficeError::TooLarge(detail) => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "What was sent is too large", detail)
+            }
             OfficeError::Store(error) => error.into(),
             OfficeError::Broken(_) => Self::internal(&error),
         }
@@ -176,7 +178,9 @@ pub(super) async fn everywhere(request: Request, next: Next) -> Response {
             status,
             "wrong-method",
             "The method is not allowed here",
-            format!("{path} does not answer {method}; the Allow header and /api/v1/openapi.json say what it answers"),
+            format!(
+                "{path} does not answer {method}; the Allow header and /api/v1/openapi.json say what it answers"
+            ),
         ),
         StatusCode::REQUEST_TIMEOUT => Problem::new(
             status,

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::{DefaultBodyLimit, Request}, http::StatusCode, middleware};
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware,
+};
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 use utoipa::openapi::{
     Components, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,

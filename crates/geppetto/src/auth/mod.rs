@@ -53,7 +53,8 @@ pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<
             if !same(&token.hash, &presented.hash) {
                 return Ok(None);
             }
-            let role = token.role.parse().map_err(|_| StoreError::Corrupt(format!("the role `{}`", token.role)))?;
+            let role =
+                token.role.parse().map_err(|_| StoreError::Corrupt(format!("the role `{}`", token.role)))?;
             Ok(Some(Caller::Token { name: token.name, role }))
         }
         SecretKind::Server => {

@@ -40,7 +40,9 @@ impl Office {
     pub async fn join(&self, join: &wire::Join) -> Result<Option<wire::Joined>, OfficeError> {
         let Some(shown) = Presented::read(&join.token) else { return Ok(None) };
         let now_us = self.clock.now_us();
-        let Some(hash) = self.store.join_token(&shown.id, &join.server, now_us).await? else { return Ok(None) };
+        let Some(hash) = self.store.join_token(&shown.id, &join.server, now_us).await? else {
+            return Ok(None);
+        };
         if shown.kind != SecretKind::Join || !same(&hash, &shown.hash) {
             return Ok(None);
         }

@@ -27,7 +27,8 @@ pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<
 
 fn read(path: &Path) -> Result<SigningKey, Failure> {
     let shown = path.display();
-    let unreadable = |error: io::Error| Failure::input(format!("the key `{shown}` could not be read: {error}"));
+    let unreadable =
+        |error: io::Error| Failure::input(format!("the key `{shown}` could not be read: {error}"));
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(Failure::input(format!(
@@ -37,12 +38,10 @@ fn read(path: &Path) -> Result<SigningKey, Failure> {
         .hint(format!("if nobody read it, run `chmod 600 {shown}`; else replace it and let every server join again")));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
-    let seed: Option<[u8; 32]> =
-        STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     let seed = seed.ok_or_else(|| {
-        Failure::input(format!("`{shown}` is not a node key (32 bytes in base64)")).hint(
-            "restore it from a backup; a new key would be refused by every server until it joins again",
-        )
+        Failure::input(format!("`{shown}` is not a node key (32 bytes in base64)"))
+            .hint("restore it from a backup; a new key would be refused by every server until it joins again")
     })?;
     Ok(SigningKey::from_bytes(&seed))
 }

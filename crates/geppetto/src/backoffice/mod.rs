@@ -1,14 +1,20 @@
 //! The back-office: what the API and the commands ask for, done once, in one place.
 
 mod error;
+pub mod folder;
 mod join;
 pub mod keys;
+pub mod mask;
+mod state;
 mod tokens;
+
+use std::sync::{Arc, Mutex};
 
 use ed25519_dalek::SigningKey;
 use rand::rngs::OsRng;
 
 pub use error::OfficeError;
+pub use state::State;
 pub use tokens::Issued;
 
 use crate::{clock::Clock, data::DataFolder, failure::Failure, store::Store};
@@ -23,6 +29,8 @@ pub struct Office {
     /// Tells the time.
     pub clock: Clock,
     node_key: SigningKey,
+    /// The newest revision, read once.
+    state: Mutex<Option<Arc<State>>>,
 }
 
 impl Office {
@@ -30,6 +38,6 @@ impl Office {
     pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, Failure> {
         let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
         let store = Store::open(&data.database()).await?;
-        Ok(Self { data, store, clock, node_key })
+        Ok(Self { data, store, clock, node_key, state: Mutex::default() })
     }
 }

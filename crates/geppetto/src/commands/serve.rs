@@ -97,16 +97,13 @@ fn write(path: &Path, url: &str) -> Result<(), Failure> {
 
 fn occupied(address: SocketAddr, error: &io::Error) -> Failure {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            Failure::input(format!("another program listens on {address} already")).hint(format!(
+        io::ErrorKind::AddrInUse => Failure::input(format!("another program listens on {address} already"))
+            .hint(format!(
                 "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                 address.port()
-            ))
-        }
-        io::ErrorKind::PermissionDenied => {
-            Failure::input(format!("this user may not listen on {address}"))
-                .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen")
-        }
+            )),
+        io::ErrorKind::PermissionDenied => Failure::input(format!("this user may not listen on {address}"))
+            .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
         io::ErrorKind::AddrNotAvailable => {
             Failure::input(format!("{address} is not an address of this machine"))
                 .hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")

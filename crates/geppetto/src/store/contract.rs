@@ -71,7 +71,9 @@ async fn a_token_is_good_until_it_expires_or_is_revoked() {
     assert_eq!(store.token("1", 2_000).await.unwrap(), None);
 
     let again = NewToken { id: "2", expires_us: None, ..ci.clone() };
-    assert!(matches!(store.create_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci"));
+    assert!(
+        matches!(store.create_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
+    );
     assert!(store.revoke_token("ci", &ANN).await.unwrap());
     assert!(!store.revoke_token("ci", &ANN).await.unwrap());
     assert_eq!(store.token("1", 1_500).await.unwrap(), None);
@@ -153,7 +155,10 @@ async fn every_write_is_in_the_audit_log_which_only_grows() {
     store.commit_revision(0, &[], "why", &ANN).await.unwrap();
     store.record(&ANN, "publish", "shop", "to dev").await.unwrap();
     let log = store.audit(None, 10).await.unwrap();
-    assert_eq!(log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(), ["publish", "commit", "create-token"]);
+    assert_eq!(
+        log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(),
+        ["publish", "commit", "create-token"]
+    );
     assert!(log.iter().all(|a| a.actor == "local user ann" && a.at_us == 1_000));
     for attempt in ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"] {
         let error = sqlx::query(attempt).execute(&store.pool).await.unwrap_err();

@@ -1,0 +1,182 @@
+//! An estate as a folder of YAML files: read strictly, written canonically.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+use model::{
+    format::{
+        estate::{Documents, FOLDERS},
+        yaml::MAX_BYTES,
+    },
+    nearest,
+};
+
+use crate::failure::Failure;
+
+/// How much is read in all: far above any estate, far below the memory of any machine.
+const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
+
+/// Reads the folder. What does not belong there is an error, and all errors are told at once.
+///
+/// Names that start with a dot (`.git`) and a `README.md` at the top are nobody's mistake and are passed over.
+pub fn read(folder: &Path) -> Result<Documents, Failure> {
+    let mut documents = Documents::new();
+    let mut errors = Vec::new();
+    let mut total = 0;
+    for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
+        if name.starts_with('.') || (name == "README.md" && kind.is_file()) {
+            continue;
+        }
+        if !FOLDERS.contains(&name.as_str()) {
+            errors.push(foreign(&name));
+        } else if kind.is_symlink() {
+            errors.push(format!(
+                "{name} is a symbolic link; links are not followed, put the folder itself here"
+            ));
+        } else if !kind.is_dir() {
+            errors.push(format!("{name} must be a folder"));
+        } else {
+            match entries(&folder.join(&name)) {
+                Ok(files) => {
+                    for (file, kind) in files {
+                        one(folder, &name, &file, kind, &mut total, &mut documents, &mut errors);
+                    }
+                }
+                Err(error) => errors.push(format!("{name} could not be read: {error}")),
+            }
+        }
+    }
+    if errors.is_empty() {
+        return Ok(documents);
+    }
+    Err(Failure::input(format!(
+        "the folder `{}` cannot be imported:\n  {}",
+        folder.display(),
+        errors.join("\n  ")
+    ))
+    .hint(
+        "an estate is only roles/NAME.yaml, groups/NAME.yaml, environments/NAME.yaml and servers/NAME.yaml",
+    ))
+}
+
+fn one(
+    folder: &Path,
+    kind_folder: &str,
+    file: &str,
+    kind: fs::FileType,
+    total: &mut usize,
+    documents: &mut Documents,
+    errors: &mut Vec<String>,
+) {
+    if file.starts_with('.') {
+        return;
+    }
+    let path = format!("{kind_folder}/{file}");
+    if kind.is_symlink() {
+        errors.push(format!("{path} is a symbolic link; links are not followed, put the file itself here"));
+        return;
+    }
+    if !kind.is_file() || !file.ends_with(".yaml") {
+        errors.push(format!("{path} is not a .yaml file"));
+        return;
+    }
+    let on_disk = folder.join(&path);
+    let read = fs::metadata(&on_disk).and_then(|metadata| {
+        // Asked before reading: a file of a hundred gigabytes must not fill the memory first.
+        if metadata.len() > MAX_BYTES as u64 {
+            return Ok(Err(format!("{path} has {} bytes; at most {MAX_BYTES} are read", metadata.len())));
+        }
+        Ok(String::from_utf8(fs::read(&on_disk)?).map_err(|_| format!("{path} is not UTF-8 text")))
+    });
+    match read {
+        Ok(Ok(text)) if *total + text.len() > MAX_TOTAL_BYTES => {
+            errors.push(format!("{path}: the files together have more than {MAX_TOTAL_BYTES} bytes"));
+        }
+        Ok(Ok(text)) => {
+            *total += text.len();
+            documents.insert(path, text);
+        }
+        Ok(Err(error)) => errors.push(error),
+        Err(error) => errors.push(format!("{path} could not be read: {error}")),
+    }
+}
+
+/// Names and kinds of what is in a folder, sorted, links not followed.
+fn entries(folder: &Path) -> io::Result<Vec<(String, fs::FileType)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // A name that is no UTF-8 is shown with replacement characters and then refused as not named right.
+        found.push((entry.file_name().to_string_lossy().into_owned(), entry.file_type()?));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn foreign(name: &str) -> String {
+    match nearest(name, FOLDERS) {
+        Some(meant) => format!("{name} does not belong here; did you mean {meant}/?"),
+        None => format!("{name} does not belong here"),
+    }
+}
+
+fn unreadable(folder: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!("the folder `{}` could not be read: {error}", folder.display()))
+}
+
+/// Writes the estate's files. Files that are not part of it are in the way, unless they may be replaced.
+pub fn write(folder: &Path, documents: &Documents, replace: bool) -> Result<(), Failure> {
+    let mut present = BTreeSet::new();
+    for kind in FOLDERS {
+        match entries(&folder.join(kind)) {
+            Ok(files) => present.extend(
+                files
+                    .into_iter()
+                    .filter(|(name, _)| name.ends_with(".yaml"))
+                    .map(|(name, _)| format!("{kind}/{name}")),
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(&folder.join(kind), &error)),
+        }
+    }
+    if let Some(first) = present.iter().next().filter(|_| !replace) {
+        return Err(Failure::input(format!(
+            "there is an estate in `{}` already ({first})",
+            folder.display()
+        ))
+        .hint("choose an empty folder, or give --replace to make it equal to what is exported"));
+    }
+    let failed = |path: &Path, error: io::Error| {
+        Failure::failed(format!("`{}` could not be written: {error}", path.display()))
+    };
+    for (path, text) in documents {
+        let target = folder.join(path);
+        let parent = target.parent().unwrap_or(folder);
+        // Values may be secrets: like the data folder, this is for its owner only.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)
+            .map_err(|error| failed(parent, error))?;
+        let aside = folder.join(format!("{path}.new"));
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .and_then(|()| fs::rename(&aside, &target))
+            .map_err(|error| failed(&target, error))?;
+    }
+    for path in present.iter().filter(|path| !documents.contains_key(*path)) {
+        let target = folder.join(path);
+        fs::remove_file(&target).map_err(|error| failed(&target, error))?;
+    }
+    Ok(())
+}
