@@ -1,5 +1,6 @@
 //! File formats, one module each: text in, domain types out, and back.
 
+pub mod component;
 pub mod yaml;
 
 pub mod estate;

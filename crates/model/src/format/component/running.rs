@@ -1,0 +1,217 @@
+//! `launch`, `schedule` and `tomcat`: how what is packaged runs.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Command, destination, inside, shown};
+
+/// A daemon, as systemd shall run it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    /// What is started: a list with the whole path of the program first, or a text for the shell.
+    pub command: Command,
+    /// The account it runs as; the manifest creates it.
+    pub user: String,
+    /// Its group; the user's own when absent.
+    pub group: Option<String>,
+    /// Variables it gets.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// A file of `NAME=value` lines it gets its variables from, if that exists.
+    pub environment_file: Option<String>,
+    /// The directory it starts in.
+    pub working_directory: Option<String>,
+    /// When systemd starts it again.
+    #[serde(default)]
+    pub restart: Restart,
+    /// Units started before it: `postgresql.service`.
+    #[serde(default)]
+    pub after: Vec<String>,
+    /// Directories it may write to; everything else is read-only for it.
+    #[serde(default)]
+    pub writable: Vec<String>,
+    /// `false` runs it without the restrictions of systemd, for programs that administer the host.
+    #[serde(default = "yes")]
+    pub sandbox: bool,
+}
+
+/// When systemd starts a daemon again that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// When it failed.
+    #[default]
+    OnFailure,
+    /// However it ended.
+    Always,
+    /// Never.
+    No,
+}
+
+impl Restart {
+    /// The word systemd uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Restart::OnFailure => "on-failure",
+            Restart::Always => "always",
+            Restart::No => "no",
+        }
+    }
+}
+
+/// A job run at given times.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// What is run: a list with the whole path of the program first, or a text for the shell.
+    pub command: Command,
+    /// When, as systemd writes it (`systemd.time(7)`): `hourly`, `*:0/5`, `Mon *-*-* 04:30`.
+    pub calendar: String,
+    /// The account it runs as; the manifest creates it.
+    pub user: String,
+    /// Its group; the user's own when absent.
+    pub group: Option<String>,
+    /// Variables it gets.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// A file of `NAME=value` lines it gets its variables from, if that exists.
+    pub environment_file: Option<String>,
+    /// The directory it starts in.
+    pub working_directory: Option<String>,
+    /// Directories it may write to; everything else is read-only for it.
+    #[serde(default)]
+    pub writable: Vec<String>,
+    /// `false` runs it without the restrictions of systemd, for programs that administer the host.
+    #[serde(default = "yes")]
+    pub sandbox: bool,
+}
+
+/// A web archive served by Tomcat.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tomcat {
+    /// The archive inside the component's folder, after the build: `target/shop.war`.
+    pub war: String,
+    /// Where it answers: `/shop`, or `/` for the host's root.
+    pub context: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Launch {
+    pub(super) fn check(&self, key: &str, mistakes: &mut Vec<String>) {
+        self.command.check_unit(&format!("{key}.command"), mistakes);
+        for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
+            if let Some(account) = account
+                && !self::account(account)
+            {
+                mistakes.push(format!(
+                    "`{key}.{name}` is `{}`, which is not a name an account can have",
+                    shown(account)
+                ));
+            }
+        }
+        for name in self.environment.keys() {
+            if !variable(name) {
+                mistakes.push(format!(
+                    "`{key}.environment` sets `{}`, which is not a variable's name: letters, digits and `_`, no digit first",
+                    shown(name)
+                ));
+            }
+        }
+        for text in self.environment.values() {
+            if text.chars().any(char::is_control) {
+                mistakes.push(format!(
+                    "`{key}.environment` has a value with a control character; put it in an `environment_file`"
+                ));
+            }
+        }
+        let files = [("environment_file", &self.environment_file), ("working_directory", &self.working_directory)];
+        let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        for (name, path) in files.chain(self.writable.iter().map(|path| ("writable", path))) {
+            if let Err(why) = destination(path) {
+                mistakes.push(format!("`{key}.{name}` is `{}`, {why}", shown(path)));
+            }
+        }
+        for unit in &self.after {
+            let plain = unit.chars().all(|c| c.is_ascii_alphanumeric() || ":-_.@\\".contains(c));
+            if !plain || !unit.contains('.') {
+                mistakes.push(format!(
+                    "`{key}.after` names `{}`; write whole unit names, for instance `postgresql.service`",
+                    shown(unit)
+                ));
+            }
+        }
+    }
+}
+
+impl Schedule {
+    /// The same facts as those of a daemon.
+    pub fn as_launch(&self) -> Launch {
+        Launch {
+            command: self.command.clone(),
+            user: self.user.clone(),
+            group: self.group.clone(),
+            environment: self.environment.clone(),
+            environment_file: self.environment_file.clone(),
+            working_directory: self.working_directory.clone(),
+            restart: Restart::No,
+            after: Vec::new(),
+            writable: self.writable.clone(),
+            sandbox: self.sandbox,
+        }
+    }
+
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        self.as_launch().check("schedule", mistakes);
+        if self.calendar.trim().is_empty() || self.calendar.chars().any(char::is_control) {
+            mistakes.push(
+                "`schedule.calendar` must be one line such as `hourly` or `*-*-* 04:30` (systemd.time(7))"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+impl Tomcat {
+    /// The name of the context file in Tomcat's `conf/Catalina/localhost`, which is where Tomcat takes the
+    /// context's path from.
+    pub fn context_file(&self) -> String {
+        match self.context.trim_matches('/') {
+            "" => "ROOT.xml".to_owned(),
+            path => format!("{}.xml", path.replace('/', "#")),
+        }
+    }
+
+    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+        if let Err(why) = inside(&self.war) {
+            mistakes.push(format!("`tomcat.war` is `{}`, {why}", shown(&self.war)));
+        }
+        let plain = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~".contains(c))
+        };
+        let path = self.context.strip_prefix('/');
+        if !path.is_some_and(|path| path.is_empty() || path.split('/').all(plain)) {
+            mistakes.push(format!(
+                "`tomcat.context` is `{}`; write the path it answers at, for instance `/shop`",
+                shown(&self.context)
+            ));
+        }
+    }
+}
+
+/// Whether `useradd` takes `name` as the name of an account.
+pub(super) fn account(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
+}
+
+fn variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,117 @@
+//! What `component.yaml` may say, and what it is told when it says something else.
+
+use super::*;
+
+const LEAST: &str = "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\n";
+
+fn messages(extra: &str) -> Vec<String> {
+    match read("component.yaml", &format!("{LEAST}{extra}")) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[track_caller]
+fn refused(extra: &str, expected: &str) {
+    let messages = messages(extra).join("\n");
+    assert!(messages.contains(expected), "wanted: {expected}\ngot: {messages}");
+}
+
+#[test]
+fn a_component_of_five_lines_is_whole() {
+    let component = read("component.yaml", LEAST).unwrap();
+    assert_eq!(component.version.as_deref(), Some("1.0"));
+    assert_eq!(component.release, "1");
+    assert_eq!(component.arch, Arch::Noarch);
+}
+
+#[test]
+fn commands_are_texts_lists_or_maps_of_either() {
+    for (text, words) in [
+        ("build: make all", vec!["/bin/sh", "-c", "make all"]),
+        ("build: [make, all]", vec!["make", "all"]),
+        ("build: {command: [make, all]}", vec!["make", "all"]),
+        ("build: {command: make all}", vec!["/bin/sh", "-c", "make all"]),
+    ] {
+        let component = read("component.yaml", &format!("{LEAST}{text}\n")).unwrap();
+        assert_eq!(component.build.unwrap().words(), words, "{text}");
+    }
+    refused("build: 3\n", "a command: a text for the shell");
+    refused("build: []\n", "`build` is empty; write a command, for instance `build: ./build.sh`");
+    refused("build: {comand: x}\n", "comand");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let messages = messages(
+        "from: setup.py\nos_packages: {rpm: ['a b']}\nlaunch: {command: [run], user: 'Big User', after: [db]}\n",
+    );
+    assert_eq!(messages.len(), 5, "{messages:#?}");
+    assert!(messages.iter().all(|message| message.starts_with("component.yaml: ")));
+}
+
+#[test]
+fn paths_that_leave_their_place_are_refused() {
+    refused("files: [{source: ../secret, path: /x}]\n", "`files` takes `../secret`, which leaves the component's folder by `..`");
+    refused("files: [{source: /etc/shadow, path: /x}]\n", "`files` takes `/etc/shadow`, which is absolute");
+    refused("files: [{source: a, path: etc/x}]\n", "the path `etc/x`, which is not absolute");
+    refused("files: [{source: a, path: /usr/../etc/x}]\n", "which must be written plainly");
+    refused("files: [{source: a, path: /}]\n", "which is the root of the host");
+    refused("tomcat: {war: ../a.war, context: /a}\n", "`tomcat.war` is `../a.war`, which leaves");
+    refused("tomcat: {war: a.war, context: a/../b}\n", "`tomcat.context` is `a/../b`");
+}
+
+#[test]
+fn an_entry_is_a_source_a_directory_or_a_link() {
+    refused("files: [{path: /x}]\n", "must have exactly one of `source`, `directory: true` and `symlink`");
+    refused("files: [{path: /x, source: a, directory: true}]\n", "must have exactly one of");
+    refused("files: [{path: /x, symlink: a, mode: '0644'}]\n", "links have none");
+    refused("files: [{path: /x, directory: true, config: true}]\n", "`config: true` says nothing");
+    refused("files: [{path: /x, directory: true}, {path: /x, symlink: y}]\n", "speaks of `/x` twice");
+}
+
+#[test]
+fn modes_are_quoted_octal_numbers() {
+    refused("files: [{path: /x, source: a, mode: 644}]\n", "three or four octal digits in quotes");
+    refused("files: [{path: /x, source: a, mode: '0888'}]\n", "three or four octal digits in quotes");
+    let component = read("c", &format!("{LEAST}files: [{{path: /x, source: a, mode: '2755'}}]\n")).unwrap();
+    assert_eq!(component.files[0].mode, Some(Mode(0o2755)));
+}
+
+#[test]
+fn a_name_or_version_must_come_from_somewhere() {
+    let errors =
+        read("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\nfrom: pom.xml\n").map(|_| ());
+    assert_eq!(errors, Ok(()));
+    let errors = read("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\n").unwrap_err();
+    assert_eq!(
+        errors[0].to_string(),
+        "c: `name` is missing; write it, or name the project file it comes from: `from: pom.xml`"
+    );
+}
+
+#[test]
+fn unknown_keys_wrong_types_and_wrong_names_name_their_line() {
+    refused("sumary: x\n", "component.yaml:6");
+    refused("kinds: x\n", "kind");
+    refused("requires: {Base: '*'}\n", "`Base` is not a name");
+    refused("requires: {base: '>> 1'}\n", "is not a version range");
+    refused("requires: {shop: '*'}\n", "`requires` names `shop` itself");
+    refused("parameters: {http-port: {type: port, description: x}}\n", "`http-port` is not a parameter name");
+}
+
+#[test]
+fn the_context_file_is_named_as_tomcat_wants_it() {
+    for (context, file) in [("/", "ROOT.xml"), ("/shop", "shop.xml"), ("/a/b", "a#b.xml")] {
+        let tomcat = Tomcat { war: "x".into(), context: context.into() };
+        assert_eq!(tomcat.context_file(), file);
+    }
+}
+
+#[test]
+fn the_schema_names_every_key() {
+    let schema = schema();
+    for key in ["format", "name", "from", "files", "launch", "schedule", "tomcat", "parameters"] {
+        assert!(schema["properties"].get(key).is_some(), "{key}");
+    }
+}

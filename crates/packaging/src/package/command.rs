@@ -1,0 +1,87 @@
+//! The component's own commands, `build` and `test`, run in its folder.
+
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead, BufReader},
+    process::{self, Stdio},
+};
+
+use model::format::component::Command;
+
+use super::PackagingError;
+use crate::source::Source;
+
+/// How many of the last lines an error repeats.
+const TAIL: usize = 15;
+/// The longest part of a line that is kept.
+const LINE: u64 = 4096;
+
+/// Runs the component's build command, if it has one; `output` gets each line it prints.
+pub fn build_source(
+    source: &Source,
+    source_date: u32,
+    output: &mut dyn FnMut(&str),
+) -> Result<(), PackagingError> {
+    source.build.as_ref().map_or(Ok(()), |command| run("build", command, source, source_date, output))
+}
+
+/// Runs the component's own test, if it has one; `output` gets each line it prints.
+pub fn test_source(
+    source: &Source,
+    source_date: u32,
+    output: &mut dyn FnMut(&str),
+) -> Result<(), PackagingError> {
+    source.test.as_ref().map_or(Ok(()), |command| run("test", command, source, source_date, output))
+}
+
+fn run(
+    what: &'static str,
+    command: &Command,
+    source: &Source,
+    source_date: u32,
+    output: &mut dyn FnMut(&str),
+) -> Result<(), PackagingError> {
+    let failed = |outcome: String, tail: &VecDeque<String>| {
+        let lines: String = tail.iter().map(|line| format!("\n  | {line}")).collect();
+        let tail = if lines.is_empty() { lines } else { format!("; its last lines:{lines}") };
+        PackagingError::Command { what, command: command.to_string(), outcome, tail }
+    };
+    let mut tail = VecDeque::new();
+    let words = command.words();
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(failed("is empty".to_owned(), &tail));
+    };
+    let start = || -> io::Result<(process::Child, io::PipeReader)> {
+        let (reader, writer) = io::pipe()?;
+        // A program given by a relative path is one of the component's own.
+        let own = source.dir.join(program);
+        let program = if program.contains('/') { own.as_os_str() } else { program.as_ref() };
+        let child = process::Command::new(program)
+            .args(arguments)
+            .current_dir(&source.dir)
+            .env("SOURCE_DATE_EPOCH", source_date.to_string())
+            .env("COMPONENT_NAME", source.component.name.as_str())
+            .env("COMPONENT_VERSION", source.component.version.version())
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .spawn()?;
+        Ok((child, reader))
+    };
+    let (mut child, reader) = start().map_err(|error| {
+        failed(format!("cannot be started in `{}`: {error}", source.dir.display()), &VecDeque::new())
+    })?;
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while let Ok(1..) = io::Read::take(&mut reader, LINE).read_until(b'\n', &mut line) {
+        let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+        output(&text);
+        tail.push_back(text);
+        if tail.len() > TAIL {
+            tail.pop_front();
+        }
+        line.clear();
+    }
+    let status = child.wait().map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?;
+    if status.success() { Ok(()) } else { Err(failed(format!("ended with {status}"), &tail)) }
+}

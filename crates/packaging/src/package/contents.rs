@@ -1,0 +1,156 @@
+//! What each of the two packages holds and asks for.
+
+use model::{
+    component::DEPLOYMENTS,
+    format::component::{Arch, Launch},
+    version::Range,
+};
+use rpm::Dependency;
+
+use super::{
+    PackagingError,
+    collect::{Collected, Content, Item, wrong},
+    directories, unit,
+};
+use crate::source::Source;
+
+/// A package, before it is written.
+#[derive(Debug)]
+pub(super) struct Package {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it runs.
+    pub(super) arch: Arch,
+    /// One line about it.
+    pub(super) summary: String,
+    /// Some sentences about it.
+    pub(super) description: String,
+    /// Its paths, sorted.
+    pub(super) items: Vec<Item>,
+    /// What it says it is.
+    pub(super) provides: Vec<Dependency>,
+    /// What must be there with it.
+    pub(super) requires: Vec<Dependency>,
+}
+
+/// The payload package of a component.
+pub(super) fn payload(source: &Source) -> Result<Package, PackagingError> {
+    let component = &source.component;
+    let mut requires = Vec::new();
+    for (name, range) in &component.requires {
+        requires.extend(needs(name.as_str(), range));
+    }
+    for package in &component.os_packages.rpm {
+        // On Debian, rpm knows none of the system's packages: there punch sees to `os_packages.deb`.
+        requires.push(Dependency::any(format!("({package} if (system-release or distribution-release))")));
+    }
+    Ok(Package {
+        name: component.name.to_string(),
+        arch: source.arch,
+        summary: component.summary.clone(),
+        description: source.description.clone(),
+        items: payload_items(source)?,
+        provides: vec![Dependency::eq(
+            format!("geppetto-component({})", component.name),
+            component.version.to_string(),
+        )],
+        requires,
+    })
+}
+
+/// The deployment package of a component.
+pub(super) fn deployment(source: &Source) -> Result<Package, PackagingError> {
+    let component = &source.component;
+    let dir = format!("/{DEPLOYMENTS}/{}", component.name);
+    let mut collected = Collected::default();
+    let mut description = serde_json::to_vec_pretty(component)
+        .map_err(|error| wrong("component.json", format!("it cannot be written: {error}")))?;
+    description.push(b'\n');
+    collected.add(Item::new(format!("{dir}/component.json"), Content::Bytes(description), 0o644), true)?;
+    if let Some(manifest) = &source.deploy.manifest {
+        let bytes = Content::Bytes(manifest.clone().into_bytes());
+        collected.add(Item::new(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
+    }
+    for (path, bytes) in &source.deploy.templates {
+        let path = format!("{dir}/templates/{path}");
+        collected.add(Item::new(path, Content::Bytes(bytes.clone()), 0o644), true)?;
+    }
+    Ok(Package {
+        name: component.deployment_package(),
+        arch: Arch::Noarch,
+        summary: format!("Deployment of {}", component.name),
+        description: format!(
+            "How {} is deployed: its manifest, templates and parameters.\nInstalled and read by punch.\n\n{}",
+            component.name, source.description
+        ),
+        items: with_directories(component.name.as_str(), collected)?,
+        provides: vec![Dependency::eq(
+            format!("geppetto-deployment({})", component.name),
+            component.version.to_string(),
+        )],
+        requires: Vec::new(),
+    })
+}
+
+/// The paths of a component's payload package.
+pub(crate) fn payload_items(source: &Source) -> Result<Vec<Item>, PackagingError> {
+    let name = source.component.name.as_str();
+    let mut collected = Collected::default();
+    for entry in &source.files {
+        collected.entry(&source.dir, entry)?;
+    }
+    if let Some(tomcat) = &source.tomcat {
+        let entry = model::format::component::FileEntry {
+            source: Some(tomcat.war.clone()),
+            path: format!("/usr/share/{name}/{name}.war"),
+            directory: false,
+            symlink: None,
+            mode: None,
+            owner: None,
+            group: None,
+            config: false,
+        };
+        collected.entry(&source.dir, &entry)?;
+    }
+    let mut units = |file: String, text: String| {
+        let path = format!("/usr/lib/systemd/system/{file}");
+        collected.add(Item::new(path, Content::Bytes(text.into_bytes()), 0o644), true)
+    };
+    let facts = unit::Facts { name, summary: &source.component.summary, url: source.url.as_deref() };
+    if let Some(launch) = &source.launch {
+        units(format!("{name}.service"), unit::daemon(&facts, launch))?;
+    }
+    if let Some(schedule) = &source.schedule {
+        let launch: Launch = schedule.as_launch();
+        units(format!("{name}.service"), unit::job(&facts, &launch))?;
+        units(format!("{name}.timer"), unit::timer(&facts, schedule))?;
+    }
+    with_directories(name, collected)
+}
+
+fn with_directories(name: &str, collected: Collected) -> Result<Vec<Item>, PackagingError> {
+    let mut items = collected.finish()?;
+    items.extend(directories::owned(name, &items));
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(items)
+}
+
+/// A range of versions of a component as RPM's dependencies, one a bound.
+fn needs(name: &str, range: &Range) -> Vec<Dependency> {
+    use model::version::Comparison::{Above, AtLeast, AtMost, Below, Equal};
+
+    if range.bounds().is_empty() {
+        return vec![Dependency::any(name)];
+    }
+    let bounds = range.bounds().iter().map(|bound| {
+        let version = bound.version.to_string();
+        match bound.comparison {
+            Equal => Dependency::eq(name, version),
+            AtLeast => Dependency::greater_eq(name, version),
+            Above => Dependency::greater(name, version),
+            AtMost => Dependency::less_eq(name, version),
+            Below => Dependency::less(name, version),
+        }
+    });
+    bounds.collect()
+}

@@ -1,0 +1,191 @@
+//! systemd units generated from `launch` and `schedule`, restricted as far as a service usually can be.
+
+use std::fmt::Write;
+
+use model::format::component::{Launch, Restart, Schedule};
+
+/// What a unit says about its component.
+pub(super) struct Facts<'a> {
+    pub(super) name: &'a str,
+    pub(super) summary: &'a str,
+    pub(super) url: Option<&'a str>,
+}
+
+/// The restrictions every service gets unless it says `sandbox: false`; each can be loosened on a host by a
+/// drop-in file.
+const SANDBOX: &str = "\
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectSystem=strict
+ProtectHome=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+UMask=0027
+";
+
+/// The service of a daemon.
+pub(super) fn daemon(facts: &Facts<'_>, launch: &Launch) -> String {
+    let mut text = head(facts);
+    let after: Vec<&str> =
+        std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
+    let _ = writeln!(text, "Wants=network-online.target\nAfter={}", after.join(" "));
+    text.push_str("\n[Service]\n");
+    service(&mut text, launch);
+    let _ = writeln!(text, "Restart={}", launch.restart.word());
+    if launch.restart != Restart::No {
+        text.push_str("RestartSec=1\n");
+    }
+    text.push_str("\n[Install]\nWantedBy=multi-user.target\n");
+    text
+}
+
+/// The service a timer starts.
+pub(super) fn job(facts: &Facts<'_>, launch: &Launch) -> String {
+    let mut text = head(facts);
+    text.push_str("\n[Service]\nType=oneshot\n");
+    service(&mut text, launch);
+    text
+}
+
+/// The timer of a job.
+pub(super) fn timer(facts: &Facts<'_>, schedule: &Schedule) -> String {
+    let mut text = head(facts);
+    let _ = write!(
+        text,
+        "\n[Timer]\nOnCalendar={}\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+        percent(&schedule.calendar)
+    );
+    text
+}
+
+fn head(facts: &Facts<'_>) -> String {
+    let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
+    let _ = writeln!(text, "Description={}", percent(facts.summary));
+    if let Some(url) = facts.url {
+        let _ = writeln!(text, "Documentation={}", percent(url));
+    }
+    text
+}
+
+fn service(text: &mut String, launch: &Launch) {
+    let words: Vec<String> = launch.command.words().iter().map(|word| quote(word)).collect();
+    let _ = writeln!(text, "ExecStart={}", words.join(" "));
+    let _ = writeln!(text, "User={}", launch.user);
+    if let Some(group) = &launch.group {
+        let _ = writeln!(text, "Group={group}");
+    }
+    if let Some(dir) = &launch.working_directory {
+        let _ = writeln!(text, "WorkingDirectory={}", percent(dir));
+    }
+    for (name, value) in &launch.environment {
+        let _ = writeln!(text, "Environment={}", quote_plain(&format!("{name}={value}")));
+    }
+    if let Some(file) = &launch.environment_file {
+        let _ = writeln!(text, "EnvironmentFile=-{}", percent(file));
+    }
+    if launch.sandbox {
+        text.push_str(SANDBOX);
+        for path in &launch.writable {
+            let _ = writeln!(text, "ReadWritePaths={}", quote_plain(path));
+        }
+    }
+}
+
+/// A word of a command line: quoted where systemd would split it, `%` and `$` taken as they are.
+fn quote(word: &str) -> String {
+    quote_plain(&word.replace('$', "$$"))
+}
+
+/// A word of a setting that knows no variables.
+fn quote_plain(word: &str) -> String {
+    let word = percent(word);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,@+-%$".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word;
+    }
+    let mut quoted = String::from("\"");
+    for c in word.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+fn percent(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+#[cfg(test)]
+mod tests {
+    use model::format::component::Command;
+
+    use super::*;
+
+    #[test]
+    fn words_reach_the_program_as_they_were_written() {
+        for (word, quoted) in [
+            ("/usr/bin/x", "/usr/bin/x"),
+            ("a b", "\"a b\""),
+            ("100%", "100%%"),
+            ("$HOME", "$$HOME"),
+            ("say \"hi\"\\", "\"say \\\"hi\\\"\\\\\""),
+            ("two\nlines", "\"two\\nlines\""),
+            ("", "\"\""),
+            ("; rm", "\"; rm\""),
+        ] {
+            assert_eq!(quote(word), quoted);
+        }
+    }
+
+    #[test]
+    fn a_daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
+        let facts = Facts { name: "shop", summary: "A shop", url: None };
+        let mut launch = Launch {
+            command: Command::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
+            user: "shop".into(),
+            group: None,
+            environment: [("A".to_owned(), "b c".to_owned())].into(),
+            environment_file: Some("/etc/shop/env".into()),
+            working_directory: None,
+            restart: Restart::Always,
+            after: vec!["postgresql.service".into()],
+            writable: vec!["/var/lib/shop".into()],
+            sandbox: true,
+        };
+        let text = daemon(&facts, &launch);
+        for line in [
+            "Description=A shop",
+            "After=network-online.target postgresql.service",
+            "ExecStart=/usr/lib/shop/shop --fast",
+            "Environment=\"A=b c\"",
+            "EnvironmentFile=-/etc/shop/env",
+            "ProtectSystem=strict",
+            "ReadWritePaths=/var/lib/shop",
+            "Restart=always",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
+        }
+        launch.sandbox = false;
+        assert!(!daemon(&facts, &launch).contains("Protect"));
+    }
+}

@@ -1,0 +1,273 @@
+//! Facts from a Maven project's `pom.xml`: parents, properties, and a whole component in `geppetto.*` properties.
+
+use std::{collections::BTreeMap, path::Path};
+
+use model::format::{
+    FormatError,
+    component::{self, ComponentFile},
+};
+use roxmltree::{Document, Node};
+
+use super::Facts;
+
+const FILE: &str = "pom.xml";
+/// How many parents are read, and how deep `${...}` may refer.
+const DEPTH: usize = 8;
+
+/// A `pom.xml`, with what it inherits from parents that are on the disk beside it.
+#[derive(Debug, Default)]
+pub(super) struct Pom {
+    values: BTreeMap<String, String>,
+}
+
+impl Pom {
+    /// Reads a POM's text; parents are looked for where Maven looks, below their `relativePath`.
+    pub(super) fn read(root: &Path, text: &str) -> Result<Pom, FormatError> {
+        let mut pom = Pom::default();
+        let mut dir = root.to_path_buf();
+        let mut text = text.to_owned();
+        for depth in 0..DEPTH {
+            let document = match Document::parse(&text) {
+                Ok(document) => document,
+                // A parent that is broken is Maven's to complain about.
+                Err(_) if depth > 0 => break,
+                Err(error) => {
+                    let place = format!("{FILE}:{}", error.pos().row);
+                    return Err(FormatError::new(&place, error.to_string()));
+                }
+            };
+            let project = document.root_element();
+            if project.tag_name().name() != "project" {
+                if depth > 0 {
+                    break;
+                }
+                return Err(FormatError::new(FILE, "its outermost element is not `<project>`"));
+            }
+            pom.take(project, depth);
+            let Some(parent) = child(project, "parent") else { break };
+            let relative = child_text(parent, "relativePath").unwrap_or_else(|| "../pom.xml".to_owned());
+            if relative.is_empty() {
+                break;
+            }
+            let mut path = dir.join(relative);
+            if path.is_dir() {
+                path.push(FILE);
+            }
+            let Ok(parent_text) = super::super::read_text(&path) else { break };
+            dir = path.parent().unwrap_or(root).to_path_buf();
+            text = parent_text;
+        }
+        Ok(pom)
+    }
+
+    /// Adds what `project` says and nearer ones did not.
+    fn take(&mut self, project: Node<'_, '_>, depth: usize) {
+        let mut add = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                self.values.entry(key.to_owned()).or_insert(value);
+            }
+        };
+        // Names are not inherited.
+        if depth == 0 {
+            add("project.artifactId", child_text(project, "artifactId"));
+            add("project.name", child_text(project, "name"));
+            add("project.description", child_text(project, "description"));
+        }
+        add("project.version", child_text(project, "version"));
+        add("project.url", child_text(project, "url"));
+        let license = child(project, "licenses").and_then(|licenses| child(licenses, "license"));
+        add("project.license", license.and_then(|license| child_text(license, "name")));
+        if let Some(parent) = child(project, "parent") {
+            add("project.parent.version", child_text(parent, "version"));
+            add("project.version", child_text(parent, "version"));
+        }
+        if let Some(properties) = child(project, "properties") {
+            for property in properties.children().filter(Node::is_element) {
+                add(property.tag_name().name(), Some(text_of(property)));
+            }
+        }
+    }
+
+    /// A value with its `${...}` filled in.
+    fn value(&self, key: &str) -> Result<Option<String>, FormatError> {
+        self.values.get(key).map(|text| self.fill(text, DEPTH)).transpose()
+    }
+
+    fn fill(&self, text: &str, depth: usize) -> Result<String, FormatError> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let Some((key, after)) = after.split_once('}') else { break };
+            let alias = key.strip_prefix("pom.").map(|key| format!("project.{key}"));
+            let value = self.values.get(key).or_else(|| self.values.get(alias.as_deref()?));
+            let Some(value) = value else {
+                return Err(FormatError::new(
+                    FILE,
+                    format!("`{text}` refers to `${{{key}}}`, which no `<properties>` here or in a parent on this disk sets; write the value in component.yaml"),
+                ));
+            };
+            if depth == 0 || filled.len() > 4096 {
+                return Err(FormatError::new(FILE, format!("`${{{key}}}` refers to itself")));
+            }
+            filled.push_str(before);
+            filled.push_str(&self.fill(value, depth - 1)?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    pub(super) fn facts(&self) -> Result<Facts, FormatError> {
+        Ok(Facts {
+            name: self.value("project.artifactId")?.map(|text| super::name(FILE, &text)).transpose()?,
+            version: self.value("project.version")?.map(|text| super::version(FILE, &text)).transpose()?,
+            description: self.value("project.description")?,
+            license: self.value("project.license")?.map(|name| spdx(&name)),
+            url: self.value("project.url")?,
+        })
+    }
+
+    /// The component its `geppetto.*` properties describe, if it has a `geppetto.kind`.
+    ///
+    /// `geppetto.tomcat.context` stands for `tomcat: {context}`; every other `geppetto.KEY` for the key of
+    /// `component.yaml`, in YAML's flow style where it is not a plain text.
+    pub(super) fn component(&self) -> Option<Result<ComponentFile, FormatError>> {
+        self.values.get("geppetto.kind")?;
+        Some(self.component_text().and_then(|text| {
+            component::read(FILE, &text).map_err(|errors| {
+                errors.into_iter().next().unwrap_or_else(|| FormatError::new(FILE, "it is not a component"))
+            })
+        }))
+    }
+
+    fn component_text(&self) -> Result<String, FormatError> {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let mut text = format!("format: {}\nfrom: {FILE}\n", component::FORMAT);
+        let mut properties: BTreeMap<&str, String> = BTreeMap::new();
+        for key in self.values.keys() {
+            if let Some(name) = key.strip_prefix("geppetto.") {
+                properties.insert(name, self.value(key)?.unwrap_or_default());
+            }
+        }
+        if !properties.contains_key("summary") {
+            let summary = self.value("project.name")?.or(self.value("project.artifactId")?).unwrap_or_default();
+            properties.insert("summary", summary);
+        }
+        if let Some(context) = properties.remove("tomcat.context") {
+            let war = match properties.remove("tomcat.war") {
+                Some(war) => war,
+                None => format!(
+                    "target/{}-{}.war",
+                    self.value("project.artifactId")?.unwrap_or_default(),
+                    self.value("project.version")?.unwrap_or_default()
+                ),
+            };
+            let tomcat = format!("{{war: {}, context: {}}}", quoted(&war), quoted(&context));
+            properties.insert("tomcat", tomcat);
+        }
+        for (key, value) in properties {
+            let value = value.trim();
+            let flow = value.starts_with(['{', '[']);
+            text.push_str(&format!("{key}: {}\n", if flow { value.to_owned() } else { quoted(value) }));
+        }
+        Ok(text)
+    }
+}
+
+/// The SPDX name of a licence POMs usually write out.
+fn spdx(name: &str) -> String {
+    let plain = name.to_ascii_lowercase();
+    let known = [
+        ("apache", "2", "Apache-2.0"),
+        ("mit", "", "MIT"),
+        ("eclipse public", "2", "EPL-2.0"),
+        ("gnu lesser", "3", "LGPL-3.0-or-later"),
+        ("gnu general", "3", "GPL-3.0-or-later"),
+    ];
+    let found = known.iter().find(|(start, number, _)| {
+        plain.trim_start_matches("the ").starts_with(start) && plain.contains(number)
+    });
+    found.map_or_else(|| name.to_owned(), |(_, _, spdx)| (*spdx).to_owned())
+}
+
+fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+    node.children().find(|child| child.is_element() && child.tag_name().name() == name)
+}
+
+fn child_text(node: Node<'_, '_>, name: &str) -> Option<String> {
+    child(node, name).map(text_of)
+}
+
+fn text_of(node: Node<'_, '_>) -> String {
+    let words: Vec<&str> = node.text().unwrap_or_default().split_whitespace().collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pom(inner: &str) -> Result<Pom, FormatError> {
+        let text = format!("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">{inner}</project>");
+        Pom::read(Path::new("/nonexistent"), &text)
+    }
+
+    #[test]
+    fn a_version_comes_from_the_parent_and_properties() {
+        let facts = pom(
+            "<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
+             <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>",
+        )
+        .unwrap()
+        .facts()
+        .unwrap();
+        assert_eq!(facts.name.unwrap().as_str(), "shop-web");
+        assert_eq!(facts.version.as_deref(), Some("7"));
+        assert_eq!(facts.license.as_deref(), Some("Apache-2.0"));
+
+        let dir = tempfile::tempdir().unwrap();
+        let child = dir.path().join("web");
+        std::fs::create_dir(&child).unwrap();
+        std::fs::write(
+            dir.path().join(FILE),
+            "<project><properties><revision>1.2</revision><tag>-SNAPSHOT</tag></properties></project>",
+        )
+        .unwrap();
+        let text = "<project><parent><version>0</version></parent><artifactId>a</artifactId><version>${revision}${tag}</version></project>";
+        let facts = Pom::read(&child, text).unwrap().facts().unwrap();
+        assert_eq!(facts.version.as_deref(), Some("1.2~SNAPSHOT"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where_and_why() {
+        let error = Pom::read(Path::new("/"), "<project>\n<a></project>").unwrap_err();
+        assert_eq!(error.file, "pom.xml:2");
+        let error = pom("<version>${nowhere}</version>").unwrap().facts().unwrap_err();
+        assert!(error.message.contains("`${nowhere}`, which no `<properties>`"), "{error}");
+        let error = pom("<version>${a}</version><properties><a>${b}</a><b>${a}</b></properties>")
+            .unwrap()
+            .facts()
+            .unwrap_err();
+        assert!(error.message.contains("refers to itself"), "{error}");
+        // No entity of a document type is ever expanded.
+        let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
+        assert!(Pom::read(Path::new("/"), bomb).is_err());
+    }
+
+    #[test]
+    fn properties_describe_a_whole_component() {
+        let pom = pom(
+            "<artifactId>shop</artifactId><version>1.0</version><name>Shop</name><properties>\
+             <geppetto.kind>webapp</geppetto.kind><geppetto.tomcat.context>/shop</geppetto.tomcat.context>\
+             <geppetto.os_packages>{deb: [tomcat10]}</geppetto.os_packages></properties>",
+        )
+        .unwrap();
+        let component = pom.component().unwrap().unwrap();
+        assert_eq!(component.summary, "Shop");
+        assert_eq!(component.tomcat.unwrap().war, "target/shop-1.0.war");
+        assert_eq!(component.os_packages.deb, ["tomcat10"]);
+        assert!(self::pom("<artifactId>shop</artifactId>").unwrap().component().is_none());
+        let wrong = self::pom("<properties><geppetto.kind>web</geppetto.kind></properties>").unwrap();
+        assert!(wrong.component().unwrap().unwrap_err().to_string().contains("webapp"));
+    }
+}
