@@ -2,5 +2,7 @@
 
 mod envelope;
 pub mod openpgp;
+pub mod package;
+pub mod source;
 
 pub use envelope::PackageError;

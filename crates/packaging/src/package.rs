@@ -12,8 +12,6 @@ mod unit;
 use std::path::{Path, PathBuf};
 
 pub use command::{build_source, test_source};
-pub(crate) use contents::payload_items;
-pub(crate) use collect::Item;
 
 use crate::{openpgp::SecretKey, source::Source};
 

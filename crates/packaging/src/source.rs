@@ -54,9 +54,9 @@ impl Source {
     /// Reads the component in `dir`, and says everything that is wrong with it.
     pub fn load(dir: &Path) -> Result<Source, Vec<FormatError>> {
         let one = |message: String| vec![FormatError::new(COMPONENT_FILE, message)];
-        let root = dir.canonicalize().map_err(|error| {
-            one(format!("the folder `{}` cannot be opened: {error}", dir.display()))
-        })?;
+        let root = dir
+            .canonicalize()
+            .map_err(|error| one(format!("the folder `{}` cannot be opened: {error}", dir.display())))?;
         let path = root.join(COMPONENT_FILE);
         let file = if path.exists() {
             let text = read_text(&path).map_err(one)?;
@@ -97,7 +97,8 @@ impl Source {
         deploy: Deploy,
     ) -> Source {
         let description = file.description.or(facts.description).unwrap_or_else(|| component.summary.clone());
-        let deploy = deploy.completed(&component, file.launch.as_ref(), file.schedule.is_some(), file.tomcat.as_ref());
+        let deploy =
+            deploy.completed(&component, file.launch.as_ref(), file.schedule.is_some(), file.tomcat.as_ref());
         Source {
             dir,
             description: description.trim_end().to_owned(),

@@ -107,7 +107,7 @@ fn one() -> String {
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
 pub fn read(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let component: ComponentFile = yaml::read(file, text).map_err(|error| vec![error])?;
+    let component: ComponentFile = yaml::read_document(file, text).map_err(|error| vec![error])?;
     let mistakes = component.check();
     if mistakes.is_empty() {
         Ok(component)
@@ -121,15 +121,17 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(ComponentFile).to_value()
 }
 
+impl yaml::Document for ComponentFile {
+    const FORMAT: &'static str = FORMAT;
+
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
 impl ComponentFile {
     fn check(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
-        if self.format != FORMAT {
-            mistakes.push(format!(
-                "its format is `{}`, which this version does not know; write `format: {FORMAT}`",
-                shown(&self.format)
-            ));
-        }
         if let Some(from) = &self.from {
             if !["pom.xml", "Cargo.toml", "package.json", "pyproject.toml"].contains(&from.as_str()) {
                 mistakes.push(format!(
@@ -146,22 +148,22 @@ impl ComponentFile {
                 }
             }
         }
-        for (key, text) in [
-            ("summary", Some(&self.summary)),
-            ("license", self.license.as_ref()),
-            ("url", self.url.as_ref()),
-        ] {
+        for (key, text) in
+            [("summary", Some(&self.summary)), ("license", self.license.as_ref()), ("url", self.url.as_ref())]
+        {
             if let Some(text) = text
                 && (text.trim().is_empty() || text.chars().any(char::is_control) || text.len() > 500)
             {
-                mistakes
-                    .push(format!("`{key}` must be one line of at most 500 characters, and not an empty one"));
+                mistakes.push(format!(
+                    "`{key}` must be one line of at most 500 characters, and not an empty one"
+                ));
             }
         }
         if let Some(description) = &self.description
             && description.chars().any(|c| c.is_control() && c != '\n')
         {
-            mistakes.push("`description` holds a control character; plain text is all it may hold".to_owned());
+            mistakes
+                .push("`description` holds a control character; plain text is all it may hold".to_owned());
         }
         for command in [("build", &self.build), ("test", &self.test)] {
             if let (key, Some(command)) = command {

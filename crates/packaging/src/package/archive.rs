@@ -125,8 +125,7 @@ fn content(item: &Item, archive: &mut impl Write, piece: &mut [u8]) -> Result<St
 
 /// The header of one entry in cpio's "newc" form, its name and padding included.
 fn newc(name: &str, inode: u32, mode: u16, time: u32, size: u32) -> Vec<u8> {
-    let fields =
-        [inode, u32::from(mode), 0, 0, 1, time, size, 0, 0, 0, 0, name.len() as u32 + 1, 0];
+    let fields = [inode, u32::from(mode), 0, 0, 1, time, size, 0, 0, 0, 0, name.len() as u32 + 1, 0];
     let mut header = b"070701".to_vec();
     for field in fields {
         header.extend(format!("{field:08x}").bytes());

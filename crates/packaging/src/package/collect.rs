@@ -113,8 +113,7 @@ impl Collected {
                     return self.folder(root, entry, &real, source, path);
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                let path =
-                    if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
+                let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
                 self.add(file(entry, &path, &real, source)?, true)
             }
         }
@@ -232,7 +231,10 @@ fn dressed(entry: &FileEntry, path: &str, content: Content, mode: u16) -> Item {
 fn file(entry: &FileEntry, path: &str, real: &Path, shown: &str) -> Result<Item, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
-        return Err(wrong(shown, "it is neither a file, a folder nor a link, so it cannot be packaged".to_owned()));
+        return Err(wrong(
+            shown,
+            "it is neither a file, a folder nor a link, so it cannot be packaged".to_owned(),
+        ));
     }
     let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
     Ok(dressed(entry, path, Content::File(real.to_path_buf(), metadata.len()), mode))
@@ -251,9 +253,10 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
             ),
         )
     };
-    let real = dir.join(&target).canonicalize().map_err(|error| {
-        wrong(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
-    })?;
+    let real = dir
+        .join(&target)
+        .canonicalize()
+        .map_err(|error| wrong(shown, format!("it is a symbolic link to `{}`: {error}", target.display())))?;
     if target.is_absolute() || !real.starts_with(root) {
         return Err(leaving());
     }

@@ -56,7 +56,9 @@ fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[Item]) -> bool 
         return false;
     }
     let software = SOFTWARE.iter().any(|top| dir.strip_prefix(top).is_some_and(|rest| rest.starts_with('/')));
-    let named = dir.split('/').any(|part| part == name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
+    let named = dir
+        .split('/')
+        .any(|part| part == name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
     let below_own = items.iter().any(|item| {
         matches!(item.content, Content::Directory)
             && dir.strip_prefix(item.path.as_str()).is_some_and(|rest| rest.starts_with('/'))

@@ -12,8 +12,7 @@ use std::{
 
 use rpm::{
     BuildConfig, CompressionWithLevel, Dependency, FileOptions, Header, HeaderEntry, IndexData, IndexTag,
-    PackageBuilder, PackageMetadata, RpmFormat, SignatureHeaderBuilder, Timestamp,
-    signature::Signing,
+    PackageBuilder, PackageMetadata, RpmFormat, SignatureHeaderBuilder, Timestamp, signature::Signing,
 };
 use tempfile::NamedTempFile;
 
@@ -89,10 +88,8 @@ pub(super) fn write(
     out: &Output,
     settings: &Settings<'_>,
 ) -> Result<Finished, PackagingError> {
-    let refused = |error: rpm::Error| PackagingError::Rpm {
-        package: package.name.clone(),
-        reason: error.to_string(),
-    };
+    let refused =
+        |error: rpm::Error| PackagingError::Rpm { package: package.name.clone(), reason: error.to_string() };
     let failed = |error: io::Error| out.failed(&error);
     let skeleton = skeleton(source, package, settings).map_err(refused)?;
 

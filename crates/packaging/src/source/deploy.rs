@@ -153,7 +153,9 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     fs::File::open(path).map_err(cannot)?.take(MAX_TEMPLATE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > MAX_TEMPLATE {
-        return Err(format!("it has more than {MAX_TEMPLATE} bytes; put it in the payload (`files:`) instead"));
+        return Err(format!(
+            "it has more than {MAX_TEMPLATE} bytes; put it in the payload (`files:`) instead"
+        ));
     }
     Ok(bytes)
 }

@@ -50,11 +50,8 @@ pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, FormatError
 /// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope.
 fn name(file: &str, text: &str) -> Result<Name, FormatError> {
     let short = text.rsplit('/').next().unwrap_or(text);
-    let plain: String = short
-        .trim()
-        .chars()
-        .map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() })
-        .collect();
+    let plain: String =
+        short.trim().chars().map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() }).collect();
     Name::new(&plain)
         .map_err(|error| FormatError::new(file, format!("{error}; write `name:` in component.yaml")))
 }

@@ -1,4 +1,6 @@
 //! What `packaging` promises, judged by the real tools.
 
+mod components;
 mod openpgp;
+mod packages;
 mod tools;

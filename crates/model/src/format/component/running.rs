@@ -130,7 +130,8 @@ impl Launch {
                 ));
             }
         }
-        let files = [("environment_file", &self.environment_file), ("working_directory", &self.working_directory)];
+        let files =
+            [("environment_file", &self.environment_file), ("working_directory", &self.working_directory)];
         let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
         for (name, path) in files.chain(self.writable.iter().map(|path| ("writable", path))) {
             if let Err(why) = destination(path) {

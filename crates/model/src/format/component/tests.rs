@@ -2,7 +2,8 @@
 
 use super::*;
 
-const LEAST: &str = "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\n";
+const LEAST: &str =
+    "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\n";
 
 fn messages(extra: &str) -> Vec<String> {
     match read("component.yaml", &format!("{LEAST}{extra}")) {
@@ -52,7 +53,10 @@ fn everything_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn paths_that_leave_their_place_are_refused() {
-    refused("files: [{source: ../secret, path: /x}]\n", "`files` takes `../secret`, which leaves the component's folder by `..`");
+    refused(
+        "files: [{source: ../secret, path: /x}]\n",
+        "`files` takes `../secret`, which leaves the component's folder by `..`",
+    );
     refused("files: [{source: /etc/shadow, path: /x}]\n", "`files` takes `/etc/shadow`, which is absolute");
     refused("files: [{source: a, path: etc/x}]\n", "the path `etc/x`, which is not absolute");
     refused("files: [{source: a, path: /usr/../etc/x}]\n", "which must be written plainly");

@@ -103,7 +103,9 @@ impl Pom {
             let Some(value) = value else {
                 return Err(FormatError::new(
                     FILE,
-                    format!("`{text}` refers to `${{{key}}}`, which no `<properties>` here or in a parent on this disk sets; write the value in component.yaml"),
+                    format!(
+                        "`{text}` refers to `${{{key}}}`, which no `<properties>` here or in a parent on this disk sets; write the value in component.yaml"
+                    ),
                 ));
             };
             if depth == 0 || filled.len() > 4096 {
@@ -150,7 +152,8 @@ impl Pom {
             }
         }
         if !properties.contains_key("summary") {
-            let summary = self.value("project.name")?.or(self.value("project.artifactId")?).unwrap_or_default();
+            let summary =
+                self.value("project.name")?.or(self.value("project.artifactId")?).unwrap_or_default();
             properties.insert("summary", summary);
         }
         if let Some(context) = properties.remove("tomcat.context") {
@@ -214,10 +217,8 @@ mod tests {
 
     #[test]
     fn a_version_comes_from_the_parent_and_properties() {
-        let facts = pom(
-            "<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
-             <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>",
-        )
+        let facts = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
+             <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>")
         .unwrap()
         .facts()
         .unwrap();
@@ -256,11 +257,9 @@ mod tests {
 
     #[test]
     fn properties_describe_a_whole_component() {
-        let pom = pom(
-            "<artifactId>shop</artifactId><version>1.0</version><name>Shop</name><properties>\
+        let pom = pom("<artifactId>shop</artifactId><version>1.0</version><name>Shop</name><properties>\
              <geppetto.kind>webapp</geppetto.kind><geppetto.tomcat.context>/shop</geppetto.tomcat.context>\
-             <geppetto.os_packages>{deb: [tomcat10]}</geppetto.os_packages></properties>",
-        )
+             <geppetto.os_packages>{deb: [tomcat10]}</geppetto.os_packages></properties>")
         .unwrap();
         let component = pom.component().unwrap().unwrap();
         assert_eq!(component.summary, "Shop");

@@ -31,7 +31,11 @@ pub(super) fn cargo(root: &Path, text: &str) -> Result<Facts, FormatError> {
         file,
         package.get("name").and_then(Value::as_str).map(str::to_owned),
         inherited("version"),
-        [inherited("description"), inherited("license"), inherited("homepage").or_else(|| inherited("repository"))],
+        [
+            inherited("description"),
+            inherited("license"),
+            inherited("homepage").or_else(|| inherited("repository")),
+        ],
     )
 }
 
@@ -126,7 +130,8 @@ mod tests {
             "[workspace.package]\nversion = \"2.1.0-rc.1\"\nlicense = \"MIT\"\n",
         )
         .unwrap();
-        let text = "[package]\nname = \"shop_web\"\nversion.workspace = true\nlicense = { workspace = true }\n";
+        let text =
+            "[package]\nname = \"shop_web\"\nversion.workspace = true\nlicense = { workspace = true }\n";
         let facts = cargo(&krate, text).unwrap();
         assert_eq!(facts.name.unwrap().as_str(), "shop-web");
         assert_eq!(facts.version.as_deref(), Some("2.1.0~rc.1"));
@@ -137,19 +142,26 @@ mod tests {
 
     #[test]
     fn npm_scopes_are_dropped_and_pre_releases_come_before() {
-        let facts = npm(r#"{"name": "@acme/Shop.Web", "version": "1.0.0-beta.2", "license": "MIT"}"#).unwrap();
+        let facts =
+            npm(r#"{"name": "@acme/Shop.Web", "version": "1.0.0-beta.2", "license": "MIT"}"#).unwrap();
         assert_eq!(facts.name.unwrap().as_str(), "shop-web");
         assert_eq!(facts.version.as_deref(), Some("1.0.0~beta.2"));
         assert_eq!(npm("{\n nope").unwrap_err().file, "package.json:2");
-        assert!(npm(r#"{"name": "42"}"#).unwrap_err().message.contains("must start with a lower-case letter"));
+        assert!(
+            npm(r#"{"name": "42"}"#).unwrap_err().message.contains("must start with a lower-case letter")
+        );
         assert!(npm(r#"{"version": "one two"}"#).unwrap_err().message.contains("`one two` is not a version"));
     }
 
     #[test]
     fn python_pre_releases_come_before_the_release() {
-        for (text, version) in
-            [("1.0", "1.0"), ("1.0rc1", "1.0~rc1"), ("1.0a2", "1.0~a2"), ("2.1.dev3", "2.1~dev3"), ("1.0.post1", "1.0.post1")]
-        {
+        for (text, version) in [
+            ("1.0", "1.0"),
+            ("1.0rc1", "1.0~rc1"),
+            ("1.0a2", "1.0~a2"),
+            ("2.1.dev3", "2.1~dev3"),
+            ("1.0.post1", "1.0.post1"),
+        ] {
             let facts = python(&format!("[project]\nname = 'shop'\nversion = '{text}'\n")).unwrap();
             assert_eq!(facts.version.as_deref(), Some(version));
         }
