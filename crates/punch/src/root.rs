@@ -62,11 +62,6 @@ impl Root {
         self.state().join("node.etag")
     }
 
-    /// Reports of earlier runs.
-    pub(crate) fn history(&self) -> PathBuf {
-        self.state().join("history")
-    }
-
     /// Reports the back-office has not got yet.
     pub(crate) fn outbox(&self) -> PathBuf {
         self.state().join("outbox")

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::Pin;
+use converge::{FetchError, Pin};
 use model::version::Version;
 use packaging::{inspect, openpgp::PublicKeys};
 
@@ -47,7 +47,6 @@ pub(crate) struct Source {
     kind: Kind,
     /// Whose signature packages must bear; `None` when any will do.
     keys: Option<PublicKeys>,
-    unreachable: bool,
 }
 
 enum Kind {
@@ -78,12 +77,7 @@ impl Source {
                 Kind::Folder(Folder::new(folder))
             }
         };
-        Ok(Self { kind, keys, unreachable: false })
-    }
-
-    /// Whether some package could not be had because nobody answered.
-    pub(crate) fn was_unreachable(&self) -> bool {
-        self.unreachable
+        Ok(Self { kind, keys })
     }
 
     /// Checksums of the metadata this run used: worth keeping in the cache.
@@ -125,10 +119,10 @@ impl Source {
 }
 
 impl converge::Packages for Source {
-    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, String> {
-        self.get(pin).map_err(|error| {
-            self.unreachable |= matches!(error, SourceError::Unreachable { .. });
-            error.to_string()
+    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError> {
+        self.get(pin).map_err(|error| FetchError {
+            unreachable: matches!(error, SourceError::Unreachable { .. }),
+            message: error.to_string(),
         })
     }
 }

@@ -57,7 +57,7 @@ impl Repository {
             if let Some(path) = self.cache.find(sha256, file) {
                 return Ok(path);
             }
-            match self.fetch(&format!("packages/{file}"), sha256, None) {
+            match self.fetch(&format!("packages/{file}"), sha256, pin.size) {
                 // Other repositories keep their packages elsewhere: their metadata says where.
                 Err(SourceError::Missing(_)) => (),
                 found => return found,
@@ -72,15 +72,21 @@ impl Repository {
     }
 
     fn listed(&mut self, pin: &Pin) -> Result<Listed, SourceError> {
-        if self.index.is_none() {
-            self.index = Some(self.read_index()?);
-        }
-        let index = self.index.as_ref().map_or_else(BTreeMap::new, |index| index.iter().collect());
-        let of_name = || index.get(&pin.name).into_iter().flat_map(|listed| listed.iter());
+        let index = match self.index.take() {
+            Some(index) => index,
+            None => self.read_index()?,
+        };
+        let found = self.choose(&index, pin);
+        self.index = Some(index);
+        found
+    }
+
+    fn choose(&self, index: &BTreeMap<String, Vec<Listed>>, pin: &Pin) -> Result<Listed, SourceError> {
+        let of_name = || index.get(&pin.name).into_iter().flatten();
         let fitting = |listed: &&Listed| suits(&listed.arch) && listed.version.is(&pin.version);
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
         let Some(newest) = newest else {
-            let names: BTreeSet<&str> = index.keys().map(|name| name.as_str()).collect();
+            let names: BTreeSet<&str> = index.keys().map(String::as_str).collect();
             let mut versions: Vec<_> = of_name().map(|listed| listed.version.clone()).collect();
             return Err(missing(pin, &self.place.to_string(), &mut versions, &names));
         };

@@ -1,0 +1,104 @@
+//! `punch history`: what earlier runs did on this host.
+
+use model::{
+    exit::Exit,
+    report::{EntryResult, Outcome, Report},
+};
+use serde::Serialize;
+
+use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, when};
+
+/// Show what earlier runs did on this host
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch history\n  punch history 12\n  punch history --json --limit 1")]
+pub(crate) struct Args {
+    /// Show this run in full
+    number: Option<u64>,
+    /// Show at most so many runs, newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: usize,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// One run, as `--json` prints it.
+#[derive(Serialize)]
+struct Run {
+    number: u64,
+    #[serde(flatten)]
+    report: Report,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let state = State::new(&self.host.root());
+        let Some(number) = self.number else {
+            let runs = state.history(self.limit)?;
+            for (number, report) in &runs {
+                context.output.line(line(*number, report));
+            }
+            if runs.is_empty() {
+                context.output.note("no run yet on this host");
+            }
+            let runs: Vec<Run> = runs.into_iter().map(|(number, report)| Run { number, report }).collect();
+            context.output.json(&runs);
+            return Ok(Exit::Done);
+        };
+        let report = state.report(number)?.ok_or_else(|| {
+            Failure::input(format!("run {number} is not in the history of this host"))
+                .hint("`punch history` lists the runs that are still kept")
+        })?;
+        context.output.line(line(number, &report));
+        for entry in &report.entries {
+            context.output.line(format!("  {:8} {} ({})", word(entry.result), entry.action, entry.component));
+            for detail in entry.detail.lines() {
+                context.output.line(format!("           {detail}"));
+            }
+        }
+        context.output.json(&Run { number, report });
+        Ok(Exit::Done)
+    }
+}
+
+fn line(number: u64, report: &Report) -> String {
+    let count = |result| report.entries.iter().filter(|entry| entry.result == result).count();
+    let mut parts = vec![format!("{} unchanged", report.unchanged)];
+    for (result, word) in [
+        (EntryResult::Done, "done"),
+        (EntryResult::Failed, "failed"),
+        (EntryResult::Blocked, "blocked"),
+        (EntryResult::Skipped, "skipped"),
+    ] {
+        if count(result) > 0 {
+            parts.insert(parts.len() - 1, format!("{} {word}", count(result)));
+        }
+    }
+    format!(
+        "{number:5}  {}  {:11}  generation {}  {}  in {}",
+        when::utc(report.started_us),
+        outcome(report.outcome),
+        report.generation,
+        parts.join(", "),
+        when::duration(report.duration_us)
+    )
+}
+
+/// An outcome in one word.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unchanged => "unchanged",
+        Outcome::Changed => "changed",
+        Outcome::Blocked => "blocked",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+fn word(result: EntryResult) -> &'static str {
+    match result {
+        EntryResult::Done => "done",
+        EntryResult::Failed => "failed",
+        EntryResult::Blocked => "blocked",
+        EntryResult::Skipped => "skipped",
+    }
+}

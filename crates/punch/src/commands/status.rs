@@ -1,0 +1,165 @@
+//! `punch status`: what this host is, as far as it knows itself. No network unless asked.
+
+use std::collections::BTreeMap;
+
+use model::{exit::Exit, report::Outcome};
+use serde::Serialize;
+
+use super::history::outcome;
+use crate::{
+    cli::HostArgs,
+    client::Client,
+    context::Context,
+    failure::Failure,
+    membership::Membership,
+    state::State,
+    when,
+};
+
+/// Show which server this host is, its last good generation and how the last run ended
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch status\n  punch status --check --json\n\n\
+    Without --check nothing is sent over the network. With it the exit code is 6 when the back-office\n\
+    cannot be reached.")]
+pub(crate) struct Args {
+    /// Also ask whether the back-office can be reached
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    host: HostArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Status {
+    /// Its name in the back-office, or in the node file it was given.
+    server: Option<String>,
+    /// The back-office it joined.
+    back_office: Option<String>,
+    /// Only with `--check`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reachable: Option<bool>,
+    last_good: Option<Good>,
+    last_run: Option<Run>,
+    /// Reports that wait for the back-office.
+    unsent_reports: usize,
+}
+
+#[derive(Serialize)]
+struct Good {
+    generation: u64,
+    environment: String,
+    channel: String,
+    components: BTreeMap<String, String>,
+    confirmed_us: i64,
+    age_seconds: i64,
+}
+
+#[derive(Serialize)]
+struct Run {
+    number: u64,
+    outcome: Outcome,
+    generation: u64,
+    started_us: i64,
+    age_seconds: i64,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let root = self.host.root();
+        let now = (context.now)();
+        let state = State::new(&root);
+        let membership = Membership::load(&root)?;
+        let good = state.last_good()?;
+        let unreachable = match (&membership, self.check) {
+            (Some(membership), true) => {
+                let authorities = Some(root.authorities()).filter(|path| path.exists());
+                Client::new(&membership.url, None, authorities.as_deref())?.health().err()
+            }
+            _ => None,
+        };
+        let status = Status {
+            server: membership
+                .as_ref()
+                .map(|membership| &membership.server)
+                .or(good.as_ref().map(|good| &good.node.server))
+                .map(ToString::to_string),
+            back_office: membership.as_ref().map(|membership| membership.url.clone()),
+            reachable: (self.check && membership.is_some()).then_some(unreachable.is_none()),
+            last_good: good.map(|good| Good {
+                generation: good.node.generation,
+                environment: good.node.environment.to_string(),
+                channel: good.node.channel.to_string(),
+                components: good
+                    .node
+                    .components
+                    .iter()
+                    .map(|(name, component)| (name.to_string(), component.version.to_string()))
+                    .collect(),
+                confirmed_us: good.at,
+                age_seconds: (now - good.at).max(0) / 1_000_000,
+            }),
+            last_run: state.history(1)?.pop().map(|(number, report)| Run {
+                number,
+                outcome: report.outcome,
+                generation: report.generation,
+                started_us: report.started_us,
+                age_seconds: (now - report.started_us).max(0) / 1_000_000,
+            }),
+            unsent_reports: state.unsent()?.len(),
+        };
+        print(context, &status, now);
+        context.output.json(&status);
+        match unreachable {
+            Some(error) => {
+                context.output.note(error.to_string());
+                Ok(if error.is_unreachable() { Exit::Unreachable } else { Exit::Done })
+            }
+            None => Ok(Exit::Done),
+        }
+    }
+}
+
+fn print(context: &Context, status: &Status, now: when::Micros) {
+    let line = |name: &str, text: String| context.output.line(format!("{name:12} {text}"));
+    line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
+    let reachable = match status.reachable {
+        Some(true) => ", reachable",
+        Some(false) => ", NOT reachable",
+        None => "",
+    };
+    line(
+        "back-office",
+        match &status.back_office {
+            Some(url) => format!("{url}{reachable}"),
+            None => "(not joined)".to_owned(),
+        },
+    );
+    match &status.last_good {
+        Some(good) => {
+            line("generation", good.generation.to_string());
+            line("confirmed", format!("{} ago, {}", when::age(good.confirmed_us, now), when::utc(good.confirmed_us)));
+            line("environment", format!("{} (channel {})", good.environment, good.channel));
+            for (name, version) in &good.components {
+                line("component", format!("{name} {version}"));
+            }
+        }
+        None => line("generation", "(no run has succeeded yet)".to_owned()),
+    }
+    match &status.last_run {
+        Some(run) => line(
+            "last run",
+            format!(
+                "number {}, {}, generation {}, {} ago",
+                run.number,
+                outcome(run.outcome),
+                run.generation,
+                when::age(run.started_us, now)
+            ),
+        ),
+        None => line("last run", "(never)".to_owned()),
+    }
+    if status.unsent_reports > 0 {
+        line("unsent", format!("{} reports wait for the back-office", status.unsent_reports));
+    }
+}

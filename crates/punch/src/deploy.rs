@@ -1,0 +1,174 @@
+//! The path every deployment takes, wherever its node file comes from: look, plan, apply, report.
+//!
+//! `punch restore` and `punch apply` both end here and differ in nothing after it.
+
+use std::collections::BTreeSet;
+
+use converge::{Event, Look, Machine};
+use model::{
+    exit::Exit,
+    node::Node,
+    plan::{Limits, Plan, PlanView, plan, view},
+    report::{EntryResult, Outcome, Report},
+};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    failure::Failure,
+    root::Root,
+    source::{Cache, Source},
+    state::State,
+    when,
+    wish::Wish,
+};
+
+/// What a run found and what it would do.
+pub(crate) struct Prepared {
+    machine: Machine,
+    look: Look,
+    /// What is done, in order.
+    pub(crate) plan: Plan,
+}
+
+/// What a run did.
+#[derive(Serialize)]
+pub(crate) struct Deployed {
+    /// The node file that was followed.
+    node_file: String,
+    /// What was planned.
+    plan: PlanView,
+    /// What was done.
+    pub(crate) report: Report,
+    /// Whether the back-office has the report; absent where there is none to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reported: Option<bool>,
+}
+
+/// Looks at the host and plans. Changes nothing but the cache of packages.
+pub(crate) fn prepare(root: &Root, wish: &Wish, source: &mut Source, limits: &Limits) -> Result<Prepared, Failure> {
+    let machine = Machine::new(root.path()).map_err(|error| Failure::blocked(error.to_string()))?;
+    let state = converge::State::at(root.path());
+    let look = converge::look(&wish.node, &machine, &state, source).map_err(|problems| blocked(&problems))?;
+    let plan = plan(&look.wanted, &look.observed, limits);
+    Ok(Prepared { machine, look, plan })
+}
+
+/// Makes the host what the node file says.
+pub(crate) fn deploy(
+    context: &Context,
+    root: &Root,
+    wish: &Wish,
+    source: &mut Source,
+    limits: &Limits,
+) -> Result<Deployed, Failure> {
+    let state = converge::State::at(root.path());
+    let mut prepared = prepare(root, wish, source, limits)?;
+    context.output.line(prepared.plan.to_string());
+    let mut steps = 0;
+    let mut number = 0;
+    let report = converge::apply(
+        &wish.node,
+        &prepared.look,
+        &prepared.plan,
+        &mut prepared.machine,
+        source,
+        &state,
+        &mut |event| match event {
+            Event::Started { steps: all } => steps = all,
+            Event::Step { number: n, title } => {
+                number = n;
+                context.output.note(format!("[{n}/{steps}] {title}"));
+            }
+            Event::Finished { entry } if entry.result == EntryResult::Failed => {
+                context.output.note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
+            }
+            Event::Finished { .. } => (),
+        },
+        &|| (context.now)(),
+    )
+    .map_err(|error| Failure::failed(error.to_string()))?;
+    remember(context, root, wish, source, &report)?;
+    context.output.note(summary(&report));
+    Ok(Deployed { node_file: wish.file.clone(), plan: view(&prepared.plan), report, reported: None })
+}
+
+/// After a good end the node file is the last good one, and packages nobody needs any more are forgotten.
+fn remember(context: &Context, root: &Root, wish: &Wish, source: &Source, report: &Report) -> Result<(), Failure> {
+    if !matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
+        return Ok(());
+    }
+    let state = State::new(root);
+    if report.outcome == Outcome::Changed {
+        let mut keep = checksums(&wish.node);
+        if let Some(before) = state.last_good()? {
+            keep.extend(checksums(&before.node));
+        }
+        keep.extend(source.used());
+        Cache::new(root.cache()).retain(&keep);
+    }
+    state.keep(&wish.text, wish.tag.as_deref(), (context.now)())
+}
+
+fn checksums(node: &Node) -> BTreeSet<String> {
+    let packages = node.components.values().flat_map(|component| [&component.payload, &component.deployment]);
+    packages.flatten().map(|package| package.sha256.clone()).collect()
+}
+
+/// All problems at once, because fixing one at a time is tiresome.
+fn blocked(problems: &[converge::Problem]) -> Failure {
+    let exit = if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
+    let text = match problems {
+        [only] => only.to_string(),
+        several => {
+            let lines: Vec<String> = several.iter().map(|problem| format!("\n  {problem}")).collect();
+            format!("{} things stand in the way:{}", several.len(), lines.concat())
+        }
+    };
+    Failure::new(exit, text).hint("nothing was changed")
+}
+
+/// `web-01 generation 7: changed, 5 done, 12 right already, in 1.2 s`.
+fn summary(report: &Report) -> String {
+    let count = |result| report.entries.iter().filter(|entry| entry.result == result).count();
+    let mut parts = Vec::new();
+    for (result, word) in [
+        (EntryResult::Done, "done"),
+        (EntryResult::Failed, "failed"),
+        (EntryResult::Skipped, "not tried"),
+        (EntryResult::Blocked, "blocked"),
+    ] {
+        if count(result) > 0 {
+            parts.push(format!("{} {word}", count(result)));
+        }
+    }
+    parts.push(format!("{} right already", report.unchanged));
+    format!(
+        "{} generation {}: {}, {}, in {}",
+        report.server,
+        report.generation,
+        outcome(report.outcome),
+        parts.join(", "),
+        when::duration(report.duration_us)
+    )
+}
+
+/// An outcome in one word.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unchanged => "unchanged",
+        Outcome::Changed => "changed",
+        Outcome::Blocked => "blocked",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+/// How the program ends after a run that ended like this.
+pub(crate) fn exit(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Unchanged | Outcome::Changed => Exit::Done,
+        Outcome::Blocked => Exit::Blocked,
+        Outcome::Failed | Outcome::Interrupted => Exit::Failed,
+    }
+}

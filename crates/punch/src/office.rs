@@ -1,0 +1,105 @@
+//! A joined host and its back-office: fetching the node file, handing over reports.
+
+use model::{exit::Exit, report::Report};
+
+use crate::{
+    client::{Client, NodeAnswer, Token},
+    context::Context,
+    failure::Failure,
+    membership::Membership,
+    root::Root,
+    state::{LastGood, State},
+    when,
+    wish::Wish,
+};
+
+/// The back-office of a joined host.
+pub(crate) struct Office {
+    membership: Membership,
+    client: Client,
+}
+
+impl Office {
+    /// The back-office this host joined.
+    pub(crate) fn of(root: &Root) -> Result<Self, Failure> {
+        let membership = Membership::require(root)?;
+        let authorities = Some(root.authorities()).filter(|path| path.exists());
+        let token = Token::new(&membership.credential).map_err(|failure| {
+            Failure::blocked(format!("{}: {}", root.membership().display(), failure.message))
+                .hint("the file was damaged: join again with a new token")
+        })?;
+        let client = Client::new(&membership.url, Some(token), authorities.as_deref())?;
+        Ok(Self { membership, client })
+    }
+
+    /// Where packages of `channel` are.
+    pub(crate) fn repository(&self, channel: &str) -> String {
+        format!("{}/repository/{channel}", self.client.base())
+    }
+
+    /// This server's node file: the last good one again when the back-office says that it has not changed.
+    pub(crate) fn wish(&self, last: Option<LastGood>, context: &Context) -> Result<Wish, Failure> {
+        let tag = last.as_ref().and_then(|last| last.tag.clone());
+        match self.client.node(&self.membership.server, tag.as_deref()) {
+            Ok(NodeAnswer::File { text, tag }) => {
+                let name = format!("the node file of {} from {}", self.membership.server, self.client.base());
+                Wish::parse(&name, text, tag)
+            }
+            Ok(NodeAnswer::Same) => match last {
+                Some(last) => Ok(Wish::again(last)),
+                None => Err(Failure::input(format!("{} says that nothing has changed, and there is nothing here", self.client.base()))),
+            },
+            Err(error) if error.is_unreachable() => {
+                let age = match &last {
+                    Some(last) => format!(
+                        "the last good generation is {}, confirmed {} ago ({})",
+                        last.node.generation,
+                        when::age(last.at, (context.now)()),
+                        when::utc(last.at)
+                    ),
+                    None => "this host has no last good generation yet".to_owned(),
+                };
+                let failure = Failure::new(Exit::Unreachable, format!("{error}; {age}"));
+                Err(match last {
+                    Some(_) => failure.hint("nothing was changed; `punch restore --cached` applies the last good generation again"),
+                    None => failure.hint("nothing was changed; check the address, the network and that `geppetto serve` runs there"),
+                })
+            }
+            Err(error) => {
+                let refused = matches!(error.status(), Some(401 | 403));
+                let failure = Failure::from(error);
+                Err(if refused {
+                    failure.hint("the back-office does not know this host's credential: join again with a new token (`geppetto join-token SERVER`)")
+                } else {
+                    failure
+                })
+            }
+        }
+    }
+
+    /// Hands over all reports that wait, oldest first; whether none waits any more.
+    pub(crate) fn deliver(&self, state: &State, context: &Context) -> Result<bool, Failure> {
+        for report in state.unsent()? {
+            match self.client.report(&self.membership.server, &report) {
+                Ok(()) => state.sent(&report)?,
+                // It will never be accepted: keeping it would hold up all that come after it.
+                Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
+                    context.output.warn(format!("a report is dropped: {error}"));
+                    state.sent(&report)?;
+                }
+                Err(error) => {
+                    context.output.warn(format!("the report is kept and sent with the next run: {error}"));
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Keeps a report for the back-office. A host that cannot even do that says so and goes on.
+    pub(crate) fn queue(&self, state: &State, report: &Report, context: &Context) {
+        if let Err(failure) = state.keep_unsent(report) {
+            context.output.warn(format!("the report is lost: {}", failure.message));
+        }
+    }
+}
