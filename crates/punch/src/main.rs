@@ -6,12 +6,14 @@
 mod cli;
 mod client;
 mod commands;
+mod component_at;
 mod context;
 mod failure;
 mod membership;
 mod output;
 mod root;
 mod settings;
+mod source_date;
 mod trust;
 mod when;
 

@@ -1,11 +1,12 @@
 //! One file a verb. The list below is the only one: it makes the command line and calls the verbs.
 
-mod component_at;
 mod join;
 mod key;
 mod login;
+mod package;
 mod promote;
 mod publish;
+mod test;
 mod versions;
 
 use clap::Subcommand;
@@ -29,6 +30,8 @@ macro_rules! verbs {
 }
 
 verbs! {
+    Test => test,
+    Package => package,
     Key => key,
     Login => login,
     Publish => publish,

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::Name, wire::Promotion};
 
-use super::component_at::ComponentAt;
+use crate::component_at::ComponentAt;
 use crate::{context::Context, failure::Failure, settings::Remote};
 
 /// Make a version visible in another channel, with the components it requires

@@ -1,0 +1,67 @@
+//! `punch package`: a component's source becomes its two packages.
+
+use std::path::PathBuf;
+
+use model::exit::Exit;
+use packaging::{package, source::Source};
+use serde::Serialize;
+
+use super::{key, test::failed};
+use crate::{context::Context, failure::Failure, source_date::SourceDate};
+
+/// Build a component and make its two packages: what runs, and how it is deployed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch package\n  punch package shop --out dist --key alice.key\n\n\
+    The same source gives the same bytes. Unsigned packages are for trying out: a repository refuses them.")]
+pub(crate) struct Args {
+    /// Folder of the component
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Folder the packages are written to
+    #[arg(long, default_value = "dist", value_name = "DIR")]
+    out: PathBuf,
+    /// Secret key that signs the packages, as `punch key new` made it
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Do not run the build command first
+    #[arg(long)]
+    no_build: bool,
+    #[command(flatten)]
+    date: SourceDate,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Packaged {
+    component: String,
+    version: String,
+    payload: String,
+    deployment: String,
+    signed_by: Option<String>,
+    source_date: u32,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        // The key first: a build may take long, and a wrong key makes it vain.
+        let key = self.key.as_deref().map(key::load).transpose()?;
+        let source = Source::load(&self.dir)?;
+        let date = self.date.of(&source.dir, context)?;
+        if !self.no_build {
+            let mut show = |line: &str| context.output.note(format!("  | {line}"));
+            package::build_source(&source, date, &mut show).map_err(failed)?;
+        }
+        let packages = package::package(&source, &self.out, key.as_ref(), date).map_err(failed)?;
+        context.output.line(packages.payload.display().to_string());
+        context.output.line(packages.deployment.display().to_string());
+        context.output.json(&Packaged {
+            component: source.component.name.to_string(),
+            version: source.component.version.to_string(),
+            payload: packages.payload.display().to_string(),
+            deployment: packages.deployment.display().to_string(),
+            signed_by: key.map(|key| key.fingerprint().to_string()),
+            source_date: date,
+        });
+        Ok(Exit::Done)
+    }
+}

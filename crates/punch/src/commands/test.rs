@@ -1,0 +1,72 @@
+//! `punch test`: runs a component's own test.
+
+use std::path::PathBuf;
+
+use model::exit::Exit;
+use packaging::{package, source::Source};
+use serde::Serialize;
+
+use crate::source_date::SourceDate;
+use crate::{context::Context, failure::Failure};
+
+/// Run a component's own test
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch test\n  punch test shop\n\n\
+    Runs the `test` command of component.yaml in the component's folder, after its `build` command.")]
+pub(crate) struct Args {
+    /// Folder of the component
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// Do not run the build command first
+    #[arg(long)]
+    no_build: bool,
+    #[command(flatten)]
+    date: SourceDate,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Tested {
+    component: String,
+    version: String,
+    /// Whether there was a test to run.
+    tested: bool,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let source = Source::load(&self.dir)?;
+        let date = self.date.of(&source.dir, context)?;
+        let mut show = |line: &str| context.output.note(format!("  | {line}"));
+        if !self.no_build {
+            package::build_source(&source, date, &mut show).map_err(failed)?;
+        }
+        package::test_source(&source, date, &mut show).map_err(failed)?;
+        let component = &source.component;
+        if source.test.is_some() {
+            context.output.line(format!("{} {} passes its test", component.name, component.version));
+        } else {
+            context.output.line(format!(
+                "{} {} has no test: component.yaml names no `test` command",
+                component.name, component.version
+            ));
+        }
+        context.output.json(&Tested {
+            component: component.name.to_string(),
+            version: component.version.to_string(),
+            tested: source.test.is_some(),
+        });
+        Ok(Exit::Done)
+    }
+}
+
+/// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
+pub(super) fn failed(error: package::PackagingError) -> Failure {
+    match error {
+        package::PackagingError::Write { .. } => Failure::blocked(error.to_string()),
+        package::PackagingError::Rpm { .. } => Failure::new(Exit::Bug, error.to_string()),
+        package::PackagingError::Source { .. } | package::PackagingError::Command { .. } => {
+            Failure::input(error.to_string())
+        }
+    }
+}
