@@ -1,7 +1,11 @@
 //! `cargo xtask`: the project's own chores.
 
+mod demo;
+mod e2e;
 mod host;
+mod plane;
 mod run;
+mod stage;
 mod tell;
 mod tidy;
 
@@ -28,6 +32,23 @@ struct Arguments {
 enum Chore {
     /// Check the project's rules: walls, module heads and sizes, invariants, links
     Tidy,
+    /// Take a web service from its archetype to a running, answering service on a booted host
+    Demo {
+        /// Cargo's profile the two programs were built with
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// Stop everything at the end, even in a terminal
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Tell the story on whole booted hosts, with the examples and with failures
+    E2e {
+        /// Cargo's profile the two programs were built with
+        #[arg(long, default_value = "dev")]
+        profile: String,
+        /// Only checks whose name holds this
+        only: Option<String>,
+    },
     /// Boot a host, run a command on it (a shell when none is given), power it off
     Host {
         /// With the archive of Debian packages its apt-get can install from
@@ -47,8 +68,29 @@ fn main() -> ExitCode {
     let work = std::path::absolute(&work).unwrap_or(work);
     match arguments.chore {
         Chore::Tidy => tidy(root),
+        Chore::Demo { profile, no_wait } => {
+            let programs = programs(&profile);
+            ending(demo::run(&demo::Demo { root, work: &work, programs, profile: &profile, no_wait }))
+        }
+        Chore::E2e { profile, only } => {
+            let programs = programs(&profile);
+            ending(e2e::run(&e2e::E2e {
+                root,
+                work: &work,
+                programs,
+                profile: &profile,
+                only: only.as_deref(),
+            }))
+        }
         Chore::Host { archive, command } => ending(visit(&work, archive, &command)),
     }
+}
+
+/// Where cargo puts the programs of a profile: beside this one's own folder.
+fn programs(profile: &str) -> PathBuf {
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(folder)
 }
 
 fn ending(result: Result<(), Trouble>) -> ExitCode {

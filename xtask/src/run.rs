@@ -6,6 +6,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use crate::tell;
+
 /// Why a chore stopped: the command, what it printed, and where to look.
 #[derive(Debug)]
 pub(crate) struct Trouble {
@@ -112,6 +114,7 @@ pub(crate) struct Terminal {
     prefix: Vec<String>,
     folder: PathBuf,
     environment: Vec<(String, String)>,
+    loud: bool,
 }
 
 impl Terminal {
@@ -122,17 +125,30 @@ impl Terminal {
             prefix: Vec::new(),
             folder: folder.to_owned(),
             environment: Vec::new(),
+            loud: false,
         }
     }
 
     /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
     pub(crate) fn behind(prompt: &str, prefix: Vec<String>) -> Terminal {
-        Terminal { prompt: prompt.to_owned(), prefix, folder: PathBuf::from("/"), environment: Vec::new() }
+        Terminal {
+            prompt: prompt.to_owned(),
+            prefix,
+            folder: PathBuf::from("/"),
+            environment: Vec::new(),
+            loud: false,
+        }
     }
 
     /// The same terminal with a variable set.
     pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Terminal {
         self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The same terminal, showing every command before running it.
+    pub(crate) fn loud(mut self) -> Terminal {
+        self.loud = true;
         self
     }
 
@@ -152,6 +168,9 @@ impl Terminal {
 
     /// Runs a command line; any exit code is an answer.
     pub(crate) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
+        if self.loud {
+            tell::line(&format!("      {} {typed}", self.prompt));
+        }
         let output = self.command(typed).output().map_err(|error| Trouble {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),

@@ -1,20 +1,16 @@
 //! What the chores say, in one place.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the chores' terminal")]
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
 
 use crate::run::Trouble;
 
 /// A line.
 pub(crate) fn line(text: &str) {
     println!("{text}");
-}
-
-/// The same, without ending the line: more follows when the work is done.
-pub(crate) fn begin(text: &str) {
-    print!("{text}");
-    // A terminal that went away is no reason to stop.
-    std::io::stdout().flush().ok();
 }
 
 /// Something the reader should know that is not an answer.
@@ -27,7 +23,63 @@ pub(crate) fn trouble(trouble: &Trouble) {
     eprintln!("\nFAILED: {trouble}");
 }
 
+/// Lines of a command's answer, set off from what the chore says itself.
+pub(crate) fn quote(text: &str) {
+    for line in text.lines() {
+        println!("      | {line}");
+    }
+}
+
 /// `1.2 s`
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
+}
+
+/// Whether somebody sits at both ends.
+pub(crate) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// Starts a stopwatch.
+#[expect(clippy::disallowed_methods, reason = "the chores say how long things take")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Numbered steps and how long each took.
+pub(crate) struct Steps {
+    taken: Vec<(String, Duration)>,
+    started: Instant,
+}
+
+impl Steps {
+    /// Starts the clock.
+    pub(crate) fn start() -> Steps {
+        Steps { taken: Vec::new(), started: now() }
+    }
+
+    /// Says what is done next, and does it.
+    pub(crate) fn step<T>(
+        &mut self,
+        what: &str,
+        work: impl FnOnce() -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        println!("\n[{:2}] {what}", self.taken.len() + 1);
+        let began = now();
+        let done = work().map_err(|trouble| Trouble {
+            what: format!("step {} ({what}): {}", self.taken.len() + 1, trouble.what),
+            ..trouble
+        })?;
+        self.taken.push((what.to_owned(), began.elapsed()));
+        Ok(done)
+    }
+
+    /// Prints how long everything took.
+    pub(crate) fn summary(&self) {
+        println!("\nTimes:");
+        for (number, (what, time)) in self.taken.iter().enumerate() {
+            println!("  {:2}  {:>7}  {what}", number + 1, seconds(*time));
+        }
+        println!("      {:>7}  in all", seconds(self.started.elapsed()));
+    }
 }

@@ -93,16 +93,6 @@ impl Host {
         Terminal::behind(&format!("{}#", self.name), enter.split_whitespace().map(str::to_owned).collect())
     }
 
-    /// The path under which this machine sees a file of the host.
-    pub(crate) fn path(&self, inside: &str) -> PathBuf {
-        Path::new("/proc").join(self.init.to_string()).join("root").join(inside.trim_start_matches('/'))
-    }
-
-    /// Copies a file onto it.
-    pub(crate) fn put(&self, file: &Path, inside: &str) -> Result<(), Trouble> {
-        fs::copy(file, self.path(inside)).map(drop).map_err(io("copy to the host", file))
-    }
-
     /// The container's systemd: the child of `systemd-nspawn` that is process 1 in its own namespace.
     fn first_process(&self) -> Option<u32> {
         let starter = self.container.id();

@@ -2,10 +2,11 @@
 //!
 //! Everything a host needs to vanish is arranged before it boots: its mounts live in a mount namespace of
 //! their own, its interfaces in its network namespace, and the container is told to halt when the process
-//! that started it dies. What outlives a killed run (a folder, a bridge) carries that run's process id and
-//! is swept by the next one.
+//! that started it dies. A janitor removes what outlives a killed run (a folder, a bridge); should even
+//! that fail, those names carry the run's process id and the next run sweeps them.
 
 mod boot;
+mod janitor;
 mod network;
 mod root;
 mod sweep;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use boot::Host;
 pub(crate) use network::Network;
-pub(crate) use root::{ARCHIVE, Image};
+pub(crate) use root::Image;
 
 use crate::run::{Terminal, Trouble};
 
@@ -26,6 +27,8 @@ pub(crate) struct Ground {
     folder: PathBuf,
     network: Network,
     booted: usize,
+    // Dropped last: until then it would clean up after us.
+    _janitor: janitor::Janitor,
 }
 
 impl Ground {
@@ -34,7 +37,8 @@ impl Ground {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder).map_err(crate::run::io("create", &folder))?;
         sweep::sweep(&folder);
-        Ok(Ground { network: Network::create()?, folder, booted: 0 })
+        let janitor = janitor::Janitor::watch(&folder)?;
+        Ok(Ground { network: Network::create()?, folder, booted: 0, _janitor: janitor })
     }
 
     /// The address of this machine that hosts reach.

@@ -1,0 +1,178 @@
+//! `cargo xtask demo`: from an archetype to a running, answering service, by the commands production would use.
+
+mod place;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use place::Place;
+
+use crate::{
+    host,
+    plane::Plane,
+    run::{Trouble, io},
+    stage::{self, Stage},
+    tell::{self, Steps},
+};
+
+/// What the demo needs to know.
+pub(crate) struct Demo<'a> {
+    /// The checkout.
+    pub(crate) root: &'a Path,
+    /// The work folder.
+    pub(crate) work: &'a Path,
+    /// Where the two programs are.
+    pub(crate) programs: PathBuf,
+    /// Cargo's name of the profile they were built with.
+    pub(crate) profile: &'a str,
+    /// Stop everything at the end, even when somebody is there to look.
+    pub(crate) no_wait: bool,
+}
+
+/// Runs the demo.
+pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
+    let impossible = host::impossible(demo.work);
+    let mut ground = None;
+    let mut image = None;
+    if let Some(reason) = &impossible {
+        tell::line(&format!(
+            "No host is booted here: {reason}.\nThe same commands run with `--root` instead, on a folder: \
+             files and packages are real, services are not started."
+        ));
+    } else {
+        tell::line("Preparing a Debian image for the host (the first time takes a minute) ...");
+        image = Some(host::Image::debian(demo.work)?);
+        ground = Some(host::Ground::prepare(demo.work)?);
+    }
+
+    let mut steps = Steps::start();
+    let address = ground.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::Ground::address);
+    let stage = Stage::set(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
+    let you = stage.you.clone().loud();
+    tell::line(&format!("Everything below is typed in {}", you.folder().display()));
+
+    let plane =
+        steps.step("Start the control plane on a new data folder", || stage::serve(&you, &address))?;
+    steps.step("Sign in, and make the key that signs packages", || stage::sign_in(&you, &plane))?;
+    steps.step("Create a web service from its archetype", || {
+        let about = you.run("punch new web-service shop")?;
+        tell::quote(&about.out);
+        you.run("punch test shop").map(drop)
+    })?;
+    steps.step("Check and package its first version", || {
+        you.run("punch lint shop")?;
+        you.run("punch package shop --out dist --key alice.key").map(drop)
+    })?;
+    steps.step("Change the program, and package it as a second version", || stage::second_version(&you))?;
+    steps.step("Package what else the server gets: punch itself, and a message of the day", || {
+        you.run(&format!("punch package {}/library/punch --out dist --key alice.key", demo.root.display()))?;
+        you.run(&format!(
+            "punch package {}/library/os-config/motd --out dist --key alice.key",
+            demo.root.display()
+        ))
+        .map(drop)
+    })?;
+    steps.step("Publish all of it to the channel dev, and promote it to prod", || {
+        you.run("punch publish dist/*.rpm --channel dev")?;
+        for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
+            you.run(&format!("punch promote {component} --from dev --to prod"))?;
+        }
+        tell::quote(&you.run("punch versions shop")?.out);
+        Ok(())
+    })?;
+    steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {
+        you.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
+        tell::quote(&you.run("geppetto import estate")?.text());
+        tell::quote(&you.run("geppetto explain web-01 motd.labels")?.out);
+        Ok(())
+    })?;
+
+    let place = match (&mut ground, &image) {
+        (Some(ground), Some(image)) => steps.step("Boot the server web-01", || {
+            tell::line("      $ systemd-nspawn --boot --machine web-01 ...");
+            Ok(Place::Booted(ground.boot(image, "web-01")?))
+        })?,
+        _ => Place::Folder { root: you.folder().join("web-01"), you: you.clone() },
+    };
+    if let Place::Booted(host) = &place {
+        steps.step("Install punch on it, from the repository", || {
+            stage::install_punch(&host.terminal().loud(), &plane)
+        })?;
+    }
+    steps.step("Join it to the control plane, with a token that is good once", || {
+        let token = you.run("geppetto join-token web-01")?.out;
+        let token = token.trim().lines().last().unwrap_or_default().to_owned();
+        place.run(&format!("punch join {} --server web-01 --token {token}", plane.url())).map(drop)
+    })?;
+    steps.step("Restore it: make it what its node file says", || place.restore())?;
+    steps.step("Ask the service from outside", || place.expect_answer(8080, "Hello", "1.0.0"))?;
+
+    let role = you.folder().join("estate/roles/web.yaml");
+    steps.step("Change one value and one version", || {
+        edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
+        edit(&role, "values:\n", "values:\n  shop: {greeting: Bonjour}\n")?;
+        tell::quote(&you.run("geppetto import estate")?.text());
+        Ok(())
+    })?;
+    steps.step("Look at what a restore would do", || {
+        // `punch plan` says by its exit code that there are changes.
+        let plan = place.ask("punch plan")?.expect(10, "the plan above")?;
+        tell::quote(&plan.out);
+        Ok(())
+    })?;
+    steps.step("Restore again", || place.restore())?;
+    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0"))?;
+    steps.step("Take the service away from the role", || {
+        edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
+        edit(&role, "  shop: {greeting: Bonjour}\n", "")?;
+        tell::quote(&you.run("geppetto import estate")?.text());
+        place.restore()
+    })?;
+    steps.step("See that it is gone: package, files, service", || place.expect_gone(8080))?;
+    steps.step("Look back", || {
+        tell::quote(&place.run("punch history")?.out);
+        tell::quote(&place.run("punch status")?.out);
+        Ok(())
+    })?;
+    steps.summary();
+    tell::line(&format!(
+        "\nThe control plane's API: {}/api/v1 (described by {0}/api/v1/openapi.json)",
+        plane.url()
+    ));
+    linger(demo, &place, &plane);
+    Ok(())
+}
+
+/// Replaces `old` in a file, once; the file must hold it.
+fn edit(file: &Path, old: &str, new: &str) -> Result<(), Trouble> {
+    let text = fs::read_to_string(file).map_err(io("read", file))?;
+    if !text.contains(old) {
+        return Err(Trouble::new(
+            format!("{} does not hold `{}`", file.display(), old.trim()),
+            file.display().to_string(),
+        ));
+    }
+    fs::write(file, text.replacen(old, new, 1)).map_err(io("write", file))
+}
+
+/// Keeps everything running for somebody who is there to look.
+fn linger(demo: &Demo<'_>, place: &Place, plane: &Plane) {
+    if demo.no_wait || !tell::somebody_is_there() {
+        return;
+    }
+    tell::line(&format!(
+        "It keeps running{}; press Enter to stop everything.",
+        match place {
+            Place::Booted(host) => format!(", and so does web-01 at {}", host.address()),
+            Place::Folder { .. } => String::new(),
+        }
+    ));
+    tell::line(&format!(
+        "  curl -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers",
+        plane.url()
+    ));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok();
+}

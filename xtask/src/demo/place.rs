@@ -1,0 +1,94 @@
+//! Where the demo deploys to: a booted host, or a folder where none can be booted.
+
+use std::{path::PathBuf, thread::sleep, time::Duration};
+
+use crate::{
+    host::Host,
+    run::{Answer, Terminal, Trouble},
+    tell,
+};
+
+/// The server `web-01`.
+pub(super) enum Place {
+    /// A real host.
+    Booted(Host),
+    /// A folder treated as one with `--root`.
+    Folder {
+        /// The folder.
+        root: PathBuf,
+        /// Where commands are typed.
+        you: Terminal,
+    },
+}
+
+impl Place {
+    /// Runs a verb of punch there; any exit code is an answer.
+    pub(super) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
+        match self {
+            Place::Booted(host) => host.terminal().loud().ask(typed),
+            Place::Folder { root, you } => you.ask(&format!("{typed} --root {}", root.display())),
+        }
+    }
+
+    /// Runs a verb of punch there, which must succeed.
+    pub(super) fn run(&self, typed: &str) -> Result<Answer, Trouble> {
+        self.ask(typed)?.expect(0, "`punch history` on web-01, and the output above")
+    }
+
+    /// Restores it and shows what was done.
+    pub(super) fn restore(&self) -> Result<(), Trouble> {
+        tell::quote(&self.run("punch restore")?.out);
+        Ok(())
+    }
+
+    /// Asks the service from outside; where none runs, looks at the files instead.
+    pub(super) fn expect_answer(&self, port: u16, greeting: &str, version: &str) -> Result<(), Trouble> {
+        let here = Terminal::here(std::path::Path::new("/")).loud();
+        match self {
+            Place::Booted(host) => {
+                let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.address()))?;
+                tell::quote(&answer.out);
+                answer.with(greeting)?.with(version).map(drop)
+            }
+            Place::Folder { root, .. } => {
+                let answer = here.run(&format!("grep -rn {greeting} {}/etc", root.display()))?;
+                tell::quote(&answer.out);
+                here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version).map(drop)
+            }
+        }
+    }
+
+    /// Checks that nothing of the component `shop` is left.
+    pub(super) fn expect_gone(&self, port: u16) -> Result<(), Trouble> {
+        let (shell, root) = match self {
+            Place::Booted(host) => (host.terminal().loud(), String::new()),
+            Place::Folder { root, you } => (you.clone(), root.display().to_string()),
+        };
+        let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
+        shell.ask(&format!("{rpm} -q shop shop-deployment"))?.with("not installed")?;
+        let left = shell.run(&format!(
+            "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
+        ))?;
+        if !left.out.trim().is_empty() {
+            return Err(Trouble {
+                what: "files of the component are still there".to_owned(),
+                output: left.out,
+                command: Some(left.typed),
+                look: "`punch history` on web-01".to_owned(),
+            });
+        }
+        if let Place::Booted(host) = self {
+            let unit = shell.ask("systemctl is-active shop")?;
+            if unit.code == 0 {
+                return Err(Trouble::new("the service still runs", "systemctl status shop on web-01"));
+            }
+            // A connection that is being closed may still be accepted for a moment.
+            sleep(Duration::from_millis(100));
+            let here = Terminal::here(std::path::Path::new("/")).loud();
+            let answer = here.ask(&format!("curl -sS --max-time 5 http://{}:{port}/", host.address()))?;
+            tell::quote(&answer.text());
+            answer.expect(7, "nothing should listen any more (curl exits with 7 then)")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Software that nobody here wrote, our own two programs, and the library's os-configs, on a real host.
+
+use super::{Check, world::World};
+use crate::run::Trouble;
+
+pub(super) const CHECKS: &[Check] = &[
+    ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),
+    ("Tomcat's examples, built by Maven, are served by Debian's Tomcat", tomcat),
+    ("people log in with their keys, and nobody with a password", ssh),
+    ("punch restores the host regularly by its own timer", timer),
+    ("the control plane itself is a component that runs on a host", geppetto),
+    ("all of it leaves when nobody wants it", departure),
+];
+
+fn node_exporter(world: &mut World) -> Result<(), Trouble> {
+    world.wants("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
+    world.restore()?;
+    world.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
+    world.ask(9100, "/metrics", "node_cpu_seconds_total")?;
+    world.ask(9100, "/metrics", "geppetto_server{server=\"web-01\",environment=\"prod\",team=\"shop\"} 1")?;
+    world.wants("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
+    world.restore()?;
+    let metrics =
+        world.on_host("curl -fsS http://127.0.0.1:9100/metrics")?.with("node_memory_MemTotal_bytes")?;
+    if metrics.out.contains("node_cpu_seconds_total") {
+        return Err(Trouble::new("the collector `cpu` is still on", "/etc/default/prometheus-node-exporter"));
+    }
+    Ok(())
+}
+
+fn tomcat(world: &mut World) -> Result<(), Trouble> {
+    world.wants("tomcat-examples: \"1.0.0\"", "")?;
+    world.restore()?;
+    world.ask(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+    // A page of JSP with the tag library that came in the archive.
+    world.ask(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
+    world.wants("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
+    world.restore()?;
+    let from_outside =
+        format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", world.host.address());
+    world.you().run(&from_outside)?.with("403").map(drop)
+}
+
+fn ssh(world: &mut World) -> Result<(), Trouble> {
+    let you = world.you();
+    you.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
+    let key = you.run("cat id.pub")?.out.trim().to_owned();
+    world.wants(
+        "admins: \"1.0.0\", ssh-server: \"1.0.0\"",
+        &format!(
+            "ssh-server: {{port: 2222, allow_groups: [admins]}}, \
+             admins: {{people: [{{name: alice, comment: Alice, keys: [\"{key}\"]}}]}}"
+        ),
+    )?;
+    world.restore()?;
+    let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
+                   -o LogLevel=ERROR -F none";
+    let address = world.host.address();
+    world.you().run(&format!("ssh {options} alice@{address} id"))?.with("admins")?;
+    world
+        .you()
+        .ask(&format!("ssh {options} -o IdentitiesOnly=yes -i none -v alice@{address} id"))?
+        .expect(255, "somebody got in without a key")
+        .map(drop)
+}
+
+fn timer(world: &mut World) -> Result<(), Trouble> {
+    world.wants("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
+    world.restore()?;
+    world.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
+    // A motd that only the timer's restore can bring.
+    world.wants(
+        "punch: \">=0.1\", motd: \"1.0.0\"",
+        "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}, motd: {message: by the timer}",
+    )?;
+    let wait = "for tenth in $(seq 300); do grep -q 'by the timer' /etc/motd && exit 0; sleep 0.1; done; \
+                journalctl -u punch-restore --no-pager | tail -20; exit 1";
+    world.on_host(wait)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    // By hand again, so that nothing happens between the next checks.
+    world.wants("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    let quiet = "for tenth in $(seq 300); do systemctl is-active -q punch-restore.timer || exit 0; sleep 0.1; done; exit 1";
+    world.on_host(quiet)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    // The restore that stopped the timer may still be at work.
+    world.on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
+    Ok(())
+}
+
+fn geppetto(world: &mut World) -> Result<(), Trouble> {
+    world.wants(
+        "geppetto: \"0.1.0\", punch: \">=0.1\"",
+        "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
+    )?;
+    world.restore()?;
+    world.ask(8700, "/api/v1/health", "")?;
+    world.on_host("stat -c %a:%U /var/lib/geppetto-data")?.with("700:geppetto")?;
+    world.on_host("ps -o user= -C geppetto")?.with("geppetto").map(drop)
+}
+
+fn departure(world: &mut World) -> Result<(), Trouble> {
+    world.wants("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    world.restore()?;
+    let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
+    if !left.trim().is_empty() {
+        return Err(Trouble::new(format!("these packages are left:\n{left}"), "`punch history` on web-01"));
+    }
+    world.on_host("systemctl is-active geppetto")?.expect(3, "systemctl status geppetto on web-01")?;
+    world
+        .on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
+        .expect(2, "the file is still there")
+        .map(drop)
+}

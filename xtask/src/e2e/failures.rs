@@ -1,0 +1,70 @@
+//! What goes wrong in real life: a killed punch, a control plane that is down, packages nobody signed.
+
+use std::{thread::sleep, time::Duration};
+
+use super::{Check, world::World};
+use crate::{plane::Plane, run::Trouble};
+
+pub(super) const CHECKS: &[Check] = &[
+    ("a punch killed in the middle leaves a host that the next run completes", killed),
+    ("with the control plane down a restore says how old the last good generation is", plane_down),
+    ("a restore from the cache works without the control plane, and says so", cached),
+    ("the control plane comes back and gets the report", plane_back),
+    ("a node file changed on its way is refused", forged_node),
+    ("a package nobody trusts is refused before anything is touched", unsigned),
+];
+
+fn killed(world: &mut World) -> Result<(), Trouble> {
+    world.wants("shop: \"1.1.0\"", "shop: {greeting: Interrupted}")?;
+    // Killed as soon as it has begun to change things: its report in progress is there.
+    let typed = "punch restore > /tmp/killed.log 2>&1 & \
+                 while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.json ]; do :; done; \
+                 kill -9 $! && echo killed; wait $!";
+    world.on_host(typed)?.with("killed")?;
+    world.on_host("punch plan")?.expect(10, "it was too fast to be killed in the middle")?;
+    world.restore()?;
+    world.ask(8080, "/", "Interrupted")?;
+    world.on_host("punch history")?.with("interrupted").map(drop)
+}
+
+fn plane_down(world: &mut World) -> Result<(), Trouble> {
+    world.plane = None;
+    let answer = world.on_host("punch restore")?.expect(6, "the output above")?;
+    answer.with("generation").map(drop)
+}
+
+fn cached(world: &mut World) -> Result<(), Trouble> {
+    world.on_host("systemctl stop shop")?;
+    world.on_host("punch restore --cached")?.expect(0, "the output above")?;
+    world.ask(8080, "/", "Interrupted")
+}
+
+fn plane_back(world: &mut World) -> Result<(), Trouble> {
+    let url = world.on_host("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?.out.trim().to_owned();
+    let listen = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let typed = format!("geppetto serve --data data --listen {listen}");
+    // The port may take a moment to be free again.
+    sleep(Duration::from_millis(200));
+    world.plane = Some(Plane::start(world.you(), &typed, &format!("http://{listen}"))?);
+    world.restore()?;
+    let reports = format!(
+        "curl -fsS -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers/web-01/reports",
+        world.url()
+    );
+    world.you().run(&reports)?.with("generation").map(drop)
+}
+
+fn forged_node(world: &mut World) -> Result<(), Trouble> {
+    let file = "/var/lib/geppetto/punch/node.yaml";
+    world.on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
+    let answer = world.on_host("punch apply /tmp/forged.yaml")?.expect(1, "the output above")?;
+    answer.with("sign")?;
+    world.ask(8080, "/", "Interrupted")
+}
+
+fn unsigned(world: &mut World) -> Result<(), Trouble> {
+    let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
+    world.you().run(&format!("{version} && punch package shop --out unsigned"))?;
+    let answer = world.you().ask("punch publish unsigned/*.rpm --channel dev")?;
+    answer.expect(1, "the repository took a package that nobody signed")?.with("sign").map(drop)
+}

@@ -1,0 +1,78 @@
+//! `cargo xtask e2e`: the story on whole booted hosts, with the examples and with failures.
+//!
+//! Checks run in order and build on one another; each says in its name what must be true.
+
+mod examples;
+mod failures;
+mod service;
+mod world;
+
+use std::path::{Path, PathBuf};
+
+use world::World;
+
+use crate::{host, run::Trouble, tell};
+
+/// What the run needs to know.
+pub(crate) struct E2e<'a> {
+    /// The checkout.
+    pub(crate) root: &'a Path,
+    /// The work folder.
+    pub(crate) work: &'a Path,
+    /// Where the two programs are.
+    pub(crate) programs: PathBuf,
+    /// Cargo's name of the profile they were built with.
+    pub(crate) profile: &'a str,
+    /// Only checks whose name holds this, beside those that prepare the others.
+    pub(crate) only: Option<&'a str>,
+}
+
+/// One check: what must be true, and how it is seen.
+type Check = (&'static str, fn(&mut World) -> Result<(), Trouble>);
+
+/// Runs all checks and counts them.
+pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), Trouble> {
+    if let Some(reason) = host::impossible(e2e.work) {
+        return Err(Trouble::new(
+            format!("whole hosts cannot be booted here: {reason}"),
+            "scripts/install-tools e2e, as root",
+        ));
+    }
+    let mut passed = 0;
+    let mut failed = 0;
+    let mut world = None;
+    let mut run = |name: &str, work: &mut dyn FnMut() -> Result<(), Trouble>| {
+        let began = tell::now();
+        let result = work();
+        let time = tell::seconds(began.elapsed());
+        match &result {
+            Ok(()) => {
+                passed += 1;
+                tell::line(&format!("ok {name} ({time})"));
+            }
+            Err(trouble) => {
+                failed += 1;
+                tell::line(&format!("FAILED {name} ({time})"));
+                tell::trouble(trouble);
+            }
+        }
+        result.is_ok()
+    };
+    let ready = run("the components are packaged, published and promoted, and a host boots", &mut || {
+        world = Some(World::prepare(e2e)?);
+        Ok(())
+    });
+    if let (true, Some(world)) = (ready, &mut world) {
+        for (name, check) in [service::CHECKS, failures::CHECKS, examples::CHECKS].concat() {
+            if e2e.only.is_none_or(|only| name.contains(only)) {
+                run(name, &mut || check(world));
+            }
+        }
+    }
+    tell::line(&format!("{passed} passed, {failed} failed"));
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Trouble::new(format!("{failed} checks failed"), e2e.work.join("e2e").display().to_string()))
+    }
+}

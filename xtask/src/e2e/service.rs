@@ -1,0 +1,104 @@
+//! A service's life on a host: arrival, change, another version, an older version, departure.
+
+use super::{Check, world::World};
+use crate::run::Trouble;
+
+pub(super) const CHECKS: &[Check] = &[
+    ("a second import of the same estate changes nothing", second_import),
+    ("the host's credential is for root's eyes only", credential),
+    ("a restored service answers from outside", answers),
+    ("a second restore changes nothing", second_restore),
+    ("a file changed by hand is put right", drift),
+    ("a new value and a new version reach the service", change),
+    ("an older version comes back when it is asked for", downgrade),
+    ("the node, the page of values and punch give the same explanation", explanation),
+    ("a component nobody wants any more is gone whole", departure),
+];
+
+fn second_import(world: &mut World) -> Result<(), Trouble> {
+    let before = world.you().run("geppetto node web-01")?.out;
+    world.import()?;
+    let after = world.you().run("geppetto node web-01")?.out;
+    if before == after {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("the node file changed from\n{before}\nto\n{after}"), "geppetto import estate"))
+}
+
+fn credential(world: &mut World) -> Result<(), Trouble> {
+    world.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.with("600:root").map(drop)
+}
+
+fn answers(world: &mut World) -> Result<(), Trouble> {
+    world.wants("shop: \"1.0.0\"", "shop: {greeting: Hello}")?;
+    world.restore()?;
+    world.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
+    world.ask(8080, "/", "Hello")
+}
+
+fn second_restore(world: &mut World) -> Result<(), Trouble> {
+    let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
+    let before = world.on_host(started)?.out;
+    world.restore()?;
+    world.on_host("punch plan")?.expect(0, "the changes above")?;
+    world.on_host(started)?.with(before.trim()).map(drop)
+}
+
+fn drift(world: &mut World) -> Result<(), Trouble> {
+    world.on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
+    world.on_host("punch plan")?.expect(10, "the drift above is not seen")?;
+    world.restore()?;
+    world.ask(8080, "/", "Hello")?;
+    world.on_host("punch plan")?.expect(0, "the changes above").map(drop)
+}
+
+fn change(world: &mut World) -> Result<(), Trouble> {
+    world.wants("shop: \">=1.1, <2\"", "shop: {greeting: Bonjour}")?;
+    world.on_host("punch plan")?.expect(10, "`geppetto node web-01`")?;
+    world.restore()?;
+    world.ask(8080, "/", "Bonjour")?;
+    world
+        .on_host("rpm -q shop shop-deployment")?
+        .with("shop-1.1.0-1")?
+        .with("shop-deployment-1.1.0-1")
+        .map(drop)
+}
+
+fn downgrade(world: &mut World) -> Result<(), Trouble> {
+    world.wants("shop: \"1.0.0\"", "shop: {greeting: Hello, port: 8081}")?;
+    world.restore()?;
+    world.on_host("rpm -q shop")?.with("shop-1.0.0-1")?;
+    world.ask(8081, "/", "Hello")
+}
+
+fn explanation(world: &mut World) -> Result<(), Trouble> {
+    let there = world.you().run("geppetto explain web-01 shop.port")?.out;
+    let here = world.on_host("punch explain shop.port")?.expect(0, "the output above")?.out;
+    if !here.contains("8081") || !here.contains("role web") {
+        return Err(Trouble::new(
+            format!("the explanation does not say who set it:\n{here}"),
+            "punch explain",
+        ));
+    }
+    if !there.contains("8081") || !there.contains("role web") {
+        return Err(Trouble::new(
+            format!("the explanation does not say who set it:\n{there}"),
+            "geppetto explain",
+        ));
+    }
+    Ok(())
+}
+
+fn departure(world: &mut World) -> Result<(), Trouble> {
+    world.wants("", "")?;
+    world.restore()?;
+    world.on_host("rpm -q shop shop-deployment")?.expect(2, "the packages above are still installed")?;
+    world.on_host("systemctl is-active shop")?.expect(3, "systemctl status shop on web-01")?;
+    let left = world
+        .on_host("find /etc /usr /var/lib -path '*/geppetto/punch/*' -prune -o -name '*shop*' -print")?
+        .out;
+    if left.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Trouble::new(format!("these files are left:\n{left}"), "`punch history` on web-01"))
+}

@@ -1,0 +1,87 @@
+//! A running control plane: `geppetto serve` on a data folder of its own; stopped when dropped.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use crate::run::{Terminal, Trouble, io};
+
+/// The control plane of one run.
+pub(crate) struct Plane {
+    server: Child,
+    url: String,
+    log: PathBuf,
+}
+
+impl Plane {
+    /// A port nobody listens on at `address`.
+    pub(crate) fn free_port(address: &str) -> Result<u16, Trouble> {
+        TcpListener::bind((address, 0))
+            .and_then(|listener| listener.local_addr())
+            .map(|at| at.port())
+            .map_err(|error| {
+                Trouble::new(format!("no port to listen on at {address}: {error}"), "ip -4 addr show")
+            })
+    }
+
+    /// Starts it in `you`'s terminal and waits until it answers. The command line is what a person would type.
+    pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, Trouble> {
+        let log = you.folder().join("geppetto.log");
+        let file = fs::File::create(&log).map_err(io("create", &log))?;
+        let errors = file.try_clone().map_err(io("write", &log))?;
+        // It must not outlive this process, whatever ends it.
+        let server = you
+            .command(&format!("exec setpriv --pdeathsig TERM {typed}"))
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| Trouble::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
+        let mut plane = Plane { server, url: url.to_owned(), log };
+        for _ in 0..200 {
+            if you.ask(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
+                return Ok(plane);
+            }
+            if let Ok(Some(status)) = plane.server.try_wait() {
+                return Err(plane.trouble(&format!("geppetto ended at once ({status})"), typed));
+            }
+            sleep(Duration::from_millis(50));
+        }
+        Err(plane.trouble("geppetto does not answer at its health address", typed))
+    }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn trouble(&self, what: &str, typed: &str) -> Trouble {
+        Trouble {
+            what: what.to_owned(),
+            command: Some(typed.to_owned()),
+            output: fs::read_to_string(&self.log).unwrap_or_default(),
+            look: self.log.display().to_string(),
+        }
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        let here = Terminal::here(Path::new("/"));
+        // Politely first, so that it finishes what it writes.
+        here.ask(&format!("kill {}", self.server.id())).ok();
+        for _ in 0..100 {
+            if !matches!(self.server.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(Duration::from_millis(20));
+        }
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}

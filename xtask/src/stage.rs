@@ -1,0 +1,124 @@
+//! What every story starts with: a fresh folder, a developer's terminal, a control plane he is signed in to.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    plane::Plane,
+    run::{Terminal, Trouble, io},
+};
+
+/// A fresh folder and a developer who types in it.
+pub(crate) struct Stage {
+    /// The folder, which is also his home.
+    pub(crate) folder: PathBuf,
+    /// His terminal: our programs come first in its path.
+    pub(crate) you: Terminal,
+}
+
+impl Stage {
+    /// Empties `work/NAME` and opens a terminal there.
+    pub(crate) fn set(
+        root: &Path,
+        work: &Path,
+        name: &str,
+        programs: &Path,
+        profile: &str,
+    ) -> Result<Stage, Trouble> {
+        for program in ["geppetto", "punch"] {
+            let path = programs.join(program);
+            if !path.exists() {
+                return Err(Trouble::new(
+                    format!("{} is not there", path.display()),
+                    format!("`make build` in {} makes it", root.display()),
+                ));
+            }
+        }
+        let folder = work.join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(io("empty", &folder))?;
+        }
+        fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+        let home = folder.display().to_string();
+        let you = Terminal::here(&folder)
+            .set("PATH", format!("{}:{}", programs.display(), path()))
+            .set("HOME", &home)
+            .set("XDG_CONFIG_HOME", format!("{home}/.config"))
+            // Cargo and rustup keep what they need in the real home.
+            .set("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
+            .set("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
+            .set("GEPPETTO_DATA", format!("{home}/data"))
+            .set("GEPPETTO_PROFILE", profile);
+        Ok(Stage { folder, you })
+    }
+}
+
+/// Starts the control plane at `address` on a free port.
+pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, Trouble> {
+    let port = Plane::free_port(address)?;
+    Plane::start(
+        you,
+        &format!("geppetto serve --data data --listen {address}:{port}"),
+        &format!("http://{address}:{port}"),
+    )
+}
+
+/// Signs the developer in, makes his key and has the repository trust it.
+pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), Trouble> {
+    you.run(&format!("punch login {} --token-file data/admin.token", plane.url()))?;
+    you.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
+    you.run("punch key public alice.key > alice.asc")?;
+    you.run("geppetto trust alice.asc").map(drop)
+}
+
+/// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
+pub(crate) fn two_shops(stage: &Stage) -> Result<(), Trouble> {
+    let you = &stage.you;
+    you.run("punch new web-service shop")?;
+    you.run("punch test shop")?;
+    you.run("punch lint shop")?;
+    you.run("punch package shop --out dist --key alice.key")?;
+    second_version(you)
+}
+
+/// Raises the version of `shop`, which it shows, and packages it.
+pub(crate) fn second_version(you: &Terminal) -> Result<(), Trouble> {
+    you.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
+    you.run("punch package shop --out dist --key alice.key").map(drop)
+}
+
+/// `NAME@VERSION` of every component whose deployment package is in `dist`.
+pub(crate) fn published(dist: &Path) -> Result<Vec<String>, Trouble> {
+    let mut found: Vec<String> = fs::read_dir(dist)
+        .map_err(io("list", dist))?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter_map(|file| {
+            let (name, rest) = file.strip_suffix("-1.noarch.rpm")?.rsplit_once("-deployment-")?;
+            Some(format!("{name}@{rest}"))
+        })
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Installs punch on a host by the host's own rpm, as a person would.
+pub(crate) fn install_punch(shell: &Terminal, plane: &Plane) -> Result<(), Trouble> {
+    shell.run(&format!("curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm", plane.url()))?;
+    // The first by its file, ever after by itself. Debian's rpm wants to be told that it is meant.
+    shell.run("rpm -U --force-debian punch-0.1.0-1.x86_64.rpm")?;
+    shell.run("punch --version").map(drop)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the developer's terminal starts from the real one")]
+fn path() -> String {
+    std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the developer's terminal starts from the real one")]
+fn cargo_home(variable: &str, folder: &str) -> String {
+    std::env::var(variable)
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/{folder}")))
+        .unwrap_or_default()
+}
