@@ -1,0 +1,169 @@
+//! What punch says when a back-office refuses, is down, or is none.
+
+use crate::{
+    canned::{Canned, json, problem},
+    world::{World, mode},
+};
+
+fn down() -> String {
+    // A port that was free a moment ago: nothing listens there.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn a_back_office_that_is_down_is_exit_6() {
+    let world = World::new();
+    let url = down();
+    world
+        .punch(&["versions", "shop", "--url", &url])
+        .fails(6, &["could not be reached: nothing listens there", "geppetto serve"]);
+}
+
+#[test]
+fn no_back_office_at_all_says_how_to_name_one() {
+    World::new().punch(&["versions", "shop"]).fails(1, &["no back-office is named", "punch login URL"]);
+}
+
+#[test]
+fn a_refusal_is_told_in_the_words_of_the_back_office() {
+    let world = World::new();
+    let office = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);
+    world
+        .punch(&["versions", "shpo", "--url", &office.url])
+        .fails(1, &["refused: there is no component `shpo`; did you mean `shop`?"]);
+    let office = Canned::new(vec![problem(401, "no token")]);
+    world.punch(&["versions", "shop", "--url", &office.url]).fails(1, &["no token", "--token-file FILE"]);
+    let office = Canned::new(vec![problem(403, "a viewer may not do that")]);
+    world
+        .punch(&["versions", "shop", "--url", &office.url])
+        .fails(1, &["a viewer may not", "--role developer"]);
+    let office = Canned::new(vec![problem(503, "too busy")]);
+    world.punch(&["versions", "shop", "--url", &office.url]).fails(6, &["too busy"]);
+}
+
+#[test]
+fn what_is_no_back_office_is_told_as_such() {
+    let world = World::new();
+    let office = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
+    let ran = world.punch(&["versions", "shop", "--url", &office.url]);
+    ran.fails(1, &["does not answer like a back-office"]);
+    assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+    let office = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
+    let ran = world.punch(&["versions", "shop", "--url", &office.url]);
+    assert!(ran.code == 1 || ran.code == 6, "{}", ran.stderr);
+}
+
+#[test]
+fn all_pages_of_versions_are_read() {
+    let world = World::new();
+    let page = |version: &str, next: &str| {
+        json(
+            "200 OK",
+            &format!(
+                r#"{{"items":[{{"name":"shop","version":"{version}","kind":"web-service","summary":"s","channels":["dev"]}}],"next":{next}}}"#
+            ),
+        )
+    };
+    let office = Canned::new(vec![page("2.0-1", "\"2.0-1\""), page("1.0-1", "null")]);
+    let ran = world.ok(&["versions", "shop", "--url", &office.url]);
+    assert_eq!(ran.stdout, "2.0-1  dev\n1.0-1  dev\n");
+    assert!(office.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=200&after=2.0-1 "));
+}
+
+#[test]
+fn login_is_remembered_and_its_token_is_shown_to_nobody_else() {
+    let world = World::new();
+    world.write("token", "s3cret\n");
+    let office = Canned::new(vec![json("200 OK", "{}"), json("200 OK", r#"{"items":[],"next":null}"#)]);
+    world.ok(&["login", &office.url, "--token-file", "token"]);
+    assert_eq!(mode(&world.path("home/.config/geppetto/client.yaml")), 0o600);
+    let ran = world.ok(&["versions", "shop"]);
+    assert!(ran.stderr.contains("no version of shop is published"), "{}", ran.stderr);
+    assert!(office.requests()[1].to_lowercase().contains("authorization: bearer s3cret"));
+
+    let stranger = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
+    world.ok(&["versions", "shop", "--url", &stranger.url]);
+    assert!(!stranger.requests()[0].contains("s3cret"), "the token went to another address");
+}
+
+#[test]
+fn a_file_that_is_no_token_is_refused_before_anything_is_sent() {
+    let world = World::new();
+    world.write("token", "two words\n");
+    world.punch(&["login", &down(), "--token-file", "token"]).fails(1, &["the token holds spaces"]);
+    world.write("empty", "\n");
+    world.punch(&["login", &down(), "--token-file", "empty"]).fails(1, &["the token is empty"]);
+    world.punch(&["login", "example.org", "--token-file", "token"]).fails(1, &["the token holds spaces"]);
+}
+
+#[test]
+fn publish_sends_the_whole_file_then_names_it_to_the_channel() {
+    let world = World::new();
+    let bytes = "R".repeat(300_000);
+    world.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
+    let office = Canned::new(vec![
+        json("200 OK", r#"{"file":"shop-1.0.0-1.noarch.rpm","sha256":"00","size":300000}"#),
+        json("200 OK", r#"{"channel":"dev","added":["shop-1.0.0-1.noarch.rpm"],"present":[]}"#),
+    ]);
+    let ran = world.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &office.url]);
+    assert_eq!(ran.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\n");
+    let requests = office.requests();
+    assert!(requests[0].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
+    assert!(requests[0].ends_with(&bytes), "the file came through changed");
+    assert!(requests[1].starts_with("POST /api/v1/channels/dev/publications "));
+}
+
+#[test]
+fn a_refused_upload_says_why_even_when_the_file_is_large() {
+    let world = World::new();
+    world.write("big.rpm", &"R".repeat(5_000_000));
+    let office = Canned::new(vec![problem(413, "a package may have at most 1 MB")]);
+    world.punch(&["publish", "big.rpm", "--url", &office.url]).fails(1, &["a package may have at most 1 MB"]);
+}
+
+#[test]
+fn what_is_no_package_is_not_sent() {
+    let world = World::new();
+    world.write("notes.txt", "x");
+    let office = Canned::new(vec![json("200 OK", "{}")]);
+    world.punch(&["publish", "notes.txt", "--url", &office.url]).fails(1, &["notes.txt is not a package"]);
+    world
+        .punch(&["publish", "gone.rpm", "--url", &office.url])
+        .fails(1, &["cannot read gone.rpm", "punch package"]);
+    assert!(office.requests().is_empty());
+}
+
+#[test]
+fn joining_needs_an_address_a_token_and_a_name() {
+    let world = World::new();
+    let root = world.path("root");
+    let root = root.to_str().unwrap();
+    world
+        .punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "web-01", "--root", root])
+        .fails(6, &["could not be reached"]);
+    world.punch(&["join", "http://127.0.0.1:1", "--server", "web-01"]).fails(2, &["--token"]);
+    world
+        .punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
+        .fails(2, &["lower-case"]);
+    let office = Canned::new(vec![problem(401, "this join token was used")]);
+    world
+        .punch(&["join", &office.url, "--token", "t", "--server", "web-01", "--root", root])
+        .fails(1, &["this join token was used", "geppetto join-token"]);
+    assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
+}
+
+#[test]
+fn keys_that_are_none_are_not_saved() {
+    let world = World::new();
+    let root = world.path("root");
+    let office = Canned::new(vec![json(
+        "200 OK",
+        r#"{"server":"web-01","credential":"c","node_key":"AAAA","package_keys":"none"}"#,
+    )]);
+    world
+        .punch(&["join", &office.url, "--token", "t", "--server", "web-01", "--root", root.to_str().unwrap()])
+        .fails(1, &["sent keys that cannot be used", "3 bytes instead of 32"]);
+    assert!(!world.path("root/etc/geppetto/trust/node.pub").exists());
+    assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
+}
