@@ -72,7 +72,8 @@ pub struct NodeValue {
 pub struct Voice {
     /// Who said it.
     pub place: Place,
-    /// What it said, as written; absent for secrets and removals.
+    /// What it said, as written; for the removal of one entry of a map its path. Absent for secrets and
+    /// for the removal of everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// Whether it took away what weaker places said.

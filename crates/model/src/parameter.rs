@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::Value;
 
+mod check;
+
+pub use check::{MAX_NESTING, MAX_WEIGHT, weight};
+
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -143,7 +143,8 @@ shape! {
     pub struct ExplainedVoice {
         /// `role web`, `server web-01`, `default of shop`.
         pub place: String,
-        /// What it said; absent for secrets and removals.
+        /// What it said; for the removal of one entry of a map its path. Absent for secrets and for the
+        /// removal of everything.
         pub value: Option<serde_json::Value>,
         /// Whether it took away what weaker places said.
         pub removes: bool,

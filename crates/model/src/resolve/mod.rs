@@ -1,1 +1,117 @@
 //! Resolution: roles, groups, environment and server become one node.
+//!
+//! The modules are in the order of the work: put the roles in order, stack the places that speak for a
+//! server, settle versions, then gather, merge and finish each value. `check`, `reach` and `explain`
+//! answer questions about the same work.
+
+mod linearise;
+
+mod layers;
+
+mod settle;
+
+mod search;
+
+mod reference;
+
+mod gather;
+
+mod merge;
+
+mod evaluate;
+
+mod fault;
+
+mod check;
+
+mod reach;
+
+mod explain;
+
+mod enc;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use self::{
+    check::check,
+    enc::enc,
+    explain::{ExplainError, explain},
+    fault::{Fault, FaultKind, Note, ResolveError, Severity},
+    reach::reach,
+};
+use self::{layers::Layers, linearise::Hierarchy, settle::Settled};
+use crate::{
+    catalog::{Catalog, Published},
+    estate::{Estate, Place},
+    name::{Name, ServerName},
+    node::{Node, NodeComponent},
+};
+
+/// Resolves servers of one estate against one catalog. What servers share is worked out once.
+pub struct Resolver<'a> {
+    estate: &'a Estate,
+    catalog: &'a Catalog,
+    hierarchy: Hierarchy<'a>,
+}
+
+/// Makes the node of one server; its generation is 0, for the back-office to number.
+///
+/// For many servers make one [`Resolver`].
+pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
+    Resolver::new(estate, catalog).resolve(server)
+}
+
+impl<'a> Resolver<'a> {
+    /// Puts the roles in order; what is wrong with them is said when a server needs them.
+    pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
+        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles) }
+    }
+
+    /// Makes the node of one server; its generation is 0, for the back-office to number.
+    pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
+        let layers = self.layers(server)?;
+        let settled = settle::settle(self.catalog, &layers)?;
+        let values = evaluate::values(&layers, &settled)?;
+        let components = settled
+            .into_iter()
+            .zip(values)
+            .map(|((name, Settled { published, wished }), values)| {
+                (name.clone(), component(published, wished, values))
+            })
+            .collect();
+        Ok(Node {
+            server: server.clone(),
+            environment: layers.environment.clone(),
+            channel: layers.channel.clone(),
+            generation: 0,
+            components,
+        })
+    }
+
+    /// The places that speak for a server, strongest first.
+    pub fn places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
+        Ok(self.layers(server)?.stack.into_iter().map(|layer| layer.place).collect())
+    }
+
+    fn layers(&self, server: &ServerName) -> Result<Layers<'a>, ResolveError> {
+        layers::layers(self.estate, &self.hierarchy, server)
+    }
+}
+
+fn component(
+    published: &Arc<Published>,
+    wished: Vec<crate::node::Wished>,
+    values: BTreeMap<crate::name::Key, crate::node::NodeValue>,
+) -> NodeComponent {
+    NodeComponent {
+        version: published.component.version.clone(),
+        kind: Some(published.component.kind),
+        payload: Some(published.payload.clone()),
+        deployment: Some(published.deployment.clone()),
+        wished,
+        values,
+    }
+}
+
+/// The settled components of a server, by name.
+type SettledComponents<'a> = BTreeMap<&'a Name, Settled<'a>>;

@@ -1,4 +1,5 @@
 //! The tests of the model, one module a subject.
 
+mod cases;
 mod formats;
 mod random;

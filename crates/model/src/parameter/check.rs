@@ -1,0 +1,436 @@
+//! Checks of values against what a parameter declares, each failure a sentence starting with `must`.
+
+use std::net::IpAddr;
+
+use super::{Kind, Merge, Parameter};
+use crate::value::Value;
+
+/// The heaviest value allowed; see [`weight`].
+pub const MAX_WEIGHT: usize = 512 * 1024;
+
+/// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
+pub const MAX_NESTING: usize = 32;
+
+/// What a value weighs: the bytes of its texts, and a few for each item.
+pub fn weight(value: &Value) -> usize {
+    let weight = match value {
+        Value::Text(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        _ => 0,
+    };
+    weight.saturating_add(8)
+}
+
+impl Parameter {
+    /// Checks a final value. The sentence never shows the value of a secret.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        self.check_as(value, self.secret)
+    }
+
+    /// Checks a final value; `secret` says whether the sentence may show it.
+    pub fn check_as(&self, value: &Value, secret: bool) -> Result<(), String> {
+        if *value == Value::Null {
+            return Err(format!(
+                "must be {}, and `null` is no value; to take away what weaker places say, \
+                 write the parameter under `remove:`",
+                self.wanted()
+            ));
+        }
+        if nesting(value) > MAX_NESTING {
+            return Err(format!("must not nest lists and maps more than {MAX_NESTING} deep"));
+        }
+        if weight(value) > MAX_WEIGHT {
+            return Err(format!("must not hold more than {MAX_WEIGHT} bytes; put large data into a file"));
+        }
+        if !self.fits(value) {
+            return Err(format!(
+                "must be {}, not {}{}",
+                self.wanted(),
+                shown(value, secret),
+                self.advice(value)
+            ));
+        }
+        if contains_nul(value) {
+            return Err("must not contain the character NUL".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Checks a value as somebody writes it: what depends on a reference is left to resolution.
+    pub fn check_said(&self, value: &Value) -> Result<(), String> {
+        match value {
+            Value::Text(text) if text.contains("${") => {
+                let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
+                if only || self.takes_text() {
+                    return Ok(());
+                }
+                Err(format!(
+                    "must be {}, not a text with a reference inside; write exactly one reference",
+                    self.wanted()
+                ))
+            }
+            value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
+            value => self.check(value),
+        }
+    }
+
+    /// Checks the default against the type; a default may hold references.
+    pub fn check_default(&self) -> Result<(), String> {
+        match &self.default {
+            Some(default) => self.check_said(default).map_err(|sentence| format!("its default {sentence}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything in the declaration itself that contradicts something else in it.
+    pub fn check_declaration(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let number = matches!(self.kind, Kind::Integer | Kind::Number | Kind::Port);
+        if self.description.trim().is_empty() {
+            wrong.push("its `description` is empty; say in one sentence what it is for".to_owned());
+        }
+        if self.required && self.default.is_some() {
+            wrong.push(
+                "it is `required` and has a `default`, which can then never be used; drop one".to_owned(),
+            );
+        }
+        if self.secret && self.default.as_ref().is_some_and(|default| *default != Value::from("")) {
+            wrong.push(
+                "it is `secret` and has a `default`, which everybody can read in the package; drop one"
+                    .to_owned(),
+            );
+        }
+        if !self.one_of.is_empty() && self.kind != Kind::String {
+            wrong.push("`one_of` is only for parameters of type `string`".to_owned());
+        }
+        if !number && (self.min.is_some() || self.max.is_some()) {
+            wrong.push(
+                "`min` and `max` are only for parameters of type `integer`, `number` or `port`".to_owned(),
+            );
+        }
+        if let (Some(min), Some(max)) = (self.min, self.max)
+            && min > max
+        {
+            wrong.push(format!("its `min` {min} is greater than its `max` {max}"));
+        }
+        if self.merge == Merge::Append && !matches!(self.kind, Kind::List | Kind::StringList) {
+            wrong.push("`merge: append` is only for parameters of type `list` or `string-list`".to_owned());
+        }
+        if self.merge == Merge::Deep && self.kind != Kind::Map {
+            wrong.push("`merge: deep` is only for parameters of type `map`".to_owned());
+        }
+        wrong.extend(self.check_default().err());
+        wrong
+    }
+
+    fn fits(&self, value: &Value) -> bool {
+        match (self.kind, value) {
+            (Kind::String, Value::Text(text)) => self.one_of.is_empty() || self.one_of.contains(text),
+            (Kind::Integer, Value::Integer(number)) => self.in_range(*number as f64),
+            (Kind::Number, Value::Integer(number)) => self.in_range(*number as f64),
+            (Kind::Number, Value::Number(number)) => number.is_finite() && self.in_range(*number),
+            (Kind::Port, Value::Integer(number)) => {
+                (1..=65535).contains(number) && self.in_range(*number as f64)
+            }
+            (Kind::Boolean, Value::Boolean(_)) => true,
+            (Kind::Path, Value::Text(text)) => is_path(text),
+            (Kind::Host, Value::Text(text)) => is_host(text),
+            (Kind::Ip, Value::Text(text)) => text.parse::<IpAddr>().is_ok(),
+            (Kind::Url, Value::Text(text)) => is_url(text),
+            (Kind::List, Value::List(_)) => true,
+            (Kind::StringList, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
+            (Kind::Map, Value::Map(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn in_range(&self, number: f64) -> bool {
+        self.min.is_none_or(|min| number >= min as f64) && self.max.is_none_or(|max| number <= max as f64)
+    }
+
+    fn takes_text(&self) -> bool {
+        matches!(self.kind, Kind::String | Kind::Path | Kind::Host | Kind::Ip | Kind::Url)
+    }
+
+    fn kind_of_collection(&self, value: &Value) -> bool {
+        match value {
+            Value::List(_) => matches!(self.kind, Kind::List | Kind::StringList),
+            Value::Map(_) => self.kind == Kind::Map,
+            _ => false,
+        }
+    }
+
+    /// What the parameter takes: `a whole number from 1 to 10`.
+    pub fn wanted(&self) -> String {
+        let what = match self.kind {
+            Kind::String if !self.one_of.is_empty() => {
+                let texts: Vec<String> = self.one_of.iter().map(|text| format!("`{text}`")).collect();
+                return match texts.len() {
+                    1 => texts.join(""),
+                    _ => format!("one of {}", texts.join(", ")),
+                };
+            }
+            Kind::String => "a string",
+            Kind::Integer => "a whole number",
+            Kind::Number => "a number",
+            Kind::Boolean => "`true` or `false`",
+            Kind::Port => "a port",
+            Kind::Path => "an absolute path without `..`",
+            Kind::Host => "a host name or an IP address",
+            Kind::Ip => "an IP address",
+            Kind::Url => "a URL like `https://host/path`",
+            Kind::List => "a list",
+            Kind::StringList => "a list of strings",
+            Kind::Map => "a map",
+        };
+        let (min, max) = match self.kind {
+            Kind::Port => (Some(self.min.unwrap_or(1)), Some(self.max.unwrap_or(65535))),
+            _ => (self.min, self.max),
+        };
+        match (min, max) {
+            (Some(min), Some(max)) => format!("{what} from {min} to {max}"),
+            (Some(min), None) => format!("{what} of at least {min}"),
+            (None, Some(max)) => format!("{what} of at most {max}"),
+            (None, None) => what.to_owned(),
+        }
+    }
+
+    /// What to do about the commonest slips.
+    fn advice(&self, value: &Value) -> &'static str {
+        match (self.kind, value) {
+            (Kind::Integer | Kind::Number | Kind::Port, Value::Text(text)) if text.parse::<f64>().is_ok() => {
+                "; take the quotes away"
+            }
+            (Kind::Boolean, Value::Text(_)) => "; write `true` or `false` without quotes",
+            (_, Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) if self.takes_text() => {
+                "; put quotes around it"
+            }
+            (Kind::List | Kind::StringList, Value::Text(_)) => "; write it as `[...]`",
+            _ => "",
+        }
+    }
+}
+
+/// What was found, in words; the value itself unless it is secret.
+fn shown(value: &Value, secret: bool) -> String {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Boolean(_) => "a boolean",
+        Value::Integer(_) => "a whole number",
+        Value::Number(_) => "a number",
+        Value::Text(_) => "a string",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+    };
+    match value {
+        _ if secret => format!("{kind} (it is secret and not shown)"),
+        Value::Boolean(flag) => format!("`{flag}`"),
+        Value::Integer(number) => format!("{number}"),
+        Value::Number(number) => format!("{number}"),
+        Value::Text(text) => {
+            let clipped: String = text.chars().take(60).collect();
+            let more = if clipped.len() < text.len() { "…" } else { "" };
+            format!("the string {clipped:?}{more}")
+        }
+        Value::List(_) | Value::Map(_) | Value::Null => kind.to_owned(),
+    }
+}
+
+fn nesting(value: &Value) -> usize {
+    match value {
+        Value::List(items) => 1 + items.iter().map(nesting).max().unwrap_or_default(),
+        Value::Map(map) => 1 + map.values().map(nesting).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+fn contains_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains('\0'),
+        Value::List(items) => items.iter().any(contains_nul),
+        Value::Map(map) => map.iter().any(|(key, value)| key.contains('\0') || contains_nul(value)),
+        _ => false,
+    }
+}
+
+fn has_reference(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains("${"),
+        Value::List(items) => items.iter().any(has_reference),
+        Value::Map(map) => map.values().any(has_reference),
+        _ => false,
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.split('/').any(|part| part == "..") && !text.chars().any(char::is_control)
+}
+
+fn is_host(text: &str) -> bool {
+    if text.parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+/// A scheme, `://`, a host, perhaps a port; the rest is free but for spaces.
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let scheme_fits = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let address = authority.rsplit_once('@').map_or(authority, |(_, address)| address);
+    let (host, port) = match address.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => match address.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        },
+    };
+    scheme_fits
+        && is_host(host)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(kind: Kind) -> Parameter {
+        Parameter {
+            kind,
+            description: "For a test.".to_owned(),
+            default: None,
+            required: false,
+            secret: false,
+            merge: Merge::Replace,
+            one_of: Vec::new(),
+            min: None,
+            max: None,
+        }
+    }
+
+    fn list(items: &[&str]) -> Value {
+        Value::List(items.iter().map(|item| Value::from(*item)).collect())
+    }
+
+    #[test]
+    fn each_type_takes_its_values_and_refuses_others() {
+        let text = |text: &str| Value::from(text);
+        let cases: Vec<(Kind, Vec<Value>, Vec<Value>)> = vec![
+            (Kind::String, vec![text(""), text("a\nb")], vec![Value::Integer(1), text("a\0b")]),
+            (Kind::Integer, vec![Value::Integer(-1)], vec![Value::Number(1.0), text("1")]),
+            (
+                Kind::Number,
+                vec![Value::Integer(1), Value::Number(0.5)],
+                vec![text("0.5"), Value::Number(f64::NAN)],
+            ),
+            (Kind::Boolean, vec![Value::Boolean(false)], vec![text("yes"), Value::Integer(0)]),
+            (
+                Kind::Port,
+                vec![Value::Integer(1), Value::Integer(65535)],
+                vec![Value::Integer(0), Value::Integer(65536)],
+            ),
+            (Kind::Path, vec![text("/"), text("/a..b/c")], vec![text("a"), text("/a/../b"), text("")]),
+            (
+                Kind::Host,
+                vec![text("a.B-1"), text("::1"), text("10.0.0.1")],
+                vec![text("a_b"), text(""), text("-a"), text("a..b")],
+            ),
+            (Kind::Ip, vec![text("::1"), text("10.0.0.1")], vec![text("10.0.0.256"), text("localhost")]),
+            (
+                Kind::Url,
+                vec![text("http://a"), text("jdbc+x://u:p@a.b:80/c?d#e"), text("http://[::1]:8080/")],
+                vec![
+                    text("a"),
+                    text("http://"),
+                    text("http:// a"),
+                    text("://a"),
+                    text("http://a:99999"),
+                    text("http://a b"),
+                ],
+            ),
+            (Kind::List, vec![Value::List(vec![Value::Null])], vec![text("a")]),
+            (Kind::StringList, vec![list(&[]), list(&["a"])], vec![Value::List(vec![Value::Integer(1)])]),
+            (Kind::Map, vec![Value::Map([].into())], vec![list(&[])]),
+        ];
+        for (kind, right, wrong) in cases {
+            for value in right {
+                assert_eq!(parameter(kind).check(&value), Ok(()), "{kind:?} {value}");
+            }
+            for value in wrong {
+                assert!(parameter(kind).check(&value).is_err(), "{kind:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_what_to_write_instead() {
+        let mut port = parameter(Kind::Port);
+        assert_eq!(
+            port.check(&Value::from("8080")).unwrap_err(),
+            "must be a port from 1 to 65535, not the string \"8080\"; take the quotes away"
+        );
+        port.min = Some(1024);
+        assert_eq!(port.check(&Value::Integer(80)).unwrap_err(), "must be a port from 1024 to 65535, not 80");
+        let mut level = parameter(Kind::String);
+        level.one_of = vec!["info".to_owned(), "debug".to_owned()];
+        assert_eq!(
+            level.check(&Value::from("inof")).unwrap_err(),
+            "must be one of `info`, `debug`, not the string \"inof\""
+        );
+        assert!(level.check(&Value::Null).unwrap_err().contains("write the parameter under `remove:`"));
+    }
+
+    #[test]
+    fn the_value_of_a_secret_is_never_in_the_sentence() {
+        let mut key = parameter(Kind::Url);
+        key.secret = true;
+        let sentence = key.check(&Value::from("hunter2")).unwrap_err();
+        assert_eq!(
+            sentence,
+            "must be a URL like `https://host/path`, not a string (it is secret and not shown)"
+        );
+    }
+
+    #[test]
+    fn a_value_with_references_is_checked_as_far_as_it_can_be() {
+        let port = parameter(Kind::Port);
+        assert_eq!(port.check_said(&Value::from("${shop.port}")), Ok(()));
+        assert!(port.check_said(&Value::from("1${shop.port}")).is_err());
+        assert_eq!(parameter(Kind::Url).check_said(&Value::from("http://${server.name}/")), Ok(()));
+        assert_eq!(parameter(Kind::StringList).check_said(&list(&["${shop.a}"])), Ok(()));
+        assert!(parameter(Kind::Map).check_said(&list(&["${shop.a}"])).is_err());
+    }
+
+    #[test]
+    fn a_declaration_that_contradicts_itself_is_told_so() {
+        let mut port = parameter(Kind::Port);
+        port.default = Some(Value::from("eighty"));
+        port.required = true;
+        port.merge = Merge::Deep;
+        let wrong = port.check_declaration();
+        assert_eq!(wrong.len(), 3, "{wrong:?}");
+        assert!(wrong.iter().any(|sentence| sentence.starts_with("its default must be a port")));
+        assert_eq!(parameter(Kind::String).check_declaration(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
+        let mut deep = Value::Null;
+        for _ in 0..=MAX_NESTING {
+            deep = Value::List(vec![deep]);
+        }
+        assert!(parameter(Kind::List).check(&deep).unwrap_err().contains("32 deep"));
+        let heavy = Value::from("x".repeat(MAX_WEIGHT + 1));
+        assert!(parameter(Kind::String).check(&heavy).unwrap_err().contains("bytes"));
+    }
+}

@@ -1,0 +1,217 @@
+//! Checking an estate before it is saved: every server is resolved, and every value is checked, also
+//! those that lose on every server and those no server uses yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Resolver,
+    evaluate::unknown_parameter,
+    fault::{Fault, FaultKind, Note, Severity},
+};
+use crate::{
+    catalog::Catalog,
+    component::Component,
+    estate::{Estate, Place, Removal, Says},
+    name::{Key, Name},
+    nearest,
+    value::Value,
+    version::Version,
+};
+
+/// What the servers make of the places: which they are in, and which versions they settle on.
+#[derive(Default)]
+struct Uses<'a> {
+    used: BTreeSet<Place>,
+    settled: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
+}
+
+/// Says all that is wrong with an estate, and what may be; the fatal first.
+pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
+    let resolver = Resolver::new(estate, catalog);
+    let mut notes = Vec::new();
+    let uses = servers(&resolver, &mut notes);
+    for (name, role) in &estate.roles {
+        if let Some(Err(fault)) = resolver.hierarchy.order(name) {
+            notes.push(fault.clone().into_note());
+        }
+        says(catalog, &uses, &Place::Role(name.clone()), &role.says, &mut notes);
+    }
+    for (name, group) in &estate.groups {
+        says(catalog, &uses, &Place::Group(name.clone()), &group.says, &mut notes);
+    }
+    for (name, environment) in &estate.environments {
+        let place = Place::Environment(name.clone());
+        if !catalog.channels.contains_key(&environment.channel) {
+            let near = nearest(environment.channel.as_str(), catalog.channels.keys().map(Name::as_str));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let message =
+                format!("nothing was ever published in its channel `{}`{hint}", environment.channel);
+            notes.push(Note {
+                severity: Severity::Warning,
+                place: place.clone(),
+                component: None,
+                key: None,
+                message,
+            });
+        }
+        says(catalog, &uses, &place, &environment.says, &mut notes);
+    }
+    for (name, server) in &estate.servers {
+        says(catalog, &uses, &Place::Server(name.clone()), &server.says, &mut notes);
+    }
+    let mut seen = BTreeSet::new();
+    notes.retain(|note| seen.insert(note.to_string()));
+    notes.sort_by_key(|note| note.severity);
+    notes
+}
+
+/// Resolves every server.
+fn servers<'a>(resolver: &Resolver<'a>, notes: &mut Vec<Note>) -> Uses<'a> {
+    let mut uses = Uses::default();
+    for name in resolver.estate.servers.keys() {
+        let layers = match resolver.layers(name) {
+            Ok(layers) => layers,
+            Err(error) => {
+                notes.extend(error.faults.into_iter().map(Fault::into_note));
+                continue;
+            }
+        };
+        uses.used.extend(layers.stack.iter().map(|layer| layer.place.clone()));
+        let settled = match super::settle::settle(resolver.catalog, &layers) {
+            Ok(settled) => settled,
+            Err(error) => {
+                notes.extend(error.faults.into_iter().map(Fault::into_note));
+                continue;
+            }
+        };
+        for layer in &layers.stack {
+            for component in layer.says.values.keys() {
+                if let Some(found) = settled.get(component) {
+                    let versions = uses.settled.entry((layer.place.clone(), component)).or_default();
+                    if !versions.contains(&found.published.component.version) {
+                        versions.insert(found.published.component.version.clone());
+                    }
+                }
+            }
+        }
+        if let Err(error) = super::evaluate::values(&layers, &settled) {
+            notes.extend(error.faults.into_iter().map(Fault::into_note));
+        }
+    }
+    uses
+}
+
+/// Checks what one place says against the versions it can meet.
+fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, says: &Says, notes: &mut Vec<Note>) {
+    let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
+    for name in says.components.keys().chain(says.values.keys()) {
+        let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
+        if !catalog.components.contains_key(name) && !notes.iter().any(known) {
+            notes.push(unknown_component(catalog, severity, place, name));
+        }
+    }
+    for (name, values) in &says.values {
+        let met = met(catalog, uses, place, name, says);
+        for (key, said) in values {
+            notes.extend(value(place, &met, name, key, &said.value));
+        }
+    }
+    for removal in &says.remove {
+        notes.extend(removed(catalog, place, removal));
+    }
+}
+
+/// The versions whose parameters a place's values must fit: those its servers settled on, else those
+/// its own wish allows, else all.
+fn met<'c>(
+    catalog: &'c Catalog,
+    uses: &Uses<'_>,
+    place: &Place,
+    name: &Name,
+    says: &Says,
+) -> (Vec<&'c Component>, bool) {
+    let Some(published) = catalog.components.get(name) else { return (Vec::new(), false) };
+    if let Some(versions) = uses.settled.get(&(place.clone(), name)) {
+        let components = versions.iter().filter_map(|version| published.get(version));
+        return (components.map(|published| &published.component).collect(), true);
+    }
+    let all = || published.values().map(|published| &published.component);
+    let wished: Vec<_> = match says.components.get(name) {
+        Some(range) => all().filter(|component| range.contains(&component.version)).collect(),
+        None => Vec::new(),
+    };
+    (if wished.is_empty() { all().collect() } else { wished }, false)
+}
+
+fn value(
+    place: &Place,
+    met: &(Vec<&Component>, bool),
+    name: &Name,
+    key: &Key,
+    value: &Value,
+) -> Option<Note> {
+    let (components, settled) = met;
+    let wrong: Vec<Fault> = components
+        .iter()
+        .filter_map(|component| {
+            let Some(parameter) = component.parameters.get(key) else {
+                return Some(unknown_parameter(place.clone(), component, key));
+            };
+            let message = parameter.check_said(value).err()?;
+            let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
+            Some(Fault::new(place.clone(), kind).on(name, key))
+        })
+        .collect();
+    let all = wrong.len() == components.len();
+    let mut note = wrong.into_iter().next_back()?.into_note();
+    if !all && !settled {
+        note.severity = Severity::Warning;
+        note.message.push_str(" (in some of its versions)");
+    }
+    Some(note)
+}
+
+fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name: &Name) -> Note {
+    let hint = match nearest(name.as_str(), catalog.components.keys().map(Name::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "publish it first".to_owned(),
+    };
+    Note {
+        severity,
+        place: place.clone(),
+        component: Some(name.clone()),
+        key: None,
+        message: format!("the repository has no component `{name}`; {hint}"),
+    }
+}
+
+/// A removal of something that never existed is a slip, but changes nothing.
+fn removed(catalog: &Catalog, place: &Place, removal: &Removal) -> Option<Note> {
+    let (name, key) = match removal {
+        Removal::Component(name) => (name, None),
+        Removal::Value(name, key) | Removal::Entry(name, key, _) => (name, Some(key)),
+    };
+    let hint = |near: Option<&str>| near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let message = match (catalog.components.get(name), key) {
+        (None, _) => {
+            let near = nearest(name.as_str(), catalog.components.keys().map(Name::as_str));
+            format!("it removes `{removal}`, but the repository has no component `{name}`{}", hint(near))
+        }
+        (Some(versions), Some(key)) => {
+            let keys = || versions.values().flat_map(|published| published.component.parameters.keys());
+            if keys().any(|known| known == key) {
+                return None;
+            }
+            let near = nearest(key.as_str(), keys().map(Key::as_str));
+            format!("it removes `{removal}`, but `{name}` has no parameter `{key}`{}", hint(near))
+        }
+        (Some(_), None) => return None,
+    };
+    Some(Note {
+        severity: Severity::Warning,
+        place: place.clone(),
+        component: Some(name.clone()),
+        key: key.cloned(),
+        message,
+    })
+}

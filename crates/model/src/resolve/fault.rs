@@ -1,0 +1,305 @@
+//! What can be wrong with an estate, each as a sentence that names the place and the next step.
+
+use std::fmt;
+
+use crate::{
+    estate::Place,
+    format::estate::{Documents, locate},
+    name::{Key, Name},
+    version::{Range, Version},
+};
+
+/// Why a server has no node: every fault found, not only the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveError {
+    /// At least one.
+    pub faults: Vec<Fault>,
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {kind}")]
+pub struct Fault {
+    /// The place to change.
+    pub place: Place,
+    /// The component it is about.
+    pub component: Option<Name>,
+    /// The parameter it is about.
+    pub key: Option<Key>,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// A server, role, group or environment that does not exist.
+    #[error("there is no {what} `{name}`{}", hint(near, &[]))]
+    Unknown {
+        /// `role`, `group`, `environment` or `server`.
+        what: &'static str,
+        /// As written.
+        name: String,
+        /// The nearest that exists.
+        near: Option<String>,
+    },
+    /// Roles that inherit each other.
+    #[error("roles inherit each other in a circle: {}; take one of these `inherits` out", circle(.0))]
+    CyclicRoles(Vec<Name>),
+    /// Orders of roles that contradict each other.
+    #[error("its roles cannot be put in one order: {}; swap the names in one of these lists", orders(.0))]
+    Inconsistent(Vec<(Name, Name, Place)>),
+    /// More inherited roles than anybody can follow.
+    #[error("it inherits more than {0} roles; split it")]
+    TooManyRoles(usize),
+    /// A component that no channel or not the wanted one carries.
+    #[error("channel `{channel}` has no component `{component}`{}", elsewhere(near, channels))]
+    UnknownComponent {
+        /// The component.
+        component: Name,
+        /// The channel of the server's environment.
+        channel: Name,
+        /// The nearest in the channel.
+        near: Option<String>,
+        /// Channels that do carry it.
+        channels: Vec<Name>,
+    },
+    /// No version will do for everybody.
+    #[error("no version of `{component}` in channel `{channel}` will do: {}; the channel has {}", wishes(asked), versions(.available))]
+    NoVersion {
+        /// The component.
+        component: Name,
+        /// The channel of the server's environment.
+        channel: Name,
+        /// Who asked for what.
+        asked: Vec<(Place, Range)>,
+        /// What the channel has, newest first.
+        available: Vec<Version>,
+    },
+    /// A component that one place takes away and another component needs.
+    #[error(
+        "it removes `{component}`, but `{requirer}` requires it (`{range}`); remove `{requirer}` too or keep both"
+    )]
+    RemovedButRequired {
+        /// What is removed.
+        component: Name,
+        /// What needs it.
+        requirer: Name,
+        /// In which versions.
+        range: Range,
+    },
+    /// Versions contradict each other in more ways than can be tried.
+    #[error(
+        "its components and their requirements leave too many choices of versions; wish for exact versions"
+    )]
+    TooManyChoices,
+    /// A parameter the component does not declare.
+    #[error("`{component}` {version} has no parameter `{key}`{}", hint(near, known))]
+    UnknownParameter {
+        /// The component.
+        component: Name,
+        /// Its version.
+        version: Version,
+        /// As written.
+        key: Key,
+        /// The nearest it declares.
+        near: Option<String>,
+        /// Those it declares.
+        known: Vec<String>,
+    },
+    /// A value of the wrong type or outside what is allowed.
+    #[error("`{component}.{key}` {message}")]
+    WrongValue {
+        /// The component.
+        component: Name,
+        /// The parameter.
+        key: Key,
+        /// `must be ...`
+        message: String,
+    },
+    /// A required value nobody set.
+    #[error(
+        "`{component}.{key}` ({description}) must have a value and nobody sets one; add it under `values: {{{component}: {{{key}: ...}}}}` here or in a role, group or environment of this server"
+    )]
+    Missing {
+        /// The component.
+        component: Name,
+        /// The parameter.
+        key: Key,
+        /// What it is for.
+        description: String,
+    },
+    /// Values that refer to each other.
+    #[error("values refer to each other in a circle: {}; write one of them out", circle(.0))]
+    CyclicReferences(Vec<String>),
+    /// A reference to what the server does not have.
+    #[error("`{component}.{key}` refers to `${{{reference}}}`, {why}{}", hint(near, &[]))]
+    UnknownReference {
+        /// The component.
+        component: Name,
+        /// The parameter.
+        key: Key,
+        /// What is inside `${}`.
+        reference: String,
+        /// `but this server has no component ...`
+        why: String,
+        /// The nearest reference that works.
+        near: Option<String>,
+    },
+    /// More than a node file should hold.
+    #[error(
+        "the values of this server add up to more than {0} bytes; put large data into a component's files"
+    )]
+    TooLarge(usize),
+}
+
+/// How much a note matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Must be put right before the estate is saved.
+    Fatal,
+    /// May be meant.
+    Warning,
+}
+
+/// Something to know about an estate before it is saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The place to change.
+    pub place: Place,
+    /// The component it is about.
+    pub component: Option<Name>,
+    /// The parameter it is about.
+    pub key: Option<Key>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl Fault {
+    pub(super) fn new(place: Place, kind: FaultKind) -> Self {
+        Self { place, component: None, key: None, kind }
+    }
+
+    pub(super) fn about(mut self, component: &Name) -> Self {
+        self.component = Some(component.clone());
+        self
+    }
+
+    pub(super) fn on(mut self, component: &Name, key: &Key) -> Self {
+        self.component = Some(component.clone());
+        self.key = Some(key.clone());
+        self
+    }
+
+    /// The fault with the file and line to change, for estates that come from files.
+    pub fn in_file(&self, documents: &Documents) -> String {
+        self.clone().into_note().in_file(documents)
+    }
+
+    pub(super) fn into_note(self) -> Note {
+        Note {
+            severity: Severity::Fatal,
+            message: self.kind.to_string(),
+            place: self.place,
+            component: self.component,
+            key: self.key,
+        }
+    }
+}
+
+impl Note {
+    /// The note with the file and line to change, for estates that come from files.
+    pub fn in_file(&self, documents: &Documents) -> String {
+        let component = self.component.as_ref().map(Name::as_str);
+        match locate(documents, &self.place, component, self.key.as_ref().map(Key::as_str)) {
+            Some(file) => format!("{file}: {self}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl std::error::Error for ResolveError {}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.faults.iter().enumerate() {
+            write!(f, "{}{fault}", if at == 0 { "" } else { "\n" })?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Fault> for ResolveError {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+impl From<Vec<Fault>> for ResolveError {
+    fn from(faults: Vec<Fault>) -> Self {
+        Self { faults }
+    }
+}
+
+fn hint(near: &Option<String>, known: &[String]) -> String {
+    match near {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if known.is_empty() => String::new(),
+        None => format!("; it has {}", known.join(", ")),
+    }
+}
+
+fn elsewhere(near: &Option<String>, channels: &[Name]) -> String {
+    if channels.is_empty() {
+        return match near {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => ", and no other channel has it; publish it first".to_owned(),
+        };
+    }
+    let channels: Vec<&str> = channels.iter().map(Name::as_str).collect();
+    format!(", but {} has it; promote it first", channels.join(", "))
+}
+
+fn circle<T: fmt::Display>(names: &[T]) -> String {
+    let mut texts: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    texts.extend(texts.first().cloned());
+    texts.join(" -> ")
+}
+
+fn orders(orders: &[(Name, Name, Place)]) -> String {
+    let texts: Vec<String> = orders
+        .iter()
+        .map(|(before, after, place)| format!("`{before}` before `{after}` ({place})"))
+        .collect();
+    texts.join(", ")
+}
+
+fn wishes(asked: &[(Place, Range)]) -> String {
+    let texts: Vec<String> = asked
+        .iter()
+        .map(|(place, range)| match place {
+            Place::Default(requirer) => format!("{requirer} requires `{range}`"),
+            place => format!("{place} wants `{range}`"),
+        })
+        .collect();
+    texts.join(", ")
+}
+
+fn versions(available: &[Version]) -> String {
+    match available {
+        [] => "none".to_owned(),
+        available => {
+            let shown: Vec<String> = available.iter().take(8).map(Version::to_string).collect();
+            let more = available.len() - shown.len();
+            let more = if more > 0 { format!(" and {more} older") } else { String::new() };
+            format!("{}{more}", shown.join(", "))
+        }
+    }
+}

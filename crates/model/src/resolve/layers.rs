@@ -1,0 +1,108 @@
+//! Layers: the places that speak for one server, strongest first.
+
+use std::collections::BTreeMap;
+
+use super::{
+    fault::{Fault, FaultKind, ResolveError},
+    linearise::Hierarchy,
+};
+use crate::{
+    estate::{Estate, Place, Removal, Says},
+    name::{Name, ServerName},
+    nearest,
+};
+
+/// The places of one server and what they say.
+pub(super) struct Layers<'a> {
+    pub(super) server: &'a ServerName,
+    pub(super) environment: &'a Name,
+    pub(super) channel: &'a Name,
+    /// Strongest first: the server, its groups, its environment, its roles.
+    pub(super) stack: Vec<Layer<'a>>,
+    /// The strongest layer that removes a component: weaker ones do not count for it.
+    floors: BTreeMap<&'a Name, usize>,
+}
+
+/// One place and what it says.
+pub(super) struct Layer<'a> {
+    pub(super) place: Place,
+    pub(super) says: &'a Says,
+}
+
+/// Stacks the places of `server`.
+pub(super) fn layers<'a>(
+    estate: &'a Estate,
+    hierarchy: &Hierarchy<'a>,
+    server: &ServerName,
+) -> Result<Layers<'a>, ResolveError> {
+    let Some((name, server)) = estate.servers.get_key_value(server) else {
+        let known = estate.servers.keys().map(ServerName::as_str);
+        return Err(unknown(Place::Server(server.clone()), "server", server.as_str(), known).into());
+    };
+    let me = Place::Server(name.clone());
+    let mut faults = Vec::new();
+    let mut stack = vec![Layer { place: me.clone(), says: &server.says }];
+    for group in &server.groups {
+        match estate.groups.get(group) {
+            Some(found) => stack.push(Layer { place: Place::Group(group.clone()), says: &found.says }),
+            None => faults.push(unknown(me.clone(), "group", group.as_str(), names(&estate.groups))),
+        }
+    }
+    let environment = estate.environments.get(&server.environment);
+    match environment {
+        Some(found) => {
+            stack.push(Layer { place: Place::Environment(server.environment.clone()), says: &found.says });
+        }
+        None => {
+            let known = names(&estate.environments);
+            faults.push(unknown(me.clone(), "environment", server.environment.as_str(), known));
+        }
+    }
+    match hierarchy.join(&me, &server.roles) {
+        Ok(order) => stack.extend(order.into_iter().filter_map(|role| {
+            Some(Layer { place: Place::Role(role.clone()), says: &estate.roles.get(role)?.says })
+        })),
+        Err(wrong) => faults.extend(wrong),
+    }
+    match environment {
+        Some(environment) if faults.is_empty() => Ok(Layers {
+            server: name,
+            environment: &server.environment,
+            channel: &environment.channel,
+            floors: floors(&stack),
+            stack,
+        }),
+        _ => Err(faults.into()),
+    }
+}
+
+impl<'a> Layers<'a> {
+    /// The number of layers that count for a component, and the place that cut the others off.
+    pub(super) fn counting(&self, component: &Name) -> (usize, Option<&Place>) {
+        match self.floors.get(component) {
+            Some(floor) => (floor + 1, Some(&self.stack[*floor].place)),
+            None => (self.stack.len(), None),
+        }
+    }
+}
+
+fn floors<'a>(stack: &[Layer<'a>]) -> BTreeMap<&'a Name, usize> {
+    let mut floors = BTreeMap::new();
+    for (at, layer) in stack.iter().enumerate() {
+        for removal in &layer.says.remove {
+            if let Removal::Component(name) = removal {
+                floors.entry(name).or_insert(at);
+            }
+        }
+    }
+    floors
+}
+
+fn names<T>(map: &BTreeMap<Name, T>) -> impl Iterator<Item = &str> {
+    map.keys().map(Name::as_str)
+}
+
+fn unknown<'n>(place: Place, what: &'static str, name: &str, known: impl Iterator<Item = &'n str>) -> Fault {
+    let near = nearest(name, known).map(str::to_owned);
+    Fault::new(place, FaultKind::Unknown { what, name: name.to_owned(), near })
+}

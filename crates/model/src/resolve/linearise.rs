@@ -1,0 +1,166 @@
+//! The order of roles: C3 linearisation, as in Python and Dylan.
+//!
+//! A role comes before those it inherits, and every list of `inherits` keeps its order. Where that is
+//! impossible the contradiction is named instead of guessed away.
+
+use std::collections::BTreeMap;
+
+use super::fault::{Fault, FaultKind};
+use crate::{
+    estate::{Place, Role},
+    name::Name,
+    nearest,
+};
+
+/// A role with all it inherits may hold at most so many roles.
+pub(super) const MAX_ROLES: usize = 500;
+
+/// Every role's linearisation, or what is wrong with it.
+pub(super) struct Hierarchy<'a> {
+    roles: &'a BTreeMap<Name, Role>,
+    orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, Fault>>,
+}
+
+/// One list whose order must be kept, and who asks for it.
+struct Order<'a, 'b> {
+    names: &'b [&'a Name],
+    owner: Place,
+}
+
+impl<'a> Hierarchy<'a> {
+    /// Linearises all roles, each once, parents first.
+    pub(super) fn new(roles: &'a BTreeMap<Name, Role>) -> Self {
+        let mut hierarchy = Self { roles, orders: BTreeMap::new() };
+        for name in roles.keys() {
+            hierarchy.visit(name);
+        }
+        hierarchy
+    }
+
+    /// The role and all it inherits, strongest first.
+    pub(super) fn order(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, Fault>> {
+        self.orders.get(role)
+    }
+
+    /// One order of all roles of `wanted` and what they inherit; `owner` is who wants them.
+    pub(super) fn join(&self, owner: &Place, wanted: &'a [Name]) -> Result<Vec<&'a Name>, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut orders = Vec::new();
+        for name in wanted {
+            match self.order(name) {
+                Some(Ok(names)) => orders.push(Order { names, owner: Place::Role(name.clone()) }),
+                Some(Err(fault)) if faults.contains(fault) => (),
+                Some(Err(fault)) => faults.push(fault.clone()),
+                None => faults.push(self.unknown(owner, name)),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let wanted: Vec<&Name> = wanted.iter().collect();
+        orders.push(Order { names: &wanted, owner: owner.clone() });
+        merge(owner, &orders).map_err(|fault| vec![fault])
+    }
+
+    fn unknown(&self, owner: &Place, name: &Name) -> Fault {
+        let near = nearest(name.as_str(), self.roles.keys().map(Name::as_str));
+        let name = name.to_string();
+        Fault::new(owner.clone(), FaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) })
+    }
+
+    /// Linearises `start` and all it inherits; a walk of its own, so that no hierarchy is too deep for
+    /// the stack.
+    fn visit(&mut self, start: &'a Name) {
+        let mut path: Vec<(&'a Name, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let name = *name;
+            if self.orders.contains_key(name) {
+                path.pop();
+                continue;
+            }
+            let inherits = self.roles.get(name).map_or(&[][..], |role| &role.inherits);
+            match inherits.get(*next) {
+                Some(parent) => {
+                    *next += 1;
+                    if let Some(at) = path.iter().position(|(role, _)| *role == parent) {
+                        let names: Vec<Name> = path[at..].iter().map(|(name, _)| (*name).clone()).collect();
+                        let fault = Fault::new(Place::Role(parent.clone()), FaultKind::CyclicRoles(names));
+                        for (role, _) in &path {
+                            self.orders.insert(*role, Err(fault.clone()));
+                        }
+                    } else if self.roles.contains_key(parent) {
+                        path.push((parent, 0));
+                    }
+                }
+                None => {
+                    let order = self.linearise(name, inherits);
+                    self.orders.insert(name, order);
+                    path.pop();
+                }
+            }
+        }
+    }
+
+    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Fault> {
+        let owner = Place::Role(name.clone());
+        let rest = self.join(&owner, inherits).map_err(|mut faults| faults.swap_remove(0))?;
+        let mut order = vec![name];
+        order.extend(rest);
+        if order.len() > MAX_ROLES {
+            return Err(Fault::new(owner, FaultKind::TooManyRoles(MAX_ROLES)));
+        }
+        Ok(order)
+    }
+}
+
+/// The C3 merge: takes again and again the first head that is in nobody's tail.
+fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, Fault> {
+    // How many lists hold a name behind their head; a name is free when none does.
+    let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
+    for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
+        *behind.entry(name).or_default() += 1;
+    }
+    let mut heads = vec![0; orders.len()];
+    let mut merged = Vec::new();
+    loop {
+        let mut waiting = orders.iter().zip(&heads).filter_map(|(order, head)| order.names.get(*head));
+        let Some(first) = waiting.clone().next() else { return Ok(merged) };
+        let Some(free) = waiting.find(|name| behind.get(*name).is_none_or(|count| *count == 0)).copied()
+        else {
+            return Err(Fault::new(
+                owner.clone(),
+                FaultKind::Inconsistent(contradiction(first, orders, &heads)),
+            ));
+        };
+        merged.push(free);
+        for (order, head) in orders.iter().zip(&mut heads) {
+            if order.names.get(*head) == Some(&free) {
+                *head += 1;
+                if let Some(count) = order.names.get(*head).and_then(|name| behind.get_mut(name)) {
+                    *count -= 1;
+                }
+            }
+        }
+    }
+}
+
+/// Follows who must come before whom until a name comes again: the shortest honest account of why no
+/// order exists.
+fn contradiction(first: &Name, orders: &[Order<'_, '_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
+    let mut steps: Vec<(Name, Name, Place)> = Vec::new();
+    let mut name = first;
+    loop {
+        let blocking = orders.iter().zip(heads).find_map(|(order, head)| {
+            let rest = order.names.get(*head..)?;
+            let (before, tail) = rest.split_first()?;
+            tail.contains(&name).then_some((*before, &order.owner))
+        });
+        let Some((before, owner)) = blocking else { return steps };
+        steps.insert(0, (before.clone(), name.clone(), owner.clone()));
+        if let Some(last) = steps.iter().position(|(_, after, _)| after == before) {
+            steps.truncate(last + 1);
+            return steps;
+        }
+        name = before;
+    }
+}

@@ -1,0 +1,79 @@
+//! Reach: which servers an edit can touch, without resolving anything.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    estate::{Estate, Role, Server},
+    name::{Name, ServerName},
+};
+
+/// The servers of `new` whose node can differ from that in `old`; new servers are among them.
+///
+/// A server that only `old` has is not: it has no node any more.
+pub fn reach(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
+    let changed = Changed {
+        roles: changed_roles(old, new),
+        groups: differing(&old.groups, &new.groups, |group| &group.says),
+        environments: differing(&old.environments, &new.environments, |environment| {
+            (&environment.channel, &environment.says)
+        }),
+    };
+    new.servers
+        .iter()
+        .filter(|(name, server)| match old.servers.get(*name) {
+            Some(before) => differs(before, server) || changed.touches(server),
+            None => true,
+        })
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+struct Changed<'a> {
+    /// Roles that changed, and all that inherit one that did.
+    roles: BTreeSet<&'a Name>,
+    groups: BTreeSet<&'a Name>,
+    environments: BTreeSet<&'a Name>,
+}
+
+impl Changed<'_> {
+    fn touches(&self, server: &Server) -> bool {
+        self.environments.contains(&server.environment)
+            || server.groups.iter().any(|name| self.groups.contains(name))
+            || server.roles.iter().any(|name| self.roles.contains(name))
+    }
+}
+
+/// Descriptions do not reach a node.
+fn differs(old: &Server, new: &Server) -> bool {
+    (&old.environment, &old.groups, &old.roles, &old.says)
+        != (&new.environment, &new.groups, &new.roles, &new.says)
+}
+
+fn differing<'a, T, V: PartialEq>(
+    old: &'a std::collections::BTreeMap<Name, T>,
+    new: &'a std::collections::BTreeMap<Name, T>,
+    what: impl Fn(&'a T) -> V,
+) -> BTreeSet<&'a Name> {
+    let names = old.keys().chain(new.keys());
+    names.filter(|name| old.get(*name).map(&what) != new.get(*name).map(&what)).collect()
+}
+
+fn changed_roles<'a>(old: &'a Estate, new: &'a Estate) -> BTreeSet<&'a Name> {
+    let mut changed = differing(&old.roles, &new.roles, |role: &Role| (&role.inherits, &role.says));
+    // Who inherits from whom, in either estate; a role is looked at again only when it became changed.
+    let mut heirs: std::collections::BTreeMap<&Name, Vec<&'a Name>> = std::collections::BTreeMap::new();
+    for (name, role) in old.roles.iter().chain(&new.roles) {
+        for parent in &role.inherits {
+            heirs.entry(parent).or_default().push(name);
+        }
+    }
+    let mut open: Vec<&Name> = changed.iter().copied().collect();
+    while let Some(name) = open.pop() {
+        for heir in heirs.get(name).into_iter().flatten() {
+            if changed.insert(heir) {
+                open.push(heir);
+            }
+        }
+    }
+    changed
+}

@@ -1,0 +1,106 @@
+//! References inside texts: `${component.parameter}`, `${server.name}`, `${server.environment}`.
+//!
+//! `$${` stands for `${` itself.
+
+use crate::{
+    name::{Key, Name},
+    value::Value,
+};
+
+/// A piece of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// Stands for itself.
+    Text(&'a str),
+    /// What is inside `${}`.
+    Reference(&'a str),
+}
+
+/// What a reference means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    ServerName,
+    ServerEnvironment,
+    Value(Name, Key),
+}
+
+/// References to the server itself.
+pub(super) const SERVER: [&str; 2] = ["server.name", "server.environment"];
+
+/// Whether anything in the value needs [`parts`].
+pub(super) fn has_references(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => text.contains("${"),
+        Value::List(items) => items.iter().any(has_references),
+        Value::Map(map) => map.values().any(has_references),
+        _ => false,
+    }
+}
+
+/// Cuts a text at its references; `None` when a `${` is never closed.
+pub(super) fn parts(text: &str) -> Option<Vec<Part<'_>>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let escaped = rest[..at].ends_with('$');
+        let before = if escaped { at - 1 } else { at };
+        if before > 0 {
+            parts.push(Part::Text(&rest[..before]));
+        }
+        if escaped {
+            parts.push(Part::Text(&rest[at..at + 2]));
+            rest = &rest[at + 2..];
+        } else {
+            let end = at + rest[at..].find('}')?;
+            parts.push(Part::Reference(&rest[at + 2..end]));
+            rest = &rest[end + 1..];
+        }
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest));
+    }
+    Some(parts)
+}
+
+/// What the inside of `${}` means; `None` when it is of no known form.
+pub(super) fn target(inside: &str) -> Option<Target> {
+    match inside.split_once('.')? {
+        ("server", "name") => Some(Target::ServerName),
+        ("server", "environment") => Some(Target::ServerEnvironment),
+        ("server", _) => None,
+        (component, key) => Some(Target::Value(Name::new(component).ok()?, Key::new(key).ok()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_references_and_escapes_stay_texts() {
+        use Part::{Reference, Text};
+        for (text, expected) in [
+            ("plain $HOME {x}", vec![Text("plain $HOME {x}")]),
+            ("${a.b}", vec![Reference("a.b")]),
+            (
+                "http://${server.name}:${a.b}/",
+                vec![Text("http://"), Reference("server.name"), Text(":"), Reference("a.b"), Text("/")],
+            ),
+            ("$${a.b}", vec![Text("${"), Text("a.b}")]),
+            ("$$${a.b}", vec![Text("$"), Text("${"), Text("a.b}")]),
+            ("$${${a.b}", vec![Text("${"), Reference("a.b")]),
+            ("", vec![]),
+        ] {
+            assert_eq!(parts(text), Some(expected), "{text}");
+        }
+        assert_eq!(parts("x ${a.b"), None);
+    }
+
+    #[test]
+    fn only_server_name_and_environment_are_known_of_the_server() {
+        assert_eq!(target("server.name"), Some(Target::ServerName));
+        assert_eq!(target("server.nam"), None);
+        assert_eq!(target("HOME"), None);
+        assert_eq!(target("a.b.c"), None);
+    }
+}
