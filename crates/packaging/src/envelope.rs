@@ -74,7 +74,10 @@ pub enum PackageError {
 
 /// An RPM file whose headers are whole; its content has not been looked at yet.
 pub(crate) struct Envelope {
-    path: PathBuf,
+    /// Where the file is.
+    pub(crate) path: PathBuf,
+    /// What people call it: errors name this.
+    pub(crate) shown: PathBuf,
     file: BufReader<File>,
     /// Lead, signatures and header, as they stand in the file. The content follows.
     head: Vec<u8>,
@@ -87,16 +90,28 @@ pub(crate) struct Envelope {
 impl Envelope {
     /// Reads and checks the headers.
     pub(crate) fn open(path: &Path) -> Result<Self, PackageError> {
-        let io = |why| PackageError::Read { file: path.to_owned(), why };
+        Self::open_as(path, path)
+    }
+
+    /// Like [`Envelope::open`] for a file that errors shall call `shown`.
+    pub(crate) fn open_as(path: &Path, shown: &Path) -> Result<Self, PackageError> {
+        let io = |why| PackageError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
         let parts = parts(&mut file).map_err(|fault| match fault {
             Fault::Io(why) if why.kind() != io::ErrorKind::UnexpectedEof => io(why),
-            Fault::Io(_) => malformed(path, "it ends in the middle of its headers"),
-            Fault::Form(why) => malformed(path, why),
+            Fault::Io(_) => malformed(shown, "it ends in the middle of its headers"),
+            Fault::Form(why) => malformed(shown, why),
         })?;
         let metadata = PackageMetadata::parse(&mut Cursor::new(&parts.bytes))
-            .map_err(|why| malformed(path, &why.to_string()))?;
-        Ok(Self { path: path.to_owned(), file, head: parts.bytes, header: parts.header, metadata })
+            .map_err(|why| malformed(shown, &why.to_string()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            shown: shown.to_owned(),
+            file,
+            head: parts.bytes,
+            header: parts.header,
+            metadata,
+        })
     }
 
     /// Checks that one of `keys` signed the header.
@@ -104,7 +119,7 @@ impl Envelope {
         let signatures = self
             .metadata
             .raw_signatures()
-            .map_err(|why| malformed(&self.path, &format!("its signature cannot be read: {why}")))?;
+            .map_err(|why| malformed(&self.shown, &format!("its signature cannot be read: {why}")))?;
         let mut refusal = None;
         for signature in &signatures {
             match keys.verify_packet(&self.head[self.header..], signature) {
@@ -113,8 +128,8 @@ impl Envelope {
             }
         }
         Err(match refusal {
-            Some(why) => PackageError::Signature { file: self.path.clone(), why },
-            None => PackageError::Unsigned { file: self.path.clone() },
+            Some(why) => PackageError::Signature { file: self.shown.clone(), why },
+            None => PackageError::Unsigned { file: self.shown.clone() },
         })
     }
 
@@ -128,9 +143,9 @@ impl Envelope {
             .ok()
             .and_then(|digests| digests.first().map(|digest| (*digest).to_owned()))
             .ok_or_else(|| {
-                malformed(&self.path, "its header names no SHA-256 digest of the content (rpm before 4.14?)")
+                malformed(&self.shown, "its header names no SHA-256 digest of the content (rpm before 4.14?)")
             })?;
-        let io = |why| PackageError::Read { file: self.path.clone(), why };
+        let io = |why| PackageError::Read { file: self.shown.clone(), why };
         self.file.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
         let mut whole = Sha256::new_with_prefix(&self.head);
         let mut content = Sha256::new();
@@ -147,13 +162,13 @@ impl Envelope {
         }
         let actual = hex::encode(content.finalize());
         if actual != expected {
-            return Err(PackageError::Content { file: self.path.clone(), expected, actual });
+            return Err(PackageError::Content { file: self.shown.clone(), expected, actual });
         }
         Ok((hex::encode(whole.finalize()), size))
     }
 }
 
-fn malformed(file: &Path, why: &str) -> PackageError {
+pub(crate) fn malformed(file: &Path, why: &str) -> PackageError {
     PackageError::Malformed { file: file.to_owned(), why: why.to_owned() }
 }
 

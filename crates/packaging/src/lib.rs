@@ -1,8 +1,10 @@
 //! From an archetype to a signed YUM repository: components generated, checked, packaged, published, promoted.
 
 mod envelope;
+pub mod inspect;
 pub mod openpgp;
 pub mod package;
+pub mod repository;
 pub mod source;
 
 pub use envelope::PackageError;

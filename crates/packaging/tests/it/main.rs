@@ -3,4 +3,5 @@
 mod components;
 mod openpgp;
 mod packages;
+mod repository;
 mod tools;

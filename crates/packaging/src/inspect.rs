@@ -1,0 +1,167 @@
+//! What an RPM file says about itself: whose package it is, and which component's.
+
+use std::{io::Read, path::Path};
+
+use model::{component::Component, name::Name, version::Version};
+use rpm::{PackageMetadata, PackageReader};
+
+use crate::envelope::{Envelope, PackageError, malformed};
+
+/// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
+pub const PAYLOAD_PROVIDE: &str = "geppetto-component";
+/// What a deployment package provides: `geppetto-deployment(shop) = 1.2.0-1`.
+pub const DEPLOYMENT_PROVIDE: &str = "geppetto-deployment";
+
+/// A component's description is a few kilobytes; this bounds what a hostile one costs.
+const MAX_DESCRIPTION: u64 = 1 << 20;
+/// How far into the content the description may be.
+const MAX_UNPACKED: u64 = 256 << 20;
+
+/// An RPM file, looked into.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspected {
+    /// Package name.
+    pub name: String,
+    /// Epoch; nearly always 0.
+    pub epoch: u32,
+    /// Version, without release.
+    pub version: String,
+    /// Release.
+    pub release: String,
+    /// Architecture.
+    pub arch: String,
+    /// What it is to us.
+    pub what: What,
+    /// SHA-256 of the whole file, in lower-case hexadecimal.
+    pub sha256: String,
+    /// Size of the file in bytes.
+    pub size: u64,
+}
+
+/// What a package is to us.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// The payload package of this component.
+    Payload(Name),
+    /// The deployment package of this component.
+    Deployment(Box<Component>),
+    /// Some other RPM.
+    Other,
+}
+
+impl Inspected {
+    /// The file name such a package must have: `NAME-VERSION-RELEASE.ARCH.rpm`.
+    pub fn file_name(&self) -> String {
+        format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
+    }
+}
+
+/// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
+/// (see [`crate::openpgp::PublicKeys::verify_rpm`]).
+pub fn component_of(rpm: &Path) -> Result<Inspected, PackageError> {
+    look_into(&mut Envelope::open(rpm)?)
+}
+
+pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageError> {
+    let (sha256, size) = envelope.check_content()?;
+    let wrong = |why: String| malformed(&envelope.shown, &why);
+    let metadata = &envelope.metadata;
+    if metadata.is_source_package() {
+        return Err(wrong("it is a source package; publish the packages built from it".to_owned()));
+    }
+    let text = |value: Result<&str, rpm::Error>, what: &str| match value {
+        Ok(value) if plain(value) => Ok(value.to_owned()),
+        Ok(_) => Err(wrong(format!("its {what} has characters that a file name must not have"))),
+        Err(why) => Err(wrong(format!("it has no {what}: {why}"))),
+    };
+    let mut inspected = Inspected {
+        name: text(metadata.get_name(), "name")?,
+        epoch: metadata.get_epoch().unwrap_or(0),
+        version: text(metadata.get_version(), "version")?,
+        release: text(metadata.get_release(), "release")?,
+        arch: text(metadata.get_arch(), "architecture")?,
+        what: What::Other,
+        sha256,
+        size,
+    };
+    if let Some(name) = provided(metadata, PAYLOAD_PROVIDE).map_err(wrong)? {
+        if inspected.name != name.as_str() {
+            return Err(wrong(format!(
+                "it provides `{PAYLOAD_PROVIDE}({name})` but is named `{}`",
+                inspected.name
+            )));
+        }
+        Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
+        inspected.what = What::Payload(name);
+    } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
+        let component = description(envelope, &name)?;
+        let version = format!("{}-{}", inspected.version, inspected.release);
+        if component.name != name
+            || component.version.to_string() != version
+            || inspected.name != component.deployment_package()
+        {
+            return Err(malformed(
+                &envelope.shown,
+                &format!(
+                    "the package is `{}` {version}, but the component.json inside speaks of `{}` {}",
+                    inspected.name, component.name, component.version
+                ),
+            ));
+        }
+        inspected.what = What::Deployment(Box::new(component));
+    }
+    Ok(inspected)
+}
+
+/// Whether `text` can be a part of a file name, a URL path and a line of text without quoting.
+fn plain(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 128
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
+}
+
+/// The component whose `kind` this package says it provides.
+fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, String> {
+    let provides = metadata.get_provides().map_err(|why| format!("its provides cannot be read: {why}"))?;
+    let mut names = provides.iter().filter_map(|provide| {
+        provide.name.strip_prefix(kind)?.strip_prefix('(')?.strip_suffix(')').map(str::to_owned)
+    });
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => {
+            Name::new(&name).map(Some).map_err(|why| format!("it provides `{kind}`: {why}"))
+        }
+        (Some(one), Some(other)) => Err(format!("it provides `{kind}` for both `{one}` and `{other}`")),
+    }
+}
+
+/// Reads `component.json` out of a deployment package.
+fn description(envelope: &Envelope, name: &Name) -> Result<Component, PackageError> {
+    let wrong = |why: String| malformed(&envelope.shown, &why);
+    let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
+    let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS);
+    let mut reader = PackageReader::open(&envelope.path).map_err(unreadable)?;
+    let mut unpacked = 0;
+    while let Some(mut file) = reader.next_file().map_err(unreadable)? {
+        let size = file.metadata.size() as u64;
+        unpacked += size;
+        if unpacked > MAX_UNPACKED {
+            break;
+        }
+        if file.metadata.path().as_os_str() != wanted.as_str() {
+            continue;
+        }
+        if size > MAX_DESCRIPTION {
+            return Err(wrong(format!("its component.json has {size} bytes; at most 1 MiB is read")));
+        }
+        let mut text = Vec::new();
+        (&mut file)
+            .take(MAX_DESCRIPTION)
+            .read_to_end(&mut text)
+            .map_err(|why| wrong(format!("its component.json cannot be unpacked: {why}")))?;
+        return serde_json::from_slice(&text)
+            .map_err(|why| wrong(format!("its component.json cannot be understood: {why}")));
+    }
+    Err(wrong(format!("it provides `{DEPLOYMENT_PROVIDE}({name})` but holds no {wanted}")))
+}

@@ -1,0 +1,142 @@
+//! A channel: which packages it shows, in its current generation.
+
+use std::{collections::BTreeMap, fs, io, sync::Arc};
+
+use model::name::Name;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Repository, RepositoryError, Result, disk,
+    members::{Listed, Member},
+};
+
+/// One generation of a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Channel {
+    pub(super) name: Name,
+    /// 0 for a channel that was never published to.
+    pub(super) generation: u64,
+    pub(super) members: Vec<Arc<Member>>,
+    pub(super) next_member: u64,
+    pub(super) history: Vec<Past>,
+}
+
+/// A generation whose metadata files are kept for readers that still hold its `repomd.xml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Past {
+    pub(super) generation: u64,
+    /// When it was published, in seconds since 1970.
+    pub(super) time: u32,
+    /// Its files in `repodata`.
+    pub(super) files: Vec<String>,
+}
+
+/// [`Channel`], as it is written down.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    members: Vec<u64>,
+    next_member: u64,
+    history: Vec<Past>,
+}
+
+impl Channel {
+    /// All packages, in the order they were published.
+    pub(super) fn packages(&self) -> impl Iterator<Item = &Listed> {
+        self.members.iter().flat_map(|member| &member.packages)
+    }
+
+    /// The digest of each package, by file name.
+    pub(super) fn digests(&self) -> BTreeMap<&str, &str> {
+        self.packages().map(|listed| (listed.file.as_str(), listed.sha256.as_str())).collect()
+    }
+}
+
+impl Repository {
+    /// The current generation of `channel`; 0 where nothing was published yet.
+    pub(super) fn generation(&self, channel: &Name) -> Result<u64> {
+        let link = self.layout().switch(channel);
+        match fs::read_link(&link) {
+            Ok(target) => target
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok())
+                .ok_or_else(|| RepositoryError::damaged(&link, "it does not point to a generation")),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(why) => Err(RepositoryError::io("read", &link, why)),
+        }
+    }
+
+    /// The channel as it is now; an empty one where nothing was published yet.
+    pub(super) fn channel(&self, name: &Name) -> Result<Arc<Channel>> {
+        let mut generation = self.generation(name)?;
+        loop {
+            let known = self.known().channels.get(name).cloned();
+            if let Some(channel) = &known
+                && channel.generation == generation
+            {
+                return Ok(Arc::clone(channel));
+            }
+            match self.read_channel(name, generation, known.as_deref()) {
+                Ok(channel) => {
+                    let channel = Arc::new(channel);
+                    self.known().channels.insert(name.clone(), Arc::clone(&channel));
+                    return Ok(channel);
+                }
+                Err(error) => {
+                    // A publication may have swept away what we were about to read.
+                    let now = self.generation(name)?;
+                    if now == generation {
+                        return Err(error);
+                    }
+                    generation = now;
+                }
+            }
+        }
+    }
+
+    /// Like [`Repository::channel`], but one that was never published to is an error.
+    pub(super) fn existing_channel(&self, name: &Name) -> Result<Arc<Channel>> {
+        let channel = self.channel(name)?;
+        if channel.generation > 0 {
+            return Ok(channel);
+        }
+        let known: Vec<String> = self.channels()?.iter().map(Name::to_string).collect();
+        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+        Err(RepositoryError::NoChannel { channel: name.clone(), known })
+    }
+
+    fn read_channel(&self, name: &Name, generation: u64, known: Option<&Channel>) -> Result<Channel> {
+        if generation == 0 {
+            return Ok(Channel {
+                name: name.clone(),
+                generation,
+                members: Vec::new(),
+                next_member: 1,
+                history: Vec::new(),
+            });
+        }
+        let state: State = disk::read_json(&self.layout().state(name, generation))?;
+        let known: BTreeMap<u64, &Arc<Member>> =
+            known.iter().flat_map(|channel| &channel.members).map(|member| (member.id, member)).collect();
+        let members = state.members.iter().map(|id| match known.get(id) {
+            Some(member) => Ok(Arc::clone(member)),
+            None => self.read_member(name, *id).map(Arc::new),
+        });
+        Ok(Channel {
+            name: name.clone(),
+            generation,
+            members: members.collect::<Result<_>>()?,
+            next_member: state.next_member,
+            history: state.history,
+        })
+    }
+
+    pub(super) fn write_state(&self, channel: &Channel) -> Result<()> {
+        let state = State {
+            members: channel.members.iter().map(|member| member.id).collect(),
+            next_member: channel.next_member,
+            history: channel.history.clone(),
+        };
+        let path = self.layout().state(&channel.name, channel.generation);
+        disk::write(&path, &disk::json(&path, &state)?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Where everything is, below the repository's folder.
+
+use std::path::{Path, PathBuf};
+
+use model::name::Name;
+
+/// The paths of a repository.
+pub(super) struct Layout<'a>(pub(super) &'a Path);
+
+impl Layout<'_> {
+    pub(super) fn folders(&self) -> [PathBuf; 6] {
+        [
+            self.0.to_owned(),
+            self.incoming(),
+            self.0.join("pool"),
+            self.0.join("index"),
+            self.0.join("members"),
+            self.channels(),
+        ]
+    }
+
+    pub(super) fn signing_key(&self) -> PathBuf {
+        self.0.join("signing.key")
+    }
+
+    pub(super) fn keys(&self) -> PathBuf {
+        self.0.join("keys.asc")
+    }
+
+    pub(super) fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    pub(super) fn incoming(&self) -> PathBuf {
+        self.0.join("incoming")
+    }
+
+    pub(super) fn pool(&self) -> PathBuf {
+        self.0.join("pool")
+    }
+
+    pub(super) fn pooled(&self, package: &str, file: &str) -> PathBuf {
+        self.pool().join(package).join(file)
+    }
+
+    pub(super) fn record(&self, package: &str, file: &str) -> PathBuf {
+        self.0.join("index").join(package).join(format!("{file}.json"))
+    }
+
+    pub(super) fn fragments(&self, package: &str, file: &str) -> PathBuf {
+        self.0.join("index").join(package).join(format!("{file}.xml.json"))
+    }
+
+    pub(super) fn members(&self, channel: &Name) -> PathBuf {
+        self.0.join("members").join(channel.as_str())
+    }
+
+    pub(super) fn member(&self, channel: &Name, id: u64) -> PathBuf {
+        self.members(channel).join(format!("m{id:08}"))
+    }
+
+    pub(super) fn state(&self, channel: &Name, generation: u64) -> PathBuf {
+        self.members(channel).join(format!("{generation:08}.json"))
+    }
+
+    pub(super) fn channels(&self) -> PathBuf {
+        self.0.join("channels")
+    }
+
+    pub(super) fn channel(&self, channel: &Name) -> PathBuf {
+        self.channels().join(channel.as_str())
+    }
+
+    pub(super) fn packages(&self, channel: &Name) -> PathBuf {
+        self.channel(channel).join("packages")
+    }
+
+    pub(super) fn generations(&self, channel: &Name) -> PathBuf {
+        self.channel(channel).join("generations")
+    }
+
+    pub(super) fn generation(&self, channel: &Name, generation: u64) -> PathBuf {
+        self.generations(channel).join(format!("{generation:08}"))
+    }
+
+    /// The symbolic link to the current generation.
+    pub(super) fn switch(&self, channel: &Name) -> PathBuf {
+        self.channel(channel).join("repodata")
+    }
+}

@@ -1,0 +1,172 @@
+//! The YUM repository: packages come in, are published in channels and promoted between them.
+//!
+//! On disk, below the repository's folder:
+//!
+//! ```text
+//! signing.key                          the secret key metadata is signed with (0600, never served)
+//! keys.asc                             the public keys that packages and metadata are trusted by
+//! lock                                 held while anything but `incoming/` is written
+//! incoming/                            uploads in progress
+//! pool/NAME/FILE.rpm                   every package, once
+//! index/NAME/FILE.json, FILE.xml.json  what each package is; its pieces of the metadata
+//! members/CHANNEL/NNNNNN.json          generation N of a channel: which members it is made of
+//! members/CHANNEL/ID/                  some hundred packages: their list and compressed metadata
+//! channels/CHANNEL/                    a plain static YUM tree, served as it is
+//!     packages/FILE.rpm                hard links into the pool
+//!     generations/NNNNNN/              repomd.xml, repomd.xml.asc and the files they speak of
+//!     repodata -> generations/NNNNNN   the switch: swapped by one rename
+//! ```
+//!
+//! Every change ends in that one rename, so a reader, and a process that dies, see the old state or the
+//! new one. A new generation also carries (as hard links) the metadata files of those before it, so that
+//! a reader who holds an older `repomd.xml` still finds its files.
+
+mod catalog;
+mod channel;
+mod check;
+mod disk;
+mod error;
+mod generation;
+mod layout;
+mod members;
+mod promote;
+mod publish;
+mod receive;
+mod record;
+mod retain;
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use model::name::Name;
+
+pub use check::Finding;
+pub use error::RepositoryError;
+pub use retain::Removed;
+
+use crate::openpgp::{Fingerprint, PublicKeys, SecretKey};
+
+type Result<T> = std::result::Result<T, RepositoryError>;
+
+/// A repository in a folder. Several threads and processes may use one folder at once.
+#[derive(Debug)]
+pub struct Repository {
+    root: PathBuf,
+    key: SecretKey,
+    /// What was read already and cannot change: each entry is immutable on disk.
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
+    records: BTreeMap<String, std::sync::Arc<record::Record>>,
+    catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
+}
+
+impl Repository {
+    /// Makes a new repository in `root`, whose metadata `key` signs.
+    pub fn create(root: &Path, key: SecretKey) -> Result<Self> {
+        let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
+        let layout = repository.layout();
+        for folder in layout.folders() {
+            disk::create_folder(&folder)?;
+        }
+        let signing = layout.signing_key();
+        if signing.exists() {
+            return Err(RepositoryError::Exists { root: root.to_owned() });
+        }
+        repository.key.save(&signing)?;
+        disk::write(&layout.keys(), repository.key.public_armored()?.as_bytes())?;
+        disk::sync_folder(root)?;
+        Ok(repository)
+    }
+
+    /// Opens the repository in `root`.
+    pub fn open(root: &Path) -> Result<Self> {
+        let repository_key = layout::Layout(root).signing_key();
+        if !repository_key.exists() {
+            return Err(RepositoryError::Absent { root: root.to_owned() });
+        }
+        let key = SecretKey::load(&repository_key)?;
+        Ok(Self { root: root.to_owned(), key, known: Mutex::default() })
+    }
+
+    /// Whether there is a repository in `root`.
+    pub fn exists(root: &Path) -> bool {
+        layout::Layout(root).signing_key().exists()
+    }
+
+    /// Trusts packages signed by the armored certificates in `armored` too; says which keys these are.
+    pub fn trust(&self, armored: &str) -> Result<Vec<Fingerprint>> {
+        let new = PublicKeys::from_armored(armored).map_err(RepositoryError::Trust)?;
+        let _lock = self.lock()?;
+        let known = self.keys()?.fingerprints();
+        if !new.fingerprints().iter().all(|key| known.contains(key)) {
+            let mut text = self.keys_armored()?;
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            text.push_str(armored.trim_start());
+            disk::write(&self.layout().keys(), text.as_bytes())?;
+        }
+        Ok(new.fingerprints())
+    }
+
+    /// The armored public keys that packages and metadata are trusted by, one after the other.
+    pub fn keys_armored(&self) -> Result<String> {
+        let path = self.layout().keys();
+        fs::read_to_string(&path).map_err(|why| RepositoryError::io("read", &path, why))
+    }
+
+    /// The trusted keys.
+    pub fn keys(&self) -> Result<PublicKeys> {
+        PublicKeys::from_armored(&self.keys_armored()?).map_err(RepositoryError::Trust)
+    }
+
+    /// The folder whose sub-folders are the channels: what a web server may serve.
+    pub fn served(&self) -> PathBuf {
+        self.layout().channels()
+    }
+
+    /// The names of all channels.
+    pub fn channels(&self) -> Result<Vec<Name>> {
+        let folder = self.layout().channels();
+        let mut names: Vec<Name> = disk::list(&folder)?
+            .iter()
+            .filter_map(|name| Name::new(name).ok())
+            .filter(|name| self.layout().switch(name).is_symlink())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A number that grows with every publication, promotion or removal in any channel.
+    pub fn serial(&self) -> Result<u64> {
+        self.channels()?.iter().map(|channel| self.generation(channel)).sum()
+    }
+
+    fn layout(&self) -> layout::Layout<'_> {
+        layout::Layout(&self.root)
+    }
+
+    /// Waits until nobody else writes; writing is ours until the result is dropped.
+    fn lock(&self) -> Result<File> {
+        let path = self.layout().lock();
+        let open = || {
+            let file = File::options().create(true).write(true).truncate(false).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(|why| RepositoryError::io("lock", &path, why))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // What is in there is whole at every moment, also when its last user panicked.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

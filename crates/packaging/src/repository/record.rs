@@ -1,0 +1,175 @@
+//! The index: what each package in the pool is, and its pieces of the channels' metadata.
+
+use std::sync::Arc;
+
+use model::{
+    catalog::PackageFile,
+    component::{Component, deployment_package},
+    name::Name,
+    version::Version,
+};
+use rpmrepo_metadata::{
+    Checksum, FilelistsXml, MetadataError, OtherXml, Package, PackageOptions, PackageSource, PrimaryXml,
+    utils::create_xml_writer,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Repository, RepositoryError, Result, disk, members::Listed};
+use crate::inspect::{Inspected, What};
+
+/// A package in the pool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) file: String,
+    pub(super) name: String,
+    pub(super) epoch: u32,
+    pub(super) version: String,
+    pub(super) release: String,
+    pub(super) arch: String,
+    pub(super) sha256: String,
+    pub(super) size: u64,
+    pub(super) what: Kind,
+}
+
+/// [`What`], as it is written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Payload(Name),
+    Deployment(Box<Component>),
+    Other,
+}
+
+impl Record {
+    pub(super) fn new(inspected: Inspected) -> Self {
+        Self {
+            file: inspected.file_name(),
+            name: inspected.name,
+            epoch: inspected.epoch,
+            version: inspected.version,
+            release: inspected.release,
+            arch: inspected.arch,
+            sha256: inspected.sha256,
+            size: inspected.size,
+            what: match inspected.what {
+                What::Payload(name) => Kind::Payload(name),
+                What::Deployment(component) => Kind::Deployment(component),
+                What::Other => Kind::Other,
+            },
+        }
+    }
+
+    /// `1.2.0-1`
+    pub(super) fn evr(&self) -> String {
+        format!("{}-{}", self.version, self.release)
+    }
+
+    /// The component version this is a half of, if it is one.
+    pub(super) fn half_of(&self) -> Option<(&Name, Version)> {
+        let name = match &self.what {
+            Kind::Payload(name) => name,
+            Kind::Deployment(component) => &component.name,
+            Kind::Other => return None,
+        };
+        Some((name, Version::new(&self.version, Some(&self.release)).ok()?))
+    }
+
+    /// The name of the package this one cannot be deployed without.
+    pub(super) fn other_half(&self) -> Option<String> {
+        match &self.what {
+            Kind::Payload(name) => Some(deployment_package(name)),
+            Kind::Deployment(component) => Some(component.payload_package().to_owned()),
+            Kind::Other => None,
+        }
+    }
+
+    pub(super) fn package_file(&self) -> PackageFile {
+        PackageFile {
+            name: self.name.clone(),
+            file: self.file.clone(),
+            sha256: self.sha256.clone(),
+            size: self.size,
+        }
+    }
+}
+
+/// A package's pieces of the three metadata files, as XML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fragments {
+    pub(super) primary: String,
+    pub(super) filelists: String,
+    pub(super) other: String,
+}
+
+impl Fragments {
+    /// Writes them for a package; `modified` is the file's time in seconds since 1970.
+    pub(super) fn new(
+        metadata: &rpm::PackageMetadata,
+        record: &Record,
+        modified: u64,
+    ) -> std::result::Result<Self, MetadataError> {
+        let source = PackageSource {
+            checksum: Some(Checksum::Sha256(record.sha256.clone())),
+            size_package: Some(record.size),
+            time_file: modified,
+            location_href: format!("packages/{}", record.file),
+            location_base: None,
+        };
+        let package = Package::from_package_metadata(metadata, source, PackageOptions::default())?;
+        let mut primary = PrimaryXml::new_writer(create_xml_writer(Vec::new()));
+        primary.write_package(&package)?;
+        let mut filelists = FilelistsXml::new_writer(create_xml_writer(Vec::new()));
+        filelists.write_package(&package)?;
+        let mut other = OtherXml::new_writer(create_xml_writer(Vec::new()));
+        other.write_package(&package)?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned() + "\n";
+        Ok(Self {
+            primary: text(primary.into_inner()),
+            filelists: text(filelists.into_inner()),
+            other: text(other.into_inner()),
+        })
+    }
+}
+
+/// The package name in `NAME-VERSION-RELEASE.ARCH.rpm`.
+pub(super) fn package_name(file: &str) -> Option<&str> {
+    let plain = |text: &str| {
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
+    };
+    let stem = file.strip_suffix(".rpm").filter(|stem| plain(stem) && !stem.starts_with(['.', '-']))?;
+    let (rest, _arch) = stem.rsplit_once('.')?;
+    let (rest, _release) = rest.rsplit_once('-')?;
+    let (name, _version) = rest.rsplit_once('-')?;
+    (!name.is_empty()).then_some(name)
+}
+
+impl Repository {
+    /// The record of a package in the pool, as it is on disk now.
+    pub(super) fn record(&self, file: &str) -> Result<Arc<Record>> {
+        let absent = || RepositoryError::NotReceived { file: file.to_owned() };
+        let name = package_name(file).ok_or_else(absent)?;
+        // The package comes after its record and goes before it, so its presence is what counts.
+        if !self.layout().pooled(name, file).is_file() {
+            return Err(absent());
+        }
+        let record: Arc<Record> = Arc::new(disk::read_json(&self.layout().record(name, file))?);
+        self.known().records.insert(file.to_owned(), Arc::clone(&record));
+        Ok(record)
+    }
+
+    /// The record of a package that a channel lists; read once.
+    pub(super) fn listed(&self, listed: &Listed) -> Result<Arc<Record>> {
+        if let Some(record) = self.known().records.get(&listed.file)
+            && record.sha256 == listed.sha256
+        {
+            return Ok(Arc::clone(record));
+        }
+        self.record(&listed.file)
+    }
+
+    pub(super) fn fragments(&self, file: &str) -> Result<Fragments> {
+        let name =
+            package_name(file).ok_or_else(|| RepositoryError::NotReceived { file: file.to_owned() })?;
+        disk::read_json(&self.layout().fragments(name, file))
+    }
+}

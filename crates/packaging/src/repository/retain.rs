@@ -1,0 +1,173 @@
+//! Retention: old versions that nobody needs go, from the channels first, then from the pool.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+};
+
+use model::{catalog::Catalog, name::Name, version::Version};
+
+use super::{
+    Repository, RepositoryError, Result, channel::Channel, disk, generation::Part, members::Listed,
+    record::Record,
+};
+
+/// A package that was received but not published is left alone for this long.
+const GRACE_SECONDS: u64 = 24 * 3600;
+
+/// What a retention removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// By channel: the files that are no longer visible there.
+    pub channels: BTreeMap<Name, Vec<String>>,
+    /// The files that are gone from the repository.
+    pub files: Vec<String>,
+    /// The bytes that were freed.
+    pub bytes: u64,
+}
+
+impl Repository {
+    /// Keeps, in every channel, the `newest` versions of each package, the component versions in `keep`
+    /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
+    /// since 1970.
+    pub fn retain(&self, keep: &BTreeSet<(Name, Version)>, newest: usize, now: u32) -> Result<Removed> {
+        let _lock = self.lock()?;
+        let catalog = self.catalog()?;
+        let mut removed = Removed::default();
+        let mut needed = BTreeSet::new();
+        for name in self.channels()? {
+            let channel = self.channel(&name)?;
+            let components = kept_components(&catalog, &name, keep, newest);
+            let plain = self.kept_plain(&channel, newest)?;
+            let mut gone = BTreeSet::new();
+            for listed in channel.packages() {
+                let record = self.listed(listed)?;
+                let stays = match record.half_of() {
+                    Some((component, version)) => components.contains(&(component.clone(), version)),
+                    None => plain.contains(&record.file),
+                };
+                if stays {
+                    needed.insert(record.file.clone());
+                } else {
+                    gone.insert(record.file.clone());
+                }
+            }
+            if gone.is_empty() {
+                continue;
+            }
+            self.commit(&channel, without(&channel, &gone), now)?;
+            for file in &gone {
+                disk::remove_file(&self.layout().packages(&name).join(file))?;
+            }
+            removed.channels.insert(name, gone.into_iter().collect());
+        }
+        self.empty_pool(&needed, now, &mut removed)?;
+        Ok(removed)
+    }
+
+    /// The newest packages that belong to no component.
+    fn kept_plain(&self, channel: &Channel, newest: usize) -> Result<BTreeSet<String>> {
+        let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<Record>>> = BTreeMap::new();
+        for listed in channel.packages() {
+            let record = self.listed(listed)?;
+            if record.half_of().is_none() {
+                by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
+            }
+        }
+        let mut kept = BTreeSet::new();
+        for mut records in by_name.into_values() {
+            records.sort_by(|a, b| older_first(b, a));
+            kept.extend(records.iter().take(newest).map(|record| record.file.clone()));
+        }
+        Ok(kept)
+    }
+
+    /// Removes from the pool what is in no channel any more.
+    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut Removed) -> Result<()> {
+        let layout = self.layout();
+        let mut just_gone: BTreeSet<&str> = BTreeSet::new();
+        just_gone.extend(removed.channels.values().flatten().map(String::as_str));
+        let mut files = Vec::new();
+        for name in disk::list(&layout.pool())? {
+            for file in disk::list(&layout.pool().join(&name))? {
+                if needed.contains(&file) {
+                    continue;
+                }
+                let path = layout.pooled(&name, &file);
+                let metadata = fs::metadata(&path).map_err(|why| RepositoryError::io("read", &path, why))?;
+                let age = u64::from(now).saturating_sub(metadata.mtime().max(0) as u64);
+                if !just_gone.contains(file.as_str()) && age < GRACE_SECONDS {
+                    continue;
+                }
+                // The package goes first: its index alone means nothing.
+                disk::remove_file(&path)?;
+                disk::remove_file(&layout.record(&name, &file))?;
+                disk::remove_file(&layout.fragments(&name, &file))?;
+                self.known().records.remove(&file);
+                removed.bytes += metadata.len();
+                files.push(file);
+            }
+        }
+        removed.files = files;
+        Ok(())
+    }
+}
+
+/// Compares as rpm does.
+fn older_first(a: &Record, b: &Record) -> std::cmp::Ordering {
+    let evr = |record: &Record| {
+        rpmrepo_metadata::Evr::new(record.epoch.to_string(), record.version.clone(), record.release.clone())
+    };
+    evr(a).cmp(&evr(b))
+}
+
+/// The component versions that stay in `channel`.
+fn kept_components(
+    catalog: &Catalog,
+    channel: &Name,
+    keep: &BTreeSet<(Name, Version)>,
+    newest: usize,
+) -> BTreeSet<(Name, Version)> {
+    let mut open: Vec<(Name, Version)> = Vec::new();
+    for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
+        let new = versions.len().saturating_sub(newest);
+        for (at, version) in versions.iter().enumerate() {
+            let named = keep.iter().any(|(kept, wish)| kept == name && version.is(wish));
+            if at >= new || named {
+                open.push((name.clone(), version.clone()));
+            }
+        }
+    }
+    let mut stays = BTreeSet::new();
+    while let Some((name, version)) = open.pop() {
+        if !stays.insert((name.clone(), version.clone())) {
+            continue;
+        }
+        let Some(published) = catalog.components.get(&name).and_then(|versions| versions.get(&version))
+        else {
+            continue;
+        };
+        for (required, range) in &published.component.requires {
+            if let Some(best) = catalog.settle(channel, required, &[range]) {
+                open.push((required.clone(), best.component.version.clone()));
+            }
+        }
+    }
+    stays
+}
+
+/// The channel's members without the packages in `gone`.
+fn without(channel: &Channel, gone: &BTreeSet<String>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for member in &channel.members {
+        let left: Vec<Listed> =
+            member.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
+        if left.len() == member.packages.len() {
+            parts.push(Part::Kept(member.clone()));
+        } else if !left.is_empty() {
+            parts.push(Part::New(left));
+        }
+    }
+    parts
+}
