@@ -70,4 +70,6 @@ pub enum EntryResult {
     Blocked,
     /// Not tried, because something before it failed.
     Skipped,
+    /// Begun when the run was killed: seen only in the report of such a run.
+    Interrupted,
 }

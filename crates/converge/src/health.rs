@@ -1,0 +1,27 @@
+//! Health checks: asked again and again until they answer or their time is over.
+
+use std::{thread, time::Duration};
+
+use model::resource::Health;
+
+use crate::Host;
+
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Asks until the answer is right; an error is what came last.
+pub(crate) fn check(host: &dyn Host, check: &Health, clock: &dyn Fn() -> i64) -> Result<(), String> {
+    let started = clock();
+    let within_us = i64::try_from(check.within.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    // Pauses are counted too, so that a clock that stands still cannot keep a run waiting for ever.
+    let mut pauses = Duration::ZERO;
+    loop {
+        let Err(said) = host.probe(&check.probe) else { return Ok(()) };
+        let over = clock().saturating_sub(started) >= within_us || pauses.as_secs() >= check.within;
+        if over {
+            return Err(said);
+        }
+        thread::sleep(PAUSE);
+        pauses += PAUSE;
+    }
+}

@@ -1,0 +1,242 @@
+//! Files, folders and links: looking at them, and replacing them so that nobody ever sees half of one.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use model::{
+    observe::{Content, Fact, Facts, Seen},
+    resource::{Body, Ownership, Resource, ResourceId, ResourceKind},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{AtFlags, OFlag, openat, readlinkat, renameat},
+    sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, mkdirat},
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, symlinkat, unlinkat},
+};
+use sha2::{Digest, Sha256};
+
+use super::{
+    accounts::Accounts,
+    beneath::{Root, Spot},
+};
+use crate::host::{HostError, because};
+
+/// Facts about what lies at a path.
+pub(super) fn observe(root: &Root, accounts: &Accounts, path: &str) -> Seen<Facts> {
+    match facts(root, accounts, path) {
+        Ok(Some(facts)) => Seen::Present(facts),
+        Ok(None) => Seen::Absent,
+        Err(error) => Seen::Unreadable(format!("cannot look at {path}: {}", because(&error))),
+    }
+}
+
+fn facts(root: &Root, accounts: &Accounts, path: &str) -> io::Result<Option<Facts>> {
+    let spot = match root.spot(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        spot => spot?,
+    };
+    let Some(stat) = spot.stat()? else { return Ok(None) };
+    let mut facts = Facts::new();
+    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+    let word = match kind {
+        SFlag::S_IFREG => "file",
+        SFlag::S_IFDIR => "directory",
+        SFlag::S_IFLNK => "symlink",
+        _ => "special file",
+    };
+    facts.insert("type", Fact::Text(word.to_owned()));
+    facts.insert("owner", Fact::Text(accounts.user_name(stat.st_uid)));
+    facts.insert("group", Fact::Text(accounts.group_name(stat.st_gid)));
+    if kind == SFlag::S_IFLNK {
+        let target = readlinkat(spot.folder.as_fd(), spot.name)?;
+        facts.insert("target", Fact::Text(target.to_string_lossy().into_owned()));
+    } else {
+        facts.insert("mode", Fact::Text(format!("{:04o}", stat.st_mode & 0o7777)));
+    }
+    if kind == SFlag::S_IFREG {
+        facts.insert("content", Fact::Content(content(open(&spot)?)?));
+    }
+    Ok(Some(facts))
+}
+
+fn open(spot: &Spot<'_>) -> io::Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
+}
+
+/// Digests a file of any size; only a small one is kept for diffs.
+fn content(mut file: File) -> io::Result<Content> {
+    let mut start = Vec::new();
+    (&mut file).take(Content::SHOWN as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= Content::SHOWN {
+        return Ok(Content::of(&start));
+    }
+    let mut hash = Sha256::new();
+    hash.update(&start);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(Content { sha256: hex::encode(hash.finalize()), text: None }),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+/// Makes a file, folder or link what it must be.
+pub(super) fn apply(root: &Root, accounts: &Accounts, resource: &Resource) -> Result<(), HostError> {
+    let path = resource.id.name.as_str();
+    let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
+    let spot = root.spot_made(path).map_err(wrong)?;
+    match &resource.body {
+        Body::File(file) => {
+            let owner = ids(accounts, &file.ownership)?;
+            let kept = spot.stat().map_err(wrong)?.filter(is_file);
+            let fresh = if resource.secret { 0o600 } else { 0o644 };
+            let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(fresh);
+            let owner = (
+                owner.0.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
+                owner.1.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
+            );
+            replace(&spot, &file.content, owner, mode).map_err(wrong)
+        }
+        Body::Directory(ownership) => {
+            let owner = ids(accounts, ownership)?;
+            folder(&spot, owner, ownership.mode).map_err(wrong)
+        }
+        Body::Symlink(target) => link(&spot, target).map_err(wrong),
+        _ => Ok(()),
+    }
+}
+
+/// Replaces the file at `spot` whole: written aside, owned and permitted, on disk, then renamed.
+pub(super) fn replace(
+    spot: &Spot<'_>,
+    bytes: &[u8],
+    (owner, group): (Option<Uid>, Option<Gid>),
+    mode: u32,
+) -> io::Result<()> {
+    let (aside, name) = aside(spot)?;
+    let mut aside = File::from(aside);
+    let written = (|| {
+        aside.write_all(bytes)?;
+        if owner.is_some() || group.is_some() {
+            fchown(&aside, owner, group)?;
+        }
+        // After the owner: changing the owner takes set-uid bits away.
+        fchmod(&aside, Mode::from_bits_truncate(mode))?;
+        aside.sync_all()?;
+        renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name)?;
+        Ok(())
+    })();
+    if written.is_err() {
+        // Nothing half-written stays behind; the first error is the one to tell.
+        let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
+    }
+    written.and_then(|()| sync(spot))
+}
+
+/// A new file beside `spot` that nobody else can have made.
+fn aside(spot: &Spot<'_>) -> io::Result<(OwnedFd, String)> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    for _ in 0..64 {
+        let name = unused()?;
+        match openat(spot.folder.as_fd(), name.as_str(), flags, Mode::from_bits_truncate(0o600)) {
+            Err(Errno::EEXIST) => (),
+            opened => return Ok((opened?, name)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn unused() -> io::Result<String> {
+    let mut random = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    Ok(format!(".punch-{}", hex::encode(random)))
+}
+
+fn folder(spot: &Spot<'_>, (owner, group): (Option<Uid>, Option<Gid>), mode: Option<u32>) -> io::Result<()> {
+    let new = spot.stat()?.is_none();
+    if new {
+        mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
+    }
+    if owner.is_some() || group.is_some() {
+        fchownat(spot.folder.as_fd(), spot.name, owner, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+    }
+    if let Some(mode) = mode.or(new.then_some(0o755)) {
+        // The folder itself is opened, so that no link can take its place in between.
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let itself = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?;
+        fchmod(&itself, Mode::from_bits_truncate(mode))?;
+    }
+    sync(spot)
+}
+
+fn link(spot: &Spot<'_>, target: &str) -> io::Result<()> {
+    let name = unused()?;
+    symlinkat(target, spot.folder.as_fd(), name.as_str())?;
+    if let Err(error) = renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name) {
+        let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
+        return Err(error.into());
+    }
+    sync(spot)
+}
+
+/// Removes a file, link or folder; a folder that is not empty is left, and said to be.
+pub(super) fn remove(root: &Root, id: &ResourceId) -> Result<Option<String>, HostError> {
+    let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
+    let spot = match root.spot(&id.name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        spot => spot.map_err(wrong)?,
+    };
+    let flag = match id.kind {
+        ResourceKind::Directory => UnlinkatFlags::RemoveDir,
+        _ => UnlinkatFlags::NoRemoveDir,
+    };
+    match unlinkat(spot.folder.as_fd(), spot.name, flag) {
+        Ok(()) => sync(&spot).map(|()| None).map_err(wrong),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("left: it is not empty".to_owned())),
+        Err(error) => Err(wrong(error.into())),
+    }
+}
+
+/// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`; a link there is
+/// an error, because its owner could lead us anywhere.
+pub(super) fn private_folder(
+    home: &OwnedFd,
+    name: &str,
+    owner: (Option<Uid>, Option<Gid>),
+) -> io::Result<OwnedFd> {
+    match mkdirat(home, name, Mode::from_bits_truncate(0o700)) {
+        Ok(()) => {
+            fchownat(home, name, owner.0, owner.1, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+            fchmodat(home, name, Mode::from_bits_truncate(0o700), FchmodatFlags::NoFollowSymlink).or_else(
+                |error| {
+                    // Old kernels cannot; the mode was given when the folder was made.
+                    if error == Errno::EOPNOTSUPP { Ok(()) } else { Err(error) }
+                },
+            )?;
+        }
+        Err(Errno::EEXIST) => (),
+        Err(error) => return Err(error.into()),
+    }
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    Ok(openat(home, name, flags, Mode::empty())?)
+}
+
+fn is_file(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}
+
+fn ids(accounts: &Accounts, ownership: &Ownership) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+    let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
+    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
+}
+
+fn sync(spot: &Spot<'_>) -> io::Result<()> {
+    Ok(nix::unistd::fsync(spot.folder.as_fd())?)
+}

@@ -1,0 +1,288 @@
+//! A real host: `/`, or a folder that holds one, or a bare folder a developer tries a deployment on.
+
+mod accounts;
+mod beneath;
+mod commands;
+mod files;
+mod http;
+mod os_packages;
+mod process;
+mod rpm;
+mod services;
+mod users;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use model::{
+    component::DEPLOYMENTS,
+    manifest::Files,
+    name::Name,
+    observe::{Content, Fact, Facts, Family, Seen},
+    plan::{Action, Change},
+    resource::{Body, Probe, Resource, ResourceId, ResourceKind},
+    version::Version,
+};
+
+use self::{
+    accounts::Accounts, beneath::Root, commands::Runner, os_packages::OsPackages, rpm::Rpm,
+    services::Systemd, users::Tools,
+};
+use super::{Host, HostError, because};
+use crate::deployment::{LARGEST, LARGEST_FILE};
+
+/// A real host.
+#[derive(Debug)]
+pub struct Machine {
+    path: PathBuf,
+    /// The same as text, when it is not `/`: how tools are told.
+    prefix: Option<String>,
+    root: Root,
+    rpm: Rpm,
+    os_packages: OsPackages,
+    systemd: Systemd,
+}
+
+impl Machine {
+    /// The host whose root folder is `root`.
+    pub fn new(root: &Path) -> Result<Self, HostError> {
+        let shown = root.display().to_string();
+        let wrong = |error: &std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => HostError::File {
+                what: "cannot open the root folder",
+                path: shown.clone(),
+                because: format!("it does not exist; make it with `mkdir -p {shown}`"),
+            },
+            _ => HostError::io("cannot open the root folder", shown.as_str(), error),
+        };
+        let path = fs::canonicalize(root).map_err(|error| wrong(&error))?;
+        let prefix = match path.to_str() {
+            Some("/") => None,
+            Some(text) => Some(text.to_owned()),
+            None => {
+                return Err(HostError::Other(format!("the root folder {shown} must have a name in UTF-8")));
+            }
+        };
+        let root = Root::open(&path).map_err(|error| wrong(&error))?;
+        let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
+        Ok(Self {
+            rpm: Rpm { prefix: prefix.clone() },
+            os_packages: OsPackages { family: family(&root), prefix: prefix.clone() },
+            systemd: Systemd { booted, prefix: prefix.clone(), reloaded: false },
+            path,
+            prefix,
+            root,
+        })
+    }
+
+    fn accounts(&self) -> Accounts {
+        Accounts::read(&self.root, self.prefix.is_none())
+    }
+
+    fn apply_resource(&mut self, resource: &Resource, change: &Change) -> Result<Option<String>, HostError> {
+        let name = resource.id.name.as_str();
+        let facts: Vec<&str> = change.differences.iter().map(|difference| difference.fact).collect();
+        let accounts = self.accounts();
+        let tools = Tools { prefix: self.prefix.as_deref() };
+        match &resource.body {
+            Body::File(_) | Body::Directory(_) | Body::Symlink(_) => {
+                files::apply(&self.root, &accounts, resource)?;
+            }
+            Body::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
+            Body::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
+            Body::Service(service) => self.systemd.apply(name, service, &facts)?,
+            Body::Cron(cron) => {
+                let path = cron_path(name);
+                let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+                let spot = self.root.spot_made(&path).map_err(wrong)?;
+                files::replace(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
+                    .map_err(wrong)?;
+            }
+            Body::Package { version } => self.os_packages.install(name, version.as_deref())?,
+            Body::Exec(exec) => {
+                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+                return runner.apply(exec).map_err(|error| hidden(resource, error));
+            }
+        }
+        Ok(None)
+    }
+
+    fn remove(&mut self, id: &ResourceId) -> Result<Option<String>, HostError> {
+        let tools = Tools { prefix: self.prefix.as_deref() };
+        match id.kind {
+            ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
+                files::remove(&self.root, id)
+            }
+            ResourceKind::Cron => {
+                let file = ResourceId { kind: ResourceKind::File, name: cron_path(&id.name) };
+                files::remove(&self.root, &file)
+            }
+            ResourceKind::User => tools.remove_user(&self.accounts(), &id.name).map(|()| None),
+            ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
+            ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
+            ResourceKind::Package => self.os_packages.remove(&id.name),
+            ResourceKind::Exec => Ok(None),
+        }
+    }
+}
+
+impl Host for Machine {
+    fn family(&self) -> Option<Family> {
+        self.os_packages.family
+    }
+
+    fn booted(&self) -> bool {
+        self.systemd.booted
+    }
+
+    fn runs_commands(&self) -> bool {
+        self.prefix.is_none() || self.root.exists("/bin/sh")
+    }
+
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+        self.rpm.versions(&self.root, names)
+    }
+
+    fn deployment(&self, name: &Name) -> Seen<Files> {
+        let folder = self.path.join(DEPLOYMENTS).join(name.as_str());
+        let mut files = Files::new();
+        let mut total = 0;
+        match read_folder(&folder, "", 0, &mut files, &mut total) {
+            Ok(()) if files.is_empty() => Seen::Absent,
+            Ok(()) => Seen::Present(files),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Absent,
+            Err(error) => Seen::Unreadable(format!("cannot read {}: {}", folder.display(), because(&error))),
+        }
+    }
+
+    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+        let mut all: BTreeMap<&ResourceId, Option<&Resource>> = managed.iter().map(|id| (id, None)).collect();
+        all.extend(wanted.iter().map(|resource| (&resource.id, Some(*resource))));
+        let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
+        let services: Vec<(&str, Option<&Resource>)> =
+            of(ResourceKind::Service).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
+        let mut services = self.systemd.observe(&self.root, &services);
+        let packages: Vec<&str> = of(ResourceKind::Package).map(|(id, _)| id.name.as_str()).collect();
+        let mut packages = self.os_packages.observe(&packages);
+        let accounts = self.accounts();
+        let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+        let mut seen = BTreeMap::new();
+        for (id, wish) in all {
+            let one = match id.kind {
+                ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
+                    files::observe(&self.root, &accounts, &id.name)
+                }
+                ResourceKind::Cron => cron(files::observe(&self.root, &accounts, &cron_path(&id.name))),
+                ResourceKind::User => accounts.observe_user(&self.root, &id.name, wish),
+                ResourceKind::Group => accounts.observe_group(&id.name),
+                ResourceKind::Service => services.remove(&id.name).unwrap_or(Seen::Absent),
+                ResourceKind::Package => packages.remove(&id.name).unwrap_or(Seen::Absent),
+                ResourceKind::Exec => match wish.map(|wish| &wish.body) {
+                    Some(Body::Exec(exec)) if self.runs_commands() => runner.observe(exec),
+                    _ => Seen::Absent,
+                },
+            };
+            seen.insert(id.clone(), one);
+        }
+        seen
+    }
+
+    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+        match &change.action {
+            Action::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
+            Action::RemovePackages(names) => self.rpm.remove(names).map(|()| None),
+            Action::Apply(resource) => self.apply_resource(resource, change),
+            Action::Remove(id) => self.remove(id),
+            Action::Restart { service, reload } => {
+                self.systemd.restart(&service.name, *reload).map(|()| None)
+            }
+        }
+    }
+
+    fn probe(&self, probe: &Probe) -> Result<(), String> {
+        match probe {
+            Probe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
+            Probe::Tcp { address } => http::connect(address).map(drop),
+            Probe::Command { command } => {
+                let accounts = self.accounts();
+                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+                runner.probe(command)
+            }
+        }
+    }
+}
+
+/// The family of the distribution under a root.
+fn family(root: &Root) -> Option<Family> {
+    if root.exists("/var/lib/dpkg/status") {
+        return Some(Family::Deb);
+    }
+    let mut text = String::new();
+    root.read("/etc/os-release").ok()?.take(64 * 1024).read_to_string(&mut text).ok()?;
+    let like = text.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
+    let words: Vec<&str> = like.flat_map(|value| value.trim_matches(['"', '\'']).split(' ')).collect();
+    let rpm = ["rhel", "fedora", "centos", "suse", "opensuse", "sles", "amzn"];
+    words.iter().any(|word| rpm.contains(word)).then_some(Family::Rpm)
+}
+
+fn cron_path(name: &str) -> String {
+    format!("/etc/cron.d/{name}")
+}
+
+/// cron reads only files nobody else may write; a secret is not everybody's to read either.
+fn cron_mode(resource: &Resource) -> u32 {
+    if resource.secret { 0o600 } else { 0o644 }
+}
+
+/// Of a cron file only the content counts.
+fn cron(seen: Seen<Facts>) -> Seen<Facts> {
+    match seen {
+        Seen::Present(facts) => {
+            let nothing = Fact::Content(Content::of(b""));
+            let content = facts.get("content").cloned().unwrap_or(nothing);
+            Seen::Present(Facts::from([("content", content)]))
+        }
+        seen => seen,
+    }
+}
+
+/// A command with a secret in it may repeat it when it fails.
+fn hidden(resource: &Resource, error: HostError) -> HostError {
+    match error {
+        HostError::Command { .. } if resource.secret => HostError::Other(
+            "the command failed; what it said is not shown, because a secret went into its command line"
+                .to_owned(),
+        ),
+        error => error,
+    }
+}
+
+fn read_folder(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    files: &mut Files,
+    total: &mut u64,
+) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else { continue };
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth < 16 {
+            read_folder(&entry.path(), &format!("{name}/"), depth + 1, files, total)?;
+        } else if kind.is_file() {
+            let mut bytes = Vec::new();
+            fs::File::open(entry.path())?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+            *total += bytes.len() as u64;
+            if bytes.len() as u64 > LARGEST_FILE || *total > LARGEST {
+                return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));
+            }
+            files.insert(name, bytes);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! Running programs of the host: their output, their time limit, and errors a person can act on.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read, Seek},
+    os::unix::process::CommandExt,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+
+use crate::host::HostError;
+
+/// How much of a program's output is kept, in bytes.
+const KEPT: u64 = 4 * 1024 * 1024;
+
+/// What a program that ended left.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+/// A program of the host, in a known language and with nothing on its standard input.
+pub(super) fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.stdin(Stdio::null()).env("LC_ALL", "C").current_dir("/");
+    command
+}
+
+/// Runs a program to its end, however it ends.
+pub(super) fn run(command: &mut Command) -> Result<Ended, HostError> {
+    run_within(command, None)
+}
+
+/// Runs a program that must succeed; else its own words are the error.
+pub(super) fn succeed(command: &mut Command) -> Result<Ended, HostError> {
+    let ended = run(command)?;
+    if ended.status.success() { Ok(ended) } else { Err(failed(command, &ended)) }
+}
+
+/// Runs a program, and stops it with all its children when `seconds` are over.
+pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<Ended, HostError> {
+    // Files, not pipes: a program that starts a daemon leaves a pipe open behind it.
+    let scratch = |error| HostError::io("cannot write", "a temporary file", &error);
+    let mut stdout = tempfile::tempfile().map_err(scratch)?;
+    let mut stderr = tempfile::tempfile().map_err(scratch)?;
+    command
+        .stdout(stdout.try_clone().map_err(scratch)?)
+        .stderr(stderr.try_clone().map_err(scratch)?)
+        .process_group(0);
+    let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
+    let status = match seconds {
+        None => child.wait().map_err(|error| not_started(command, &error))?,
+        Some(seconds) => wait(&mut child, command, seconds)?,
+    };
+    let text = |file: &mut std::fs::File| -> io::Result<String> {
+        file.rewind()?;
+        let mut bytes = Vec::new();
+        file.take(KEPT).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let stdout = text(&mut stdout).map_err(scratch)?;
+    let stderr = text(&mut stderr).map_err(scratch)?;
+    Ok(Ended { status, stdout, stderr })
+}
+
+/// Why `command` failed, in its own words.
+pub(super) fn failed(command: &Command, ended: &Ended) -> HostError {
+    let words = |text: &str| {
+        let lines: Vec<&str> = text
+            .lines()
+            // Keys are ours to check, and were checked before rpm saw the package.
+            .filter(|line| !line.trim().is_empty() && !line.contains("NOKEY"))
+            .collect();
+        let from = lines.len().saturating_sub(20);
+        lines[from..].join("\n")
+    };
+    let said = match (words(&ended.stderr), words(&ended.stdout)) {
+        (stderr, _) if !stderr.is_empty() => stderr,
+        (_, stdout) if !stdout.is_empty() => stdout,
+        _ => format!("it ended with {}", ended.status),
+    };
+    HostError::Command { command: line(command), said }
+}
+
+fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus, HostError> {
+    let mut pause = Duration::from_millis(1);
+    let mut waited = Duration::ZERO;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Ok(status),
+            Ok(None) => (),
+            Err(error) => return Err(not_started(command, &error)),
+        }
+        if waited.as_secs() >= seconds {
+            if let Ok(group) = i32::try_from(child.id()) {
+                // It may have ended in this very moment; then there is nothing to stop.
+                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
+            let _ = child.wait();
+            return Err(HostError::Command {
+                command: line(command),
+                said: format!(
+                    "it had not ended after {seconds} s and was stopped; raise its `timeout` if it needs longer"
+                ),
+            });
+        }
+        thread::sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+fn not_started(command: &Command, error: &io::Error) -> HostError {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => HostError::Missing { hint: hint(&program).to_owned(), program },
+        _ => HostError::Command { command: line(command), said: format!("it could not be started: {error}") },
+    }
+}
+
+fn hint(program: &str) -> &'static str {
+    match program {
+        "rpm" => "install it (Debian: `apt-get install rpm`) and run again",
+        "systemctl" => "services need systemd; install it or take the services out",
+        "useradd" | "usermod" | "userdel" | "groupadd" | "groupmod" | "groupdel" => {
+            "install it (Debian: `apt-get install passwd`, Red Hat: `dnf install shadow-utils`) and run again"
+        }
+        _ => "install it and run again",
+    }
+}
+
+/// The command line, shortened.
+fn line(command: &Command) -> String {
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(OsStr::to_string_lossy)
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}

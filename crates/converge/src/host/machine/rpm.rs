@@ -1,0 +1,104 @@
+//! Our own packages, by the real `rpm`: one query a run, one transaction a step.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use model::{observe::Seen, version::Version};
+
+use super::{
+    beneath::Root,
+    process::{failed, program, run, succeed},
+};
+use crate::host::HostError;
+
+/// Where rpm's database may be: Debian's rpm, most others, newer ones.
+const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+
+/// The real `rpm`, told which root it works on.
+#[derive(Debug)]
+pub(super) struct Rpm {
+    /// The host's root when it is not `/`.
+    pub(super) prefix: Option<String>,
+}
+
+impl Rpm {
+    fn program(&self) -> Command {
+        let mut command = program("rpm");
+        // Debian's rpm keeps its database in the home of who runs it: always the same one, then.
+        command.env("HOME", "/root");
+        if let Some(prefix) = &self.prefix {
+            command.args(["--root", prefix]);
+        }
+        command
+    }
+
+    /// The installed versions of packages.
+    pub(super) fn versions(&self, root: &Root, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+        let all = |seen: Seen<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
+        // Asking makes a database where there is none; looking must leave no trace.
+        if names.is_empty() || !DATABASES.iter().any(|path| root.exists(path)) {
+            return all(Seen::Absent);
+        }
+        let mut command = self.program();
+        command.args(["--query", "--queryformat", "%{NAME}\\t%{VERSION}\\t%{RELEASE}\\n", "--"]).args(names);
+        let ended = match run(&mut command) {
+            Ok(ended) => ended,
+            // What rpm could have installed is not there; installing says how to get rpm.
+            Err(HostError::Missing { .. }) => return all(Seen::Absent),
+            Err(error) => return all(Seen::Unreadable(error.to_string())),
+        };
+        let mut found: BTreeMap<String, Seen<Version>> = BTreeMap::new();
+        for line in ended.stdout.lines() {
+            if let [name, version, release] = line.split('\t').collect::<Vec<_>>()[..] {
+                let seen = match Version::new(version, Some(release)) {
+                    Ok(version) => Seen::Present(version),
+                    Err(error) => {
+                        Seen::Unreadable(format!("package {name} has a version punch cannot read: {error}"))
+                    }
+                };
+                found.insert(name.to_owned(), seen);
+            } else if let Some(name) =
+                line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
+            {
+                found.entry(name.to_owned()).or_insert(Seen::Absent);
+            }
+        }
+        let error = failed(&command, &ended).to_string();
+        names
+            .iter()
+            .map(|name| {
+                let seen = found.remove(name).unwrap_or_else(|| Seen::Unreadable(error.clone()));
+                (name.clone(), seen)
+            })
+            .collect()
+    }
+
+    /// Installs, upgrades and downgrades to these package files in one transaction.
+    pub(super) fn install(&self, files: &[PathBuf]) -> Result<(), HostError> {
+        let mut command = self.program();
+        command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
+        // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
+        command.args(["--define", "_pkgverify_level digest"]);
+        force_debian(&mut command);
+        succeed(command.arg("--").args(files)).map(drop)
+    }
+
+    /// Removes packages in one transaction.
+    pub(super) fn remove(&self, names: &[String]) -> Result<(), HostError> {
+        let mut command = self.program();
+        command.arg("--erase");
+        force_debian(&mut command);
+        succeed(command.arg("--").args(names)).map(drop)
+    }
+}
+
+/// Debian's rpm refuses to work on packages unless told that this is meant. Whose rpm it is depends on
+/// the system it runs on, not on the root it works on.
+fn force_debian(command: &mut Command) {
+    if Path::new("/etc/debian_version").exists() {
+        command.arg("--force-debian");
+    }
+}

@@ -1,0 +1,236 @@
+//! Services: systemd asked once about all of them, and told what to do with one.
+//!
+//! Where systemd does not run (`--root DIR`, an image being built) units are only enabled and disabled;
+//! what is enabled is then read from the links in `/etc/systemd/system`.
+
+use std::{collections::BTreeMap, os::fd::AsFd};
+
+use model::{
+    observe::{Fact, Facts, Seen},
+    resource::{Body, Resource, Service},
+};
+use nix::fcntl::{OFlag, openat};
+
+use super::{
+    beneath::Root,
+    process::{program, run, succeed},
+};
+use crate::host::{HostError, because};
+
+/// Where units lie, strongest first.
+const FOLDERS: [&str; 4] =
+    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+
+/// systemd, running or as files.
+#[derive(Debug)]
+pub(super) struct Systemd {
+    pub(super) booted: bool,
+    /// The host's root when it is not `/`.
+    pub(super) prefix: Option<String>,
+    /// Whether systemd has read the unit files since this run began.
+    pub(super) reloaded: bool,
+}
+
+/// The full name of a unit: services may leave out `.service`.
+fn unit(name: &str) -> String {
+    const TYPES: [&str; 6] = [".service", ".socket", ".timer", ".path", ".mount", ".target"];
+    if TYPES.iter().any(|end| name.ends_with(end)) { name.to_owned() } else { format!("{name}.service") }
+}
+
+impl Systemd {
+    /// Facts about services, by name; `wanted` is what shall become of them.
+    pub(super) fn observe(
+        &self,
+        root: &Root,
+        services: &[(&str, Option<&Resource>)],
+    ) -> BTreeMap<String, Seen<Facts>> {
+        if services.is_empty() {
+            return BTreeMap::new();
+        }
+        if !self.booted {
+            return services
+                .iter()
+                .map(|(name, wish)| ((*name).to_owned(), from_files(root, name, *wish)))
+                .collect();
+        }
+        let mut command = program("systemctl");
+        command.args(["show", "--property=LoadState,ActiveState,UnitFileState", "--"]);
+        command.args(services.iter().map(|(name, _)| unit(name)));
+        let shown = match run(&mut command) {
+            Ok(ended) if ended.status.success() => ended.stdout,
+            Ok(ended) => {
+                return all(
+                    services,
+                    &format!("systemctl cannot tell about services: {}", ended.stderr.trim()),
+                );
+            }
+            Err(error) => return all(services, &error.to_string()),
+        };
+        // One block for each unit, in the order asked, with an empty line between.
+        let mut blocks = shown.split("\n\n");
+        services
+            .iter()
+            .map(|(name, wish)| {
+                let seen = match blocks.next() {
+                    Some(block) => from_block(block, *wish),
+                    None => Seen::Unreadable(format!("systemctl says nothing about {name}")),
+                };
+                ((*name).to_owned(), seen)
+            })
+            .collect()
+    }
+
+    /// Makes a service what it must be; `facts` are the names of what differs.
+    pub(super) fn apply(&mut self, name: &str, service: &Service, facts: &[&str]) -> Result<(), HostError> {
+        self.reload_units()?;
+        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&"enabled")) {
+            self.systemctl(if enabled { "enable" } else { "disable" }, name)?;
+        }
+        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&"running")) {
+            self.systemctl(if running { "start" } else { "stop" }, name)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn restart(&mut self, name: &str, reload: bool) -> Result<(), HostError> {
+        self.reload_units()?;
+        self.systemctl(if reload { "reload-or-restart" } else { "restart" }, name)
+    }
+
+    /// Stops a service and keeps it from starting at boot.
+    pub(super) fn remove(&mut self, root: &Root, name: &str) -> Result<Option<String>, HostError> {
+        if self.booted {
+            self.systemctl("stop", name)?;
+        }
+        if !self.booted && !exists(root, name) && !enabled_by_link(root, name) {
+            return Ok(None);
+        }
+        self.systemctl("disable", name).map(|()| None)
+    }
+
+    fn systemctl(&self, verb: &str, name: &str) -> Result<(), HostError> {
+        let mut command = program("systemctl");
+        if let Some(prefix) = &self.prefix {
+            command.arg(format!("--root={prefix}"));
+        }
+        let result = succeed(command.args(["--quiet", verb, "--"]).arg(unit(name)));
+        match result {
+            Err(HostError::Command { command, said })
+                if matches!(verb, "start" | "restart" | "reload-or-restart") =>
+            {
+                Err(HostError::Command { command, said: format!("{said}{}", self.last_words(name)) })
+            }
+            result => result.map(drop),
+        }
+    }
+
+    /// What the service itself said before it failed, so that nobody has to go and look.
+    fn last_words(&self, name: &str) -> String {
+        let mut command = program("journalctl");
+        command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
+        match run(&mut command) {
+            Ok(ended) if !ended.stdout.trim().is_empty() => {
+                format!("\nits last words:\n{}", ended.stdout.trim())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// systemd reads the unit files once before the first action of a run; they may have changed in it,
+    /// or in an earlier run that was killed.
+    fn reload_units(&mut self) -> Result<(), HostError> {
+        if self.booted && !self.reloaded {
+            succeed(program("systemctl").arg("daemon-reload"))?;
+            self.reloaded = true;
+        }
+        Ok(())
+    }
+}
+
+fn all(services: &[(&str, Option<&Resource>)], because: &str) -> BTreeMap<String, Seen<Facts>> {
+    services.iter().map(|(name, _)| ((*name).to_owned(), Seen::Unreadable(because.to_owned()))).collect()
+}
+
+fn from_block(block: &str, wish: Option<&Resource>) -> Seen<Facts> {
+    let value = |key: &str| {
+        let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_default()
+    };
+    match value("LoadState") {
+        "not-found" => return Seen::Absent,
+        "masked" => {
+            return Seen::Unreadable(
+                "the unit is masked; `systemctl unmask` it if punch shall manage it".to_owned(),
+            );
+        }
+        _ => (),
+    }
+    let running = matches!(value("ActiveState"), "active" | "reloading" | "activating");
+    let enabled = match value("UnitFileState") {
+        "enabled" | "enabled-runtime" => true,
+        "disabled" => false,
+        // Static and generated units are neither: other units decide. They are as good as wanted.
+        _ => wished(wish).unwrap_or(false),
+    };
+    Seen::Present(Facts::from([("enabled", Fact::Flag(enabled)), ("running", Fact::Flag(running))]))
+}
+
+fn wished(wish: Option<&Resource>) -> Option<bool> {
+    match wish.map(|wish| &wish.body) {
+        Some(Body::Service(service)) => service.enabled,
+        _ => None,
+    }
+}
+
+fn from_files(root: &Root, name: &str, wish: Option<&Resource>) -> Seen<Facts> {
+    let present = exists(root, name);
+    let enabled = enabled_by_link(root, name);
+    if !present && !enabled {
+        return Seen::Absent;
+    }
+    match installs(root, name) {
+        Ok(true) => Seen::Present(Facts::from([("enabled", Fact::Flag(enabled))])),
+        Ok(false) => Seen::Present(Facts::from([("enabled", Fact::Flag(wished(wish).unwrap_or(enabled)))])),
+        Err(error) => Seen::Unreadable(format!("cannot read the unit of {name}: {}", because(&error))),
+    }
+}
+
+/// The unit file of a service; an instance `name@x` has the file of `name@`.
+fn unit_files(name: &str) -> impl Iterator<Item = String> {
+    let unit = unit(name);
+    let file = match (unit.split_once('@'), unit.rsplit_once('.')) {
+        (Some((before, _)), Some((_, end))) => format!("{before}@.{end}"),
+        _ => unit,
+    };
+    FOLDERS.iter().map(move |folder| format!("{folder}/{file}"))
+}
+
+fn exists(root: &Root, name: &str) -> bool {
+    unit_files(name).any(|path| root.exists(&path))
+}
+
+/// Whether a unit can be enabled at all: it says by whom it is wanted.
+fn installs(root: &Root, name: &str) -> std::io::Result<bool> {
+    use std::io::Read;
+    let Some(path) = unit_files(name).find(|path| root.exists(path)) else { return Ok(true) };
+    let mut text = String::new();
+    root.read(&path)?.take(1024 * 1024).read_to_string(&mut text)?;
+    Ok(text.lines().any(|line| line.trim() == "[Install]"))
+}
+
+/// Whether a link in `/etc/systemd/system/*.wants` starts the unit at boot.
+fn enabled_by_link(root: &Root, name: &str) -> bool {
+    let unit = unit(name);
+    let Ok(folder) = root.folder("/etc/systemd/system") else { return false };
+    let Ok(copy) = folder.try_clone() else { return false };
+    let Ok(mut entries) = nix::dir::Dir::from_fd(copy) else { return false };
+    entries.iter().flatten().any(|entry| {
+        let target = entry.file_name().to_string_lossy();
+        if !target.ends_with(".wants") && !target.ends_with(".requires") {
+            return false;
+        }
+        let path = format!("{target}/{unit}");
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        openat(folder.as_fd(), path.as_str(), flags, nix::sys::stat::Mode::empty()).is_ok()
+    })
+}

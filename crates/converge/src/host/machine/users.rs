@@ -1,0 +1,154 @@
+//! Making, changing and removing users and groups, by the host's own tools.
+
+use std::process::Command;
+
+use model::resource::{Group, User};
+use nix::unistd::{Gid, Uid};
+
+use super::{
+    accounts::Accounts,
+    beneath::{Root, Spot},
+    files,
+    process::{program, succeed},
+};
+use crate::host::HostError;
+
+/// The tools, told which folder holds the accounts they are for.
+pub(super) struct Tools<'a> {
+    /// The host's root when it is not `/`.
+    pub(super) prefix: Option<&'a str>,
+}
+
+impl Tools<'_> {
+    fn program(&self, name: &str) -> Command {
+        let mut command = program(name);
+        if let Some(prefix) = self.prefix {
+            command.args(["--prefix", prefix]);
+        }
+        command
+    }
+
+    /// Makes or changes a user; `facts` are the names of what differs.
+    pub(super) fn apply_user(
+        &self,
+        root: &Root,
+        accounts: &Accounts,
+        name: &str,
+        user: &User,
+        facts: &[&str],
+    ) -> Result<(), HostError> {
+        self.ensure_files(root)?;
+        let new = accounts.user(name).is_none();
+        let mut command = self.program(if new { "useradd" } else { "usermod" });
+        let wants = |fact| new || facts.contains(&fact);
+        let mut given = false;
+        let mut option = |flag: &str, value: Option<String>, fact| {
+            if let Some(value) = value.filter(|_| wants(fact)) {
+                command.args([flag, &value]);
+                given = true;
+            }
+        };
+        option("--uid", user.uid.map(|uid| uid.to_string()), "uid");
+        option("--gid", user.group.clone(), "group");
+        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), "groups");
+        option("--home-dir", user.home.clone().filter(|_| new), "home");
+        option("--home", user.home.clone().filter(|_| !new), "home");
+        let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
+        option("--shell", shell, "shell");
+        option("--comment", user.comment.clone(), "comment");
+        if new {
+            if user.system {
+                command.arg("--system");
+            }
+            command.arg(if user.system { "--no-create-home" } else { "--create-home" });
+            match (&user.group, accounts.group(name)) {
+                (Some(_), _) => (),
+                (None, Some(_)) => _ = command.args(["--gid", name]),
+                (None, None) => _ = command.arg("--user-group"),
+            }
+        }
+        if new || given {
+            // `--` ends the options: a name can never be one.
+            succeed(command.args(["--", name]))?;
+        }
+        if let Some(keys) = &user.authorized_keys
+            && wants("authorized_keys")
+        {
+            let accounts = Accounts::read(root, self.prefix.is_none());
+            write_keys(root, &accounts, name, keys)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn apply_group(
+        &self,
+        root: &Root,
+        accounts: &Accounts,
+        name: &str,
+        group: &Group,
+    ) -> Result<(), HostError> {
+        self.ensure_files(root)?;
+        let new = accounts.group(name).is_none();
+        let mut command = self.program(if new { "groupadd" } else { "groupmod" });
+        if let Some(gid) = group.gid {
+            command.args(["--gid", &gid.to_string()]);
+        }
+        if new && group.system {
+            command.arg("--system");
+        }
+        succeed(command.args(["--", name])).map(drop)
+    }
+
+    /// Removes a user; its home and files stay.
+    pub(super) fn remove_user(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {
+        match accounts.user(name) {
+            None => Ok(()),
+            Some(_) => succeed(self.program("userdel").args(["--", name])).map(drop),
+        }
+    }
+
+    pub(super) fn remove_group(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {
+        match accounts.group(name) {
+            // userdel takes a user's own group with it.
+            None => Ok(()),
+            Some(_) => succeed(self.program("groupdel").args(["--", name])).map(drop),
+        }
+    }
+
+    /// A bare folder gets account files of its own, so that the tools have something to work on.
+    fn ensure_files(&self, root: &Root) -> Result<(), HostError> {
+        if self.prefix.is_none() {
+            return Ok(());
+        }
+        for (path, text) in
+            [("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("/etc/group", "root:x:0:\n")]
+        {
+            if !root.exists(path) {
+                let wrong = |error| HostError::io("cannot write", path, &error);
+                let spot = root.spot_made(path).map_err(wrong)?;
+                files::replace(&spot, text.as_bytes(), (None, None), 0o644).map_err(wrong)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
+fn write_keys(root: &Root, accounts: &Accounts, name: &str, keys: &[String]) -> Result<(), HostError> {
+    let Some(user) = accounts.user(name) else {
+        return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
+    };
+    let path = format!("{}/.ssh/authorized_keys", user.home);
+    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
+    let home = root.spot_made(&user.home).map_err(wrong)?;
+    let home = match home.stat().map_err(wrong)? {
+        Some(_) => root.folder(&user.home).map_err(wrong)?,
+        None => files::private_folder(&home.folder, home.name, owner).map_err(wrong)?,
+    };
+    let folder = files::private_folder(&home, ".ssh", owner).map_err(wrong)?;
+    let mut text: String = keys.join("\n");
+    text.push('\n');
+    let spot = Spot { folder, name: "authorized_keys" };
+    files::replace(&spot, text.as_bytes(), owner, 0o600).map_err(wrong)
+}

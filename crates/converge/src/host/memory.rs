@@ -1,0 +1,110 @@
+//! A host in memory: plans are applied to maps. For tests of everything above a real host.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use model::{
+    manifest::Files,
+    name::Name,
+    observe::{Facts, Family, Seen},
+    plan::{Action, Change, wanted_facts},
+    resource::{Body, Probe, Resource, ResourceId},
+    version::Version,
+};
+
+use super::{Host, HostError};
+
+/// A host in memory.
+#[derive(Debug, Default)]
+pub struct MemoryHost {
+    /// The family of its distribution.
+    pub family: Option<Family>,
+    /// Whether services can be started on it.
+    pub booted: bool,
+    /// Installed packages of ours.
+    pub packages: BTreeMap<String, Version>,
+    /// Installed deployments.
+    pub deployments: BTreeMap<Name, Files>,
+    /// What is on it.
+    pub resources: BTreeMap<ResourceId, Facts>,
+    /// What cannot be looked at, and why.
+    pub unreadable: BTreeMap<ResourceId, String>,
+    /// Titles of changes that fail.
+    pub fails: BTreeSet<String>,
+    /// Titles of the changes that were made, in order.
+    pub done: Vec<String>,
+    /// Probes that were asked, in order.
+    pub asked: RefCell<Vec<Probe>>,
+    /// What a health check is answered, when it is not a yes.
+    pub sick: Option<String>,
+}
+
+impl Host for MemoryHost {
+    fn family(&self) -> Option<Family> {
+        self.family
+    }
+
+    fn booted(&self) -> bool {
+        self.booted
+    }
+
+    fn runs_commands(&self) -> bool {
+        true
+    }
+
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+        let seen = |name: &String| match self.packages.get(name) {
+            Some(version) => Seen::Present(version.clone()),
+            None => Seen::Absent,
+        };
+        names.iter().map(|name| (name.clone(), seen(name))).collect()
+    }
+
+    fn deployment(&self, name: &Name) -> Seen<Files> {
+        self.deployments.get(name).map_or(Seen::Absent, |files| Seen::Present(files.clone()))
+    }
+
+    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+        let ids = wanted.iter().map(|resource| &resource.id).chain(managed);
+        ids.map(|id| {
+            let seen = match (self.unreadable.get(id), self.resources.get(id)) {
+                (Some(because), _) => Seen::Unreadable(because.clone()),
+                (None, Some(facts)) => Seen::Present(facts.clone()),
+                (None, None) => Seen::Absent,
+            };
+            (id.clone(), seen)
+        })
+        .collect()
+    }
+
+    fn apply(&mut self, change: &Change, _: &[PathBuf]) -> Result<Option<String>, HostError> {
+        let title = change.title();
+        if self.fails.contains(&title) {
+            return Err(HostError::Other(format!("`{title}` fails on this host")));
+        }
+        match &change.action {
+            Action::InstallPackages(versions) => self.packages.extend(versions.clone()),
+            Action::RemovePackages(names) => self.packages.retain(|name, _| !names.contains(name)),
+            Action::Apply(resource) => {
+                let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
+                facts.extend(wanted_facts(resource));
+                if matches!(resource.body, Body::Exec(_)) {
+                    facts.insert("due", model::observe::Fact::Flag(false));
+                }
+                self.resources.insert(resource.id.clone(), facts);
+            }
+            Action::Remove(id) => _ = self.resources.remove(id),
+            Action::Restart { .. } => (),
+        }
+        self.done.push(title);
+        Ok(None)
+    }
+
+    fn probe(&self, probe: &Probe) -> Result<(), String> {
+        self.asked.borrow_mut().push(probe.clone());
+        self.sick.clone().map_or(Ok(()), Err)
+    }
+}

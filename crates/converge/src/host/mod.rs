@@ -1,0 +1,102 @@
+//! A host: what can be asked of it and what it can be told to do. Nothing is decided here.
+
+pub mod memory;
+
+mod machine;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use model::{
+    manifest::Files,
+    name::Name,
+    observe::{Facts, Family, Seen},
+    plan::Change,
+    resource::{Probe, Resource, ResourceId},
+    version::Version,
+};
+
+pub use machine::Machine;
+
+/// A host, or a folder that stands for one.
+pub trait Host {
+    /// The family of its distribution; none for a bare folder.
+    fn family(&self) -> Option<Family>;
+
+    /// Whether systemd runs there, so that services can be started.
+    fn booted(&self) -> bool;
+
+    /// Whether programs of the host can be run.
+    fn runs_commands(&self) -> bool;
+
+    /// The installed versions of our packages, asked for in one go.
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>>;
+
+    /// The files of an installed deployment, by path within the component's folder.
+    fn deployment(&self, name: &Name) -> Seen<Files>;
+
+    /// Facts about what is wanted and what was made earlier; nothing is read twice.
+    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>>;
+
+    /// Makes one change. `packages` are the files of the packages it installs. What it says is the
+    /// detail of the report's entry, when there is something to say.
+    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
+
+    /// Asks one health check once. An error says what came instead.
+    fn probe(&self, probe: &Probe) -> Result<(), String>;
+}
+
+/// Why something on a host could not be looked at or done.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A program that is needed is not there.
+    #[error("`{program}` is not installed on this host; {hint}")]
+    Missing {
+        /// The program.
+        program: String,
+        /// How to get it.
+        hint: String,
+    },
+    /// A program said no.
+    #[error("`{command}` failed: {said}")]
+    Command {
+        /// The command line, shortened.
+        command: String,
+        /// What it wrote, or its exit code.
+        said: String,
+    },
+    /// The file system said no.
+    #[error("{what} {path}: {because}")]
+    File {
+        /// What was tried: `cannot write`.
+        what: &'static str,
+        /// The path, as the host knows it.
+        path: String,
+        /// Why, and what to do.
+        because: String,
+    },
+    /// Anything else, as a sentence.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl HostError {
+    pub(crate) fn io(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
+        HostError::File { what, path: path.into(), because: because(error) }
+    }
+}
+
+/// What an error of the file system means to the person who runs punch.
+pub(crate) fn because(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::StorageFull => "the disk is full; free some space and run again".to_owned(),
+        ErrorKind::QuotaExceeded => "the disk quota is used up; free some space and run again".to_owned(),
+        ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied; run punch as root".to_owned(),
+        ErrorKind::NotADirectory => "a folder above it is not a folder".to_owned(),
+        _ if error.raw_os_error() == Some(nix::libc::ELOOP) => {
+            "a symbolic link stands where it may not, or links go round in a circle".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,242 @@
+//! Looking: reads everything a node file names, fills in all templates, and sees what the host is like.
+//!
+//! Nothing is touched: a deployment that is not installed yet is read from its package.
+
+mod check;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use model::{
+    component::deployment_package,
+    manifest::{self, Scope},
+    name::{Key, Name},
+    node::{Node, NodeComponent, NodeValue},
+    observe::{Family, Observed, Seen},
+    plan::{Wanted, WantedComponent},
+    resource::{Body, Resource, ResourceId, ResourceKind},
+};
+
+use crate::{Host, Packages, Pin, State, deployment::Deployment, packages::FetchError};
+
+/// What a node file wants and what the host is like: all that a plan needs.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// What the host must be.
+    pub wanted: Wanted,
+    /// What it is.
+    pub observed: Observed,
+    /// The packages the node file names, by package name.
+    pub pins: BTreeMap<String, Pin>,
+}
+
+/// Why a node file cannot be applied; nothing was touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What failed, where, why, and what to do next.
+    pub message: String,
+    /// Whether it failed because the repository could not be reached.
+    pub unreachable: bool,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+impl std::error::Error for Problem {}
+impl From<String> for Problem {
+    fn from(message: String) -> Self {
+        Self { message, unreachable: false }
+    }
+}
+impl From<FetchError> for Problem {
+    fn from(error: FetchError) -> Self {
+        Self { message: error.message, unreachable: error.unreachable }
+    }
+}
+
+/// Reads and looks. All problems are told, not just the first.
+pub fn look(
+    node: &Node,
+    host: &dyn Host,
+    state: &State,
+    packages: &mut dyn Packages,
+) -> Result<Look, Vec<Problem>> {
+    let managed = state.managed().map_err(|error| vec![Problem::from(error.to_string())])?;
+    let names: BTreeSet<String> = node
+        .components
+        .keys()
+        .flat_map(|name| [name.to_string(), deployment_package(name)])
+        .chain(managed.packages.keys().cloned())
+        .collect();
+    let names: Vec<String> = names.into_iter().collect();
+    let installed = host.packages(&names);
+
+    let mut problems = Vec::new();
+    let mut found = BTreeMap::new();
+    let mut pins = BTreeMap::new();
+    for (name, wish) in &node.components {
+        match deployment(name, wish, &installed, host, packages) {
+            Ok(deployment) => {
+                pin(name, wish, &deployment, &mut pins);
+                found.insert(name, deployment);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    check::requirements(node, &found, &mut problems);
+    let mut values = BTreeMap::new();
+    for (name, deployment) in &found {
+        values.insert(*name, check::values(name, &node.components[*name].values, deployment, &mut problems));
+    }
+    let wanted = if problems.is_empty() {
+        evaluate(node, &found, &values, host.family(), &mut problems)
+    } else {
+        Wanted::default()
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let resources: Vec<&Resource> =
+        wanted.components.iter().flat_map(|component| &component.resources).collect();
+    let made: Vec<ResourceId> = managed.resources.iter().map(|made| made.id.clone()).collect();
+    let observed = Observed {
+        resources: host.resources(&resources, &made),
+        packages: installed,
+        managed,
+        family: host.family(),
+        booted: host.booted(),
+        runs_commands: host.runs_commands(),
+    };
+    Ok(Look { wanted, observed, pins })
+}
+
+/// The deployment of a component: the installed one when its version is the wanted one, else the one in
+/// the package.
+fn deployment(
+    name: &Name,
+    wish: &NodeComponent,
+    installed: &BTreeMap<String, Seen<model::version::Version>>,
+    host: &dyn Host,
+    packages: &mut dyn Packages,
+) -> Result<Deployment, Problem> {
+    let package = deployment_package(name);
+    if let Some(Seen::Present(version)) = installed.get(&package)
+        && version.is(&wish.version)
+    {
+        match host.deployment(name) {
+            Seen::Present(files) => {
+                let place = format!("/{}/{name}", model::component::DEPLOYMENTS);
+                let deployment = Deployment::from_files(name, &place, files)?;
+                if deployment.component.version == *version {
+                    return Ok(deployment);
+                }
+            }
+            Seen::Unreadable(because) => return Err(because.into()),
+            // Somebody took its files away: the package still has them.
+            Seen::Absent => (),
+        }
+    }
+    let file = wish.deployment.as_ref();
+    let path = packages.fetch(&Pin {
+        name: package,
+        version: wish.version.clone(),
+        file: file.map(|file| file.file.clone()),
+        sha256: file.map(|file| file.sha256.clone()),
+        size: file.map(|file| file.size),
+    })?;
+    let deployment = Deployment::from_package(name, &path)?;
+    if !deployment.component.version.is(&wish.version) {
+        return Err(Problem::from(format!(
+            "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
+            path.display(),
+            deployment.component.version,
+            wish.version
+        )));
+    }
+    Ok(deployment)
+}
+
+fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BTreeMap<String, Pin>) {
+    for (package, file) in [(name.to_string(), &wish.payload), (deployment_package(name), &wish.deployment)] {
+        let pin = Pin {
+            name: package.clone(),
+            version: deployment.component.version.clone(),
+            file: file.as_ref().map(|file| file.file.clone()),
+            sha256: file.as_ref().map(|file| file.sha256.clone()),
+            size: file.as_ref().map(|file| file.size),
+        };
+        pins.insert(package, pin);
+    }
+}
+
+type Values<'a> = BTreeMap<&'a Name, BTreeMap<Key, NodeValue>>;
+
+fn evaluate(
+    node: &Node,
+    found: &BTreeMap<&Name, Deployment>,
+    values: &Values<'_>,
+    family: Option<Family>,
+    problems: &mut Vec<Problem>,
+) -> Wanted {
+    let mut wanted = Wanted::default();
+    for name in check::order(found, problems) {
+        let deployment = &found[name];
+        let scope = Scope {
+            server: node.server.as_str(),
+            environment: node.environment.as_str(),
+            component: &deployment.component,
+            values: &values[name],
+            others: values
+                .iter()
+                .filter(|(other, _)| **other != name)
+                .map(|(other, values)| (*other, values))
+                .collect(),
+            family,
+        };
+        match manifest::evaluate(&deployment.manifest, &deployment.templates, &scope) {
+            Ok(evaluated) => {
+                let mut resources = os_packages(deployment, family, &evaluated.resources);
+                resources.extend(evaluated.resources);
+                wanted.components.push(WantedComponent {
+                    name: name.clone(),
+                    version: deployment.component.version.clone(),
+                    resources,
+                    health: evaluated.health,
+                });
+            }
+            Err(errors) => {
+                problems.extend(
+                    errors.into_iter().map(|error| Problem::from(format!("component {name}: {error}"))),
+                );
+            }
+        }
+    }
+    wanted
+}
+
+/// The packages of the operating system a component asks for, as resources; the manifest's own
+/// description of one wins.
+fn os_packages(deployment: &Deployment, family: Option<Family>, described: &[Resource]) -> Vec<Resource> {
+    let names = match family {
+        Some(Family::Deb) => &deployment.component.os_packages.deb,
+        Some(Family::Rpm) => &deployment.component.os_packages.rpm,
+        None => return Vec::new(),
+    };
+    names
+        .iter()
+        .map(|name| ResourceId { kind: ResourceKind::Package, name: name.clone() })
+        .filter(|id| !described.iter().any(|resource| resource.id == *id))
+        .map(|id| Resource {
+            id,
+            present: true,
+            body: Body::Package { version: None },
+            require: Vec::new(),
+            notify: Vec::new(),
+            secret: false,
+        })
+        .collect()
+}

@@ -1,0 +1,36 @@
+//! Where packages come from: a port, because a repository by URL and a folder are told apart elsewhere.
+
+use std::path::PathBuf;
+
+use model::version::Version;
+
+/// The package that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Package name.
+    pub name: String,
+    /// Its version. Without a release any release will do.
+    pub version: Version,
+    /// The file name, when the node file tells.
+    pub file: Option<String>,
+    /// The SHA-256 of the file, when the node file tells.
+    pub sha256: Option<String>,
+    /// The size of the file, when the node file tells.
+    pub size: Option<u64>,
+}
+
+/// Finds, downloads and verifies packages.
+pub trait Packages {
+    /// A local file that is the package, its signature and digest checked.
+    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError>;
+}
+
+/// Why there is no such package file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct FetchError {
+    /// What failed, where, why, and what to do next.
+    pub message: String,
+    /// Whether the repository could not be reached at all.
+    pub unreachable: bool,
+}
