@@ -1,0 +1,69 @@
+//! The archetypes built into the program, from `library/archetypes/`: plain files that anybody can edit.
+
+/// A file of an archetype: its path below the archetype's folder, and its bytes.
+type File = (&'static str, &'static [u8]);
+
+/// Embeds the named files of one archetype.
+macro_rules! archetype {
+    ($name:literal: $($path:literal)*) => {
+        &[$((
+            $path,
+            include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../library/archetypes/",
+                $name,
+                "/",
+                $path
+            )) as &'static [u8],
+        )),*]
+    };
+}
+
+/// All of them, in the order of their names. A test holds this list against the folder.
+pub(super) const ALL: &[&[File]] = &[
+    archetype!("web-service":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/__name__.conf.j2"
+        "files/node.yaml.tmpl"
+        "files/src/__name__.py.tmpl"
+        "files/test.sh"
+        "files/tests/test___identifier__.py.tmpl"
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    fn walk(root: &Path, dir: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, found);
+            } else {
+                found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_of_the_library_is_built_in() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../library/archetypes");
+        let names: BTreeSet<String> =
+            fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let all = crate::archetype::list();
+        assert_eq!(all.iter().map(|archetype| archetype.name.to_string()).collect::<BTreeSet<_>>(), names);
+        assert_eq!(all.len(), super::ALL.len(), "an archetype.yaml cannot be read");
+        for (archetype, files) in all.iter().zip(super::ALL) {
+            let dir = root.join(archetype.name.as_str());
+            let mut there = BTreeSet::new();
+            walk(&dir, &dir, &mut there);
+            let listed: BTreeSet<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+            assert_eq!(listed, there, "{}", archetype.name);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A component made of an archetype and answers.
+
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use model::name::Name;
+
+use super::{Answers, Archetype, ArchetypeError, record::Record, render::Files};
+use crate::source::Source;
+
+/// Generates the component `name` in the new folder `dir`; returns the paths of its files.
+///
+/// It appears whole or not at all: everything is written beside `dir` and checked first.
+pub fn generate(
+    archetype: &Archetype,
+    name: &Name,
+    answers: &Answers,
+    dir: &Path,
+) -> Result<Vec<String>, ArchetypeError> {
+    let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
+    let empty = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => return Err(refuse(format!("cannot be used: {error}"))),
+    };
+    if !empty {
+        return Err(refuse("is there already and is not empty; choose another with `--dir`".to_owned()));
+    }
+    let answers = archetype.answers(name, answers)?;
+    let files = archetype.render(name, &answers)?;
+
+    let parent = match dir.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let cannot = |error: io::Error| refuse(format!("cannot be made: {error}"));
+    fs::create_dir_all(&parent).map_err(cannot)?;
+    let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(&parent).map_err(cannot)?;
+    write_all(draft.path(), &files).map_err(cannot)?;
+    Source::load(draft.path())
+        .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
+    let record = Record::new(archetype, name, &answers, &files);
+    write_all(draft.path(), &record.files(&files)).map_err(cannot)?;
+    fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o755)).map_err(cannot)?;
+    fs::rename(draft.path(), dir).map_err(cannot)?;
+    // The draft has another name now, so there is nothing left to remove.
+    let _ = draft.keep();
+    Ok(files.into_keys().collect())
+}
+
+fn write_all(dir: &Path, files: &Files) -> io::Result<()> {
+    files.iter().try_for_each(|(path, bytes)| write_file(dir, path, bytes, None))
+}
+
+/// Writes one file aside and renames it, so that no reader and no crash ever sees half of it.
+///
+/// `mode` keeps the permissions a file had; a new one is executable when it starts with `#!`.
+pub(super) fn write_file(dir: &Path, path: &str, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+    let to = dir.join(path);
+    let parent = to.parent().unwrap_or(dir);
+    fs::create_dir_all(parent)?;
+    let mut file = tempfile::Builder::new().prefix(".geppetto-").tempfile_in(parent)?;
+    file.write_all(bytes)?;
+    let mode = mode.unwrap_or(if bytes.starts_with(b"#!") { 0o755 } else { 0o644 });
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+    file.persist(&to).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! A newer archetype, or other answers, merged into a component that people have edited.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use model::format::FormatError;
+
+use super::{
+    Answers, Archetype, ArchetypeError,
+    generate::write_file,
+    merge::{merge, unresolved},
+    named,
+    record::{self, Record, recorded},
+};
+
+/// What an update did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Updated {
+    /// The archetype's version before.
+    pub from: u32,
+    /// And now.
+    pub to: u32,
+    /// What happened to each file that the archetype changed, by path.
+    pub files: Vec<(String, FileOutcome)>,
+}
+
+/// What an update did to one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileOutcome {
+    /// It is new.
+    Added,
+    /// Nobody had edited it, so it is the archetype's new version.
+    Replaced,
+    /// Both had changed it, in different places.
+    Merged,
+    /// Both had changed the same lines; both versions are between marks.
+    Conflicted,
+    /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, with
+    /// `.archetype` at the end of its name.
+    Beside,
+    /// The archetype has it no more, and nobody had edited it.
+    Removed,
+    /// The archetype has it no more, but you edited it.
+    Kept,
+    /// You had deleted it; the archetype's new version is only in `.geppetto/base`.
+    StayedDeleted,
+}
+
+impl Updated {
+    /// The files a person has to look at.
+    pub fn conflicts(&self) -> impl Iterator<Item = &str> {
+        self.files
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, FileOutcome::Conflicted | FileOutcome::Beside))
+            .map(|(path, _)| path.as_str())
+    }
+}
+
+/// What will be done to one file.
+enum Step {
+    Write(String, Vec<u8>, Option<u32>),
+    Remove(String),
+}
+
+/// Merges the archetype a component was generated from, or `archetype` (a newer one from a folder), into it.
+///
+/// Answers given replace the recorded ones. Everything is read and merged before anything is written, and a
+/// run that was cut off can be repeated.
+pub fn update(
+    dir: &Path,
+    archetype: Option<&Archetype>,
+    answers: &Answers,
+) -> Result<Updated, ArchetypeError> {
+    record::recover(dir)?;
+    let record = recorded(dir)?;
+    let found;
+    let archetype = match (archetype, &record.from) {
+        (Some(archetype), _) => archetype,
+        (None, Some(folder)) => {
+            found = Archetype::load(Path::new(folder))?;
+            &found
+        }
+        (None, None) => {
+            found = named(record.archetype.as_str())?;
+            &found
+        }
+    };
+    if archetype.name != record.archetype {
+        return Err(ArchetypeError::Answer(format!(
+            "the component was generated from the archetype `{}`, so `{}` cannot be merged into it",
+            record.archetype, archetype.name
+        )));
+    }
+    if archetype.version < record.version {
+        return Err(ArchetypeError::Answer(format!(
+            "the component was generated from version {} of the archetype `{}`, and this is the older version {}; use a newer punch, or `--from FOLDER`",
+            record.version, archetype.name, archetype.version
+        )));
+    }
+    let base = record::base(dir, &record)?;
+    // A question the new version no longer asks has no answer any more.
+    let mut all: Answers = record.answers.clone();
+    all.retain(|key, _| archetype.questions.contains_key(key));
+    all.extend(answers.clone());
+    let all = archetype.answers(&record.name, &all)?;
+    let theirs = archetype.render(&record.name, &all)?;
+
+    let mut updated = Updated { from: record.version, to: archetype.version, files: Vec::new() };
+    let mut steps = Vec::new();
+    let label = format!("archetype {} {}", archetype.name, archetype.version);
+    let paths: BTreeSet<&String> = base.keys().chain(theirs.keys()).collect();
+    for path in paths {
+        let ours = read(dir, path)?;
+        if let Some(outcome) = merge_file(path, base.get(path), ours, theirs.get(path), &label, &mut steps)? {
+            updated.files.push((path.clone(), outcome));
+        }
+    }
+    let new = Record::new(archetype, &record.name, &all, &theirs);
+    for step in steps {
+        let (path, done) = match &step {
+            Step::Write(path, bytes, mode) => (path, write_file(dir, path, bytes, *mode)),
+            Step::Remove(path) => (path, fs::remove_file(dir.join(path))),
+        };
+        match done {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(folder(
+                    dir.join(path),
+                    format!("cannot be written: {error}; nothing is lost, repeat the update"),
+                ));
+            }
+            _ => (),
+        }
+    }
+    record::replace(dir, &new, &theirs)?;
+    Ok(updated)
+}
+
+/// Your version of a file: its bytes and permissions.
+type Ours = Option<(Vec<u8>, u32)>;
+
+fn read(dir: &Path, path: &str) -> Result<Ours, ArchetypeError> {
+    let full = dir.join(path);
+    let outside = || {
+        folder(
+            full.clone(),
+            "is reached through a symbolic link; an update writes only plain files, so replace the link".to_owned(),
+        )
+    };
+    for parent in Path::new(path).ancestors().skip(1) {
+        if dir.join(parent).symlink_metadata().is_ok_and(|found| found.is_symlink()) && parent != Path::new("") {
+            return Err(outside());
+        }
+    }
+    match full.symlink_metadata() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(folder(full, format!("cannot be looked at: {error}"))),
+        Ok(found) if found.is_symlink() => Err(outside()),
+        Ok(found) if !found.is_file() => {
+            Err(folder(full, "is no file, but the archetype has a file there; move it away".to_owned()))
+        }
+        Ok(found) => match fs::read(&full) {
+            Ok(bytes) => Ok(Some((bytes, found.permissions().mode() & 0o7777))),
+            Err(error) => Err(folder(full, format!("cannot be read: {error}"))),
+        },
+    }
+}
+
+fn merge_file(
+    path: &str,
+    base: Option<&Vec<u8>>,
+    ours: Ours,
+    theirs: Option<&Vec<u8>>,
+    label: &str,
+    steps: &mut Vec<Step>,
+) -> Result<Option<FileOutcome>, ArchetypeError> {
+    if base == theirs {
+        return Ok(None);
+    }
+    let mut write = |path: &str, bytes: &[u8], mode| steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
+    let outcome = match (base, ours, theirs) {
+        (None, None, Some(theirs)) => {
+            write(path, theirs, None);
+            FileOutcome::Added
+        }
+        (Some(_), None, Some(_)) => FileOutcome::StayedDeleted,
+        (_, None, None) => return Ok(None),
+        (Some(base), Some((ours, _)), None) if *base == ours => {
+            steps.push(Step::Remove(path.to_owned()));
+            FileOutcome::Removed
+        }
+        (_, Some(_), None) => FileOutcome::Kept,
+        (_, Some((ours, _)), Some(theirs)) if ours == *theirs => return Ok(None),
+        (Some(base), Some((ours, mode)), Some(theirs)) if *base == ours => {
+            write(path, theirs, Some(mode));
+            FileOutcome::Replaced
+        }
+        (base, Some((ours, mode)), Some(theirs)) => {
+            let nothing = Vec::new();
+            match (text(base.unwrap_or(&nothing)), text(&ours), text(theirs)) {
+                (Some(base), Some(ours), Some(theirs)) => {
+                    if unresolved(ours) {
+                        return Err(FormatError::new(
+                            path,
+                            "it still has conflict marks (`<<<<<<< yours`) of an earlier update; resolve them first",
+                        )
+                        .into());
+                    }
+                    let merged = merge(base, ours, theirs, label);
+                    write(path, merged.text.as_bytes(), Some(mode));
+                    if merged.conflicts == 0 { FileOutcome::Merged } else { FileOutcome::Conflicted }
+                }
+                _ => {
+                    write(&format!("{path}.archetype"), theirs, None);
+                    FileOutcome::Beside
+                }
+            }
+        }
+    };
+    Ok(Some(outcome))
+}
+
+fn text(bytes: &[u8]) -> Option<&str> {
+    if bytes.contains(&0) { None } else { std::str::from_utf8(bytes).ok() }
+}
+
+fn folder(path: PathBuf, reason: String) -> ArchetypeError {
+    ArchetypeError::Folder { path, reason }
+}

@@ -1,0 +1,202 @@
+//! What is wrong, or only unwise, in a component, found before anything is built.
+
+use std::collections::BTreeSet;
+
+use model::{
+    format::component::{FileEntry, Origin},
+    manifest,
+};
+
+use crate::source::{COMPONENT_FILE, Source};
+
+/// Something to know about a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Whether it must be changed.
+    pub severity: Severity,
+    /// The file, or the entry of it.
+    pub place: String,
+    /// What is so, why it matters, what to do.
+    pub message: String,
+}
+
+/// How grave a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The component would not deploy as it is.
+    Fatal,
+    /// It would, but somebody will be unhappy about it.
+    Warning,
+}
+
+/// Looks at a component without building it.
+pub fn lint(source: &Source) -> Vec<Note> {
+    let mut notes = Notes::default();
+    notes.texts(source);
+    notes.files(source);
+    notes.deployment(source);
+    notes.0.sort_by_key(|note| note.severity);
+    notes.0
+}
+
+#[derive(Default)]
+struct Notes(Vec<Note>);
+
+impl Notes {
+    fn fatal(&mut self, place: &str, message: impl Into<String>) {
+        self.add(Severity::Fatal, place, message.into());
+    }
+
+    fn warn(&mut self, place: &str, message: impl Into<String>) {
+        self.add(Severity::Warning, place, message.into());
+    }
+
+    fn add(&mut self, severity: Severity, place: &str, message: String) {
+        self.0.push(Note { severity, place: place.to_owned(), message });
+    }
+
+    fn texts(&mut self, source: &Source) {
+        let summary = &source.component.summary;
+        if summary.ends_with('.') {
+            self.warn(COMPONENT_FILE, "`summary` ends with a full stop; package lists show it better without");
+        }
+        if summary.chars().count() > 79 {
+            self.warn(COMPONENT_FILE, "`summary` has more than 79 characters; move the rest to `description`");
+        }
+        if summary.starts_with(|c: char| c.is_lowercase()) {
+            self.warn(COMPONENT_FILE, "`summary` starts with a small letter; package lists start with capitals");
+        }
+        if source.license.is_none() {
+            self.warn(
+                COMPONENT_FILE,
+                "`license` is missing; write an SPDX expression, for instance `license: Apache-2.0`",
+            );
+        }
+        if source.url.is_none() {
+            self.warn(COMPONENT_FILE, "`url` is missing; say where people can read more about the component");
+        }
+        if source.description.lines().any(|line| line.chars().count() > 79) {
+            self.warn(COMPONENT_FILE, "`description` has lines of more than 79 characters; break them");
+        }
+        if source.test.is_none() {
+            self.warn(COMPONENT_FILE, "`test` is missing; `punch test` has nothing to run");
+        }
+        for (key, parameter) in &source.component.parameters {
+            if parameter.description.trim().is_empty() {
+                self.warn(COMPONENT_FILE, format!("the parameter `{key}` has no description"));
+            }
+        }
+    }
+
+    fn files(&mut self, source: &Source) {
+        for entry in &source.files {
+            self.entry(source, entry);
+        }
+        let nothing = source.files.is_empty()
+            && source.launch.is_none()
+            && source.schedule.is_none()
+            && source.tomcat.is_none();
+        if nothing && source.deploy.manifest.is_none() {
+            self.warn(COMPONENT_FILE, "it has neither `files` nor a manifest, so it would deploy nothing");
+        }
+        if let Some(launch) = &source.launch
+            && launch.user == "root"
+            && launch.sandbox
+        {
+            self.warn(
+                COMPONENT_FILE,
+                "`launch.user` is root; let the manifest create an account for it, or write `sandbox: false` if it administers the host",
+            );
+        }
+    }
+
+    fn entry(&mut self, source: &Source, entry: &FileEntry) {
+        let path = entry.path.trim_end_matches('/');
+        let below = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"].into_iter().any(below) {
+            self.fatal(
+                COMPONENT_FILE,
+                format!("`files` puts something at `{path}`, which does not survive a reboot; let the program or systemd make it"),
+            );
+        }
+        for (top, better) in [
+            ("/opt", "/usr/lib or /usr/share"),
+            ("/usr/local", "/usr, which is where packages install"),
+            ("/home", "/var/lib"),
+            ("/root", "/var/lib"),
+            ("/srv", "/usr/share or /var/lib"),
+        ] {
+            if below(top) {
+                self.warn(
+                    COMPONENT_FILE,
+                    format!("`files` puts something at `{path}`; `{top}` belongs to the host's administrator, so use {better}"),
+                );
+            }
+        }
+        let regular = matches!(entry.origin(), Origin::Source(_));
+        if let Some(mode) = entry.mode {
+            let shown = format!("{:04o}", mode.0);
+            if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
+                self.fatal(
+                    COMPONENT_FILE,
+                    format!("`{path}` has mode {shown}, so every account of the host could change it; use 0644 or 0755"),
+                );
+            }
+            if mode.0 & 0o6000 != 0 && regular {
+                self.warn(
+                    COMPONENT_FILE,
+                    format!("`{path}` has mode {shown}: it runs as its owner whoever starts it; be sure you need that"),
+                );
+            }
+            if regular && mode.0 & 0o044 != 0o044 && !entry.config {
+                self.warn(
+                    COMPONENT_FILE,
+                    format!("`{path}` has mode {shown}, and everybody can read packages anyway; keep secrets in parameters"),
+                );
+            }
+        }
+        if regular && below("/etc") && !entry.config {
+            self.warn(
+                COMPONENT_FILE,
+                format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
+            );
+        }
+        if let Origin::Source(from) = entry.origin()
+            && source.build.is_none()
+            && !from.contains(['*', '?'])
+            && !source.dir.join(from).exists()
+        {
+            self.fatal(
+                COMPONENT_FILE,
+                format!("`files` takes `{from}`, which is not there; check the name, or say how it is made with `build:`"),
+            );
+        }
+    }
+
+    fn deployment(&mut self, source: &Source) {
+        let file = "deploy/manifest.yaml";
+        let Some(text) = &source.deploy.manifest else {
+            if !source.deploy.templates.is_empty() {
+                self.warn("deploy/templates", "there is no deploy/manifest.yaml that uses these templates");
+            }
+            return;
+        };
+        let parsed = match manifest::read(file, text) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.fatal(&error.file, error.message),
+        };
+        for message in manifest::lint(&parsed, &source.deploy.templates, &source.component) {
+            self.fatal(file, message);
+        }
+        let used: BTreeSet<&str> = source
+            .deploy
+            .templates
+            .keys()
+            .map(String::as_str)
+            .filter(|template| text.contains(template))
+            .collect();
+        for template in source.deploy.templates.keys().filter(|template| !used.contains(template.as_str())) {
+            self.warn(&format!("deploy/templates/{template}"), "deploy/manifest.yaml does not use it");
+        }
+    }
+}
