@@ -74,7 +74,9 @@ pub struct Question {
 #[derive(Debug, thiserror::Error)]
 pub enum ArchetypeError {
     /// There is none of this name.
-    #[error("there is no archetype `{name}`{hint}; `punch archetypes` lists them, `--from FOLDER` takes another")]
+    #[error(
+        "there is no archetype `{name}`{hint}; `punch archetypes` lists them, `--from FOLDER` takes another"
+    )]
     Unknown {
         /// The name asked for.
         name: String,
@@ -179,8 +181,8 @@ impl Archetype {
         let mut below = BTreeMap::new();
         for (path, bytes) in files {
             if path == FILE {
-                let text = std::str::from_utf8(bytes)
-                    .map_err(|_| FormatError::new(FILE, "it is not UTF-8 text"))?;
+                let text =
+                    std::str::from_utf8(bytes).map_err(|_| FormatError::new(FILE, "it is not UTF-8 text"))?;
                 description = Some(yaml::read_document::<Description>(FILE, text)?);
             } else if let Some(path) = path.strip_prefix("files/") {
                 below.insert(path.to_owned(), bytes.to_vec());
@@ -192,7 +194,8 @@ impl Archetype {
         }
         for key in description.answers.keys() {
             if render::RESERVED.contains(&key.as_str()) {
-                let message = format!("the answer `{key}` has the name of something every template knows; rename it");
+                let message =
+                    format!("the answer `{key}` has the name of something every template knows; rename it");
                 return Err(FormatError::new(FILE, message).into());
             }
         }

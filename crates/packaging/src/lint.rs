@@ -58,13 +58,22 @@ impl Notes {
     fn texts(&mut self, source: &Source) {
         let summary = &source.component.summary;
         if summary.ends_with('.') {
-            self.warn(COMPONENT_FILE, "`summary` ends with a full stop; package lists show it better without");
+            self.warn(
+                COMPONENT_FILE,
+                "`summary` ends with a full stop; package lists show it better without",
+            );
         }
         if summary.chars().count() > 79 {
-            self.warn(COMPONENT_FILE, "`summary` has more than 79 characters; move the rest to `description`");
+            self.warn(
+                COMPONENT_FILE,
+                "`summary` has more than 79 characters; move the rest to `description`",
+            );
         }
         if summary.starts_with(|c: char| c.is_lowercase()) {
-            self.warn(COMPONENT_FILE, "`summary` starts with a small letter; package lists start with capitals");
+            self.warn(
+                COMPONENT_FILE,
+                "`summary` starts with a small letter; package lists start with capitals",
+            );
         }
         if source.license.is_none() {
             self.warn(
@@ -112,7 +121,8 @@ impl Notes {
 
     fn entry(&mut self, source: &Source, entry: &FileEntry) {
         let path = entry.path.trim_end_matches('/');
-        let below = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below =
+            |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"].into_iter().any(below) {
             self.fatal(
                 COMPONENT_FILE,

@@ -20,20 +20,18 @@ macro_rules! archetype {
 }
 
 /// All of them, in the order of their names. A test holds this list against the folder.
-pub(super) const ALL: &[&[File]] = &[
-    archetype!("web-service":
-        "archetype.yaml"
-        "files/.gitignore"
-        "files/README.md.tmpl"
-        "files/component.yaml.tmpl"
-        "files/deploy/manifest.yaml.tmpl"
-        "files/deploy/templates/__name__.conf.j2"
-        "files/node.yaml.tmpl"
-        "files/src/__name__.py.tmpl"
-        "files/test.sh"
-        "files/tests/test___identifier__.py.tmpl"
-    ),
-];
+pub(super) const ALL: &[&[File]] = &[archetype!("web-service":
+    "archetype.yaml"
+    "files/.gitignore"
+    "files/README.md.tmpl"
+    "files/component.yaml.tmpl"
+    "files/deploy/manifest.yaml.tmpl"
+    "files/deploy/templates/__name__.conf.j2"
+    "files/node.yaml.tmpl"
+    "files/src/__name__.py.tmpl"
+    "files/test.sh"
+    "files/tests/test___identifier__.py.tmpl"
+)];
 
 #[cfg(test)]
 mod tests {
@@ -53,8 +51,10 @@ mod tests {
     #[test]
     fn every_file_of_the_library_is_built_in() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../library/archetypes");
-        let names: BTreeSet<String> =
-            fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let names: BTreeSet<String> = fs::read_dir(&root)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         let all = crate::archetype::list();
         assert_eq!(all.iter().map(|archetype| archetype.name.to_string()).collect::<BTreeSet<_>>(), names);
         assert_eq!(all.len(), super::ALL.len(), "an archetype.yaml cannot be read");

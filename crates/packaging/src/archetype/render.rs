@@ -80,8 +80,9 @@ impl Archetype {
             };
             let to = target(path, &context)?;
             let bytes = if is_template {
-                let text = std::str::from_utf8(bytes)
-                    .map_err(|_| FormatError::new(path, "it is not UTF-8 text, so it cannot be a template"))?;
+                let text = std::str::from_utf8(bytes).map_err(|_| {
+                    FormatError::new(path, "it is not UTF-8 text, so it cannot be a template")
+                })?;
                 renderer.render(path, text)?.into_bytes()
             } else {
                 bytes.clone()

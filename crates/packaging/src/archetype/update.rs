@@ -147,16 +147,21 @@ fn read(dir: &Path, path: &str) -> Result<Ours, ArchetypeError> {
     let outside = || {
         folder(
             full.clone(),
-            "is reached through a symbolic link; an update writes only plain files, so replace the link".to_owned(),
+            "is reached through a symbolic link; an update writes only plain files, so replace the link"
+                .to_owned(),
         )
     };
     for parent in Path::new(path).ancestors().skip(1) {
-        if dir.join(parent).symlink_metadata().is_ok_and(|found| found.is_symlink()) && parent != Path::new("") {
+        if dir.join(parent).symlink_metadata().is_ok_and(|found| found.is_symlink())
+            && parent != Path::new("")
+        {
             return Err(outside());
         }
     }
     match full.symlink_metadata() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(folder(full, format!("cannot be looked at: {error}"))),
         Ok(found) if found.is_symlink() => Err(outside()),
         Ok(found) if !found.is_file() => {
@@ -180,7 +185,8 @@ fn merge_file(
     if base == theirs {
         return Ok(None);
     }
-    let mut write = |path: &str, bytes: &[u8], mode| steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
+    let mut write =
+        |path: &str, bytes: &[u8], mode| steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
     let outcome = match (base, ours, theirs) {
         (None, None, Some(theirs)) => {
             write(path, theirs, None);

@@ -1,5 +1,6 @@
 //! What `packaging` promises, judged by the real tools.
 
+mod archetypes;
 mod components;
 mod openpgp;
 mod packages;

@@ -1,8 +1,11 @@
 //! Packages judged by rpm and rpmlint.
 
-use std::{path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
-use packaging::package::{Packages, package};
+use packaging::{
+    openpgp::SecretKey,
+    package::{Packages, package},
+};
 
 use crate::{
     components::{Folder, shop},
@@ -16,6 +19,26 @@ fn built(folder: &Folder) -> Packages {
 /// What `rpm -qp` says of a package file.
 fn ask(file: &Path, question: &[&str]) -> String {
     run(Command::new("rpm").arg("-qp").args(question).arg(file))
+}
+
+/// Holds signed packages against `rpm -K` and `rpmlint`, with only `key` known to rpm.
+pub(crate) fn judged(packages: &Packages, key: &SecretKey) {
+    let home = tempfile::tempdir().unwrap();
+    let database = home.path().join("rpmdb");
+    fs::write(home.path().join(".rpmmacros"), format!("%_dbpath {}\n", database.display())).unwrap();
+    fs::write(home.path().join("key.asc"), key.public_armored().unwrap()).unwrap();
+    let files = [&packages.payload, &packages.deployment];
+    if has("rpm") {
+        run(Command::new("rpm").env("HOME", home.path()).arg("--import").arg(home.path().join("key.asc")));
+        let report = run(Command::new("rpm").env("HOME", home.path()).arg("-Kv").args(files));
+        assert!(report.contains("Header V4 EdDSA/SHA"), "{report}");
+        assert!(!report.contains("NOKEY") && !report.contains("BAD"), "{report}");
+    }
+    if has("rpmlint") {
+        let report = run(Command::new("rpmlint").env("HOME", home.path()).args(files));
+        println!("{report}");
+        assert!(report.contains(" 0 errors"), "{report}");
+    }
 }
 
 #[test]
