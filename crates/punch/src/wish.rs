@@ -55,7 +55,7 @@ impl Wish {
     ) -> Result<(), Failure> {
         match &trust.node {
             Some(key) => node::verify(&self.file, &self.text, key).map_err(|error| {
-                Failure::blocked(error.to_string()).hint(
+                Failure::input(error.to_string()).hint(
                     "this host follows only what its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                      `--allow-unsigned` follows it anyway",
                 )
@@ -69,7 +69,7 @@ impl Wish {
             && let Some(membership) = Membership::load(root)?
             && membership.server != self.node.server
         {
-            return Err(Failure::blocked(format!(
+            return Err(Failure::input(format!(
                 "{} is for server {}, and this host is {}",
                 self.file, self.node.server, membership.server
             ))
@@ -79,7 +79,7 @@ impl Wish {
         let before = last.map(|last| (last.node.generation, node::content_digest(&last.node)));
         let before = before.as_ref().map(|(generation, digest)| (*generation, digest.as_str()));
         node::accept(before, (self.node.generation, &digest)).map_err(|why| {
-            Failure::blocked(format!("{}: {why}", self.file))
+            Failure::input(format!("{}: {why}", self.file))
                 .hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }

@@ -1,6 +1,6 @@
 //! `punch apply`: takes a node file from the user, then the path of every deployment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::{exit::Exit, plan::Limits};
 
@@ -10,6 +10,9 @@ use crate::{
     context::Context,
     deploy,
     failure::Failure,
+    membership::Membership,
+    office::Office,
+    root::Root,
     source::Source,
     state::State,
     trust::Trust,
@@ -38,34 +41,50 @@ pub(crate) struct Args {
 /// Where packages come from when the user says so.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct From {
-    /// Folder of packages, or address of a YUM repository
+    /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
-    pub(super) repository: String,
+    repository: Option<String>,
     /// Follow node files and install packages that nobody this host trusts has signed
     #[arg(long)]
-    pub(super) allow_unsigned: bool,
+    allow_unsigned: bool,
 }
 
 impl From {
-    /// Whom to believe: nobody in particular when the user insists.
-    pub(super) fn trust(&self, root: &crate::root::Root, context: &Context) -> Result<Trust, Failure> {
-        if self.allow_unsigned {
-            context.output.warn("--allow-unsigned: neither the node file nor the packages are checked for who made them");
-            return Ok(Trust::default());
-        }
-        Trust::load(root)
+    /// Whether something was asked for that only makes sense with a node file of the user.
+    pub(super) fn needs_node_file(&self) -> bool {
+        self.repository.is_some() || self.allow_unsigned
+    }
+
+    /// The user's node file, believed, and where its packages come from.
+    pub(super) fn open(&self, context: &Context, root: &Root, node: &Path) -> Result<(Wish, Source), Failure> {
+        let wish = Wish::read(node)?;
+        let trust = if self.allow_unsigned {
+            context.output.warn(
+                "--allow-unsigned: nobody checks who made the node file and the packages; they are installed as they are",
+            );
+            Trust::default()
+        } else {
+            Trust::load(root)?
+        };
+        wish.check(root, &trust, State::new(root).last_good()?.as_ref(), &context.output)?;
+        let repository = match &self.repository {
+            Some(place) => place.clone(),
+            None if Membership::load(root)?.is_some() => Office::of(root)?.repository(wish.node.channel.as_str()),
+            None => {
+                return Err(Failure::input("where do packages come from? This host has not joined a back-office")
+                    .hint("give `--repository FOLDER`, the folder `punch package` wrote to, or `--repository URL`"));
+            }
+        };
+        let source = Source::open(&repository, root, trust.packages, &context.output)?;
+        Ok((wish, source))
     }
 }
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let root = self.host.root();
-        let state = State::new(&root);
-        let wish = Wish::read(&self.node)?;
-        let trust = self.from.trust(&root, context)?;
-        wish.check(&root, &trust, state.last_good()?.as_ref(), &context.output)?;
-        let mut source = Source::open(&self.from.repository, &root, trust.packages, &context.output)?;
-        let _lock = state.lock()?;
+        let (wish, mut source) = self.from.open(context, &root, &self.node)?;
+        let _lock = State::new(&root).lock()?;
         let limits = Limits { max_removals: self.max_removals };
         let deployed = deploy::deploy(context, &root, &wish, &mut source, &limits)?;
         Ok(finish(context, &deployed))

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::Limits, plan::view};
 
+use super::{apply::From, restore::wish};
 use crate::{
     cli::HostArgs,
     context::Context,
     deploy,
     failure::Failure,
     office::Office,
+    root::Root,
     source::Source,
     state::State,
     trust::Trust,
@@ -22,14 +24,10 @@ use crate::{
     The exit code is 0 when there is nothing to do, 10 when there is, 3 when something is blocked.")]
 pub(crate) struct Args {
     /// Node file; else the back-office is asked
-    #[arg(value_name = "NODEFILE", requires = "repository")]
+    #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
-    /// Folder of packages, or address of a YUM repository
-    #[arg(long, value_name = "URL-or-DIR", requires = "node")]
-    repository: Option<String>,
-    /// Follow node files and read packages that nobody this host trusts has signed
-    #[arg(long, requires = "node")]
-    allow_unsigned: bool,
+    #[command(flatten)]
+    from: From,
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
@@ -43,22 +41,9 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let root = self.host.root();
-        let state = State::new(&root);
-        let (wish, mut source) = match (&self.node, &self.repository) {
-            (Some(node), Some(repository)) => {
-                let from = super::apply::From { repository: repository.clone(), allow_unsigned: self.allow_unsigned };
-                let trust = from.trust(&root, context)?;
-                let wish = Wish::read(node)?;
-                wish.check(&root, &trust, state.last_good()?.as_ref(), &context.output)?;
-                (wish, Source::open(repository, &root, trust.packages, &context.output)?)
-            }
-            _ => {
-                let office = Office::of(&root)?;
-                let wish = super::restore::wish(context, &root, &state, &office, self.cached)?;
-                let keys = Trust::load(&root)?.packages;
-                let source = Source::open(&office.repository(wish.node.channel.as_str()), &root, keys, &context.output)?;
-                (wish, source)
-            }
+        let (wish, mut source) = match &self.node {
+            Some(node) => self.from.open(context, &root, node)?,
+            None => self.ask(context, &root)?,
         };
         let limits = Limits { max_removals: self.max_removals };
         let plan = deploy::prepare(&root, &wish, &mut source, &limits)?.plan;
@@ -69,5 +54,20 @@ impl Args {
             (true, false) => Exit::Changes,
             (true, true) => Exit::Done,
         })
+    }
+}
+
+impl Args {
+    /// The node file and the repository of the back-office.
+    fn ask(&self, context: &Context, root: &Root) -> Result<(Wish, Source), Failure> {
+        if self.from.needs_node_file() {
+            return Err(Failure::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
+                .hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
+        }
+        let office = Office::of(root)?;
+        let wish = wish(context, root, &State::new(root), &office, self.cached)?;
+        let keys = Trust::load(root)?.packages;
+        let source = Source::open(&office.repository(wish.node.channel.as_str()), root, keys, &context.output)?;
+        Ok((wish, source))
     }
 }

@@ -1,0 +1,85 @@
+//! `punch archetypes`: what components can be made of.
+
+use std::path::{Path, PathBuf};
+
+use model::exit::Exit;
+use packaging::archetype::{self, Archetype};
+use serde::Serialize;
+
+use super::new::refused;
+use crate::{context::Context, failure::Failure};
+
+/// List the archetypes: the templates `punch new` makes components of
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch archetypes\n  punch archetypes --from our-archetypes --json")]
+pub(crate) struct Args {
+    /// List those in a folder instead of the built-in ones
+    #[arg(long, value_name = "FOLDER")]
+    from: Option<PathBuf>,
+}
+
+/// One archetype, as `--json` prints it.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    version: u32,
+    summary: String,
+    questions: Vec<Asked>,
+}
+
+#[derive(Serialize)]
+struct Asked {
+    key: String,
+    description: String,
+    default: Option<String>,
+    one_of: Vec<String>,
+}
+
+impl Args {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let all = match &self.from {
+            Some(folder) => in_folder(folder)?,
+            None => archetype::list(),
+        };
+        let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
+        for archetype in &all {
+            context.output.line(format!("{:width$}  {}", archetype.name.as_str(), archetype.summary));
+            for (key, question) in &archetype.questions {
+                let default = match &question.default {
+                    Some(default) => format!(" [{default}]"),
+                    None => " (needed)".to_owned(),
+                };
+                context.output.line(format!("{:width$}    --set {key}=...  {}{default}", "", question.description));
+            }
+        }
+        context.output.json(&all.iter().map(listed).collect::<Vec<_>>());
+        Ok(Exit::Done)
+    }
+}
+
+fn listed(archetype: &Archetype) -> Listed {
+    let questions = archetype.questions.iter().map(|(key, question)| Asked {
+        key: key.to_string(),
+        description: question.description.clone(),
+        default: question.default.clone(),
+        one_of: question.one_of.clone(),
+    });
+    Listed {
+        name: archetype.name.to_string(),
+        version: archetype.version,
+        summary: archetype.summary.clone(),
+        questions: questions.collect(),
+    }
+}
+
+/// The archetype that `folder` is, or those in its subfolders.
+fn in_folder(folder: &Path) -> Result<Vec<Archetype>, Failure> {
+    let describes = |dir: &Path| dir.join("archetype.yaml").is_file();
+    if describes(folder) {
+        return Ok(vec![Archetype::load(folder).map_err(refused)?]);
+    }
+    let entries = std::fs::read_dir(folder).map_err(|error| Failure::reading(folder, &error))?;
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
+    folders.sort();
+    folders.iter().map(|dir| Archetype::load(dir).map_err(refused)).collect()
+}
