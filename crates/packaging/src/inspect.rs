@@ -56,6 +56,31 @@ impl Inspected {
     }
 }
 
+/// What the header of an RPM file says: enough to choose between the packages of a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Package name.
+    pub name: String,
+    /// Version and release.
+    pub version: Version,
+    /// Architecture.
+    pub arch: String,
+}
+
+/// Reads the header of `rpm` and nothing after it.
+pub fn header(rpm: &Path) -> Result<Header, PackageError> {
+    let envelope = Envelope::open(rpm)?;
+    let wrong = |why: String| malformed(&envelope.shown, &why);
+    let metadata = &envelope.metadata;
+    let text = |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
+    let (version, release) = (text(metadata.get_version())?, text(metadata.get_release())?);
+    Ok(Header {
+        name: text(metadata.get_name())?,
+        version: Version::new(&version, Some(&release)).map_err(|why| wrong(why.to_string()))?,
+        arch: text(metadata.get_arch())?,
+    })
+}
+
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::PublicKeys::verify_rpm`]).
 pub fn component_of(rpm: &Path) -> Result<Inspected, PackageError> {

@@ -8,14 +8,19 @@ mod client;
 mod commands;
 mod component_at;
 mod context;
+mod deploy;
 mod failure;
 mod membership;
+mod office;
 mod output;
 mod root;
 mod settings;
+mod source;
 mod source_date;
+mod state;
 mod trust;
 mod when;
+mod wish;
 
 use std::{
     path::PathBuf,

@@ -1,11 +1,20 @@
 //! One file a verb. The list below is the only one: it makes the command line and calls the verbs.
 
+mod apply;
+mod archetypes;
+mod explain;
+mod history;
 mod join;
 mod key;
+mod lint;
 mod login;
+mod new;
 mod package;
+mod plan;
 mod promote;
 mod publish;
+mod restore;
+mod status;
 mod test;
 mod versions;
 
@@ -29,7 +38,11 @@ macro_rules! verbs {
     };
 }
 
+// In the order of a component's life.
 verbs! {
+    Archetypes => archetypes,
+    New => new,
+    Lint => lint,
     Test => test,
     Package => package,
     Key => key,
@@ -38,4 +51,10 @@ verbs! {
     Promote => promote,
     Versions => versions,
     Join => join,
+    Plan => plan,
+    Apply => apply,
+    Restore => restore,
+    Explain => explain,
+    Status => status,
+    History => history,
 }

@@ -13,7 +13,7 @@ use std::{
 
 use converge::{FetchError, Pin};
 use model::version::Version;
-use packaging::{inspect, openpgp::PublicKeys};
+use packaging::{PackageError, inspect, openpgp::PublicKeys};
 
 pub(crate) use cache::Cache;
 
@@ -97,13 +97,14 @@ impl Source {
         Ok(path)
     }
 
-    /// A package that nobody we trust signed, or that is another package, is never handed out.
+    /// A package that nobody we trust signed, that is damaged or is another package, is never handed out.
     fn verify(&self, pin: &Pin, path: &Path) -> Result<(), SourceError> {
-        if let Some(keys) = &self.keys {
-            keys.verify_rpm(path).map_err(|error| SourceError::Refused(format!("{} is refused: {error}", path.display())))?;
+        let refused = |error: PackageError| SourceError::Refused(error.to_string());
+        match &self.keys {
+            Some(keys) => drop(keys.verify_rpm(path).map_err(refused)?),
+            None => drop(inspect::component_of(path).map_err(refused)?),
         }
-        let header = inspect::header(path)
-            .map_err(|error| SourceError::Refused(format!("{} is not a package: {error}", path.display())))?;
+        let header = inspect::header(path).map_err(refused)?;
         if header.name != pin.name || !header.version.is(&pin.version) {
             return Err(SourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",
