@@ -19,7 +19,7 @@ use crate::{
     root::Root,
     source::{Cache, Source},
     state::State,
-    when,
+    told, when,
     wish::Wish,
 };
 
@@ -46,7 +46,12 @@ pub(crate) struct Deployed {
 }
 
 /// Looks at the host and plans. Changes nothing but the cache of packages.
-pub(crate) fn prepare(root: &Root, wish: &Wish, source: &mut Source, limits: &Limits) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(
+    root: &Root,
+    wish: &Wish,
+    source: &mut Source,
+    limits: &Limits,
+) -> Result<Prepared, Failure> {
     let machine = Machine::new(root.path()).map_err(|error| Failure::blocked(error.to_string()))?;
     let state = converge::State::at(root.path());
     let look = converge::look(&wish.node, &machine, &state, source).map_err(|problems| blocked(&problems))?;
@@ -94,7 +99,13 @@ pub(crate) fn deploy(
 }
 
 /// After a good end the node file is the last good one, and packages nobody needs any more are forgotten.
-fn remember(context: &Context, root: &Root, wish: &Wish, source: &Source, report: &Report) -> Result<(), Failure> {
+fn remember(
+    context: &Context,
+    root: &Root,
+    wish: &Wish,
+    source: &Source,
+    report: &Report,
+) -> Result<(), Failure> {
     if !matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
         return Ok(());
     }
@@ -117,7 +128,8 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 
 /// All problems at once, because fixing one at a time is tiresome.
 fn blocked(problems: &[converge::Problem]) -> Failure {
-    let exit = if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
+    let exit =
+        if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
     let text = match problems {
         [only] => only.to_string(),
         several => {
@@ -130,38 +142,14 @@ fn blocked(problems: &[converge::Problem]) -> Failure {
 
 /// `web-01 generation 7: changed, 5 done, 12 right already, in 1.2 s`.
 fn summary(report: &Report) -> String {
-    let count = |result| report.entries.iter().filter(|entry| entry.result == result).count();
-    let mut parts = Vec::new();
-    for (result, word) in [
-        (EntryResult::Done, "done"),
-        (EntryResult::Failed, "failed"),
-        (EntryResult::Skipped, "not tried"),
-        (EntryResult::Blocked, "blocked"),
-    ] {
-        if count(result) > 0 {
-            parts.push(format!("{} {word}", count(result)));
-        }
-    }
-    parts.push(format!("{} right already", report.unchanged));
     format!(
         "{} generation {}: {}, {}, in {}",
         report.server,
         report.generation,
-        outcome(report.outcome),
-        parts.join(", "),
+        told::outcome(report.outcome),
+        told::tally(report),
         when::duration(report.duration_us)
     )
-}
-
-/// An outcome in one word.
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unchanged => "unchanged",
-        Outcome::Changed => "changed",
-        Outcome::Blocked => "blocked",
-        Outcome::Failed => "failed",
-        Outcome::Interrupted => "interrupted",
-    }
 }
 
 /// How the program ends after a run that ended like this.

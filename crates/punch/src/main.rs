@@ -18,6 +18,7 @@ mod settings;
 mod source;
 mod source_date;
 mod state;
+mod told;
 mod trust;
 mod when;
 mod wish;

@@ -47,7 +47,10 @@ impl Office {
             }
             Ok(NodeAnswer::Same) => match last {
                 Some(last) => Ok(Wish::again(last)),
-                None => Err(Failure::input(format!("{} says that nothing has changed, and there is nothing here", self.client.base()))),
+                None => Err(Failure::input(format!(
+                    "{} says that nothing has changed, and there is nothing here",
+                    self.client.base()
+                ))),
             },
             Err(error) if error.is_unreachable() => {
                 let age = match &last {

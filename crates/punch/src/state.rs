@@ -8,12 +8,7 @@ use std::{
 };
 
 use converge::{Lock, StateError};
-use model::{
-    exit::Exit,
-    format::node,
-    node::Node,
-    report::Report,
-};
+use model::{exit::Exit, format::node, node::Node, report::Report};
 
 use crate::{
     failure::Failure,

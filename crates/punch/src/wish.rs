@@ -5,12 +5,7 @@ use std::path::Path;
 use model::{format::node, node::Node};
 
 use crate::{
-    failure::Failure,
-    membership::Membership,
-    output::Output,
-    root::Root,
-    state::LastGood,
-    trust::Trust,
+    failure::Failure, membership::Membership, output::Output, root::Root, state::LastGood, trust::Trust,
 };
 
 /// What a host shall be, and the text that says so.

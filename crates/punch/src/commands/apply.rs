@@ -6,17 +6,8 @@ use model::{exit::Exit, plan::Limits};
 
 use super::restore::finish;
 use crate::{
-    cli::HostArgs,
-    context::Context,
-    deploy,
-    failure::Failure,
-    membership::Membership,
-    office::Office,
-    root::Root,
-    source::Source,
-    state::State,
-    trust::Trust,
-    wish::Wish,
+    cli::HostArgs, context::Context, deploy, failure::Failure, membership::Membership, office::Office,
+    root::Root, source::Source, state::State, trust::Trust, wish::Wish,
 };
 
 /// Make this host, or a folder, what a node file says
@@ -56,7 +47,12 @@ impl From {
     }
 
     /// The user's node file, believed, and where its packages come from.
-    pub(super) fn open(&self, context: &Context, root: &Root, node: &Path) -> Result<(Wish, Source), Failure> {
+    pub(super) fn open(
+        &self,
+        context: &Context,
+        root: &Root,
+        node: &Path,
+    ) -> Result<(Wish, Source), Failure> {
         let wish = Wish::read(node)?;
         let trust = if self.allow_unsigned {
             context.output.warn(
@@ -69,10 +65,16 @@ impl From {
         wish.check(root, &trust, State::new(root).last_good()?.as_ref(), &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
-            None if Membership::load(root)?.is_some() => Office::of(root)?.repository(wish.node.channel.as_str()),
+            None if Membership::load(root)?.is_some() => {
+                Office::of(root)?.repository(wish.node.channel.as_str())
+            }
             None => {
-                return Err(Failure::input("where do packages come from? This host has not joined a back-office")
-                    .hint("give `--repository FOLDER`, the folder `punch package` wrote to, or `--repository URL`"));
+                return Err(Failure::input(
+                    "where do packages come from? This host has not joined a back-office",
+                )
+                .hint(
+                    "give `--repository FOLDER`, the folder `punch package` wrote to, or `--repository URL`",
+                ));
             }
         };
         let source = Source::open(&repository, root, trust.packages, &context.output)?;

@@ -49,7 +49,9 @@ impl Args {
                     Some(default) => format!(" [{default}]"),
                     None => " (needed)".to_owned(),
                 };
-                context.output.line(format!("{:width$}    --set {key}=...  {}{default}", "", question.description));
+                context
+                    .output
+                    .line(format!("{:width$}    --set {key}=...  {}{default}", "", question.description));
             }
         }
         context.output.json(&all.iter().map(listed).collect::<Vec<_>>());
@@ -79,7 +81,8 @@ fn in_folder(folder: &Path) -> Result<Vec<Archetype>, Failure> {
         return Ok(vec![Archetype::load(folder).map_err(refused)?]);
     }
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::reading(folder, &error))?;
-    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
+    let mut folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();
     folders.iter().map(|dir| Archetype::load(dir).map_err(refused)).collect()
 }

@@ -8,8 +8,10 @@ use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, wis
 
 /// Show why a value is what it is: who set it, and who lost
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n\n\
-    A component's name alone explains its version. Secrets are never shown, only where they were set.")]
+#[command(
+    after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n\n\
+    A component's name alone explains its version. Secrets are never shown, only where they were set."
+)]
 pub(crate) struct Args {
     /// Component, or component and parameter
     #[arg(value_name = "COMPONENT[.PARAMETER]")]

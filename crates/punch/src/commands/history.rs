@@ -1,12 +1,9 @@
 //! `punch history`: what earlier runs did on this host.
 
-use model::{
-    exit::Exit,
-    report::{EntryResult, Outcome, Report},
-};
+use model::{exit::Exit, report::Report};
 use serde::Serialize;
 
-use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, when};
+use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, told, when};
 
 /// Show what earlier runs did on this host
 #[derive(Debug, clap::Args)]
@@ -50,9 +47,14 @@ impl Args {
         })?;
         context.output.line(line(number, &report));
         for entry in &report.entries {
-            context.output.line(format!("  {:8} {} ({})", word(entry.result), entry.action, entry.component));
+            context.output.line(format!(
+                "  {:11} {}{}",
+                told::result(entry.result),
+                entry.action,
+                of(&entry.component)
+            ));
             for detail in entry.detail.lines() {
-                context.output.line(format!("           {detail}"));
+                context.output.line(format!("              {detail}"));
             }
         }
         context.output.json(&Run { number, report });
@@ -61,44 +63,17 @@ impl Args {
 }
 
 fn line(number: u64, report: &Report) -> String {
-    let count = |result| report.entries.iter().filter(|entry| entry.result == result).count();
-    let mut parts = vec![format!("{} unchanged", report.unchanged)];
-    for (result, word) in [
-        (EntryResult::Done, "done"),
-        (EntryResult::Failed, "failed"),
-        (EntryResult::Blocked, "blocked"),
-        (EntryResult::Skipped, "skipped"),
-    ] {
-        if count(result) > 0 {
-            parts.insert(parts.len() - 1, format!("{} {word}", count(result)));
-        }
-    }
     format!(
         "{number:5}  {}  {:11}  generation {}  {}  in {}",
         when::utc(report.started_us),
-        outcome(report.outcome),
+        told::outcome(report.outcome),
         report.generation,
-        parts.join(", "),
+        told::tally(report),
         when::duration(report.duration_us)
     )
 }
 
-/// An outcome in one word.
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unchanged => "unchanged",
-        Outcome::Changed => "changed",
-        Outcome::Blocked => "blocked",
-        Outcome::Failed => "failed",
-        Outcome::Interrupted => "interrupted",
-    }
-}
-
-fn word(result: EntryResult) -> &'static str {
-    match result {
-        EntryResult::Done => "done",
-        EntryResult::Failed => "failed",
-        EntryResult::Blocked => "blocked",
-        EntryResult::Skipped => "skipped",
-    }
+/// ` (shop)`; nothing for what belongs to no component.
+fn of(component: &str) -> String {
+    if component.is_empty() { String::new() } else { format!(" ({component})") }
 }

@@ -13,10 +13,12 @@ use crate::{context::Context, failure::Failure};
 
 /// Make a new component of an archetype, or merge a newer archetype into one
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch new web-service shop\n  punch new web-service shop --set port=9000 --dir services/shop\n  \
+#[command(
+    after_help = "Example:\n  punch new web-service shop\n  punch new web-service shop --set port=9000 --dir services/shop\n  \
     punch new our-service shop --from our-archetypes\n  punch new --update --dir shop\n\n\
     An update merges three ways: what you changed, what the archetype changed, and what it was before.\n\
-    What both changed is marked with conflict marks, and the exit code is 1.")]
+    What both changed is marked with conflict marks, and the exit code is 1."
+)]
 pub(crate) struct Args {
     /// Archetype; `punch archetypes` lists them
     #[arg(required_unless_present = "update", conflicts_with = "update")]
@@ -74,9 +76,17 @@ impl Args {
         }
     }
 
-    fn make(&self, context: &Context, archetype: &Archetype, name: &str, answers: &Answers) -> Result<Exit, Failure> {
+    fn make(
+        &self,
+        context: &Context,
+        archetype: &Archetype,
+        name: &str,
+        answers: &Answers,
+    ) -> Result<Exit, Failure> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
-            Failure::input(error.to_string()).hint("a component's name is the name of its package, its folder and its user: `shop`, `web-base`")
+            Failure::input(error.to_string()).hint(
+                "a component's name is the name of its package, its folder and its user: `shop`, `web-base`",
+            )
         })?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
         let files = archetype::generate(archetype, &name, answers, &dir).map_err(refused)?;
@@ -126,7 +136,9 @@ impl Args {
                 Ok(Exit::Done)
             }
             0 => {
-                context.output.note(format!("merged version {} of the archetype over {}", updated.to, updated.from));
+                context
+                    .output
+                    .note(format!("merged version {} of the archetype over {}", updated.to, updated.from));
                 Ok(Exit::Done)
             }
             conflicts => {
@@ -150,7 +162,11 @@ fn find(name: &str, from: Option<&Path>) -> Result<Archetype, Failure> {
         refused(error).hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
-        return Err(Failure::input(format!("{} is the archetype `{}`, not `{name}`", dir.display(), found.name)));
+        return Err(Failure::input(format!(
+            "{} is the archetype `{}`, not `{name}`",
+            dir.display(),
+            found.name
+        )));
     }
     Ok(found)
 }

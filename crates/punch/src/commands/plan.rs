@@ -6,22 +6,16 @@ use model::{exit::Exit, plan::Limits, plan::view};
 
 use super::{apply::From, restore::wish};
 use crate::{
-    cli::HostArgs,
-    context::Context,
-    deploy,
-    failure::Failure,
-    office::Office,
-    root::Root,
-    source::Source,
-    state::State,
-    trust::Trust,
-    wish::Wish,
+    cli::HostArgs, context::Context, deploy, failure::Failure, office::Office, root::Root, source::Source,
+    state::State, trust::Trust, wish::Wish,
 };
 
 /// Show what `restore` or `apply` would do
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch plan\n  punch plan --cached\n  punch plan node.yaml --repository dist/ --root /tmp/try\n\n\
-    The exit code is 0 when there is nothing to do, 10 when there is, 3 when something is blocked.")]
+#[command(
+    after_help = "Example:\n  punch plan\n  punch plan --cached\n  punch plan node.yaml --repository dist/ --root /tmp/try\n\n\
+    The exit code is 0 when there is nothing to do, 10 when there is, 3 when something is blocked."
+)]
 pub(crate) struct Args {
     /// Node file; else the back-office is asked
     #[arg(value_name = "NODEFILE")]
@@ -67,7 +61,8 @@ impl Args {
         let office = Office::of(root)?;
         let wish = wish(context, root, &State::new(root), &office, self.cached)?;
         let keys = Trust::load(root)?.packages;
-        let source = Source::open(&office.repository(wish.node.channel.as_str()), root, keys, &context.output)?;
+        let source =
+            Source::open(&office.repository(wish.node.channel.as_str()), root, keys, &context.output)?;
         Ok((wish, source))
     }
 }

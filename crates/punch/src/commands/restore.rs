@@ -57,7 +57,13 @@ impl Args {
 }
 
 /// The node file to follow, believed.
-pub(super) fn wish(context: &Context, root: &Root, state: &State, office: &Office, cached: bool) -> Result<Wish, Failure> {
+pub(super) fn wish(
+    context: &Context,
+    root: &Root,
+    state: &State,
+    office: &Office,
+    cached: bool,
+) -> Result<Wish, Failure> {
     let trust = Trust::load(root)?;
     let last = state.last_good()?;
     let wish = match (cached, last) {

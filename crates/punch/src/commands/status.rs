@@ -5,15 +5,9 @@ use std::collections::BTreeMap;
 use model::{exit::Exit, report::Outcome};
 use serde::Serialize;
 
-use super::history::outcome;
 use crate::{
-    cli::HostArgs,
-    client::Client,
-    context::Context,
-    failure::Failure,
-    membership::Membership,
-    state::State,
-    when,
+    cli::HostArgs, client::Client, context::Context, failure::Failure, membership::Membership, state::State,
+    told, when,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -138,7 +132,10 @@ fn print(context: &Context, status: &Status, now: when::Micros) {
     match &status.last_good {
         Some(good) => {
             line("generation", good.generation.to_string());
-            line("confirmed", format!("{} ago, {}", when::age(good.confirmed_us, now), when::utc(good.confirmed_us)));
+            line(
+                "confirmed",
+                format!("{} ago, {}", when::age(good.confirmed_us, now), when::utc(good.confirmed_us)),
+            );
             line("environment", format!("{} (channel {})", good.environment, good.channel));
             for (name, version) in &good.components {
                 line("component", format!("{name} {version}"));
@@ -152,7 +149,7 @@ fn print(context: &Context, status: &Status, now: when::Micros) {
             format!(
                 "number {}, {}, generation {}, {} ago",
                 run.number,
-                outcome(run.outcome),
+                told::outcome(run.outcome),
                 run.generation,
                 when::age(run.started_us, now)
             ),

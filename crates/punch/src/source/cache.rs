@@ -47,7 +47,8 @@ impl Cache {
     ) -> Result<PathBuf, E> {
         let path = self.path(sha256, name);
         let folder = self.0.join(sha256);
-        let failed = |error: io::Error| storing(format!("{} cannot be written: {}", folder.display(), reason(&error)));
+        let failed =
+            |error: io::Error| storing(format!("{} cannot be written: {}", folder.display(), reason(&error)));
         crate::root::private_folder(&folder).map_err(|failure| storing(failure.message))?;
         let mut aside = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
         write(aside.as_file_mut())?;

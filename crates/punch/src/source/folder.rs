@@ -41,7 +41,8 @@ impl Folder {
 }
 
 fn choose(folder: &Path, scan: &Scan, pin: &Pin) -> Result<PathBuf, SourceError> {
-    let of_name = || scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits(&header.arch));
+    let of_name =
+        || scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits(&header.arch));
     let mut fitting: Vec<&(PathBuf, Header)> =
         of_name().filter(|(_, header)| header.version.is(&pin.version)).collect();
     fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));

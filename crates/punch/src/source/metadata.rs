@@ -50,7 +50,8 @@ pub(super) fn primary(repomd: &str) -> Result<Primary, String> {
         .children()
         .find(|node| node.tag_name().name() == "data" && node.attribute("type") == Some("primary"))
         .ok_or("it names no `primary` metadata")?;
-    let href = child(data, "location").and_then(|node| node.attribute("href")).ok_or("`primary` has no location")?;
+    let href =
+        child(data, "location").and_then(|node| node.attribute("href")).ok_or("`primary` has no location")?;
     Ok(Primary {
         href: inside(href)?.to_owned(),
         sha256: checksum(data)?,
@@ -85,9 +86,10 @@ pub(super) fn packages(mut primary: impl BufRead, mut each: impl FnMut(Listed)) 
 fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, String> {
     loop {
         let before = into.len();
-        let read = std::io::Read::take(&mut *from, (MAX_ENTRY - before) as u64)
-            .read_until(b'>', into)
-            .map_err(|error| format!("the list of packages cannot be read: {}", crate::failure::reason(&error)))?;
+        let read =
+            std::io::Read::take(&mut *from, (MAX_ENTRY - before) as u64).read_until(b'>', into).map_err(
+                |error| format!("the list of packages cannot be read: {}", crate::failure::reason(&error)),
+            )?;
         if read == 0 {
             return match into.len() {
                 MAX_ENTRY => Err(format!("an entry of the list of packages has more than {MAX_ENTRY} bytes")),
@@ -136,7 +138,9 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
     let node = child(node, "checksum").ok_or("no checksum")?;
     let digest = node.text().unwrap_or_default().trim().to_ascii_lowercase();
     match node.attribute("type") {
-        Some("sha256") if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(digest),
+        Some("sha256") if digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Ok(digest)
+        }
         Some("sha256") => Err("its checksum is not 64 hexadecimal digits".to_owned()),
         other => Err(format!(
             "its checksum is `{}`; only sha256 is accepted (createrepo_c --checksum sha256)",
@@ -147,7 +151,8 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
 
 /// A path that stays inside the repository.
 pub(super) fn inside(href: &str) -> Result<&str, String> {
-    let usual = |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
+    let usual =
+        |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
         return Err(format!("`{}` is not a path inside the repository", crate::client::printable(href, 120)));
     }
@@ -177,7 +182,8 @@ mod tests {
 
     #[test]
     fn packages_are_read_one_by_one_and_foreign_epochs_passed_over() {
-        let all = read(&[entry("shop", "0", "packages/shop.rpm"), entry("old", "1", "old.rpm")].concat()).unwrap();
+        let all =
+            read(&[entry("shop", "0", "packages/shop.rpm"), entry("old", "1", "old.rpm")].concat()).unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].name.as_str(), all[0].version.to_string().as_str()), ("shop", "1.0-1"));
         assert_eq!((all[0].size, all[0].href.as_str()), (Some(7), "packages/shop.rpm"));
@@ -199,7 +205,9 @@ mod tests {
 
     #[test]
     fn broken_metadata_is_an_error_and_never_a_panic() {
-        for text in ["<package ><name>a</package>", "<package></package>", "<package type=\"rpm\">\u{0}</package>"] {
+        for text in
+            ["<package ><name>a</package>", "<package></package>", "<package type=\"rpm\">\u{0}</package>"]
+        {
             assert!(packages(text.as_bytes(), |_| ()).is_err(), "{text}");
         }
         assert!(primary("<repomd/>").unwrap_err().contains("no `primary`"));

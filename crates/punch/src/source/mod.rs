@@ -56,7 +56,12 @@ enum Kind {
 
 impl Source {
     /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
-    pub(crate) fn open(place: &str, root: &Root, keys: Option<PublicKeys>, output: &Output) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        place: &str,
+        root: &Root,
+        keys: Option<PublicKeys>,
+        output: &Output,
+    ) -> Result<Self, Failure> {
         let cache = Cache::new(root.cache());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let authorities = Some(root.authorities()).filter(|path| path.exists());

@@ -87,12 +87,18 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
 /// What ureq says, in the words of the client's errors.
 fn words(error: &ureq::Error) -> String {
     match crate::client::ClientError::from_ureq("", error) {
-        crate::client::ClientError::Unreachable { why, .. } | crate::client::ClientError::Strange { why, .. } => why,
+        crate::client::ClientError::Unreachable { why, .. }
+        | crate::client::ClientError::Strange { why, .. } => why,
         other => other.to_string(),
     }
 }
 
-fn pour(mut from: impl Read, most: u64, into: &mut impl Write, bar: Option<&Bar>) -> Result<String, ReadError> {
+fn pour(
+    mut from: impl Read,
+    most: u64,
+    into: &mut impl Write,
+    bar: Option<&Bar>,
+) -> Result<String, ReadError> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut total: u64 = 0;
@@ -123,7 +129,9 @@ fn escaped(href: &str) -> String {
     let mut out = String::with_capacity(href.len());
     for byte in href.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
             _ => out.push_str(&format!("%{byte:02X}")),
         }
     }

@@ -110,7 +110,8 @@ impl Repository {
             error => self.error("repodata/repomd.xml", error),
         })?;
         self.check_signature(&repomd)?;
-        let broken = |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
+        let broken =
+            |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
         let primary = metadata::primary(&repomd).map_err(broken)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
@@ -125,13 +126,14 @@ impl Repository {
 
     fn check_signature(&self, repomd: &str) -> Result<(), SourceError> {
         let Some(keys) = &self.keys else { return Ok(()) };
-        let signature = self.place.text("repodata/repomd.xml.asc", MAX_REPOMD).map_err(|error| match error {
-            ReadError::Missing => SourceError::Refused(format!(
-                "the metadata of {} is not signed, and this host trusts only signed ones",
-                self.place
-            )),
-            error => self.error("repodata/repomd.xml.asc", error),
-        })?;
+        let signature =
+            self.place.text("repodata/repomd.xml.asc", MAX_REPOMD).map_err(|error| match error {
+                ReadError::Missing => SourceError::Refused(format!(
+                    "the metadata of {} is not signed, and this host trusts only signed ones",
+                    self.place
+                )),
+                error => self.error("repodata/repomd.xml.asc", error),
+            })?;
         match keys.verify_detached(repomd.as_bytes(), &signature) {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -153,7 +155,13 @@ impl Repository {
     }
 
     /// Streams a file into the cache; one with another checksum than announced is not kept.
-    fn download(&self, href: &str, sha256: &str, size: Option<u64>, most: u64) -> Result<PathBuf, SourceError> {
+    fn download(
+        &self,
+        href: &str,
+        sha256: &str,
+        size: Option<u64>,
+        most: u64,
+    ) -> Result<PathBuf, SourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
         let bar = self.output.bar(name, size);
         self.cache.store(sha256, name, SourceError::Failed, |file| {

@@ -1,0 +1,44 @@
+//! Reports in words: the same ones after a run, in the history and in the status.
+
+use model::report::{EntryResult, Outcome, Report};
+
+/// How a run ended, in one word.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unchanged => "unchanged",
+        Outcome::Changed => "changed",
+        Outcome::Blocked => "blocked",
+        Outcome::Failed => "failed",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+/// How one thing went, in one word or two.
+pub(crate) fn result(result: EntryResult) -> &'static str {
+    match result {
+        EntryResult::Done => "done",
+        EntryResult::Failed => "failed",
+        EntryResult::Blocked => "blocked",
+        EntryResult::Interrupted => "interrupted",
+        EntryResult::Skipped => "not tried",
+    }
+}
+
+/// `5 done, 1 failed, 2 not tried, 12 right already`.
+pub(crate) fn tally(report: &Report) -> String {
+    let all = [
+        EntryResult::Done,
+        EntryResult::Failed,
+        EntryResult::Blocked,
+        EntryResult::Interrupted,
+        EntryResult::Skipped,
+    ];
+    let mut parts: Vec<String> = all
+        .into_iter()
+        .map(|result| (result, report.entries.iter().filter(|entry| entry.result == result).count()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", result(kind)))
+        .collect();
+    parts.push(format!("{} right already", report.unchanged));
+    parts.join(", ")
+}
