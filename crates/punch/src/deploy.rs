@@ -9,7 +9,7 @@ use model::{
     exit::Exit,
     node::Node,
     plan::{Limits, Plan, PlanView, plan, view},
-    report::{EntryResult, Outcome, Report},
+    report::{Entry, EntryResult, Outcome, Report},
 };
 use serde::Serialize;
 
@@ -43,6 +43,23 @@ pub(crate) struct Deployed {
     /// Whether the back-office has the report; absent where there is none to tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reported: Option<bool>,
+    /// The report of the run before, when that was killed.
+    #[serde(skip)]
+    pub(crate) interrupted: Option<Report>,
+    /// Why there is not even a plan.
+    #[serde(skip)]
+    stopped: Option<Failure>,
+}
+
+impl Deployed {
+    /// Prints what programs want to know; how the program ends.
+    pub(crate) fn finish(self, context: &Context) -> Result<Exit, Failure> {
+        context.output.json(&self);
+        match self.stopped {
+            Some(failure) => Err(failure),
+            None => Ok(exit(self.report.outcome)),
+        }
+    }
 }
 
 /// Looks at the host and plans. Changes nothing but the cache of packages.
@@ -59,7 +76,7 @@ pub(crate) fn prepare(
     Ok(Prepared { machine, look, plan })
 }
 
-/// Makes the host what the node file says.
+/// Makes the host what the node file says. The caller holds the lock.
 pub(crate) fn deploy(
     context: &Context,
     root: &Root,
@@ -68,7 +85,27 @@ pub(crate) fn deploy(
     limits: &Limits,
 ) -> Result<Deployed, Failure> {
     let state = converge::State::at(root.path());
-    let mut prepared = prepare(root, wish, source, limits)?;
+    let started = (context.now)();
+    // A report that cannot be read any more is not worth stopping for: this run writes a new one.
+    let interrupted = state.interrupted().unwrap_or_default();
+    if let Some(killed) = &interrupted {
+        context.output.note(format!(
+            "the run of {} was interrupted; this one completes what it began",
+            when::utc(killed.started_us)
+        ));
+    }
+    let mut prepared = match prepare(root, wish, source, limits) {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            let report = stopped(&wish.node, &failure, started, (context.now)());
+            for report in interrupted.iter().chain([&report]) {
+                state.record(report).map_err(|error| Failure::failed(error.to_string()))?;
+            }
+            let plan = view(&Plan::default());
+            let node_file = wish.file.clone();
+            return Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) });
+        }
+    };
     context.output.line(prepared.plan.to_string());
     let mut steps = 0;
     let mut number = 0;
@@ -95,7 +132,26 @@ pub(crate) fn deploy(
     .map_err(|error| Failure::failed(error.to_string()))?;
     remember(context, root, wish, source, &report)?;
     context.output.note(summary(&report));
-    Ok(Deployed { node_file: wish.file.clone(), plan: view(&prepared.plan), report, reported: None })
+    Ok(Deployed { node_file: wish.file.clone(), plan: view(&prepared.plan), report, reported: None, interrupted, stopped: None })
+}
+
+/// The report of a run that could not even look: that, too, must be known.
+fn stopped(node: &Node, failure: &Failure, started: when::Micros, now: when::Micros) -> Report {
+    Report {
+        server: node.server.to_string(),
+        generation: node.generation,
+        outcome: Outcome::Blocked,
+        started_us: started,
+        duration_us: (now - started).max(0),
+        unchanged: 0,
+        entries: vec![Entry {
+            action: "look".to_owned(),
+            component: String::new(),
+            result: EntryResult::Blocked,
+            detail: failure.message.clone(),
+            duration_us: 0,
+        }],
+    }
 }
 
 /// After a good end the node file is the last good one, and packages nobody needs any more are forgotten.
@@ -153,7 +209,7 @@ fn summary(report: &Report) -> String {
 }
 
 /// How the program ends after a run that ended like this.
-pub(crate) fn exit(outcome: Outcome) -> Exit {
+fn exit(outcome: Outcome) -> Exit {
     match outcome {
         Outcome::Unchanged | Outcome::Changed => Exit::Done,
         Outcome::Blocked => Exit::Blocked,

@@ -22,11 +22,6 @@ impl Root {
         &self.0
     }
 
-    /// Whether it is the running system itself.
-    pub(crate) fn is_system(&self) -> bool {
-        self.0 == Path::new("/")
-    }
-
     /// How punch reaches the back-office: address, server name and credential.
     pub(crate) fn membership(&self) -> PathBuf {
         self.0.join("etc/geppetto/punch.yaml")
@@ -77,7 +72,7 @@ impl Root {
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(Failure::reading(path, &error)),
     }
 }

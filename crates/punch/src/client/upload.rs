@@ -8,7 +8,7 @@ use std::{
 
 use model::wire;
 
-use super::{Client, ClientError, answer};
+use super::{Client, answer};
 use crate::{failure::Failure, output::Bar};
 
 /// A reader that moves a bar.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use model::{exit::Exit, plan::Limits};
 
-use super::restore::finish;
 use crate::{
     cli::HostArgs, context::Context, deploy, failure::Failure, membership::Membership, office::Office,
     root::Root, source::Source, state::State, trust::Trust, wish::Wish,
@@ -88,7 +87,6 @@ impl Args {
         let (wish, mut source) = self.from.open(context, &root, &self.node)?;
         let _lock = State::new(&root).lock()?;
         let limits = Limits { max_removals: self.max_removals };
-        let deployed = deploy::deploy(context, &root, &wish, &mut source, &limits)?;
-        Ok(finish(context, &deployed))
+        deploy::deploy(context, &root, &wish, &mut source, &limits)?.finish(context)
     }
 }

@@ -5,7 +5,7 @@ use model::{exit::Exit, plan::Limits};
 use crate::{
     cli::HostArgs,
     context::Context,
-    deploy::{self, Deployed},
+    deploy,
     failure::Failure,
     office::Office,
     root::Root,
@@ -38,21 +38,16 @@ impl Args {
         let office = Office::of(&root)?;
         let _lock = state.lock()?;
         let wish = wish(context, &root, &state, &office, self.cached)?;
-        if let Some(killed) = state.of_runs().interrupted().unwrap_or_default() {
-            context.output.note(format!(
-                "the run of {} was interrupted; this one completes what it began",
-                when::utc(killed.started_us)
-            ));
-            office.queue(&state, &killed, context);
-        }
         let keys = Trust::load(&root)?.packages;
         let repository = office.repository(wish.node.channel.as_str());
         let mut source = Source::open(&repository, &root, keys, &context.output)?;
         let limits = Limits { max_removals: self.max_removals };
         let mut deployed = deploy::deploy(context, &root, &wish, &mut source, &limits)?;
-        office.queue(&state, &deployed.report, context);
+        for report in deployed.interrupted.iter().chain([&deployed.report]) {
+            office.queue(&state, report, context);
+        }
         deployed.reported = Some(office.deliver(&state, context)?);
-        Ok(finish(context, &deployed))
+        deployed.finish(context)
     }
 }
 
@@ -83,10 +78,4 @@ pub(super) fn wish(
     };
     wish.check(root, &trust, state.last_good()?.as_ref(), &context.output)?;
     Ok(wish)
-}
-
-/// Prints what programs want to know; how the program ends.
-pub(super) fn finish(context: &Context, deployed: &Deployed) -> Exit {
-    context.output.json(deployed);
-    deploy::exit(deployed.report.outcome)
 }

@@ -99,7 +99,10 @@ impl Source {
             Kind::Repository(repository) => repository.find(pin)?,
         };
         self.verify(pin, &path)?;
-        Ok(path)
+        // rpm changes its folder before it opens its files.
+        std::path::absolute(&path).map_err(|error| {
+            SourceError::Failed(format!("{} cannot be read: {}", path.display(), crate::failure::reason(&error)))
+        })
     }
 
     /// A package that nobody we trust signed, that is damaged or is another package, is never handed out.

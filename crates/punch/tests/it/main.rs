@@ -1,7 +1,11 @@
 //! Punch from outside: the program is run, what it prints and how it ends is checked.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
+mod apply;
 mod backoffice;
 mod canned;
 mod cli;
+mod components;
 mod keys;
 mod world;

@@ -1,0 +1,221 @@
+//! A developer's own path: a node file, a folder of packages, a folder to deploy to.
+
+use std::fs;
+
+use crate::{
+    components::{node, packaged, shop},
+    world::{World, has},
+};
+
+const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
+
+#[test]
+fn a_folder_becomes_what_the_node_file_says_and_then_nothing_is_left_to_do() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "bonjour");
+
+    let plan = ["plan", "node.yaml", "--repository", "dist", "--root", "root"];
+    world.punch(&plan).fails(3, &["it does not exist; make it with `mkdir -p"]);
+    fs::create_dir(world.path("root")).unwrap();
+    let planned = world.punch(&plan);
+    assert_eq!(planned.code, 10, "{}", planned.stderr);
+    assert!(planned.stdout.contains("create file:/etc/shop/shop.conf (shop)"), "{}", planned.stdout);
+    assert!(!world.path("root/etc/shop").exists(), "a plan changes nothing");
+
+    let applied = world.ok(&APPLY);
+    assert!(applied.stderr.contains("[1/4] install shop-deployment-1.0.0-1"), "{}", applied.stderr);
+    assert!(applied.stderr.contains("note: node.yaml is not signed"), "{}", applied.stderr);
+    assert_eq!(world.read("root/etc/shop/shop.conf"), "greeting=bonjour\nversion=1.0.0-1\npassword=changeme\n");
+    assert!(world.read("root/usr/bin/shop").contains("shop 1.0.0"));
+
+    let planned = world.ok(&plan);
+    assert!(planned.stdout.contains("nothing to do"), "{}", planned.stdout);
+    let again = world.ok(&APPLY);
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+}
+
+#[test]
+fn a_run_that_changes_nothing_needs_no_packages() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    world.ok(&APPLY);
+    fs::remove_dir_all(world.path("dist")).unwrap();
+    fs::create_dir(world.path("dist")).unwrap();
+    world.ok(&APPLY);
+}
+
+#[test]
+fn versions_go_up_and_down_and_what_is_no_longer_wanted_goes_away() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    packaged(&world, "1.1.0", None);
+    for version in ["1.0.0", "1.1.0", "1.0.0"] {
+        node(&world, "node.yaml", version, "hello");
+        world.ok(&APPLY);
+        assert!(world.read("root/usr/bin/shop").contains(&format!("shop {version}")), "{version}");
+    }
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    world.ok(&APPLY);
+    for path in ["root/usr/bin/shop", "root/etc/shop", "root/usr/share/geppetto/components/shop"] {
+        assert!(!world.path(path).exists(), "{path} is still there");
+    }
+}
+
+#[test]
+fn what_happened_is_told_by_status_history_and_explain() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    assert!(world.ok(&["status", "--root", "root"]).stdout.contains("(no run has succeeded yet)"));
+    world.punch(&["explain", "shop.greeting", "--root", "root"]).fails(1, &["no last good node file yet"]);
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "bonjour");
+    let applied = world.ok(&[APPLY.as_slice(), &["--json"]].concat()).json();
+    assert_eq!(applied["report"]["outcome"], "changed");
+    assert_eq!(applied["plan"]["changes"][0]["action"], "install shop-deployment-1.0.0-1");
+
+    let status = world.ok(&["status", "--root", "root", "--json"]).json();
+    assert_eq!(status["server"], "localhost");
+    assert_eq!(status["last_good"]["components"]["shop"], "1.0.0");
+    assert_eq!(status["last_run"]["outcome"], "changed");
+    assert!(status["last_good"]["age_seconds"].as_i64().unwrap() < 60);
+    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    assert_eq!(history[0]["number"], 1);
+    assert_eq!(history[0]["entries"][0]["result"], "done");
+    world.punch(&["history", "9", "--root", "root"]).fails(1, &["run 9 is not in the history"]);
+    let why = world.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
+    assert!(why.contains("shop.greeting = \"bonjour\""), "{why}");
+    world
+        .punch(&["explain", "shop.greting", "--root", "root"])
+        .fails(1, &["no value for `greting`", "`greeting`"]);
+}
+
+#[test]
+fn a_folder_without_the_package_says_what_it_has_instead() {
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "2.0.0", "hello");
+    world.punch(&APPLY).fails(3, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {shpo: {version: 1.0.0}}\n");
+    world.punch(&APPLY).fails(3, &["did you mean `shop-deployment`?"]);
+    fs::remove_dir_all(world.path("dist")).unwrap();
+    world.punch(&APPLY).fails(1, &["cannot read dist", "punch package"]);
+    fs::create_dir(world.path("dist")).unwrap();
+    world.punch(&APPLY).fails(3, &["it has no packages at all"]);
+    world.write("dist/shop-deployment-2.rpm", "not a package");
+    world.punch(&APPLY).fails(3, &["not readable: ", "shop-deployment-2.rpm is not a whole RPM package"]);
+    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    assert_eq!(history[0]["outcome"], "blocked", "a run that could not look is in the history");
+}
+
+#[test]
+fn a_truncated_package_is_refused_before_anything_is_touched() {
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    let path = world.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
+    world.punch(&APPLY).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm is not what its header says"]);
+    assert!(!world.path("root/usr").exists());
+}
+
+#[test]
+fn what_is_wrong_with_a_node_file_is_told_with_its_line() {
+    let world = World::new();
+    fs::create_dir(world.path("dist")).unwrap();
+    world.punch(&APPLY).fails(1, &["cannot read node.yaml: no such file"]);
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents:\n  shop:\n    versoin: 1\n");
+    world.punch(&APPLY).fails(1, &["node.yaml:4", "versoin"]);
+    world.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["node.yaml:4"]);
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    world.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["--repository FOLDER"]);
+    world.punch(&["restore", "--root", "root"]).fails(1, &["has not joined", "join token"]);
+    world.punch(&["plan", "--root", "root"]).fails(1, &["has not joined"]);
+    world.punch(&["plan", "--root", "root", "--allow-unsigned"]).fails(2, &["go with a node file"]);
+}
+
+#[test]
+fn a_root_that_cannot_be_written_to_is_blocked() {
+    let world = World::new();
+    fs::create_dir(world.path("dist")).unwrap();
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    world.write("file", "");
+    world
+        .punch(&["apply", "node.yaml", "--repository", "dist", "--root", "file/root"])
+        .fails(3, &["cannot write", "file/root/var/lib/geppetto/punch", "part of the path is a folder"]);
+}
+
+#[test]
+fn without_rpm_the_host_says_what_is_missing() {
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    fs::create_dir(world.path("nothing")).unwrap();
+    let ran = crate::world::run(world.command(&APPLY).env("PATH", world.path("nothing")));
+    ran.fails(3, &["rpm"]);
+    assert!(ran.stderr.contains("install"), "{}", ran.stderr);
+}
+
+#[test]
+fn two_runs_at_once_are_told_apart() {
+    let world = World::new();
+    fs::create_dir(world.path("dist")).unwrap();
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    fs::create_dir_all(world.path("root/var/lib/geppetto/punch")).unwrap();
+    let lock = fs::File::create(world.path("root/var/lib/geppetto/punch/lock")).unwrap();
+    lock.lock().unwrap();
+    world.punch(&APPLY).fails(3, &["another punch is at work on this host"]);
+}
+
+#[test]
+fn more_removals_than_allowed_are_blocked() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    world.ok(&APPLY);
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    let ran = world.punch(&[APPLY.as_slice(), &["--max-removals", "1"]].concat());
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("--max-removals"), "{}", ran.stdout);
+    assert!(world.path("root/usr/bin/shop").exists(), "nothing was removed");
+}
+
+#[test]
+fn a_secret_is_in_the_file_and_nowhere_else() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    shop(&world, "1.0.0");
+    packaged(&world, "1.0.0", None);
+    let secret = "tops3cret";
+    world.write(
+        "node.yaml",
+        &format!(
+            "format: geppetto/node/1\ncomponents:\n  shop:\n    version: 1.0.0\n    secrets: [password]\n    values: {{password: {secret}}}\n"
+        ),
+    );
+    let ran = world.ok(&APPLY);
+    assert!(world.read("root/etc/shop/shop.conf").contains(secret));
+    let explained = world.ok(&["explain", "shop.password", "--root", "root"]);
+    let history = world.ok(&["history", "1", "--root", "root"]);
+    for text in [ran.stdout, ran.stderr, explained.stdout, history.stdout] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
