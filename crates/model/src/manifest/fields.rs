@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         let kind = value.kind();
         let found = read(value);
         if found.is_none() {
-            self.error(line, format!("`{name}` must be {expected}, not a {kind}"));
+            self.error(line, format!("`{name}` must be {expected}; this is of type {kind}"));
         }
         found
     }

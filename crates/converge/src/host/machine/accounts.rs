@@ -82,6 +82,13 @@ impl Accounts {
             .map(|group| group.gid.as_raw())
     }
 
+    /// Whether nobody is in a group of the host's own files.
+    pub(super) fn is_empty_group(&self, name: &str) -> bool {
+        self.groups.get(name).is_some_and(|group| {
+            group.members.is_empty() && self.users.values().all(|user| user.gid != group.gid)
+        })
+    }
+
     /// The number of a user, by name or written as a number.
     pub(super) fn uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.

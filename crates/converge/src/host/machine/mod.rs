@@ -121,7 +121,7 @@ impl Machine {
                 let file = ResourceId { kind: ResourceKind::File, name: cron_path(&id.name) };
                 files::remove(&self.root, &file)
             }
-            ResourceKind::User => tools.remove_user(&self.accounts(), &id.name).map(|()| None),
+            ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
             ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
             ResourceKind::Package => self.os_packages.remove(&id.name),

@@ -99,12 +99,16 @@ impl Tools<'_> {
         succeed(command.args(["--", name])).map(drop)
     }
 
-    /// Removes a user; its home and files stay.
-    pub(super) fn remove_user(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {
-        match accounts.user(name) {
-            None => Ok(()),
-            Some(_) => succeed(self.program("userdel").args(["--", name])).map(drop),
+    /// Removes a user, and the group of the same name that came with it; its home and files stay.
+    pub(super) fn remove_user(&self, root: &Root, accounts: &Accounts, name: &str) -> Result<(), HostError> {
+        let Some(user) = accounts.user(name) else { return Ok(()) };
+        succeed(self.program("userdel").args(["--", name]))?;
+        // Whether userdel took the group with it depends on the host's settings.
+        let left = Accounts::read(root, self.prefix.is_none());
+        if left.group(name) == Some(user.gid) && left.is_empty_group(name) {
+            self.remove_group(&left, name)?;
         }
+        Ok(())
     }
 
     pub(super) fn remove_group(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {

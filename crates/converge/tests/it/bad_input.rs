@@ -1,0 +1,206 @@
+//! Bad input: each refusal is a sentence, and nothing was touched.
+
+use std::{fs, process::Command};
+
+use converge::{Machine, State};
+use model::report::Outcome;
+
+use crate::story::{self, Component, Shelf};
+
+const PART: Component<'_> = Component {
+    name: "part",
+    version: "1.0",
+    says: r#""parameters": {
+        "port": {"type": "port", "description": "where it listens", "default": 80},
+        "key": {"type": "string", "description": "who we are", "required": true, "secret": true}},"#,
+    manifest: "format: geppetto/manifest/1\n",
+    templates: &[],
+    payload: &[],
+};
+
+/// What `look` says about a node file.
+fn said(component: &Component<'_>, components: &str) -> Vec<String> {
+    let root = tempfile::tempdir().unwrap();
+    let mut shelf = Shelf::new().with(component);
+    let look = story::look(
+        &story::node(components),
+        &Machine::new(root.path()).unwrap(),
+        &State::at(root.path()),
+        &mut shelf,
+    );
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
+    look.unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn values_are_checked_against_the_parameters() {
+    let said = said(&PART, " {part: {version: \"1.0\", values: {prot: 80, port: 99999}}}");
+    assert_eq!(said[0], "part 1.0-1 has no parameter `prot`; did you mean `port`?");
+    assert_eq!(said[1], "`part.key` is required and nobody set it: who we are");
+    assert!(said[2].starts_with("`part.port`: "), "{}", said[2]);
+}
+
+#[test]
+fn all_mistakes_in_a_manifest_are_told_with_their_lines() {
+    let manifest = "format: geppetto/manifest/1
+resources:
+  - file: /etc/x
+    content: \"{{ prot }}\"
+  - template: /etc/y
+    source: y.conf.j2
+  - file: etc/z
+    mode: 644
+";
+    let templates = &[("y.conf", "{{ key }}")];
+    let said = said(
+        &Component { manifest, templates, ..PART },
+        " {part: {version: \"1.0\", values: {key: s3cret}}}",
+    );
+    assert_eq!(
+        said,
+        [
+            "component part: part/manifest.yaml:4: `prot` is not defined; did you mean `port`?",
+            "component part: part/manifest.yaml:5: its source `y.conf.j2` is not among the templates; did you mean `y.conf`?",
+            "component part: part/manifest.yaml:7: file etc/z: `etc/z` is no absolute path: it must start with `/`",
+            "component part: part/manifest.yaml:8: file etc/z: `mode` must be octal digits in quotes, for instance \"0644\"; this is of type integer",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_is_in_no_error_message() {
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: \"/etc/{{ key }}\"}, {directory: /x, mode: \"{{ key }}\"}]\n";
+    let said = said(&Component { manifest, ..PART }, " {part: {version: \"1.0\", values: {key: hunter2}}}")
+        .join("\n");
+    assert!(said.contains("a secret cannot be part of the name of a `file`"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn components_that_need_others_say_which() {
+    let says = r#""requires": {"base-lib": ">=1.2"},"#;
+    let said = said(&Component { says, ..PART }, " {part: {version: \"1.0\"}}");
+    assert_eq!(said, ["part needs component `base-lib` (>=1.2), which the node file does not have"]);
+}
+
+#[test]
+fn a_package_that_is_none_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shelf = Shelf::new().with(&PART);
+    let path = shelf.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
+    for bytes in [&b"no package"[..], &[0; 4096], &fs::read(&path).unwrap()[..300]] {
+        fs::write(&path, bytes).unwrap();
+        let host = Machine::new(root.path()).unwrap();
+        let problems = story::look(
+            &story::node(" {part: {version: \"1.0\"}}"),
+            &host,
+            &State::at(root.path()),
+            &mut shelf,
+        );
+        let said = problems.unwrap_err()[0].to_string();
+        assert!(said.contains("is not a readable package"), "{said}");
+    }
+}
+
+#[test]
+fn a_root_that_is_none_is_told() {
+    let error = Machine::new("/no/such/root".as_ref()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "cannot open the root folder /no/such/root: it does not exist; make it with `mkdir -p /no/such/root`"
+    );
+}
+
+#[test]
+fn two_runs_are_never_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let state = State::at(root.path());
+    let held = state.lock().unwrap();
+    let error = state.lock().unwrap_err().to_string();
+    let pid = std::process::id();
+    assert_eq!(
+        error,
+        format!("another punch is at work on this host (process {pid}); wait for it to end, then run again")
+    );
+    drop(held);
+    state.lock().unwrap();
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_half_written_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(root.path())
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !mounted {
+        println!("skipped: mount of a small file system is not possible here");
+        return;
+    }
+    struct Unmount<'a>(&'a std::path::Path);
+    impl Drop for Unmount<'_> {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(self.0).status();
+        }
+    }
+    let _unmount = Unmount(root.path());
+    let bin = tempfile::tempdir().unwrap();
+    let state = State::at(bin.path());
+    // The package and its database are on another disk: only the file meets the full one.
+    let big = "x".repeat(200 * 1024);
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
+    let mut shelf = Shelf::new().with(&Component { says: "", manifest, templates: &[("big", &big)], ..PART });
+    let node = story::node(" {part: {version: \"1.0\"}}");
+    let mut host = WithoutPackages(Machine::new(root.path()).unwrap());
+    let run = story::run(&node, &mut host, &state, &mut shelf);
+    assert_eq!(run.report.outcome, Outcome::Failed, "{:#?}", run.report);
+    let detail = &run.report.entries[2].detail;
+    assert_eq!(detail, "cannot write /big: the disk is full; free some space and run again");
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing half-written stays");
+}
+
+/// A real host on which packages are taken as installed.
+struct WithoutPackages(Machine);
+
+impl converge::Host for WithoutPackages {
+    fn family(&self) -> Option<model::observe::Family> {
+        self.0.family()
+    }
+    fn booted(&self) -> bool {
+        false
+    }
+    fn runs_commands(&self) -> bool {
+        false
+    }
+    fn packages(
+        &self,
+        _: &[String],
+    ) -> std::collections::BTreeMap<String, model::observe::Seen<model::version::Version>> {
+        std::collections::BTreeMap::new()
+    }
+    fn deployment(&self, name: &model::name::Name) -> model::observe::Seen<model::manifest::Files> {
+        self.0.deployment(name)
+    }
+    fn resources(
+        &self,
+        wanted: &[&model::resource::Resource],
+        managed: &[model::resource::ResourceId],
+    ) -> std::collections::BTreeMap<model::resource::ResourceId, model::observe::Seen<model::observe::Facts>>
+    {
+        self.0.resources(wanted, managed)
+    }
+    fn apply(
+        &mut self,
+        change: &model::plan::Change,
+        packages: &[std::path::PathBuf],
+    ) -> Result<Option<String>, converge::HostError> {
+        match change.action {
+            model::plan::Action::InstallPackages(_) => Ok(None),
+            _ => self.0.apply(change, packages),
+        }
+    }
+    fn probe(&self, probe: &model::resource::Probe) -> Result<(), String> {
+        self.0.probe(probe)
+    }
+}

@@ -1,0 +1,146 @@
+//! A run killed by SIGKILL at any step leaves a truthful report and a host that the next run completes.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use converge::{Host, HostError, Machine, State};
+use model::{
+    manifest::Files,
+    name::Name,
+    observe::{Facts, Family, Seen},
+    plan::Change,
+    report::{EntryResult, Outcome},
+    resource::{Probe, Resource, ResourceId},
+    version::Version,
+};
+use nix::{sys::signal, unistd::Pid};
+
+use crate::story::{self, Component, Shelf};
+
+const PART: Component<'_> = Component {
+    name: "part",
+    version: "1.0",
+    says: "",
+    manifest: "
+format: geppetto/manifest/1
+resources:
+  - {user: part, system: true}
+  - {directory: /etc/part, owner: part}
+  - {file: /etc/part/one, content: one}
+  - {symlink: /etc/part/two, target: one}
+  - {cron: part, schedule: \"@daily\", command: /usr/lib/part/run}
+",
+    templates: &[],
+    payload: &[("/usr/lib/part/run", "#!/bin/sh\n", "part")],
+};
+
+/// How many changes the story has.
+const STEPS: usize = 7;
+
+const ROOT: &str = "GEPPETTO_TEST_KILLED_ROOT";
+const STEP: &str = "GEPPETTO_TEST_KILLED_STEP";
+
+/// A real host that kills its own process in the middle of its n-th step: after the change was made,
+/// before anybody could note that it was.
+struct Doomed {
+    machine: Machine,
+    left: usize,
+}
+
+impl Host for Doomed {
+    fn family(&self) -> Option<Family> {
+        self.machine.family()
+    }
+    fn booted(&self) -> bool {
+        self.machine.booted()
+    }
+    fn runs_commands(&self) -> bool {
+        self.machine.runs_commands()
+    }
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+        self.machine.packages(names)
+    }
+    fn deployment(&self, name: &Name) -> Seen<Files> {
+        self.machine.deployment(name)
+    }
+    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+        self.machine.resources(wanted, managed)
+    }
+    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+        if self.left == 0 {
+            self.machine.apply(change, packages).unwrap();
+            signal::kill(Pid::this(), signal::Signal::SIGKILL).unwrap();
+        }
+        self.left -= 1;
+        self.machine.apply(change, packages)
+    }
+    fn probe(&self, probe: &Probe) -> Result<(), String> {
+        self.machine.probe(probe)
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
+    if let (Some(root), Some(step)) = (std::env::var_os(ROOT), std::env::var_os(STEP)) {
+        return die(Path::new(&root), step.to_str().unwrap().parse().unwrap());
+    }
+    if !story::has("rpm") || !story::has("useradd") {
+        return;
+    }
+    let whole = prepared();
+    let before = story::listing(whole.path());
+    let node = story::node(" {part: {version: \"1.0\"}}");
+    let mut shelf = Shelf::new().with(&PART);
+    let run =
+        story::run(&node, &mut Machine::new(whole.path()).unwrap(), &State::at(whole.path()), &mut shelf);
+    assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
+    let wanted = story::listing(whole.path());
+
+    for step in 0..STEPS {
+        let root = prepared();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "killed::a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone"])
+            .env(ROOT, root.path())
+            .env(STEP, step.to_string())
+            .output()
+            .unwrap();
+        assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
+
+        let state = State::at(root.path());
+        let report = state.interrupted().unwrap().unwrap();
+        assert_eq!(report.outcome, Outcome::Interrupted);
+        let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
+        let mut truth = vec![EntryResult::Done; step];
+        truth.push(EntryResult::Interrupted);
+        assert_eq!(results, truth, "killed at step {step}");
+
+        let next = story::run(&node, &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
+        assert_ne!(next.report.outcome, Outcome::Failed, "{:#?}", next.report);
+        assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
+        assert!(state.interrupted().unwrap().is_none());
+        assert_eq!(state.history().unwrap().len(), 2, "the killed run is in the history");
+
+        // Nothing the killed run made was forgotten.
+        story::run(&story::node(" {}"), &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
+        assert_eq!(story::listing(root.path()), before, "killed at step {step}");
+    }
+}
+
+fn die(root: &Path, step: usize) {
+    let mut host = Doomed { machine: Machine::new(root).unwrap(), left: step };
+    let node = story::node(" {part: {version: \"1.0\"}}");
+    story::run(&node, &mut host, &State::at(root), &mut Shelf::new().with(&PART));
+}
+
+fn prepared() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("etc")).unwrap();
+    fs::write(root.path().join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    fs::write(root.path().join("etc/group"), "root:x:0:\n").unwrap();
+    root
+}

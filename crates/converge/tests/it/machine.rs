@@ -1,0 +1,235 @@
+//! The real host, on folders: files, accounts, cron, services, packages by the real tools.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+};
+
+use converge::{Machine, State};
+use model::report::Outcome;
+
+use crate::story::{self, Component, Shelf};
+
+const ALL: Component<'_> = Component {
+    name: "shop",
+    version: "1.0.0",
+    says: r#""parameters": {"greeting": {"type": "string", "description": "shown", "default": "hello"}},"#,
+    manifest: "
+format: geppetto/manifest/1
+resources:
+  - group: friends
+    system: true
+  - user: shop
+    system: true
+    home: /var/lib/shop
+    groups: [friends]
+    comment: The shop
+    authorized_keys: [\"ssh-ed25519 AAAA shop\"]
+  - directory: /etc/shop
+    mode: \"0750\"
+    group: shop
+  - template: /etc/shop/shop.conf
+    source: shop.conf.j2
+    mode: \"0640\"
+    owner: shop
+    notify: [service:shop]
+  - file: /etc/motd
+    content: \"{{ greeting }}\\n\"
+  - symlink: /etc/shop/current
+    target: shop.conf
+  - cron: shop-clean
+    schedule: \"5 * * * *\"
+    user: shop
+    command: /usr/lib/shop/clean
+    environment: {MAILTO: root}
+  - service: shop
+    enabled: true
+    running: true
+",
+    templates: &[("shop.conf.j2", "greeting={{ greeting }}\nserver={{ server.name }}\n")],
+    payload: &[
+        ("/usr/lib/shop/shop", "#!/bin/sh\necho shop\n", "shop"),
+        (
+            "/usr/lib/systemd/system/shop.service",
+            "[Service]\nExecStart=/usr/lib/shop/shop\n[Install]\nWantedBy=multi-user.target\n",
+            "root",
+        ),
+    ],
+};
+
+fn machine(root: &Path) -> Machine {
+    Machine::new(root).unwrap()
+}
+
+/// A folder with the account files of a small system.
+fn root() -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir_all(root.path().join("etc")).unwrap();
+    fs::write(root.path().join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").unwrap();
+    fs::write(root.path().join("etc/group"), "root:x:0:\n").unwrap();
+    root
+}
+
+fn tools() -> bool {
+    ["rpm", "useradd", "systemctl"].into_iter().all(story::has)
+}
+
+#[test]
+fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
+    if !tools() {
+        return;
+    }
+    let root = root();
+    let before = story::listing(root.path());
+    let state = State::at(root.path());
+    let mut shelf = Shelf::new().with(&ALL);
+    let node = story::node(" {shop: {version: 1.0.0}}");
+    let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(first.report.outcome, Outcome::Changed, "{:#?}", first.report);
+
+    let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
+    assert_eq!(read("etc/shop/shop.conf"), "greeting=hello\nserver=web-01\n");
+    assert!(
+        read("etc/passwd").contains(":The shop:/var/lib/shop:/usr/sbin/nologin"),
+        "{}",
+        read("etc/passwd")
+    );
+    assert!(read("etc/group").lines().any(|line| line.starts_with("friends:") && line.ends_with(":shop")));
+    assert_eq!(read("var/lib/shop/.ssh/authorized_keys"), "ssh-ed25519 AAAA shop\n");
+    assert!(read("etc/cron.d/shop-clean").ends_with("MAILTO=root\n5 * * * * shop /usr/lib/shop/clean\n"));
+    let uid = fs::metadata(root.path().join("usr/lib/shop/shop")).unwrap().uid();
+    let conf = fs::metadata(root.path().join("etc/shop/shop.conf")).unwrap();
+    assert_eq!((conf.uid(), conf.mode() & 0o7777), (uid, 0o640));
+    assert_ne!(uid, 0, "the payload's file belongs to the user made before it");
+    let wants = root.path().join("etc/systemd/system/multi-user.target.wants/shop.service");
+    assert!(fs::symlink_metadata(&wants).is_ok(), "the service is enabled");
+
+    let plan = story::plan(&node, &machine(root.path()), &state, &mut shelf);
+    assert!(plan.is_empty(), "{plan}");
+
+    // Each fact that drifts is seen, and only that.
+    fs::set_permissions(root.path().join("etc/shop/shop.conf"), fs::Permissions::from_mode(0o666)).unwrap();
+    fs::write(root.path().join("etc/motd"), "bye\n").unwrap();
+    fs::remove_file(root.path().join("etc/shop/current")).unwrap();
+    symlink("/etc/passwd", root.path().join("etc/shop/current")).unwrap();
+    let plan = story::run(&node, &mut machine(root.path()), &state, &mut shelf).plan.to_string();
+    for line in ["mode: 0666 -> 0640", "    -bye\n    +hello\n", "target: /etc/passwd -> shop.conf"] {
+        assert!(plan.contains(line), "{line} is not in\n{plan}");
+    }
+    assert!(plan.contains("0 to create, 3 to change, 0 to remove, 0 to restart"), "{plan}");
+
+    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(gone.report.outcome, Outcome::Changed, "{:#?}", gone.report);
+    // The keys are the user's own: its home stays.
+    fs::remove_dir_all(root.path().join("var/lib/shop")).unwrap();
+    assert_eq!(story::listing(root.path()), before);
+}
+
+#[test]
+fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
+    if !tools() {
+        return;
+    }
+    let root = root();
+    let state = State::at(root.path());
+    let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
+    let mut shelf = Shelf::new()
+        .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
+        .with(&Component { version: "2.0.0", payload: &[("/usr/lib/shop/two", "2", "root")], ..plain });
+    for (version, there, not_there) in
+        [("1.0.0", "one", "two"), ("2.0.0", "two", "one"), ("1.0.0", "one", "two")]
+    {
+        let node = story::node(&format!(" {{shop: {{version: {version}}}}}"));
+        let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+        assert!(root.path().join("usr/lib/shop").join(there).exists());
+        assert!(!root.path().join("usr/lib/shop").join(not_there).exists());
+        assert!(story::plan(&node, &machine(root.path()), &state, &mut shelf).is_empty());
+    }
+}
+
+#[test]
+fn looking_leaves_no_trace() {
+    let root = tempfile::tempdir().unwrap();
+    let mut shelf = Shelf::new().with(&ALL);
+    let plan = story::plan(
+        &story::node(" {shop: {version: 1.0.0}}"),
+        &machine(root.path()),
+        &State::at(root.path()),
+        &mut shelf,
+    );
+    assert!(!plan.changes.is_empty());
+    assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn no_link_leads_out_of_the_root() {
+    let outside = tempfile::tempdir().unwrap();
+    let root = root();
+    symlink(outside.path(), root.path().join("etc/shop")).unwrap();
+    fs::write(outside.path().join("secret"), "mine").unwrap();
+    symlink(outside.path().join("secret"), root.path().join("etc/motd")).unwrap();
+    let manifest = "
+format: geppetto/manifest/1
+resources:
+  - {file: /etc/shop/shop.conf, content: x}
+  - {file: /etc/motd, content: y}
+";
+    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
+    if !story::has("rpm") {
+        return;
+    }
+    let state = State::at(root.path());
+    let node = story::node(" {shop: {version: 1.0.0}}");
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    // The absolute link means a path beneath the root, where there is no such folder.
+    assert_eq!(run.report.outcome, Outcome::Failed, "{:#?}", run.report);
+    let names: Vec<_> =
+        fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["secret"]);
+    assert_eq!(fs::read_to_string(outside.path().join("secret")).unwrap(), "mine");
+
+    fs::remove_file(root.path().join("etc/shop")).unwrap();
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+    assert!(fs::symlink_metadata(root.path().join("etc/motd")).unwrap().is_file(), "the link was replaced");
+}
+
+#[test]
+fn a_folder_in_the_way_blocks_and_is_not_replaced() {
+    let root = root();
+    fs::create_dir_all(root.path().join("etc/motd/sub")).unwrap();
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: x}]\n";
+    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..ALL });
+    let plan = story::plan(
+        &story::node(" {shop: {version: 1.0.0}}"),
+        &machine(root.path()),
+        &State::at(root.path()),
+        &mut shelf,
+    );
+    assert_eq!(
+        plan.blocked[0].because,
+        "a directory is there where a file must be; move it away, punch does not replace it"
+    );
+}
+
+#[test]
+fn what_rpm_refuses_is_told_in_its_own_words() {
+    if !story::has("rpm") {
+        return;
+    }
+    let root = root();
+    let state = State::at(root.path());
+    let mut shelf =
+        Shelf::new().with(&Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL });
+    // Cut off the end: the digest of the payload no longer fits.
+    let path = shelf.files[&("shop".to_owned(), "1.0.0".to_owned())].clone();
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 40]).unwrap();
+    let run =
+        story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(run.report.outcome, Outcome::Failed);
+    let detail = &run.report.entries[1].detail;
+    assert!(detail.starts_with("`rpm --root") && detail.contains("digest"), "{detail}");
+}

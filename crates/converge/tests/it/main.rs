@@ -1,0 +1,8 @@
+//! The tests of converge: stories on a host in memory, then the same path on real folders.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
+mod bad_input;
+mod killed;
+mod machine;
+mod memory;
+mod story;

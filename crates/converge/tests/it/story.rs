@@ -1,0 +1,170 @@
+//! Fixtures: components as packages in a folder, node files, and a run from node file to report.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use converge::{FetchError, Host, Look, Packages, Pin, Problem, State};
+use model::{
+    format,
+    node::Node,
+    plan::{Limits, Plan},
+    report::Report,
+};
+use tempfile::TempDir;
+
+/// A folder of packages.
+pub(crate) struct Shelf {
+    pub(crate) folder: TempDir,
+    pub(crate) files: BTreeMap<(String, String), PathBuf>,
+}
+
+/// A component to be packaged.
+pub(crate) struct Component<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// More members of component.json, each followed by a comma: `"requires": {...},`.
+    pub(crate) says: &'a str,
+    pub(crate) manifest: &'a str,
+    pub(crate) templates: &'a [(&'a str, &'a str)],
+    /// Files of the payload: path, content, owner.
+    pub(crate) payload: &'a [(&'a str, &'a str, &'a str)],
+}
+
+impl Shelf {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), files: BTreeMap::new() }
+    }
+
+    /// Packages a component as `punch package` does.
+    pub(crate) fn with(mut self, component: &Component<'_>) -> Self {
+        let Component { name, version, says, manifest, templates, payload } = component;
+        let json = format!(
+            r#"{{"name": "{name}", "version": "{version}-1", "kind": "os-config", {says} "summary": "a test"}}"#
+        );
+        let folder = format!("/usr/share/geppetto/components/{name}");
+        let mut deployment = rpm::PackageBuilder::new(
+            &format!("{name}-deployment"),
+            version,
+            "Apache-2.0",
+            "noarch",
+            "how it is deployed",
+        );
+        let mut add = |path: String, text: &str| {
+            deployment.with_file_contents(text.as_bytes(), rpm::FileOptions::new(path)).unwrap();
+        };
+        add(format!("{folder}/component.json"), &json);
+        add(format!("{folder}/manifest.yaml"), manifest);
+        for (path, text) in *templates {
+            add(format!("{folder}/templates/{path}"), text);
+        }
+        self.keep(&format!("{name}-deployment"), version, &mut deployment);
+
+        let mut package = rpm::PackageBuilder::new(name, version, "Apache-2.0", "noarch", "what runs");
+        for (path, text, owner) in *payload {
+            let options = rpm::FileOptions::new(*path).user(*owner).group(*owner);
+            package.with_file_contents(text.as_bytes(), options).unwrap();
+        }
+        self.keep(name, version, &mut package);
+        self
+    }
+
+    fn keep(&mut self, name: &str, version: &str, package: &mut rpm::PackageBuilder) {
+        let path = self.folder.path().join(format!("{name}-{version}-1.noarch.rpm"));
+        package.release("1").build().unwrap().write_file(&path).unwrap();
+        self.files.insert((name.to_owned(), version.to_owned()), path);
+    }
+}
+
+impl Packages for Shelf {
+    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError> {
+        let key = (pin.name.clone(), pin.version.version().to_owned());
+        self.files.get(&key).cloned().ok_or_else(|| FetchError {
+            message: format!("there is no {} {}", pin.name, pin.version),
+            unreachable: false,
+        })
+    }
+}
+
+/// A node file from the lines under `components:`.
+pub(crate) fn node(components: &str) -> Node {
+    let text = format!("format: geppetto/node/1\nserver: web-01\ncomponents:{components}\n");
+    format::node::read("node.yaml", &text).unwrap()
+}
+
+/// One run: look, plan, apply.
+pub(crate) struct Run {
+    pub(crate) plan: Plan,
+    pub(crate) report: Report,
+}
+
+pub(crate) fn look(
+    node: &Node,
+    host: &dyn Host,
+    state: &State,
+    shelf: &mut Shelf,
+) -> Result<Look, Vec<Problem>> {
+    converge::look(node, host, state, shelf)
+}
+
+pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &State, shelf: &mut Shelf) -> Run {
+    let _lock = state.lock().unwrap();
+    let look = look(node, host, state, shelf).unwrap();
+    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits { max_removals: 50 });
+    let report =
+        converge::apply(node, &look, &plan, host, shelf, state, &mut |_| (), &|| 1_700_000_000_000_000)
+            .unwrap();
+    Run { plan, report }
+}
+
+/// The plan alone; nothing is touched.
+pub(crate) fn plan(node: &Node, host: &dyn Host, state: &State, shelf: &mut Shelf) -> Plan {
+    let look = look(node, host, state, shelf).unwrap();
+    model::plan::plan(&look.wanted, &look.observed, &Limits::default())
+}
+
+/// Every path under `root` with its type, mode and content, but for what punch and rpm note there.
+pub(crate) fn listing(root: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let shown = path.strip_prefix(root).unwrap().display().to_string();
+            let noted = ["root/.rpmdb", "var/lib/rpm", "var/lib/geppetto", "etc/passwd-", "etc/group-"];
+            if noted.contains(&shown.as_str()) {
+                continue;
+            }
+            let meta = fs::symlink_metadata(&path).unwrap();
+            if meta.is_dir() {
+                todo.push(path);
+                continue;
+            }
+            use std::os::unix::fs::MetadataExt;
+            let content = if meta.is_symlink() {
+                fs::read_link(&path).unwrap().display().to_string()
+            } else {
+                String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()
+            };
+            lines.push(format!("{shown} {:o} {}:{} {content}", meta.mode(), meta.uid(), meta.gid()));
+        }
+    }
+    lines.sort();
+    lines
+}
+
+/// Whether a tool this test needs is there; says so when not.
+pub(crate) fn has(tool: &str) -> bool {
+    let there = Command::new(tool).arg("--version").output().is_ok();
+    if !there {
+        assert!(
+            std::env::var_os("GEPPETTO_NO_SKIP").is_none_or(|value| value != "1"),
+            "{tool} is not installed and GEPPETTO_NO_SKIP=1"
+        );
+        println!("skipped: {tool} is not installed");
+    }
+    there
+}
