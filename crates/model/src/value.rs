@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// Takes any shape; written by hand so that no number is rounded and no key lost in silence.
+/// Takes any shape; written by hand so that errors are sentences and no key is lost in silence.
 struct AnyValue;
 
 impl<'de> Visitor<'de> for AnyValue {

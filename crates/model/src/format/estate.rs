@@ -126,34 +126,60 @@ fn add(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Where in its file a place says something about a component or one of its parameters:
-/// `roles/web.yaml:7`. Only asked for when there is an error to show.
+/// Where in its file a place says something: about a parameter, a component, or a name it lists under
+/// `inherits`, `groups`, `roles`, `environment`, `channel` or `remove`. `roles/web.yaml:7`.
+///
+/// Only asked for when there is an error to show, so that reading stays cheap.
 pub fn locate(
     documents: &Documents,
     place: &Place,
     component: Option<&str>,
     key: Option<&str>,
+    listed: Option<&str>,
 ) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Lines {
-        #[serde(default)]
-        components: BTreeMap<String, Spanned<IgnoredAny>>,
-        #[serde(default)]
-        values: BTreeMap<String, BTreeMap<String, Spanned<IgnoredAny>>>,
-    }
     let path = path(place)?;
     let text = documents.get(&path)?;
-    let Ok(lines) = yaml::read::<Lines>(&path, text) else { return Some(path) };
-    let found = match (component, key) {
-        (Some(component), Some(key)) => lines.values.get(component).and_then(|values| values.get(key)),
-        (Some(component), None) => lines
-            .components
-            .get(component)
-            .or_else(|| lines.values.get(component).and_then(|values| values.values().next())),
-        _ => None,
-    };
-    Some(match found {
-        Some(span) => format!("{path}:{}", span.referenced.line()),
+    let line = yaml::read::<Lines>(&path, text).ok().and_then(|lines| lines.find(component, key, listed));
+    Some(match line {
+        Some(line) => format!("{path}:{line}"),
         None => path,
     })
+}
+
+/// Any place's file, with lines.
+#[derive(serde::Deserialize)]
+struct Lines {
+    #[serde(default)]
+    components: BTreeMap<String, Spanned<IgnoredAny>>,
+    #[serde(default)]
+    values: BTreeMap<String, BTreeMap<String, Spanned<IgnoredAny>>>,
+    #[serde(default)]
+    inherits: Vec<Spanned<String>>,
+    #[serde(default)]
+    groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    roles: Vec<Spanned<String>>,
+    #[serde(default)]
+    remove: Vec<Spanned<String>>,
+    environment: Option<Spanned<String>>,
+    channel: Option<Spanned<String>>,
+}
+
+impl Lines {
+    fn find(&self, component: Option<&str>, key: Option<&str>, listed: Option<&str>) -> Option<u64> {
+        let lists = [&self.remove, &self.inherits, &self.groups, &self.roles].into_iter().flatten();
+        let mut names = lists.chain(&self.environment).chain(&self.channel);
+        if let Some(name) = names.find(|name| Some(name.value.as_str()) == listed) {
+            return Some(name.referenced.line());
+        }
+        let values = self.values.get(component?);
+        let line = |span: &Spanned<IgnoredAny>| span.referenced.line();
+        match key {
+            Some(key) => values?.get(key).map(line),
+            None => {
+                let wish = self.components.get(component?).map(line);
+                wish.or_else(|| values?.values().map(line).min())
+            }
+        }
+    }
 }

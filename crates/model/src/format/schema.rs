@@ -3,12 +3,16 @@
 use schemars::JsonSchema;
 
 use super::{
-    environment::EnvironmentFile, group::GroupFile, node::NodeFile, role::RoleFile, server::ServerFile,
+    component, environment::EnvironmentFile, group::GroupFile, node::NodeFile, role::RoleFile,
+    server::ServerFile,
 };
+use crate::manifest;
 
 /// The schemas, each with the name of its file.
 pub fn schemas() -> Vec<(&'static str, String)> {
     vec![
+        ("component.schema.json", text(&component::schema())),
+        ("manifest.schema.json", text(&manifest::schema())),
         ("role.schema.json", schema::<RoleFile>()),
         ("group.schema.json", schema::<GroupFile>()),
         ("environment.schema.json", schema::<EnvironmentFile>()),
@@ -18,5 +22,9 @@ pub fn schemas() -> Vec<(&'static str, String)> {
 }
 
 fn schema<T: JsonSchema>() -> String {
-    format!("{:#}\n", schemars::schema_for!(T).to_value())
+    text(&schemars::schema_for!(T).to_value())
+}
+
+fn text(schema: &serde_json::Value) -> String {
+    format!("{schema:#}\n")
 }

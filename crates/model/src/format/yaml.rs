@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_saphyr::{Error, Location};
 
 /// A value and the line it is on.
-pub(super) use serde_saphyr::Spanned;
+pub(crate) use serde_saphyr::Spanned;
 
 use crate::nearest;
 
@@ -155,7 +155,15 @@ fn sentence(error: &Error) -> String {
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
         }
-        Error::Unexpected { expected, .. } => format!("expected {expected}"),
+        Error::Unexpected { expected, .. } => format!(
+            "expected {}, found something else",
+            match *expected {
+                "mapping start" => "a map (`key: value`)",
+                "sequence start" => "a list (`[a, b]`)",
+                "scalar" | "scalar value" => "a single value",
+                other => other,
+            }
+        ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
         }
@@ -176,8 +184,14 @@ fn sentence(error: &Error) -> String {
                 .to_owned()
         }
         Error::AliasError { error, .. } => sentence(error),
-        Error::ExternalMessage { msg, .. } if msg.contains("nest") || msg.contains("depth") => too_deep(),
-        Error::ExternalMessage { msg, .. } => format!("this is not YAML: {}", clip(msg)),
+        Error::ExternalMessage { msg, .. }
+            if ["nest", "depth", "recursion"].iter().any(|word| msg.contains(word)) =>
+        {
+            too_deep()
+        }
+        Error::ExternalMessage { msg, .. } => {
+            format!("this is not YAML ({}); look at this line and the one before it", clip(msg))
+        }
         Error::Message { msg, .. } => clip(msg),
         other => clip(&other.to_string()),
     }

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 
 use super::{Declaration, FORMAT, Field, Manifest};
 use crate::{
-    format::{FormatError, yaml},
+    format::{
+        FormatError,
+        yaml::{self, Spanned},
+    },
     nearest,
     value::Value,
 };
 
 /// The fields every resource may have.
-const COMMON: &[&str] = &["each", "when", "require", "notify", "present"];
+pub(super) const COMMON: &[&str] = &["each", "when", "require", "notify", "present"];
 
 /// The kinds of resource, with their own fields.
-const RESOURCES: &[(&str, &[&str])] = &[
+pub(super) const RESOURCES: &[(&str, &[&str])] = &[
     ("file", &["content", "source", "owner", "group", "mode"]),
     ("template", &["source", "owner", "group", "mode"]),
     ("directory", &["owner", "group", "mode"]),
@@ -43,10 +45,11 @@ const RESOURCES: &[(&str, &[&str])] = &[
 ];
 
 /// The kinds of health check, with their own fields.
-const HEALTH: &[(&str, &[&str])] = &[("http", &["status", "contains"]), ("tcp", &[]), ("command", &[])];
+pub(super) const HEALTH: &[(&str, &[&str])] =
+    &[("http", &["status", "contains"]), ("tcp", &[]), ("command", &[])];
 
 /// The fields every health check may have.
-const HEALTH_COMMON: &[&str] = &["within", "when"];
+pub(super) const HEALTH_COMMON: &[&str] = &["within", "when"];
 
 /// How many resources and health checks a manifest may have.
 const MOST: usize = 2000;
@@ -63,13 +66,16 @@ struct Document {
     health: Vec<Written>,
 }
 
+impl yaml::Document for Document {
+    const FORMAT: &'static str = FORMAT;
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
+
 /// Reads a manifest and checks its shape.
 pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
-    let document: Document = yaml::read(file, text)?;
-    if document.format != FORMAT {
-        let message = format!("its format is `{}`; this version reads `format: {FORMAT}`", document.format);
-        return Err(FormatError::new(file, message));
-    }
+    let document: Document = yaml::read_document(file, text)?;
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
     }

@@ -264,7 +264,7 @@ impl<'a> Maker<'a> {
             }
         }
         let absent = *seen == Seen::Absent && !matches!(resource.body, Body::Exec(_));
-        if differences.is_empty() && !(absent && !matches!(resource.body, Body::Service(_))) {
+        if differences.is_empty() && (!absent || matches!(resource.body, Body::Service(_))) {
             self.plan.unchanged += 1;
             return;
         }

@@ -51,6 +51,7 @@ pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
                 place: place.clone(),
                 component: None,
                 key: None,
+                listed: Some(environment.channel.to_string()),
                 message,
             });
         }
@@ -181,6 +182,7 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
         place: place.clone(),
         component: Some(name.clone()),
         key: None,
+        listed: None,
         message: format!("the repository has no component `{name}`; {hint}"),
     }
 }
@@ -212,6 +214,7 @@ fn removed(catalog: &Catalog, place: &Place, removal: &Removal) -> Option<Note> 
         place: place.clone(),
         component: Some(name.clone()),
         key: key.cloned(),
+        listed: Some(removal.to_string()),
         message,
     })
 }

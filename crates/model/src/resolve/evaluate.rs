@@ -15,7 +15,7 @@ use crate::{
     name::{Key, Name},
     nearest,
     node::{NodeValue, Voice},
-    parameter::{MAX_WEIGHT, Merge, Parameter, weight},
+    parameter::{MAX_WEIGHT, Parameter, weight},
     value::Value,
 };
 
@@ -161,9 +161,10 @@ impl<'a, 'l> Evaluator<'a, 'l> {
                 return None;
             }
             Ok(None) => return Some(None),
-            Err(at) => {
-                let shape = if parameter.merge == Merge::Append { "list" } else { "map" };
-                self.faults.push(wrong(places[at], format!("must be a {shape}, to be merged")));
+            // The first value that is no list or map: what it is not, the check says best.
+            Err((at, value)) => {
+                let message = parameter.check_as(&value, secret).err();
+                self.faults.push(wrong(places[at], message.unwrap_or_else(|| "cannot be merged".to_owned())));
                 return None;
             }
         };

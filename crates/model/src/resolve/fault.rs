@@ -44,8 +44,13 @@ pub enum FaultKind {
         near: Option<String>,
     },
     /// Roles that inherit each other.
-    #[error("roles inherit each other in a circle: {}; take one of these `inherits` out", circle(.0))]
-    CyclicRoles(Vec<Name>),
+    #[error("roles inherit each other in a circle: {}; take one of these `inherits` out", circle(names, *more))]
+    CyclicRoles {
+        /// The first of them, in order.
+        names: Vec<Name>,
+        /// How many follow.
+        more: usize,
+    },
     /// Orders of roles that contradict each other.
     #[error("its roles cannot be put in one order: {}; swap the names in one of these lists", orders(.0))]
     Inconsistent(Vec<(Name, Name, Place)>),
@@ -130,7 +135,7 @@ pub enum FaultKind {
         description: String,
     },
     /// Values that refer to each other.
-    #[error("values refer to each other in a circle: {}; write one of them out", circle(.0))]
+    #[error("values refer to each other in a circle: {}; write one of them out", circle(.0, 0))]
     CyclicReferences(Vec<String>),
     /// A reference to what the server does not have.
     #[error("`{component}.{key}` refers to `${{{reference}}}`, {why}{}", hint(near, &[]))]
@@ -175,6 +180,8 @@ pub struct Note {
     pub key: Option<Key>,
     /// What is wrong and what to do.
     pub message: String,
+    /// The name in one of the place's lists it is about, to find its line.
+    pub(super) listed: Option<String>,
 }
 
 impl Fault {
@@ -199,9 +206,15 @@ impl Fault {
     }
 
     pub(super) fn into_note(self) -> Note {
+        let listed = match &self.kind {
+            FaultKind::Unknown { name, .. } => Some(name.clone()),
+            FaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
+            _ => None,
+        };
         Note {
             severity: Severity::Fatal,
             message: self.kind.to_string(),
+            listed,
             place: self.place,
             component: self.component,
             key: self.key,
@@ -213,7 +226,8 @@ impl Note {
     /// The note with the file and line to change, for estates that come from files.
     pub fn in_file(&self, documents: &Documents) -> String {
         let component = self.component.as_ref().map(Name::as_str);
-        match locate(documents, &self.place, component, self.key.as_ref().map(Key::as_str)) {
+        let key = self.key.as_ref().map(Key::as_str);
+        match locate(documents, &self.place, component, key, self.listed.as_deref()) {
             Some(file) => format!("{file}: {self}"),
             None => self.to_string(),
         }
@@ -242,6 +256,11 @@ impl From<Fault> for ResolveError {
         Self { faults: vec![fault] }
     }
 }
+impl From<Box<Fault>> for ResolveError {
+    fn from(fault: Box<Fault>) -> Self {
+        Self { faults: vec![*fault] }
+    }
+}
 impl From<Vec<Fault>> for ResolveError {
     fn from(faults: Vec<Fault>) -> Self {
         Self { faults }
@@ -263,13 +282,17 @@ fn elsewhere(near: &Option<String>, channels: &[Name]) -> String {
             None => ", and no other channel has it; publish it first".to_owned(),
         };
     }
-    let channels: Vec<&str> = channels.iter().map(Name::as_str).collect();
-    format!(", but {} has it; promote it first", channels.join(", "))
+    let channels: Vec<String> = channels.iter().map(|channel| format!("`{channel}`")).collect();
+    format!("; it is in {}, so promote it first", channels.join(", "))
 }
 
-fn circle<T: fmt::Display>(names: &[T]) -> String {
+fn circle<T: fmt::Display>(names: &[T], more: usize) -> String {
     let mut texts: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    texts.extend(texts.first().cloned());
+    let first = texts.first().cloned();
+    if more > 0 {
+        texts.push(format!("{more} more"));
+    }
+    texts.extend(first);
     texts.join(" -> ")
 }
 

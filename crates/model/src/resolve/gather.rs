@@ -50,7 +50,7 @@ pub(super) fn gather<'a>(
                 spoken.push(Spoken { place, what: Speech::RemoveAll, origin: None, counts });
                 cut = true;
             }
-            let counts = !cut && !(replace && valued);
+            let counts = !(cut || replace && valued);
             valued |= counts;
             let what = Speech::Value(&said.value);
             spoken.push(Spoken { place: layer.place.clone(), what, origin: said.origin.as_ref(), counts });

@@ -3,7 +3,7 @@
 //! A role comes before those it inherits, and every list of `inherits` keeps its order. Where that is
 //! impossible the contradiction is named instead of guessed away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, FaultKind};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// A role with all it inherits may hold at most so many roles.
 pub(super) const MAX_ROLES: usize = 500;
+
+/// A circle is shown up to so many roles.
+const MAX_SHOWN: usize = 16;
 
 /// Every role's linearisation, or what is wrong with it.
 pub(super) struct Hierarchy<'a> {
@@ -57,9 +60,12 @@ impl<'a> Hierarchy<'a> {
         if !faults.is_empty() {
             return Err(faults);
         }
+        if let [only] = &orders[..] {
+            return Ok(only.names.to_vec());
+        }
         let wanted: Vec<&Name> = wanted.iter().collect();
         orders.push(Order { names: &wanted, owner: owner.clone() });
-        merge(owner, &orders).map_err(|fault| vec![fault])
+        merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
     fn unknown(&self, owner: &Place, name: &Name) -> Fault {
@@ -72,49 +78,55 @@ impl<'a> Hierarchy<'a> {
     /// the stack.
     fn visit(&mut self, start: &'a Name) {
         let mut path: Vec<(&'a Name, usize)> = vec![(start, 0)];
+        let mut on_path = BTreeSet::from([start]);
         while let Some((name, next)) = path.last_mut() {
             let name = *name;
             if self.orders.contains_key(name) {
                 path.pop();
+                on_path.remove(name);
                 continue;
             }
             let inherits = self.roles.get(name).map_or(&[][..], |role| &role.inherits);
             match inherits.get(*next) {
                 Some(parent) => {
                     *next += 1;
-                    if let Some(at) = path.iter().position(|(role, _)| *role == parent) {
-                        let names: Vec<Name> = path[at..].iter().map(|(name, _)| (*name).clone()).collect();
-                        let fault = Fault::new(Place::Role(parent.clone()), FaultKind::CyclicRoles(names));
+                    if on_path.contains(parent) {
+                        let at = path.iter().position(|(role, _)| *role == parent).unwrap_or_default();
+                        let names =
+                            path[at..].iter().take(MAX_SHOWN).map(|(name, _)| (*name).clone()).collect();
+                        let more = (path.len() - at).saturating_sub(MAX_SHOWN);
+                        let circle = FaultKind::CyclicRoles { names, more };
+                        let fault = Fault::new(Place::Role(parent.clone()), circle);
                         for (role, _) in &path {
                             self.orders.insert(*role, Err(fault.clone()));
                         }
                     } else if self.roles.contains_key(parent) {
                         path.push((parent, 0));
+                        on_path.insert(parent);
                     }
                 }
                 None => {
                     let order = self.linearise(name, inherits);
-                    self.orders.insert(name, order);
-                    path.pop();
+                    self.orders.insert(name, order.map_err(|fault| *fault));
                 }
             }
         }
     }
 
-    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Fault> {
+    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<Fault>> {
         let owner = Place::Role(name.clone());
-        let rest = self.join(&owner, inherits).map_err(|mut faults| faults.swap_remove(0))?;
+        let rest = self.join(&owner, inherits).map_err(|mut faults| Box::new(faults.swap_remove(0)))?;
         let mut order = vec![name];
         order.extend(rest);
         if order.len() > MAX_ROLES {
-            return Err(Fault::new(owner, FaultKind::TooManyRoles(MAX_ROLES)));
+            return Err(Box::new(Fault::new(owner, FaultKind::TooManyRoles(MAX_ROLES))));
         }
         Ok(order)
     }
 }
 
 /// The C3 merge: takes again and again the first head that is in nobody's tail.
-fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, Fault> {
+fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, Box<Fault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -127,10 +139,8 @@ fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, F
         let Some(first) = waiting.clone().next() else { return Ok(merged) };
         let Some(free) = waiting.find(|name| behind.get(*name).is_none_or(|count| *count == 0)).copied()
         else {
-            return Err(Fault::new(
-                owner.clone(),
-                FaultKind::Inconsistent(contradiction(first, orders, &heads)),
-            ));
+            let kind = FaultKind::Inconsistent(contradiction(first, orders, &heads));
+            return Err(Box::new(Fault::new(owner.clone(), kind)));
         };
         merged.push(free);
         for (order, head) in orders.iter().zip(&mut heads) {

@@ -77,7 +77,7 @@ impl<'a, 'l> Search<'a, 'l> {
     }
 
     /// Decides everything, or says the first reason why that is impossible.
-    pub(super) fn run(mut self) -> Result<Vec<Choice<'a>>, Fault> {
+    pub(super) fn run(mut self) -> Result<Vec<Choice<'a>>, Box<Fault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.open();
@@ -86,7 +86,8 @@ impl<'a, 'l> Search<'a, 'l> {
                 if steps > MAX_STEPS || !self.back() {
                     // Nothing is given up before a contradiction was met.
                     let server = Place::Server(self.layers.server.clone());
-                    return Err(self.why.unwrap_or_else(|| Fault::new(server, FaultKind::TooManyChoices)));
+                    let why = self.why.unwrap_or_else(|| Fault::new(server, FaultKind::TooManyChoices));
+                    return Err(Box::new(why));
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! A folder holds `catalog.yaml`, the estate (`roles/`, `groups/`, `environments/`, `servers/`) and
 //! `expected.txt`. `ask.txt` says what to ask, a question a line; without it the checks and every node
-//! are asked for. `GEPPETTO_BLESS=1` writes what came out as what is expected.
+//! are asked for. `UPDATE=1` writes what came out as what is expected.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ struct Entry {
 #[test]
 fn every_folder_of_cases_says_what_is_expected() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
-    let bless = std::env::var("GEPPETTO_BLESS").is_ok();
+    let bless = std::env::var("UPDATE").is_ok();
     let mut failures = Vec::new();
     let mut count = 0;
     for case in folders(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")) {

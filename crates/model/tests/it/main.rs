@@ -1,5 +1,12 @@
 //! The tests of the model, one module a subject.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
 mod cases;
+mod documents;
 mod formats;
+mod hostile;
+mod parameters;
 mod random;
+mod resolution;
+mod signatures;

@@ -1,0 +1,106 @@
+//! Node files are signed, numbered, and never go back.
+
+use ed25519_dalek::SigningKey;
+use model::format::node;
+use proptest::prelude::*;
+
+use crate::random;
+
+const GOLDEN: &str = include_str!("../golden/node.yaml");
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+#[test]
+fn the_golden_node_file_is_still_read_written_and_verified_byte_for_byte() {
+    let read = node::read("node.yaml", GOLDEN).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
+    if std::env::var("UPDATE").is_ok() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/node.yaml");
+        std::fs::write(file, node::sign(&node::write(&read), &key(7))).unwrap();
+    }
+    assert_eq!(node::sign(&node::write(&read), &key(7)), GOLDEN);
+    assert_eq!(node::verify("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
+    assert_eq!(
+        node::content_digest(&read),
+        "b5de308d4956bc5942c71a575ecc1a435c09dc187ee2ee4f3e326a6a773d7b13"
+    );
+}
+
+#[test]
+fn an_unsigned_node_file_is_told_apart_from_a_forged_one() {
+    let mine = key(1).verifying_key();
+    let text = "format: geppetto/node/1\ncomponents: {}\n";
+    let says = |text: &str| node::verify("node.yaml", text, &mine).unwrap_err().to_string();
+    assert!(!node::is_signed(text));
+    assert!(says(text).starts_with("node.yaml: it is not signed"), "{}", says(text));
+    assert!(says("").starts_with("node.yaml: it is not signed"));
+
+    let signed = node::sign(text, &key(1));
+    assert!(node::is_signed(&signed));
+    assert_eq!(node::verify("node.yaml", &signed, &mine), Ok(()));
+    assert_eq!(node::sign(&signed, &key(1)), signed, "signing again replaces the signature");
+
+    let other = node::sign(text, &key(2));
+    assert!(says(&other).contains("signed by key"), "{}", says(&other));
+    assert!(says(&other).contains(&format!("only trusts key {}", node::key_id(&mine))));
+
+    let forged = other.replace(&node::key_id(&key(2).verifying_key()), &node::key_id(&mine));
+    assert!(says(&forged).contains("does not match its signature"), "{}", says(&forged));
+    let changed = signed.replace("components: {}", "components:  {}");
+    assert!(says(&changed).contains("changed or cut off"), "{}", says(&changed));
+    let more = format!("{signed}generation: 9\n");
+    assert!(says(&more).contains("not signed"), "what follows the signature is not covered by it");
+    assert!(says(&signed.replace(" ed25519 ", " rsa ")).contains("not signed"));
+}
+
+#[test]
+fn an_older_generation_or_another_content_of_the_same_is_refused() {
+    assert_eq!(node::accept(None, (3, "a")), Ok(()));
+    assert_eq!(node::accept(Some((3, "a")), (3, "a")), Ok(()));
+    assert_eq!(node::accept(Some((3, "a")), (4, "a")), Ok(()));
+    assert_eq!(node::accept(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
+    assert_eq!(node::accept(Some((0, "a")), (1, "b")), Ok(()));
+    let older = node::accept(Some((3, "a")), (2, "b")).unwrap_err();
+    assert!(older.starts_with("generation 2 is older than generation 3"), "{older}");
+    let other = node::accept(Some((3, "a")), (3, "b")).unwrap_err();
+    assert!(other.starts_with("generation 3 has other content"), "{other}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_signed_node_verifies_and_reads_back_as_it_was(wanted in random::node()) {
+        let signed = node::sign(&node::write(&wanted), &key(3));
+        prop_assert_eq!(node::verify("n", &signed, &key(3).verifying_key()), Ok(()));
+        prop_assert_eq!(node::read("n", &signed), Ok(wanted));
+    }
+
+    #[test]
+    fn no_byte_of_a_signed_node_can_be_changed(at in 0..GOLDEN.len(), byte in any::<u8>()) {
+        let mut bytes = GOLDEN.as_bytes().to_vec();
+        prop_assume!(bytes[at] != byte);
+        // The line end after the signature is not part of anything.
+        prop_assume!(at + 1 < bytes.len());
+        bytes[at] = byte;
+        if let Ok(text) = String::from_utf8(bytes) {
+            prop_assert!(node::verify("n", &text, &key(7).verifying_key()).is_err());
+        }
+    }
+
+    #[test]
+    fn the_content_digest_is_blind_to_the_generation_and_to_nothing_else(
+        one in random::node(),
+        other in random::node(),
+        generation in any::<u64>(),
+    ) {
+        let mut renumbered = one.clone();
+        renumbered.generation = generation;
+        prop_assert_eq!(node::content_digest(&one), node::content_digest(&renumbered));
+        let mut same = other.clone();
+        same.generation = one.generation;
+        prop_assert_eq!(node::content_digest(&one) == node::content_digest(&other), one == same);
+    }
+}
