@@ -72,7 +72,8 @@ pub fn header(rpm: &Path) -> Result<Header, PackageError> {
     let envelope = Envelope::open(rpm)?;
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let metadata = &envelope.metadata;
-    let text = |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
+    let text =
+        |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
     let (version, release) = (text(metadata.get_version())?, text(metadata.get_release())?);
     Ok(Header {
         name: text(metadata.get_name())?,

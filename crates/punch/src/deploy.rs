@@ -103,7 +103,14 @@ pub(crate) fn deploy(
             }
             let plan = view(&Plan::default());
             let node_file = wish.file.clone();
-            return Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) });
+            return Ok(Deployed {
+                node_file,
+                plan,
+                report,
+                reported: None,
+                interrupted,
+                stopped: Some(failure),
+            });
         }
     };
     context.output.line(prepared.plan.to_string());
@@ -132,7 +139,14 @@ pub(crate) fn deploy(
     .map_err(|error| Failure::failed(error.to_string()))?;
     remember(context, root, wish, source, &report)?;
     context.output.note(summary(&report));
-    Ok(Deployed { node_file: wish.file.clone(), plan: view(&prepared.plan), report, reported: None, interrupted, stopped: None })
+    Ok(Deployed {
+        node_file: wish.file.clone(),
+        plan: view(&prepared.plan),
+        report,
+        reported: None,
+        interrupted,
+        stopped: None,
+    })
 }
 
 /// The report of a run that could not even look: that, too, must be known.

@@ -80,12 +80,11 @@ impl<'a> Journal<'a> {
                     self.managed.packages.insert(name.clone(), whose);
                 }
             }
-            Action::Apply(resource) if change.creates => {
-                if !self.managed.resources.iter().any(|made| made.id == resource.id) {
-                    let made =
-                        ManagedResource { id: resource.id.clone(), component: change.component.clone() };
-                    self.managed.resources.push(made);
-                }
+            Action::Apply(resource)
+                if change.creates && !self.managed.resources.iter().any(|made| made.id == resource.id) =>
+            {
+                let made = ManagedResource { id: resource.id.clone(), component: change.component.clone() };
+                self.managed.resources.push(made);
             }
             _ => (),
         }

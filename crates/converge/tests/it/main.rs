@@ -1,5 +1,6 @@
 //! The tests of converge: stories on a host in memory, then the same path on real folders.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod bad_input;
 mod killed;

@@ -8,7 +8,7 @@ mod evaluate;
 mod fields;
 mod lint;
 mod read;
-mod schema;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
 pub use evaluate::{Scope, evaluate};
 pub use lint::lint;
 pub use read::read;
-pub use schema::schema;
+pub use words::schema;
 
 /// The format's name and version, on the first line of every manifest.
 pub const FORMAT: &str = "geppetto/manifest/1";

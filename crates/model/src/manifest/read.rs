@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Declaration, FORMAT, Field, Manifest};
+use super::{
+    Declaration, FORMAT, Field, Manifest,
+    words::{COMMON, HEALTH, HEALTH_COMMON, Kind, RESOURCES, Word},
+};
 use crate::{
     format::{
         FormatError,
@@ -13,43 +16,6 @@ use crate::{
     nearest,
     value::Value,
 };
-
-/// The fields every resource may have.
-pub(super) const COMMON: &[&str] = &["each", "when", "require", "notify", "present"];
-
-/// The kinds of resource, with their own fields.
-pub(super) const RESOURCES: &[(&str, &[&str])] = &[
-    ("file", &["content", "source", "owner", "group", "mode"]),
-    ("template", &["source", "owner", "group", "mode"]),
-    ("directory", &["owner", "group", "mode"]),
-    ("symlink", &["target"]),
-    ("user", &["uid", "group", "groups", "home", "shell", "comment", "system", "authorized_keys"]),
-    ("group", &["gid", "system"]),
-    ("service", &["enabled", "running", "reload"]),
-    ("cron", &["schedule", "user", "command", "environment"]),
-    ("package", &["version"]),
-    (
-        "exec",
-        &[
-            "command",
-            "creates",
-            "unless",
-            "only_if",
-            "refresh_only",
-            "user",
-            "directory",
-            "environment",
-            "timeout",
-        ],
-    ),
-];
-
-/// The kinds of health check, with their own fields.
-pub(super) const HEALTH: &[(&str, &[&str])] =
-    &[("http", &["status", "contains"]), ("tcp", &[]), ("command", &[])];
-
-/// The fields every health check may have.
-pub(super) const HEALTH_COMMON: &[&str] = &["within", "when"];
 
 /// How many resources and health checks a manifest may have.
 const MOST: usize = 2000;
@@ -92,8 +58,8 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
 fn declaration(
     file: &str,
     written: Written,
-    kinds: &[(&str, &[&str])],
-    common: &[&str],
+    kinds: &[Kind],
+    common: &[Word],
 ) -> Result<Declaration, FormatError> {
     let line = written.referenced.line();
     let mut fields: BTreeMap<String, Field> = written
@@ -104,41 +70,37 @@ fn declaration(
     // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
     let kind = kinds
         .iter()
-        .filter(|(word, _)| fields.contains_key(*word))
-        .min_by_key(|(word, own)| unknown(&fields, word, own, common).count());
-    let Some((word, own)) = kind else {
-        let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
-        let wrong = fields.keys().find_map(|key| nearest(key, words.iter().copied()).map(|near| (key, near)));
+        .filter(|kind| fields.contains_key(kind.word))
+        .min_by_key(|kind| unknown(&fields, kind, common).count());
+    let Some(kind) = kind else {
+        let words = || kinds.iter().map(|kind| kind.word);
+        let wrong = fields.keys().find_map(|key| nearest(key, words()).map(|near| (key, near)));
         let message = match wrong {
             Some((key, near)) => format!("`{key}` is no kind of resource; did you mean `{near}`?"),
-            None => format!("one of these must say what it is: {}", words.join(", ")),
+            None => format!("one of these must say what it is: {}", words().collect::<Vec<_>>().join(", ")),
         };
         return Err(FormatError::new(&format!("{file}:{line}"), message));
     };
-    let wrong = unknown(&fields, word, own, common).next().map(|(name, field)| (name.clone(), field.line));
+    let wrong = unknown(&fields, kind, common).next().map(|(name, field)| (name.clone(), field.line));
     if let Some((name, line)) = wrong {
-        let names = own.iter().chain(common).copied();
-        let hint = match nearest(&name, names.clone()) {
+        let names = || kind.fields.iter().chain(common).map(|(name, ..)| *name);
+        let hint = match nearest(&name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it has: {}", names.collect::<Vec<_>>().join(", ")),
+            None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
         };
-        return Err(FormatError::new(
-            &format!("{file}:{line}"),
-            format!("a `{word}` has no field `{name}`; {hint}"),
-        ));
+        let message = format!("a `{}` has no field `{name}`; {hint}", kind.word);
+        return Err(FormatError::new(&format!("{file}:{line}"), message));
     }
-    let subject = fields.remove(*word).map_or(Value::Null, |field| field.value);
-    Ok(Declaration { kind: (*word).to_owned(), subject, line, fields })
+    let subject = fields.remove(kind.word).map_or(Value::Null, |field| field.value);
+    Ok(Declaration { kind: kind.word.to_owned(), subject, line, fields })
 }
 
 fn unknown<'a>(
     fields: &'a BTreeMap<String, Field>,
-    word: &'a str,
-    own: &'a [&str],
-    common: &'a [&str],
+    kind: &'a Kind,
+    common: &'a [Word],
 ) -> impl Iterator<Item = (&'a String, &'a Field)> {
     fields.iter().filter(move |(name, _)| {
-        let name = name.as_str();
-        name != word && !own.contains(&name) && !common.contains(&name)
+        *name != kind.word && !kind.fields.iter().chain(common).any(|(known, ..)| known == name)
     })
 }

@@ -91,8 +91,10 @@ impl<'a> Maker<'a> {
 
     fn block_cycle(&mut self, cycle: &[ResourceId]) {
         let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ResourceId::to_string).collect();
-        let because =
-            format!("each must come before the next: {}; remove one `require`", names.join(" after "));
+        let because = format!(
+            "they wait for each other: {}; take one `require` or `notify` out",
+            names.join(" after ")
+        );
         self.block(cycle.first().map_or_else(String::new, ResourceId::to_string), because);
     }
 
@@ -264,7 +266,9 @@ impl<'a> Maker<'a> {
             }
         }
         let absent = *seen == Seen::Absent && !matches!(resource.body, Body::Exec(_));
-        if differences.is_empty() && (!absent || matches!(resource.body, Body::Service(_))) {
+        // A group nobody describes closer has no fact that differs, and still has to be made.
+        let must_be_made = absent && !matches!(resource.body, Body::Service(_));
+        if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
         }

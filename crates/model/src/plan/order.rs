@@ -117,20 +117,16 @@ fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[Owned<'_>]) -> Ve
     while let Some(at) = todo.pop_front() {
         for &before in &first[at] {
             if before == start {
-                let mut path = vec![start, at];
-                let mut step = at;
-                while let Some(&earlier) = from.get(&step).filter(|_| step != start) {
-                    path.push(earlier);
-                    step = earlier;
-                }
+                // Back along the way that was found: `start` comes after the one before it, and so on.
+                let mut path = vec![at];
+                path.extend(std::iter::successors(from.get(&at), |step| from.get(step)));
                 path.reverse();
-                path.dedup();
                 return path.into_iter().map(|at| resources[at].1.id.clone()).collect();
             }
-            if before != at && !from.contains_key(&before) {
-                from.insert(before, at);
+            from.entry(before).or_insert_with(|| {
                 todo.push_back(before);
-            }
+                at
+            });
         }
     }
     vec![resources[start].1.id.clone()]

@@ -3,17 +3,8 @@
 use model::{exit::Exit, plan::Limits};
 
 use crate::{
-    cli::HostArgs,
-    context::Context,
-    deploy,
-    failure::Failure,
-    office::Office,
-    root::Root,
-    source::Source,
-    state::State,
-    trust::Trust,
-    when,
-    wish::Wish,
+    cli::HostArgs, context::Context, deploy, failure::Failure, office::Office, root::Root, source::Source,
+    state::State, trust::Trust, when, wish::Wish,
 };
 
 /// Make this host what the back-office says

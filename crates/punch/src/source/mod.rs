@@ -101,7 +101,11 @@ impl Source {
         self.verify(pin, &path)?;
         // rpm changes its folder before it opens its files.
         std::path::absolute(&path).map_err(|error| {
-            SourceError::Failed(format!("{} cannot be read: {}", path.display(), crate::failure::reason(&error)))
+            SourceError::Failed(format!(
+                "{} cannot be read: {}",
+                path.display(),
+                crate::failure::reason(&error)
+            ))
         })
     }
 

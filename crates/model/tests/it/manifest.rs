@@ -1,0 +1,239 @@
+//! Manifests: what is read, what is refused with which sentence, what lint finds.
+
+use std::collections::BTreeMap;
+
+use model::{
+    component::Component,
+    manifest::{self, Files, Scope},
+    name::Key,
+    node::NodeValue,
+    resource::{Body, Probe, Resource},
+    value::Value,
+};
+
+fn component(parameters: &str) -> Component {
+    let json = format!(
+        r#"{{"name": "shop", "version": "1.0-1", "kind": "web-service", "summary": "x", "parameters": {parameters}}}"#
+    );
+    serde_json::from_str(&json).unwrap()
+}
+
+const PARAMETERS: &str = r#"{
+    "http_port": {"type": "port", "description": "where it listens"},
+    "users": {"type": "list", "description": "who may log in"},
+    "password": {"type": "string", "description": "of the database", "secret": true}
+}"#;
+
+fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, NodeValue> {
+    let value = |value: &Value, secret| NodeValue { value: value.clone(), secret, voices: Vec::new() };
+    pairs.iter().map(|(key, text, secret)| (Key::new(key).unwrap(), value(text, *secret))).collect()
+}
+
+fn evaluate(
+    text: &str,
+    files: &Files,
+    values: &BTreeMap<Key, NodeValue>,
+) -> Result<manifest::Evaluated, Vec<String>> {
+    let manifest = manifest::read("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
+    let component = component(PARAMETERS);
+    let scope = Scope {
+        server: "web-01",
+        environment: "prod",
+        component: &component,
+        values,
+        others: BTreeMap::new(),
+        family: None,
+    };
+    manifest::evaluate(&manifest, files, &scope)
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+fn refused(entry: &str) -> String {
+    let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
+    evaluate(&text, &Files::new(), &BTreeMap::new()).unwrap_err().join("\n")
+}
+
+fn resources(text: &str) -> Vec<Resource> {
+    let user = |name: &str| Value::Map([("name".to_owned(), Value::from(name))].into());
+    let values = values(&[
+        ("http_port", Value::Integer(8080), false),
+        ("users", Value::List(vec![user("ann"), user("bob")]), false),
+        ("password", Value::from("hunter2"), true),
+    ]);
+    let files =
+        Files::from([("a.j2".to_owned(), b"{{ password }}".to_vec()), ("b".to_owned(), vec![0, 255])]);
+    evaluate(&format!("format: geppetto/manifest/1\nresources:\n{text}"), &files, &values).unwrap().resources
+}
+
+#[test]
+fn a_value_is_never_more_than_a_value() {
+    let values = values(&[("http_port", Value::from("x\n  - file: /etc/shadow"), false)]);
+    let text = "format: geppetto/manifest/1\nresources: [{file: /a, content: \"{{ http_port }}\"}]\n";
+    let evaluated = evaluate(text, &Files::new(), &values).unwrap();
+    assert_eq!(evaluated.resources.len(), 1);
+    let Body::File(file) = &evaluated.resources[0].body else { unreachable!() };
+    assert_eq!(file.content, b"x\n  - file: /etc/shadow");
+}
+
+#[test]
+fn each_makes_one_resource_for_each_item_and_when_leaves_out() {
+    let made = resources(
+        "
+  - user: \"{{ item.name }}\"
+    each: \"{{ users }}\"
+    when: \"{{ item.name != 'bob' }}\"
+  - group: never
+    when: \"{{ http_port == 80 }}\"
+  - group: staff
+",
+    );
+    let names: Vec<String> = made.iter().map(|resource| resource.id.to_string()).collect();
+    assert_eq!(names, ["user:ann", "group:staff"]);
+}
+
+#[test]
+fn what_a_secret_goes_into_is_secret() {
+    let made = resources(
+        "
+  - {template: /etc/a, source: a.j2}
+  - {file: /etc/b, source: b}
+  - {file: /etc/c, content: \"{% set p = password %}{{ p }}\"}
+  - {file: /etc/d, content: \"{% if false %}{{ password }}{% endif %}\"}
+  - {file: /etc/e, content: the word password alone}
+  - {exec: e, command: [/bin/login, \"{{ password }}\"], creates: /x}
+",
+    );
+    let secret: Vec<bool> = made.iter().map(|resource| resource.secret).collect();
+    assert_eq!(secret, [true, false, true, true, false, true]);
+}
+
+#[test]
+fn health_checks_are_read_and_filled_in() {
+    let values = values(&[("http_port", Value::Integer(8080), false)]);
+    let text = "
+format: geppetto/manifest/1
+health:
+  - {http: \"http://127.0.0.1:{{ http_port }}/health\", contains: ok, within: 5}
+  - tcp: \"127.0.0.1:{{ http_port }}\"
+  - command: [/usr/lib/shop/check, \"{{ http_port }}\"]
+";
+    let health = evaluate(text, &Files::new(), &values).unwrap().health;
+    let shown: Vec<String> = health.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "http http://127.0.0.1:8080/health answers 200",
+            "tcp 127.0.0.1:8080 accepts",
+            "command /usr/lib/shop/check 8080 succeeds",
+        ]
+    );
+    assert!(matches!(&health[0].probe, Probe::Http { contains: Some(text), .. } if text == "ok"));
+    assert_eq!(health[0].within, 5);
+}
+
+#[test]
+fn each_mistake_is_told_with_its_line_and_what_to_write() {
+    for (entry, said) in [
+        ("{fiel: /etc/x}", "manifest.yaml:3: `fiel` is no kind of resource; did you mean `file`?"),
+        (
+            "{file: /etc/x, onwer: root}",
+            "manifest.yaml:3: a `file` has no field `onwer`; did you mean `owner`?",
+        ),
+        (
+            "{file: /etc/../x}",
+            "manifest.yaml:3: file /etc/../x: `/etc/../x` must be a path without `..`, `.`, `//`, control characters or a final `/`",
+        ),
+        (
+            "{file: /x, content: a, source: b}",
+            "manifest.yaml:3: its source `b` is not among the templates; add it as deploy/templates/b",
+        ),
+        (
+            "{file: /x, mode: 644}",
+            "manifest.yaml:3: file /x: `mode` must be octal digits in quotes, for instance \"0644\"; this is of type integer",
+        ),
+        ("{user: \"-rf\"}", "manifest.yaml:3: user -rf: this is no name for a user"),
+        (
+            "{cron: a.b, schedule: \"@daily\", command: /x}",
+            "manifest.yaml:3: cron a.b: this is no name for a cron",
+        ),
+        (
+            "{cron: a, schedule: often, command: /x}",
+            "manifest.yaml:3: cron a: `schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot",
+        ),
+        (
+            "{exec: a, command: [/x]}",
+            "manifest.yaml:3: exec a: without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`",
+        ),
+        (
+            "{exec: a, command: rm -rf, creates: /x}",
+            "manifest.yaml:3: exec a: `command` must be a list: program and arguments, the program with its absolute path; this is of type string",
+        ),
+        (
+            "{service: a, present: false}",
+            "manifest.yaml:3: service a: it cannot be absent; write `enabled: false` and `running: false` for a service",
+        ),
+        (
+            "{file: /x, notify: [shop]}",
+            "manifest.yaml:3: file /x: notify: `shop` does not name a resource: write KIND:NAME, for instance `service:shop`",
+        ),
+        (
+            "{user: a, comment: \"x:0:0\"}",
+            "manifest.yaml:3: user a: `comment`, `home` and `shell` cannot have a colon",
+        ),
+    ] {
+        assert_eq!(refused(entry), said, "{entry}");
+    }
+}
+
+#[test]
+fn what_is_no_manifest_is_refused_without_panic() {
+    for text in [
+        "",
+        "[]",
+        "format: geppetto/manifest/2\n",
+        "format: geppetto/manifest/1\nresources: {a: 1}\n",
+        "a: &a [*a]",
+    ] {
+        assert!(manifest::read("manifest.yaml", text).is_err(), "{text}");
+    }
+    let deep =
+        format!("format: geppetto/manifest/1\nresources: [{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(manifest::read("manifest.yaml", &deep).is_err());
+    let many = "format: geppetto/manifest/1\nresources:\n".to_owned() + &"  - {file: /x}\n".repeat(2001);
+    assert!(manifest::read("manifest.yaml", &many).unwrap_err().to_string().contains("more than 2000"));
+}
+
+#[test]
+fn lint_tells_what_would_fail_on_every_server() {
+    let text = "
+format: geppetto/manifest/1
+resources:
+  - {template: /etc/a, source: a.j2, notify: [service:shpo]}
+  - {service: shop}
+  - {file: /etc/b, content: \"{{ http_prot }}\"}
+";
+    let manifest = manifest::read("manifest.yaml", text).unwrap();
+    let files = Files::from([
+        ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
+        ("unused.j2".to_owned(), Vec::new()),
+    ]);
+    assert_eq!(
+        manifest::lint(&manifest, &files, &component(PARAMETERS)),
+        [
+            "templates/a.j2: `nothing_like_it` is no parameter of this component; declare it under `parameters:` in component.yaml",
+            "manifest.yaml:6: `http_prot` is no parameter of this component; did you mean `http_port`?",
+            "templates/unused.j2: no resource uses it",
+            "manifest.yaml:4: this manifest has no `service:shpo`; did you mean `service:shop`?",
+        ]
+    );
+}
+
+#[test]
+fn the_schema_names_every_kind() {
+    let schema = manifest::schema().to_string();
+    for word in
+        ["file", "template", "directory", "symlink", "user", "group", "service", "cron", "package", "exec"]
+    {
+        assert!(schema.contains(&format!("\"required\":[\"{word}\"")), "{word}");
+    }
+}

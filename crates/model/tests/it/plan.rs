@@ -1,0 +1,215 @@
+//! Plans: what is wanted and what is seen, to the text people read.
+
+use model::{
+    observe::{Content, Fact, Facts, Managed, ManagedResource, Observed, Seen},
+    plan::{self, Limits, Plan, Wanted, WantedComponent},
+    resource::{Body, Exec, File, Ownership, Resource, ResourceId, Service},
+};
+
+fn id(text: &str) -> ResourceId {
+    ResourceId::try_from(text.to_owned()).unwrap()
+}
+
+fn resource(text: &str, body: Body) -> Resource {
+    Resource { id: id(text), present: true, body, require: Vec::new(), notify: Vec::new(), secret: false }
+}
+
+fn file(path: &str, content: &str) -> Resource {
+    let body = Body::File(File { content: content.into(), ownership: Ownership::default() });
+    resource(&format!("file:{path}"), body)
+}
+
+fn service(name: &str) -> Resource {
+    let body = Body::Service(Service { enabled: Some(true), running: Some(true), reload: false });
+    resource(&format!("service:{name}"), body)
+}
+
+fn wanted(resources: Vec<Resource>) -> Wanted {
+    let component = WantedComponent {
+        name: "shop".parse().unwrap(),
+        version: "1.0-1".parse().unwrap(),
+        resources,
+        health: Vec::new(),
+    };
+    Wanted { components: vec![component] }
+}
+
+/// A booted host on which the component's packages are installed.
+fn host() -> Observed {
+    let version = Seen::Present("1.0-1".parse().unwrap());
+    Observed {
+        packages: [("shop".to_owned(), version.clone()), ("shop-deployment".to_owned(), version)].into(),
+        booted: true,
+        runs_commands: true,
+        ..Observed::default()
+    }
+}
+
+fn seen(text: &str) -> Seen<Facts> {
+    Seen::Present(Facts::from([
+        ("type", Fact::Text("file".to_owned())),
+        ("content", Fact::Content(Content::of(text.as_bytes()))),
+    ]))
+}
+
+fn runs() -> Seen<Facts> {
+    Seen::Present(Facts::from([("enabled", Fact::Flag(true)), ("running", Fact::Flag(true))]))
+}
+
+fn make(wanted: &Wanted, seen: &Observed) -> Plan {
+    plan::plan(wanted, seen, &Limits::default())
+}
+
+fn titles(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(plan::Change::title).collect()
+}
+
+#[test]
+fn a_plan_shows_what_differs_line_by_line() {
+    let mut host = host();
+    host.resources.insert(id("file:/etc/motd"), seen("hello\nworld\n"));
+    host.resources.insert(id("service:shop"), runs());
+    host.packages.insert("shop".to_owned(), Seen::Present("0.9-1".parse().unwrap()));
+    let plan = make(&wanted(vec![file("/etc/motd", "hello\nmoon\n"), service("shop")]), &host);
+    insta::assert_snapshot!(plan, @r"
+    install packages (shop)
+      shop 0.9-1 -> 1.0-1
+    change file:/etc/motd (shop)
+        @@ -1,2 +1,2 @@
+         hello
+        -world
+        +moon
+    restart service:shop (shop)
+    0 to create, 2 to change, 0 to remove, 1 to restart; 2 right already
+    ");
+}
+
+#[test]
+fn a_secret_is_shown_nowhere() {
+    let mut host = host();
+    host.resources.insert(id("file:/etc/key"), seen("hunter1"));
+    let secret = Resource { secret: true, ..file("/etc/key", "hunter2") };
+    let plan = make(&wanted(vec![secret]), &host);
+    insta::assert_snapshot!(plan, @r"
+    change file:/etc/key (shop)
+      content: (secret)
+    0 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
+    ");
+    let json = serde_json::to_string(&plan::view(&plan)).unwrap();
+    assert!(!json.contains("hunter") && !json.contains("sha256"), "{json}");
+    assert!(!format!("{:?}", plan.changes[0].differences).contains("hunter1"));
+}
+
+#[test]
+fn control_characters_in_a_file_do_not_reach_the_terminal() {
+    let plan = make(&wanted(vec![file("/etc/x", "\u{1b}[2Jgone\n")]), &host());
+    assert!(!plan.to_string().contains('\u{1b}'));
+}
+
+#[test]
+fn what_is_required_comes_first_and_the_written_order_stays_otherwise() {
+    let first = Resource { require: vec![id("file:/c")], ..file("/a", "") };
+    let plan = make(&wanted(vec![first, file("/b", ""), file("/c", "")]), &host());
+    assert_eq!(titles(&plan), ["create file:/c", "create file:/a", "create file:/b"]);
+}
+
+#[test]
+fn a_circle_of_requirements_blocks_and_names_its_members() {
+    let a = Resource { require: vec![id("file:/b")], ..file("/a", "") };
+    let b = Resource { require: vec![id("file:/c")], ..file("/b", "") };
+    let c = Resource { require: vec![id("file:/b")], ..file("/c", "") };
+    let plan = make(&wanted(vec![a, b, c]), &host());
+    assert!(plan.changes.is_empty());
+    assert_eq!(
+        plan.blocked[0].because,
+        "they wait for each other: file:/b after file:/c after file:/b; take one `require` or `notify` out"
+    );
+}
+
+#[test]
+fn folders_come_before_what_is_in_them_and_go_after_it() {
+    let folder = |path: &str| resource(&format!("directory:{path}"), Body::Directory(Ownership::default()));
+    let plan = make(&wanted(vec![file("/a/b/c", ""), folder("/a/b"), folder("/a")]), &host());
+    assert_eq!(titles(&plan), ["create directory:/a", "create directory:/a/b", "create file:/a/b/c"]);
+
+    let absent = |resource: Resource| Resource { present: false, ..resource };
+    let mut host = host();
+    for path in ["directory:/a", "directory:/a/b", "file:/a/b/c"] {
+        host.resources.insert(id(path), Seen::Present(Facts::new()));
+    }
+    let plan =
+        make(&wanted(vec![absent(folder("/a")), absent(folder("/a/b")), absent(file("/a/b/c", ""))]), &host);
+    assert_eq!(titles(&plan), ["remove file:/a/b/c", "remove directory:/a/b", "remove directory:/a"]);
+}
+
+#[test]
+fn too_many_removals_block_and_are_named() {
+    let mut host = host();
+    for n in 0..11 {
+        let id = id(&format!("file:/etc/{n:02}"));
+        host.resources.insert(id.clone(), Seen::Present(Facts::new()));
+        host.managed.resources.push(ManagedResource { id, component: "old".to_owned() });
+    }
+    let plan = make(&wanted(Vec::new()), &host);
+    let because = &plan.blocked[0].because;
+    assert!(
+        because.starts_with("11 things would be removed, at most 10 may be: file:/etc/10, "),
+        "{because}"
+    );
+    assert!(because.ends_with("`--max-removals 11`"), "{because}");
+    assert!(plan::plan(&wanted(Vec::new()), &host, &Limits { max_removals: 11 }).blocked.is_empty());
+}
+
+#[test]
+fn only_what_punch_made_is_removed() {
+    let mut host = host();
+    host.resources.insert(id("file:/etc/mine"), seen("x"));
+    host.resources.insert(id("file:/etc/theirs"), seen("x"));
+    host.managed = Managed {
+        resources: vec![ManagedResource { id: id("file:/etc/mine"), component: "old".to_owned() }],
+        ..Managed::default()
+    };
+    assert_eq!(titles(&make(&wanted(Vec::new()), &host)), ["remove file:/etc/mine"]);
+}
+
+#[test]
+fn two_components_that_differ_about_one_thing_block() {
+    let mut both = wanted(vec![file("/etc/motd", "one")]);
+    both.components.push(WantedComponent {
+        name: "other".parse().unwrap(),
+        resources: vec![file("/etc/motd", "two")],
+        ..both.components[0].clone()
+    });
+    let plan = make(&both, &host());
+    assert_eq!(plan.blocked[0].what, "file:/etc/motd");
+    assert!(plan.blocked[0].because.contains("`shop` and `other`"));
+}
+
+#[test]
+fn where_systemd_does_not_run_services_are_enabled_only() {
+    let host = Observed { booted: false, ..host() };
+    let plan = make(&wanted(vec![service("shop")]), &host);
+    insta::assert_snapshot!(plan, @r"
+    create service:shop (shop)
+      enabled: yes
+    1 to create, 0 to change, 0 to remove, 0 to restart; 2 right already
+    ");
+}
+
+#[test]
+fn a_command_waits_for_its_notification() {
+    let migrate = Exec { command: vec!["/bin/migrate".to_owned()], refresh_only: true, ..Exec::default() };
+    let migrate = resource("exec:migrate", Body::Exec(migrate));
+    let source = Resource { notify: vec![id("exec:migrate")], ..file("/etc/schema", "2") };
+    let mut host = host();
+    host.resources.insert(id("exec:migrate"), Seen::Present(Facts::from([("due", Fact::Flag(false))])));
+    host.resources.insert(id("file:/etc/schema"), seen("2"));
+    let wanted = wanted(vec![migrate, source]);
+    assert!(make(&wanted, &host).is_empty());
+    host.resources.insert(id("file:/etc/schema"), seen("1"));
+    assert_eq!(titles(&make(&wanted, &host)), ["change file:/etc/schema", "run exec:migrate"]);
+    // A run that ended in between owes it.
+    host.resources.insert(id("file:/etc/schema"), seen("2"));
+    host.managed.pending.insert(id("exec:migrate"));
+    assert_eq!(titles(&make(&wanted, &host)), ["run exec:migrate"]);
+}
