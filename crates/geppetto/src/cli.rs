@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands;
 
@@ -39,10 +39,26 @@ pub enum Verb {
     Init(commands::init::Init),
     /// Serve the API and the repository
     Serve(commands::serve::Serve),
+    /// Make the estate what a folder of YAML files says
+    Import(commands::import::Import),
+    /// Write the estate as a folder of YAML files
+    Export(commands::export::Export),
+    /// Print the node file of a server: everything it must be
+    Node(commands::node::Node),
+    /// Say why a value of a server is what it is
+    Explain(commands::explain::Explain),
+    /// Print a server's classes and parameters for Puppet
+    Enc(commands::enc::Enc),
     /// Make, list and revoke API tokens
     Token(commands::token::Token),
     /// Make a one-time token for a server to join with
     JoinToken(commands::join_token::JoinToken),
+    /// Trust packages signed by the keys in a file
+    Trust(commands::trust::Trust),
+    /// Look after the packages
+    Repository(commands::repository::Repository),
+    /// Print the OpenAPI document of the API
+    Openapi(commands::openapi::Openapi),
 }
 
 impl Cli {
@@ -54,5 +70,26 @@ impl Cli {
     /// The person at the terminal, as the audit log names him.
     pub fn actor(&self) -> String {
         format!("local user {}", self.user)
+    }
+}
+
+/// The reference of all verbs, in Markdown: each one's help as it is printed.
+pub fn reference() -> String {
+    let mut text = String::from("# `geppetto`\n\nGenerated from the program; do not edit.\n");
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    describe(&mut command, "geppetto", &mut text);
+    text
+}
+
+fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
+    // The value of an environment variable on the machine that generates this is nobody's business.
+    let mut shown = command.clone().mut_args(|argument| argument.hide_env_values(true));
+    let help = shown.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", lines.join("\n").trim_end()));
+    for verb in command.get_subcommands_mut().filter(|verb| verb.get_name() != "help") {
+        let name = format!("{name} {}", verb.get_name());
+        describe(verb, &name, text);
     }
 }

@@ -3,8 +3,7 @@
 //! ```text
 //! geppetto.db          revisions, node files (with secret values), hashes of tokens, reports, the audit log
 //! keys/node.key        signs node files
-//! keys/repository.key  signs packages' metadata
-//! repository/          packages and channels
+//! repository/          packages and channels, and the key that signs their metadata
 //! admin.token          the first token, for whoever can read this folder
 //! ```
 //! The folder is 0700, files with secrets 0600: what guards the secrets at rest is the file system.
@@ -87,11 +86,6 @@ impl DataFolder {
     /// The key that signs node files.
     pub fn node_key(&self) -> PathBuf {
         self.keys().join("node.key")
-    }
-
-    /// The key that signs the repository's metadata.
-    pub fn repository_key(&self) -> PathBuf {
-        self.keys().join("repository.key")
     }
 
     /// The repository's folder.

@@ -174,6 +174,8 @@ shape! {
         pub objects: Vec<ChangedObject>,
         /// The servers whose node file changes.
         pub servers: Vec<String>,
+        /// What may not be meant: `role web: ...`. Nothing here stops the change.
+        pub warnings: Vec<String>,
     }
 
     /// One object a change touches.
@@ -184,5 +186,155 @@ shape! {
         pub how: String,
         /// A unified diff of its file.
         pub diff: String,
+    }
+
+    /// A role, group or environment in a list.
+    pub struct ObjectSummary {
+        /// Its name.
+        pub name: String,
+        /// What it is for.
+        pub description: String,
+    }
+
+    /// A page of roles, groups or environments.
+    pub struct Objects {
+        /// In the order of their names.
+        pub items: Vec<ObjectSummary>,
+        /// Give this as `after` to get the next page.
+        pub next: Option<String>,
+    }
+
+    /// A role, group, environment or server, as its file says it.
+    pub struct Object {
+        /// Where its file is in an exported folder: `roles/web.yaml`.
+        pub path: String,
+        /// The revision it is from: the newest.
+        pub revision: u64,
+        /// Its file, in canonical YAML; secrets are masked for whoever is no operator.
+        pub document: String,
+    }
+
+    /// A server in a list.
+    pub struct ServerSummary {
+        /// Its name.
+        pub name: String,
+        /// What it is for.
+        pub description: String,
+        /// Its environment.
+        pub environment: String,
+        /// Its roles, strongest first.
+        pub roles: Vec<String>,
+        /// The newest generation of its node file, if one was made.
+        pub generation: Option<u64>,
+        /// The generation its last report is about.
+        pub reported_generation: Option<u64>,
+        /// How that run ended: `changed`, `unchanged`, `blocked`, `failed`.
+        pub outcome: Option<String>,
+        /// When that report came in, in microseconds since 1970-01-01 UTC.
+        pub reported_us: Option<i64>,
+    }
+
+    /// A page of servers.
+    pub struct Servers {
+        /// In the order of their names.
+        pub items: Vec<ServerSummary>,
+        /// Give this as `after` to get the next page.
+        pub next: Option<String>,
+    }
+
+    /// A committed state of all roles, groups, environments and servers.
+    pub struct Revision {
+        /// Counted from 1.
+        pub number: u64,
+        /// When, in microseconds since 1970-01-01 UTC.
+        pub created_us: i64,
+        /// Who committed it.
+        pub author: String,
+        /// Why.
+        pub message: String,
+    }
+
+    /// A page of revisions.
+    pub struct Revisions {
+        /// Newest first.
+        pub items: Vec<Revision>,
+        /// Give this as `before` to get the next page.
+        pub next: Option<u64>,
+    }
+
+    /// A report, as it was stored.
+    pub struct StoredReport {
+        /// Its number; it grows with each report.
+        pub id: u64,
+        /// When it came in, in microseconds since 1970-01-01 UTC.
+        pub received_us: i64,
+        /// What the server said.
+        pub report: crate::report::Report,
+    }
+
+    /// A page of a server's reports.
+    pub struct Reports {
+        /// Newest first.
+        pub items: Vec<StoredReport>,
+        /// Give this as `before` to get the next page.
+        pub next: Option<u64>,
+    }
+
+    /// A component of the repository.
+    pub struct ComponentSummary {
+        /// Its name.
+        pub name: String,
+        /// The kind of its newest version.
+        pub kind: crate::component::ComponentKind,
+        /// One line about its newest version.
+        pub summary: String,
+        /// The newest version in each channel that has one.
+        pub channels: BTreeMap<String, String>,
+    }
+
+    /// A page of components.
+    pub struct ComponentList {
+        /// In the order of their names.
+        pub items: Vec<ComponentSummary>,
+        /// Give this as `after` to get the next page.
+        pub next: Option<String>,
+    }
+
+    /// A channel of the repository.
+    pub struct ChannelSummary {
+        /// Its name.
+        pub name: String,
+        /// How many components it has.
+        pub components: usize,
+    }
+
+    /// All channels.
+    pub struct Channels {
+        /// In the order of their names.
+        pub items: Vec<ChannelSummary>,
+    }
+
+    /// One entry of the audit log.
+    pub struct Audited {
+        /// Its number.
+        pub id: u64,
+        /// When, in microseconds since 1970-01-01 UTC.
+        pub at_us: i64,
+        /// Who: `token ci`, `server web-01`, `local user root`.
+        pub actor: String,
+        /// What was done: `publish`.
+        pub action: String,
+        /// To what.
+        pub subject: String,
+        /// The rest of the sentence.
+        pub detail: String,
+    }
+
+    /// A page of the audit log.
+    pub struct AuditLog {
+        /// Newest first.
+        pub items: Vec<Audited>,
+        /// Give this as `before` to get the next page.
+        pub next: Option<u64>,
     }
 }

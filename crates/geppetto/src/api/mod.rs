@@ -1,10 +1,18 @@
 //! The HTTP API: one file a resource; `router` lists all routes.
 
+mod changes;
 mod extract;
+mod files;
 mod health;
+mod history;
 mod join;
+mod nodes;
+mod objects;
+mod packages;
 mod problem;
+mod reports;
 mod router;
+mod upload;
 
 use std::sync::Arc;
 

@@ -116,7 +116,7 @@ impl From<StoreError> for Problem {
 impl From<OfficeError> for Problem {
     fn from(error: OfficeError) -> Self {
         match error {
-            OfficeError::Unknown { .. } => Self::not_found(error.to_string()),
+            OfficeError::Unknown { .. } | OfficeError::Absent(_) => Self::not_found(error.to_string()),
             OfficeError::Refused(detail) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "refused",

@@ -1,12 +1,13 @@
 //! All routes, and the OpenAPI document that describes them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request},
     http::StatusCode,
     middleware,
+    routing::get,
 };
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 use utoipa::openapi::{
@@ -15,7 +16,7 @@ use utoipa::openapi::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, health, join, problem};
+use super::{App, changes, files, health, history, join, nodes, objects, packages, problem, reports, upload};
 
 /// The largest JSON body, in bytes: a change of many thousand objects.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
@@ -27,18 +28,47 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(health::health))
         .routes(routes!(join::join))
         .routes(routes!(join::create_join_token))
+        .routes(routes!(objects::servers))
+        .routes(routes!(objects::server))
+        .routes(routes!(nodes::node))
+        .routes(routes!(nodes::generation))
+        .routes(routes!(nodes::explain))
+        .routes(routes!(reports::reports, reports::add_report))
+        .routes(routes!(objects::roles))
+        .routes(routes!(objects::role))
+        .routes(routes!(objects::groups))
+        .routes(routes!(objects::group))
+        .routes(routes!(objects::environments))
+        .routes(routes!(objects::environment))
+        .routes(routes!(changes::change))
+        .routes(routes!(history::revisions))
+        .routes(routes!(packages::publish))
+        .routes(routes!(packages::promote))
+        .routes(routes!(packages::channels))
+        .routes(routes!(packages::components))
+        .routes(routes!(packages::versions))
+        .routes(routes!(history::audit))
+}
+
+/// Uploads take as long as they take; how long a client may be silent is bounded where they are read.
+fn uploads() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(packages::receive))
 }
 
 /// Everything the control plane answers.
 pub fn router(app: App) -> Router {
-    let (routes, document) = api().split_for_parts();
-    let limited = routes
-        .route("/api/v1/openapi.json", axum::routing::get(async move || Json(document)))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN));
-    limited
+    let (routes, _) = api().split_for_parts();
+    let (uploads, _) = uploads().split_for_parts();
+    let uploads = uploads.layer(middleware::from_fn(upload::hear_out));
+    let document = Arc::new(document());
+    routes
+        .route("/api/v1/openapi.json", get(async move || Json(document)))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .merge(uploads)
+        .merge(files::routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn(problem::everywhere))
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
@@ -49,7 +79,7 @@ pub fn router(app: App) -> Router {
 
 /// The OpenAPI document.
 pub fn document() -> OpenApi {
-    api().split_for_parts().1
+    api().merge(uploads()).split_for_parts().1
 }
 
 fn head() -> OpenApi {

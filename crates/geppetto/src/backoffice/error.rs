@@ -22,6 +22,9 @@ pub enum OfficeError {
         /// How to see the right names.
         list: &'static str,
     },
+    /// What was asked for is not there.
+    #[error("{0}")]
+    Absent(String),
     /// What was given cannot be accepted; the text says why, all of it.
     #[error("{0}")]
     Refused(String),
@@ -64,6 +67,7 @@ impl From<OfficeError> for Failure {
     fn from(error: OfficeError) -> Self {
         match error {
             OfficeError::Unknown { .. }
+            | OfficeError::Absent(_)
             | OfficeError::Refused(_)
             | OfficeError::Conflict(_)
             | OfficeError::TooLarge(_) => Failure::input(error.to_string()),

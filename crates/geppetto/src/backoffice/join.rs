@@ -56,21 +56,18 @@ impl Office {
             server: join.server.clone(),
             credential: credential.text,
             node_key: keys::public_text(&self.node_key),
-            package_keys: String::new(),
+            package_keys: self.package_keys().await?,
         }))
     }
 
-    /// Refuses a server that is not in the current revision.
+    /// Refuses a server that is not in the newest revision.
     pub async fn known_server(&self, server: &ServerName) -> Result<(), OfficeError> {
-        let objects = self.store.objects(self.store.current_revision().await?).await?;
-        let name = |path: &'_ str| -> Option<String> {
-            Some(path.strip_prefix("servers/")?.strip_suffix(".yaml")?.to_owned())
-        };
-        let servers: Vec<String> = objects.keys().filter_map(|path| name(path)).collect();
-        if servers.iter().any(|known| known == server.as_str()) {
+        let state = self.state().await?;
+        if state.estate.servers.contains_key(server) {
             return Ok(());
         }
-        Err(OfficeError::unknown("server", server.as_str(), servers.iter().map(String::as_str), NO_SERVER))
+        let names = state.estate.servers.keys().map(ServerName::as_str);
+        Err(OfficeError::unknown("server", server.as_str(), names, NO_SERVER))
     }
 }
 

@@ -1,9 +1,14 @@
-//! The key that signs node files: made once, kept in the data folder.
+//! The keys of a control plane, made once and kept in the data folder: one signs node files, one the
+//! repository's metadata.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::SigningKey;
+use packaging::{
+    openpgp::SecretKey,
+    repository::{Repository, RepositoryError},
+};
 use rand::{CryptoRng, RngCore};
 
 use crate::{data::write_secret, failure::Failure};
@@ -44,6 +49,23 @@ fn read(path: &Path) -> Result<SigningKey, Failure> {
             .hint("restore it from a backup; a new key would be refused by every server until it joins again")
     })?;
     Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Opens the repository, or makes one with a key of its own if there is none.
+pub fn repository(root: &Path, now_us: i64) -> Result<Repository, Failure> {
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::input(format!("the repository cannot be used: {error}"));
+    if !Repository::exists(root) {
+        let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
+        let key = SecretKey::generate("Geppetto repository", created).map_err(|error| failed(&error))?;
+        match Repository::create(root, key) {
+            Ok(repository) => return Ok(repository),
+            // Somebody else started at the same moment; theirs is the repository.
+            Err(RepositoryError::Exists { .. }) => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Repository::open(root).map_err(|error| failed(&error))
 }
 
 /// The public half, as servers keep it: base64.

@@ -1,19 +1,32 @@
 //! The back-office: what the API and the commands ask for, done once, in one place.
 
+mod change;
 mod error;
 pub mod folder;
 mod join;
 pub mod keys;
 pub mod mask;
+pub mod node;
+mod objects;
+mod packages;
+mod reports;
+mod retention;
 mod state;
 mod tokens;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use ed25519_dalek::SigningKey;
+use model::name::ServerName;
+use packaging::repository::Repository;
 use rand::rngs::OsRng;
 
+pub use change::Proposal;
 pub use error::OfficeError;
+pub use node::NodeVersion;
 pub use state::State;
 pub use tokens::Issued;
 
@@ -28,7 +41,10 @@ pub struct Office {
     pub store: Store,
     /// Tells the time.
     pub clock: Clock,
+    repository: Arc<Repository>,
     node_key: SigningKey,
+    /// What each server's node was when it was last asked for.
+    nodes: Mutex<BTreeMap<ServerName, node::Known>>,
     /// The newest revision, read once.
     state: Mutex<Option<Arc<State>>>,
 }
@@ -38,6 +54,8 @@ impl Office {
     pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, Failure> {
         let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
         let store = Store::open(&data.database()).await?;
-        Ok(Self { data, store, clock, node_key, state: Mutex::default() })
+        let repository = Arc::new(keys::repository(&data.repository(), clock.now_us())?);
+        let (nodes, state) = Default::default();
+        Ok(Self { data, store, clock, repository, node_key, nodes, state })
     }
 }

@@ -1,9 +1,17 @@
 //! The verbs of the command line, one file each.
 
+pub mod enc;
+pub mod explain;
+pub mod export;
+pub mod import;
 pub mod init;
 pub mod join_token;
+pub mod node;
+pub mod openapi;
+pub mod repository;
 pub mod serve;
 pub mod token;
+pub mod trust;
 
 use crate::{
     backoffice::Office,
@@ -36,6 +44,14 @@ pub async fn run(cli: Cli, clock: Clock) -> Result<(), Failure> {
     match cli.verb {
         Verb::Init(init) => init.run(&context).await,
         Verb::Serve(serve) => serve.run(&context).await,
+        Verb::Import(import) => import.run(&context).await,
+        Verb::Export(export) => export.run(&context).await,
+        Verb::Node(node) => node.run(&context).await,
+        Verb::Explain(explain) => explain.run(&context).await,
+        Verb::Enc(enc) => enc.run(&context).await,
+        Verb::Trust(trust) => trust.run(&context).await,
+        Verb::Repository(repository) => repository.run(&context).await,
+        Verb::Openapi(openapi) => openapi.run(&context).await,
         Verb::Token(token) => token.run(&context).await,
         Verb::JoinToken(join_token) => join_token.run(&context).await,
     }

@@ -135,6 +135,15 @@ async fn a_generation_is_stored_once_and_kept() {
 }
 
 #[tokio::test]
+async fn a_node_resolved_from_an_overtaken_revision_is_not_stored() {
+    let (store, _folder) = store().await;
+    store.commit_revision(0, &[], "", &ANN).await.unwrap();
+    store.commit_revision(1, &[], "", &ANN).await.unwrap();
+    assert!(!store.add_node(&node(1, "old", &[]), &ANN).await.unwrap());
+    assert_eq!(store.latest_node("web-01").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn reports_come_back_newest_first_page_by_page() {
     let (store, _folder) = store().await;
     for generation in 1..=5 {
@@ -143,6 +152,9 @@ async fn reports_come_back_newest_first_page_by_page() {
     store.add_report("web-02", 1, "failed", "other", &ANN).await.unwrap();
     let page = store.reports("web-01", None, 2).await.unwrap();
     assert_eq!(page.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["5", "4"]);
+    let status = store.server_status("web-01").await.unwrap();
+    assert_eq!((status.reported_generation, status.outcome.as_deref()), (Some(5), Some("changed")));
+    assert_eq!(store.server_status("web-03").await.unwrap(), ServerStatus::default());
     let rest = store.reports("web-01", Some(page[1].id), 10).await.unwrap();
     assert_eq!(rest.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["3", "2", "1"]);
 }

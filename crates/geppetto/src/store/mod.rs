@@ -21,7 +21,7 @@ use sqlx::{
 
 pub use audit::{Audited, Deed};
 pub use nodes::{NewNode, StoredNode};
-pub use reports::StoredReport;
+pub use reports::{ServerStatus, StoredReport};
 pub use revisions::{ObjectChange, ObjectText, Revision};
 pub use servers::NewJoinToken;
 pub use tokens::{NewToken, StoredToken, TokenRow};

@@ -66,13 +66,18 @@ impl Store {
         row.map(stored).transpose()
     }
 
-    /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before.
+    /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before or committed
+    /// a newer revision than the one it was resolved from.
+    ///
+    /// Both are looked at under the write lock: a slow request can never put an older content above a newer one.
     pub async fn add_node(&self, node: &NewNode<'_>, deed: &Deed<'_>) -> Result<bool, StoreError> {
         let doing = "storing a node file";
         let mut transaction = self.begin(doing).await?;
         let added = sqlx::query(
             "INSERT INTO nodes (server, generation, digest, text, revision, created_us)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+             SELECT $1, CAST($2 AS BIGINT), $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT)
+             WHERE CAST($5 AS BIGINT) = (SELECT MAX(number) FROM revisions)
+             ON CONFLICT DO NOTHING",
         )
         .bind(node.server)
         .bind(big(node.generation))

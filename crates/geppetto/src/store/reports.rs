@@ -13,7 +13,48 @@ pub struct StoredReport {
     pub report: String,
 }
 
+/// How a server is, as far as it is known here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerStatus {
+    /// The newest generation of its node file.
+    pub generation: Option<u64>,
+    /// The generation its last report is about.
+    pub reported_generation: Option<u64>,
+    /// How that run ended.
+    pub outcome: Option<String>,
+    /// When that report came in, in microseconds since 1970-01-01 UTC.
+    pub reported_us: Option<i64>,
+}
+
 impl Store {
+    /// How a server is: its newest node file and its last report. Two look-ups in an index.
+    pub async fn server_status(&self, server: &str) -> Result<ServerStatus, StoreError> {
+        let doing = "reading how a server is";
+        let (generation,): (Option<i64>,) =
+            sqlx::query_as("SELECT MAX(generation) FROM nodes WHERE server = $1")
+                .bind(server)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(while_(doing))?;
+        let report: Option<(i64, i64, String)> = sqlx::query_as(
+            "SELECT generation, received_us, outcome FROM reports WHERE server = $1 ORDER BY id DESC LIMIT 1",
+        )
+        .bind(server)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(while_(doing))?;
+        let mut status = ServerStatus {
+            generation: generation.map(|n| number(n, "generation")).transpose()?,
+            ..ServerStatus::default()
+        };
+        if let Some((generation, received_us, outcome)) = report {
+            status.reported_generation = Some(number(generation, "generation")?);
+            status.reported_us = Some(received_us);
+            status.outcome = Some(outcome);
+        }
+        Ok(status)
+    }
+
     /// Stores a server's report and gives its number.
     pub async fn add_report(
         &self,

@@ -1,0 +1,166 @@
+//! Node files, and why values are what they are.
+//!
+//! A node file holds secret values, so its signed text goes to the server itself and to operators only. Whoever
+//! may look but not see secrets gets the same node with secrets masked and without a signature: no server
+//! would take it.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use model::{
+    format,
+    name::ServerName,
+    resolve,
+    wire::{self, Explanation},
+};
+use serde::Deserialize;
+
+use super::{
+    App,
+    extract::{Path, Query, needs},
+    problem::Problem,
+};
+use crate::{
+    auth::{Caller, Role},
+    backoffice::{NodeVersion, node},
+    store::StoredNode,
+};
+
+/// The node file a server must be made like now
+///
+/// The signed text for the server itself and operators; masked and unsigned for others.
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/node", tag = "servers",
+    params(
+        ("server" = String, Path, description = "The server"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the one you have"),
+    ),
+    responses(
+        (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
+        (status = 304, description = "It is the one you have"),
+        (status = 404, description = "There is no such server", body = wire::Problem),
+        (status = 409, description = "It cannot be made: versions or values contradict each other", body = wire::Problem),
+    )
+)]
+pub(super) async fn node(
+    State(app): State<App>,
+    caller: Caller,
+    Path(server): Path<ServerName>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let sight = sight(&caller, &server)?;
+    let version = app.office.node_version(&server).await?;
+    let etag = sight.etag(&version);
+    if holds(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let stored = app.office.generation(&server, version.generation).await?;
+    deliver(&server, &stored, sight)
+}
+
+/// One generation of a server's node file
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/node/{generation}", tag = "servers",
+    params(
+        ("server" = String, Path, description = "The server"),
+        ("generation" = u64, Path, description = "Counted from 1"),
+    ),
+    responses(
+        (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
+        (status = 404, description = "It was never made", body = wire::Problem),
+    )
+)]
+pub(super) async fn generation(
+    State(app): State<App>,
+    caller: Caller,
+    Path((server, generation)): Path<(ServerName, u64)>,
+) -> Result<Response, Problem> {
+    let sight = sight(&caller, &server)?;
+    let stored = app.office.generation(&server, generation).await?;
+    deliver(&server, &stored, sight)
+}
+
+/// What is asked about.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Question {
+    /// `COMPONENT.PARAMETER`: `shop.http_port`
+    key: String,
+}
+
+/// Why a value is what it is
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/explain", tag = "servers",
+    params(("server" = String, Path, description = "The server"), Question),
+    responses(
+        (status = 200, description = "Who said what; secrets are never shown", body = Explanation),
+        (status = 404, description = "There is no such server or key", body = wire::Problem),
+    )
+)]
+pub(super) async fn explain(
+    State(app): State<App>,
+    caller: Caller,
+    Path(server): Path<ServerName>,
+    Query(question): Query<Question>,
+) -> Result<Json<Explanation>, Problem> {
+    sight(&caller, &server)?;
+    let stored = app.office.node(&server).await?;
+    let node = node::read(&server, &stored)?;
+    Ok(Json(resolve::explain(&node, &question.key).map_err(|error| Problem::not_found(error.to_string()))?))
+}
+
+/// How much of a node file somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// All of it.
+    Signed,
+    /// All but the secrets.
+    Masked,
+}
+
+impl Sight {
+    fn etag(self, version: &NodeVersion) -> HeaderValue {
+        let masked = if self == Sight::Masked { "-masked" } else { "" };
+        let etag = format!("\"{}-{}{masked}\"", version.generation, version.digest);
+        // Digits, hexadecimal digits and a word are always a header's value.
+        HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+}
+
+/// Who may see a server's node, and how much of it.
+fn sight(caller: &Caller, server: &ServerName) -> Result<Sight, Problem> {
+    if caller.is_server(server) || caller.has(Role::Operator) {
+        return Ok(Sight::Signed);
+    }
+    if let Caller::Server(other) = caller {
+        return Err(Problem::forbidden(format!(
+            "this is the credential of {other}; it opens nothing of {server}"
+        )));
+    }
+    needs(caller, Role::Viewer)?;
+    Ok(Sight::Masked)
+}
+
+fn deliver(server: &ServerName, stored: &StoredNode, sight: Sight) -> Result<Response, Problem> {
+    let text = match sight {
+        Sight::Signed => stored.text.clone(),
+        Sight::Masked => format::node::write(&node::masked(server, stored)?),
+    };
+    let headers = [
+        (header::ETAG, sight.etag(&stored.into())),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
+        // Proxies between here and a server have no business keeping its secrets.
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+    ];
+    Ok((headers, text).into_response())
+}
+
+/// Whether the client says that it has this one already.
+fn holds(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let etag = etag.to_str().unwrap_or_default();
+    asked.is_some_and(|asked| asked.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))
+}

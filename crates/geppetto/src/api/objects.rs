@@ -1,0 +1,141 @@
+//! Roles, groups, environments and servers, as they are in the newest revision.
+
+use axum::{Json, extract::State};
+use model::{
+    name::{Name, ServerName},
+    wire,
+};
+
+use super::{
+    App, extract,
+    extract::{Allowed, Page, Path, Query, Viewer},
+    problem::Problem,
+};
+use crate::auth::Role;
+
+/// A part of a list, and where the next one begins.
+pub(super) struct Cut<'a, T> {
+    pub(super) items: Vec<(&'a str, T)>,
+    pub(super) next: Option<String>,
+}
+
+/// The part of a list that a page asks for, and where the next one begins. The names are in order.
+pub(super) fn cut<'a, T>(
+    all: impl Iterator<Item = (&'a str, T)>,
+    page: &Page,
+) -> Result<Cut<'a, T>, Problem> {
+    let limit = extract::limit(page.limit)? as usize;
+    let after = page.after.as_deref().unwrap_or_default();
+    let mut items: Vec<_> = all.filter(|(name, _)| *name > after).take(limit + 1).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|(name, _)| (*name).to_owned());
+    Ok(Cut { items, next })
+}
+
+/// The handlers of a kind of object that says no more than its description.
+macro_rules! objects {
+    ($kind:literal, $field:ident, $list_path:literal, $one_path:literal, $list:ident, $one:ident) => {
+        #[doc = concat!("All ", $kind, "s")]
+        #[utoipa::path(
+                    get, path = $list_path, tag = "back-office", params(Page),
+                    responses((status = 200, description = "A page of them", body = wire::Objects))
+                )]
+        pub(super) async fn $list(
+            State(app): State<App>,
+            _caller: Allowed<Viewer>,
+            Query(page): Query<Page>,
+        ) -> Result<Json<wire::Objects>, Problem> {
+            let state = app.office.state().await?;
+            let all = state.estate.$field.iter().map(|(name, object)| (name.as_str(), &object.description));
+            let Cut { items, next } = cut(all, &page)?;
+            let items = items
+                .into_iter()
+                .map(|(name, description)| wire::ObjectSummary {
+                    name: name.to_owned(),
+                    description: description.clone(),
+                })
+                .collect();
+            Ok(Json(wire::Objects { items, next }))
+        }
+
+        #[doc = concat!("One ", $kind)]
+        #[utoipa::path(
+                    get, path = $one_path, tag = "back-office",
+                    params(("name" = String, Path, description = "Its name")),
+                    responses(
+                        (status = 200, description = "Its file", body = wire::Object),
+                        (status = 404, description = "There is none", body = wire::Problem),
+                    )
+                )]
+        pub(super) async fn $one(
+            State(app): State<App>,
+            Allowed { caller, .. }: Allowed<Viewer>,
+            Path(name): Path<Name>,
+        ) -> Result<Json<wire::Object>, Problem> {
+            let path = concat!($list_path, "/");
+            let folder = path.trim_start_matches("/api/v1/");
+            let unmasked = caller.has(Role::Operator);
+            Ok(Json(app.office.object($kind, folder, name.as_str(), unmasked).await?))
+        }
+    };
+}
+
+objects!("role", roles, "/api/v1/roles", "/api/v1/roles/{name}", roles, role);
+objects!("group", groups, "/api/v1/groups", "/api/v1/groups/{name}", groups, group);
+objects!(
+    "environment",
+    environments,
+    "/api/v1/environments",
+    "/api/v1/environments/{name}",
+    environments,
+    environment
+);
+
+/// All servers
+#[utoipa::path(
+    get, path = "/api/v1/servers", tag = "servers", params(Page),
+    responses((status = 200, description = "A page of them, with how they are", body = wire::Servers))
+)]
+pub(super) async fn servers(
+    State(app): State<App>,
+    _caller: Allowed<Viewer>,
+    Query(page): Query<Page>,
+) -> Result<Json<wire::Servers>, Problem> {
+    let state = app.office.state().await?;
+    let all = state.estate.servers.iter().map(|(name, server)| (name.as_str(), server));
+    let Cut { items: found, next } = cut(all, &page)?;
+    let mut items = Vec::with_capacity(found.len());
+    for (name, server) in found {
+        let status = app.office.store.server_status(name).await?;
+        items.push(wire::ServerSummary {
+            name: name.to_owned(),
+            description: server.description.clone(),
+            environment: server.environment.to_string(),
+            roles: server.roles.iter().map(Name::to_string).collect(),
+            generation: status.generation,
+            reported_generation: status.reported_generation,
+            outcome: status.outcome,
+            reported_us: status.reported_us,
+        });
+    }
+    Ok(Json(wire::Servers { items, next }))
+}
+
+/// One server
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}", tag = "servers",
+    params(("server" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "Its file", body = wire::Object),
+        (status = 404, description = "There is none", body = wire::Problem),
+    )
+)]
+pub(super) async fn server(
+    State(app): State<App>,
+    Allowed { caller, .. }: Allowed<Viewer>,
+    Path(server): Path<ServerName>,
+) -> Result<Json<wire::Object>, Problem> {
+    let unmasked = caller.has(Role::Operator);
+    Ok(Json(app.office.object("server", "servers/", server.as_str(), unmasked).await?))
+}

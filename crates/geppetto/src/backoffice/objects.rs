@@ -1,0 +1,42 @@
+//! One role, group, environment or server, as somebody may see it.
+
+use model::{format::estate, wire};
+
+use super::{Office, OfficeError, mask};
+
+impl Office {
+    /// The file of an object in the newest revision; `folder` is that of its kind (`roles/`).
+    pub async fn object(
+        &self,
+        what: &'static str,
+        folder: &str,
+        name: &str,
+        unmasked: bool,
+    ) -> Result<wire::Object, OfficeError> {
+        let state = self.state().await?;
+        let path = format!("{folder}{name}.yaml");
+        let Some(text) = state.documents.get(&path) else {
+            let named = |path: &'_ str| -> Option<String> {
+                Some(path.strip_prefix(folder)?.strip_suffix(".yaml")?.to_owned())
+            };
+            let names: Vec<String> = state.documents.keys().filter_map(|path| named(path)).collect();
+            let names = names.iter().map(String::as_str);
+            return Err(OfficeError::unknown(
+                what,
+                name,
+                names,
+                "`geppetto export DIR` writes all there are",
+            ));
+        };
+        let document = if unmasked {
+            text.clone()
+        } else {
+            let alone = [(path.clone(), text.clone())].into();
+            let mut masked = estate::read(&alone)
+                .map_err(|_| OfficeError::Broken(format!("{path} cannot be read back")))?;
+            mask::estate(&*self.catalog().await?, &mut masked);
+            estate::write(&masked).remove(&path).unwrap_or_default()
+        };
+        Ok(wire::Object { path, revision: state.revision, document })
+    }
+}

@@ -1,0 +1,26 @@
+//! `geppetto enc`: the node for Puppet.
+
+use model::{name::ServerName, resolve};
+
+use super::Context;
+use crate::{backoffice::node, failure::Failure, output};
+
+/// Print a server's classes and parameters for Puppet (external node classifier)
+///
+/// For `external_nodes` in puppet.conf. Secrets are in it, because Puppet needs them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  geppetto enc web-01")]
+pub struct Enc {
+    /// The server
+    server: ServerName,
+}
+
+impl Enc {
+    /// Runs the verb.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let office = context.office().await?;
+        let stored = office.node(&self.server).await?;
+        output::data(&resolve::enc(&node::read(&self.server, &stored)?));
+        Ok(())
+    }
+}

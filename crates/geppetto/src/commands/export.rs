@@ -1,0 +1,42 @@
+//! `geppetto export`: the estate as a folder of YAML files.
+
+use std::path::PathBuf;
+
+use super::Context;
+use crate::{backoffice::folder, failure::Failure, output};
+
+/// Write the estate as a folder of YAML files
+///
+/// What `geppetto import` takes: importing it again changes nothing, importing an older revision restores it.
+/// The files hold secret values; only their owner may read them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  geppetto export estate/\n  geppetto export before/ --revision 41")]
+pub struct Export {
+    /// The folder; it is made if it is missing
+    folder: PathBuf,
+    /// The revision; the newest if not given
+    #[arg(long)]
+    revision: Option<u64>,
+    /// Replace the estate that is in the folder
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Export {
+    /// Runs the verb.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let office = context.office().await?;
+        let revision = match self.revision {
+            Some(revision) => revision,
+            None => office.store.current_revision().await?,
+        };
+        let state = office.state_of(revision).await?;
+        folder::write(&self.folder, &state.documents, self.replace)?;
+        output::note(&format!(
+            "revision {revision}: {} objects written to {}",
+            state.documents.len(),
+            self.folder.display()
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! `geppetto import`: a folder of YAML files becomes the estate, as one revision.
+
+use std::path::PathBuf;
+
+use model::wire::ChangeResult;
+
+use super::Context;
+use crate::{
+    backoffice::{Proposal, folder},
+    failure::Failure,
+    output,
+};
+
+/// Make the estate what a folder of YAML files says
+///
+/// The folder is the whole estate: roles/, groups/, environments/ and servers/, one NAME.yaml an object. What
+/// is not in it is removed. Shows what changes and which servers it reaches, then commits it as one revision.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  geppetto import estate/ --dry-run\n  geppetto import estate/ -m 'shop 1.2 everywhere'"
+)]
+pub struct Import {
+    /// The folder
+    folder: PathBuf,
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the history
+    #[arg(short, long, default_value = "imported from a folder")]
+    message: String,
+    /// The folder is meant to be empty: remove everything
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+impl Import {
+    /// Runs the verb.
+    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+        let documents = folder::read(&self.folder)?;
+        let office = context.office().await?;
+        let proposal = Proposal {
+            documents,
+            message: self.message,
+            preview: self.dry_run,
+            allow_empty: self.allow_empty,
+        };
+        let result = office.change(proposal, &context.actor).await?;
+        show(&result, self.dry_run);
+        Ok(())
+    }
+}
+
+fn show(result: &ChangeResult, dry_run: bool) {
+    for warning in &result.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
+    if result.objects.is_empty() {
+        output::line("nothing to change");
+        return;
+    }
+    for object in &result.objects {
+        output::line(&format!("{} {}", object.how, object.object));
+        output::data(&object.diff);
+    }
+    match result.servers.len() {
+        0 => output::line("no server's node file changes"),
+        _ => output::line(&format!("node files that change: {}", result.servers.join(", "))),
+    }
+    match result.revision {
+        Some(revision) => output::line(&format!("committed as revision {revision}")),
+        None if dry_run => output::line("nothing was committed (--dry-run)"),
+        None => {}
+    }
+}

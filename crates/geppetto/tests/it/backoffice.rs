@@ -1,0 +1,219 @@
+//! Import, export, changes, revisions.
+
+use std::{fs, os::unix::fs::symlink};
+
+use serde_json::json;
+
+use crate::plane::{ESTATE, Plane};
+
+#[test]
+fn an_import_shows_what_changes_and_a_second_one_changes_nothing() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    plane.publish_shop("1.0.0", &key, "prod");
+    let preview = plane.run(&["import", plane.estate(&ESTATE).to_str().unwrap(), "--dry-run"]).ok();
+    assert!(preview.contains("nothing was committed (--dry-run)"), "{preview}");
+    let first = plane.import(&ESTATE).ok();
+    for said in [
+        "added role web",
+        "added server web-01",
+        "+channel: prod",
+        "node files that change: web-01",
+        "committed as revision 1",
+    ] {
+        assert!(first.contains(said), "{said}: {first}");
+    }
+    assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
+    let revisions = plane.get("/api/v1/revisions", &plane.admin()).ok();
+    assert_eq!(revisions["items"].as_array().unwrap().len(), 1, "{revisions}");
+    assert_eq!(revisions["items"][0]["author"], "local user ann");
+}
+
+#[test]
+fn an_import_is_whole_so_what_is_not_in_the_folder_is_removed() {
+    let (plane, _) = Plane::with_shop();
+    let mut files = ESTATE.to_vec();
+    files.push(("roles/spare.yaml", "format: geppetto/role/1\n"));
+    plane.import(&files).ok();
+    let said = plane.import(&ESTATE).ok();
+    assert!(said.contains("removed role spare") && said.contains("no server's node file changes"), "{said}");
+    let said = plane.import(&[]).failed(1);
+    assert!(said.contains("all 3 objects of revision 3 would be removed"), "{said}");
+    let folder = plane.estate(&[]);
+    let said = plane.run(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
+    assert!(said.contains("removed server web-01"), "{said}");
+}
+
+#[test]
+fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
+    let (plane, _) = Plane::with_shop();
+    let changed = ESTATE.map(|(path, text)| (path, text.replace("8080", "9090")));
+    let changed: Vec<(&str, &str)> = changed.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    plane.import(&changed).ok();
+
+    let (now, before) = (plane.path("now"), plane.path("before"));
+    plane.run(&["export", now.to_str().unwrap()]).ok();
+    assert_eq!(plane.run(&["import", now.to_str().unwrap()]).ok(), "nothing to change\n");
+    let said = plane.run(&["export", now.to_str().unwrap()]).failed(1);
+    assert!(said.contains("--replace"), "{said}");
+
+    plane.run(&["export", before.to_str().unwrap(), "--revision", "1"]).ok();
+    let said = plane.run(&["import", before.to_str().unwrap()]).ok();
+    assert!(said.contains("9090") && said.contains("committed as revision 3"), "{said}");
+    plane.run(&["export", now.to_str().unwrap(), "--replace"]).ok();
+    for (path, _) in ESTATE {
+        assert_eq!(fs::read(now.join(path)).unwrap(), fs::read(before.join(path)).unwrap(), "{path}");
+    }
+    let said = plane.run(&["export", "x", "--revision", "7"]).failed(1);
+    assert!(said.contains("there is no revision `7`; did you mean `3`?"), "{said}");
+}
+
+#[test]
+fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
+    let plane = Plane::start();
+    let folder = plane.estate(&[
+        ("role/web.yaml", ""),
+        ("notes.txt", ""),
+        ("roles/web.yml", ""),
+        (".git/config", ""),
+        ("README.md", ""),
+    ]);
+    symlink("/etc/passwd", folder.join("roles/passwd.yaml")).unwrap();
+    symlink("/etc", folder.join("groups")).unwrap();
+    fs::create_dir_all(folder.join("servers/deep.yaml")).unwrap();
+    fs::create_dir_all(folder.join("environments")).unwrap();
+    fs::write(folder.join("environments/prod.yaml"), [0xff, 0xfe]).unwrap();
+    let huge = fs::File::create(folder.join("environments/huge.yaml")).unwrap();
+    huge.set_len(100 << 20).unwrap();
+    let said = plane.run(&["import", folder.to_str().unwrap()]).failed(1);
+    for part in [
+        "role does not belong here; did you mean roles/?",
+        "notes.txt does not belong here",
+        "roles/web.yml is not a .yaml file",
+        "roles/passwd.yaml is a symbolic link",
+        "groups is a symbolic link",
+        "servers/deep.yaml is not a .yaml file",
+        "environments/prod.yaml is not UTF-8 text",
+        "environments/huge.yaml has 104857600 bytes",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("README") && !said.contains(".git"), "{said}");
+}
+
+#[test]
+fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
+    let (plane, _) = Plane::with_shop();
+    let mut files = ESTATE.to_vec();
+    files[1].1 = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n    password: s3cr3t\n";
+    files.push(("roles/ring.yaml", "format: geppetto/role/1\ninherits: [rong]\n"));
+    files.push(("roles/rong.yaml", "format: geppetto/role/1\ninherits: [ring]\n"));
+    let said = plane.import(&files).failed(1);
+    for part in ["nothing was changed", "roles/web.yaml:5", "`http_port`", "roles/web.yaml:6", "circle"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("s3cr3t"), "{said}");
+    assert_eq!(plane.get("/api/v1/revisions", &plane.admin()).ok()["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn secrets_are_masked_in_diffs_and_documents_and_a_changed_one_still_shows() {
+    let (plane, _) = Plane::with_shop();
+    let changed = ESTATE.map(|(path, text)| (path, text.replace("hunter2", "correct horse")));
+    let changed: Vec<(&str, &str)> = changed.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let said = plane.import(&changed).ok();
+    assert!(said.contains("(secret, changed)"), "{said}");
+    assert!(!said.contains("hunter2") && !said.contains("correct horse"), "{said}");
+
+    let viewed = plane.get("/api/v1/roles/web", &plane.token("viewer")).ok();
+    let document = viewed["document"].as_str().unwrap();
+    assert!(
+        document.contains("(secret)") && document.contains("8080") && !document.contains("horse"),
+        "{viewed}"
+    );
+    let operated = plane.get("/api/v1/roles/web", &plane.token("operator")).ok();
+    assert!(operated["document"].as_str().unwrap().contains("correct horse"), "{operated}");
+    assert_eq!(operated["revision"], 2);
+}
+
+#[test]
+fn values_of_a_component_nobody_published_are_hidden_too() {
+    let plane = Plane::start();
+    let role = "format: geppetto/role/1\nvalues: {vault: {key: sesame}}\n";
+    let ran = plane.import(&[("roles/web.yaml", role)]);
+    assert!(!ran.out.contains("sesame") && !ran.err.contains("sesame"), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_change_over_the_api_is_previewed_and_then_committed() {
+    let (plane, _) = Plane::with_shop();
+    let operator = plane.token("operator");
+    let text = ESTATE[1].1.replace("8080", "9090");
+    let mut change = json!({"documents": {"roles/web.yaml": text}, "message": "other port", "preview": true});
+    let preview = plane.post("/api/v1/changes", &operator, &change).ok();
+    assert_eq!(preview["revision"], json!(null));
+    assert_eq!(preview["servers"], json!(["web-01"]));
+    assert_eq!(preview["objects"][0]["object"], "role web");
+    assert_eq!(preview["objects"][0]["how"], "changed");
+    let diff = preview["objects"][0]["diff"].as_str().unwrap();
+    assert!(diff.contains("http_port: 9090") && diff.starts_with("--- a/roles/web.yaml"), "{diff}");
+
+    change["preview"] = json!(false);
+    assert_eq!(plane.post("/api/v1/changes", &operator, &change).ok()["revision"], 2);
+    assert_eq!(plane.post("/api/v1/changes", &operator, &change).ok()["revision"], json!(null));
+    let node = plane.get("/api/v1/servers/web-01/node", &operator).text();
+    assert!(node.contains("9090"), "{node}");
+    let removal = json!({"documents": {"roles/wob.yaml": null}, "message": "", "preview": false});
+    let detail = plane.post("/api/v1/changes", &operator, &removal).problem(404);
+    assert!(detail.contains("did you mean `roles/web.yaml`?"), "{detail}");
+    let outside = json!({"documents": {"../etc/passwd": "x"}, "message": "", "preview": false});
+    plane.post("/api/v1/changes", &operator, &outside).problem(422);
+}
+
+#[test]
+fn lists_come_page_by_page() {
+    let (plane, _) = Plane::with_shop();
+    let mut files = ESTATE.to_vec();
+    for path in ["roles/a.yaml", "roles/b.yaml", "roles/c.yaml"] {
+        files.push((path, "format: geppetto/role/1\n"));
+    }
+    plane.import(&files).ok();
+    let admin = plane.admin();
+    let mut names = Vec::new();
+    let mut path = "/api/v1/roles?limit=2".to_owned();
+    loop {
+        let page = plane.get(&path, &admin).ok();
+        names.extend(
+            page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/roles?limit=2&after={next}");
+    }
+    assert_eq!(names, ["a", "b", "c", "web"]);
+    let detail = plane.get("/api/v1/roles?limit=0", &admin).problem(400);
+    assert!(detail.contains("1 to 1000"), "{detail}");
+    let page = plane.get("/api/v1/revisions?limit=1", &admin).ok();
+    assert_eq!(page["next"], 2);
+    assert_eq!(plane.get("/api/v1/revisions?limit=1&before=2", &admin).ok()["next"], json!(null));
+}
+
+#[test]
+fn every_write_is_in_the_audit_log_with_who_did_it() {
+    let (plane, _) = Plane::with_shop();
+    let log = plane.get("/api/v1/audit?limit=1000", &plane.admin()).ok();
+    let entries: Vec<String> = log["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| format!("{} {}", entry["actor"].as_str().unwrap(), entry["action"].as_str().unwrap()))
+        .collect();
+    for expected in [
+        "local user ann create-token",
+        "local user ann trust",
+        "token admin receive",
+        "token admin publish",
+        "local user ann commit",
+    ] {
+        assert!(entries.iter().any(|entry| entry == expected), "{expected}: {entries:?}");
+    }
+}

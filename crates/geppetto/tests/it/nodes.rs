@@ -1,0 +1,180 @@
+//! Joining, node files, generations, explanations, reports.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::VerifyingKey;
+use model::format::node;
+use serde_json::json;
+
+use crate::plane::{ESTATE, Plane};
+
+const NODE: &str = "/api/v1/servers/web-01/node";
+
+#[test]
+fn a_server_joins_once_with_its_token_and_gets_what_it_needs() {
+    let (plane, _) = Plane::with_shop();
+    let operator = plane.token("operator");
+    let token =
+        plane.post("/api/v1/join-tokens", &operator, &json!({"server": "web-01", "seconds": 60})).ok();
+    let token = token["token"].as_str().unwrap();
+    for (server, token) in [("web-02", token), ("web-01", "gpj_0_0"), ("web-01", ""), ("web-01", &operator)] {
+        let detail = plane.post("/api/v1/join", "", &json!({"server": server, "token": token})).problem(403);
+        assert!(detail.contains("geppetto join-token"), "{detail}");
+    }
+    let joined = plane.post("/api/v1/join", "", &json!({"server": "web-01", "token": token})).ok();
+    plane.post("/api/v1/join", "", &json!({"server": "web-01", "token": token})).problem(403);
+
+    let credential = joined["credential"].as_str().unwrap();
+    let text = plane.get(NODE, credential).text();
+    let key: [u8; 32] = STANDARD.decode(joined["node_key"].as_str().unwrap()).unwrap().try_into().unwrap();
+    node::verify("node", &text, &VerifyingKey::from_bytes(&key).unwrap()).unwrap();
+    assert!(joined["package_keys"].as_str().unwrap().contains("BEGIN PGP PUBLIC KEY BLOCK"));
+
+    // Joining again makes the first credential worthless.
+    let again = plane.credential("web-01");
+    plane.get(NODE, credential).problem(401);
+    assert_eq!(plane.get(NODE, &again).status, 200);
+}
+
+#[test]
+fn a_credential_opens_its_own_servers_doors_only() {
+    let (plane, _) = Plane::with_shop();
+    let mut files = ESTATE.to_vec();
+    files.push(("servers/web-02.yaml", ESTATE[2].1));
+    plane.import(&files).ok();
+    let credential = plane.credential("web-01");
+    for path in ["node", "node/1", "explain?key=shop.http_port", "reports"] {
+        plane.get(&format!("/api/v1/servers/web-02/{path}"), &credential).problem(403);
+    }
+    for path in ["/api/v1/servers", "/api/v1/roles/web", "/api/v1/components", "/api/v1/audit"] {
+        plane.get(path, &credential).problem(403);
+    }
+    plane.post("/api/v1/changes", &credential, &json!({})).problem(403);
+}
+
+#[test]
+fn a_generation_grows_only_when_the_content_changes_and_all_are_kept() {
+    let (plane, key) = Plane::with_shop();
+    let credential = plane.credential("web-01");
+    let first = plane.get(NODE, &credential);
+    assert_eq!(node::read("n", &first.text()).unwrap().generation, 1);
+    let etag = first.header("etag").to_owned();
+    let unchanged = plane.ask("GET", NODE, &credential, &[("if-none-match", &etag)], &[]);
+    assert_eq!((unchanged.status, unchanged.bytes.len()), (304, 0));
+    assert_eq!(unchanged.header("etag"), etag);
+
+    // Another revision and another publication that do not reach the server: the same generation.
+    let mut files = ESTATE.to_vec();
+    files.push(("roles/other.yaml", "format: geppetto/role/1\n"));
+    plane.import(&files).ok();
+    plane.publish_shop("0.9.0", &key, "prod");
+    assert_eq!(plane.ask("GET", NODE, &credential, &[("if-none-match", &etag)], &[]).status, 304);
+
+    plane.publish_shop("1.1.0", &key, "prod");
+    let second = plane.ask("GET", NODE, &credential, &[("if-none-match", &etag)], &[]);
+    let parsed = node::read("n", &second.text()).unwrap();
+    assert_eq!(parsed.generation, 2);
+    assert_eq!(parsed.components["shop"].version.to_string(), "1.1.0-1");
+    assert_eq!(plane.get(&format!("{NODE}/1"), &credential).text(), first.text());
+    let detail = plane.get(&format!("{NODE}/3"), &credential).problem(404);
+    assert!(detail.contains("did you mean `2`?"), "{detail}");
+}
+
+#[test]
+fn many_who_ask_at_once_get_the_same_generation() {
+    let (plane, _) = Plane::with_shop();
+    let credential = plane.credential("web-01");
+    let texts: BTreeSet<String> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| plane.get(NODE, &credential).text())).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(texts.len(), 1);
+    assert_eq!(node::read("n", texts.first().unwrap()).unwrap().generation, 1);
+}
+
+#[test]
+fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
+    let (plane, _) = Plane::with_shop();
+    for token in [plane.credential("web-01"), plane.token("operator")] {
+        let text = plane.get(NODE, &token).text();
+        assert!(text.contains("hunter2") && node::is_signed(&text), "{text}");
+    }
+    for token in [plane.token("viewer"), plane.token("developer")] {
+        let reply = plane.get(NODE, &token);
+        let text = reply.text();
+        assert!(!text.contains("hunter2") && text.contains("(secret)") && !node::is_signed(&text), "{text}");
+        assert!(reply.header("etag").ends_with("-masked\""), "{}", reply.header("etag"));
+    }
+    let printed = plane.run(&["node", "web-01"]).ok();
+    assert!(!printed.contains("hunter2") && printed.contains("8080"), "{printed}");
+    let json: serde_json::Value =
+        serde_json::from_str(&plane.run(&["node", "web-01", "--format", "json"]).ok()).unwrap();
+    assert_eq!(json["components"]["shop"]["values"]["http_port"], 8080);
+    let whole = plane.run(&["node", "web-01", "--show-secrets"]).ok();
+    assert!(whole.contains("hunter2") && node::is_signed(&whole), "{whole}");
+    let puppet = plane.run(&["enc", "web-01"]).ok();
+    assert!(puppet.contains("classes:") && puppet.contains("http_port: 8080"), "{puppet}");
+}
+
+#[test]
+fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
+    let (plane, _) = Plane::with_shop();
+    let path = "/api/v1/servers/web-01/explain?key=shop.http_port";
+    let told = plane.get(path, &plane.token("viewer")).ok();
+    assert_eq!(told["value"], 8080);
+    assert_eq!(told["voices"][0]["place"], "role web");
+    assert_eq!(told["voices"][0]["revision"], 1);
+    assert_eq!(told["voices"][0]["by"], "local user ann");
+    let printed: serde_json::Value =
+        serde_json::from_str(&plane.run(&["explain", "web-01", "shop.http_port", "--json"]).ok()).unwrap();
+    assert_eq!(printed, told);
+    let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
+    assert!(
+        lines.contains("shop.http_port = 8080\n  counts  role web says 8080 (revision 1, local user ann)"),
+        "{lines}"
+    );
+    let lines = plane.run(&["explain", "web-01", "shop.password"]).ok();
+    assert!(lines.contains("(secret)") && !lines.contains("hunter2"), "{lines}");
+    let detail = plane.get("/api/v1/servers/web-01/explain?key=shop.prot", &plane.admin()).problem(404);
+    assert!(detail.contains("http_port") || detail.contains("shop"), "{detail}");
+}
+
+#[test]
+fn a_node_that_cannot_be_made_says_why() {
+    let (plane, _) = Plane::with_shop();
+    let wish = ESTATE[1].1.replace("'*'", "'>=2'");
+    let mut files = ESTATE.to_vec();
+    files[1].1 = &wish;
+    // Whether a range nobody can fill is refused on import or on delivery, it is told.
+    let ran = plane.import(&files);
+    let said = if ran.code == 0 { plane.get(NODE, &plane.admin()).problem(409) } else { ran.failed(1) };
+    assert!(said.contains("shop") && said.contains(">=2") && said.contains("1.0.0"), "{said}");
+    plane.get("/api/v1/servers/web-1/node", &plane.admin()).problem(404);
+    plane.get("/api/v1/servers/..%2f..%2fetc/node", &plane.admin()).problem(400);
+}
+
+#[test]
+fn a_server_reports_for_itself_only_and_reports_come_back_newest_first() {
+    let (plane, _) = Plane::with_shop();
+    let credential = plane.credential("web-01");
+    let path = "/api/v1/servers/web-01/reports";
+    let report = |server: &str, generation: u64| {
+        json!({"server": server, "generation": generation, "outcome": "changed", "started_us": 1,
+               "duration_us": 2, "unchanged": 3, "entries": []})
+    };
+    for generation in 1..=3 {
+        assert_eq!(plane.post(path, &credential, &report("web-01", generation)).status, 201);
+    }
+    plane.post(path, &credential, &report("web-02", 1)).problem(400);
+    plane.post(path, &plane.admin(), &report("web-01", 1)).problem(403);
+    plane.post(path, &credential, &json!({"server": "web-01"})).problem(422);
+    let page = plane.get(&format!("{path}?limit=2"), &plane.token("viewer")).ok();
+    assert_eq!(page["items"][0]["report"]["generation"], 3);
+    let next = page["next"].as_u64().unwrap();
+    let rest = plane.get(&format!("{path}?before={next}"), &credential).ok();
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    let servers = plane.get("/api/v1/servers", &plane.admin()).ok();
+    assert_eq!(servers["items"][0]["reported_generation"], 3);
+    assert_eq!(servers["items"][0]["outcome"], "changed");
+}

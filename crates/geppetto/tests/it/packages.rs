@@ -1,0 +1,215 @@
+//! Uploads, channels, repository files, retention.
+
+use std::{fs, io::Write as _, net::TcpStream, time::Duration};
+
+use packaging::openpgp::SecretKey;
+use serde_json::json;
+
+use crate::plane::{ESTATE, Plane, file_name};
+
+#[test]
+fn packages_are_uploaded_published_promoted_and_listed() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    let files = plane.publish_shop("1.0.0", &key, "dev");
+    plane.publish_shop("1.1.0", &key, "dev");
+    let developer = plane.token("developer");
+    let promotion = json!({"name": "shop", "version": "1.0.0", "from": "dev", "to": "prod"});
+    let published = plane.post("/api/v1/promotions", &developer, &promotion).ok();
+    assert_eq!(published["channel"], "prod");
+    assert_eq!(published["added"].as_array().unwrap().len(), 2, "{published}");
+    let again = plane.post("/api/v1/promotions", &developer, &promotion).ok();
+    assert_eq!(again["added"], json!([]));
+
+    let first = plane.get("/api/v1/components/shop/versions?limit=1", &developer).ok();
+    assert_eq!(first["items"][0]["version"], "1.1.0-1");
+    let path = format!("/api/v1/components/shop/versions?after={}", first["next"].as_str().unwrap());
+    let second = plane.get(&path, &developer).ok();
+    assert_eq!(second["items"][0]["channels"], json!(["dev", "prod"]));
+    assert_eq!(second["next"], json!(null));
+    let components = plane.get("/api/v1/components", &developer).ok();
+    assert_eq!(components["items"][0]["channels"], json!({"dev": "1.1.0-1", "prod": "1.0.0-1"}));
+    let channels = plane.get("/api/v1/channels", &developer).ok();
+    assert_eq!(channels["items"].as_array().unwrap().len(), 2);
+    let detail = plane.get("/api/v1/components/shp/versions", &developer).problem(404);
+    assert!(detail.contains("did you mean `shop`?"), "{detail}");
+
+    let missing = json!({"name": "shop", "version": "3", "from": "dev", "to": "prod"});
+    let detail = plane.post("/api/v1/promotions", &developer, &missing).problem(404);
+    assert!(detail.contains("1.1.0"), "{detail}");
+    let alone = json!({"files": [files[0]]});
+    plane.post("/api/v1/channels/lonely/publications", &developer, &alone).problem(409);
+    plane.post("/api/v1/channels/UPPER/publications", &developer, &alone).problem(400);
+    plane.post("/api/v1/channels/dev/publications", &developer, &json!({"files": []})).problem(422);
+}
+
+#[test]
+fn an_upload_that_is_not_what_it_says_is_refused_and_leaves_nothing() {
+    let plane = Plane::start_with(&["--max-package-size", "1"]);
+    let key = plane.trusted_key();
+    let admin = plane.admin();
+    let [payload, _] = plane.shop("1.0.0", Some(&key));
+    let (name, bytes) = (file_name(&payload), fs::read(&payload).unwrap());
+    let path = format!("/api/v1/packages/{name}");
+
+    plane.put(&path, "", &bytes).problem(401);
+    plane.put(&path, &plane.token("viewer"), &bytes).problem(403);
+    plane.put(&path, &admin, &bytes[..bytes.len() / 2]).problem(422);
+    plane.put(&path, &admin, b"no package at all").problem(422);
+    plane.put("/api/v1/packages/..%2f..%2fevil-1-1.noarch.rpm", &admin, &bytes).problem(422);
+    plane.put("/api/v1/packages/shop-9.9.9-1.noarch.rpm", &admin, &bytes).problem(422);
+    let stranger = SecretKey::generate("Stranger", 1_700_000_000).unwrap();
+    for foreign in [None, Some(&stranger)] {
+        let [payload, _] = plane.shop("6.6.6", foreign);
+        let path = format!("/api/v1/packages/{}", file_name(&payload));
+        let detail = plane.put(&path, &admin, &fs::read(&payload).unwrap()).problem(422);
+        assert!(detail.contains("sign"), "{detail}");
+    }
+    let large = vec![0; 2 << 20];
+    let detail = plane.put("/api/v1/packages/big-1-1.noarch.rpm", &admin, &large).problem(413);
+    assert!(detail.contains("1048576"), "{detail}");
+    assert_eq!(uploads(&plane), 0);
+
+    plane.put(&path, &admin, &bytes).ok();
+    plane.put(&path, &admin, &bytes).ok();
+    // Another build of the same version.
+    fs::remove_dir_all(plane.path("shop-1.0.0")).unwrap();
+    let other = SecretKey::generate("Other", 1_700_000_001).unwrap();
+    let file = plane.path("other.asc");
+    fs::write(&file, other.public_armored().unwrap()).unwrap();
+    plane.run(&["trust", file.to_str().unwrap()]).ok();
+    let [payload, _] = plane.shop("1.0.0", Some(&other));
+    let detail = plane.put(&path, &admin, &fs::read(payload).unwrap()).problem(409);
+    assert!(detail.contains("other bytes"), "{detail}");
+    assert_eq!(uploads(&plane), 0);
+}
+
+fn uploads(plane: &Plane) -> usize {
+    fs::read_dir(plane.data().join("repository/incoming")).unwrap().count()
+}
+
+#[test]
+fn a_killed_upload_leaves_nothing() {
+    let plane = Plane::start();
+    plane.trusted_key();
+    for length in ["content-length: 1000000", "transfer-encoding: chunked"] {
+        let mut upload = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
+        write!(
+            upload,
+            "PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{length}\r\n\r\n10000\r\n",
+            plane.admin()
+        )
+        .unwrap();
+        upload.write_all(&[0; 65_536]).unwrap();
+        wait(|| uploads(&plane) == 1, "the upload begins");
+        drop(upload);
+        wait(|| uploads(&plane) == 0, "the upload is cleared away");
+    }
+}
+
+#[track_caller]
+fn wait(mut until: impl FnMut() -> bool, what: &str) {
+    for _ in 0..500 {
+        if until() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("after ten seconds: {what}");
+}
+
+#[test]
+fn the_repository_is_served_as_plain_files_with_ranges_and_etags() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    let files = plane.publish_shop("1.0.0", &key, "dev");
+    let repomd = plane.get("/repository/dev/repodata/repomd.xml", "");
+    assert_eq!(repomd.status, 200);
+    assert!(repomd.text().contains("<repomd"));
+    assert_eq!(plane.get("/repository/dev/repodata/repomd.xml.asc", "").status, 200);
+    assert!(plane.get("/repository/keys.asc", "").text().contains("BEGIN PGP PUBLIC KEY BLOCK"));
+
+    let path = format!("/repository/dev/packages/{}", files[0]);
+    let whole = plane.get(&path, "");
+    assert_eq!(whole.bytes, fs::read(plane.path("dist").join(&files[0])).unwrap());
+    let head = plane.ask("HEAD", &path, "", &[], &[]);
+    assert_eq!((head.status, head.header("content-length")), (200, whole.bytes.len().to_string().as_str()));
+    let part = plane.ask("GET", &path, "", &[("range", "bytes=10-19")], &[]);
+    assert_eq!((part.status, &part.bytes[..]), (206, &whole.bytes[10..20]));
+    plane.ask("GET", &path, "", &[("range", "bytes=999999999-")], &[]).problem(416);
+    let etag = whole.header("etag");
+    assert!(!etag.is_empty());
+    assert_eq!(plane.ask("GET", &path, "", &[("if-none-match", etag)], &[]).status, 304);
+}
+
+#[test]
+fn nothing_but_the_channels_files_is_served() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    plane.publish_shop("1.0.0", &key, "dev");
+    fs::write(plane.data().join("repository/channels/dev/.hidden"), "x").unwrap();
+    for path in [
+        "/repository/../geppetto.db",
+        "/repository/..%2fsigning.key",
+        "/repository/%2e%2e/signing.key",
+        "/repository/dev/../../signing.key",
+        "/repository/dev/..%2f..%2fsigning.key",
+        "/repository//etc/passwd",
+        "/repository/signing.key",
+        "/repository/dev/.hidden",
+        "/repository/dev/%2ehidden",
+        "/repository/dev/",
+        "/repository/dev",
+        "/repository",
+        "/repository/dev/packages/nothing-1-1.noarch.rpm",
+    ] {
+        let reply = raw_get(&plane, path);
+        assert!(reply.starts_with("HTTP/1.1 404") || reply.starts_with("HTTP/1.1 400"), "{path}: {reply}");
+        assert!(reply.contains("application/problem+json"), "{path}: {reply}");
+    }
+    plane.ask("DELETE", "/repository/dev/repodata/repomd.xml", &plane.admin(), &[], &[]).problem(405);
+}
+
+/// A request whose path no client library puts in order first.
+fn raw_get(plane: &Plane, path: &str) -> String {
+    use std::io::Read as _;
+    let mut stream = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+#[test]
+fn retention_keeps_the_newest_and_what_any_generation_of_a_node_file_needs() {
+    let (plane, key) = Plane::with_shop();
+    plane.get("/api/v1/servers/web-01/node", &plane.admin());
+    for version in ["1.1.0", "1.2.0", "1.3.0"] {
+        plane.publish_shop(version, &key, "prod");
+    }
+    plane.get("/api/v1/servers/web-01/node", &plane.admin());
+    let removed = plane.run(&["repository", "retain", "--keep", "1"]).ok();
+    let versions = plane.get("/api/v1/components/shop/versions", &plane.admin()).ok();
+    let left: Vec<&str> =
+        versions["items"].as_array().unwrap().iter().map(|item| item["version"].as_str().unwrap()).collect();
+    assert_eq!(left, ["1.3.0-1", "1.0.0-1"], "{removed}");
+    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    // What is kept is really there.
+    assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
+}
+
+#[test]
+fn corruption_is_found_and_named() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    let files = plane.publish_shop("1.0.0", &key, "dev");
+    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    let path = plane.data().join("repository/channels/dev/packages").join(&files[0]);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let ran = plane.run(&["repository", "check"]);
+    assert!(ran.out.contains(&files[0]), "{}", ran.out);
+    ran.failed(5);
+}

@@ -1,0 +1,128 @@
+//! Starting, ending, ports, limits, sizes.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    time::Duration,
+};
+
+use crate::plane::{Plane, program, ran};
+
+#[test]
+fn serve_makes_what_is_missing_and_tells_where_it_is() {
+    let mut plane = Plane::empty();
+    let ready = plane.path("ready");
+    plane.serve(&["--ready-file", ready.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(ready).unwrap().trim(), plane.url);
+    assert_eq!(plane.get("/api/v1/health", "").ok()["status"], "ok");
+    for (path, mode) in
+        [("", 0o700), ("geppetto.db", 0o600), ("admin.token", 0o600), ("keys/node.key", 0o600)]
+    {
+        let found = fs::metadata(plane.data().join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(found, mode, "{path}: {found:o}");
+    }
+    assert_eq!(plane.end("-TERM"), Some(0));
+    assert!(!plane.data().join("serve.url").exists());
+}
+
+#[test]
+fn a_restarted_control_plane_keeps_its_keys_and_tokens() {
+    let mut plane = Plane::start();
+    let (admin, key) = (plane.admin(), fs::read(plane.data().join("keys/node.key")).unwrap());
+    assert_eq!(plane.end("-INT"), Some(0));
+    plane.serve(&[]);
+    assert_eq!(fs::read(plane.data().join("keys/node.key")).unwrap(), key);
+    plane.get("/api/v1/servers", &admin).ok();
+}
+
+#[test]
+fn a_port_in_use_is_named_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let plane = Plane::empty();
+    let said = plane.run(&["serve", "--listen", &address]).failed(1);
+    assert!(said.contains(&format!("another program listens on {address} already")), "{said}");
+    assert!(said.contains("--listen"), "{said}");
+    assert!(!plane.data().exists(), "a control plane that cannot serve leaves nothing behind");
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_named() {
+    let plane = Plane::empty();
+    fs::write(plane.path("file"), "").unwrap();
+    let inside = plane.path("file/data");
+    let output = program().args(["init", "--data"]).arg(&inside).output().unwrap();
+    let said = ran(output).failed(1);
+    assert!(said.contains(inside.to_str().unwrap()) && said.contains("--data"), "{said}");
+}
+
+#[test]
+fn requests_in_progress_are_answered_before_the_end() {
+    let mut plane = Plane::start();
+    let address = plane.url.strip_prefix("http://").unwrap().to_owned();
+    let mut slow = TcpStream::connect(&address).unwrap();
+    let body = br#"{"token":"x","server":"web-01"}"#;
+    write!(
+        slow,
+        "POST /api/v1/join HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )
+    .unwrap();
+    slow.write_all(&body[..5]).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let rest = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(700));
+        slow.write_all(&body[5..]).unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    assert_eq!(plane.end("-TERM"), Some(0));
+    let answer = rest.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn heads_without_measure_and_bodies_without_measure_are_refused() {
+    let plane = Plane::start();
+    let address = plane.url.strip_prefix("http://").unwrap();
+    let mut greedy = TcpStream::connect(address).unwrap();
+    write!(greedy, "GET /api/v1/health HTTP/1.1\r\nhost: x\r\nx: ").unwrap();
+    // The server may hang up before all of it is sent.
+    let _ = greedy.write_all(&vec![b'a'; 1 << 20]);
+    let mut answer = Vec::new();
+    let _ = greedy.read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+
+    let large = vec![b' '; (32 << 20) + 1];
+    let reply = plane.ask("POST", "/api/v1/join", "", &[("content-type", "application/json")], &large);
+    let detail = reply.problem(413);
+    assert!(detail.contains("openapi.json"), "{detail}");
+    plane.get("/api/v1/health", "").ok();
+}
+
+#[test]
+fn an_idle_control_plane_fits_in_sixty_megabytes() {
+    let (plane, _) = Plane::with_shop();
+    plane.get("/api/v1/servers/web-01/node", &plane.admin());
+    let status = fs::read_to_string(format!("/proc/{}/status", plane.pid())).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kilobytes < 60_000, "{kilobytes} kB");
+}
+
+#[test]
+fn the_log_holds_no_token() {
+    let mut plane = Plane::empty();
+    plane.serve(&["--log", "debug"]);
+    let admin = plane.admin();
+    plane.get("/api/v1/servers", &admin).ok();
+    plane.get("/api/v1/nothing", &admin).problem(404);
+    plane.end("-TERM");
+    let log = plane.log();
+    assert!(log.contains("/api/v1/nothing"), "{log}");
+    assert!(!log.contains(admin.rsplit('_').next().unwrap()), "{log}");
+}
