@@ -12,7 +12,7 @@ use packaging::{
 
 use tempfile::TempDir;
 
-use crate::tools::{NOON, key};
+use crate::tools::{NOON, has, key};
 
 /// Answers that are hard to quote.
 fn answers(archetype: &Archetype) -> Answers {
@@ -54,4 +54,32 @@ fn works(archetype: &str) -> Option<(TempDir, Packages)> {
 #[test]
 fn a_web_service_works_as_generated() {
     works("web-service");
+}
+
+#[test]
+fn a_processing_works_as_generated() {
+    works("processing");
+}
+
+#[test]
+fn a_webapp_works_as_generated() {
+    if !has("mvn") {
+        return;
+    }
+    works("webapp");
+}
+
+#[test]
+fn a_db_schema_works_as_generated() {
+    works("db-schema");
+}
+
+#[test]
+fn a_monitoring_plugin_works_as_generated() {
+    works("monitoring-plugin");
+}
+
+#[test]
+fn an_os_config_works_as_generated() {
+    works("os-config");
 }

@@ -1,0 +1,149 @@
+"""Runs the real program on a SQLite file and, where PostgreSQL is installed, on a private cluster."""
+
+import glob
+import os
+import pwd
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(HERE, "..", "src", "migrate")
+MIGRATIONS = os.path.join(HERE, "..", "migrations")
+
+
+class Contract:
+    """What holds for both engines."""
+
+    engine = None
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        os.chmod(self.folder, 0o755)
+        self.migrations = os.path.join(self.folder, "migrations")
+        shutil.copytree(MIGRATIONS, self.migrations)
+        self.config = os.path.join(self.folder, "test.conf")
+        with open(self.config, "w") as file:
+            file.write(f"[database]\nengine = {self.engine}\n{self.settings()}\n")
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def migrate(self, *arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, PROGRAM, "--config", self.config, "--migrations", self.migrations, *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        )
+        self.assertEqual(done.returncode, status, done.stdout)
+        return done.stdout
+
+    def add(self, name, sql):
+        with open(os.path.join(self.migrations, name), "w") as file:
+            file.write(sql)
+
+    def test_all_are_applied_once_and_check_knows(self):
+        self.assertIn("2 to apply, the first is 001_", self.migrate("--check", status=1))
+        self.assertEqual(self.migrate().count("applied "), 2)
+        self.assertIn("nothing to apply", self.migrate("--check"))
+        self.assertIn("nothing to apply", self.migrate())
+        self.query("INSERT INTO item (id, name, price_cents) VALUES (1, 'Cup', 250)")
+        self.assertEqual(self.query("SELECT name, price_cents FROM item"), "Cup|250")
+        self.assertNotEqual(self.query("SELECT changed_at FROM item"), "")
+
+    def test_a_failing_migration_leaves_nothing_and_keeps_what_was_before(self):
+        self.add("003_half.sql", "CREATE TABLE half (id INTEGER);\nINSERT INTO nowhere VALUES (1);\n")
+        self.assertIn("003_half.sql failed, and nothing of it was kept", self.migrate(status=1))
+        self.assertEqual(self.query("SELECT count(*) FROM schema_migrations"), "2")
+        self.add("003_half.sql", "CREATE TABLE half (id INTEGER);\n")
+        self.assertIn("applied 003_half.sql", self.migrate())
+
+    def test_a_changed_migration_and_a_second_of_one_number_are_refused(self):
+        self.migrate()
+        with open(os.path.join(self.migrations, "001_items.sql"), "a") as file:
+            file.write("-- edited\n")
+        self.assertIn("001_items.sql was changed after it was applied", self.migrate(status=1))
+        self.add("001_other.sql", "SELECT 1;\n")
+        self.assertIn("have the same number", self.migrate(status=1))
+
+    def test_a_database_newer_than_the_package_is_left_alone(self):
+        self.migrate()
+        for path in glob.glob(os.path.join(self.migrations, "002_*")):
+            os.unlink(path)
+        self.assertIn("newer than these migrations: it also has 002", self.migrate("--check"))
+
+    def test_transactions_of_their_own_are_refused(self):
+        self.add("003_own.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n")
+        self.assertIn("begins or ends a transaction", self.migrate(status=1))
+
+
+class SqliteTest(Contract, unittest.TestCase):
+    engine = "sqlite"
+
+    def settings(self):
+        return f"database = {self.folder}/test.db"
+
+    def query(self, sql):
+        database = sqlite3.connect(f"{self.folder}/test.db")
+        rows = database.execute(sql).fetchall()
+        database.commit()
+        database.close()
+        return "\n".join("|".join(map(str, row)) for row in rows)
+
+
+def postgresql():
+    """The newest installed PostgreSQL's folder of programs."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb") + glob.glob("/usr/pgsql-*/bin/initdb"))
+    initdb = found[-1] if found else shutil.which("initdb")
+    return os.path.dirname(initdb) if initdb and shutil.which("psql") else None
+
+
+class PostgresqlTest(Contract, unittest.TestCase):
+    engine = "postgresql"
+    cluster = None
+
+    @classmethod
+    def setUpClass(cls):
+        programs = postgresql()
+        if programs is None:
+            print("skipped: PostgreSQL is not installed")
+            raise unittest.SkipTest("PostgreSQL is not installed")
+        cls.cluster = tempfile.mkdtemp()
+        cls.programs = programs
+        cls.prefix = []
+        if os.getuid() == 0:
+            # PostgreSQL refuses to run as root.
+            account = pwd.getpwnam("nobody")
+            os.chown(cls.cluster, account.pw_uid, account.pw_gid)
+            cls.prefix = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+        cls.run_postgres("initdb", "--username=tester", "--auth=trust", "--no-sync", f"{cls.cluster}/data")
+        options = f"-k {cls.cluster} -c listen_addresses= -c fsync=off"
+        cls.run_postgres("pg_ctl", "-w", "-D", f"{cls.cluster}/data", "-l", f"{cls.cluster}/log", "-o", options, "start")
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.cluster:
+            cls.run_postgres("pg_ctl", "-w", "-D", f"{cls.cluster}/data", "-m", "immediate", "stop")
+            shutil.rmtree(cls.cluster)
+
+    @classmethod
+    def run_postgres(cls, program, *arguments):
+        subprocess.run(
+            [*cls.prefix, os.path.join(cls.programs, program), *arguments],
+            cwd=cls.cluster, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, LC_ALL="C"),
+        )
+
+    def settings(self):
+        self.query("DROP DATABASE IF EXISTS test", "postgres")
+        self.query("CREATE DATABASE test", "postgres")
+        return f"database = test\nhost = {self.cluster}\nusername = tester"
+
+    def query(self, sql, database="test"):
+        command = ["psql", "-X", "-q", "-t", "-A", "-h", self.cluster, "-U", "tester", "-d", database, "-c", sql]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    unittest.main()
