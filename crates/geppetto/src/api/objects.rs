@@ -38,9 +38,9 @@ macro_rules! objects {
     ($kind:literal, $field:ident, $list_path:literal, $one_path:literal, $list:ident, $one:ident) => {
         #[doc = concat!("All ", $kind, "s")]
         #[utoipa::path(
-                    get, path = $list_path, tag = "back-office", params(Page),
-                    responses((status = 200, description = "A page of them", body = wire::Objects))
-                )]
+                            get, path = $list_path, tag = "back-office", params(Page),
+                            responses((status = 200, description = "A page of them", body = wire::Objects))
+                        )]
         pub(super) async fn $list(
             State(app): State<App>,
             _caller: Allowed<Viewer>,
@@ -61,13 +61,13 @@ macro_rules! objects {
 
         #[doc = concat!("One ", $kind)]
         #[utoipa::path(
-                    get, path = $one_path, tag = "back-office",
-                    params(("name" = String, Path, description = "Its name")),
-                    responses(
-                        (status = 200, description = "Its file", body = wire::Object),
-                        (status = 404, description = "There is none", body = wire::Problem),
-                    )
-                )]
+                            get, path = $one_path, tag = "back-office",
+                            params(("name" = String, Path, description = "Its name")),
+                            responses(
+                                (status = 200, description = "Its file", body = wire::Object),
+                                (status = 404, description = "There is none", body = wire::Problem),
+                            )
+                        )]
         pub(super) async fn $one(
             State(app): State<App>,
             Allowed { caller, .. }: Allowed<Viewer>,
