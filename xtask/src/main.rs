@@ -1,5 +1,6 @@
 //! `cargo xtask`: the project's own chores.
 
+mod bench;
 mod demo;
 mod e2e;
 mod host;
@@ -49,6 +50,15 @@ enum Chore {
         /// Only checks whose name holds this
         only: Option<String>,
     },
+    /// Time our commands beside real peers and print the ratios
+    Bench {
+        /// Cargo's profile the two programs were built with
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// How often each command is timed
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+        runs: u16,
+    },
     /// Boot a host, run a command on it (a shell when none is given), power it off
     Host {
         /// With the archive of Debian packages its apt-get can install from
@@ -81,6 +91,11 @@ fn main() -> ExitCode {
                 profile: &profile,
                 only: only.as_deref(),
             }))
+        }
+        Chore::Bench { profile, runs } => {
+            let programs = programs(&profile);
+            let runs = runs.into();
+            ending(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
         }
         Chore::Host { archive, command } => ending(visit(&work, archive, &command)),
     }

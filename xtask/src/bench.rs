@@ -1,0 +1,92 @@
+//! `cargo xtask bench`: our commands beside a real peer doing the same work, and the ratio of their times.
+//!
+//! Each command runs once to warm up and then a number of times; the medians are compared. A peer that is not
+//! installed is named as such: no number is made up for it.
+
+mod cases;
+
+use std::{path::Path, path::PathBuf, time::Duration};
+
+use crate::{
+    run::{Terminal, Trouble},
+    stage::Stage,
+    tell,
+};
+
+/// What the run needs to know.
+pub(crate) struct Bench<'a> {
+    /// The checkout.
+    pub(crate) root: &'a Path,
+    /// The work folder.
+    pub(crate) work: &'a Path,
+    /// Where the two programs are.
+    pub(crate) programs: PathBuf,
+    /// Cargo's name of the profile they were built with.
+    pub(crate) profile: &'a str,
+    /// How often each command is timed.
+    pub(crate) runs: usize,
+}
+
+/// One comparison.
+struct Case {
+    /// What both do.
+    what: String,
+    /// Ours, as typed.
+    ours: String,
+    /// The peer's name, and its command as typed.
+    peer: (&'static str, String),
+    /// What must be true for the peer to be there (a command line).
+    peer_needs: &'static str,
+    /// Typed before every run, untimed.
+    before: String,
+}
+
+/// Times everything and prints the table.
+pub(crate) fn run(bench: &Bench<'_>) -> Result<(), Trouble> {
+    let stage = Stage::set(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
+    let you = &stage.you;
+    let prepared = cases::prepare(&stage)?;
+    tell::line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
+    for case in &prepared.cases {
+        let ours = median(you, case, &case.ours, bench.runs)?;
+        let (name, typed) = &case.peer;
+        if you.ask(case.peer_needs)?.code != 0 {
+            tell::line(&format!(
+                "{:<52} {:>10} {:>10} {:>8}  {name} is not installed",
+                case.what,
+                ms(ours),
+                "-",
+                "-"
+            ));
+            continue;
+        }
+        let theirs = median(you, case, typed, bench.runs)?;
+        let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(f64::EPSILON);
+        tell::line(&format!("{:<52} {:>10} {:>10} {ratio:>7.1}x  {name}", case.what, ms(ours), ms(theirs)));
+    }
+    tell::line(&format!(
+        "Medians of {} runs after one to warm up; ratio: how many times longer the peer took.",
+        bench.runs
+    ));
+    Ok(())
+}
+
+fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, Trouble> {
+    let mut times = Vec::with_capacity(runs);
+    for run in 0..=runs {
+        if !case.before.is_empty() {
+            you.run(&case.before)?;
+        }
+        let began = tell::now();
+        you.run(typed)?;
+        if run > 0 {
+            times.push(began.elapsed());
+        }
+    }
+    times.sort();
+    Ok(times[times.len() / 2])
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+}

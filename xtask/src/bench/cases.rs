@@ -1,0 +1,147 @@
+//! What is compared, and what has to be there for it.
+
+use std::fs;
+
+use super::Case;
+use crate::{
+    plane::Plane,
+    run::{Trouble, io},
+    stage::{self, Stage},
+};
+
+/// How many packages the repository of the comparison with createrepo_c holds.
+const PACKAGES: usize = 200;
+
+/// The cases, and what must keep running while they do.
+pub(super) struct Prepared {
+    pub(super) cases: Vec<Case>,
+    _plane: Plane,
+}
+
+/// Makes the folders all commands work on.
+pub(super) fn prepare(stage: &Stage) -> Result<Prepared, Trouble> {
+    let plane = stage::serve(&stage.you, "127.0.0.1")?;
+    stage::sign_in(&stage.you, &plane)?;
+    let cases = vec![packaging(stage)?, publishing(stage)?, no_op(stage)?, start_up()];
+    Ok(Prepared { cases, _plane: plane })
+}
+
+/// `punch package` beside `rpmbuild`: the same 20 MB of files.
+fn packaging(stage: &Stage) -> Result<Case, Trouble> {
+    let you = &stage.you;
+    let component = "format: geppetto/component/1\nname: bulk\nversion: 1.0.0\nkind: processing\n\
+                     summary: Files to measure packaging with\nlicense: Apache-2.0\n\
+                     files:\n  - source: data\n    path: /usr/share/bulk/\n";
+    write(stage, "bulk/component.yaml", component)?;
+    // The same bytes each time, half of them compressible.
+    you.run(
+        "mkdir -p bulk/data && python3 -c \"\nimport random\nr = random.Random(1)\n\
+         for i in range(20):\n    open(f'bulk/data/{i}.bin', 'wb').write(r.randbytes(1 << 19) + b'geppetto' * (1 << 16))\n\"",
+    )?;
+    let spec = format!(
+        "Name: bulk\nVersion: 1.0.0\nRelease: 1\nSummary: Files to measure packaging with\nLicense: Apache-2.0\n\
+         BuildArch: noarch\n%define _binary_payload w3.zstdio\n%description\nFiles.\n%install\n\
+         mkdir -p %{{buildroot}}/usr/share/bulk\ncp {}/bulk/data/* %{{buildroot}}/usr/share/bulk/\n\
+         %files\n/usr/share/bulk\n",
+        stage.folder.display()
+    );
+    write(stage, "bulk.spec", &spec)?;
+    Ok(Case {
+        what: "package 20 MB in 20 files".to_owned(),
+        ours: "punch package bulk --out dist-bulk".to_owned(),
+        peer: (
+            "rpmbuild -bb",
+            "rpmbuild -bb --quiet --define \"_topdir $PWD/rpmbuild\" bulk.spec > rpmbuild.log 2>&1"
+                .to_owned(),
+        ),
+        peer_needs: "command -v rpmbuild",
+        before: "rm -rf dist-bulk rpmbuild".to_owned(),
+    })
+}
+
+/// `punch publish` of one more component beside `createrepo_c --update`, in a repository that holds many.
+fn publishing(stage: &Stage) -> Result<Case, Trouble> {
+    let you = &stage.you;
+    let component = |version: usize| {
+        format!(
+            "format: geppetto/component/1\nname: small\nversion: 1.0.{version}\nkind: os-config\n\
+             summary: A file to measure publishing with\nlicense: Apache-2.0\n"
+        )
+    };
+    let manifest =
+        "format: geppetto/manifest/1\nresources:\n  - file: /etc/small\n    content: \"small\\n\"\n";
+    write(stage, "small/deploy/manifest.yaml", manifest)?;
+    for version in 0..PACKAGES / 2 {
+        write(stage, "small/component.yaml", &component(version))?;
+        you.run("punch package small --out many --key alice.key")?;
+    }
+    you.run("punch publish many/*.rpm --channel dev")?;
+    // The peer's repository: the same packages.
+    you.run("mkdir peer && cp many/*.rpm peer/")?;
+    if you.ask("command -v createrepo_c")?.code == 0 {
+        you.run("createrepo_c --quiet peer")?;
+    }
+    // Every run publishes a version that is not there yet.
+    let next = "echo $(( $(cat next 2> /dev/null || echo 1000) + 1 )) > next && rm -rf one && \
+                sed \"s/^version: .*/version: 1.0.$(cat next)/\" -i small/component.yaml && \
+                punch package small --out one --key alice.key > /dev/null && cp one/*.rpm peer/";
+    Ok(Case {
+        what: format!("publish one component beside {PACKAGES} packages"),
+        ours: "punch publish one/*.rpm --channel dev".to_owned(),
+        peer: ("createrepo_c --update", "createrepo_c --quiet --update peer".to_owned()),
+        peer_needs: "command -v createrepo_c",
+        before: next.to_owned(),
+    })
+}
+
+/// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
+fn no_op(stage: &Stage) -> Result<Case, Trouble> {
+    let you = &stage.you;
+    let root = stage.folder.join("root");
+    let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();
+    let mut puppet = format!("file {{ '{0}/puppet': ensure => directory }}\n", stage.folder.display());
+    for number in 0..50 {
+        manifest.push_str(&format!(
+            "  - file: /etc/files/{number}\n    mode: \"0644\"\n    content: \"file {number}\\n\"\n"
+        ));
+        puppet.push_str(&format!(
+            "file {{ '{}/puppet/{number}': ensure => file, mode => '0644', content => \"file {number}\\n\" }}\n",
+            stage.folder.display()
+        ));
+    }
+    let component = "format: geppetto/component/1\nname: files\nversion: 1.0.0\nkind: os-config\n\
+                     summary: Files to measure a run without changes with\nlicense: Apache-2.0\n";
+    write(stage, "files/component.yaml", component)?;
+    write(stage, "files/deploy/manifest.yaml", &manifest)?;
+    write(stage, "files.pp", &puppet)?;
+    write(stage, "node.yaml", "format: geppetto/node/1\ncomponents: {files: {version: 1.0.0}}\n")?;
+    you.run("punch package files --out dist-files --key alice.key")?;
+    let ours = format!("punch apply node.yaml --repository dist-files --root {}", root.display());
+    you.run(&ours)?;
+    Ok(Case {
+        what: "apply 50 files that are right already".to_owned(),
+        ours,
+        peer: ("puppet apply", "puppet apply files.pp > puppet.log 2>&1".to_owned()),
+        peer_needs: "command -v puppet",
+        before: String::new(),
+    })
+}
+
+/// How long it takes to start at all.
+fn start_up() -> Case {
+    Case {
+        what: "start and print the version".to_owned(),
+        ours: "punch --version".to_owned(),
+        peer: ("puppet --version", "puppet --version".to_owned()),
+        peer_needs: "command -v puppet",
+        before: String::new(),
+    }
+}
+
+fn write(stage: &Stage, path: &str, text: &str) -> Result<(), Trouble> {
+    let file = stage.folder.join(path);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(io("create", folder))?;
+    }
+    fs::write(&file, text).map_err(io("write", &file))
+}
