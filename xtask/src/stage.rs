@@ -76,7 +76,7 @@ pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), Trouble> {
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
 pub(crate) fn two_shops(stage: &Stage) -> Result<(), Trouble> {
     let you = &stage.you;
-    you.run("punch new web-service shop")?;
+    you.run("punch new web-service shop --set version=1.0.0")?;
     you.run("punch test shop")?;
     you.run("punch lint shop")?;
     you.run("punch package shop --out dist --key alice.key")?;

@@ -57,7 +57,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
         steps.step("Start the control plane on a new data folder", || stage::serve(&you, &address))?;
     steps.step("Sign in, and make the key that signs packages", || stage::sign_in(&you, &plane))?;
     steps.step("Create a web service from its archetype", || {
-        let about = you.run("punch new web-service shop")?;
+        let about = you.run("punch new web-service shop --set version=1.0.0")?;
         tell::quote(&about.out);
         you.run("punch test shop").map(drop)
     })?;
@@ -107,12 +107,12 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
         place.run(&format!("punch join {} --server web-01 --token {token}", plane.url())).map(drop)
     })?;
     steps.step("Restore it: make it what its node file says", || place.restore())?;
-    steps.step("Ask the service from outside", || place.expect_answer(8080, "Hello", "1.0.0"))?;
+    steps.step("Ask the service from outside", || place.expect_answer(8080, "Welcome to shop", "1.0.0"))?;
 
     let role = you.folder().join("estate/roles/web.yaml");
     steps.step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
-        edit(&role, "values:\n", "values:\n  shop: {greeting: Bonjour}\n")?;
+        edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
         tell::quote(&you.run("geppetto import estate")?.text());
         Ok(())
     })?;
@@ -126,7 +126,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
     steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0"))?;
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
-        edit(&role, "  shop: {greeting: Bonjour}\n", "")?;
+        edit(&role, "  shop: {banner: Bonjour}\n", "")?;
         tell::quote(&you.run("geppetto import estate")?.text());
         place.restore()
     })?;

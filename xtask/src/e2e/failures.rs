@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn killed(world: &mut World) -> Result<(), Trouble> {
-    world.wants("shop: \"1.1.0\"", "shop: {greeting: Interrupted}")?;
+    world.wants("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
                  while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.json ]; do :; done; \

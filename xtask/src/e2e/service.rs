@@ -30,7 +30,7 @@ fn credential(world: &mut World) -> Result<(), Trouble> {
 }
 
 fn answers(world: &mut World) -> Result<(), Trouble> {
-    world.wants("shop: \"1.0.0\"", "shop: {greeting: Hello}")?;
+    world.wants("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
     world.restore()?;
     world.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
     world.ask(8080, "/", "Hello")
@@ -53,7 +53,7 @@ fn drift(world: &mut World) -> Result<(), Trouble> {
 }
 
 fn change(world: &mut World) -> Result<(), Trouble> {
-    world.wants("shop: \">=1.1, <2\"", "shop: {greeting: Bonjour}")?;
+    world.wants("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     world.on_host("punch plan")?.expect(10, "`geppetto node web-01`")?;
     world.restore()?;
     world.ask(8080, "/", "Bonjour")?;
@@ -65,15 +65,15 @@ fn change(world: &mut World) -> Result<(), Trouble> {
 }
 
 fn downgrade(world: &mut World) -> Result<(), Trouble> {
-    world.wants("shop: \"1.0.0\"", "shop: {greeting: Hello, port: 8081}")?;
+    world.wants("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
     world.restore()?;
     world.on_host("rpm -q shop")?.with("shop-1.0.0-1")?;
     world.ask(8081, "/", "Hello")
 }
 
 fn explanation(world: &mut World) -> Result<(), Trouble> {
-    let there = world.you().run("geppetto explain web-01 shop.port")?.out;
-    let here = world.on_host("punch explain shop.port")?.expect(0, "the output above")?.out;
+    let there = world.you().run("geppetto explain web-01 shop.http_port")?.out;
+    let here = world.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
     if !here.contains("8081") || !here.contains("role web") {
         return Err(Trouble::new(
             format!("the explanation does not say who set it:\n{here}"),
