@@ -12,12 +12,18 @@ use flate2::read::MultiGzDecoder;
 use model::name::Name;
 use sha2::{Digest, Sha256};
 
-use super::{Repository, RepositoryError, Result, channel::Channel, disk, members::File, record::Record};
+use super::{
+    Repository, RepositoryError, Result,
+    channel::Channel,
+    disk,
+    members::{File, gzip},
+    record::Record,
+};
 use crate::{envelope::Envelope, openpgp::PublicKeys};
 
 const RESTORE: &str =
     "restore it from a backup, or remove it, build that version anew with a higher release and publish it";
-const REPUBLISH: &str = "publish any package to this channel: that writes its metadata anew";
+const REBUILD: &str = "`geppetto repository rebuild` writes the channel's metadata anew";
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +129,7 @@ impl Repository {
         let channel = match self.channel(name) {
             Ok(channel) if channel.generation > 0 => channel,
             Ok(_) => {
-                findings.add(&switch, "the channel shows no generation", REPUBLISH);
+                findings.add(&switch, "the channel shows no generation", REBUILD);
                 return Ok(());
             }
             Err(error) => {
@@ -137,7 +143,7 @@ impl Repository {
             for file in &past.files {
                 if !folder.join(file).is_file() {
                     let what = format!("missing, but generation {} speaks of it", past.generation);
-                    findings.add(&folder.join(file), what, REPUBLISH);
+                    findings.add(&folder.join(file), what, REBUILD);
                 }
             }
         }
@@ -145,12 +151,12 @@ impl Repository {
         match (read("repomd.xml"), read("repomd.xml.asc")) {
             (Ok(repomd), Ok(signature)) => {
                 if let Err(why) = keys.verify_detached(repomd.as_bytes(), &signature) {
-                    findings.add(&folder.join("repomd.xml"), why.to_string(), REPUBLISH);
+                    findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD);
                 }
                 self.check_metadata(&channel, &folder, &repomd, findings)?;
             }
-            (Err(why), _) => findings.add(&folder.join("repomd.xml"), why.to_string(), REPUBLISH),
-            (_, Err(why)) => findings.add(&folder.join("repomd.xml.asc"), why.to_string(), REPUBLISH),
+            (Err(why), _) => findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD),
+            (_, Err(why)) => findings.add(&folder.join("repomd.xml.asc"), why.to_string(), REBUILD),
         }
         Ok(())
     }
@@ -177,8 +183,7 @@ impl Repository {
                 _ => false,
             };
             if !same {
-                let advice = format!("link it again: `ln -f {} {}`", pooled.display(), link.display());
-                findings.add(&link, "it is not the package in the pool", &advice);
+                findings.add(&link, "it is not the package in the pool", REBUILD);
             }
         }
         for file in disk::list(&folder)? {
@@ -201,7 +206,7 @@ impl Repository {
         let xml = match roxmltree::Document::parse(repomd) {
             Ok(xml) => xml,
             Err(why) => {
-                findings.add(&folder.join("repomd.xml"), why.to_string(), REPUBLISH);
+                findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD);
                 return Ok(());
             }
         };
@@ -214,30 +219,43 @@ impl Repository {
             let Some(file) = File::ALL.into_iter().find(|file| file.name() == kind) else { continue };
             seen.insert(kind.to_owned());
             match digest(fs::File::open(&path)) {
-                Err(why) => findings.add(&path, why.to_string(), REPUBLISH),
+                Err(why) => findings.add(&path, why.to_string(), REBUILD),
                 Ok(sha256) if child("checksum").and_then(|node| node.text()) != Some(&sha256) => {
                     findings.add(
                         &path,
                         format!("its SHA-256 is {sha256}; repomd.xml says otherwise"),
-                        REPUBLISH,
+                        REBUILD,
                     );
                 }
                 Ok(_) => {
                     let there = digest(fs::File::open(&path).map(MultiGzDecoder::new));
                     if there.ok() != Some(self.expected(channel, file)?) {
-                        findings.add(&path, "it does not describe the packages of this channel", REPUBLISH);
+                        findings.add(&path, "it does not describe the packages of this channel", REBUILD);
                     }
+                    self.check_members(channel, file, &path, findings);
                 }
             }
         }
         if seen.len() < File::ALL.len() {
-            findings.add(
-                &folder.join("repomd.xml"),
-                "it does not name all three files of metadata",
-                REPUBLISH,
-            );
+            findings.add(&folder.join("repomd.xml"), "it does not name all three files of metadata", REBUILD);
         }
         Ok(())
+    }
+
+    /// Whether the kept members, which the next generation is made of, are still what this one is made of.
+    fn check_members(&self, channel: &Channel, file: File, whole: &Path, findings: &mut Findings<'_>) {
+        let Ok(whole) = fs::read(whole) else { return };
+        let mut rest =
+            &whole[gzip(file.header(channel.packages().count()).as_bytes()).len().min(whole.len())..];
+        for member in &channel.members {
+            let path = self.member_file(&channel.name, member.id, file);
+            let bytes = fs::read(&path).unwrap_or_default();
+            if bytes.is_empty() || !rest.starts_with(&bytes) {
+                findings.add(&path, "it is not what the channel's metadata was made of", REBUILD);
+                return;
+            }
+            rest = &rest[bytes.len()..];
+        }
     }
 
     /// The digest that the uncompressed `file` must have.

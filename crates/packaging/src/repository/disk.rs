@@ -11,18 +11,22 @@ use super::{RepositoryError, Result};
 
 /// Writes `bytes` aside, flushes them to the disk and renames them to `path`.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    replace(path, bytes)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Like [`write`], but leaves it to the caller to flush the folder.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix(".new-")
             .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(folder)?;
+            .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        File::open(folder)?.sync_all()
+        file.persist(path).map_err(|error| error.error)
     };
-    write().map_err(|why| RepositoryError::io("write", path, why))
+    write().map(drop).map_err(|why| RepositoryError::io("write", path, why))
 }
 
 /// Writes a new file that nobody looks at yet: flushed, not renamed.
@@ -37,7 +41,11 @@ pub(super) fn write_unseen(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Makes a folder and those above it.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|why| RepositoryError::io("make the folder", path, why))
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(|why| RepositoryError::io("make the folder", path, why))?;
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Makes an empty folder; what a process that died left there goes.

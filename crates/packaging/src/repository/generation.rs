@@ -94,10 +94,15 @@ impl Repository {
             File::ALL.iter().map(|file| self.concatenate(next, *file, folder)).collect::<Result<_>>()?;
 
         next.history = kept(&channel.history, now);
-        if channel.generation > 0 {
-            let current = self.layout().generation(&channel.name, channel.generation);
-            for file in next.history.iter().flat_map(|past| &past.files) {
-                disk::link(&current.join(file), &folder.join(file))?;
+        let current = self.layout().generation(&channel.name, channel.generation);
+        for past in &mut next.history {
+            // A file that was lost is no reason to stop publishing; `check` names it.
+            past.files.retain(|file| current.join(file).is_file());
+            for file in &past.files {
+                // The name is the digest of the content: one just written under it is the same, and whole.
+                if !folder.join(file).exists() {
+                    disk::link(&current.join(file), &folder.join(file))?;
+                }
             }
         }
         next.history.push(Past {

@@ -93,7 +93,10 @@ impl Repository {
             return Err(RepositoryError::Absent { root: root.to_owned() });
         }
         let key = SecretKey::load(&repository_key)?;
-        Ok(Self { root: root.to_owned(), key, known: Mutex::default() })
+        let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
+        // What a killed process left in `incoming/` harms nobody; the next one may clear it away.
+        let _ = repository.sweep_incoming();
+        Ok(repository)
     }
 
     /// Whether there is a repository in `root`.

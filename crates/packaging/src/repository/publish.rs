@@ -31,6 +31,23 @@ impl Repository {
         Ok(())
     }
 
+    /// Writes all metadata of `channel` anew from the index, and links its packages again: the cure for
+    /// most of what [`Repository::check`] finds.
+    pub fn rebuild(&self, channel: &Name, now: u32) -> Result<()> {
+        let _lock = self.lock()?;
+        let channel = self.existing_channel(channel)?;
+        let packages: Vec<Listed> = channel.packages().cloned().collect();
+        disk::create_folder(&self.layout().packages(&channel.name))?;
+        for listed in &packages {
+            let record = self.record(&listed.file)?;
+            let link = self.layout().packages(&channel.name).join(&record.file);
+            disk::link(&self.layout().pooled(&record.name, &record.file), &link)?;
+        }
+        let parts = packages.chunks(MEMBER).map(|packages| Part::New(packages.to_vec()));
+        self.commit(&channel, parts.collect(), now)?;
+        Ok(())
+    }
+
     pub(super) fn publish_locked(&self, name: &Name, files: &[String], now: u32) -> Result<Published> {
         let channel = self.channel(name)?;
         let digests = channel.digests();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use model::wire::Received;
+use tempfile::NamedTempFile;
 
 use super::{
     Repository, RepositoryError, Result, disk,
@@ -30,12 +31,7 @@ impl Repository {
         if package_name(file_name).is_none() || file_name.len() > 240 {
             return Err(wrong_name("it must be NAME-VERSION-RELEASE.ARCH.rpm"));
         }
-        let incoming = self.layout().incoming();
-        let upload = tempfile::Builder::new()
-            .prefix("upload-")
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(&incoming)
-            .map_err(|why| RepositoryError::io("write", &incoming, why))?;
+        let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
         let mut envelope = Envelope::open_as(upload.path(), Path::new(file_name))?;
@@ -69,8 +65,9 @@ impl Repository {
             for path in [&pooled, &index[0]] {
                 disk::create_folder(path.parent().unwrap_or(&self.root))?;
             }
-            disk::write(&index[0], &disk::json(&index[0], &fragments)?)?;
-            disk::write(&index[1], &disk::json(&index[1], &record)?)?;
+            disk::replace(&index[0], &disk::json(&index[0], &fragments)?)?;
+            disk::replace(&index[1], &disk::json(&index[1], &record)?)?;
+            disk::sync_folder(index[0].parent().unwrap_or(&self.root))?;
             upload.persist(&pooled).map_err(|error| RepositoryError::io("write", &pooled, error.error))?;
             disk::sync_folder(pooled.parent().unwrap_or(&self.root))
         };
@@ -81,6 +78,33 @@ impl Repository {
         }
         self.known().records.remove(&record.file);
         Ok(received)
+    }
+
+    /// A new file in `incoming/`, locked as long as its process lives.
+    fn begin_upload(&self) -> Result<NamedTempFile> {
+        let _lock = self.lock()?;
+        let incoming = self.layout().incoming();
+        let begin = || {
+            let upload = tempfile::Builder::new()
+                .prefix("upload-")
+                .permissions(fs::Permissions::from_mode(0o644))
+                .tempfile_in(&incoming)?;
+            upload.as_file().lock()?;
+            Ok(upload)
+        };
+        begin().map_err(|why| RepositoryError::io("write", &incoming, why))
+    }
+
+    /// Removes uploads whose process was killed: nobody holds their lock.
+    pub(super) fn sweep_incoming(&self) -> Result<()> {
+        let _lock = self.lock()?;
+        for name in disk::list(&self.layout().incoming())? {
+            let path = self.layout().incoming().join(name);
+            if fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+                disk::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     fn store(&self, reader: &mut impl Read, mut file: &fs::File, name: &str, limit: u64) -> Result<()> {

@@ -86,6 +86,13 @@ impl Rpm {
         self
     }
 
+    /// The same content under another name and version.
+    pub(crate) fn renamed(mut self, name: &str, version: &str) -> Self {
+        self.name = name.to_owned();
+        self.version = version.to_owned();
+        self
+    }
+
     /// Writes `NAME-VERSION-1.ARCH.rpm` into `folder`, signed by `key` if one is given.
     pub(crate) fn build(self, folder: &Path, key: Option<&SecretKey>) -> PathBuf {
         let mut builder = rpm::PackageBuilder::new(

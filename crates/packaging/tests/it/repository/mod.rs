@@ -1,6 +1,14 @@
 //! The repository, judged by `dnf` and `createrepo_c`.
 
+mod check;
+mod concurrent;
 mod dnf;
+mod full_disk;
+mod metadata;
+mod promote;
+mod publish;
+mod receive;
+mod retain;
 
 use std::{
     fs,
@@ -31,7 +39,10 @@ fn name(text: &str) -> Name {
 
 impl Ground {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // In memory where possible: everything is flushed to the disk, which is most of these tests' time.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.unwrap();
         fs::create_dir(folder.path().join("built")).unwrap();
         let repository = Repository::create(&folder.path().join("repository"), key("repository")).unwrap();
         let packager = key("packager");
@@ -91,4 +102,44 @@ fn deployment(name: &str, version: &str, requires: &[(&str, &str)]) -> Rpm {
             &format!("/usr/share/geppetto/components/{name}/component.json"),
             component.to_string().as_bytes(),
         )
+}
+
+/// Every file below `folder`, relative to it.
+fn tree(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            } else {
+                files.push(entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The files a channel shows, by its metadata.
+fn visible(ground: &Ground, channel: &str) -> Vec<String> {
+    use std::io::Read;
+    let repodata = ground.channel(channel).join("repodata");
+    let repomd = fs::read_to_string(repodata.join("repomd.xml")).unwrap();
+    let at = repomd.find("-primary.xml.gz").unwrap();
+    let file = format!("{}-primary.xml.gz", &repomd[at - 64..at]);
+    let mut xml = String::new();
+    let packed = fs::File::open(repodata.join(file)).unwrap();
+    flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut xml).unwrap();
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let root = document.root_element();
+    let mut files: Vec<String> = root
+        .descendants()
+        .filter(|node| node.has_tag_name(("http://linux.duke.edu/metadata/common", "location")))
+        .map(|node| node.attribute("href").unwrap().strip_prefix("packages/").unwrap().to_owned())
+        .collect();
+    assert_eq!(root.attribute("packages"), Some(files.len().to_string().as_str()));
+    files.sort();
+    files
 }

@@ -1,0 +1,108 @@
+//! Every kind of damage is found and named, and what can be rebuilt is.
+
+use std::{fs, path::Path};
+
+use super::{Ground, name, tree};
+use crate::tools::NOON;
+
+/// A repository with one component in `dev`.
+fn ground() -> Ground {
+    let ground = Ground::new();
+    let files = ground.component("shop", "1.0", &[]);
+    ground.publish("dev", &files);
+    assert_eq!(ground.repository.check().unwrap(), []);
+    ground
+}
+
+fn findings(ground: &Ground) -> Vec<String> {
+    ground.repository.check().unwrap().iter().map(ToString::to_string).collect()
+}
+
+fn flip_last_byte(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+fn primary(ground: &Ground) -> String {
+    let files = tree(&fs::canonicalize(ground.channel("dev").join("repodata")).unwrap());
+    files.into_iter().find(|file| file.ends_with("-primary.xml.gz")).unwrap()
+}
+
+#[test]
+fn a_damaged_package_is_found() {
+    let ground = ground();
+    flip_last_byte(&ground.root().join("pool/shop/shop-1.0-1.noarch.rpm"));
+    let found = findings(&ground);
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("pool/shop/shop-1.0-1.noarch.rpm: the content of shop-1.0-1.noarch.rpm is not what its header says"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("restore it from a backup"), "{found:?}");
+}
+
+#[test]
+fn missing_and_left_over_files_are_found() {
+    let ground = ground();
+    fs::remove_file(ground.channel("dev").join("packages/shop-1.0-1.noarch.rpm")).unwrap();
+    fs::write(ground.channel("dev").join("packages/stray.rpm"), "").unwrap();
+    fs::create_dir(ground.root().join("index/stray")).unwrap();
+    fs::write(ground.root().join("index/stray/stray-1-1.noarch.rpm.json"), "{}").unwrap();
+    let found = findings(&ground);
+    let starts = [
+        "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `geppetto repository rebuild`",
+        "channels/dev/packages/stray.rpm: no metadata speaks of it",
+        "index/stray/stray-1-1.noarch.rpm.json: it describes a package that is not in the pool",
+    ];
+    assert_eq!(found.len(), starts.len(), "{found:?}");
+    for (found, start) in found.iter().zip(starts) {
+        assert!(found.starts_with(start), "{found}");
+    }
+}
+
+#[test]
+fn damaged_metadata_is_found_and_rebuilt() {
+    let ground = ground();
+    let repodata = ground.channel("dev").join("repodata");
+    let file = primary(&ground);
+    flip_last_byte(&repodata.join(&file));
+    let found = findings(&ground);
+    assert_eq!(found.len(), 1);
+    let start = format!("channels/dev/generations/00000001/{file}: its SHA-256 is ");
+    assert!(found[0].starts_with(&start), "{found:?}");
+    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+
+    let repomd = repodata.join("repomd.xml");
+    fs::write(&repomd, fs::read_to_string(&repomd).unwrap() + " ").unwrap();
+    let found = findings(&ground);
+    assert!(found[0].contains("generations/00000002/repomd.xml: its signature by key"), "{found:?}");
+    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+
+    fs::remove_file(repodata.join(primary(&ground))).unwrap();
+    let found = findings(&ground);
+    assert!(found[0].contains("No such file") || found[0].contains("missing, but generation"), "{found:?}");
+    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+
+    let members = ground.root().join("members/dev");
+    let member = tree(&members).into_iter().find(|file| file.ends_with("other.gz")).unwrap();
+    flip_last_byte(&members.join(&member));
+    let found = findings(&ground);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let start = format!("members/dev/{member}: it is not what the channel's metadata was made of");
+    assert!(found[0].starts_with(&start), "{found:?}");
+    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+    assert_eq!(findings(&ground), Vec::<String>::new());
+}
+
+#[test]
+fn a_lost_record_or_state_is_found() {
+    let ground = ground();
+    fs::write(ground.root().join("index/shop/shop-1.0-1.noarch.rpm.json"), "{").unwrap();
+    let found = findings(&ground).join("\n");
+    assert!(found.contains("pool/shop/shop-1.0-1.noarch.rpm: its record is missing: "), "{found}");
+    let ground = self::ground();
+    fs::remove_file(ground.root().join("members/dev/00000001.json")).unwrap();
+    let found = findings(&ground).join("\n");
+    assert!(found.starts_with("channels/dev/repodata: cannot read "), "{found}");
+}

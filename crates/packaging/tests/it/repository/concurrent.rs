@@ -1,0 +1,87 @@
+//! Many publishers at once, in threads and in processes: none is lost.
+
+use std::{env, process::Command, thread};
+
+use packaging::repository::Repository;
+
+use super::{Ground, name, visible};
+use crate::tools::{NOON, Rpm};
+
+const PUBLISH: &str = "GEPPETTO_TEST_PUBLISH";
+
+#[test]
+fn threads_publishing_at_once_lose_nothing() {
+    let ground = Ground::new();
+    let files: Vec<String> = (0..24).map(|n| ground.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
+    thread::scope(|scope| {
+        for chunk in files.chunks(4) {
+            let repository = &ground.repository;
+            scope.spawn(move || {
+                // Each thread with its own view of the folder, as another process would have.
+                let own = Repository::open(&ground_root(repository)).unwrap();
+                for (n, file) in chunk.iter().enumerate() {
+                    let repository = if n % 2 == 0 { repository } else { &own };
+                    repository.publish(&name("dev"), std::slice::from_ref(file), NOON).unwrap();
+                    repository.catalog().unwrap();
+                }
+            });
+        }
+    });
+    let mut expected = files.clone();
+    expected.sort();
+    assert_eq!(visible(&ground, "dev"), expected);
+    assert_eq!(ground.repository.serial().unwrap(), 24);
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+fn ground_root(repository: &Repository) -> std::path::PathBuf {
+    repository.served().parent().unwrap().to_owned()
+}
+
+#[test]
+fn processes_publishing_at_once_lose_nothing() {
+    // This test starts itself: with the variable set it is one of the publishers.
+    if let Some(order) = env::var_os(PUBLISH) {
+        let order = order.into_string().unwrap();
+        let (root, files) = order.split_once('|').unwrap();
+        let repository = Repository::open(root.as_ref()).unwrap();
+        for file in files.split(',') {
+            repository.publish(&name("dev"), &[file.to_owned()], NOON).unwrap();
+        }
+        return;
+    }
+    let ground = Ground::new();
+    let files: Vec<String> = (0..16).map(|n| ground.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
+    let publishers: Vec<_> = files
+        .chunks(4)
+        .map(|chunk| {
+            Command::new(env::current_exe().unwrap())
+                .args(["--exact", "repository::concurrent::processes_publishing_at_once_lose_nothing"])
+                .env(PUBLISH, format!("{}|{}", ground.root().display(), chunk.join(",")))
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut publisher in publishers {
+        assert!(publisher.wait().unwrap().success());
+    }
+    let mut expected = files.clone();
+    expected.sort();
+    assert_eq!(visible(&ground, "dev"), expected);
+    assert_eq!(ground.repository.serial().unwrap(), 16);
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn the_same_package_received_by_many_at_once_is_there_once() {
+    let ground = Ground::new();
+    let path = Rpm::new("tool", "1.0").build(&ground.built(), Some(&ground.packager));
+    let received: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| ground.receive(&path).unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(received.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(super::tree(&ground.root().join("pool")), ["tool/tool-1.0-1.noarch.rpm"]);
+    assert_eq!(super::tree(&ground.root().join("incoming")), Vec::<String>::new());
+}

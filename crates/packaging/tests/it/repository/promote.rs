@@ -1,0 +1,97 @@
+//! A version moves on with what it needs, or not at all.
+
+use super::{Ground, name, visible};
+use crate::tools::NOON;
+
+fn promote(ground: &Ground, component: &str, version: &str) -> Result<Vec<String>, String> {
+    ground
+        .repository
+        .promote(&name(component), &version.parse().unwrap(), &name("dev"), &name("prod"), NOON)
+        .map(|published| published.added)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_promotion_takes_both_packages_and_everything_required_along() {
+    let ground = Ground::new();
+    for (component, version, requires) in [
+        ("base", "1.2", &[][..]),
+        ("base", "1.9", &[]),
+        ("base", "2.0", &[]),
+        ("lib", "3.0", &[("base", ">=1.2")]),
+        ("shop", "1.0", &[("lib", "*"), ("base", "<2")]),
+    ] {
+        let files = ground.component(component, version, requires);
+        ground.publish("dev", &files);
+    }
+    assert_eq!(
+        promote(&ground, "shop", "1.0").unwrap(),
+        [
+            // Not 2.0, which lib alone would get: one version that suits both.
+            "base-1.9-1.noarch.rpm",
+            "base-deployment-1.9-1.noarch.rpm",
+            "lib-3.0-1.noarch.rpm",
+            "lib-deployment-3.0-1.noarch.rpm",
+            "shop-1.0-1.noarch.rpm",
+            "shop-deployment-1.0-1.noarch.rpm",
+        ]
+    );
+    assert_eq!(visible(&ground, "prod").len(), 6);
+    assert_eq!(promote(&ground, "shop", "1.0").unwrap(), Vec::<String>::new());
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_promotion_prefers_what_is_in_the_target_already() {
+    let ground = Ground::new();
+    let old = ground.component("base", "1.2", &[]);
+    ground.publish("dev", &old);
+    ground.publish("prod", &old);
+    for (component, version, requires) in
+        [("base", "1.9", &[][..]), ("shop", "1.0", &[("base", ">=1.2, <2")])]
+    {
+        let files = ground.component(component, version, requires);
+        ground.publish("dev", &files);
+    }
+    let added = promote(&ground, "shop", "1.0-1").unwrap();
+    assert_eq!(added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
+}
+
+#[test]
+fn a_promotion_that_would_leave_requirements_open_names_them_and_moves_nothing() {
+    let ground = Ground::new();
+    for (component, version, requires) in [
+        ("base", "1.0", &[][..]),
+        ("lib", "1.0", &[("gone", "*")]),
+        ("shop", "1.0", &[("base", ">=2"), ("lib", "*")]),
+    ] {
+        let files = ground.component(component, version, requires);
+        ground.publish("dev", &files);
+    }
+    let base = ground.component("base", "0.9", &[]);
+    ground.publish("prod", &base);
+    assert_eq!(
+        promote(&ground, "shop", "1.0").unwrap_err(),
+        "`shop 1.0-1` cannot be promoted from `dev` to `prod`: `lib 1.0-1` requires `gone *`, but `dev` has none and `prod` has none; `shop 1.0-1` requires `base >=2`, but `dev` has 1.0-1 and `prod` has 0.9-1"
+    );
+    assert_eq!(visible(&ground, "prod"), base);
+}
+
+#[test]
+fn a_promotion_of_what_is_not_there_says_what_is() {
+    let ground = Ground::new();
+    let error = promote(&ground, "shop", "1.0").unwrap_err();
+    assert_eq!(error, "there is no channel `dev` (there are: none yet)");
+    for version in ["1.0", "1.1"] {
+        let files = ground.component("shop", version, &[]);
+        ground.publish("dev", &files);
+    }
+    assert_eq!(
+        promote(&ground, "shop", "1.2").unwrap_err(),
+        "channel `dev` has no version `1.2` of `shop` (it has 1.0-1, 1.1-1)"
+    );
+    assert_eq!(
+        promote(&ground, "shp", "1.0").unwrap_err(),
+        "channel `dev` has no version `1.0` of `shp` (no channel has that component; did you mean `shop`?)"
+    );
+}

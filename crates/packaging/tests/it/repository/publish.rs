@@ -1,0 +1,150 @@
+//! Packages become visible together, and readers of older metadata still find their files.
+
+use std::{fs, os::unix::fs::MetadataExt, path::PathBuf};
+
+use packaging::repository::Repository;
+
+use super::{Ground, deployment, name, payload, tree, visible};
+use crate::tools::{NOON, Rpm};
+
+#[test]
+fn publishing_twice_says_what_was_there_already() {
+    let ground = Ground::new();
+    let files = ground.component("shop", "1.0", &[]);
+    let first = ground.publish("dev", &files);
+    assert_eq!(first.added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
+    assert!(first.present.is_empty());
+    let serial = ground.repository.serial().unwrap();
+    let second = ground.publish("dev", &files);
+    assert_eq!(second.present, first.added);
+    assert!(second.added.is_empty());
+    assert_eq!(ground.repository.serial().unwrap(), serial, "nothing changed, so nothing was written");
+    assert_eq!(visible(&ground, "dev"), first.added);
+}
+
+#[test]
+fn half_a_component_is_refused_and_nothing_becomes_visible() {
+    let ground = Ground::new();
+    let shop = ground.take(payload("shop", "1.0"));
+    let lone = ground.take(deployment("lone", "2.0", &[]));
+    let tool = ground.take(Rpm::new("tool", "1.0"));
+    let publish = |files: &[String]| ground.repository.publish(&name("dev"), files, NOON);
+    assert_eq!(
+        publish(&[tool.clone(), shop.clone()]).unwrap_err().to_string(),
+        "shop-1.0-1.noarch.rpm cannot be in channel `dev` without shop-deployment-1.0-1: a component is deployed by both, so publish them together"
+    );
+    assert_eq!(
+        publish(&[lone]).unwrap_err().to_string(),
+        "lone-deployment-2.0-1.noarch.rpm cannot be in channel `dev` without lone-2.0-1: a component is deployed by both, so publish them together"
+    );
+    assert_eq!(ground.repository.channels().unwrap(), []);
+    // Another release of the other half is not the other half.
+    let other = ground.take(deployment("shop", "1.0.1", &[]));
+    assert!(publish(&[shop.clone(), other]).is_err());
+    let right = ground.take(deployment("shop", "1.0", &[]));
+    assert_eq!(publish(&[tool, shop, right]).unwrap().added.len(), 3);
+}
+
+#[test]
+fn what_was_not_received_cannot_be_published() {
+    let ground = Ground::new();
+    for file in ["shop-1.0-1.noarch.rpm", "../../signing.key", ""] {
+        let error = ground.repository.publish(&name("dev"), &[file.to_owned()], NOON).unwrap_err();
+        assert_eq!(error.to_string(), format!("{file} is not in the repository: upload it first"));
+    }
+}
+
+/// The metadata files that the current `repomd.xml` of `dev` names.
+fn named(ground: &Ground) -> Vec<PathBuf> {
+    let channel = ground.channel("dev");
+    let repomd = fs::read_to_string(channel.join("repodata/repomd.xml")).unwrap();
+    let document = roxmltree::Document::parse(&repomd).unwrap();
+    let hrefs = document.descendants().filter_map(|node| node.attribute("href"));
+    hrefs.map(|href| channel.join(href)).collect()
+}
+
+#[test]
+fn a_reader_of_an_older_repomd_still_finds_its_files_and_very_old_ones_go() {
+    let ground = Ground::new();
+    let mut ages = Vec::new();
+    let hour = 3600;
+    for minor in 0..8 {
+        let file = ground.take(Rpm::new("tool", &format!("1.{minor}")));
+        // Publications two hours apart: age alone keeps none of them.
+        ground.repository.publish(&name("dev"), &[file], NOON + minor * 2 * hour).unwrap();
+        ages.push(named(&ground));
+        assert_eq!(ages[ages.len() - 1].len(), 3);
+    }
+    for (age, files) in ages.iter().rev().enumerate() {
+        for file in files {
+            assert_eq!(file.exists(), age < 3, "{age}: {}", file.display());
+        }
+    }
+    // Within an hour more than three stay.
+    for minor in 8..13 {
+        let file = ground.take(Rpm::new("tool", &format!("1.{minor}")));
+        ground.repository.publish(&name("dev"), &[file], NOON + 16 * hour + minor).unwrap();
+        ages.push(named(&ground));
+    }
+    for files in ages.iter().rev().take(5) {
+        assert!(files.iter().all(|file| file.exists()));
+    }
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_publication_leaves_the_members_of_other_packages_as_they_are() {
+    let ground = Ground::new();
+    let files: Vec<String> = (0..260).map(|n| ground.take(Rpm::new(&format!("tool{n:03}"), "1.0"))).collect();
+    ground.publish("dev", &files);
+    let members = || {
+        let folder = ground.root().join("members/dev");
+        let mut inodes: Vec<(String, u64)> = tree(&folder)
+            .into_iter()
+            .filter(|file| file.ends_with("primary.gz"))
+            .map(|file| (file.clone(), fs::metadata(folder.join(file)).unwrap().ino()))
+            .collect();
+        inodes.sort();
+        inodes
+    };
+    let before = members();
+    assert_eq!(before.len(), 3, "260 packages make three members");
+    let file = ground.take(Rpm::new("late", "1.0"));
+    ground.publish("dev", &[file]);
+    let after = members();
+    assert_eq!(after[..2], before[..2]);
+    assert_eq!(after.len(), 3);
+    assert_ne!(after[2], before[2]);
+    assert_eq!(visible(&ground, "dev").len(), 261);
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn the_catalog_and_versions_come_from_the_index() {
+    let ground = Ground::new();
+    for version in ["1.0", "1.10", "1.9"] {
+        let files = ground.component("shop", version, &[("base", ">=1")]);
+        ground.publish("dev", &files);
+    }
+    let tool = ground.take(Rpm::new("tool", "1.0"));
+    ground.publish("dev", &[tool]);
+    ground.repository.create_channel(&name("prod"), NOON).unwrap();
+    // The packages themselves are not needed to answer, only that they are there.
+    for file in tree(&ground.root().join("pool")) {
+        fs::write(ground.root().join("pool").join(file), "").unwrap();
+    }
+    let repository = Repository::open(&ground.root()).unwrap();
+    let versions = repository.versions(&name("shop")).unwrap();
+    let texts: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
+    assert_eq!(texts, ["1.10-1", "1.9-1", "1.0-1"]);
+    assert_eq!(versions[0].channels, ["dev"]);
+    assert_eq!(versions[0].summary, "The component shop");
+    let catalog = repository.catalog().unwrap();
+    assert_eq!(catalog.versions(&name("dev"), &name("shop")).len(), 3);
+    assert_eq!(catalog.versions(&name("prod"), &name("shop")).len(), 0);
+    assert!(catalog.channels.contains_key(&name("prod")));
+    assert!(!catalog.components.contains_key(&name("tool")));
+    let published = catalog.settle(&name("dev"), &name("shop"), &[&"<1.10".parse().unwrap()]).unwrap();
+    assert_eq!(published.payload.file, "shop-1.9-1.noarch.rpm");
+    assert_eq!(published.deployment.name, "shop-deployment");
+}

@@ -1,0 +1,204 @@
+//! What may come in, and what is left when it may not.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::Path,
+};
+
+use packaging::repository::Repository;
+
+use super::{Ground, LIMIT, deployment, payload, tree};
+use crate::tools::{Rpm, key};
+
+/// Receives `bytes` as `file`; it must be refused and leave nothing. Returns the refusal.
+fn refused(ground: &Ground, bytes: &[u8], file: &str) -> String {
+    let before = tree(&ground.root());
+    let error = ground.repository.receive(bytes, file, LIMIT).unwrap_err();
+    assert_eq!(tree(&ground.root()), before, "a refused upload left something behind");
+    error.to_string()
+}
+
+fn build(ground: &Ground, rpm: Rpm) -> (Vec<u8>, String) {
+    let path = rpm.build(&ground.built(), Some(&ground.packager));
+    (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_package_comes_in_once_and_again_with_the_same_bytes() {
+    let ground = Ground::new();
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
+    let received = ground.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    assert_eq!((received.file.as_str(), received.size), (file.as_str(), bytes.len() as u64));
+    let files = tree(&ground.root());
+    assert_eq!(ground.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+    assert_eq!(tree(&ground.root()), files);
+    assert_eq!(fs::read(ground.root().join("pool/tool").join(&file)).unwrap(), bytes);
+}
+
+#[test]
+fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
+    let ground = Ground::new();
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
+    let there = ground.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
+    let (other, _) = build(&ground, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
+    let said = refused(&ground, &other, &file);
+    let elsewhere = Ground::new();
+    elsewhere.repository.trust(&ground.packager.public_armored().unwrap()).unwrap();
+    let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
+    assert_eq!(
+        said,
+        format!(
+            "tool-1.0-1.noarch.rpm is in the repository already with other bytes (SHA-256 there {there}, yours {yours}): a published version never changes, so raise the version or the release"
+        )
+    );
+}
+
+#[test]
+fn nothing_unsigned_unknown_or_forged_comes_in() {
+    let ground = Ground::new();
+    let stranger = key("stranger");
+    let unsigned = fs::read(Rpm::new("tool", "1.0").build(&ground.built(), None)).unwrap();
+    assert_eq!(
+        refused(&ground, &unsigned, "tool-1.0-1.noarch.rpm"),
+        "tool-1.0-1.noarch.rpm is not signed: sign it while packaging (`punch package --key FILE`)"
+    );
+    let foreign = fs::read(Rpm::new("tool", "1.0").build(&ground.built(), Some(&stranger))).unwrap();
+    let said = refused(&ground, &foreign, "tool-1.0-1.noarch.rpm");
+    let expected = format!(
+        "tool-1.0-1.noarch.rpm is refused: it is signed by key {}, which is not trusted here",
+        stranger.fingerprint()
+    );
+    assert!(said.starts_with(&expected), "{said}");
+
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
+    let mut forged = bytes.clone();
+    let at = forged.windows(12).rposition(|window| window == b"A test: tool").unwrap();
+    forged[at..at + 12].copy_from_slice(b"A fest: tool");
+    let said = refused(&ground, &forged, &file);
+    let expected = format!(
+        "{file} is refused: its signature by key {} does not fit: it was changed after signing",
+        ground.packager.fingerprint()
+    );
+    assert_eq!(said, expected);
+    let mut swapped = bytes.clone();
+    *swapped.last_mut().unwrap() ^= 0x55;
+    let said = refused(&ground, &swapped, &file);
+    assert!(
+        said.starts_with(&format!(
+            "the content of {file} is not what its header says: it was changed or cut after packaging (SHA-256 "
+        )),
+        "{said}"
+    );
+    let said = refused(&ground, &bytes[..bytes.len() - 3], &file);
+    assert!(said.contains("it was changed or cut after packaging"), "{said}");
+    assert_eq!(
+        refused(&ground, &bytes[..300], &file),
+        format!("{file} is not a whole RPM package: it ends in the middle of its headers")
+    );
+    assert_eq!(
+        refused(&ground, b"", &file),
+        format!("{file} is not a whole RPM package: it ends in the middle of its headers")
+    );
+}
+
+#[test]
+fn names_that_are_no_package_file_names_are_refused() {
+    let ground = Ground::new();
+    let (bytes, _) = build(&ground, Rpm::new("tool", "1.0"));
+    for file in [
+        "../../etc/passwd",
+        "a/tool-1.0-1.noarch.rpm",
+        "tool.rpm",
+        "-1.0-1.noarch.rpm",
+        "",
+        "tool-1.0-1.noarch.deb",
+    ] {
+        assert_eq!(
+            refused(&ground, &bytes, file),
+            format!("`{file}` is not the name of a package file: it must be NAME-VERSION-RELEASE.ARCH.rpm")
+        );
+    }
+    assert_eq!(
+        refused(&ground, &bytes, "tool-2.0-1.noarch.rpm"),
+        "`tool-2.0-1.noarch.rpm` is not the name of a package file: the package in it is tool-1.0-1.noarch.rpm"
+    );
+}
+
+#[test]
+fn a_package_that_claims_to_be_another_component_is_refused() {
+    let ground = Ground::new();
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0").provides("geppetto-component(shop)", "1.0-1"));
+    assert_eq!(
+        refused(&ground, &bytes, &file),
+        format!(
+            "{file} is not a whole RPM package: it provides `geppetto-component(shop)` but is named `tool`"
+        )
+    );
+    let (bytes, file) =
+        build(&ground, Rpm::new("shop-deployment", "1.0").provides("geppetto-deployment(shop)", "1.0-1"));
+    assert_eq!(
+        refused(&ground, &bytes, &file),
+        format!(
+            "{file} is not a whole RPM package: it provides `geppetto-deployment(shop)` but holds no /usr/share/geppetto/components/shop/component.json"
+        )
+    );
+    let lying = deployment("shop", "1.0", &[]).renamed("shop-deployment", "3.0");
+    let (bytes, file) = build(&ground, lying);
+    assert_eq!(
+        refused(&ground, &bytes, &file),
+        format!(
+            "{file} is not a whole RPM package: the package is `shop-deployment` 3.0-1, but the component.json inside speaks of `shop` 1.0-1"
+        )
+    );
+}
+
+#[test]
+fn an_upload_that_breaks_off_or_is_too_large_leaves_nothing() {
+    struct Breaks<'a>(&'a [u8]);
+    impl Read for Breaks<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by peer"));
+            }
+            self.0.read(buffer)
+        }
+    }
+    let ground = Ground::new();
+    let (bytes, file) = build(&ground, payload("shop", "1.0"));
+    let before = tree(&ground.root());
+    let error = ground.repository.receive(Breaks(&bytes[..bytes.len() / 2]), &file, LIMIT).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{file} was not received whole: connection reset by peer; nothing of it was kept, upload it again"
+        )
+    );
+    let error = ground.repository.receive(&*bytes, &file, 1000).unwrap_err();
+    assert_eq!(error.to_string(), format!("{file} is larger than the 1000 bytes an upload may have"));
+    assert_eq!(tree(&ground.root()), before);
+}
+
+#[test]
+fn what_a_killed_upload_left_is_cleared_away_and_a_running_one_is_not() {
+    let ground = Ground::new();
+    let incoming = ground.root().join("incoming");
+    fs::write(incoming.join("upload-dead"), "half").unwrap();
+    let running = fs::File::create(incoming.join("upload-alive")).unwrap();
+    running.lock().unwrap();
+    Repository::open(&ground.root()).unwrap();
+    assert_eq!(tree(&incoming), ["upload-alive"]);
+}
+
+#[test]
+fn a_folder_that_is_no_repository_says_so() {
+    let ground = Ground::new();
+    let error = Repository::open(Path::new("/nowhere")).unwrap_err();
+    assert_eq!(error.to_string(), "there is no repository in /nowhere: `geppetto init` makes one");
+    let error = Repository::create(&ground.root(), key("again")).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is a repository in {} already", ground.root().display()));
+    let error = ground.repository.trust("not a key").unwrap_err();
+    assert!(
+        error.to_string().starts_with("the keys cannot be trusted: no public OpenPGP key could be read: ")
+    );
+}

@@ -1,0 +1,72 @@
+//! Old versions go, and what somebody needs stays.
+
+use std::collections::BTreeSet;
+
+use super::{Ground, name, tree, visible};
+use crate::tools::{NOON, Rpm};
+
+#[test]
+fn retention_keeps_the_newest_the_named_and_what_they_require() {
+    let ground = Ground::new();
+    for (component, version, requires) in [
+        ("base", "1.0", &[][..]),
+        ("base", "1.1", &[]),
+        ("base", "2.0", &[]),
+        ("base", "3.0", &[]),
+        ("shop", "1.0", &[]),
+        ("shop", "2.0", &[]),
+        ("shop", "3.0", &[("base", "<2")]),
+    ] {
+        let files = ground.component(component, version, requires);
+        ground.publish("dev", &files);
+    }
+    for version in ["1.0", "1.1"] {
+        let file = ground.take(Rpm::new("tool", version));
+        ground.publish("dev", &[file]);
+    }
+    let keep = BTreeSet::from([(name("shop"), "1.0-1".parse().unwrap())]);
+    let removed = ground.repository.retain(&keep, 1, NOON).unwrap();
+    let gone = [
+        "base-1.0-1.noarch.rpm",
+        "base-2.0-1.noarch.rpm",
+        "base-deployment-1.0-1.noarch.rpm",
+        "base-deployment-2.0-1.noarch.rpm",
+        "shop-2.0-1.noarch.rpm",
+        "shop-deployment-2.0-1.noarch.rpm",
+        "tool-1.0-1.noarch.rpm",
+    ];
+    assert_eq!(removed.channels[&name("dev")], gone);
+    let mut files = removed.files.clone();
+    files.sort();
+    assert_eq!(files, gone);
+    assert!(removed.bytes > 7 * 4096, "{}", removed.bytes);
+    let shown = visible(&ground, "dev");
+    assert_eq!(shown.len(), 9);
+    assert!(shown.iter().all(|file| !gone.contains(&file.as_str())));
+    // base 1.1 is old and in no node file, but shop 3.0 requires it.
+    assert!(shown.contains(&"base-1.1-1.noarch.rpm".to_owned()));
+    assert_eq!(tree(&ground.channel("dev").join("packages")), shown);
+    assert_eq!(tree(&ground.root().join("pool")).len(), 9);
+    assert_eq!(ground.repository.check().unwrap(), []);
+    let again = ground.repository.retain(&keep, 1, NOON).unwrap();
+    assert_eq!((again.channels.len(), again.files.len(), again.bytes), (0, 0, 0));
+}
+
+#[test]
+fn retention_leaves_other_channels_and_fresh_uploads_alone() {
+    let ground = Ground::new();
+    let old = ground.component("shop", "1.0", &[]);
+    let new = ground.component("shop", "2.0", &[]);
+    ground.publish("prod", &old);
+    ground.publish("dev", &[old.clone(), new].concat());
+    let waiting = ground.take(Rpm::new("waiting", "1.0"));
+    let removed = ground.repository.retain(&BTreeSet::new(), 1, NOON).unwrap();
+    assert_eq!(removed.channels[&name("dev")], old);
+    assert_eq!(removed.files, Vec::<String>::new(), "prod still shows it");
+    assert_eq!(visible(&ground, "prod"), old);
+    assert_eq!(ground.publish("dev", &[waiting.clone()]).added, [waiting]);
+    // A day later an upload that nobody published goes too.
+    let forgotten = ground.take(Rpm::new("forgotten", "1.0"));
+    let removed = ground.repository.retain(&BTreeSet::new(), 1, u32::MAX).unwrap();
+    assert_eq!(removed.files, [forgotten]);
+}
