@@ -157,6 +157,7 @@ fn print(context: &Context, status: &Status, now: when::Micros) {
         None => line("last run", "(never)".to_owned()),
     }
     if status.unsent_reports > 0 {
-        line("unsent", format!("{} reports wait for the back-office", status.unsent_reports));
+        let reports = if status.unsent_reports == 1 { "report waits" } else { "reports wait" };
+        line("unsent", format!("{} {reports} for the back-office", status.unsent_reports));
     }
 }

@@ -1,6 +1,7 @@
 //! Punch from outside: the program is run, what it prints and how it ends is checked.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod apply;
 mod backoffice;
@@ -8,4 +9,10 @@ mod canned;
 mod cli;
 mod components;
 mod keys;
+mod making;
+mod plane;
+mod reference;
+mod repository;
+mod restore;
+mod trust;
 mod world;

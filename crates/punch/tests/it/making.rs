@@ -1,0 +1,108 @@
+//! Components: made of archetypes, checked, tested, packaged.
+
+use std::fs;
+
+use crate::{components::shop, world::World};
+
+#[test]
+fn an_archetype_that_is_none_names_the_nearest() {
+    let world = World::new();
+    world
+        .punch(&["new", "web-servce", "shop"])
+        .fails(1, &["no archetype `web-servce`", "did you mean `web-service`?"]);
+    world.punch(&["new", "web-service", "Shop"]).fails(1, &["`Shop` is not a name", "lower-case letter"]);
+    world.punch(&["new", "web-service", "../etc"]).fails(1, &["is not a name"]);
+    world.punch(&["new", "web-service"]).fails(2, &["<NAME>"]);
+    world.punch(&["new", "web-service", "shop", "--set", "port"]).fails(2, &["KEY=VALUE"]);
+    assert!(!world.path("shop").exists());
+}
+
+#[test]
+fn a_generated_component_can_be_linted_and_packaged_as_it_is() {
+    let world = World::new();
+    let names = world.ok(&["archetypes", "--json"]).json();
+    assert!(names.as_array().unwrap().iter().any(|archetype| archetype["name"] == "web-service"), "{names}");
+    let made = world.ok(&["new", "web-service", "shop", "--json"]).json();
+    assert_eq!(made["dir"], "shop");
+    world.ok(&["lint", "shop"]);
+    let packaged = world.ok(&["package", "shop", "--json"]).json();
+    for package in ["payload", "deployment"] {
+        assert!(world.path(packaged[package].as_str().unwrap()).exists(), "{packaged}");
+    }
+    world.punch(&["new", "web-service", "shop"]).fails(1, &["is there already"]);
+    let merged = world.ok(&["new", "--update", "--dir", "shop"]);
+    assert!(merged.stderr.contains("nothing to merge"), "{}", merged.stderr);
+    world.punch(&["new", "--update", "--dir", "home"]).fails(1, &["home"]);
+}
+
+#[test]
+fn an_archetype_of_ones_own_comes_from_a_folder() {
+    let world = World::new();
+    world.write(
+        "ours/tiny/archetype.yaml",
+        "format: geppetto/archetype/1\nname: tiny\nversion: 1\nsummary: The smallest\n",
+    );
+    world.write(
+        "ours/tiny/files/component.yaml.tmpl",
+        "format: geppetto/component/1\nname: {{ name }}\nversion: 1.0.0\nkind: os-config\nsummary: Tiny\nlicense: Apache-2.0\n",
+    );
+    world.write("ours/tiny/files/deploy/manifest.yaml", "format: geppetto/manifest/1\nresources: []\n");
+    assert!(world.ok(&["archetypes", "--from", "ours"]).stdout.starts_with("tiny  The smallest"));
+    world.ok(&["new", "tiny", "thumb", "--from", "ours"]);
+    assert!(world.read("thumb/component.yaml").contains("name: thumb"));
+    world.punch(&["new", "huge", "x", "--from", "ours"]).fails(1, &["punch archetypes --from ours"]);
+}
+
+#[test]
+fn a_folder_without_a_component_says_how_to_make_one() {
+    let world = World::new();
+    for verb in ["lint", "package", "test"] {
+        world.punch(&[verb]).fails(1, &["component.yaml", "punch new ARCHETYPE NAME"]);
+    }
+    world.punch(&["package", "gone"]).fails(1, &["gone"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_component_is_found_before_it_is_built() {
+    let world = World::new();
+    shop(&world, "1.0.0");
+    world.ok(&["lint", "shop"]);
+    world.write("shop/deploy/templates/shop.conf.j2", "greeting={{ greting }}\n");
+    let ran = world.punch(&["lint", "shop", "--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("greting"), "{}", ran.stdout);
+    assert_eq!(ran.json()[0]["severity"], "error");
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_and_signing_changes_only_the_signature() {
+    let world = World::new();
+    shop(&world, "1.0.0");
+    world.ok(&["package", "shop", "--out", "one"]);
+    world.ok(&["package", "shop", "--out", "two"]);
+    let bytes = |folder: &str| fs::read(world.path(folder).join("shop-1.0.0-1.noarch.rpm")).unwrap();
+    assert!(bytes("one") == bytes("two"), "two runs gave different packages");
+    world.ok(&["package", "shop", "--out", "three", "--source-date", "5"]);
+    assert!(bytes("one") != bytes("three"), "the date asked for is not in the package");
+}
+
+#[test]
+fn a_build_that_fails_makes_no_package() {
+    let world = World::new();
+    shop(&world, "1.0.0");
+    let text = world.read("shop/component.yaml");
+    world.write(
+        "shop/component.yaml",
+        &format!("{text}build: [sh, -c, \"echo broken pipe organ; exit 3\"]\n"),
+    );
+    world.punch(&["package", "shop"]).fails(1, &["the build command", "3", "broken pipe organ"]);
+    assert!(!world.path("dist").exists() || fs::read_dir(world.path("dist")).unwrap().count() == 0);
+    world.ok(&["package", "shop", "--no-build"]);
+}
+
+#[test]
+fn a_component_without_a_test_says_so() {
+    let world = World::new();
+    shop(&world, "1.0.0");
+    assert!(world.ok(&["test", "shop"]).stdout.contains("has no test"));
+}

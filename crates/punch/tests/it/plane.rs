@@ -1,0 +1,117 @@
+//! A real control plane: the program `geppetto`, served from a folder of the test.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    components::packaged,
+    world::{Ran, World, run},
+};
+
+/// A running control plane; it ends with the test.
+pub(crate) struct Plane<'a> {
+    world: &'a World,
+    pub(crate) url: String,
+    child: Child,
+}
+
+/// Where cargo put the other program, if it built it.
+fn program() -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_BIN_EXE_punch")).with_file_name("geppetto");
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("GEPPETTO_NO_SKIP").is_none(), "geppetto is not built: run `cargo build` first");
+    println!("skipped: geppetto is not built");
+    None
+}
+
+impl<'a> Plane<'a> {
+    /// Serves the folder `data` of `world`; nothing when `geppetto` is not built.
+    pub(crate) fn start(world: &'a World, listen: &str) -> Option<Self> {
+        let _ = std::fs::remove_file(world.path("ready"));
+        let mut command = Command::new(program()?);
+        command.args([
+            "--data",
+            "data",
+            "serve",
+            "--listen",
+            listen,
+            "--ready-file",
+            "ready",
+            "--log",
+            "error",
+        ]);
+        command.current_dir(world.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        for _ in 0..600 {
+            if let Ok(url) = std::fs::read_to_string(world.path("ready"))
+                && !url.trim().is_empty()
+            {
+                return Some(Self { world, url: url.trim().to_owned(), child });
+            }
+            assert!(child.try_wait().unwrap().is_none(), "geppetto ended before it was ready");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("geppetto was not ready within 30 s");
+    }
+
+    /// A control plane with shop 1.0.0 on server web-01, and `root` joined to it.
+    pub(crate) fn with_shop(world: &'a World) -> Option<Self> {
+        std::fs::create_dir(world.path("data")).unwrap();
+        let plane = Self::start(world, "127.0.0.1:0")?;
+        world.ok(&["login", &plane.url, "--token-file", "data/admin.token"]);
+        world.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
+        let public = world.ok(&["key", "public", "alice.key"]).stdout;
+        world.write("alice.asc", &public);
+        plane.geppetto(&["trust", "alice.asc"]);
+        packaged(world, "1.0.0", Some("alice.key"));
+        let files = ["dist/shop-1.0.0-1.noarch.rpm", "dist/shop-deployment-1.0.0-1.noarch.rpm"];
+        world.ok(&["publish", files[0], files[1]]);
+        world.ok(&["promote", "shop@1.0.0", "--from", "dev", "--to", "prod"]);
+        world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
+        world.write(
+            "estate/servers/web-01.yaml",
+            "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n",
+        );
+        plane.say("hello");
+        let token = plane.geppetto(&["join-token", "web-01"]).stdout;
+        world.write("token", &token);
+        world.ok(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "root"]);
+        Some(plane)
+    }
+
+    /// Makes the role say that shop greets like this.
+    pub(crate) fn say(&self, greeting: &str) {
+        let role = format!(
+            "format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{greeting: {greeting}}}}}\n"
+        );
+        self.world.write("estate/roles/web.yaml", &role);
+        self.geppetto(&["import", "estate"]);
+    }
+
+    /// Runs a command of the control plane's program; it must do what it was told.
+    pub(crate) fn geppetto(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(program().unwrap());
+        let ran = run(command.args(["--data", "data"]).args(arguments).current_dir(self.world.path("")));
+        assert_eq!(ran.code, 0, "geppetto {}\n{}\n{}", arguments.join(" "), ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// Ends it, as a power cut would.
+    pub(crate) fn stop(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.url.clone()
+    }
+}
+
+impl Drop for Plane<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,133 @@
+//! Packages out of a YUM repository, signed as ours is.
+
+use std::{fs, path::Path};
+
+use packaging::{openpgp::SecretKey, repository::Repository};
+
+use crate::{
+    components::{node, packaged},
+    world::{Ran, World, has},
+};
+
+const NOON: u32 = 1_700_000_000;
+
+/// A repository in `repo` whose channel `dev` holds shop 1.0.0, and a root that trusts its keys.
+fn published() -> World {
+    let world = World::new();
+    world.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
+    packaged(&world, "1.0.0", Some("alice.key"));
+    let repository =
+        Repository::create(&world.path("repo"), SecretKey::generate("R <r@x>", NOON).unwrap()).unwrap();
+    repository.trust(&world.ok(&["key", "public", "alice.key"]).stdout).unwrap();
+    let files = ["shop-1.0.0-1.noarch.rpm", "shop-deployment-1.0.0-1.noarch.rpm"].map(str::to_owned);
+    for file in &files {
+        let bytes = fs::File::open(world.path("dist").join(file)).unwrap();
+        repository.receive(bytes, file, 1 << 30).unwrap();
+    }
+    repository.publish(&"dev".parse().unwrap(), &files, NOON).unwrap();
+    world.write("root/etc/geppetto/trust/packages.asc", &repository.keys_armored().unwrap());
+    let channel = repository.served().join("dev");
+    std::os::unix::fs::symlink(channel, world.path("channel")).unwrap();
+    node(&world, "node.yaml", "1.0.0", "hello");
+    world
+}
+
+fn apply(world: &World) -> Ran {
+    world.punch(&["apply", "node.yaml", "--repository", "channel", "--root", "root"])
+}
+
+/// A copy of the channel that may be spoilt.
+fn spoil(world: &World, spoil: impl Fn(&Path)) {
+    let from = fs::canonicalize(world.path("channel")).unwrap();
+    fs::remove_file(world.path("channel")).unwrap();
+    copy(&from, &world.path("channel"));
+    spoil(&world.path("channel"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let name = entry.unwrap().file_name();
+            copy(&from.join(&name), &to.join(&name));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}
+
+#[test]
+fn packages_are_found_by_the_metadata_of_a_repository() {
+    if !has("rpm") {
+        return;
+    }
+    let world = published();
+    let ran = apply(&world);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(world.path("root/usr/bin/shop").exists());
+    node(&world, "node.yaml", "9.0.0", "hello");
+    apply(&world).fails(3, &["no shop-deployment 9.0.0 in channel: it has shop-deployment 1.0.0-1"]);
+}
+
+#[test]
+fn metadata_that_was_changed_after_signing_is_refused() {
+    let world = published();
+    spoil(&world, |channel| {
+        let path = channel.join("repodata/repomd.xml");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}\n")).unwrap();
+    });
+    apply(&world).fails(3, &["the metadata of channel is refused", "changed after signing"]);
+}
+
+#[test]
+fn metadata_that_is_not_signed_is_refused() {
+    let world = published();
+    spoil(&world, |channel| fs::remove_file(channel.join("repodata/repomd.xml.asc")).unwrap());
+    apply(&world).fails(3, &["the metadata of channel is not signed"]);
+}
+
+#[test]
+fn a_list_of_packages_with_other_bytes_than_signed_is_refused() {
+    let world = published();
+    spoil(&world, |channel| {
+        for entry in fs::read_dir(channel.join("repodata")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().contains("primary") {
+                let mut bytes = fs::read(&path).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(&path, bytes).unwrap();
+            }
+        }
+    });
+    apply(&world).fails(3, &["other bytes than announced"]);
+}
+
+#[test]
+fn a_package_with_other_bytes_than_announced_is_refused_and_not_kept() {
+    let world = published();
+    spoil(&world, |channel| {
+        for entry in fs::read_dir(channel.join("packages")).unwrap() {
+            let path = entry.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            let last = bytes.len() - 20;
+            bytes[last] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    });
+    apply(&world).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm", "other bytes than announced"]);
+    let kept = fs::read_dir(world.path("root/var/lib/geppetto/punch/cache")).unwrap().flatten();
+    let rpms = kept.flat_map(|entry| fs::read_dir(entry.path()).unwrap().flatten());
+    assert!(rpms.into_iter().all(|entry| !entry.file_name().to_string_lossy().ends_with(".rpm")));
+}
+
+#[test]
+fn a_repository_that_is_down_is_exit_6_and_one_that_is_none_says_so() {
+    let world = published();
+    let down = |url: &str| world.punch(&["apply", "node.yaml", "--repository", url, "--root", "root"]);
+    down("http://127.0.0.1:1/repository/dev")
+        .fails(6, &["the repository http://127.0.0.1:1/repository/dev could not be reached"]);
+    let office = crate::canned::Canned::new(vec![crate::canned::problem(404, "nothing here")]);
+    down(&office.url).fails(3, &["is not a YUM repository: it has no repodata/repomd.xml"]);
+}

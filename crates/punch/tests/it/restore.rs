@@ -1,0 +1,147 @@
+//! Restoring from a real back-office.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{
+    components::packaged,
+    plane::Plane,
+    world::{World, has, mode},
+};
+
+const RESTORE: [&str; 3] = ["restore", "--root", "root"];
+
+/// What a run did, step by step.
+fn actions(deployed: &Value) -> Vec<String> {
+    let entries = deployed["report"]["entries"].as_array().unwrap();
+    entries
+        .iter()
+        .map(|entry| format!("{} {} {}", entry["result"], entry["action"], entry["component"]))
+        .collect()
+}
+
+#[test]
+fn apply_takes_the_very_path_of_restore() {
+    let world = World::new();
+    if !has("rpm") {
+        return;
+    }
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
+    // What `geppetto node` prints has no secrets in it: the server's own file is the very same.
+    let node = || world.write("node.yaml", &world.read("root/var/lib/geppetto/punch/node.yaml"));
+    node();
+    let apply = |root: &'static str| ["apply", "node.yaml", "--repository", "dist", "--root", root, "--json"];
+    let applied = world.ok(&apply("other")).json();
+    assert_eq!(actions(&applied), actions(&restored));
+    assert!(actions(&applied).len() >= 4, "{applied}");
+    assert_eq!(applied["plan"], restored["plan"]);
+    assert_eq!(world.read("other/etc/shop/shop.conf"), world.read("root/etc/shop/shop.conf"));
+
+    // And again when something changes, from the state both are in now.
+    plane.say("goodbye");
+    let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
+    node();
+    let applied = world.ok(&apply("other")).json();
+    assert_eq!(actions(&applied), actions(&restored));
+    assert_eq!(actions(&applied), ["\"done\" \"change file:/etc/shop/shop.conf\" \"shop\""]);
+}
+
+#[test]
+fn a_joined_host_follows_its_back_office_and_reports_to_it() {
+    let world = World::new();
+    if !has("rpm") {
+        return;
+    }
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    assert_eq!(mode(&world.path("root/etc/geppetto/punch.yaml")), 0o600);
+    assert_eq!(world.punch(&["plan", "--root", "root"]).code, 10);
+    let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
+    assert_eq!(restored["reported"], true);
+    assert_eq!(mode(&world.path("root/var/lib/geppetto/punch/node.yaml")), 0o600);
+    assert_eq!(world.ok(&["plan", "--root", "root"]).code, 0);
+    assert_eq!(world.ok(&["status", "--root", "root", "--check", "--json"]).json()["reachable"], true);
+    let why = world.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
+    assert!(why.contains("counts  role web: \"hello\" (revision 1"), "{why}");
+    assert!(why.contains("loses   default of shop"), "{why}");
+
+    plane.say("goodbye");
+    packaged(&world, "1.1.0", Some("alice.key"));
+    world.ok(&[
+        "publish",
+        "dist/shop-1.1.0-1.noarch.rpm",
+        "dist/shop-deployment-1.1.0-1.noarch.rpm",
+        "--channel",
+        "prod",
+    ]);
+    world.ok(&RESTORE);
+    assert!(world.read("root/etc/shop/shop.conf").contains("greeting=goodbye\nversion=1.1.0-1"));
+    // Packages of the generation before stay in the cache, for the way back.
+    let cached = fs::read_dir(world.path("root/var/lib/geppetto/punch/cache")).unwrap().count();
+    assert_eq!(cached, 4);
+}
+
+#[test]
+fn a_back_office_that_is_down_is_no_outage() {
+    let world = World::new();
+    if !has("rpm") {
+        return;
+    }
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    world.ok(&RESTORE);
+    let url = plane.stop();
+    world.punch(&RESTORE).fails(
+        6,
+        &[
+            "could not be reached",
+            "the last good generation is 1, confirmed",
+            "ago",
+            "punch restore --cached",
+        ],
+    );
+    world.write("root/etc/shop/shop.conf", "spoilt");
+    let cached = world.ok(&["restore", "--cached", "--root", "root", "--json"]);
+    assert!(cached.stderr.contains("generation 1 is applied from the cache"), "{}", cached.stderr);
+    assert!(cached.stderr.contains("the report is kept and sent with the next run"), "{}", cached.stderr);
+    assert_eq!(cached.json()["reported"], false);
+    assert!(world.read("root/etc/shop/shop.conf").contains("greeting=hello"));
+    assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 1);
+    world.punch(&["status", "--root", "root", "--check"]).fails(6, &["could not be reached"]);
+
+    let Some(_again) = Plane::start(&world, url.trim_start_matches("http://")) else { return };
+    world.ok(&RESTORE);
+    assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 0);
+}
+
+#[test]
+fn a_join_token_works_once() {
+    let world = World::new();
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    world
+        .punch(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "again"])
+        .fails(1, &["geppetto join-token SERVER"]);
+    assert!(!world.path("again/etc/geppetto/punch.yaml").exists());
+}
+
+#[test]
+fn a_host_whose_credential_is_not_known_is_told_to_join_again() {
+    let world = World::new();
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    world.write(
+        "root/etc/geppetto/punch.yaml",
+        &format!("url: {}\nserver: web-01\ncredential: gpc_wrong\n", plane.url),
+    );
+    world.punch(&RESTORE).fails(1, &["join again with a new token"]);
+}
+
+#[test]
+fn an_unsigned_package_is_not_published() {
+    let world = World::new();
+    let Some(_plane) = Plane::with_shop(&world) else { return };
+    packaged(&world, "2.0.0", None);
+    world.punch(&["publish", "dist/shop-2.0.0-1.noarch.rpm"]).fails(1, &["not signed"]);
+    let versions = world.ok(&["versions", "shop"]).stdout;
+    assert_eq!(versions, "1.0.0-1  dev prod\n");
+    world.punch(&["versions", "shpo"]);
+}

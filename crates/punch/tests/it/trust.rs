@@ -1,0 +1,134 @@
+//! Whom a host believes: node files and packages that are unsigned, forged, older, or somebody else's.
+
+use std::fs;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use ed25519_dalek::SigningKey;
+use model::format::node as format;
+
+use crate::{
+    components::packaged,
+    world::{Ran, World, has},
+};
+
+/// A root that joined: it believes the back-office's key 1 and Alice's packages.
+fn joined() -> (World, SigningKey) {
+    let world = World::new();
+    let key = SigningKey::from_bytes(&[1; 32]);
+    world.write("root/etc/geppetto/trust/node.pub", &BASE64.encode(key.verifying_key().as_bytes()));
+    world.write(
+        "root/etc/geppetto/punch.yaml",
+        "url: http://127.0.0.1:1\nserver: web-01\ncredential: \"c\"\n",
+    );
+    world.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
+    let public = world.ok(&["key", "public", "alice.key"]).stdout;
+    world.write("root/etc/geppetto/trust/packages.asc", &public);
+    fs::create_dir(world.path("dist")).unwrap();
+    (world, key)
+}
+
+fn text(server: &str, generation: u64, greeting: &str) -> String {
+    format!(
+        "format: geppetto/node/1\nserver: {server}\nenvironment: prod\nchannel: prod\ngeneration: {generation}\n\
+         components:\n  shop:\n    version: 1.0.0\n    values: {{greeting: {greeting}}}\n"
+    )
+}
+
+fn apply(world: &World, node: &str, more: &[&str]) -> Ran {
+    world.write("node.yaml", node);
+    world.punch(&[&["apply", "node.yaml", "--repository", "dist", "--root", "root"], more].concat())
+}
+
+#[test]
+fn an_unsigned_node_file_is_refused_on_a_joined_root() {
+    let (world, _) = joined();
+    apply(&world, &text("web-01", 1, "a"), &[])
+        .fails(1, &["node.yaml: it is not signed", "--allow-unsigned"]);
+    assert!(!world.path("root/usr").exists());
+}
+
+#[test]
+fn a_node_file_signed_by_another_key_is_refused() {
+    let (world, _) = joined();
+    let other = SigningKey::from_bytes(&[2; 32]);
+    let forged = format::sign(&text("web-01", 1, "a"), &other);
+    apply(&world, &forged, &[]).fails(1, &["it is signed by key", "this host only trusts key"]);
+}
+
+#[test]
+fn a_node_file_changed_after_signing_is_refused() {
+    let (world, key) = joined();
+    let changed = format::sign(&text("web-01", 1, "a"), &key).replace("greeting: a", "greeting: b");
+    apply(&world, &changed, &[]).fails(1, &["changed or cut off after signing"]);
+}
+
+#[test]
+fn a_node_file_of_another_server_is_refused() {
+    let (world, key) = joined();
+    apply(&world, &format::sign(&text("web-02", 1, "a"), &key), &[])
+        .fails(1, &["is for server web-02, and this host is web-01"]);
+}
+
+#[test]
+fn an_older_generation_and_the_same_with_other_content_are_refused() {
+    if !has("rpm") {
+        return;
+    }
+    let (world, key) = joined();
+    packaged(&world, "1.0.0", Some("alice.key"));
+    let signed = |generation, greeting| format::sign(&text("web-01", generation, greeting), &key);
+    let applied = apply(&world, &signed(7, "seven"), &[]);
+    assert_eq!(applied.code, 0, "{}", applied.stderr);
+    apply(&world, &signed(6, "six"), &[]).fails(1, &["generation 6 is older than generation 7"]);
+    apply(&world, &signed(7, "other"), &[]).fails(1, &["generation 7 has other content"]);
+    assert!(world.read("root/etc/shop/shop.conf").contains("greeting=seven"));
+    assert_eq!(apply(&world, &signed(7, "seven"), &[]).code, 0);
+    assert_eq!(apply(&world, &signed(8, "eight"), &[]).code, 0);
+    assert!(world.read("root/etc/shop/shop.conf").contains("greeting=eight"));
+}
+
+#[test]
+fn a_package_nobody_trusted_has_signed_is_refused() {
+    let (world, key) = joined();
+    let node = format::sign(&text("web-01", 1, "a"), &key);
+    packaged(&world, "1.0.0", None);
+    apply(&world, &node, &[]).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm is not signed"]);
+
+    world.ok(&["key", "new", "--name", "Mallory <m@x>", "--out", "mallory.key"]);
+    packaged(&world, "1.0.0", Some("mallory.key"));
+    apply(&world, &node, &[]).fails(3, &["it is signed by key", "which is not trusted here"]);
+    assert!(!world.path("root/usr").exists());
+}
+
+#[test]
+fn a_forged_package_is_refused() {
+    let (world, key) = joined();
+    packaged(&world, "1.0.0", Some("alice.key"));
+    let path = world.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 20;
+    bytes[last] ^= 0xff;
+    fs::write(&path, bytes).unwrap();
+    apply(&world, &format::sign(&text("web-01", 1, "a"), &key), &[])
+        .fails(3, &["shop-deployment-1.0.0-1.noarch.rpm", "is not what its header says"]);
+}
+
+#[test]
+fn unsigned_things_are_followed_only_when_the_user_insists_and_then_loudly() {
+    if !has("rpm") {
+        return;
+    }
+    let (world, _) = joined();
+    packaged(&world, "1.0.0", None);
+    let ran = apply(&world, &text("web-01", 0, "a"), &["--allow-unsigned"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("warning: --allow-unsigned"), "{}", ran.stderr);
+}
+
+#[test]
+fn keys_that_are_damaged_block_everything() {
+    let (world, key) = joined();
+    world.write("root/etc/geppetto/trust/packages.asc", "rot");
+    apply(&world, &format::sign(&text("web-01", 1, "a"), &key), &[])
+        .fails(3, &["packages.asc cannot be used", "join again"]);
+}
