@@ -75,6 +75,12 @@ impl Notes {
                 "`summary` starts with a small letter; package lists start with capitals",
             );
         }
+        if source.component.name.as_str() == "server" {
+            self.fatal(
+                COMPONENT_FILE,
+                "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name",
+            );
+        }
         if source.license.is_none() {
             self.warn(
                 COMPONENT_FILE,
@@ -91,6 +97,9 @@ impl Notes {
             self.warn(COMPONENT_FILE, "`test` is missing; `punch test` has nothing to run");
         }
         for (key, parameter) in &source.component.parameters {
+            for message in parameter.check_declaration() {
+                self.fatal(COMPONENT_FILE, format!("the parameter `{key}`: {message}"));
+            }
             if parameter.description.trim().is_empty() {
                 self.warn(COMPONENT_FILE, format!("the parameter `{key}` has no description"));
             }

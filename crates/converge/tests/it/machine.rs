@@ -127,6 +127,30 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
 }
 
 #[test]
+fn a_unit_of_a_system_package_is_only_noted_where_there_is_no_system() {
+    if !tools() {
+        return;
+    }
+    let root = root();
+    let state = State::at(root.path());
+    let manifest = "
+format: geppetto/manifest/1
+resources:
+  - service: tomcat10
+    enabled: true
+    running: true
+";
+    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..ALL });
+    let node = story::node(" {shop: {version: 1.0.0}}");
+    let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(first.report.outcome, Outcome::Changed, "{:#?}", first.report);
+    assert!(first.report.entries.iter().any(|entry| entry.detail.contains("there is no such unit")));
+    let plan = story::plan(&node, &machine(root.path()), &state, &mut shelf);
+    assert!(plan.is_empty(), "{plan}");
+    assert!(plan.to_string().contains("service:tomcat10 is not enabled: there is no such unit"), "{plan}");
+}
+
+#[test]
 fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
     if !tools() {
         return;

@@ -228,7 +228,8 @@ impl<'a> Maker<'a> {
     }
 
     fn resource_after_payload(&mut self, (component, resource): Owned<'_>, changed: &[Name]) {
-        if let Some(note) = self.impossible(resource) {
+        let missing = (!changed.contains(component)).then(|| self.missing_unit(resource)).flatten();
+        if let Some(note) = self.impossible(resource).or(missing) {
             self.plan.notes.push(note);
             return;
         }
@@ -294,6 +295,17 @@ impl<'a> Maker<'a> {
         if let Some(change) = self.plan.changes.last_mut() {
             change.notifies = resource.notify.clone();
         }
+    }
+
+    /// A folder without a system has only the units our packages bring; one of the operating system's own
+    /// packages will never come.
+    fn missing_unit(&self, resource: &Resource) -> Option<String> {
+        let wished = matches!(&resource.body, Body::Service(service) if *service != Service::default());
+        let absent = matches!(self.seen.resources.get(&resource.id), None | Some(Seen::Absent));
+        let system = self.seen.family.is_some() || self.seen.booted;
+        (wished && absent && !system).then(|| {
+            format!("{} is not enabled: there is no such unit, and no system under this root", resource.id)
+        })
     }
 
     /// What cannot be done on this host at all, as a note.

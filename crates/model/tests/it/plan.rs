@@ -1,7 +1,7 @@
 //! Plans: what is wanted and what is seen, to the text people read.
 
 use model::{
-    observe::{Content, Fact, Facts, Managed, ManagedResource, Observed, Seen},
+    observe::{Content, Fact, Facts, Family, Managed, ManagedResource, Observed, Seen},
     plan::{self, Limits, Plan, Wanted, WantedComponent},
     resource::{Body, Exec, File, Ownership, Resource, ResourceId, Service},
 };
@@ -187,7 +187,7 @@ fn two_components_that_differ_about_one_thing_block() {
 
 #[test]
 fn where_systemd_does_not_run_services_are_enabled_only() {
-    let host = Observed { booted: false, ..host() };
+    let host = Observed { booted: false, family: Some(Family::Deb), ..host() };
     let plan = make(&wanted(vec![service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
     create service:shop (shop)

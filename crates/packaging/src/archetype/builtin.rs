@@ -20,18 +20,87 @@ macro_rules! archetype {
 }
 
 /// All of them, in the order of their names. A test holds this list against the folder.
-pub(super) const ALL: &[&[File]] = &[archetype!("web-service":
-    "archetype.yaml"
-    "files/.gitignore"
-    "files/README.md.tmpl"
-    "files/component.yaml.tmpl"
-    "files/deploy/manifest.yaml.tmpl"
-    "files/deploy/templates/__name__.conf.j2"
-    "files/node.yaml.tmpl"
-    "files/src/__name__.py.tmpl"
-    "files/test.sh"
-    "files/tests/test___identifier__.py.tmpl"
-)];
+pub(super) const ALL: &[&[File]] = &[
+    archetype!("db-schema":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/__name__.conf.j2"
+        "files/migrations/001_items.sql"
+        "files/migrations/002_item_changed_at.postgresql.sql"
+        "files/migrations/002_item_changed_at.sqlite.sql"
+        "files/node.yaml.tmpl"
+        "files/src/migrate.tmpl"
+        "files/test.sh"
+        "files/tests/test_migrate.py"
+    ),
+    archetype!("monitoring-plugin":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/build.sh.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/nrpe.cfg.j2.tmpl"
+        "files/node.yaml.tmpl"
+        "files/src/check___identifier__.tmpl"
+        "files/test.sh"
+        "files/tests/test___identifier__.py.tmpl"
+    ),
+    archetype!("os-config":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/journald.conf.j2"
+        "files/node.yaml.tmpl"
+        "files/test.sh"
+        "files/tests/test_settings.py"
+    ),
+    archetype!("processing":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/__name__.conf.j2"
+        "files/deploy/templates/schedule.conf.j2"
+        "files/node.yaml.tmpl"
+        "files/src/__name__.py.tmpl"
+        "files/test.sh"
+        "files/tests/test___identifier__.py.tmpl"
+    ),
+    archetype!("web-service":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/__name__.conf.j2"
+        "files/node.yaml.tmpl"
+        "files/src/__name__.py.tmpl"
+        "files/test.sh"
+        "files/tests/test___identifier__.py.tmpl"
+    ),
+    archetype!("webapp":
+        "archetype.yaml"
+        "files/.gitignore"
+        "files/README.md.tmpl"
+        "files/build.sh"
+        "files/component.yaml.tmpl"
+        "files/deploy/manifest.yaml.tmpl"
+        "files/deploy/templates/context.xml.j2"
+        "files/node.yaml.tmpl"
+        "files/pom.xml.tmpl"
+        "files/src/main/java/__identifier__/Page.java.tmpl"
+        "files/src/main/java/__identifier__/PageServlet.java.tmpl"
+        "files/src/test/java/__identifier__/PageTest.java.tmpl"
+        "files/test.sh.tmpl"
+    ),
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,4 +5,6 @@ mod components;
 mod openpgp;
 mod packages;
 mod repository;
+mod sources;
 mod tools;
+mod updates;

@@ -1,6 +1,6 @@
 //! Packages judged by rpm and rpmlint.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use packaging::{
     openpgp::SecretKey,
@@ -9,7 +9,7 @@ use packaging::{
 
 use crate::{
     components::{Folder, shop},
-    tools::{NOON, has, run},
+    tools::{self, NOON, has, run},
 };
 
 fn built(folder: &Folder) -> Packages {
@@ -102,4 +102,204 @@ fn rpm_reads_what_the_component_said() {
         !ask(&packages.deployment, &["--requires"]).contains("shop"),
         "it is installed before the payload"
     );
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
+    let key = tools::key("builder");
+    let one = shop();
+    let packages = package(&one.load(), &one.out(), Some(&key), NOON).unwrap();
+    let other = shop();
+    // Another umask, other times, another order of creation.
+    let touch = |path: &str, mode: u32| {
+        let path = other.path().join(path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
+    };
+    touch("src/shop.py", 0o700);
+    touch("assets/index.html", 0o600);
+    touch("shop.conf", 0o666);
+    fs::rename(other.path().join("assets/css"), other.path().join("assets/css2")).unwrap();
+    fs::rename(other.path().join("assets/css2"), other.path().join("assets/css")).unwrap();
+    let again = package(&other.load(), &other.out(), Some(&key), NOON).unwrap();
+    for (a, b) in [(&packages.payload, &again.payload), (&packages.deployment, &again.deployment)] {
+        assert_eq!(a.file_name(), b.file_name());
+        assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{} differs", a.display());
+    }
+    let later = package(&other.load(), &other.out(), Some(&key), NOON + 1).unwrap();
+    assert!(fs::read(&packages.payload).unwrap() != fs::read(&later.payload).unwrap(), "the date is inside");
+}
+
+#[test]
+fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
+    let folder = Folder::new("test: 'true'\n");
+    let key = tools::key("builder");
+    let packages = package(&folder.load(), &folder.out(), Some(&key), NOON).unwrap();
+    judged(&packages, &key);
+    if has("rpm") {
+        assert!(ask(&packages.payload, &["-l"]).starts_with("(contains no files)\n"));
+    }
+}
+
+/// A component in two versions, of which the second has one file less and one more.
+fn two_versions() -> (Folder, Packages, Packages) {
+    let folder = Folder::new(
+        "files: [{source: v, path: /usr/lib/shop}, {source: shop.conf, path: /etc/shop/shop.conf, config: true}]\n",
+    )
+    .write("v/one", "1")
+    .write("v/deep/er/both", "1")
+    .write("shop.conf", "a = 1\n");
+    let first = built(&folder);
+    let text = fs::read_to_string(folder.path().join("component.yaml")).unwrap();
+    fs::remove_file(folder.path().join("v/one")).unwrap();
+    let folder = folder
+        .write("component.yaml", text.replace("version: 1.2.0", "version: 1.10.0"))
+        .write("v/two", "2")
+        .write("v/deep/er/both", "2");
+    let second = built(&folder);
+    (folder, first, second)
+}
+
+/// `rpm` on a folder instead of the host.
+fn rpm_in(root: &Path) -> Command {
+    let mut command = Command::new("rpm");
+    command.arg("--root").arg(root).arg("--nosignature");
+    if Path::new("/etc/debian_version").exists() {
+        command.arg("--force-debian");
+    }
+    command
+}
+
+fn paths(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let shown = path.strip_prefix(root).unwrap().display().to_string();
+            if shown.starts_with("var/lib/rpm") || shown.starts_with("root") {
+                continue;
+            }
+            found.push(shown);
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn rpm_installs_upgrades_downgrades_and_erases_without_a_trace() {
+    if !has("rpm") {
+        return;
+    }
+    let (_folder, first, second) = two_versions();
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    // What any system has.
+    for dir in ["etc", "usr/lib", "usr/share", "var/lib"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    let before = paths(root);
+    let version = || run(rpm_in(root).args(["-q", "--qf", "%{VERSION}", "shop"]));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+
+    run(rpm_in(root).arg("-U").arg(&first.payload).arg(&first.deployment));
+    assert_eq!((version().as_str(), read("usr/lib/shop/deep/er/both").as_str()), ("1.2.0", "1"));
+    assert_eq!(run(rpm_in(root).args(["-V", "shop", "shop-deployment"])), "");
+    fs::write(root.join("etc/shop/shop.conf"), "a = mine\n").unwrap();
+
+    run(rpm_in(root).arg("-U").arg(&second.payload).arg(&second.deployment));
+    assert_eq!((version().as_str(), read("usr/lib/shop/deep/er/both").as_str()), ("1.10.0", "2"));
+    assert!(!root.join("usr/lib/shop/one").exists() && root.join("usr/lib/shop/two").exists());
+    assert_eq!(read("etc/shop/shop.conf"), "a = mine\n", "an edited configuration file is kept");
+
+    tools::fails(rpm_in(root).arg("-U").arg(&first.payload));
+    run(rpm_in(root).args(["-U", "--oldpackage"]).arg(&first.payload).arg(&first.deployment));
+    assert_eq!((version().as_str(), read("usr/lib/shop/deep/er/both").as_str()), ("1.2.0", "1"));
+    assert!(root.join("usr/lib/shop/one").exists() && !root.join("usr/lib/shop/two").exists());
+
+    fs::write(root.join("etc/shop/shop.conf"), "a = 1\n").unwrap();
+    run(rpm_in(root).args(["-e", "shop", "shop-deployment"]));
+    assert_eq!(paths(root), before);
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written_leaves_a_sentence_and_nothing_else() {
+    let folder = shop();
+    fs::write(folder.path().join("taken"), "").unwrap();
+    let error = package(&folder.load(), &folder.path().join("taken"), None, NOON).unwrap_err().to_string();
+    assert!(error.starts_with("cannot write packages to `"), "{error}");
+    let error = package(&folder.load(), Path::new("/proc/geppetto"), None, NOON).unwrap_err().to_string();
+    assert!(error.starts_with("cannot write packages to `/proc/geppetto`: "), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_told_in_a_sentence_and_leaves_nothing() {
+    // A file system of one megabyte, where mounting one is allowed.
+    let mounted = tempfile::tempdir().unwrap();
+    let mount =
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(mounted.path()).output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no file system can be mounted here");
+        return;
+    }
+    // What no compressor makes smaller.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    })
+    .take(3_000_000)
+    .collect();
+    let folder = Folder::new("files: [{source: noise, path: /usr/lib/shop/noise}]\n").write("noise", noise);
+    let error = package(&folder.load(), mounted.path(), None, NOON);
+    let left = fs::read_dir(mounted.path()).unwrap().count();
+    run(Command::new("umount").arg(mounted.path()));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("free some space there, or write elsewhere with `--out`"), "{error}");
+    assert_eq!(left, 0);
+}
+
+/// Set in the child that packages the large component.
+const LARGE: &str = "GEPPETTO_TEST_LARGE_COMPONENT";
+
+#[test]
+fn memory_does_not_grow_with_the_payload() {
+    if let Some(dir) = std::env::var_os(LARGE) {
+        let dir = Path::new(&dir);
+        let source = packaging::source::Source::load(dir).unwrap();
+        packaging::package::package_at_level(&source, &dir.join("dist"), None, NOON, 1).unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        println!("peak {peak}");
+        return;
+    }
+    let peak = |megabytes: u64| -> u64 {
+        let folder = Folder::new("files: [{source: big, path: /usr/lib/shop/big}]\n").write("big", "");
+        fs::File::options()
+            .write(true)
+            .open(folder.path().join("big"))
+            .unwrap()
+            .set_len(megabytes << 20)
+            .unwrap();
+        let text = run(Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "packages::memory_does_not_grow_with_the_payload", "--nocapture"])
+            .env(LARGE, folder.path()));
+        let line = text.lines().find(|line| line.contains("VmHWM")).unwrap_or_else(|| panic!("{text}"));
+        if has("rpm") && megabytes > 1 {
+            let payload = folder.out().join("shop-1.2.0-1.noarch.rpm");
+            assert!(
+                run(Command::new("rpm").args(["-K", "--nosignature"]).arg(&payload)).contains("digests OK")
+            );
+        }
+        line.split_whitespace().find_map(|word| word.parse().ok()).unwrap()
+    };
+    let (small, large) = (peak(1), peak(300));
+    assert!(large < small + 32 * 1024, "1 MiB took {small} kB at most, 300 MiB took {large} kB");
 }

@@ -94,7 +94,16 @@ impl Machine {
             }
             Body::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
             Body::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
-            Body::Service(service) => self.systemd.apply(name, service, &facts)?,
+            Body::Service(service) => {
+                // A folder without a system has only the units our packages bring: others come with the
+                // packages of the operating system, which cannot be installed there.
+                if self.os_packages.family.is_none() && services::absent(&self.root, name) {
+                    return Ok(Some(
+                        "not enabled: there is no such unit, and no system to get it from".to_owned(),
+                    ));
+                }
+                self.systemd.apply(name, service, &facts)?;
+            }
             Body::Cron(cron) => {
                 let path = cron_path(name);
                 let wrong = |error| HostError::io("cannot write", path.as_str(), &error);

@@ -205,6 +205,11 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
     FOLDERS.iter().map(move |folder| format!("{folder}/{file}"))
 }
 
+/// Whether no file below the root describes the unit.
+pub(super) fn absent(root: &Root, name: &str) -> bool {
+    !exists(root, name)
+}
+
 fn exists(root: &Root, name: &str) -> bool {
     unit_files(name).any(|path| root.exists(&path))
 }

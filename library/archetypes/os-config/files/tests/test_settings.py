@@ -13,7 +13,7 @@ SETTINGS = {
     "Storage": r"auto|persistent|volatile|none",
     "SystemMaxUse": r"\d+[KMGTPE]?",
     "MaxRetentionSec": r"0|\d+(us|ms|s|min|h|day|week|month|year)?",
-    "Compress": r"true|false|yes|no|\d+[KMGTPE]?",
+    "Compress": r"yes|no|\d+[KMGTPE]?",
 }
 
 
@@ -30,6 +30,8 @@ def defaults():
 def rendered(values):
     with open(TEMPLATE, encoding="utf-8") as file:
         text = file.read()
+    choice = r'\{\{ "(\w+)" if (\w+) else "(\w+)" \}\}'
+    text = re.sub(choice, lambda found: found.group(1 if values[found.group(2)] == "true" else 3), text)
     return re.sub(r"\{\{ *([\w.]+) *\}\}", lambda found: values[found.group(1)], text)
 
 
@@ -49,7 +51,7 @@ class SettingsTest(unittest.TestCase):
         with open(TEMPLATE, encoding="utf-8") as file:
             text = file.read()
         for name in defaults():
-            self.assertIn("{{ %s }}" % name, text)
+            self.assertRegex(text, r"\{\{.*\b%s\b.*\}\}" % name)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,241 @@
+//! What a component's folder may hold, and what it is told when it holds something else.
+
+use std::os::unix::fs::symlink;
+
+use packaging::{
+    lint::{Severity, lint},
+    package::{build_source, package},
+    source::Source,
+};
+
+use crate::{
+    components::{Folder, shop},
+    tools::NOON,
+};
+
+/// What packaging a component with these lines says; everything its entries may need is there.
+#[track_caller]
+fn refused(rest: &str, expected: &str) {
+    let folder = Folder::new(rest).write("file.txt", "text").write("dir/a.txt", "a");
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "secret").unwrap();
+    symlink(outside.path(), folder.path().join("away")).unwrap();
+    symlink(outside.path().join("secret"), folder.path().join("dir/leaving")).unwrap();
+    let message = match Source::load(folder.path()) {
+        Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+        Ok(source) => package(&source, &folder.out(), None, NOON).unwrap_err().to_string(),
+    };
+    let message = message.replace(&outside.path().display().to_string(), "OUTSIDE");
+    assert!(message.contains(expected), "wanted: {expected}\ngot: {message}");
+    let left = std::fs::read_dir(folder.out()).map(|entries| entries.count()).unwrap_or(0);
+    assert_eq!(left, 0, "a refused package leaves nothing");
+}
+
+#[test]
+fn nothing_outside_the_folder_is_ever_packaged() {
+    refused(
+        "files: [{source: ../x, path: /usr/share/shop/x}]",
+        "`files` takes `../x`, which leaves the component's folder by `..`; copy the file into it or build it there",
+    );
+    refused(
+        "files: [{source: /etc/passwd, path: /usr/share/shop/x}]",
+        "`files` takes `/etc/passwd`, which is absolute; everything packaged must be inside the component's folder",
+    );
+    refused(
+        "files: [{source: away/secret, path: /usr/share/shop/x}]",
+        "away/secret: it is a symbolic link to `OUTSIDE/secret`, outside the component's folder; copy the file into it",
+    );
+    refused(
+        "files: [{source: 'away/*', path: /usr/share/shop}]",
+        "away: it is a symbolic link to `OUTSIDE`, outside",
+    );
+    refused(
+        "files: [{source: dir, path: /usr/share/shop}]",
+        "dir/leaving: it is a symbolic link to `OUTSIDE/secret`, outside the component's folder; copy the file, or add an entry with `symlink:`",
+    );
+    refused(
+        "files: [{source: 'dir/*', path: /usr/share/shop}]",
+        "dir/leaving: it is a symbolic link to `OUTSIDE/secret`",
+    );
+}
+
+#[test]
+fn what_is_not_there_or_there_twice_is_named() {
+    refused(
+        "files: [{source: build/shop, path: /usr/bin/shop}]",
+        "build/shop: `files` in component.yaml names it, but it is not there; check the name, or whether the build makes it",
+    );
+    refused(
+        "files: [{source: '*.jar', path: /usr/share/java}]",
+        "*.jar: no file matches it; check the pattern",
+    );
+    refused(
+        "files: [{source: file.txt, path: /usr/share/a}, {source: dir/a.txt, path: /usr/share/a}]",
+        "/usr/share/a: two entries of `files` put something there; keep one of them",
+    );
+    refused(
+        "files: [{source: file.txt, path: /usr/share/a}, {source: dir/a.txt, path: /usr/share/a/b}]",
+        "/usr/share/a/b: `/usr/share/a`, which is packaged too, is no directory",
+    );
+}
+
+#[test]
+fn a_single_file_outranks_the_folder_it_came_with() {
+    let folder = Folder::new(
+        "files: [{source: dir, path: /usr/share/shop}, {source: dir/run, path: /usr/share/shop/run, mode: '0700'}]",
+    )
+    .write("dir/run", "x")
+    .write("dir/plain", "y");
+    let packages = package(&folder.load(), &folder.out(), None, NOON).unwrap();
+    let metadata = rpm::PackageMetadata::open(&packages.payload).unwrap();
+    let modes: Vec<(String, u16)> = metadata
+        .get_file_entries()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry.path().display().to_string(), entry.permissions()))
+        .collect();
+    assert!(modes.contains(&("/usr/share/shop/run".to_owned(), 0o700)), "{modes:?}");
+    assert!(modes.contains(&("/usr/share/shop/plain".to_owned(), 0o644)), "{modes:?}");
+}
+
+#[test]
+fn a_folder_without_a_component_says_what_to_do() {
+    let folder = Folder::empty();
+    assert!(
+        folder.mistakes().contains("go to a component's folder, or make one with `punch new ARCHETYPE NAME`")
+    );
+    let errors = Source::load(&folder.path().join("nowhere")).unwrap_err();
+    assert!(errors[0].to_string().contains("cannot be opened: No such file or directory"), "{errors:?}");
+}
+
+#[test]
+fn hostile_files_are_refused_with_a_sentence() {
+    for (text, expected) in [
+        (
+            "format: geppetto/component/1\nname: shop\nname: shop\n".to_owned(),
+            "the key `name` is written twice",
+        ),
+        ("x: ".to_owned() + &"[".repeat(10_000), "component.yaml"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\n".to_owned() + "c: [*b, *b]\n", "component.yaml"),
+        ("x".repeat(9 * 1024 * 1024), "bytes"),
+        ("format: geppetto/component/1\nsummry: x\n".to_owned(), "did you mean `summary`?"),
+        ("format: geppetto/role/1\n".to_owned(), "here `format: geppetto/component/1` is needed"),
+        ("\u{0}".to_owned(), "component.yaml"),
+    ] {
+        let folder = Folder::empty().write("component.yaml", &text);
+        let mistakes = folder.mistakes();
+        assert!(mistakes.contains(expected), "wanted: {expected}\ngot: {mistakes}");
+        assert!(mistakes.len() < 2000, "{mistakes}");
+    }
+    let folder = Folder::empty().write("component.yaml", [0xff, 0xfe]);
+    assert!(folder.mistakes().contains("it is not UTF-8 text"));
+    let folder = Folder::empty();
+    std::fs::create_dir(folder.path().join("component.yaml")).unwrap();
+    assert!(folder.mistakes().contains("it is not a regular file"));
+}
+
+#[test]
+fn templates_are_read_from_the_folder_alone() {
+    let folder = shop();
+    symlink("/etc/passwd", folder.path().join("deploy/templates/passwd.j2")).unwrap();
+    assert!(folder.mistakes().contains(
+        "deploy/templates/passwd.j2: it is a symbolic link to `/etc/passwd`, outside the component's folder; copy the file into the folder"
+    ));
+    let folder = shop();
+    std::fs::remove_file(folder.path().join("deploy/manifest.yaml")).unwrap();
+    symlink("/etc/passwd", folder.path().join("deploy/manifest.yaml")).unwrap();
+    assert!(folder.mistakes().contains("deploy/manifest.yaml: it is a symbolic link to `/etc/passwd`"));
+}
+
+#[test]
+fn name_and_version_come_from_the_project() {
+    let folder = Folder::empty()
+        .write(
+            "component.yaml",
+            "format: geppetto/component/1\nfrom: package.json\nkind: web-service\nsummary: S\n",
+        )
+        .write("package.json", r#"{"name": "@acme/shop", "version": "2.0.0-rc.1", "license": "MIT"}"#);
+    let source = folder.load();
+    assert_eq!(source.component.name.as_str(), "shop");
+    assert_eq!(source.component.version.to_string(), "2.0.0~rc.1-1");
+    assert_eq!(source.license.as_deref(), Some("MIT"));
+    let folder = folder.write("package.json", "{}");
+    assert_eq!(folder.mistakes(), "package.json: it says no name; write `name:` in component.yaml\n");
+    std::fs::remove_file(folder.path().join("package.json")).unwrap();
+    assert!(folder.mistakes().starts_with("package.json: it cannot be read: No such file or directory"));
+}
+
+#[test]
+fn a_pom_with_properties_is_a_component_without_another_file() {
+    let folder = Folder::empty()
+        .write(
+            "pom.xml",
+            "<project><artifactId>shop</artifactId><version>1.0-SNAPSHOT</version><properties>\
+             <geppetto.kind>webapp</geppetto.kind><geppetto.tomcat.context>/shop</geppetto.tomcat.context>\
+             </properties></project>",
+        )
+        .write("target/shop-1.0-SNAPSHOT.war", "war");
+    let source = folder.load();
+    assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
+    assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
+    let packages = package(&source, &folder.out(), None, NOON).unwrap();
+    let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
+    let paths = deployment.get_file_paths().unwrap();
+    assert!(paths.iter().any(|path| path.ends_with("shop/templates/context.xml.j2")), "{paths:?}");
+    assert!(source.deploy.manifest.unwrap().contains("/etc/tomcat10/Catalina/localhost/shop.xml"));
+}
+
+#[test]
+fn a_failing_build_repeats_its_last_lines() {
+    let folder = Folder::new(
+        "build: 'echo starting; echo $COMPONENT_NAME $SOURCE_DATE_EPOCH; echo no compiler >&2; exit 3'",
+    );
+    let mut lines = Vec::new();
+    let error = build_source(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap_err();
+    assert_eq!(lines, ["starting", "shop 1700000000", "no compiler"]);
+    let message = error.to_string();
+    assert!(message.starts_with("the build command `echo starting;"), "{message}");
+    assert!(message.ends_with(
+        "ended with exit status: 3; its last lines:\n  | starting\n  | shop 1700000000\n  | no compiler"
+    ));
+    let folder = Folder::new("build: [./not-there]");
+    let message = build_source(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("the build command `./not-there` cannot be started in"), "{message}");
+}
+
+#[test]
+fn lint_names_what_would_go_wrong_on_a_host() {
+    let folder = Folder::new(
+        "files:
+  - {source: file.txt, path: /opt/shop/file.txt, mode: '0666'}
+  - {source: file.txt, path: /run/shop/file.txt}
+  - {source: file.txt, path: /etc/shop.conf}
+  - {source: gone.txt, path: /usr/share/shop/gone.txt}
+parameters:
+  port: {type: port, description: x, default: 99999}
+",
+    )
+    .write("file.txt", "x")
+    .write(
+        "deploy/manifest.yaml",
+        "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: '{{ prt }}'}]\n",
+    )
+    .write("deploy/templates/unused.j2", "");
+    let notes = lint(&folder.load());
+    for (severity, expected) in [
+        (Severity::Fatal, "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it"),
+        (Severity::Fatal, "at `/run/shop/file.txt`, which does not survive a reboot"),
+        (Severity::Fatal, "`files` takes `gone.txt`, which is not there"),
+        (Severity::Fatal, "`port`"),
+        (Severity::Fatal, "prt"),
+        (Severity::Warning, "`/opt` belongs to the host's administrator"),
+        (Severity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
+        (Severity::Warning, "deploy/manifest.yaml does not use it"),
+        (Severity::Warning, "`test` is missing"),
+    ] {
+        assert!(
+            notes.iter().any(|note| note.severity == severity && note.message.contains(expected)),
+            "{expected} is not in {notes:#?}"
+        );
+    }
+}
