@@ -221,3 +221,43 @@ fn a_secret_is_in_the_file_and_nowhere_else() {
         assert!(!text.contains(secret), "{text}");
     }
 }
+
+#[test]
+fn a_run_after_a_killed_one_says_so_and_keeps_its_report() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    world.write(
+        "root/var/lib/geppetto/punch/running.json",
+        r#"{"server":"localhost","generation":0,"outcome":"interrupted","started_us":1700000000000000,
+            "duration_us":1,"unchanged":0,"entries":[]}"#,
+    );
+    let ran = world.ok(&APPLY);
+    assert!(ran.stderr.contains("the run of 2023-11-14 22:13:20 UTC was interrupted"), "{}", ran.stderr);
+    let history = world.ok(&["history", "--root", "root"]).stdout;
+    assert!(history.contains("interrupted") && history.contains("changed"), "{history}");
+    // What is left of it is not told twice.
+    assert!(!world.ok(&APPLY).stderr.contains("was interrupted"));
+}
+
+#[test]
+fn a_run_that_fails_half_way_is_completed_by_the_next() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    world.write("root/etc/shop", "a file where a folder must be");
+    let ran = world.punch(&APPLY);
+    assert!(ran.code == 3 || ran.code == 5, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("/etc/shop") || ran.stderr.contains("/etc/shop"), "{}", ran.stderr);
+    let status = world.ok(&["status", "--root", "root", "--json"]).json();
+    assert!(status["last_good"].is_null(), "a failed run is no good generation: {status}");
+    fs::remove_file(world.path("root/etc/shop")).unwrap();
+    world.ok(&APPLY);
+    assert!(world.path("root/etc/shop/shop.conf").exists());
+}

@@ -132,3 +132,21 @@ fn keys_that_are_damaged_block_everything() {
     apply(&world, &format::sign(&text("web-01", 1, "a"), &key), &[])
         .fails(3, &["packages.asc cannot be used", "join again"]);
 }
+
+#[test]
+fn a_back_office_that_serves_an_unsigned_node_file_is_not_followed() {
+    let (world, _) = joined();
+    let node = text("web-01", 1, "a");
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{node}", node.len());
+    let office = crate::canned::Canned::new(vec![answer]);
+    world.write(
+        "root/etc/geppetto/punch.yaml",
+        &format!("url: {}\nserver: web-01\ncredential: \"c\"\n", office.url),
+    );
+    world
+        .punch(&["restore", "--root", "root"])
+        .fails(1, &["the node file of web-01 from", "it is not signed"]);
+    assert_eq!(office.requests().len(), 1, "nothing else is asked of it");
+    assert!(!world.path("root/usr").exists());
+}
