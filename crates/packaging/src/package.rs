@@ -67,8 +67,8 @@ pub enum PackagingError {
 
 /// How hard payloads are compressed.
 ///
-/// Level 9 of zstd packs scripts and archives within a few percent of level 19 at about a tenth of its time,
-/// and keeps the compressor's own memory near 30 MB.
+/// Measured on 25 MB of program and 56 MB of Python: level 9 is 14 to 17 % larger than level 19, at a 17th to a
+/// 22nd of its time and with 20 MB of memory instead of 95; level 3 is another 10 to 16 % larger.
 const LEVEL: i32 = 9;
 
 /// Makes both packages of a component that is already built, and writes them to the folder `out`.

@@ -4,6 +4,9 @@ use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader},
     process::{self, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 use model::format::component::Command;
@@ -13,6 +16,8 @@ use crate::source::Source;
 
 /// How many of the last lines an error repeats.
 const TAIL: usize = 15;
+/// How often it is looked whether the command has ended while it says nothing.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest part of a line that is kept.
 const LINE: u64 = 4096;
 
@@ -71,17 +76,45 @@ fn run(
     let (mut child, reader) = start().map_err(|error| {
         failed(format!("cannot be started in `{}`: {error}", source.dir.display()), &VecDeque::new())
     })?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || read_lines(reader, &sender));
+    // What the command leaves running in the background may hold its output open for ever: once the command
+    // itself has ended, only what is already there is waited for.
+    let mut status = None;
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(text) => {
+                output(&text);
+                tail.push_back(text);
+                if tail.len() > TAIL {
+                    tail.pop_front();
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) if status.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => {
+                status = child
+                    .try_wait()
+                    .map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?;
+            }
+        }
+    }
+    let status = match status {
+        Some(status) => status,
+        None => child.wait().map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?,
+    };
+    if status.success() { Ok(()) } else { Err(failed(format!("ended with {status}"), &tail)) }
+}
+
+/// Sends each line, until there is no more or nobody listens.
+fn read_lines(reader: io::PipeReader, sender: &mpsc::Sender<String>) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     while let Ok(1..) = io::Read::take(&mut reader, LINE).read_until(b'\n', &mut line) {
         let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-        output(&text);
-        tail.push_back(text);
-        if tail.len() > TAIL {
-            tail.pop_front();
+        if sender.send(text).is_err() {
+            break;
         }
         line.clear();
     }
-    let status = child.wait().map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?;
-    if status.success() { Ok(()) } else { Err(failed(format!("ended with {status}"), &tail)) }
 }

@@ -18,7 +18,7 @@ impl Folder {
     /// A folder with this `component.yaml`, after the lines every component has.
     pub(crate) fn new(rest: &str) -> Self {
         let folder = Folder::empty();
-        folder.write("component.yaml", &format!("{HEAD}{rest}"))
+        folder.write("component.yaml", format!("{HEAD}{rest}"))
     }
 
     pub(crate) fn empty() -> Self {

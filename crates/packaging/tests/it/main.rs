@@ -1,7 +1,11 @@
 //! What `packaging` promises, judged by the real tools.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+
 mod archetypes;
 mod components;
+mod documents;
 mod openpgp;
 mod packages;
 mod repository;

@@ -303,3 +303,40 @@ fn memory_does_not_grow_with_the_payload() {
     let (small, large) = (peak(1), peak(300));
     assert!(large < small + 32 * 1024, "1 MiB took {small} kB at most, 300 MiB took {large} kB");
 }
+
+#[test]
+fn systemd_takes_the_units_we_generate() {
+    if !has("systemd-analyze") {
+        return;
+    }
+    for rest in [
+        "launch: {command: [/bin/true, 'a b', '100%', '$HOME'], user: root, environment: {A: 'x \"y\"'}, writable: ['/var/lib/a b'], after: [dbus.service]}\n",
+        "launch: {command: 'exit 0', user: root, sandbox: false, restart: always}\n",
+        "schedule: {command: [/bin/true], calendar: 'Mon *-*-* 04:30', user: root}\n",
+    ] {
+        let folder = Folder::new(rest);
+        let packages = built(&folder);
+        let root = folder.path().join("root");
+        fs::create_dir(&root).unwrap();
+        for unit in ["shop.service", "shop.timer"] {
+            let path = format!("/usr/lib/systemd/system/{unit}");
+            let text = file_of(&packages.payload, &path);
+            if let Some(text) = text {
+                fs::write(root.join(unit), text).unwrap();
+            }
+        }
+        let units: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let said = run(Command::new("systemd-analyze")
+            .args(["verify", "--man=no", "--recursive-errors=no"])
+            .args(&units));
+        assert!(!said.contains("shop."), "{said}");
+    }
+}
+
+/// The content of one file of a package.
+fn file_of(package: &Path, path: &str) -> Option<Vec<u8>> {
+    let package = rpm::Package::open(package).unwrap();
+    package.files().unwrap().map(Result::unwrap).find_map(|file| {
+        (file.metadata.path() == Path::new(path)).then(|| file.content().map(<[u8]>::to_vec)).flatten()
+    })
+}

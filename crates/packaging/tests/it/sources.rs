@@ -204,6 +204,15 @@ fn a_failing_build_repeats_its_last_lines() {
 }
 
 #[test]
+fn a_build_that_leaves_something_running_ends_all_the_same() {
+    let folder = Folder::new("build: 'sleep 30 & echo $!'");
+    let mut lines = Vec::new();
+    build_source(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
+    let stopped = std::process::Command::new("kill").args(&lines).status().unwrap();
+    assert!(stopped.success(), "it was still running: {lines:?}");
+}
+
+#[test]
 fn lint_names_what_would_go_wrong_on_a_host() {
     let folder = Folder::new(
         "files:

@@ -46,7 +46,7 @@ fn a_full_disk_leaves_the_repository_as_it_was() {
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
         let done = repository
             .receive(fs::File::open(&path).unwrap(), &file, LIMIT)
-            .and_then(|_| repository.publish(&name("dev"), &[file.clone()], NOON + n * 7200));
+            .and_then(|_| repository.publish(&name("dev"), std::slice::from_ref(&file), NOON + n * 7200));
         match done {
             Ok(_) => published.push(file),
             Err(error) => errors.push(error.to_string()),

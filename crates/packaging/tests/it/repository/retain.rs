@@ -64,7 +64,7 @@ fn retention_leaves_other_channels_and_fresh_uploads_alone() {
     assert_eq!(removed.channels[&name("dev")], old);
     assert_eq!(removed.files, Vec::<String>::new(), "prod still shows it");
     assert_eq!(visible(&ground, "prod"), old);
-    assert_eq!(ground.publish("dev", &[waiting.clone()]).added, [waiting]);
+    assert_eq!(ground.publish("dev", std::slice::from_ref(&waiting)).added, [waiting]);
     // A day later an upload that nobody published goes too.
     let forgotten = ground.take(Rpm::new("forgotten", "1.0"));
     let removed = ground.repository.retain(&BTreeSet::new(), 1, u32::MAX).unwrap();
