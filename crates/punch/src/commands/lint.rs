@@ -58,7 +58,7 @@ impl Args {
         let wrong = findings.iter().filter(|finding| finding.severity == "error").count();
         context.output.note(match (wrong, findings.len() - wrong) {
             (0, 0) => "nothing to complain about".to_owned(),
-            (wrong, warnings) => format!("{wrong} errors, {warnings} warnings"),
+            (wrong, warnings) => format!("errors: {wrong}, warnings: {warnings}"),
         });
         Ok(if wrong > 0 { Exit::Input } else { Exit::Done })
     }

@@ -29,10 +29,7 @@ fn a_folder_becomes_what_the_node_file_says_and_then_nothing_is_left_to_do() {
     let applied = world.ok(&APPLY);
     assert!(applied.stderr.contains("[1/4] install shop-deployment-1.0.0-1"), "{}", applied.stderr);
     assert!(applied.stderr.contains("note: node.yaml is not signed"), "{}", applied.stderr);
-    assert_eq!(
-        world.read("root/etc/shop/shop.conf"),
-        "greeting=bonjour\nversion=1.0.0-1\npassword=changeme\n"
-    );
+    assert_eq!(world.read("root/etc/shop/shop.conf"), "greeting=bonjour\nversion=1.0.0-1\npassword=none\n");
     assert!(world.read("root/usr/bin/shop").contains("shop 1.0.0"));
 
     let planned = world.ok(&plan);

@@ -13,7 +13,7 @@ pub(crate) fn shop(world: &World, version: &str) {
             "format: geppetto/component/1\nname: shop\nversion: {version}\nkind: processing\nsummary: Sells things\nlicense: Apache-2.0\n\
              files:\n  - source: shop.sh\n    path: /usr/bin/shop\n    mode: \"0755\"\n\
              parameters:\n  greeting:\n    type: string\n    description: What it says first\n    default: hello\n  \
-             password:\n    type: string\n    description: What nobody must see\n    default: changeme\n    secret: true\n"
+             password:\n    type: string\n    description: What nobody must see\n    secret: true\n"
         ),
     );
     world.write("shop/shop.sh", &format!("#!/bin/sh\necho shop {version}\n"));
@@ -24,7 +24,7 @@ pub(crate) fn shop(world: &World, version: &str) {
     );
     world.write(
         "shop/deploy/templates/shop.conf.j2",
-        "greeting={{ greeting }}\nversion={{ component.version }}\npassword={{ password }}\n",
+        "greeting={{ greeting }}\nversion={{ component.version }}\npassword={{ password | default('none') }}\n",
     );
 }
 
