@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod apply;
+mod archetypes;
 mod backoffice;
 mod canned;
 mod cli;

@@ -1,0 +1,118 @@
+//! Every built-in archetype on its whole way: generated, packaged, deployed into a folder, taken away again.
+
+use std::{fs, path::Path};
+
+use crate::world::{World, has};
+
+/// Everything below a folder, but for what rpm and punch keep for themselves.
+fn listing(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let shown = path.strip_prefix(root).unwrap().display().to_string();
+            if [
+                "var/lib/rpm",
+                "root/.rpmdb",
+                "var/lib/geppetto",
+                "etc/passwd",
+                "etc/group",
+                "etc/shadow",
+                "etc/gshadow",
+                "etc/subuid",
+                "etc/subgid",
+            ]
+            .iter()
+            .any(|own| shown.starts_with(own))
+            {
+                continue;
+            }
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path);
+            } else {
+                found.push(shown);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn deploys(archetype: &str, expected: &[&str]) {
+    if !["rpm", "useradd", "systemctl"].into_iter().all(has) {
+        return;
+    }
+    let world = World::new();
+    world.ok(&["new", archetype, "thing"]);
+    world.ok(&["lint", "thing"]);
+    world.ok(&["package", "thing", "--out", "dist"]);
+    for (path, text) in
+        [("root/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("root/etc/group", "root:x:0:\n")]
+    {
+        world.write(path, text);
+    }
+    let root = world.path("root");
+    let before = listing(&root);
+    let apply = |node: &str| world.ok(&["apply", node, "--repository", "dist", "--root", "root"]);
+    apply("thing/node.yaml");
+    for path in expected {
+        assert!(
+            world.path("root").join(path).symlink_metadata().is_ok(),
+            "{path} is not there: {:#?}",
+            listing(&root)
+        );
+    }
+    let again = apply("thing/node.yaml");
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+    world.write("empty.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    world.ok(&["apply", "empty.yaml", "--repository", "dist", "--root", "root", "--max-removals", "20"]);
+    assert_eq!(listing(&root), before);
+}
+
+#[test]
+fn a_web_service_deploys_as_generated() {
+    deploys(
+        "web-service",
+        &[
+            "usr/share/thing/thing.py",
+            "etc/thing/thing.conf",
+            "etc/systemd/system/multi-user.target.wants/thing.service",
+        ],
+    );
+}
+
+#[test]
+fn a_processing_deploys_as_generated() {
+    deploys(
+        "processing",
+        &[
+            "usr/lib/systemd/system/thing.timer",
+            "etc/systemd/system/thing.timer.d/schedule.conf",
+            "etc/systemd/system/timers.target.wants/thing.timer",
+            "var/lib/thing/inbox",
+        ],
+    );
+}
+
+#[test]
+fn a_webapp_deploys_as_generated() {
+    if has("mvn") {
+        deploys("webapp", &["usr/share/thing/thing.war", "etc/tomcat10/Catalina/localhost/thing.xml"]);
+    }
+}
+
+#[test]
+fn a_db_schema_deploys_as_generated() {
+    deploys("db-schema", &["usr/share/thing/migrations/001_items.sql", "etc/thing/thing.conf"]);
+}
+
+#[test]
+fn a_monitoring_plugin_deploys_as_generated() {
+    deploys("monitoring-plugin", &["usr/lib/nagios/plugins/check_thing", "etc/nagios/nrpe.d/thing.cfg"]);
+}
+
+#[test]
+fn an_os_config_deploys_as_generated() {
+    deploys("os-config", &["etc/systemd/journald.conf.d/thing.conf"]);
+}
