@@ -1,6 +1,6 @@
 //! `geppetto explain`: why a value is what it is.
 
-use model::{name::ServerName, resolve, wire::Explanation};
+use model::{name::ServerName, resolve};
 
 use super::Context;
 use crate::{backoffice::node, failure::Failure, output};
@@ -30,31 +30,8 @@ impl Explain {
             resolve::explain(&node, &self.key).map_err(|error| Failure::input(error.to_string()))?;
         match self.json {
             true => output::line(&serde_json::to_string_pretty(&explanation).unwrap_or_default()),
-            false => output::data(&text(&explanation)),
+            false => output::line(&explanation.to_string()),
         }
         Ok(())
     }
-}
-
-/// The explanation as lines for people.
-fn text(explanation: &Explanation) -> String {
-    let shown = |value: &Option<serde_json::Value>| match value {
-        Some(value) => value.to_string(),
-        None if explanation.secret => "(secret)".to_owned(),
-        None => "(nothing)".to_owned(),
-    };
-    let mut text = format!("{} = {}\n", explanation.key, shown(&explanation.value));
-    for voice in &explanation.voices {
-        let says = match voice.removes {
-            true => "removes what weaker places say".to_owned(),
-            false => format!("says {}", shown(&voice.value)),
-        };
-        let counts = if voice.counts { "counts " } else { "loses  " };
-        let origin = match (&voice.revision, &voice.by) {
-            (Some(revision), Some(by)) => format!(" (revision {revision}, {by})"),
-            _ => String::new(),
-        };
-        text.push_str(&format!("  {counts} {} {says}{origin}\n", voice.place));
-    }
-    text
 }

@@ -131,7 +131,7 @@ fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
     assert_eq!(printed, told);
     let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
     assert!(
-        lines.contains("shop.http_port = 8080\n  counts  role web says 8080 (revision 1, local user ann)"),
+        lines.contains("shop.http_port = 8080\n  counts  role web says 8080 (revision 1 by local user ann)"),
         "{lines}"
     );
     let lines = plane.run(&["explain", "web-01", "shop.password"]).ok();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, resolve::explain, wire::ExplainedVoice};
+use model::{exit::Exit, resolve::explain};
 
 use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, wish::Wish};
 
@@ -36,35 +36,8 @@ impl Args {
             }
         };
         let explanation = explain(&node, &self.key).map_err(|error| Failure::input(error.to_string()))?;
-        let value = match &explanation.value {
-            Some(value) => value.to_string(),
-            None if explanation.secret => "(secret)".to_owned(),
-            None => "(none)".to_owned(),
-        };
-        context.output.line(format!("{} = {value}", explanation.key));
-        for voice in &explanation.voices {
-            context.output.line(format!("  {}", line(voice, explanation.secret)));
-        }
-        if explanation.voices.is_empty() {
-            context.output.line("  as the node file says; it was written by hand");
-        }
+        context.output.line(explanation.to_string());
         context.output.json(&explanation);
         Ok(Exit::Done)
     }
-}
-
-/// `wins   role web: 8080 (revision 3 by alice)`.
-fn line(voice: &ExplainedVoice, secret: bool) -> String {
-    let said = match (&voice.value, voice.removes) {
-        (_, true) => "takes away what weaker places say".to_owned(),
-        (Some(value), false) => value.to_string(),
-        (None, false) if secret => "(secret)".to_owned(),
-        (None, false) => "(nothing)".to_owned(),
-    };
-    let origin = match (&voice.revision, &voice.by) {
-        (Some(revision), Some(by)) => format!(" (revision {revision} by {by})"),
-        (Some(revision), None) => format!(" (revision {revision})"),
-        _ => String::new(),
-    };
-    format!("{:7} {}: {said}{origin}", if voice.counts { "counts" } else { "loses" }, voice.place)
 }

@@ -63,7 +63,7 @@ fn a_joined_host_follows_its_back_office_and_reports_to_it() {
     assert_eq!(world.ok(&["plan", "--root", "root"]).code, 0);
     assert_eq!(world.ok(&["status", "--root", "root", "--check", "--json"]).json()["reachable"], true);
     let why = world.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
-    assert!(why.contains("counts  role web: \"hello\" (revision 1"), "{why}");
+    assert!(why.contains("counts  role web says \"hello\" (revision 1"), "{why}");
     assert!(why.contains("loses   default of shop"), "{why}");
 
     plane.say("goodbye");

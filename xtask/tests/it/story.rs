@@ -1,0 +1,145 @@
+//! The path of ARCHITECTURE.md, walked once from end to end into a root folder.
+
+use crate::world::{World, tree};
+
+const ROLE: &str = "format: geppetto/role/1\ninherits: [base]\ncomponents: {shop: \"VERSION\"}\nvalues:\n  shop: {banner: \"BANNER on ${server.name}\", http_port: 18080}\n";
+
+fn say_web(world: &World, version: &str, banner: &str) {
+    world.write("estate/roles/web.yaml", &ROLE.replace("VERSION", version).replace("BANNER", banner));
+}
+
+/// A control plane with `shop` 1.0.0 and 1.1.0 in `prod`, and an estate in which `web-01` runs 1.0.0.
+fn prepared() -> World {
+    let mut world = World::new();
+    world.start_plane();
+    let url = world.url.clone();
+    world.run(&format!("punch login {url} --token-file data/admin.token")).ends(0);
+    world.run("punch key new --name Alice --out alice.key").ends(0);
+    let public = world.run("punch key public alice.key").ends(0).out;
+    world.write("alice.asc", &public);
+    world.run("geppetto trust alice.asc --data data").ends(0);
+
+    world.run("punch new web-service shop --set version=1.0.0").ends(0);
+    world.run("punch test shop").ends(0);
+    world.run("punch lint shop").ends(0);
+    world.run("punch package shop --out dist --key alice.key").ends(0);
+    let description = world.read("shop/component.yaml");
+    assert!(description.contains("version: 1.0.0"), "{description}");
+    world.write("shop/component.yaml", &description.replace("version: 1.0.0", "version: 1.1.0"));
+    world.run("punch package shop --out dist --key alice.key").ends(0);
+
+    for version in ["1.0.0", "1.1.0"] {
+        world
+            .run(&format!(
+                "punch publish dist/shop-{version}-1.noarch.rpm dist/shop-deployment-{version}-1.noarch.rpm --channel dev"
+            ))
+            .ends(0);
+        world.run(&format!("punch promote shop@{version} --from dev --to prod")).ends(0);
+    }
+
+    world.write("estate/roles/base.yaml", "format: geppetto/role/1\n");
+    world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
+    world.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
+    say_web(&world, "1.0.0", "hello");
+    world.run("geppetto import estate --data data").ends(0);
+    world
+}
+
+fn join(world: &World, root: &str) {
+    let token = world.run("geppetto join-token web-01 --data data").ends(0).out;
+    world.write("join.token", &token);
+    let url = &world.url;
+    world.run(&format!("punch join {url} --server web-01 --token-file join.token --root {root}")).ends(0);
+}
+
+#[test]
+fn a_component_goes_from_a_template_to_a_server_and_away_again() {
+    let mut world = prepared();
+    join(&world, "root");
+
+    world.run("punch plan --root root").ends(10);
+    world.run("punch restore --root root").ends(0);
+    let config = world.read("root/etc/shop/shop.conf");
+    assert!(config.contains("hello on web-01") && config.contains("18080"), "{config}");
+    let installed =
+        world.run("rpm -qa --root ROOT".replace("ROOT", &world.path("root").display().to_string()).as_str());
+    assert!(
+        installed.out.contains("shop-1.0.0-1") && installed.out.contains("shop-deployment-1.0.0-1"),
+        "{} {}",
+        installed.out,
+        installed.err
+    );
+
+    // Nothing to do is nothing done.
+    world.run("punch plan --root root").ends(0);
+    let before = tree(&world.path("root/etc"));
+    world.run("punch restore --root root").ends(0);
+    assert_eq!(before, tree(&world.path("root/etc")));
+
+    // The host and the control plane explain a value with the same words.
+    let here = world.run("punch explain shop.banner --root root").ends(0).out;
+    let there = world.run("geppetto explain web-01 shop.banner --data data").ends(0).out;
+    assert_eq!(here, there);
+    assert!(here.contains("role web"), "{here}");
+
+    // One value and one version change.
+    say_web(&world, "^1.1", "welcome");
+    let shown = world.run("geppetto import estate --data data").ends(0);
+    assert!((shown.out + &shown.err).contains("web-01"));
+    let plan = world.run("punch plan --root root").ends(10).out;
+    assert!(plan.contains("1.1.0-1") && plan.contains("welcome on web-01"), "{plan}");
+    world.run("punch restore --root root").ends(0);
+    assert!(world.read("root/etc/shop/shop.conf").contains("welcome on web-01"));
+    assert!(
+        !world.run("geppetto import estate --data data").ends(0).out.contains("welcome"),
+        "a second import changes nothing"
+    );
+
+    // The control plane down is not an outage.
+    world.kill_plane();
+    let down = world.run("punch restore --root root").ends(6);
+    assert!(down.err.contains("--cached"), "{}", down.err);
+    world.run("punch restore --cached --root root").ends(0);
+}
+
+#[test]
+fn what_is_no_longer_wanted_is_removed() {
+    let world = prepared();
+    join(&world, "root");
+    world.run("punch restore --root root").ends(0);
+    assert!(tree(&world.path("root")).iter().any(|path| path.contains("etc/shop/")));
+
+    world.write("estate/roles/web.yaml", "format: geppetto/role/1\ninherits: [base]\n");
+    world.run("geppetto import estate --data data").ends(0);
+    world.run("punch restore --root root --max-removals 1").ends(3);
+    world.run("punch restore --root root").ends(0);
+    let left: Vec<String> = tree(&world.path("root"))
+        .into_iter()
+        .filter(|path| path.contains("shop") && !path.contains("geppetto/punch"))
+        .collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[test]
+fn apply_and_restore_do_the_same_things_in_the_same_order() {
+    let world = prepared();
+    join(&world, "restored");
+    world.run("punch restore --root restored").ends(0);
+    let node = world.run("geppetto node web-01 --data data").ends(0).out;
+    world.write("node.yaml", &node);
+    world.run("punch apply node.yaml --repository dist --root applied").ends(0);
+
+    let actions = |root: &str| -> Vec<String> {
+        let history = world.run(&format!("punch history --json --root {root}")).ends(0).out;
+        let runs: serde_json::Value = serde_json::from_str(&history).unwrap();
+        let text = runs.to_string();
+        text.split("\"action\":\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .map(str::to_owned)
+            .collect()
+    };
+    let applied = actions("applied");
+    assert!(applied.len() > 3, "{applied:?}");
+    assert_eq!(applied, actions("restored"));
+}
