@@ -179,7 +179,7 @@ fn invariants(root: &Path, findings: &mut Vec<String>) {
             code.push_str(&read(&file));
         }
     }
-    let stated: Vec<&str> = map.lines().filter(|line| line.contains("Invariant:")).collect();
+    let stated: Vec<&str> = map.lines().filter(|line| line.contains("**Invariant:**")).collect();
     if stated.is_empty() {
         findings.push("ARCHITECTURE.md: state the invariants, each on a line with `Invariant:`".to_owned());
     }
