@@ -15,7 +15,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Like [`write`], but leaves it to the caller to flush the folder.
+/// Like [`write()`], but leaves it to the caller to flush the folder.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
