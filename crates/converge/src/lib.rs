@@ -1,7 +1,7 @@
 //! One host: look at it, apply a plan to it, report. What must change is decided in `model::plan`.
 //!
-//! The modules follow a run: [`look`] reads what the node file names and what the host is like,
-//! `model::plan::plan` compares both, [`apply`] executes the plan and writes down each step in [`State`].
+//! The modules follow a run: [`look()`] reads what the node file names and what the host is like,
+//! `model::plan::plan` compares both, [`apply()`] executes the plan and writes down each step in [`State`].
 
 mod apply;
 mod deployment;
