@@ -64,7 +64,7 @@ pub(super) fn timer(facts: &Facts<'_>, schedule: &Schedule) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
-        "\n[Timer]\nOnCalendar={}\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
+        "\n[Timer]\nOnCalendar={}\nAccuracySec=1s\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
         percent(&schedule.calendar)
     );
     text
