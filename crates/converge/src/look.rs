@@ -12,8 +12,8 @@ use std::{
 use model::{
     component::deployment_package,
     manifest::{self, Scope},
-    name::{Key, Name},
-    node::{Node, NodeComponent, NodeValue},
+    name::Name,
+    node::{Node, NodeComponent},
     observe::{Family, Observed, Seen},
     plan::{Wanted, WantedComponent},
     resource::{Body, Resource, ResourceId, ResourceKind},
@@ -88,14 +88,14 @@ pub fn look(
         }
     }
     check::requirements(node, &found, &mut problems);
-    let mut values = BTreeMap::new();
-    for (name, deployment) in &found {
-        values.insert(*name, check::values(name, &node.components[*name].values, deployment, &mut problems));
-    }
-    let wanted = if problems.is_empty() {
-        evaluate(node, &found, &values, host.family(), &mut problems)
-    } else {
-        Wanted::default()
+    // What is missing would only be told a second time, as references that lead nowhere.
+    let complete = match problems.is_empty() {
+        true => check::complete(node, &found, &mut problems),
+        false => None,
+    };
+    let wanted = match &complete {
+        Some(node) => evaluate(node, &found, host.family(), &mut problems),
+        None => Wanted::default(),
     };
     if !problems.is_empty() {
         return Err(problems);
@@ -173,12 +173,9 @@ fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BT
     }
 }
 
-type Values<'a> = BTreeMap<&'a Name, BTreeMap<Key, NodeValue>>;
-
 fn evaluate(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
-    values: &Values<'_>,
     family: Option<Family>,
     problems: &mut Vec<Problem>,
 ) -> Wanted {
@@ -189,11 +186,12 @@ fn evaluate(
             server: node.server.as_str(),
             environment: node.environment.as_str(),
             component: &deployment.component,
-            values: &values[name],
-            others: values
+            values: &node.components[name].values,
+            others: node
+                .components
                 .iter()
-                .filter(|(other, _)| **other != name)
-                .map(|(other, values)| (*other, values))
+                .filter(|(other, _)| *other != name)
+                .map(|(other, component)| (other, &component.values))
                 .collect(),
             family,
         };

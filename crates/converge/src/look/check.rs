@@ -3,58 +3,26 @@
 
 use std::collections::BTreeMap;
 
-use model::{
-    name::{Key, Name},
-    nearest,
-    node::{Node, NodeValue},
-};
+use model::{name::Name, node::Node};
 
 use super::Problem;
 use crate::deployment::Deployment;
 
-/// The values of a component with declared defaults filled in, checked against the declared types.
-pub(super) fn values(
-    name: &Name,
-    given: &BTreeMap<Key, NodeValue>,
-    deployment: &Deployment,
+/// The node with declared defaults filled in, checked against the declared types.
+pub(super) fn complete(
+    node: &Node,
+    found: &BTreeMap<&Name, Deployment>,
     problems: &mut Vec<Problem>,
-) -> BTreeMap<Key, NodeValue> {
-    let parameters = &deployment.component.parameters;
-    for key in given.keys().filter(|key| !parameters.contains_key(*key)) {
-        let hint = match nearest(key.as_str(), parameters.keys().map(Key::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if parameters.is_empty() => "it has none".to_owned(),
-            None => {
-                let names: Vec<&str> = parameters.keys().map(Key::as_str).collect();
-                format!("it has: {}", names.join(", "))
-            }
-        };
-        let version = &deployment.component.version;
-        problems.push(format!("{name} {version} has no parameter `{key}`; {hint}").into());
-    }
-    let mut values = BTreeMap::new();
-    for (key, parameter) in parameters {
-        let Some(value) = given.get(key) else {
-            match &parameter.default {
-                Some(default) => {
-                    let value =
-                        NodeValue { value: default.clone(), secret: parameter.secret, voices: Vec::new() };
-                    values.insert(key.clone(), value);
-                }
-                None if parameter.required => problems.push(
-                    format!("`{name}.{key}` is required and nobody set it: {}", parameter.description).into(),
-                ),
-                None => (),
-            }
-            continue;
-        };
-        if let Err(because) = parameter.check(&value.value) {
-            problems.push(format!("`{name}.{key}`: {because}").into());
+) -> Option<Node> {
+    let components =
+        found.iter().map(|(name, deployment)| ((*name).clone(), &deployment.component)).collect();
+    match model::resolve::complete(node, &components) {
+        Ok(node) => Some(node),
+        Err(error) => {
+            problems.extend(error.faults.into_iter().map(|fault| Problem::from(fault.kind.to_string())));
+            None
         }
-        let secret = value.secret || parameter.secret;
-        values.insert(key.clone(), NodeValue { secret, ..value.clone() });
     }
-    values
 }
 
 /// Each component's required components must be in the node file, in versions that will do.

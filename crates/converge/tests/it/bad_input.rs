@@ -35,9 +35,9 @@ fn said(component: &Component<'_>, components: &str) -> Vec<String> {
 #[test]
 fn values_are_checked_against_the_parameters() {
     let said = said(&PART, " {part: {version: \"1.0\", values: {prot: 80, port: 99999}}}");
-    assert_eq!(said[0], "part 1.0-1 has no parameter `prot`; did you mean `port`?");
-    assert_eq!(said[1], "`part.key` is required and nobody set it: who we are");
-    assert!(said[2].starts_with("`part.port`: "), "{}", said[2]);
+    assert_eq!(said[0], "`part` 1.0-1 has no parameter `prot`; did you mean `port`?");
+    assert!(said[1].starts_with("`part.key` (who we are) must have a value"), "{}", said[1]);
+    assert!(said[2].starts_with("`part.port` must be a port"), "{}", said[2]);
 }
 
 #[test]

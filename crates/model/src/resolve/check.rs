@@ -95,7 +95,7 @@ fn servers<'a>(resolver: &Resolver<'a>, notes: &mut Vec<Note>) -> Uses<'a> {
                 }
             }
         }
-        if let Err(error) = super::evaluate::values(&layers, &settled) {
+        if let Err(error) = super::evaluate::values(&layers, &super::declared(&settled)) {
             notes.extend(error.faults.into_iter().map(Fault::into_note));
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    SettledComponents,
     fault::{Fault, FaultKind, ResolveError},
     gather::{Speech, Spoken, gather},
     layers::Layers,
@@ -11,6 +10,7 @@ use super::{
     reference::{Part, SERVER, Target, has_references, parts, target},
 };
 use crate::{
+    component::Component,
     estate::Place,
     name::{Key, Name},
     nearest,
@@ -28,13 +28,13 @@ const MAX_CHAIN: usize = 32;
 /// The final values of every component, in the order of `settled`.
 pub(super) fn values(
     layers: &Layers<'_>,
-    settled: &SettledComponents<'_>,
+    settled: &BTreeMap<&Name, &Component>,
 ) -> Result<Vec<BTreeMap<Key, NodeValue>>, ResolveError> {
     let mut evaluator =
         Evaluator { layers, settled, done: HashMap::new(), path: Vec::new(), faults: Vec::new(), total: 0 };
     for (name, component) in settled {
         evaluator.refuse_unknown(name);
-        for key in component.published.component.parameters.keys() {
+        for key in component.parameters.keys() {
             evaluator.finish(name, key);
         }
     }
@@ -49,7 +49,7 @@ pub(super) fn values(
     Ok(settled
         .iter()
         .map(|(name, component)| {
-            let keys = component.published.component.parameters.keys();
+            let keys = component.parameters.keys();
             keys.filter_map(|key| match done.remove(&(*name, key)) {
                 Some(State::Final(value)) => Some((key.clone(), value)),
                 _ => None,
@@ -72,7 +72,7 @@ enum State {
 
 struct Evaluator<'a, 'l> {
     layers: &'l Layers<'a>,
-    settled: &'l SettledComponents<'a>,
+    settled: &'l BTreeMap<&'l Name, &'l Component>,
     done: HashMap<(&'l Name, &'l Key), State>,
     /// The values being worked on, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
@@ -91,7 +91,7 @@ struct Site<'s> {
 impl<'a, 'l> Evaluator<'a, 'l> {
     /// Notes every value said for a parameter that does not exist.
     fn refuse_unknown(&mut self, name: &'l Name) {
-        let component = &self.settled[name].published.component;
+        let component = self.settled[name];
         let (counting, _) = self.layers.counting(name);
         for layer in &self.layers.stack[..counting] {
             for key in layer.says.values.get(name).into_iter().flat_map(BTreeMap::keys) {
@@ -107,7 +107,7 @@ impl<'a, 'l> Evaluator<'a, 'l> {
         if self.done.contains_key(&(name, key)) {
             return;
         }
-        let Some(parameter) = self.settled[name].published.component.parameters.get(key) else { return };
+        let Some(parameter) = self.settled[name].parameters.get(key) else { return };
         self.done.insert((name, key), State::Begun);
         self.path.push((name, key));
         let before = self.faults.len();
@@ -257,7 +257,7 @@ impl<'a, 'l> Evaluator<'a, 'l> {
             let near = near.map(|near| format!("{near}.{key}"));
             return self.unknown(site, shown, format!("but this server has no component `{name}`"), near);
         };
-        let parameters = &component.published.component.parameters;
+        let parameters = &component.parameters;
         let Some((key, _)) = parameters.get_key_value(&key) else {
             let near = nearest(key.as_str(), parameters.keys().map(Key::as_str));
             let near = near.map(|near| format!("{name}.{near}"));
@@ -319,7 +319,7 @@ impl Site<'_> {
 }
 
 /// The fault of a value for a parameter the component does not declare.
-pub(super) fn unknown_parameter(place: Place, component: &crate::component::Component, key: &Key) -> Fault {
+pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) -> Fault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = nearest(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = FaultKind::UnknownParameter {

@@ -65,18 +65,21 @@ pub(super) fn layers<'a>(
         Err(wrong) => faults.extend(wrong),
     }
     match environment {
-        Some(environment) if faults.is_empty() => Ok(Layers {
-            server: name,
-            environment: &server.environment,
-            channel: &environment.channel,
-            floors: floors(&stack),
-            stack,
-        }),
+        Some(found) if faults.is_empty() => Ok(Layers::new(name, &server.environment, &found.channel, stack)),
         _ => Err(faults.into()),
     }
 }
 
 impl<'a> Layers<'a> {
+    pub(super) fn new(
+        server: &'a ServerName,
+        environment: &'a Name,
+        channel: &'a Name,
+        stack: Vec<Layer<'a>>,
+    ) -> Self {
+        Self { server, environment, channel, floors: floors(&stack), stack }
+    }
+
     /// The number of layers that count for a component, and the place that cut the others off.
     pub(super) fn counting(&self, component: &Name) -> (usize, Option<&Place>) {
         match self.floors.get(component) {

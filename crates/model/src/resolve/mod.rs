@@ -1,8 +1,8 @@
 //! Resolution: roles, groups, environment and server become one node.
 //!
 //! The modules are in the order of the work: put the roles in order, stack the places that speak for a
-//! server, settle versions, then gather, merge and finish each value. `check`, `reach` and `explain`
-//! answer questions about the same work.
+//! server, settle versions, then gather, merge and finish each value. `complete`
+//! does the last steps for a node file written by hand; `check`, `reach` and `explain` answer questions.
 
 mod linearise;
 
@@ -20,6 +20,8 @@ mod merge;
 
 mod evaluate;
 
+mod complete;
+
 mod fault;
 
 mod check;
@@ -34,6 +36,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::{
     check::check,
+    complete::complete,
     enc::enc,
     explain::{ExplainError, explain},
     fault::{Fault, FaultKind, Note, ResolveError, Severity},
@@ -42,6 +45,7 @@ pub use self::{
 use self::{layers::Layers, linearise::Hierarchy, settle::Settled};
 use crate::{
     catalog::{Catalog, Published},
+    component::Component,
     estate::{Estate, Place},
     name::{Name, ServerName},
     node::{Node, NodeComponent},
@@ -71,7 +75,7 @@ impl<'a> Resolver<'a> {
     pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
         let layers = self.layers(server)?;
         let settled = settle::settle(self.catalog, &layers)?;
-        let values = evaluate::values(&layers, &settled)?;
+        let values = evaluate::values(&layers, &declared(&settled))?;
         let components = settled
             .into_iter()
             .zip(values)
@@ -111,6 +115,10 @@ fn component(
         wished,
         values,
     }
+}
+
+fn declared<'a>(settled: &SettledComponents<'a>) -> BTreeMap<&'a Name, &'a Component> {
+    settled.iter().map(|(name, settled)| (*name, &settled.published.component)).collect()
 }
 
 /// The settled components of a server, by name.

@@ -19,6 +19,7 @@ use model::{
         node, yaml,
     },
     name::{Name, ServerName},
+    node::{Node, NodeComponent},
     resolve::{self, Resolver, Severity},
 };
 use serde::Deserialize;
@@ -100,6 +101,11 @@ fn answers(case: &Path) -> String {
             ["node", server] => node_of(server).map_or_else(
                 |error| error,
                 |mut node| {
+                    assert_eq!(
+                        completed(&catalog, &node),
+                        node,
+                        "completing a resolved node changes nothing"
+                    );
                     for component in node.components.values_mut() {
                         (component.payload, component.deployment) = (None, None);
                     }
@@ -116,6 +122,13 @@ fn answers(case: &Path) -> String {
         out.push_str(&format!("## {question}\n{answer}"));
     }
     out
+}
+
+fn completed(catalog: &Catalog, node: &Node) -> Node {
+    let component = |(name, component): (&Name, &NodeComponent)| {
+        (name.clone(), &catalog.components[name][&component.version].component)
+    };
+    resolve::complete(node, &node.components.iter().map(component).collect()).unwrap()
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     catalog::Catalog,
+    component::Component,
     estate::{Environment, Estate, Place, Role, Server},
-    format::estate::carry_origins,
+    format::{estate::carry_origins, node, yaml},
     name::{Name, ServerName},
     resolve::{self, Resolver},
+    value::Value,
 };
 use proptest::{collection, prelude::*};
 
@@ -167,4 +169,34 @@ fn a_chain_of_ten_thousand_roles_is_refused_and_does_not_overflow_the_stack() {
     assert!(order(&estate(&parents, &[0])).unwrap_err().contains("inherits more than 500 roles"));
     let circle: Vec<Vec<usize>> = (0..10_000).map(|at| vec![(at + 1) % 10_000]).collect();
     assert!(order(&estate(&circle, &[0])).unwrap_err().contains("circle"));
+}
+
+#[test]
+fn a_node_file_written_by_hand_gets_defaults_with_their_references_and_the_same_checks() {
+    let component: Component = yaml::read(
+        "component.yaml",
+        "{name: shop, version: 1-1, kind: web-service, summary: For a test., parameters: {\
+         port: {type: port, description: Where., default: 80},\
+         url: {type: url, description: Public., default: \"http://${server.name}:${shop.port}/\"},\
+         shell: {type: string, description: Literal.},\
+         key: {type: string, description: Secret., secret: true, required: true}}}",
+    )
+    .unwrap();
+    let components = BTreeMap::from([(Name::new("shop").unwrap(), &component)]);
+    let written = |values: &str| {
+        let text = format!("format: geppetto/node/1\ncomponents: {{shop: {{version: 1, values: {values}}}}}");
+        node::read("node.yaml", &text).unwrap()
+    };
+    let complete =
+        resolve::complete(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
+    let shop = &complete.components["shop"];
+    assert_eq!(shop.values["url"].value, Value::from("http://localhost:8080/"));
+    assert_eq!(shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
+    assert!(shop.values["key"].secret, "what the component declares secret is secret");
+    assert_eq!(resolve::complete(&complete, &components), Ok(complete.clone()));
+
+    let wrong = resolve::complete(&written("{prot: 1, port: no}"), &components).unwrap_err().to_string();
+    assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
+    assert!(wrong.contains("`shop.port` must be a port from 1 to 65535, not the string \"no\""), "{wrong}");
+    assert!(wrong.contains("`shop.key` (Secret) must have a value"), "{wrong}");
 }
