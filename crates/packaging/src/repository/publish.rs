@@ -77,21 +77,36 @@ impl Repository {
         }
         if !added.is_empty() {
             disk::create_folder(&self.layout().packages(name))?;
-            for record in added.values() {
-                let link = self.layout().packages(name).join(&record.file);
-                disk::link(&self.layout().pooled(&record.name, &record.file), &link)?;
+            let shown = self.link_packages(name, added.values()).and_then(|()| {
+                let new = added
+                    .values()
+                    .map(|record| Listed { file: record.file.clone(), sha256: record.sha256.clone() });
+                self.commit(&channel, appended(&channel, new.collect()), now)
+            });
+            if shown.is_err() && self.generation(name)? == channel.generation {
+                // The first error is the one to tell; no metadata speaks of these links.
+                let folder = self.layout().packages(name);
+                let _ = added.keys().try_for_each(|file| disk::remove_file(&folder.join(file)));
             }
-            disk::sync_folder(&self.layout().packages(name))?;
-            let new = added
-                .values()
-                .map(|record| Listed { file: record.file.clone(), sha256: record.sha256.clone() });
-            self.commit(&channel, appended(&channel, new.collect()), now)?;
+            shown?;
         }
         Ok(Published {
             channel: name.to_string(),
             added: added.into_keys().collect(),
             present: present.into_iter().collect(),
         })
+    }
+
+    fn link_packages<'a>(
+        &self,
+        channel: &Name,
+        records: impl Iterator<Item = &'a std::sync::Arc<Record>>,
+    ) -> Result<()> {
+        let folder = self.layout().packages(channel);
+        for record in records {
+            disk::link(&self.layout().pooled(&record.name, &record.file), &folder.join(&record.file))?;
+        }
+        disk::sync_folder(&folder)
     }
 }
 

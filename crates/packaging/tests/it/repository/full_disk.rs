@@ -62,9 +62,7 @@ fn a_full_disk_leaves_the_repository_as_it_was() {
     }
     // An old process and a new one see the same whole repository, and it can still be cleaned.
     let repository = Repository::open(&tiny.0).unwrap();
-    let bad: Vec<String> = repository.check().unwrap().iter().map(ToString::to_string).collect();
-    let bad: Vec<_> = bad.into_iter().filter(|line| !line.contains("no metadata speaks of it")).collect();
-    assert_eq!(bad, Vec::<String>::new());
+    assert_eq!(repository.check().unwrap(), []);
     let primary = fs::read_to_string(tiny.0.join("channels/dev/repodata/repomd.xml")).unwrap();
     assert!(primary.contains(&format!("<revision>{}</revision>", published.len())), "{primary}");
 }
