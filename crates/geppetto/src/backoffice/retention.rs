@@ -25,4 +25,12 @@ impl Office {
         let now = self.seconds();
         self.with_repository(move |repository| repository.retain(&needed, keep, now)).await
     }
+
+    /// Writes a channel's metadata anew from the index, and links its packages again.
+    pub async fn rebuild(&self, channel: Name, actor: &str) -> Result<(), OfficeError> {
+        let deed = Deed { at_us: self.clock.now_us(), actor };
+        self.store.record(&deed, "rebuild", &format!("channel {channel}"), "metadata written anew").await?;
+        let now = self.seconds();
+        self.with_repository(move |repository| repository.rebuild(&channel, now)).await
+    }
 }

@@ -1,6 +1,6 @@
 //! `geppetto repository`: looks after the packages.
 
-use model::exit::Exit;
+use model::{exit::Exit, name::Name};
 use packaging::repository::Repository as Packages;
 
 use super::Context;
@@ -19,6 +19,12 @@ enum RepositoryVerb {
     /// Read every package and all metadata, and name what is damaged
     #[command(after_help = "Example:\n  geppetto repository check")]
     Check,
+    /// Write a channel's metadata anew, and link its packages again
+    #[command(after_help = "Example:\n  geppetto repository rebuild prod")]
+    Rebuild {
+        /// The channel
+        channel: Name,
+    },
     /// Remove old versions that no node file of any kept generation needs
     #[command(after_help = "Example:\n  geppetto repository retain --keep 5")]
     Retain {
@@ -44,7 +50,12 @@ impl Repository {
                 }
                 let message = format!("the repository has {} damaged files", findings.len());
                 Err(Failure { exit: Exit::Failed, message, hint: None }
-                    .hint("restore the named files from a backup, or publish these versions again under a new release"))
+                    .hint("each line says what to do; package files that are gone come from a backup, or as a new release"))
+            }
+            RepositoryVerb::Rebuild { channel } => {
+                office.rebuild(channel.clone(), &context.actor).await?;
+                output::note(&format!("the metadata of channel {channel} is written anew"));
+                Ok(())
             }
             RepositoryVerb::Retain { keep } => {
                 let removed = office.retain(keep, &context.actor).await?;

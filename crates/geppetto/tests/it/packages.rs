@@ -213,3 +213,16 @@ fn corruption_is_found_and_named() {
     assert!(ran.out.contains(&files[0]), "{}", ran.out);
     ran.failed(5);
 }
+
+#[test]
+fn a_channel_whose_metadata_is_damaged_is_written_anew() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    plane.publish_shop("1.0.0", &key, "dev");
+    fs::remove_file(plane.data().join("repository/channels/dev/repodata/repomd.xml")).unwrap();
+    let ran = plane.run(&["repository", "check"]);
+    assert!(ran.out.contains("repository rebuild"), "{}", ran.out);
+    ran.failed(5);
+    plane.run(&["repository", "rebuild", "dev"]).ok();
+    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+}
