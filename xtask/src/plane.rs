@@ -32,6 +32,8 @@ impl Plane {
     /// Starts it in `you`'s terminal and waits until it answers. The command line is what a person would type.
     pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, Trouble> {
         let log = you.folder().join("geppetto.log");
+        you.show(&format!("{typed} &"));
+        let you = &you.clone().quiet();
         let file = fs::File::create(&log).map_err(io("create", &log))?;
         let errors = file.try_clone().map_err(io("write", &log))?;
         // It must not outlive this process, whatever ends it.

@@ -8,6 +8,9 @@ use std::{
 
 use crate::tell;
 
+/// How many lines of a failed command's output are shown: the last ones say why.
+const MOST_LINES: usize = 60;
+
 /// Why a chore stopped: the command, what it printed, and where to look.
 #[derive(Debug)]
 pub(crate) struct Trouble {
@@ -34,7 +37,8 @@ impl fmt::Display for Trouble {
         if let Some(command) = &self.command {
             writeln!(f, "  command: {command}")?;
         }
-        for line in self.output.lines() {
+        let lines = self.output.lines().count();
+        for line in self.output.lines().skip(lines.saturating_sub(MOST_LINES)) {
             writeln!(f, "  | {line}")?;
         }
         write!(f, "  look at: {}", self.look)
@@ -152,6 +156,19 @@ impl Terminal {
         self
     }
 
+    /// The same terminal, showing nothing.
+    pub(crate) fn quiet(mut self) -> Terminal {
+        self.loud = false;
+        self
+    }
+
+    /// Shows a command line that something else runs.
+    pub(crate) fn show(&self, typed: &str) {
+        if self.loud {
+            tell::line(&format!("      {} {typed}", self.prompt));
+        }
+    }
+
     /// The folder its commands run in.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
@@ -168,9 +185,7 @@ impl Terminal {
 
     /// Runs a command line; any exit code is an answer.
     pub(crate) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
-        if self.loud {
-            tell::line(&format!("      {} {typed}", self.prompt));
-        }
+        self.show(typed);
         let output = self.command(typed).output().map_err(|error| Trouble {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),

@@ -45,6 +45,7 @@ impl Stage {
         let you = Terminal::here(&folder)
             .set("PATH", format!("{}:{}", programs.display(), path()))
             .set("HOME", &home)
+            .set("USER", "alice")
             .set("XDG_CONFIG_HOME", format!("{home}/.config"))
             // Cargo and rustup keep what they need in the real home.
             .set("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
@@ -86,6 +87,9 @@ pub(crate) fn two_shops(stage: &Stage) -> Result<(), Trouble> {
 /// Raises the version of `shop`, which it shows, and packages it.
 pub(crate) fn second_version(you: &Terminal) -> Result<(), Trouble> {
     you.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
+    you.run(
+        "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
+    )?;
     you.run("punch package shop --out dist --key alice.key").map(drop)
 }
 

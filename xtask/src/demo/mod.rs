@@ -123,7 +123,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
         Ok(())
     })?;
     steps.step("Restore again", || place.restore())?;
-    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0"))?;
+    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0, now with a footer"))?;
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;

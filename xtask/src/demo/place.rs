@@ -53,7 +53,9 @@ impl Place {
             Place::Folder { root, .. } => {
                 let answer = here.run(&format!("grep -rn {greeting} {}/etc", root.display()))?;
                 tell::quote(&answer.out);
-                here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version).map(drop)
+                here.run(&format!("rpm --root {} -q shop", root.display()))?
+                    .with(version.split(',').next().unwrap_or(version))
+                    .map(drop)
             }
         }
     }

@@ -17,7 +17,7 @@ fn node_exporter(world: &mut World) -> Result<(), Trouble> {
     world.restore()?;
     world.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
     world.ask(9100, "/metrics", "node_cpu_seconds_total")?;
-    world.ask(9100, "/metrics", "geppetto_server{server=\"web-01\",environment=\"prod\",team=\"shop\"} 1")?;
+    world.ask(9100, "/metrics", "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1")?;
     world.wants("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
     world.restore()?;
     let metrics =

@@ -42,8 +42,14 @@ impl Host {
         for part in ["upper/etc", "scratch", "root"] {
             fs::create_dir_all(folder.join(part)).map_err(io("create", &folder))?;
         }
-        let hostname = folder.join("upper/etc/hostname");
-        fs::write(&hostname, format!("{name}\n")).map_err(io("write", &hostname))?;
+        let etc = folder.join("upper/etc");
+        let names = format!("127.0.0.1 localhost\n{} {name}\n", network.address_of(number));
+        // No name server is within its reach: better none than one to wait for.
+        for (file, text) in
+            [("hostname", format!("{name}\n")), ("hosts", names), ("resolv.conf", String::new())]
+        {
+            fs::write(etc.join(file), text).map_err(io("write", &etc.join(file)))?;
+        }
         let console = fs::File::create(folder.join("console.log")).map_err(io("create", &folder))?;
         let errors = console.try_clone().map_err(io("write", &folder))?;
         let container = Command::new("setpriv")
