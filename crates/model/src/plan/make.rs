@@ -329,6 +329,10 @@ impl<'a> Maker<'a> {
         if !self.seen.booted {
             return;
         }
+        // Debian's packages start their services as they are installed: before the files of this plan.
+        let installs = self.plan.changes.iter().any(|change| {
+            matches!(&change.action, Action::Apply(resource) if matches!(resource.body, Body::Package { .. }))
+        });
         let pending: Vec<ResourceId> = self.seen.managed.pending.iter().cloned().collect();
         for id in pending {
             self.notified.entry(id).or_insert(true);
@@ -336,9 +340,13 @@ impl<'a> Maker<'a> {
         for (component, resource) in resources {
             let Body::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };
-            let runs = matches!(self.seen.resources.get(&resource.id), Some(Seen::Present(facts))
-                if facts.get("running") == Some(&Fact::Flag(true)));
-            if self.started.contains(&resource.id) || !runs || service.running == Some(false) {
+            let (runs, unit) = match self.seen.resources.get(&resource.id) {
+                Some(Seen::Present(facts)) => (facts.get("running") == Some(&Fact::Flag(true)), true),
+                _ => (false, false),
+            };
+            let comes_started = installs && !unit && service.running == Some(true);
+            let just_started = self.started.contains(&resource.id) || !runs;
+            if (just_started && !comes_started) || service.running == Some(false) {
                 continue;
             }
             let action = Action::Restart { service: resource.id.clone(), reload: service.reload && !restart };

@@ -85,6 +85,31 @@ fn a_plan_shows_what_differs_line_by_line() {
 }
 
 #[test]
+fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it() {
+    let package = || resource("package:openssh-server", Body::Package { version: None });
+    let settings = || Resource {
+        notify: vec![id("service:ssh")],
+        ..file("/etc/ssh/sshd_config.d/port.conf", "Port 2222\n")
+    };
+    let mut host = Observed { family: Some(Family::Deb), ..host() };
+    let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
+    assert_eq!(
+        titles(&plan),
+        [
+            "create package:openssh-server",
+            "create file:/etc/ssh/sshd_config.d/port.conf",
+            "create service:ssh",
+            "restart service:ssh"
+        ]
+    );
+
+    // Without a package that could have started it, the start alone is enough.
+    host.resources.insert(id("package:openssh-server"), Seen::Present(Facts::new()));
+    let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
+    assert_eq!(titles(&plan), ["create file:/etc/ssh/sshd_config.d/port.conf", "create service:ssh"]);
+}
+
+#[test]
 fn a_secret_is_shown_nowhere() {
     let mut host = host();
     host.resources.insert(id("file:/etc/key"), seen("hunter1"));
