@@ -4,6 +4,7 @@
 //! installed is named as such: no number is made up for it.
 
 mod cases;
+mod sizes;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
@@ -47,8 +48,12 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), Trouble> {
     let you = &stage.you;
     let prepared = cases::prepare(&stage)?;
     tell::line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
+    let mut start = Duration::ZERO;
     for case in &prepared.cases {
         let ours = median(you, case, &case.ours, bench.runs)?;
+        if case.what == cases::START_UP {
+            start = ours;
+        }
         let (name, typed) = &case.peer;
         if you.ask(case.peer_needs)?.code != 0 {
             tell::line(&format!(
@@ -68,7 +73,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), Trouble> {
         "Medians of {} runs after one to warm up; ratio: how many times longer the peer took.",
         bench.runs
     ));
-    Ok(())
+    sizes::check(&bench.programs, bench.profile == "release", start, &prepared.plane)
 }
 
 fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, Trouble> {

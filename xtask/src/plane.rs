@@ -62,6 +62,18 @@ impl Plane {
         &self.url
     }
 
+    /// The memory it holds, in bytes.
+    pub(crate) fn resident(&self) -> Result<u64, Trouble> {
+        let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
+        let status = fs::read_to_string(&path).map_err(io("read", &path))?;
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        let kilobytes = kilobytes.and_then(|number| number.parse::<u64>().ok());
+        kilobytes
+            .map(|number| number * 1024)
+            .ok_or_else(|| self.trouble("geppetto does not run any more", "ps"))
+    }
+
     fn trouble(&self, what: &str, typed: &str) -> Trouble {
         Trouble {
             what: what.to_owned(),

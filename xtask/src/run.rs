@@ -179,6 +179,9 @@ impl Terminal {
         let mut words = self.prefix.iter().map(String::as_str).chain(["sh", "-c", typed]);
         let mut command = Command::new(words.next().unwrap_or("sh"));
         command.args(words).current_dir(&self.folder).stdin(Stdio::null());
+        for name in cargos_own() {
+            command.env_remove(name);
+        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -199,4 +202,13 @@ impl Terminal {
     pub(crate) fn run(&self, typed: &str) -> Result<Answer, Trouble> {
         self.ask(typed)?.expect(0, "the output above")
     }
+}
+
+/// What `cargo run` adds to the environment of a program. A person's terminal has none of it, and a cargo
+/// typed there would find that build scripts were run with other variables, and build again.
+fn cargos_own() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    })
 }

@@ -9,21 +9,28 @@ use crate::{
     stage::{self, Stage},
 };
 
-/// How many packages the repository of the comparison with createrepo_c holds.
-const PACKAGES: usize = 200;
+/// How many packages the repositories of the comparison with createrepo_c hold.
+const PACKAGES: [usize; 2] = [200, 5000];
+
+/// The case that tells how long it takes to start at all.
+pub(super) const START_UP: &str = "start and print the version";
 
 /// The cases, and what must keep running while they do.
 pub(super) struct Prepared {
     pub(super) cases: Vec<Case>,
-    _plane: Plane,
+    pub(super) plane: Plane,
 }
 
 /// Makes the folders all commands work on.
 pub(super) fn prepare(stage: &Stage) -> Result<Prepared, Trouble> {
     let plane = stage::serve(&stage.you, "127.0.0.1")?;
     stage::sign_in(&stage.you, &plane)?;
-    let cases = vec![packaging(stage)?, publishing(stage)?, no_op(stage)?, start_up()];
-    Ok(Prepared { cases, _plane: plane })
+    let mut cases = vec![packaging(stage)?];
+    for packages in PACKAGES {
+        cases.push(publishing(stage, packages)?);
+    }
+    cases.extend([no_op(stage)?, start_up()]);
+    Ok(Prepared { cases, plane })
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
@@ -60,37 +67,45 @@ fn packaging(stage: &Stage) -> Result<Case, Trouble> {
 }
 
 /// `punch publish` of one more component beside `createrepo_c --update`, in a repository that holds many.
-fn publishing(stage: &Stage) -> Result<Case, Trouble> {
+///
+/// Ours is the whole way: checked, sent, its signature verified, flushed to the disk, the metadata signed. The
+/// peer's is the metadata alone, unsigned and not flushed.
+fn publishing(stage: &Stage, packages: usize) -> Result<Case, Trouble> {
     let you = &stage.you;
+    let name = format!("small{packages}");
     let component = |version: usize| {
         format!(
-            "format: geppetto/component/1\nname: small\nversion: 1.0.{version}\nkind: os-config\n\
+            "format: geppetto/component/1\nname: {name}\nversion: 1.0.{version}\nkind: os-config\n\
              summary: A file to measure publishing with\nlicense: Apache-2.0\n"
         )
     };
-    let manifest =
-        "format: geppetto/manifest/1\nresources:\n  - file: /etc/small\n    content: \"small\\n\"\n";
-    write(stage, "small/deploy/manifest.yaml", manifest)?;
-    for version in 0..PACKAGES / 2 {
-        write(stage, "small/component.yaml", &component(version))?;
-        you.run("punch package small --out many --key alice.key")?;
+    let manifest = format!(
+        "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}\n    content: \"small\\n\"\n"
+    );
+    write(stage, &format!("{name}/deploy/manifest.yaml"), &manifest)?;
+    for version in 0..packages / 2 {
+        write(stage, &format!("{name}/component.yaml"), &component(version))?;
+        you.run(&format!("punch package {name} --out many-{name} --key alice.key"))?;
     }
-    you.run("punch publish many/*.rpm --channel dev")?;
+    let channel = format!("channel-{packages}");
+    you.run(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
     // The peer's repository: the same packages.
-    you.run("mkdir peer && cp many/*.rpm peer/")?;
+    you.run(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
     if you.ask("command -v createrepo_c")?.code == 0 {
-        you.run("createrepo_c --quiet peer")?;
+        you.run(&format!("createrepo_c --quiet peer-{name}"))?;
     }
     // Every run publishes a version that is not there yet.
-    let next = "echo $(( $(cat next 2> /dev/null || echo 1000) + 1 )) > next && rm -rf one && \
-                sed \"s/^version: .*/version: 1.0.$(cat next)/\" -i small/component.yaml && \
-                punch package small --out one --key alice.key > /dev/null && cp one/*.rpm peer/";
+    let next = format!(
+        "echo $(( $(cat next 2> /dev/null || echo 10000) + 1 )) > next && rm -rf one && \
+         sed \"s/^version: .*/version: 1.0.$(cat next)/\" -i {name}/component.yaml && \
+         punch package {name} --out one --key alice.key > /dev/null && cp one/*.rpm peer-{name}/"
+    );
     Ok(Case {
-        what: format!("publish one component beside {PACKAGES} packages"),
-        ours: "punch publish one/*.rpm --channel dev".to_owned(),
-        peer: ("createrepo_c --update", "createrepo_c --quiet --update peer".to_owned()),
+        what: format!("publish one component beside {packages} packages"),
+        ours: format!("punch publish one/*.rpm --channel {channel}"),
+        peer: ("createrepo_c --update", format!("createrepo_c --quiet --update peer-{name}")),
         peer_needs: "command -v createrepo_c",
-        before: next.to_owned(),
+        before: next,
     })
 }
 
@@ -130,7 +145,7 @@ fn no_op(stage: &Stage) -> Result<Case, Trouble> {
 /// How long it takes to start at all.
 fn start_up() -> Case {
     Case {
-        what: "start and print the version".to_owned(),
+        what: START_UP.to_owned(),
         ours: "punch --version".to_owned(),
         peer: ("puppet --version", "puppet --version".to_owned()),
         peer_needs: "command -v puppet",

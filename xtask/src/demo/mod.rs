@@ -107,7 +107,9 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
         place.run(&format!("punch join {} --server web-01 --token {token}", plane.url())).map(drop)
     })?;
     steps.step("Restore it: make it what its node file says", || place.restore())?;
-    steps.step("Ask the service from outside", || place.expect_answer(8080, "Welcome to shop", "1.0.0"))?;
+    steps.step("Ask the service from outside", || {
+        place.expect_answer(8080, "Welcome to shop", "1.0.0", None)
+    })?;
 
     let role = you.folder().join("estate/roles/web.yaml");
     steps.step("Change one value and one version", || {
@@ -123,7 +125,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
         Ok(())
     })?;
     steps.step("Restore again", || place.restore())?;
-    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0, now with a footer"))?;
+    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0", Some("now with a footer")))?;
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;

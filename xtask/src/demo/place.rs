@@ -42,20 +42,26 @@ impl Place {
     }
 
     /// Asks the service from outside; where none runs, looks at the files instead.
-    pub(super) fn expect_answer(&self, port: u16, greeting: &str, version: &str) -> Result<(), Trouble> {
+    pub(super) fn expect_answer(
+        &self,
+        port: u16,
+        greeting: &str,
+        version: &str,
+        footer: Option<&str>,
+    ) -> Result<(), Trouble> {
         let here = Terminal::here(std::path::Path::new("/")).loud();
         match self {
             Place::Booted(host) => {
                 let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.address()))?;
                 tell::quote(&answer.out);
-                answer.with(greeting)?.with(version).map(drop)
+                answer.with(greeting)?.with(version)?.with(footer.unwrap_or_default()).map(drop)
             }
             Place::Folder { root, .. } => {
                 let answer = here.run(&format!("grep -rn {greeting} {}/etc", root.display()))?;
                 tell::quote(&answer.out);
-                here.run(&format!("rpm --root {} -q shop", root.display()))?
-                    .with(version.split(',').next().unwrap_or(version))
-                    .map(drop)
+                here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version)?;
+                let footer = footer.unwrap_or_default();
+                here.run(&format!("grep -qe '{footer}' {}/usr/share/shop/shop.py", root.display())).map(drop)
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Checks run in order and build on one another; each says in its name what must be true.
 
+mod archetypes;
 mod examples;
 mod failures;
 mod service;
@@ -63,7 +64,9 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), Trouble> {
         Ok(())
     });
     if let (true, Some(world)) = (ready, &mut world) {
-        for (name, check) in [service::CHECKS, failures::CHECKS, examples::CHECKS].concat() {
+        for (name, check) in
+            [service::CHECKS, failures::CHECKS, archetypes::CHECKS, examples::CHECKS].concat()
+        {
             if e2e.only.is_none_or(|only| name.contains(only)) {
                 run(name, &mut || check(world));
             }

@@ -2,7 +2,7 @@
 
 use std::{fs, thread::sleep, time::Duration};
 
-use super::E2e;
+use super::{E2e, archetypes};
 use crate::{
     host::{Ground, Host, Image},
     plane::Plane,
@@ -43,6 +43,11 @@ impl World {
         let plane = stage::serve(you, &ground.address())?;
         stage::sign_in(you, &plane)?;
         stage::two_shops(&stage)?;
+        for (archetype, name) in archetypes::COMPONENTS {
+            you.run(&format!("punch new {archetype} {name}"))?;
+            you.run(&format!("punch test {name}"))?;
+            you.run(&format!("punch package {name} --out dist --key alice.key"))?;
+        }
         for component in COMPONENTS {
             you.run(&format!("punch package {}/{component} --out dist --key alice.key", e2e.root.display()))?;
         }

@@ -1,0 +1,149 @@
+//! What the archetypes generate, as generated, on a real host. The web-service has the service checks.
+
+use super::{Check, world::World};
+use crate::run::Trouble;
+
+/// The archetypes these checks are about, and what the component of each is called.
+pub(super) const COMPONENTS: [(&str, &str); 5] = [
+    ("processing", "stock"),
+    ("db-schema", "ledger"),
+    ("monitoring-plugin", "queue"),
+    ("os-config", "journal"),
+    ("webapp", "portal"),
+];
+
+pub(super) const CHECKS: &[Check] = &[
+    ("a processing runs on its schedule and keeps its state", processing),
+    ("a schema's migrations reach SQLite, each once", schema_on_sqlite),
+    ("the same migrations reach PostgreSQL, and keep what is in it", schema_on_postgresql),
+    ("a monitoring plugin answers by exit code and with performance data", plugin),
+    ("a configuration of the system reaches the service it is for", os_config),
+    ("a webapp is served by Tomcat, and a new value reaches it", webapp),
+    ("what the archetypes brought leaves again", departure),
+];
+
+fn processing(world: &mut World) -> Result<(), Trouble> {
+    world.wants("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
+    world.restore()?;
+    let totals = |lines: u32| {
+        format!(
+            "for tenth in $(seq 100); do grep -q '\"lines\": {lines},' /var/lib/stock/state.json && exit 0; sleep 0.1; done; \
+             cat /var/lib/stock/state.json; journalctl -u stock --no-pager | tail -20; exit 1"
+        )
+    };
+    let look = "journalctl -u stock on web-01";
+    world.on_host("printf 'a\\nb\\n' > /tmp/one && mv /tmp/one /var/lib/stock/inbox/")?.expect(0, look)?;
+    world.on_host(&totals(2))?.expect(0, look)?;
+    world.on_host("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?.expect(0, look)?;
+    world.on_host(&totals(3))?.expect(0, look)?;
+    world.on_host("stat -c %U /var/lib/stock/state.json")?.with("stock").map(drop)
+}
+
+fn schema_on_sqlite(world: &mut World) -> Result<(), Trouble> {
+    world.wants("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
+    world.restore()?;
+    let database = "sqlite3 /var/lib/ledger/ledger.db";
+    world.on_host(&format!(
+        "{database} \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
+    ))?;
+    world.restore()?;
+    world.on_host("punch plan")?.expect(0, "the changes above")?;
+    // A column of the second migration, and the row that was there.
+    world
+        .on_host(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
+        .with("Pen|1")
+        .map(drop)
+}
+
+fn schema_on_postgresql(world: &mut World) -> Result<(), Trouble> {
+    let look = "journalctl -u postgresql@15-main on web-01";
+    world
+        .on_host("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
+        .expect(0, look)?;
+    let ask = "runuser -u postgres -- psql -qtA";
+    world.on_host(&format!(
+        "{ask} -c \"CREATE ROLE ledger LOGIN PASSWORD 'correct horse'\" && {ask} -c 'CREATE DATABASE ledger OWNER ledger'"
+    ))?
+    .expect(0, look)?;
+    world.wants(
+        "ledger: \">=0\"",
+        "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
+    )?;
+    world.restore()?;
+    world
+        .on_host(&format!(
+            "{ask} -d ledger -c \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
+        ))?
+        .expect(0, look)?;
+    world.restore()?;
+    world.on_host("punch plan")?.expect(0, "the changes above")?;
+    world
+        .on_host(&format!("{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"))?
+        .with("Pen|t")?;
+    // The password is in one file, for those who need it, and in no report.
+    world.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.with("640:root:ledger")?;
+    let told = world
+        .on_host("punch history --json; punch explain ledger.password; grep -rl 'correct horse' /var/log")?;
+    match told.text().contains("correct horse") || told.out.contains("/var/log/") {
+        true => Err(Trouble::new("the database's password is told", "punch history --json on web-01")),
+        false => Ok(()),
+    }
+}
+
+fn plugin(world: &mut World) -> Result<(), Trouble> {
+    world.wants("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
+    world.on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
+    world.restore()?;
+    let ask = "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/queue -w 1 -c 2";
+    world.on_host(ask)?.expect(0, "the output above")?.with("OK")?.with("|")?;
+    world.on_host("touch /srv/queue/1 /srv/queue/2")?;
+    world.on_host(ask)?.expect(1, "the output above")?.with("WARNING")?;
+    world.on_host("touch /srv/queue/3")?;
+    world.on_host(ask)?.expect(2, "the output above")?.with("CRITICAL")?;
+    world
+        .on_host("runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2")?
+        .expect(3, "the output above")?
+        .with("UNKNOWN")
+        .map(drop)
+}
+
+fn os_config(world: &mut World) -> Result<(), Trouble> {
+    let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
+    let before = world.on_host(started)?.out;
+    world.wants("journal: \">=0\"", "journal: {max_use: 77M}")?;
+    world.restore()?;
+    world.on_host("systemd-analyze cat-config systemd/journald.conf")?.with("SystemMaxUse=77M")?;
+    if world.on_host(started)?.out == before {
+        return Err(Trouble::new("systemd-journald was not restarted", "`punch history` on web-01"));
+    }
+    world.on_host("systemctl is-active systemd-journald")?.expect(0, "the output above").map(drop)
+}
+
+fn webapp(world: &mut World) -> Result<(), Trouble> {
+    world.wants("portal: \">=0\"", "portal: {banner: Hello}")?;
+    world.restore()?;
+    world.ask(8080, "/portal/", "Hello")?;
+    world.wants("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
+    world.restore()?;
+    world.ask(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
+}
+
+fn departure(world: &mut World) -> Result<(), Trouble> {
+    world.wants("", "")?;
+    let journal = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
+    let before = world.on_host(journal)?.out;
+    world.on_host("punch restore --max-removals 100")?.expect(0, "`punch history` on web-01")?;
+    let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
+    if !left.trim().is_empty() {
+        return Err(Trouble::new(format!("these packages are left:\n{left}"), "`punch history` on web-01"));
+    }
+    world.on_host("ls /etc/systemd/journald.conf.d/journal.conf")?.expect(2, "the file is still there")?;
+    if world.on_host(journal)?.out == before {
+        return Err(Trouble::new(
+            "systemd-journald still runs with the settings that left",
+            "`punch history` on web-01",
+        ));
+    }
+    // What a component wrote itself is data, and stays.
+    world.on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?.with("Pen").map(drop)
+}
