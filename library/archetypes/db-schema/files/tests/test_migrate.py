@@ -75,12 +75,32 @@ class Contract:
         self.assertIn("newer than these migrations: it also has 002", self.migrate("--check"))
 
     def test_transactions_of_their_own_are_refused(self):
-        self.add("003_own.sql", "BEGIN;\nSELECT 1;\nCOMMIT;\n")
-        self.assertIn("begins or ends a transaction", self.migrate(status=1))
+        for sql in self.own_transactions:
+            with self.subTest(sql):
+                self.add("003_own.sql", f"CREATE TABLE half (id INTEGER);\n{sql}\n")
+                self.assertIn("003_own.sql failed, and nothing of it was kept: it begins or ends a transaction",
+                              self.migrate(status=1))
+        self.add("003_own.sql", "CREATE TABLE half (id INTEGER);\nSAVEPOINT here;\nROLLBACK TO SAVEPOINT here;\n")
+        self.assertIn("applied 003_own.sql", self.migrate())
+
+    def test_triggers_and_functions_keep_their_begin_and_end(self):
+        self.add("003_trigger.sql", self.trigger)
+        self.assertIn("applied 003_trigger.sql", self.migrate())
+        self.query("INSERT INTO item (id, name, price_cents) VALUES (1, ' Cup; ', 250)")
+        self.assertEqual(self.query("SELECT name FROM item"), "Cup;")
 
 
 class SqliteTest(Contract, unittest.TestCase):
     engine = "sqlite"
+    own_transactions = ["BEGIN;", "commit;", "END TRANSACTION;", "SELECT 1; COMMIT;", "-- it's\nROLLBACK;", "COMMIT"]
+    trigger = """-- Two statements in one line; and it's no matter what a comment says: COMMIT;
+SELECT 'a; b'; SELECT 'COMMIT;';
+CREATE TRIGGER item_trimmed AFTER INSERT ON item
+BEGIN
+    UPDATE item SET name = CASE WHEN new.name = '' THEN 'nothing' ELSE trim(new.name) END
+    WHERE id = new.id;
+END;
+"""
 
     def settings(self):
         return f"database = {self.folder}/test.db"
@@ -102,6 +122,39 @@ def postgresql():
 
 class PostgresqlTest(Contract, unittest.TestCase):
     engine = "postgresql"
+    own_transactions = [
+        "BEGIN;", "commit work;", "END;", "SELECT 1; COMMIT;", "SELECT E'it\\'s'; ROLLBACK;", "START TRANSACTION;",
+        "/* a /* nested */ comment */ END TRANSACTION;", "SELECT $$it's$$; COMMIT;", "COMMIT",
+    ]
+    trigger = """-- It's no matter what a comment says: COMMIT;
+/* BEGIN; /* nested */ COMMIT; */
+SELECT 'a; b'; SELECT 'COMMIT;', E'it\\'s; END;', 1 AS "END; it's";
+CREATE FUNCTION item_trimmed() RETURNS trigger LANGUAGE plpgsql AS $body$
+BEGIN
+    new.name := trim(new.name);
+    RETURN new;
+END;
+$body$;
+CREATE TRIGGER item_trimmed BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION item_trimmed();
+DO $$ BEGIN PERFORM 1;
+END; $$;
+"""
+
+    def test_a_function_in_the_words_of_sql_itself_is_migrated(self):
+        if int(self.query("SHOW server_version_num", "postgres")) < 140000:
+            raise unittest.SkipTest("PostgreSQL is older than 14")
+        self.add("003_cheap.sql", """CREATE FUNCTION cheap(price BIGINT) RETURNS TEXT
+BEGIN ATOMIC
+    SELECT 1;
+    SELECT CASE WHEN price < 100 THEN 'cheap' ELSE 'dear' END;
+END;
+""")
+        self.assertIn("applied 003_cheap.sql", self.migrate())
+        self.assertEqual(self.query("SELECT cheap(99)"), "cheap")
+
+    def test_an_error_names_the_line_of_the_file(self):
+        self.add("003_wrong.sql", "SELECT 1;\n\nSELECT nonsense;\n")
+        self.assertIn("line 3: ERROR", self.migrate(status=1))
     cluster = None
 
     @classmethod
