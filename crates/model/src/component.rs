@@ -84,7 +84,25 @@ impl Component {
     }
 }
 
+/// What the name of a deployment package ends with.
+const DEPLOYMENT: &str = "-deployment";
+
 /// The name of the deployment package of the component `name`.
 pub fn deployment_package(name: &Name) -> String {
-    format!("{name}-deployment")
+    format!("{name}{DEPLOYMENT}")
+}
+
+/// Why no component can have this name, though it is a name.
+pub fn reserved(name: &Name) -> Option<String> {
+    if name.as_str() == "server" {
+        return Some(
+            "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name"
+                .to_owned(),
+        );
+    }
+    name.as_str().strip_suffix(DEPLOYMENT).map(|other| {
+        format!(
+            "a component cannot be called `{name}`: that is the deployment package of a component `{other}`; choose another name"
+        )
+    })
 }

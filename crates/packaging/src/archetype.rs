@@ -7,6 +7,7 @@
 
 mod builtin;
 mod generate;
+mod journal;
 mod merge;
 mod record;
 mod render;

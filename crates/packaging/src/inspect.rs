@@ -117,9 +117,15 @@ pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageErr
                 inspected.name
             )));
         }
+        if let Some(why) = model::component::reserved(&name) {
+            return Err(wrong(why));
+        }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = What::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
+        if let Some(why) = model::component::reserved(&name) {
+            return Err(wrong(why));
+        }
         let component = description(envelope, &name)?;
         let version = format!("{}-{}", inspected.version, inspected.release);
         if component.name != name

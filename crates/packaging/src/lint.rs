@@ -75,12 +75,6 @@ impl Notes {
                 "`summary` starts with a small letter; package lists start with capitals",
             );
         }
-        if source.component.name.as_str() == "server" {
-            self.fatal(
-                COMPONENT_FILE,
-                "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name",
-            );
-        }
         if source.license.is_none() {
             self.warn(
                 COMPONENT_FILE,
@@ -178,6 +172,14 @@ impl Notes {
             self.warn(
                 COMPONENT_FILE,
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
+            );
+        }
+        if let Origin::Source(from) = entry.origin()
+            && from.split('/').all(|part| matches!(part, "" | "." | "**"))
+        {
+            self.warn(
+                COMPONENT_FILE,
+                format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
         if let Origin::Source(from) = entry.origin()

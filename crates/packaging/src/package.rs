@@ -74,7 +74,8 @@ const LEVEL: i32 = 9;
 /// Makes both packages of a component that is already built, and writes them to the folder `out`.
 ///
 /// The same source gives the same bytes, wherever and whenever: `source_date` (seconds since 1970) is the only
-/// time inside. With a key they are signed. Either both files are there at the end, or none is.
+/// time inside. With a key they are signed. Either both files are there at the end, or what was
+/// there before is.
 pub fn package(
     source: &Source,
     out: &Path,
@@ -92,19 +93,21 @@ pub fn package_at_level(
     source_date: u32,
     level: i32,
 ) -> Result<Packages, PackagingError> {
-    let payload = contents::payload(source)?;
+    let payload = contents::payload(source, out)?;
     let deployment = contents::deployment(source)?;
     let out = rpmfile::Output::open(out)?;
     let settings = rpmfile::Settings { key, source_date, level };
     let payload = rpmfile::write(source, &payload, &out, &settings)?;
     let deployment = rpmfile::write(source, &deployment, &out, &settings)?;
-    let payload = payload.keep()?;
-    match deployment.keep() {
-        Ok(deployment) => Ok(Packages { payload, deployment }),
-        Err(error) => {
-            // Half a pair is worse than none; that it cannot be removed either adds nothing to the error.
-            let _ = std::fs::remove_file(payload);
-            Err(error)
-        }
+    let (path, earlier) = (payload.path(), payload.earlier()?);
+    let kept = payload.keep().and_then(|payload| Ok(Packages { payload, deployment: deployment.keep()? }));
+    if kept.is_err() {
+        // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
+        // adds nothing to the error.
+        let _ = match earlier {
+            Some(earlier) => earlier.persist(&path).map_err(|error| error.error),
+            None => std::fs::remove_file(&path),
+        };
     }
+    kept
 }

@@ -6,10 +6,10 @@ pub mod facts;
 use std::path::{Path, PathBuf};
 
 use model::{
-    component::Component,
+    component::{self, Component},
     format::{
         FormatError,
-        component::{self, Arch, Command, ComponentFile, FileEntry, Launch, Schedule, Tomcat},
+        component::{Arch, Command, ComponentFile, FileEntry, Launch, Schedule, Tomcat, read},
     },
     version::Version,
 };
@@ -60,7 +60,7 @@ impl Source {
         let path = root.join(COMPONENT_FILE);
         let file = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            component::read(COMPONENT_FILE, &text)?
+            read(COMPONENT_FILE, &text)?
         } else {
             match facts::component_of_pom(&root) {
                 Some(file) => file.map_err(|error| vec![error])?,
@@ -128,6 +128,11 @@ fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::Fact
         FormatError::new(from, format!("it says no {what}; write `{what}:` in {COMPONENT_FILE}"))
     };
     let name = file.name.clone().or(facts.name.clone()).ok_or_else(|| missing("name"))?;
+    if let Some(why) = component::reserved(&name) {
+        let place =
+            if file.name.is_some() { COMPONENT_FILE } else { file.from.as_deref().unwrap_or_default() };
+        return Err(FormatError::new(place, why));
+    }
     let version = match (&file.version, &facts.version) {
         (Some(text), _) => Version::new(text, Some(&file.release))
             .map_err(|error| FormatError::new(COMPONENT_FILE, error.to_string()))?,
@@ -153,10 +158,11 @@ fn read_text(path: &Path) -> Result<String, String> {
 
     let most = model::format::yaml::MAX_BYTES as u64;
     let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
-    let file = std::fs::File::open(path).map_err(cannot)?;
-    if !file.metadata().map_err(cannot)?.is_file() {
+    // Before it is opened: opening a pipe would wait for somebody to write to it.
+    if !std::fs::metadata(path).map_err(cannot)?.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    let file = std::fs::File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > most {

@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::name::Name;
+use model::{component::reserved, name::Name};
 
 use super::{Answers, Archetype, ArchetypeError, record::Record, render::Files};
 use crate::source::Source;
 
 /// Generates the component `name` in the new folder `dir`; returns the paths of its files.
 ///
-/// It appears whole or not at all: everything is written beside `dir` and checked first.
+/// It appears whole or not at all: everything is written aside and checked first.
 pub fn generate(
     archetype: &Archetype,
     name: &Name,
@@ -22,34 +22,67 @@ pub fn generate(
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
-    let empty = match fs::read_dir(dir) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => return Err(refuse(format!("cannot be used: {error}"))),
-    };
-    if !empty {
-        return Err(refuse("is there already and is not empty; choose another with `--dir`".to_owned()));
+    if let Some(why) = reserved(name) {
+        return Err(ArchetypeError::Answer(why));
     }
+    let there = match fs::read_dir(dir) {
+        Ok(mut entries) => match entries.next() {
+            None => true,
+            Some(_) => {
+                let reason = "is there already and is not empty; choose another with `--dir`";
+                return Err(refuse(reason.to_owned()));
+            }
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(refuse("is or lies below a file; choose another folder with `--dir`".to_owned()));
+        }
+        Err(error) => return Err(refuse(format!("cannot be looked into: {error}"))),
+    };
     let answers = archetype.answers(name, answers)?;
     let files = archetype.render(name, &answers)?;
 
-    let parent = match dir.parent() {
+    let aside = match dir.parent() {
+        _ if there => dir.to_path_buf(),
         Some(parent) if parent != Path::new("") => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let cannot = |error: io::Error| refuse(format!("cannot be made: {error}"));
-    fs::create_dir_all(&parent).map_err(cannot)?;
-    let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(&parent).map_err(cannot)?;
+    let cannot = |error: io::Error| {
+        refuse(format!("cannot be made: {error}; choose a folder you may write to with `--dir`"))
+    };
+    fs::create_dir_all(&aside).map_err(cannot)?;
+    let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(&aside).map_err(cannot)?;
     write_all(draft.path(), &files).map_err(cannot)?;
     Source::load(draft.path())
         .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
     let record = Record::new(archetype, name, &answers, &files);
     write_all(draft.path(), &record.files(&files)).map_err(cannot)?;
+    if there {
+        // The folder itself stays: somebody may stand in it, or something be mounted there.
+        move_in(draft.path(), dir).map_err(cannot)?;
+        return Ok(files.into_keys().collect());
+    }
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o755)).map_err(cannot)?;
     fs::rename(draft.path(), dir).map_err(cannot)?;
     // The draft has another name now, so there is nothing left to remove.
     let _ = draft.keep();
     Ok(files.into_keys().collect())
+}
+
+/// Moves all that is in `draft` to the folder `dir`, or nothing.
+fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
+    let names: Vec<_> =
+        fs::read_dir(draft)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    for (count, name) in names.iter().enumerate() {
+        if let Err(error) = fs::rename(draft.join(name), dir.join(name)) {
+            for name in &names[..count] {
+                // That it cannot be taken back either adds nothing to the error.
+                let _ = fs::rename(dir.join(name), draft.join(name));
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 fn write_all(dir: &Path, files: &Files) -> io::Result<()> {

@@ -62,6 +62,11 @@ impl Record {
         }
     }
 
+    /// The digest over the files as generated.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// The files that say all this, by path in the component's folder.
     pub(super) fn files(&self, base: &Files) -> Files {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
@@ -143,6 +148,11 @@ fn collect(dir: &Path, below: &str, found: &mut Files) -> Result<(), ArchetypeEr
         }
     }
     Ok(())
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn digest(files: &Files) -> String {

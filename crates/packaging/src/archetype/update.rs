@@ -1,17 +1,19 @@
 //! A newer archetype, or other answers, merged into a component that people have edited.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use model::format::FormatError;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Answers, Archetype, ArchetypeError,
     generate::write_file,
+    journal::Journal,
     merge::{merge, unresolved},
     named,
     record::{self, Record, recorded},
@@ -26,10 +28,13 @@ pub struct Updated {
     pub to: u32,
     /// What happened to each file that the archetype changed, by path.
     pub files: Vec<(String, FileOutcome)>,
+    /// Where the archetype's versions of files are that could not be merged, by the path of yours.
+    pub beside: BTreeMap<String, String>,
 }
 
 /// What an update did to one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FileOutcome {
     /// It is new.
     Added,
@@ -39,8 +44,8 @@ pub enum FileOutcome {
     Merged,
     /// Both had changed the same lines; both versions are between marks.
     Conflicted,
-    /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, with
-    /// `.archetype` at the end of its name.
+    /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, where
+    /// [`Updated::beside`] says.
     Beside,
     /// The archetype has it no more, and nobody had edited it.
     Removed,
@@ -81,7 +86,11 @@ pub fn update(
     let archetype = match (archetype, &record.from) {
         (Some(archetype), _) => archetype,
         (None, Some(folder)) => {
-            found = Archetype::load(Path::new(folder))?;
+            found = Archetype::load(Path::new(folder)).map_err(|error| {
+                ArchetypeError::Answer(format!(
+                    "{error}; the component was generated from that folder, maybe on another machine: say where the archetype is now with `--from FOLDER`"
+                ))
+            })?;
             &found
         }
         (None, None) => {
@@ -109,17 +118,33 @@ pub fn update(
     let all = archetype.answers(&record.name, &all)?;
     let theirs = archetype.render(&record.name, &all)?;
 
-    let mut updated = Updated { from: record.version, to: archetype.version, files: Vec::new() };
-    let mut steps = Vec::new();
-    let label = format!("archetype {} {}", archetype.name, archetype.version);
+    let new = Record::new(archetype, &record.name, &all, &theirs);
+    let mut update = Update {
+        dir,
+        label: format!("archetype {} {}", archetype.name, archetype.version),
+        earlier: Journal::resumed(dir, &new),
+        steps: Vec::new(),
+        beside: BTreeMap::new(),
+    };
+    let mut files = Vec::new();
     let paths: BTreeSet<&String> = base.keys().chain(theirs.keys()).collect();
     for path in paths {
         let ours = read(dir, path)?;
-        if let Some(outcome) = merge_file(path, base.get(path), ours, theirs.get(path), &label, &mut steps)? {
-            updated.files.push((path.clone(), outcome));
+        if let Some(outcome) = update.merge_file(path, base.get(path), ours, theirs.get(path))? {
+            files.push((path.clone(), outcome));
         }
     }
-    let new = Record::new(archetype, &record.name, &all, &theirs);
+    let outcomes: BTreeMap<&String, FileOutcome> =
+        files.iter().map(|(path, outcome)| (path, *outcome)).collect();
+    let Update { mut earlier, steps, beside, .. } = update;
+    for step in &steps {
+        if let Step::Write(path, bytes, _) = step
+            && let Some(outcome) = outcomes.get(path)
+        {
+            earlier.note(path, *outcome, bytes);
+        }
+    }
+    earlier.write(dir)?;
     for step in steps {
         let (path, done) = match &step {
             Step::Write(path, bytes, mode) => (path, write_file(dir, path, bytes, *mode)),
@@ -136,7 +161,7 @@ pub fn update(
         }
     }
     record::replace(dir, &new, &theirs)?;
-    Ok(updated)
+    Ok(Updated { from: record.version, to: archetype.version, files, beside })
 }
 
 /// Your version of a file: its bytes and permissions.
@@ -174,59 +199,106 @@ fn read(dir: &Path, path: &str) -> Result<Ours, ArchetypeError> {
     }
 }
 
-fn merge_file(
-    path: &str,
-    base: Option<&Vec<u8>>,
-    ours: Ours,
-    theirs: Option<&Vec<u8>>,
-    label: &str,
-    steps: &mut Vec<Step>,
-) -> Result<Option<FileOutcome>, ArchetypeError> {
-    if base == theirs {
-        return Ok(None);
-    }
-    let mut write =
-        |path: &str, bytes: &[u8], mode| steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
-    let outcome = match (base, ours, theirs) {
-        (None, None, Some(theirs)) => {
-            write(path, theirs, None);
-            FileOutcome::Added
+/// An update while it is being thought through: nothing is written yet.
+struct Update<'a> {
+    dir: &'a Path,
+    /// What the archetype's side of a conflict is called.
+    label: String,
+    /// What the same update did before it was cut off.
+    earlier: Journal,
+    steps: Vec<Step>,
+    beside: BTreeMap<String, String>,
+}
+
+impl Update<'_> {
+    fn merge_file(
+        &mut self,
+        path: &str,
+        base: Option<&Vec<u8>>,
+        ours: Ours,
+        theirs: Option<&Vec<u8>>,
+    ) -> Result<Option<FileOutcome>, ArchetypeError> {
+        if base == theirs {
+            return Ok(None);
         }
-        (Some(_), None, Some(_)) => FileOutcome::StayedDeleted,
-        (_, None, None) => return Ok(None),
-        (Some(base), Some((ours, _)), None) if *base == ours => {
-            steps.push(Step::Remove(path.to_owned()));
-            FileOutcome::Removed
+        if let Some((ours, _)) = &ours
+            && let Some(outcome) = self.earlier.done(path, ours)
+        {
+            return Ok(Some(outcome));
         }
-        (_, Some(_), None) => FileOutcome::Kept,
-        (_, Some((ours, _)), Some(theirs)) if ours == *theirs => return Ok(None),
-        (Some(base), Some((ours, mode)), Some(theirs)) if *base == ours => {
-            write(path, theirs, Some(mode));
-            FileOutcome::Replaced
-        }
-        (base, Some((ours, mode)), Some(theirs)) => {
-            let nothing = Vec::new();
-            match (text(base.unwrap_or(&nothing)), text(&ours), text(theirs)) {
-                (Some(base), Some(ours), Some(theirs)) => {
-                    if unresolved(ours) {
-                        return Err(FormatError::new(
-                            path,
-                            "it still has conflict marks (`<<<<<<< yours`) of an earlier update; resolve them first",
-                        )
-                        .into());
+        Ok(Some(match (base, ours, theirs) {
+            (None, None, Some(theirs)) => {
+                self.write(path, theirs, None);
+                FileOutcome::Added
+            }
+            (Some(_), None, Some(_)) => FileOutcome::StayedDeleted,
+            (_, None, None) => return Ok(None),
+            (Some(base), Some((ours, _)), None) if *base == ours => {
+                self.steps.push(Step::Remove(path.to_owned()));
+                FileOutcome::Removed
+            }
+            (_, Some(_), None) => FileOutcome::Kept,
+            (_, Some((ours, _)), Some(theirs)) if ours == *theirs => return Ok(None),
+            (Some(base), Some((ours, mode)), Some(theirs)) if *base == ours => {
+                self.write(path, theirs, Some(now_executable(mode, &ours, theirs)));
+                FileOutcome::Replaced
+            }
+            (base, Some((ours, mode)), Some(theirs)) => {
+                let nothing = Vec::new();
+                match (text(base.unwrap_or(&nothing)), text(&ours), text(theirs)) {
+                    (Some(base), Some(ours), Some(theirs)) => {
+                        if unresolved(ours) {
+                            return Err(FormatError::new(
+                                path,
+                                "it still has conflict marks (`<<<<<<< yours`) of an earlier update; resolve them first",
+                            )
+                            .into());
+                        }
+                        let merged = merge(base, ours, theirs, &self.label);
+                        let bytes = merged.text.as_bytes();
+                        self.write(path, bytes, Some(now_executable(mode, ours.as_bytes(), bytes)));
+                        if merged.conflicts == 0 { FileOutcome::Merged } else { FileOutcome::Conflicted }
                     }
-                    let merged = merge(base, ours, theirs, label);
-                    write(path, merged.text.as_bytes(), Some(mode));
-                    if merged.conflicts == 0 { FileOutcome::Merged } else { FileOutcome::Conflicted }
-                }
-                _ => {
-                    write(&format!("{path}.archetype"), theirs, None);
-                    FileOutcome::Beside
+                    _ => {
+                        let beside = self.free_beside(path, theirs)?;
+                        self.write(&beside, theirs, None);
+                        self.beside.insert(path.to_owned(), beside);
+                        FileOutcome::Beside
+                    }
                 }
             }
+        }))
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8], mode: Option<u32>) {
+        self.steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
+    }
+
+    /// A name for the archetype's version of `path` that nobody's file has, unless it holds the same.
+    fn free_beside(&self, path: &str, theirs: &[u8]) -> Result<String, ArchetypeError> {
+        let names = (1..1000).map(|count| match count {
+            1 => format!("{path}.archetype"),
+            _ => format!("{path}.{count}.archetype"),
+        });
+        for name in names {
+            match self.dir.join(&name).symlink_metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(name),
+                Ok(found)
+                    if found.is_file() && fs::read(self.dir.join(&name)).is_ok_and(|held| held == theirs) =>
+                {
+                    return Ok(name);
+                }
+                _ => (),
+            }
         }
-    };
-    Ok(Some(outcome))
+        let reason = "has a thousand versions of archetypes beside it; remove those you do not need";
+        Err(folder(self.dir.join(path), reason.to_owned()))
+    }
+}
+
+/// The permissions of a file that gets new content: what becomes a program may be executed by who may read it.
+fn now_executable(mode: u32, before: &[u8], after: &[u8]) -> u32 {
+    if after.starts_with(b"#!") && !before.starts_with(b"#!") { mode | (mode & 0o444) >> 2 } else { mode }
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {

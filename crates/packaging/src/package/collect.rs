@@ -59,13 +59,23 @@ impl Item {
     }
 }
 
+/// What is in a component's folder beside what its developer made: version control's, an archetype's.
+const NOT_SOURCE: [&str; 2] = [".git", ".geppetto"];
+
 /// What has been collected, by path; what one entry names itself outranks what came with a folder or pattern.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     items: BTreeMap<String, (Item, bool)>,
+    /// The folder packages are written to, canonical.
+    out: Option<PathBuf>,
 }
 
 impl Collected {
+    /// Nothing yet, of a component whose packages go to the folder `out`.
+    pub(super) fn beside(out: &Path) -> Collected {
+        Collected { items: BTreeMap::new(), out: out.canonicalize().ok() }
+    }
+
     /// Adds an item that was `named` itself, or came with a folder.
     pub(super) fn add(&mut self, item: Item, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
@@ -131,7 +141,7 @@ impl Collected {
         let mut plain = entry.clone();
         plain.mode = None;
         self.add(dressed(&plain, path, Content::Directory, 0o755), false)?;
-        for (name, child) in children(dir, shown)? {
+        for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
@@ -152,7 +162,7 @@ impl Collected {
         let (base, parts) = pattern::split(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
-        walk(&dir, &base, &mut Vec::new(), &mut |names, child| {
+        self.walk(&dir, &base, &mut Vec::new(), &mut |names, child| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             if pattern::matches(&parts, &names) {
                 found.push((names.join("/"), child.to_path_buf()));
@@ -172,27 +182,43 @@ impl Collected {
         }
         Ok(())
     }
-}
 
-/// Visits all files below `dir` in the order of their names, without following links to folders.
-fn walk(
-    dir: &Path,
-    shown: &str,
-    names: &mut Vec<String>,
-    visit: &mut dyn FnMut(&[String], &Path),
-) -> Result<(), PackagingError> {
-    for (name, child) in children(dir, shown)? {
-        let kind = child.symlink_metadata().map_err(|error| unreadable(&name, &error))?.file_type();
-        let below = format!("{shown}/{name}");
-        names.push(name);
-        if kind.is_dir() {
-            walk(&child, &below, names, visit)?;
-        } else {
-            visit(names, &child);
+    /// Visits all files below `dir` in the order of their names, without following links to folders.
+    fn walk(
+        &self,
+        dir: &Path,
+        shown: &str,
+        names: &mut Vec<String>,
+        visit: &mut dyn FnMut(&[String], &Path),
+    ) -> Result<(), PackagingError> {
+        for (name, child) in self.children(dir, shown)? {
+            let kind = child.symlink_metadata().map_err(|error| unreadable(&name, &error))?.file_type();
+            let below = format!("{shown}/{name}");
+            names.push(name);
+            if kind.is_dir() {
+                self.walk(&child, &below, names, visit)?;
+            } else {
+                visit(names, &child);
+            }
+            names.pop();
         }
-        names.pop();
+        Ok(())
     }
-    Ok(())
+
+    /// What a folder holds that can be packaged, in the order of the names.
+    fn children(&self, dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, PackagingError> {
+        let mut found = children(dir, shown)?;
+        found.retain(|(name, path)| !NOT_SOURCE.contains(&name.as_str()) && !self.is_output(path));
+        Ok(found)
+    }
+
+    /// Whether packaging itself made `path`: the output folder, or a package in it. If those were packaged too,
+    /// the same source would give other bytes each time.
+    fn is_output(&self, path: &Path) -> bool {
+        self.out.as_deref().is_some_and(|out| {
+            path == out || (path.parent() == Some(out) && path.extension().is_some_and(|end| end == "rpm"))
+        })
+    }
 }
 
 fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, PackagingError> {

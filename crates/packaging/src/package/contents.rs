@@ -1,5 +1,7 @@
 //! What each of the two packages holds and asks for.
 
+use std::path::Path;
+
 use model::{
     component::DEPLOYMENTS,
     format::component::{Arch, Launch},
@@ -34,7 +36,7 @@ pub(super) struct Package {
 }
 
 /// The payload package of a component.
-pub(super) fn payload(source: &Source) -> Result<Package, PackagingError> {
+pub(super) fn payload(source: &Source, out: &Path) -> Result<Package, PackagingError> {
     let component = &source.component;
     let mut requires = Vec::new();
     for (name, range) in &component.requires {
@@ -49,7 +51,7 @@ pub(super) fn payload(source: &Source) -> Result<Package, PackagingError> {
         arch: source.arch,
         summary: component.summary.clone(),
         description: source.description.clone(),
-        items: payload_items(source)?,
+        items: payload_items(source, out)?,
         provides: vec![Dependency::eq(
             format!("geppetto-component({})", component.name),
             component.version.to_string(),
@@ -93,9 +95,9 @@ pub(super) fn deployment(source: &Source) -> Result<Package, PackagingError> {
 }
 
 /// The paths of a component's payload package.
-pub(crate) fn payload_items(source: &Source) -> Result<Vec<Item>, PackagingError> {
+fn payload_items(source: &Source, out: &Path) -> Result<Vec<Item>, PackagingError> {
     let name = source.component.name.as_str();
-    let mut collected = Collected::default();
+    let mut collected = Collected::beside(out);
     for entry in &source.files {
         collected.entry(&source.dir, entry)?;
     }

@@ -14,7 +14,7 @@ use rpm::{
     BuildConfig, CompressionWithLevel, Dependency, FileOptions, Header, HeaderEntry, IndexData, IndexTag,
     PackageBuilder, PackageMetadata, RpmFormat, SignatureHeaderBuilder, Timestamp, signature::Signing,
 };
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::{
     PackagingError,
@@ -73,9 +73,25 @@ pub(super) struct Finished {
 }
 
 impl Finished {
+    /// Where it will be.
+    pub(super) fn path(&self) -> PathBuf {
+        self.output.dir.join(&self.name)
+    }
+
+    /// The file that has the name now, moved aside; dropping it removes it.
+    pub(super) fn earlier(&self) -> Result<Option<TempPath>, PackagingError> {
+        let path = self.path();
+        if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            return Ok(None);
+        }
+        let aside = self.output.temporary()?.into_temp_path();
+        fs::rename(&path, &aside).map_err(|error| self.output.failed(&error))?;
+        Ok(Some(aside))
+    }
+
     /// Gives the file its name, replacing one that has it.
     pub(super) fn keep(self) -> Result<PathBuf, PackagingError> {
-        let path = self.output.dir.join(&self.name);
+        let path = self.path();
         self.file.persist(&path).map_err(|error| self.output.failed(&error.error))?;
         Ok(path)
     }

@@ -11,11 +11,13 @@ pub(super) struct Facts<'a> {
     pub(super) url: Option<&'a str>,
 }
 
+/// The capability to answer on ports below 1024.
+const PORTS: &str = "CAP_NET_BIND_SERVICE";
+
 /// The restrictions every service gets unless it says `sandbox: false`; each can be loosened on a host by a
-/// drop-in file.
+/// drop-in file. What an older systemd does not know it leaves out with a warning.
 const SANDBOX: &str = "\
 NoNewPrivileges=yes
-CapabilityBoundingSet=
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectSystem=strict
@@ -31,7 +33,10 @@ RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
+ProtectProc=invisible
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 UMask=0027
 ";
 
@@ -95,7 +100,11 @@ fn service(text: &mut String, launch: &Launch) {
     if let Some(file) = &launch.environment_file {
         let _ = writeln!(text, "EnvironmentFile=-{}", percent(file));
     }
+    if launch.ports_below_1024 {
+        let _ = writeln!(text, "AmbientCapabilities={PORTS}");
+    }
     if launch.sandbox {
+        let _ = writeln!(text, "CapabilityBoundingSet={}", if launch.ports_below_1024 { PORTS } else { "" });
         text.push_str(SANDBOX);
         for path in &launch.writable {
             let _ = writeln!(text, "ReadWritePaths={}", quote_plain(path));
@@ -170,6 +179,7 @@ mod tests {
             restart: Restart::Always,
             after: vec!["postgresql.service".into()],
             writable: vec!["/var/lib/shop".into()],
+            ports_below_1024: false,
             sandbox: true,
         };
         let text = daemon(&facts, &launch);
@@ -181,11 +191,21 @@ mod tests {
             "EnvironmentFile=-/etc/shop/env",
             "ProtectSystem=strict",
             "ReadWritePaths=/var/lib/shop",
+            "CapabilityBoundingSet=",
             "Restart=always",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in:\n{text}");
         }
+        assert!(!text.contains("Ambient"));
+        launch.ports_below_1024 = true;
+        let text = daemon(&facts, &launch);
+        assert!(text.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{text}");
+        assert!(text.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n"), "{text}");
         launch.sandbox = false;
-        assert!(!daemon(&facts, &launch).contains("Protect"));
+        let text = daemon(&facts, &launch);
+        assert!(
+            !text.contains("Protect") && !text.contains("BoundingSet") && text.contains("Ambient"),
+            "{text}"
+        );
     }
 }

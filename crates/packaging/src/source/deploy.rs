@@ -89,7 +89,10 @@ impl Deploy {
         let name = &component.name;
         if tomcat.is_some() {
             self.templates.entry(CONTEXT_TEMPLATE.to_owned()).or_insert_with(|| {
-                format!("<Context docBase=\"/usr/share/{name}/{name}.war\"/>\n").into_bytes()
+                // Served from the archive itself: Tomcat keeps what it unpacked of an archive of the same time, and
+                // all versions have the time of the source.
+                format!("<Context docBase=\"/usr/share/{name}/{name}.war\" unpackWAR=\"false\"/>\n")
+                    .into_bytes()
             });
         }
         if self.manifest.is_none() {

@@ -29,6 +29,11 @@ fn generated(archetype: &str, dir: &Path, answers: impl Fn(&Archetype) -> Answer
     Source::load(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
+/// The component an archetype gives to who answers nothing.
+pub(crate) fn plain(archetype: &str, dir: &Path) -> Source {
+    generated(archetype, dir, |_| Answers::new())
+}
+
 fn works(archetype: &str) -> Option<(TempDir, Packages)> {
     let dir = tempfile::tempdir().unwrap();
     let source = generated(archetype, &dir.path().join("a"), |_| Answers::new());
@@ -54,6 +59,53 @@ fn works(archetype: &str) -> Option<(TempDir, Packages)> {
 #[test]
 fn a_web_service_works_as_generated() {
     works("web-service");
+}
+
+#[test]
+fn a_web_service_on_a_low_port_may_answer_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = |port: &'static str| {
+        move |_: &Archetype| Answers::from([(Key::new("port").unwrap(), port.to_owned())])
+    };
+    let low = generated("web-service", &dir.path().join("low"), port("80"));
+    assert!(low.launch.as_ref().unwrap().ports_below_1024);
+    assert_eq!(lint(&low), []);
+    // Elsewhere a low port is refused when it is set, not by a service that does not start.
+    let high = generated("web-service", &dir.path().join("high"), port("8080"));
+    assert!(!high.launch.as_ref().unwrap().ports_below_1024);
+    let parameter = &high.component.parameters[&Key::new("http_port").unwrap()];
+    assert_eq!(parameter.min, Some(1024));
+}
+
+#[test]
+fn a_name_that_is_taken_is_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let archetype = packaging::archetype::named("os-config").unwrap();
+    for (name, expected) in [
+        ("server", "a component cannot be called `server`"),
+        ("shop-deployment", "that is the deployment package of a component `shop`; choose another name"),
+    ] {
+        let name = Name::new(name).unwrap();
+        let error = generate(&archetype, &name, &Answers::new(), &dir.path().join("x")).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_is_there_stays_itself() {
+    use std::os::unix::fs::MetadataExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let inode = || dir.path().metadata().unwrap().ino();
+    let before = inode();
+    plain("os-config", dir.path());
+    assert_eq!(inode(), before, "whoever stood in it stands in it still");
+    let hidden: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(".geppetto-"))
+        .collect();
+    assert!(hidden.is_empty(), "{hidden:?}");
 }
 
 #[test]

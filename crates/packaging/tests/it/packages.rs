@@ -238,6 +238,25 @@ fn an_output_folder_that_cannot_be_written_leaves_a_sentence_and_nothing_else() 
 }
 
 #[test]
+fn a_pair_that_cannot_be_written_leaves_the_earlier_one() {
+    let folder = shop();
+    let earlier = built(&folder);
+    let before = fs::read(&earlier.payload).unwrap();
+    // Nothing can take the name of a folder.
+    fs::remove_file(&earlier.deployment).unwrap();
+    fs::create_dir(&earlier.deployment).unwrap();
+    let folder = folder.program("src/shop.py", "#!/usr/bin/python3\nprint('another shop')\n");
+    let error = package(&folder.load(), &folder.out(), None, NOON).unwrap_err().to_string();
+    assert!(error.starts_with("cannot write packages to `"), "{error}");
+    assert!(fs::read(&earlier.payload).unwrap() == before, "the earlier package is not what it was");
+    assert_eq!(fs::read_dir(folder.out()).unwrap().count(), 2, "something is left");
+    // Where there was none, none is left.
+    fs::remove_file(&earlier.payload).unwrap();
+    package(&folder.load(), &folder.out(), None, NOON).unwrap_err();
+    assert!(!earlier.payload.exists());
+}
+
+#[test]
 fn a_full_disk_is_told_in_a_sentence_and_leaves_nothing() {
     // A file system of one megabyte, where mounting one is allowed.
     let mounted = tempfile::tempdir().unwrap();
@@ -312,6 +331,7 @@ fn systemd_takes_the_units_we_generate() {
     for rest in [
         "launch: {command: [/bin/true, 'a b', '100%', '$HOME'], user: root, environment: {A: 'x \"y\"'}, writable: ['/var/lib/a b'], after: [dbus.service]}\n",
         "launch: {command: 'exit 0', user: root, sandbox: false, restart: always}\n",
+        "launch: {command: [/bin/true], user: root, ports_below_1024: true}\n",
         "schedule: {command: [/bin/true], calendar: 'Mon *-*-* 04:30', user: root}\n",
     ] {
         let folder = Folder::new(rest);

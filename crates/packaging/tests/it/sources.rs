@@ -99,6 +99,68 @@ fn a_single_file_outranks_the_folder_it_came_with() {
 }
 
 #[test]
+fn what_packaging_and_version_control_made_is_never_packaged() {
+    for rest in [
+        "files: [{source: ., path: /usr/share/shop}]",
+        "files: [{source: '**', path: /usr/share/shop}]",
+        "files: [{source: dist, path: /usr/share/shop}]",
+    ] {
+        let folder = Folder::new(rest)
+            .write("program", "x")
+            .write(".git/HEAD", "ref")
+            .write("sub/.git", "gitdir: elsewhere")
+            .write(".geppetto/archetype.yaml", "x")
+            .write("dist/page.html", "made by the build");
+        let packages = package(&folder.load(), &folder.out(), None, NOON).unwrap();
+        let first = std::fs::read(&packages.payload).unwrap();
+        package(&folder.load(), &folder.out(), None, NOON).unwrap();
+        assert!(std::fs::read(&packages.payload).unwrap() == first, "{rest}: the same source, other bytes");
+        let paths = rpm::PackageMetadata::open(&packages.payload).unwrap().get_file_paths().unwrap();
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        assert!(!paths.iter().any(|path| path.contains(".git") || path.contains(".geppetto")), "{paths:?}");
+        // Who names the folder itself means it.
+        let named = rest.contains("dist");
+        assert_eq!(paths.iter().any(|path| path.ends_with("page.html")), named, "{rest}: {paths:?}");
+        assert!(!paths.iter().any(|path| path.ends_with(".rpm")), "{paths:?}");
+        let warned = lint(&folder.load()).iter().any(|note| note.message.contains("is the whole folder"));
+        assert_eq!(warned, !named, "{rest}");
+    }
+}
+
+#[test]
+fn a_name_another_package_has_is_refused() {
+    let folder = Folder::empty().write(
+        "component.yaml",
+        "format: geppetto/component/1\nname: eq-deployment\nversion: 1.0\nkind: os-config\nsummary: S\n",
+    );
+    assert_eq!(
+        folder.mistakes(),
+        "component.yaml: a component cannot be called `eq-deployment`: that is the deployment package of a component `eq`; choose another name\n"
+    );
+    let folder = Folder::empty()
+        .write(
+            "component.yaml",
+            "format: geppetto/component/1\nfrom: package.json\nkind: os-config\nsummary: S\n",
+        )
+        .write("package.json", r#"{"name": "server", "version": "1.0.0"}"#);
+    assert!(folder.mistakes().starts_with("package.json: a component cannot be called `server`"));
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let folder = Folder::empty();
+    let path = folder.path().join("component.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (said, heard) = std::sync::mpsc::channel();
+    let waiting = folder.path().to_owned();
+    std::thread::spawn(move || said.send(Source::load(&waiting).unwrap_err()[0].to_string()));
+    let message = heard.recv_timeout(std::time::Duration::from_secs(20));
+    // Whoever waits for a writer gets one.
+    drop(std::fs::File::options().read(true).write(true).open(&path));
+    assert_eq!(message.as_deref(), Ok("component.yaml: it is not a regular file"));
+}
+
+#[test]
 fn a_folder_without_a_component_says_what_to_do() {
     let folder = Folder::empty();
     assert!(

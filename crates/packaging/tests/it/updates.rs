@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use model::name::{Key, Name};
 use packaging::archetype::{Answers, Archetype, FileOutcome, generate, recorded, update};
 
-use crate::components::Folder;
+use crate::{components::Folder, tools::run};
 
 const COMPONENT: &str =
     "format: geppetto/component/1\nname: {{ name }}\nversion: 1.0\nkind: os-config\nsummary: A thing\n";
@@ -173,6 +173,75 @@ fn an_update_that_was_cut_off_is_repeated() {
     assert_eq!((updated.from, updated.to), (1, 2));
     assert_eq!(read(dir.path(), "a.txt"), "new\n");
     assert!(!dir.path().join(".geppetto.old").exists());
+}
+
+#[test]
+fn an_update_cut_off_in_its_midst_is_repeated_as_if_it_had_not_been() {
+    let old = archetype(1, &[("a.txt", TEXT), ("picture.bin", "\0old"), ("z.txt", "old\n")]);
+    let theirs = TEXT.replace("two", "theirs");
+    let new = archetype(
+        2,
+        &[("a.txt", &theirs), ("picture.bin", "\0new"), ("x/added.txt", "new\n"), ("z.txt", "new\n")],
+    );
+    let dir = generated(&load(&old));
+    let path = dir.path();
+    fs::write(path.join("a.txt"), TEXT.replace("two", "mine")).unwrap();
+    fs::write(path.join("picture.bin"), "\0mine").unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let whole = other.path().join("whole");
+    run(std::process::Command::new("cp").arg("-a").arg(path).arg(&whole));
+    let expected = update(&whole, Some(&load(&new)), &Answers::new()).unwrap();
+    assert_eq!(expected.conflicts().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
+
+    // A file where a folder is needed: the first files are written by then.
+    fs::write(path.join("x"), "in the way").unwrap();
+    let cut = update(path, Some(&load(&new)), &Answers::new()).unwrap_err().to_string();
+    assert!(cut.ends_with("nothing is lost, repeat the update"), "{cut}");
+    assert!(read(path, "a.txt").contains("<<<<<<< yours"));
+    fs::remove_file(path.join("x")).unwrap();
+    let repeated = update(path, Some(&load(&new)), &Answers::new()).unwrap();
+    assert_eq!(repeated, expected);
+    for file in ["a.txt", "picture.bin", "picture.bin.archetype", "z.txt", ".geppetto/archetype.yaml"] {
+        assert_eq!(read(path, file), read(&whole, file), "{file}");
+    }
+    assert!(!path.join("picture.bin.2.archetype").exists() && !path.join(".geppetto/update.yaml").exists());
+}
+
+#[test]
+fn a_file_of_yours_beside_is_never_taken_for_ours() {
+    let dir = generated(&load(&archetype(1, &[("picture.bin", "\0old")])));
+    let path = dir.path();
+    fs::write(path.join("picture.bin"), "\0mine").unwrap();
+    fs::write(path.join("picture.bin.archetype"), "my notes").unwrap();
+    let updated =
+        update(path, Some(&load(&archetype(2, &[("picture.bin", "\0new")]))), &Answers::new()).unwrap();
+    assert_eq!(read(path, "picture.bin.archetype"), "my notes");
+    assert_eq!(updated.beside["picture.bin"], "picture.bin.2.archetype");
+    assert_eq!(read(path, "picture.bin.2.archetype"), "\0new");
+}
+
+#[test]
+fn what_becomes_a_program_can_be_executed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = generated(&load(&archetype(1, &[("run", "one\ntwo\n"), ("edited", "one\ntwo\n")])));
+    let path = dir.path();
+    fs::write(path.join("edited"), "one\ntwo\nmine\n").unwrap();
+    fs::set_permissions(path.join("edited"), fs::Permissions::from_mode(0o640)).unwrap();
+    let new = archetype(2, &[("run", "#!/bin/sh\ntwo\n"), ("edited", "#!/bin/sh\ntwo\n")]);
+    update(path, Some(&load(&new)), &Answers::new()).unwrap();
+    let mode = |file: &str| path.join(file).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("run"), mode("edited")), (0o755, 0o750));
+}
+
+#[test]
+fn an_archetype_whose_folder_is_elsewhere_now_can_be_named() {
+    let dir = generated(&load(&archetype(1, &[])));
+    // The folder it was generated from is gone with the test that made it.
+    let error = update(dir.path(), None, &Answers::new()).unwrap_err().to_string();
+    assert!(error.contains("cannot be opened: No such file or directory"), "{error}");
+    assert!(error.ends_with("say where the archetype is now with `--from FOLDER`"), "{error}");
 }
 
 #[test]

@@ -62,6 +62,8 @@ struct Merged {
 struct MergedFile {
     file: String,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<String>,
 }
 
 impl Args {
@@ -119,7 +121,8 @@ impl Args {
         };
         let updated = archetype::update(&dir, newer.as_ref(), answers).map_err(refused)?;
         for (file, outcome) in &updated.files {
-            context.output.line(format!("{:14} {file}", word(*outcome)));
+            let beside = updated.beside.get(file).map(|path| format!(" -> {path}")).unwrap_or_default();
+            context.output.line(format!("{:14} {file}{beside}", word(*outcome)));
         }
         context.output.json(&Merged {
             from_version: updated.from,
@@ -127,7 +130,11 @@ impl Args {
             files: updated
                 .files
                 .iter()
-                .map(|(file, outcome)| MergedFile { file: file.clone(), outcome: word(*outcome) })
+                .map(|(file, outcome)| MergedFile {
+                    file: file.clone(),
+                    outcome: word(*outcome),
+                    beside: updated.beside.get(file).cloned(),
+                })
                 .collect(),
         });
         match updated.conflicts().count() {
@@ -144,7 +151,7 @@ impl Args {
             conflicts => {
                 context.output.note(format!(
                     "{conflicts} files need you: look for <<<<<<< and >>>>>>> in those called `conflict`, and compare \
-                     those called `beside` with the file of the same name that ends in .archetype"
+                     those called `beside` with the archetype's version after the arrow"
                 ));
                 Ok(Exit::Input)
             }

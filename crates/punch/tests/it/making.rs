@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::{components::shop, world::World};
+use crate::{
+    components::shop,
+    world::{World, run},
+};
 
 #[test]
 fn an_archetype_that_is_none_names_the_nearest() {
@@ -15,6 +18,27 @@ fn an_archetype_that_is_none_names_the_nearest() {
     world.punch(&["new", "web-service"]).fails(2, &["<NAME>"]);
     world.punch(&["new", "web-service", "shop", "--set", "port"]).fails(2, &["KEY=VALUE"]);
     assert!(!world.path("shop").exists());
+}
+
+#[test]
+fn a_component_is_made_in_the_folder_one_stands_in() {
+    let world = World::new();
+    fs::create_dir(world.path("shop")).unwrap();
+    let ran =
+        run(world.command(&["new", "web-service", "shop", "--dir", "."]).current_dir(world.path("shop")));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    world.ok(&["lint", "shop"]);
+    world.punch(&["new", "web-service", "web", "--dir", "shop"]).fails(1, &["is not empty", "--dir"]);
+    world.write("taken", "");
+    world
+        .punch(&["new", "web-service", "web", "--dir", "taken"])
+        .fails(1, &["`taken` is or lies below a file"]);
+    world.punch(&["new", "web-service", "web", "--dir", "taken/web"]).fails(1, &["is or lies below a file"]);
+    world.punch(&["new", "web-service", "web", "--dir", "/proc/web"]).fails(1, &["cannot be made", "--dir"]);
+    world
+        .punch(&["new", "web-service", "web", "--set", "prt=1"])
+        .fails(1, &["does not ask `prt`; did you mean `port`?"]);
+    world.punch(&["new", "web-service", "shop-deployment"]).fails(1, &["a component cannot be called"]);
 }
 
 #[test]

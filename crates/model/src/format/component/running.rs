@@ -32,6 +32,9 @@ pub struct Launch {
     /// Directories it may write to; everything else is read-only for it.
     #[serde(default)]
     pub writable: Vec<String>,
+    /// `true` lets it answer on ports below 1024, such as 80 and 443, without being root.
+    #[serde(default)]
+    pub ports_below_1024: bool,
     /// `false` runs it without the restrictions of systemd, for programs that administer the host.
     #[serde(default = "yes")]
     pub sandbox: bool,
@@ -163,6 +166,7 @@ impl Schedule {
             restart: Restart::No,
             after: Vec::new(),
             writable: self.writable.clone(),
+            ports_below_1024: false,
             sandbox: self.sandbox,
         }
     }

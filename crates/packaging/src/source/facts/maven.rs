@@ -13,6 +13,8 @@ use super::Facts;
 const FILE: &str = "pom.xml";
 /// How many parents are read, and how deep `${...}` may refer.
 const DEPTH: usize = 8;
+/// How many `${...}` one value may take, those in what they stand for included.
+const REFERENCES: usize = 1000;
 
 /// A `pom.xml`, with what it inherits from parents that are on the disk beside it.
 #[derive(Debug, Default)]
@@ -90,10 +92,10 @@ impl Pom {
 
     /// A value with its `${...}` filled in.
     fn value(&self, key: &str) -> Result<Option<String>, FormatError> {
-        self.values.get(key).map(|text| self.fill(text, DEPTH)).transpose()
+        self.values.get(key).map(|text| self.fill(text, DEPTH, &mut 0)).transpose()
     }
 
-    fn fill(&self, text: &str, depth: usize) -> Result<String, FormatError> {
+    fn fill(&self, text: &str, depth: usize, references: &mut usize) -> Result<String, FormatError> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
@@ -108,11 +110,16 @@ impl Pom {
                     ),
                 ));
             };
-            if depth == 0 || filled.len() > 4096 {
+            if depth == 0 {
                 return Err(FormatError::new(FILE, format!("`${{{key}}}` refers to itself")));
             }
+            *references += 1;
+            if *references > REFERENCES || filled.len() > 4096 {
+                let message = "its properties refer to each other more often than anybody needs; write the value in component.yaml";
+                return Err(FormatError::new(FILE, message));
+            }
             filled.push_str(before);
-            filled.push_str(&self.fill(value, depth - 1)?);
+            filled.push_str(&self.fill(value, depth - 1, references)?);
             rest = after;
         }
         filled.push_str(rest);
@@ -250,6 +257,12 @@ mod tests {
             .facts()
             .unwrap_err();
         assert!(error.message.contains("refers to itself"), "{error}");
+        // Sixty references to what holds sixty references, eight times over: nothing, in ages.
+        let level = |n: u8| format!("<p{n}>{}</p{n}>", format!("${{p{}}}", n + 1).repeat(60));
+        let properties: String = (0..7).map(level).collect();
+        let bomb = format!("<version>${{p0}}</version><properties>{properties}<p7></p7></properties>");
+        let error = pom(&bomb).unwrap().facts().unwrap_err();
+        assert!(error.message.contains("more often than anybody needs"), "{error}");
         // No entity of a document type is ever expanded.
         let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
         assert!(Pom::read(Path::new("/"), bomb).is_err());

@@ -55,6 +55,15 @@ fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
 }
 
 #[test]
+fn a_component_with_the_name_of_a_deployment_package_does_not_come_in() {
+    let ground = Ground::new();
+    let claim = "geppetto-component(eq-deployment)";
+    let (bytes, file) = build(&ground, Rpm::new("eq-deployment", "1.0").provides(claim, "1.0-1"));
+    let said = refused(&ground, &bytes, &file);
+    assert!(said.contains("a component cannot be called `eq-deployment`"), "{said}");
+}
+
+#[test]
 fn nothing_unsigned_unknown_or_forged_comes_in() {
     let ground = Ground::new();
     let stranger = key("stranger");
