@@ -9,6 +9,7 @@ mod documents;
 mod openpgp;
 mod packages;
 mod repository;
+mod shipped;
 mod sources;
 mod tools;
 mod updates;

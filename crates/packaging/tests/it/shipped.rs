@@ -1,0 +1,211 @@
+//! The components in `library/` and `examples/`: judged by our lint and by rpm's, and rendered with values that
+//! have been wrong before.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{
+    manifest::{Evaluated, Scope, evaluate, read},
+    name::Key,
+    node::NodeValue,
+    observe::Family,
+    resource::{Body, Probe},
+    value::Value,
+};
+use packaging::{lint::lint, package::package, source::Source};
+
+use crate::{
+    packages::judged,
+    tools::{NOON, key},
+};
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A copy of a component's folder, without what builds left in it.
+fn copied(component: &str) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name();
+            if ["build", "target", "dist"].iter().any(|made| name == *made) {
+                continue;
+            }
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to.join(name));
+            } else {
+                fs::copy(entry.path(), to.join(name)).unwrap();
+            }
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    copy(&checkout().join(component), dir.path());
+    dir
+}
+
+/// What the manifest of a component gives with these values over the defaults, on a host of this family.
+fn deployed(source: &Source, values: &[(&str, Value)], family: Option<Family>) -> Evaluated {
+    let plain = |value: &Value| NodeValue { value: value.clone(), secret: false, voices: Vec::new() };
+    let mut all: BTreeMap<Key, NodeValue> = BTreeMap::new();
+    for (key, parameter) in &source.component.parameters {
+        all.insert(key.clone(), plain(parameter.default.as_ref().unwrap()));
+    }
+    for (key, value) in values {
+        all.insert(Key::new(key).unwrap(), plain(value));
+    }
+    let scope = Scope {
+        server: "web-01",
+        environment: "prod",
+        component: &source.component,
+        values: &all,
+        others: BTreeMap::new(),
+        family,
+    };
+    let manifest = read("deploy/manifest.yaml", source.deploy.manifest.as_ref().unwrap()).unwrap();
+    evaluate(&manifest, &source.deploy.templates, &scope).unwrap_or_else(|errors| panic!("{errors:#?}"))
+}
+
+/// The text of the file at `path`.
+#[track_caller]
+fn file(evaluated: &Evaluated, path: &str) -> String {
+    let found = evaluated.resources.iter().find_map(|resource| match &resource.body {
+        Body::File(file) if resource.id.name == path => Some(file.content.clone()),
+        _ => None,
+    });
+    let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();
+    String::from_utf8(found.unwrap_or_else(|| panic!("{path} is not in {ids:?}"))).unwrap()
+}
+
+fn asked(evaluated: &Evaluated) -> Vec<String> {
+    let url = |probe: &Probe| match probe {
+        Probe::Http { url, .. } => Some(url.to_string()),
+        _ => None,
+    };
+    evaluated.health.iter().filter_map(|health| url(&health.probe)).collect()
+}
+
+#[test]
+fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
+    for component in [
+        "library/punch",
+        "library/geppetto",
+        "library/os-config/motd",
+        "library/os-config/ssh-server",
+        "library/os-config/admins",
+        "examples/node-exporter",
+        "examples/tomcat-examples",
+    ] {
+        let dir = copied(component);
+        let source = Source::load(dir.path()).unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
+        let notes = lint(&source);
+        // Our own have no page to read more on, and their tests are in the crates.
+        let minor = ["`url` is missing", "`test` is missing"];
+        assert!(
+            notes.iter().all(|note| minor.iter().any(|start| note.message.starts_with(start))),
+            "{component}: {notes:#?}"
+        );
+        // In the place of what builds make: a program, an archive.
+        for (made, like) in [("build/punch", "/bin/true"), ("build/geppetto", "/bin/true")] {
+            fs::create_dir_all(dir.path().join("build")).unwrap();
+            fs::copy(like, dir.path().join(made)).unwrap();
+        }
+        fs::create_dir_all(dir.path().join("target")).unwrap();
+        fs::write(dir.path().join("target/tomcat-examples.war"), b"PK\x05\x06").unwrap();
+        let key = key("builder");
+        let packages = package(&source, &dir.path().join("dist"), Some(&key), NOON)
+            .unwrap_or_else(|error| panic!("{component}: {error}"));
+        judged(&packages, &key);
+    }
+}
+
+#[test]
+fn an_address_of_either_kind_is_listened_on_and_asked() {
+    let geppetto = Source::load(&checkout().join("library/geppetto")).unwrap();
+    let exporter = Source::load(&checkout().join("examples/node-exporter")).unwrap();
+    for (address, listening, asking) in [
+        ("127.0.0.1", "127.0.0.1:", "http://127.0.0.1:"),
+        ("192.0.2.7", "192.0.2.7:", "http://192.0.2.7:"),
+        ("0.0.0.0", "0.0.0.0:", "http://127.0.0.1:"),
+        ("::", "[::]:", "http://[::1]:"),
+        ("::1", "[::1]:", "http://[::1]:"),
+        ("2001:db8::7", "[2001:db8::7]:", "http://[2001:db8::7]:"),
+    ] {
+        let values = [("address", Value::from(address))];
+        let evaluated = deployed(&geppetto, &values, Some(Family::Deb));
+        let text = file(&evaluated, "/etc/geppetto/geppetto.env");
+        assert!(text.contains(&format!("\nLISTEN={listening}8700\n")), "{text}");
+        assert_eq!(asked(&evaluated), [format!("{asking}8700/api/v1/health")]);
+
+        let evaluated = deployed(&exporter, &values, Some(Family::Deb));
+        let text = file(&evaluated, "/etc/default/prometheus-node-exporter");
+        assert!(text.contains(&format!("--web.listen-address={listening}9100\"")), "{text}");
+        assert_eq!(asked(&evaluated), [format!("{asking}9100/metrics")]);
+    }
+    let everywhere = deployed(&exporter, &[], Some(Family::Deb));
+    assert!(
+        file(&everywhere, "/etc/default/prometheus-node-exporter").contains("--web.listen-address=:9100")
+    );
+    assert_eq!(asked(&everywhere), ["http://127.0.0.1:9100/metrics"]);
+}
+
+#[test]
+fn a_label_of_the_exporter_may_hold_any_text() {
+    let exporter = Source::load(&checkout().join("examples/node-exporter")).unwrap();
+    let labels = Value::Map(BTreeMap::from([("data-centre".to_owned(), Value::from("a \"b\" \\ c\nd"))]));
+    let evaluated = deployed(&exporter, &[("labels", labels)], Some(Family::Deb));
+    let text = file(&evaluated, "/var/lib/prometheus/node-exporter/geppetto.prom");
+    assert!(
+        text.ends_with("\ngeppetto_server{server=\"web-01\",data_centre=\"a \\\"b\\\" \\\\ c\\nd\"} 1\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_value_cannot_end_the_attribute_it_is_in() {
+    let examples = Source::load(&checkout().join("examples/tomcat-examples")).unwrap();
+    let evaluated = deployed(&examples, &[("allow", Value::from("\"/><Evil a=\""))], Some(Family::Deb));
+    let text = file(&evaluated, "/etc/tomcat10/Catalina/localhost/examples.xml");
+    assert!(text.contains("unpackWAR=\"false\"") && !text.contains("<Evil"), "{text}");
+}
+
+#[test]
+fn names_that_differ_between_families_follow_the_host() {
+    let ssh = Source::load(&checkout().join("library/os-config/ssh-server")).unwrap();
+    for (family, unit) in [(Some(Family::Deb), "service:ssh"), (Some(Family::Rpm), "service:sshd")] {
+        let evaluated = deployed(&ssh, &[], family);
+        let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();
+        assert!(ids.iter().any(|id| id == unit), "{ids:?}");
+    }
+    for (archetype, family, expected) in [
+        ("webapp", Family::Deb, ["file:/etc/tomcat10/Catalina/localhost/my-thing.xml", "service:tomcat10"]),
+        ("webapp", Family::Rpm, ["file:/etc/tomcat/Catalina/localhost/my-thing.xml", "service:tomcat"]),
+        (
+            "monitoring-plugin",
+            Family::Deb,
+            ["file:/etc/nagios/nrpe.d/my-thing.cfg", "directory:/etc/nagios/nrpe.d"],
+        ),
+        ("monitoring-plugin", Family::Rpm, ["file:/etc/nrpe.d/my-thing.cfg", "directory:/etc/nrpe.d"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let source = crate::archetypes::plain(archetype, &dir.path().join("it"));
+        let evaluated = deployed(&source, &[], Some(family));
+        let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();
+        for id in expected {
+            assert!(ids.iter().any(|found| found == id), "{id} is not in {ids:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_agent_is_told_to_run_is_quoted() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = crate::archetypes::plain("monitoring-plugin", &dir.path().join("it"));
+    let values = [("path", Value::from("/srv/it's here")), ("warning", Value::from("10; rm"))];
+    let text = file(&deployed(&source, &values, Some(Family::Deb)), "/etc/nagios/nrpe.d/my-thing.cfg");
+    assert!(text.contains("/check_my_thing -p '/srv/it'\\''s here' -w '10; rm' -c '1000'\n"), "{text}");
+}
