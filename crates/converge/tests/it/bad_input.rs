@@ -135,7 +135,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
         .output()
         .is_ok_and(|output| output.status.success());
     if !mounted {
-        println!("skipped: mount of a small file system is not possible here");
+        story::skipped("a small file system cannot be mounted here (it needs root)");
         return;
     }
     struct Unmount<'a>(&'a std::path::Path);
