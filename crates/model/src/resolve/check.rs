@@ -7,12 +7,13 @@ use super::{
     Resolver,
     evaluate::unknown_parameter,
     fault::{Fault, FaultKind, Note, Severity},
+    reach::{changed_places, reach},
 };
 use crate::{
     catalog::Catalog,
     component::Component,
     estate::{Estate, Place, Removal, Says},
-    name::{Key, Name},
+    name::{Key, Name, ServerName},
     nearest,
     value::Value,
     version::Version,
@@ -28,37 +29,69 @@ struct Uses<'a> {
 /// Says all that is wrong with an estate, and what may be; the fatal first.
 pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
     let resolver = Resolver::new(estate, catalog);
+    notes(&resolver, estate.servers.keys(), None)
+}
+
+/// Says what is wrong with what a change can reach, and what may be; the fatal first.
+///
+/// Only what the change brings is fatal. What was wrong before it, because a publication broke it, is a
+/// warning: nobody's work waits for somebody else to mend that.
+pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<Note> {
+    let (servers, places) = (reach(old, new), changed_places(old, new));
+    let within = |estate| {
+        let resolver = Resolver::for_places(estate, catalog, &servers, &places);
+        notes(&resolver, &servers, Some(&places))
+    };
+    let before: BTreeSet<String> =
+        within(old).iter().filter(|note| note.severity == Severity::Fatal).map(ToString::to_string).collect();
+    let mut notes = within(new);
+    for note in notes.iter_mut().filter(|note| before.contains(&note.to_string())) {
+        note.severity = Severity::Warning;
+    }
+    notes.sort_by_key(|note| note.severity);
+    notes
+}
+
+/// What is to be said about `servers` and the places that speak for them, and about `places`; about all
+/// places if none are named.
+fn notes<'s>(
+    resolver: &Resolver<'_>,
+    servers: impl IntoIterator<Item = &'s ServerName>,
+    places: Option<&BTreeSet<Place>>,
+) -> Vec<Note> {
+    let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
-    let uses = servers(&resolver, &mut notes);
+    let uses = uses(resolver, servers, &mut notes);
+    let concerns =
+        |place: &Place| places.is_none_or(|places| places.contains(place) || uses.used.contains(place));
     for (name, role) in &estate.roles {
+        let place = Place::Role(name.clone());
+        if !concerns(&place) {
+            continue;
+        }
         if let Some(Err(fault)) = resolver.hierarchy.order(name) {
             notes.push(fault.clone().into_note());
         }
-        says(catalog, &uses, &Place::Role(name.clone()), &role.says, &mut notes);
+        says(catalog, &uses, &place, &role.says, &mut notes);
     }
     for (name, group) in &estate.groups {
-        says(catalog, &uses, &Place::Group(name.clone()), &group.says, &mut notes);
+        let place = Place::Group(name.clone());
+        if concerns(&place) {
+            says(catalog, &uses, &place, &group.says, &mut notes);
+        }
     }
     for (name, environment) in &estate.environments {
         let place = Place::Environment(name.clone());
-        if !catalog.channels.contains_key(&environment.channel) {
-            let near = nearest(environment.channel.as_str(), catalog.channels.keys().map(Name::as_str));
-            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            let message =
-                format!("nothing was ever published in its channel `{}`{hint}", environment.channel);
-            notes.push(Note {
-                severity: Severity::Warning,
-                place: place.clone(),
-                component: None,
-                key: None,
-                listed: Some(environment.channel.to_string()),
-                message,
-            });
+        if concerns(&place) {
+            notes.extend(unpublished(catalog, &place, &environment.channel));
+            says(catalog, &uses, &place, &environment.says, &mut notes);
         }
-        says(catalog, &uses, &place, &environment.says, &mut notes);
     }
     for (name, server) in &estate.servers {
-        says(catalog, &uses, &Place::Server(name.clone()), &server.says, &mut notes);
+        let place = Place::Server(name.clone());
+        if concerns(&place) {
+            says(catalog, &uses, &place, &server.says, &mut notes);
+        }
     }
     let mut seen = BTreeSet::new();
     notes.retain(|note| seen.insert(note.to_string()));
@@ -66,10 +99,31 @@ pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
     notes
 }
 
-/// Resolves every server.
-fn servers<'a>(resolver: &Resolver<'a>, notes: &mut Vec<Note>) -> Uses<'a> {
+/// A channel that does not exist yet may be meant; its servers get nothing until it does.
+fn unpublished(catalog: &Catalog, place: &Place, channel: &Name) -> Option<Note> {
+    if catalog.channels.contains_key(channel) {
+        return None;
+    }
+    let near = nearest(channel.as_str(), catalog.channels.keys().map(Name::as_str));
+    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Some(Note {
+        severity: Severity::Warning,
+        place: place.clone(),
+        component: None,
+        key: None,
+        listed: Some(channel.to_string()),
+        message: format!("nothing was ever published in its channel `{channel}`{hint}"),
+    })
+}
+
+/// Resolves the servers that are in the estate.
+fn uses<'a, 's>(
+    resolver: &Resolver<'a>,
+    servers: impl IntoIterator<Item = &'s ServerName>,
+    notes: &mut Vec<Note>,
+) -> Uses<'a> {
     let mut uses = Uses::default();
-    for name in resolver.estate.servers.keys() {
+    for name in servers.into_iter().filter(|name| resolver.estate.servers.contains_key(*name)) {
         let layers = match resolver.layers(name) {
             Ok(layers) => layers,
             Err(error) => {

@@ -31,10 +31,10 @@ struct Order<'a, 'b> {
 }
 
 impl<'a> Hierarchy<'a> {
-    /// Linearises all roles, each once, parents first.
-    pub(super) fn new(roles: &'a BTreeMap<Name, Role>) -> Self {
+    /// Linearises the roles in `wanted` and all they inherit, each once, parents first.
+    pub(super) fn new(roles: &'a BTreeMap<Name, Role>, wanted: impl IntoIterator<Item = &'a Name>) -> Self {
         let mut hierarchy = Self { roles, orders: BTreeMap::new() };
-        for name in roles.keys() {
+        for name in wanted.into_iter().filter(|name| roles.contains_key(*name)) {
             hierarchy.visit(name);
         }
         hierarchy

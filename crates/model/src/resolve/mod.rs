@@ -32,10 +32,13 @@ mod explain;
 
 mod enc;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use self::{
-    check::check,
+    check::{check, check_change},
     complete::complete,
     enc::enc,
     explain::{ExplainError, explain},
@@ -60,15 +63,33 @@ pub struct Resolver<'a> {
 
 /// Makes the node of one server; its generation is 0, for the back-office to number.
 ///
-/// For many servers make one [`Resolver`].
+/// Puts only this server's roles in order. For many servers make one [`Resolver`].
 pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
-    Resolver::new(estate, catalog).resolve(server)
+    let roles = estate.servers.get(server).into_iter().flat_map(|server| &server.roles);
+    let hierarchy = Hierarchy::new(&estate.roles, roles);
+    Resolver { estate, catalog, hierarchy }.resolve(server)
 }
 
 impl<'a> Resolver<'a> {
     /// Puts the roles in order; what is wrong with them is said when a server needs them.
     pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
-        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles) }
+        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles, estate.roles.keys()) }
+    }
+
+    /// Puts only the roles in order that some of these servers and places need.
+    fn for_places(
+        estate: &'a Estate,
+        catalog: &'a Catalog,
+        servers: &BTreeSet<ServerName>,
+        places: &'a BTreeSet<Place>,
+    ) -> Self {
+        let theirs =
+            servers.iter().filter_map(|name| estate.servers.get(name)).flat_map(|server| &server.roles);
+        let named = places.iter().filter_map(|place| match place {
+            Place::Role(name) => Some(name),
+            _ => None,
+        });
+        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles, theirs.chain(named)) }
     }
 
     /// Makes the node of one server; its generation is 0, for the back-office to number.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    estate::{Estate, Role, Server},
+    estate::{Estate, Place, Role, Server},
     name::{Name, ServerName},
 };
 
@@ -11,13 +11,7 @@ use crate::{
 ///
 /// A server that only `old` has is not: it has no node any more.
 pub fn reach(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
-    let changed = Changed {
-        roles: changed_roles(old, new),
-        groups: differing(&old.groups, &new.groups, |group| &group.says),
-        environments: differing(&old.environments, &new.environments, |environment| {
-            (&environment.channel, &environment.says)
-        }),
-    };
+    let changed = Changed::new(old, new);
     new.servers
         .iter()
         .filter(|(name, server)| match old.servers.get(*name) {
@@ -35,7 +29,32 @@ struct Changed<'a> {
     environments: BTreeSet<&'a Name>,
 }
 
-impl Changed<'_> {
+/// The places of either estate that say something else now, or stand in another order: a place that only
+/// inherits a change is among them.
+pub(super) fn changed_places(old: &Estate, new: &Estate) -> BTreeSet<Place> {
+    let Changed { roles, groups, environments } = Changed::new(old, new);
+    let servers = new
+        .servers
+        .iter()
+        .filter(|(name, server)| old.servers.get(*name).is_none_or(|before| differs(before, server)));
+    let servers = servers.map(|(name, _)| Place::Server(name.clone()));
+    let roles = roles.into_iter().cloned().map(Place::Role);
+    let groups = groups.into_iter().cloned().map(Place::Group);
+    let environments = environments.into_iter().cloned().map(Place::Environment);
+    roles.chain(groups).chain(environments).chain(servers).collect()
+}
+
+impl<'a> Changed<'a> {
+    fn new(old: &'a Estate, new: &'a Estate) -> Self {
+        Self {
+            roles: changed_roles(old, new),
+            groups: differing(&old.groups, &new.groups, |group| &group.says),
+            environments: differing(&old.environments, &new.environments, |environment| {
+                (&environment.channel, &environment.says)
+            }),
+        }
+    }
+
     fn touches(&self, server: &Server) -> bool {
         self.environments.contains(&server.environment)
             || server.groups.iter().any(|name| self.groups.contains(name))

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
 mod cases;
+mod change;
 mod documents;
 mod formats;
 mod hostile;

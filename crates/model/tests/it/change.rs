@@ -1,0 +1,86 @@
+//! Facts about checking a change: it sees what it reaches, and blames it for nothing else.
+
+use model::{
+    catalog::Catalog,
+    estate::Estate,
+    format::estate,
+    resolve::{self, Note, Severity},
+};
+use proptest::prelude::*;
+
+use crate::random;
+
+fn read(files: &[(&str, &str)]) -> Estate {
+    let documents = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+    estate::read(&documents).unwrap()
+}
+
+fn told(notes: &[Note], severity: Severity) -> Vec<String> {
+    notes.iter().filter(|note| note.severity == severity).map(ToString::to_string).collect()
+}
+
+proptest! {
+    #[test]
+    fn an_estate_that_is_all_new_is_checked_as_a_whole(estate in random::estate()) {
+        let catalog = Catalog::default();
+        prop_assert_eq!(
+            resolve::check_change(&Estate::default(), &estate, &catalog),
+            resolve::check(&estate, &catalog)
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_about_what_did_not_change(estate in random::estate()) {
+        prop_assert_eq!(resolve::check_change(&estate, &estate.clone(), &Catalog::default()), []);
+    }
+}
+
+const SERVER: &str = "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n";
+const OTHER: &str = "format: geppetto/server/1\nenvironment: prod\nroles: [db]\n";
+const PROD: &str = "format: geppetto/environment/1\nchannel: prod\n";
+
+/// An estate whose servers are broken: nobody published what their roles want.
+fn broken(web: &str) -> Estate {
+    read(&[
+        ("environments/prod.yaml", PROD),
+        ("roles/db.yaml", "format: geppetto/role/1\ncomponents: {store: '1'}\n"),
+        ("roles/web.yaml", web),
+        ("servers/db-01.yaml", OTHER),
+        ("servers/web-01.yaml", SERVER),
+    ])
+}
+
+#[test]
+fn only_what_a_change_brings_stops_it() {
+    let catalog = Catalog::default();
+    let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
+    let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
+    let notes = resolve::check_change(&old, &edited, &catalog);
+    assert_eq!(told(&notes, Severity::Fatal), [""; 0]);
+    let warnings = told(&notes, Severity::Warning).join("\n");
+    assert!(warnings.contains("no component `shop`"), "what was broken before is said: {warnings}");
+    // The server the edit cannot reach was not looked at.
+    assert!(!warnings.contains("db"), "{warnings}");
+
+    let worse = broken("format: geppetto/role/1\ncomponents: {shop: '1', till: '1'}\n");
+    let fatal = told(&resolve::check_change(&old, &worse, &catalog), Severity::Fatal).join("\n");
+    assert!(fatal.contains("`till`") && !fatal.contains("`shop`"), "{fatal}");
+}
+
+#[test]
+fn a_value_that_was_only_a_warning_stops_the_change_that_uses_it() {
+    let catalog = Catalog::default();
+    let unused = "format: geppetto/server/1\nenvironment: prod\n";
+    let files = |server| {
+        read(&[
+            ("environments/prod.yaml", PROD),
+            ("roles/web.yaml", "format: geppetto/role/1\nvalues: {shop: {port: 1}}\n"),
+            ("servers/web-01.yaml", server),
+        ])
+    };
+    let (old, new) = (files(unused), files(SERVER));
+    assert_eq!(told(&resolve::check(&old, &catalog), Severity::Fatal), [""; 0]);
+    let whole = told(&resolve::check(&new, &catalog), Severity::Fatal);
+    assert_eq!(told(&resolve::check_change(&old, &new, &catalog), Severity::Fatal), whole);
+    assert!(!whole.is_empty());
+}
