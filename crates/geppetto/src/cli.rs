@@ -53,6 +53,8 @@ pub enum Verb {
     Token(commands::token::Token),
     /// Make a one-time token for a server to join with
     JoinToken(commands::join_token::JoinToken),
+    /// Take from a server what it shows
+    Server(commands::server::Server),
     /// Trust packages signed by the keys in a file
     Trust(commands::trust::Trust),
     /// Look after the packages

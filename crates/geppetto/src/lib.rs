@@ -6,9 +6,11 @@
 pub mod api;
 pub mod auth;
 pub mod backoffice;
+pub mod bug;
 pub mod cli;
 pub mod clock;
 pub mod commands;
+mod connections;
 pub mod data;
 pub mod failure;
 pub mod output;

@@ -3,7 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use geppetto::{cli::Cli, clock::Clock, commands, failure::Failure, output};
+use geppetto::{
+    bug::{self, Then},
+    cli::Cli,
+    clock::Clock,
+    commands,
+    failure::Failure,
+    output,
+};
 use model::exit::Exit;
 
 fn main() -> ExitCode {
@@ -16,12 +23,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    std::panic::set_hook(Box::new(|panic| {
-        output::note(&format!(
-            "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"
-        ));
-        std::process::exit(i32::from(Exit::Bug as u8));
-    }));
+    bug::note_panics(if cli.serves() { Then::GoOn } else { Then::End });
     let workers = if cli.serves() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {

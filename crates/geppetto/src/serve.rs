@@ -9,10 +9,11 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 
-/// How many connections are open at once; the next ones wait in the kernel's queue.
-const CONNECTIONS: usize = 1024;
+pub use crate::connections::Limits;
+use crate::connections::{Moving, Places};
+
 /// How long a client may take to send the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How large the head of a request may be.
@@ -21,23 +22,19 @@ const HEAD_BYTES: usize = 64 * 1024;
 const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers requests until `end` is ready, then lets those in progress finish.
-pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: impl Future<Output = ()>) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Places::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
     loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut end => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most often: closing connections will free some.
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -45,8 +42,14 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
                 continue;
             }
         };
+        let Some(place) = places.take(address.ip()) else {
+            // Hanging up at once keeps the queue moving for those who are still let in.
+            tracing::debug!(%address, "a connection is refused: there is no place left for its address");
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
+        let stream = Moving::new(stream, limits.stalled_for);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // Clients that vanish or talk no HTTP are theirs to explain, not ours to report.
@@ -77,5 +80,69 @@ pub async fn asked_to_end() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::{Ipv4Addr, SocketAddr, TcpStream},
+    };
+
+    use axum::routing::get;
+
+    use super::*;
+
+    /// A server of these limits with a large answer, a small one and one that is a bug of ours.
+    async fn started(limits: Limits) -> SocketAddr {
+        let router = Router::new()
+            .route("/large", get(async || "x".repeat(32 << 20)))
+            .route("/small", get(async || "here"))
+            .route("/bug", get(async || -> &'static str { panic!("a bug in a request") }));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        address
+    }
+
+    fn ask(address: SocketAddr, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let _ = write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream
+    }
+
+    /// What is answered; empty when it hangs up.
+    async fn answer(address: SocketAddr, path: &'static str) -> String {
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut text = String::new();
+            let _ = ask(address, path).read_to_string(&mut text);
+            text
+        });
+        reading.await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readers_that_do_not_read_are_hung_up_on_and_hold_no_more_than_their_share() {
+        let stalled_for = Duration::from_millis(1500);
+        let limits = Limits { connections: 8, per_address: 3, local: 0, stalled_for };
+        let address = started(limits).await;
+        let stalled: Vec<TcpStream> = (0..3).map(|_| ask(address, "/large")).collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(answer(address, "/small").await, "", "a fourth of the same address is refused");
+        tokio::time::sleep(2 * stalled_for).await;
+        assert!(answer(address, "/small").await.ends_with("here"), "the places are free again");
+        drop(stalled);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_request_that_panics_ends_alone() {
+        let address = started(Limits::default()).await;
+        let before = std::panic::take_hook();
+        crate::bug::note_panics(crate::bug::Then::GoOn);
+        assert_eq!(answer(address, "/bug").await, "");
+        std::panic::set_hook(before);
+        assert!(answer(address, "/small").await.ends_with("here"));
     }
 }

@@ -1,8 +1,13 @@
 //! The shapes of the HTTP API, shared by the control plane and its clients.
 
+mod explanation;
+mod once;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use once::each_once;
 
 macro_rules! shape {
     ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {
@@ -18,7 +23,7 @@ macro_rules! shape {
 shape! {
     /// An error, as RFC 9457 describes it (`application/problem+json`).
     pub struct Problem {
-        /// A name for this sort of error: `unknown-server`.
+        /// A name for this sort of error: `not-found`.
         #[serde(rename = "type")]
         pub kind: String,
         /// What failed, in a few words.
@@ -159,11 +164,14 @@ shape! {
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
     pub struct Change {
         /// The documents that are new or different; `null` removes one.
+        #[serde(deserialize_with = "each_once")]
         pub documents: BTreeMap<String, Option<String>>,
         /// Why, for the history.
         pub message: String,
         /// Only say what would happen.
         pub preview: bool,
+        /// The revision it was made from, if what others changed since must not be overwritten.
+        pub base: Option<u64>,
     }
 
     /// What a change does.
@@ -272,10 +280,30 @@ shape! {
         pub report: crate::report::Report,
     }
 
+    /// A report in a list: all but what was done.
+    pub struct ReportSummary {
+        /// Its number; it grows with each report.
+        pub id: u64,
+        /// When it came in, in microseconds since 1970-01-01 UTC.
+        pub received_us: i64,
+        /// The node file's generation.
+        pub generation: u64,
+        /// How the run ended.
+        pub outcome: crate::report::Outcome,
+        /// When it started, in microseconds since 1970-01-01 UTC.
+        pub started_us: i64,
+        /// How long it took, in microseconds.
+        pub duration_us: i64,
+        /// How many things were right already.
+        pub unchanged: u64,
+        /// How many things were done or tried; the report itself names them.
+        pub entries: u64,
+    }
+
     /// A page of a server's reports.
     pub struct Reports {
         /// Newest first.
-        pub items: Vec<StoredReport>,
+        pub items: Vec<ReportSummary>,
         /// Give this as `before` to get the next page.
         pub next: Option<u64>,
     }
@@ -308,10 +336,12 @@ shape! {
         pub components: usize,
     }
 
-    /// All channels.
+    /// A page of channels.
     pub struct Channels {
         /// In the order of their names.
         pub items: Vec<ChannelSummary>,
+        /// Give this as `after` to get the next page.
+        pub next: Option<String>,
     }
 
     /// One entry of the audit log.
@@ -336,35 +366,5 @@ shape! {
         pub items: Vec<Audited>,
         /// Give this as `before` to get the next page.
         pub next: Option<u64>,
-    }
-}
-
-/// The explanation in words, the same wherever people read it.
-impl std::fmt::Display for Explanation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |value: &Option<serde_json::Value>| match value {
-            Some(value) => value.to_string(),
-            None if self.secret => "(secret)".to_owned(),
-            None => "(nothing)".to_owned(),
-        };
-        write!(f, "{} = {}", self.key, shown(&self.value))?;
-        if self.voices.is_empty() {
-            f.write_str("\n  as the node file says; it was written by hand")?;
-        }
-        for voice in &self.voices {
-            let said = if voice.removes {
-                "takes away what weaker places say".to_owned()
-            } else {
-                format!("says {}", shown(&voice.value))
-            };
-            let counts = if voice.counts { "counts" } else { "loses " };
-            write!(f, "\n  {counts}  {} {said}", voice.place)?;
-            match (&voice.revision, &voice.by) {
-                (Some(revision), Some(by)) => write!(f, " (revision {revision} by {by})")?,
-                (Some(revision), None) => write!(f, " (revision {revision})")?,
-                _ => (),
-            }
-        }
-        Ok(())
     }
 }

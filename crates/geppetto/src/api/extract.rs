@@ -1,12 +1,13 @@
 //! What handlers take: who calls, and bodies, paths and queries whose mistakes are told as problems.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts},
     http::{header, request::Parts},
 };
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{App, problem::Problem};
 use crate::auth::{self, Caller, Role};
@@ -37,17 +38,27 @@ impl FromRequestParts<App> for Caller {
             ));
         };
         let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
-        let Some(("Bearer" | "bearer", shown)) = shown else {
+        let Some((_, shown)) = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
             return Err(Problem::unauthorized(
                 "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
             ));
         };
-        auth::identify(&app.office.store, shown.trim(), app.office.clock.now_us()).await?.ok_or_else(|| {
+        let caller = auth::identify(&app.office.store, shown.trim(), app.office.clock.now_us()).await?;
+        let caller = caller.ok_or_else(|| {
             Problem::unauthorized(
                 "the token is not known, has expired or was revoked: a person asks an operator for a new one \
                  (`geppetto token create`), a server joins again (`geppetto join-token SERVER`, then `punch join`)",
             )
-        })
+        })?;
+        if let Caller::Server(server) = &caller
+            && !app.office.state().await?.estate.servers.contains_key(server)
+        {
+            return Err(Problem::unauthorized(format!(
+                "the server {server} is not in the estate any more, and its credential opens nothing; to take it \
+                 back, import servers/{server}.yaml, then join again"
+            )));
+        }
+        Ok(caller)
     }
 }
 
@@ -104,6 +115,24 @@ pub(super) fn needs(caller: &Caller, role: Role) -> Result<(), Problem> {
     Err(Problem::forbidden(format!(
         "this needs the role {role} or more, and {who}; ask an operator to do it"
     )))
+}
+
+/// A place among the few large bodies that are held at once.
+///
+/// To be taken after the caller is known and before the body is read.
+pub(super) struct Large {
+    _place: OwnedSemaphorePermit,
+}
+
+impl FromRequestParts<App> for Large {
+    type Rejection = Problem;
+
+    async fn from_request_parts(_parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let place = Arc::clone(&app.large_bodies).acquire_owned().await;
+        // Nobody closes it.
+        let _place = place.map_err(|error| Problem::internal(&error))?;
+        Ok(Self { _place })
+    }
 }
 
 /// What part of a list is asked for.

@@ -1,6 +1,7 @@
 //! The HTTP API: one file a resource; `router` lists all routes.
 
 mod changes;
+mod etag;
 mod extract;
 mod files;
 mod health;
@@ -12,11 +13,13 @@ mod packages;
 mod problem;
 mod reports;
 mod router;
+mod servers;
 mod upload;
 
 use std::sync::Arc;
 
 pub use router::{document, router};
+use tokio::sync::Semaphore;
 
 use crate::backoffice::Office;
 
@@ -27,11 +30,16 @@ pub struct App {
     pub office: Arc<Office>,
     /// The largest package accepted, in bytes.
     pub max_package_bytes: u64,
+    /// How many more large bodies may be held now.
+    large_bodies: Arc<Semaphore>,
 }
+
+/// How many large bodies are held at once.
+const LARGE_BODIES: usize = 4;
 
 impl App {
     /// What handlers share.
     pub fn new(office: Arc<Office>, max_package_bytes: u64) -> Self {
-        Self { office, max_package_bytes }
+        Self { office, max_package_bytes, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)) }
     }
 }

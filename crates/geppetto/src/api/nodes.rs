@@ -19,7 +19,7 @@ use model::{
 use serde::Deserialize;
 
 use super::{
-    App,
+    App, etag,
     extract::{Path, Query, needs},
     problem::Problem,
 };
@@ -53,12 +53,12 @@ pub(super) async fn node(
 ) -> Result<Response, Problem> {
     let sight = sight(&caller, &server)?;
     let version = app.office.node_version(&server).await?;
-    let etag = sight.etag(&version);
-    if holds(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    // Who sees all of it is told from the number alone that it has it already.
+    if sight == Sight::Signed && etag::holds(&headers, &tag(&version)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag(&version))]).into_response());
     }
     let stored = app.office.generation(&server, version.generation).await?;
-    deliver(&server, &stored, sight)
+    deliver(&server, &stored, sight, &headers)
 }
 
 /// One generation of a server's node file
@@ -67,9 +67,11 @@ pub(super) async fn node(
     params(
         ("server" = String, Path, description = "The server"),
         ("generation" = u64, Path, description = "Counted from 1"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the one you have"),
     ),
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
+        (status = 304, description = "It is the one you have"),
         (status = 404, description = "It was never made", body = wire::Problem),
     )
 )]
@@ -77,10 +79,11 @@ pub(super) async fn generation(
     State(app): State<App>,
     caller: Caller,
     Path((server, generation)): Path<(ServerName, u64)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sight = sight(&caller, &server)?;
     let stored = app.office.generation(&server, generation).await?;
-    deliver(&server, &stored, sight)
+    deliver(&server, &stored, sight, &headers)
 }
 
 /// What is asked about.
@@ -121,13 +124,9 @@ enum Sight {
     Masked,
 }
 
-impl Sight {
-    fn etag(self, version: &NodeVersion) -> HeaderValue {
-        let masked = if self == Sight::Masked { "-masked" } else { "" };
-        let etag = format!("\"{}-{}{masked}\"", version.generation, version.digest);
-        // Digits, hexadecimal digits and a word are always a header's value.
-        HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""))
-    }
+/// The tag of a signed text: its number, and the digest of its content.
+fn tag(version: &NodeVersion) -> HeaderValue {
+    etag::quoted(&format!("{}-{}", version.generation, version.digest))
 }
 
 /// Who may see a server's node, and how much of it.
@@ -144,23 +143,28 @@ fn sight(caller: &Caller, server: &ServerName) -> Result<Sight, Problem> {
     Ok(Sight::Masked)
 }
 
-fn deliver(server: &ServerName, stored: &StoredNode, sight: Sight) -> Result<Response, Problem> {
-    let text = match sight {
-        Sight::Signed => stored.text.clone(),
-        Sight::Masked => format::node::write(&node::masked(server, stored)?),
+fn deliver(
+    server: &ServerName,
+    stored: &StoredNode,
+    sight: Sight,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let (text, tag) = match sight {
+        Sight::Signed => (stored.text.clone(), tag(&stored.into())),
+        Sight::Masked => {
+            let text = format::node::write(&node::masked(server, stored)?);
+            // Not the digest of the whole: that would let a secret be guessed at.
+            let tag = etag::of(text.as_bytes());
+            (text, tag)
+        }
     };
+    if etag::holds(headers, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
     let headers = [
-        (header::ETAG, sight.etag(&stored.into())),
+        (header::ETAG, tag),
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
-        // Proxies between here and a server have no business keeping its secrets.
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (header::CACHE_CONTROL, etag::PRIVATE),
     ];
     Ok((headers, text).into_response())
-}
-
-/// Whether the client says that it has this one already.
-fn holds(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let etag = etag.to_str().unwrap_or_default();
-    asked.is_some_and(|asked| asked.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))
 }

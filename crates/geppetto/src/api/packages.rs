@@ -98,23 +98,22 @@ pub(super) async fn promote(
 
 /// All channels
 #[utoipa::path(
-    get, path = "/api/v1/channels", tag = "packages",
-    responses((status = 200, description = "All of them", body = wire::Channels))
+    get, path = "/api/v1/channels", tag = "packages", params(Page),
+    responses((status = 200, description = "A page of them", body = wire::Channels))
 )]
 pub(super) async fn channels(
     State(app): State<App>,
     _caller: Allowed<Viewer>,
+    Query(page): Query<Page>,
 ) -> Result<Json<wire::Channels>, Problem> {
     let catalog = app.office.catalog().await?;
-    let items = catalog
-        .channels
-        .iter()
-        .map(|(name, components)| wire::ChannelSummary {
-            name: name.to_string(),
-            components: components.len(),
-        })
+    let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
+    let Cut { items, next } = cut(all, &page)?;
+    let items = items
+        .into_iter()
+        .map(|(name, components)| wire::ChannelSummary { name: name.to_owned(), components })
         .collect();
-    Ok(Json(wire::Channels { items }))
+    Ok(Json(wire::Channels { items, next }))
 }
 
 /// All components of the repository

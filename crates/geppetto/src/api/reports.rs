@@ -11,6 +11,9 @@ use super::{
 use crate::auth::{Caller, Role};
 
 /// Report what a run did
+///
+/// A run is told by when it started: reported again, it keeps its first report. Of each server the newest 500
+/// reports are kept, and the newest 50 of runs that did not succeed.
 #[utoipa::path(
     post, path = "/api/v1/servers/{server}/reports", tag = "servers", request_body = Report,
     params(("server" = String, Path, description = "The server that reports")),
@@ -39,7 +42,10 @@ pub(super) async fn add_report(
 #[utoipa::path(
     get, path = "/api/v1/servers/{server}/reports", tag = "servers",
     params(("server" = String, Path, description = "The server"), HistoryPage),
-    responses((status = 200, description = "A page of reports", body = wire::Reports))
+    responses(
+        (status = 200, description = "A page of reports, without what was done", body = wire::Reports),
+        (status = 404, description = "There is no such server", body = wire::Problem),
+    )
 )]
 pub(super) async fn reports(
     State(app): State<App>,
@@ -52,4 +58,27 @@ pub(super) async fn reports(
     }
     let limit = extract::limit(page.limit)?;
     Ok(Json(app.office.reports(&server, page.before, limit).await?))
+}
+
+/// One report, whole
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/reports/{report}", tag = "servers",
+    params(
+        ("server" = String, Path, description = "The server"),
+        ("report" = u64, Path, description = "Its number"),
+    ),
+    responses(
+        (status = 200, description = "All of it", body = wire::StoredReport),
+        (status = 404, description = "There is none, or it is too old to be kept", body = wire::Problem),
+    )
+)]
+pub(super) async fn report(
+    State(app): State<App>,
+    caller: Caller,
+    Path((server, report)): Path<(ServerName, u64)>,
+) -> Result<Json<wire::StoredReport>, Problem> {
+    if !caller.is_server(&server) {
+        needs(&caller, Role::Viewer)?;
+    }
+    Ok(Json(app.office.report(&server, report).await?))
 }

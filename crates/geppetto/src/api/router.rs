@@ -11,15 +11,23 @@ use axum::{
 };
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 use utoipa::openapi::{
-    Components, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,
+    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    SecurityRequirement,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, changes, files, health, history, join, nodes, objects, packages, problem, reports, upload};
+use super::{
+    App, changes, etag, files, health, history, join, nodes, objects, packages, problem, reports, servers,
+    upload,
+};
 
-/// The largest JSON body, in bytes: a change of many thousand objects.
-const BODY_BYTES: usize = 32 * 1024 * 1024;
+/// The largest body of a request that says a few words, in bytes. Anybody can send one.
+const WORDS_BYTES: usize = 16 * 1024;
+/// The largest report, and the largest list of files to publish.
+const LIST_BYTES: usize = 1024 * 1024;
+/// The largest change, of many thousand objects.
+const CHANGE_BYTES: usize = 32 * 1024 * 1024;
 /// How long a request may take, uploads and downloads of packages excepted.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -33,21 +41,30 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(nodes::node))
         .routes(routes!(nodes::generation))
         .routes(routes!(nodes::explain))
-        .routes(routes!(reports::reports, reports::add_report))
+        .routes(routes!(reports::report))
+        .routes(routes!(servers::revoke))
         .routes(routes!(objects::roles))
         .routes(routes!(objects::role))
         .routes(routes!(objects::groups))
         .routes(routes!(objects::group))
         .routes(routes!(objects::environments))
         .routes(routes!(objects::environment))
-        .routes(routes!(changes::change))
         .routes(routes!(history::revisions))
-        .routes(routes!(packages::publish))
         .routes(routes!(packages::promote))
         .routes(routes!(packages::channels))
         .routes(routes!(packages::components))
         .routes(routes!(packages::versions))
         .routes(routes!(history::audit))
+        .layer(DefaultBodyLimit::max(WORDS_BYTES))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(reports::reports, reports::add_report))
+                .routes(routes!(packages::publish))
+                .layer(DefaultBodyLimit::max(LIST_BYTES)),
+        )
+        .merge(
+            OpenApiRouter::new().routes(routes!(changes::change)).layer(DefaultBodyLimit::max(CHANGE_BYTES)),
+        )
 }
 
 /// Uploads take as long as they take; how long a client may be silent is bounded where they are read.
@@ -64,7 +81,7 @@ pub fn router(app: App) -> Router {
     routes
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn(etag::tag))
         .merge(uploads)
         .merge(files::routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
@@ -79,7 +96,32 @@ pub fn router(app: App) -> Router {
 
 /// The OpenAPI document.
 pub fn document() -> OpenApi {
-    api().merge(uploads()).split_for_parts().1
+    let mut document = api().merge(uploads()).split_for_parts().1;
+    for item in document.paths.paths.values_mut() {
+        for operation in
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
+        {
+            // Whatever needs a token can be refused for want of a good one.
+            if operation.security.is_none() {
+                operation.responses.responses.extend([
+                    ("401".to_owned(), refusal("No good token was shown")),
+                    ("403".to_owned(), refusal("The token may not do this")),
+                ]);
+            }
+        }
+        for operation in item.get.iter_mut().filter(|operation| operation.security.is_none()) {
+            let unchanged = Response::new("It is the one named by `If-None-Match`");
+            operation.responses.responses.entry("304".to_owned()).or_insert(RefOr::T(unchanged));
+        }
+    }
+    document
+}
+
+fn refusal(description: &str) -> RefOr<Response> {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    RefOr::T(
+        ResponseBuilder::new().description(description).content("application/problem+json", content).build(),
+    )
 }
 
 fn head() -> OpenApi {

@@ -1,101 +1,242 @@
 //! Changes: a proposed estate is read, checked, compared with the current one and committed as a revision.
 //!
-//! `geppetto import` and `POST /api/v1/changes` differ in where the texts come from, and in nothing else.
+//! `geppetto import` and `POST /api/v1/changes` differ in where the texts come from, and in nothing else. What
+//! a change costs depends on what it changes and on the servers it reaches: nothing else is read or resolved.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
     catalog::Catalog,
-    estate::{Estate, Origin},
+    estate::{Estate, Origin, Place},
     format::{
         estate::{self, Documents},
         node::content_digest,
     },
     name::ServerName,
-    resolve::{Resolver, Severity, check, reach},
+    resolve::{Severity, check_change, reach, resolve},
     wire::{ChangeResult, ChangedObject},
 };
 use similar::TextDiff;
 
-use super::{Office, OfficeError, State, mask, state};
-use crate::store::{Deed, ObjectChange, ObjectText};
+use super::{Office, OfficeError, State, mask::Secrets, state};
+use crate::store::{Deed, ObjectChange, ObjectText, StoreError};
 
-/// A proposed estate.
+/// How often a change is made again because another program committed meanwhile.
+const ATTEMPTS: usize = 10;
+
+/// A proposed change.
 #[derive(Debug, Clone)]
 pub struct Proposal {
-    /// All of its files. What is not here is removed.
-    pub documents: Documents,
+    /// What shall be.
+    pub proposed: Proposed,
     /// Why, for the history.
     pub message: String,
     /// Only say what would happen.
     pub preview: bool,
-    /// It is meant that nothing is left.
-    pub allow_empty: bool,
+    /// The revision it was made from: what others changed since is not overwritten.
+    pub base: Option<u64>,
+}
+
+/// What shall be.
+#[derive(Debug, Clone)]
+pub enum Proposed {
+    /// The whole estate: what is not here is removed.
+    Whole {
+        /// All files.
+        documents: Documents,
+        /// It is meant that nothing is left.
+        allow_empty: bool,
+    },
+    /// Some objects; `None` removes one. The others stay as they are.
+    Some(BTreeMap<String, Option<String>>),
 }
 
 impl Office {
     /// Checks a proposal, says what it changes, and commits it unless it is a preview.
     pub async fn change(&self, proposal: Proposal, actor: &str) -> Result<ChangeResult, OfficeError> {
-        let state = self.state().await?;
-        let Proposal { documents, message, preview, allow_empty } = proposal;
-        if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
-            return Err(OfficeError::Refused(format!(
-                "there is no role, group, environment or server in what was given: all {} objects of revision {} \
-                 would be removed. If that is meant, say so with --allow-empty",
-                state.documents.len(),
-                state.revision
-            )));
+        // One after the other: each then sees what the one before it did, and none is made twice.
+        let _turn = match proposal.preview {
+            true => None,
+            false => Some(self.changing.lock().await),
+        };
+        let base = match (&proposal.proposed, proposal.base) {
+            // Whatever is committed from now on is not in those files, and would be undone by them.
+            (Proposed::Whole { .. }, None) => Some(self.state().await?.revision),
+            (_, base) => base,
+        };
+        let mut overtaken = None;
+        for _ in 0..ATTEMPTS {
+            match self.attempt(&proposal, base, actor).await {
+                Err(OfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
+                done => return done,
+            }
         }
-        let next = state.revision + 1;
-        let origin = Origin { revision: next, by: actor.to_owned() };
-        let catalog = self.catalog().await?;
-        let base = std::sync::Arc::clone(&state);
+        Err(overtaken.map_or_else(|| OfficeError::Broken("no change was tried".to_owned()), Into::into))
+    }
+
+    /// Makes the change from the newest state; fails with [`StoreError::Overtaken`] when that is not the newest
+    /// any more.
+    async fn attempt(
+        &self,
+        proposal: &Proposal,
+        base: Option<u64>,
+        actor: &str,
+    ) -> Result<ChangeResult, OfficeError> {
+        let state = self.state().await?;
+        let documents = documents(&state, &proposal.proposed)?;
+        let origin = Origin { revision: state.revision + 1, by: actor.to_owned() };
+        let (catalog, secrets) = (self.catalog().await?, self.secrets().await?);
+        let newer = match base {
+            Some(base) => self.newer(&state, base).await?,
+            None => Newer::default(),
+        };
+        let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
-        let judged = tokio::task::spawn_blocking(move || judge(&base, &documents, &origin, &catalog))
-            .await
-            .map_err(|error| OfficeError::Broken(format!("a change could not be checked: {error}")))??;
-        let (changes, mut result) = judged;
-        if changes.is_empty() || preview {
+        let judged = tokio::task::spawn_blocking(move || {
+            judge(&current, &documents, &newer, &origin, &catalog, &secrets)
+        })
+        .await
+        .map_err(|error| OfficeError::Broken(format!("a change could not be checked: {error}")))??;
+        let Judged { changes, next, mut result } = judged;
+        if changes.is_empty() || proposal.preview {
             return Ok(result);
         }
         let deed = Deed { at_us: self.clock.now_us(), actor };
-        result.revision = Some(self.store.commit_revision(state.revision, &changes, &message, &deed).await?);
+        let revision = self.store.commit_revision(state.revision, &changes, &proposal.message, &deed).await?;
+        self.known().learn_state(Arc::new(next));
+        result.revision = Some(revision);
         Ok(result)
     }
 
-    /// Commits a change of some objects; the others stay as they are.
-    pub async fn change_some(
-        &self,
-        change: model::wire::Change,
-        actor: &str,
-    ) -> Result<ChangeResult, OfficeError> {
-        let mut documents = self.state().await?.documents.clone();
-        for (path, text) in change.documents {
-            match text {
-                Some(text) => _ = documents.insert(path, text),
-                None if documents.contains_key(&path) => _ = documents.remove(&path),
-                None => {
-                    let known = documents.keys().map(String::as_str);
-                    return Err(OfficeError::unknown("object", &path, known, "nothing is there to remove"));
+    /// What was changed after revision `base`.
+    async fn newer(&self, state: &State, base: u64) -> Result<Newer, OfficeError> {
+        if base > state.revision {
+            return Err(OfficeError::Unknown {
+                what: "revision",
+                name: base.to_string(),
+                nearest: Some(state.revision.to_string()),
+                list: "nothing was committed yet",
+            });
+        }
+        let objects = match base == state.revision {
+            true => BTreeMap::new(),
+            false => self.store.changed_since(base).await?,
+        };
+        Ok(Newer { base, objects })
+    }
+}
+
+/// What others committed after the revision a change was made from.
+#[derive(Default)]
+struct Newer {
+    base: u64,
+    /// By path: in which revision last, and by whom.
+    objects: BTreeMap<String, (u64, String)>,
+}
+
+impl Newer {
+    /// Refuses to overwrite any of it.
+    fn spared_by(&self, changes: &[ObjectChange]) -> Result<(), OfficeError> {
+        let lines: Vec<String> = changes
+            .iter()
+            .filter_map(|change| {
+                let (revision, by) = self.objects.get(&change.path)?;
+                Some(format!("\n  {} in revision {revision} by {by}", object(&change.path)))
+            })
+            .collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        Err(OfficeError::Conflict(format!(
+            "nothing was changed: this was made from revision {}, and since then others changed{}\nStart again \
+             from the newest revision (`geppetto export DIR --replace`), or say that theirs is to be overwritten \
+             (`geppetto import --overwrite`; over the API, leave `base` out)",
+            self.base,
+            lines.concat()
+        )))
+    }
+}
+
+/// All texts as they shall be.
+fn documents(state: &State, proposed: &Proposed) -> Result<Documents, OfficeError> {
+    match proposed {
+        Proposed::Whole { documents, allow_empty } => {
+            if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
+                return Err(OfficeError::Refused(format!(
+                    "there is no role, group, environment or server in what was given: all {} objects of \
+                     revision {} would be removed. If that is meant, say so with --allow-empty",
+                    state.documents.len(),
+                    state.revision
+                )));
+            }
+            Ok(documents.clone())
+        }
+        Proposed::Some(edits) => {
+            let mut documents = state.documents.clone();
+            for (path, text) in edits {
+                match text {
+                    Some(text) => _ = documents.insert(path.clone(), text.clone()),
+                    None if documents.contains_key(path) => _ = documents.remove(path),
+                    None => {
+                        let known = documents.keys().map(String::as_str);
+                        let list = "nothing is there to remove";
+                        return Err(OfficeError::unknown("object", path, known, list));
+                    }
                 }
             }
+            Ok(documents)
         }
-        let (message, preview) = (change.message, change.preview);
-        self.change(Proposal { documents, message, preview, allow_empty: true }, actor).await
     }
+}
+
+/// What a proposal comes to.
+struct Judged {
+    changes: Vec<ObjectChange>,
+    /// The state after the commit.
+    next: State,
+    result: ChangeResult,
 }
 
 /// What a proposal does to each object, and the same for people.
 fn judge(
     state: &State,
     documents: &Documents,
+    newer: &Newer,
     origin: &Origin,
     catalog: &Catalog,
-) -> Result<(Vec<ObjectChange>, ChangeResult), OfficeError> {
-    let mut new =
-        estate::read(documents).map_err(|errors| refused(errors.iter().map(ToString::to_string)))?;
-    estate::carry_origins(&state.estate, &mut new, origin);
-    let notes = check(&new, catalog);
+    secrets: &Secrets,
+) -> Result<Judged, OfficeError> {
+    let edited: Documents = documents
+        .iter()
+        .filter(|(path, text)| state.documents.get(*path) != Some(*text))
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect();
+    let mut edited =
+        estate::read(&edited).map_err(|errors| refused(errors.iter().map(ToString::to_string)))?;
+    estate::carry_origins(&state.estate, &mut edited, origin);
+    let origins = state::origins(&mut edited);
+    let texts = estate::write(&edited);
+
+    let mut next = State { revision: origin.revision, ..state.clone() };
+    let mut changes = Vec::new();
+    for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
+        next.documents.remove(path);
+        state::remove(&mut next.estate, path);
+        changes.push(ObjectChange { path: path.clone(), becomes: None });
+    }
+    for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
+        next.documents.insert(path.clone(), text.clone());
+        let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
+        changes.push(ObjectChange { path, becomes: Some(ObjectText { text, origins }) });
+    }
+    state::overlay(&mut next.estate, edited);
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    newer.spared_by(&changes)?;
+
+    let notes = check_change(&state.estate, &next.estate, catalog);
     let fatal: Vec<String> = notes
         .iter()
         .filter(|note| note.severity == Severity::Fatal)
@@ -105,43 +246,28 @@ fn judge(
         return Err(refused(fatal.into_iter()));
     }
     let warnings = notes.iter().map(|note| note.in_file(documents)).collect();
-
-    let origins = state::origins(&mut new);
-    let texts = estate::write(&new);
-    let paths: BTreeSet<&String> = state.documents.keys().chain(texts.keys()).collect();
-    let changes: Vec<ObjectChange> = paths
-        .into_iter()
-        .filter(|path| state.documents.get(*path) != texts.get(*path))
-        .map(|path| ObjectChange {
-            path: path.clone(),
-            becomes: texts.get(path).map(|text| ObjectText {
-                text: text.clone(),
-                origins: origins.get(path).cloned().unwrap_or_else(|| "{}".to_owned()),
-            }),
-        })
-        .collect();
-    let objects = shown(state, &new, &changes, catalog);
-    let servers = if changes.is_empty() { Vec::new() } else { servers(&state.estate, &new, catalog) };
-    Ok((changes, ChangeResult { revision: None, objects, servers, warnings }))
+    let objects = shown(&state.estate, &next.estate, &changes, secrets);
+    let servers = servers(&state.estate, &next.estate, catalog);
+    let result = ChangeResult { revision: None, objects, servers, warnings };
+    Ok(Judged { changes, next, result })
 }
 
 /// The servers whose node file differs: only those the change can reach are resolved, once before and once after.
 fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
-    let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
-    let digest = |resolver: &Resolver<'_>, server: &ServerName| {
-        resolver.resolve(server).ok().map(|node| content_digest(&node))
-    };
+    let digest =
+        |estate, server: &ServerName| resolve(estate, catalog, server).ok().map(|node| content_digest(&node));
     reach(old, new)
         .into_iter()
-        .filter(|server| digest(&before, server) != digest(&after, server))
+        .filter(|server| digest(old, server) != digest(new, server))
         .map(|server| server.to_string())
         .collect()
 }
 
 /// The changes as people see them: unified diffs with the secrets masked.
-fn shown(state: &State, new: &Estate, changes: &[ObjectChange], catalog: &Catalog) -> Vec<ChangedObject> {
-    let (mut old, mut new) = (state.estate.clone(), new.clone());
-    mask::pair(catalog, &mut old, &mut new);
+fn shown(old: &Estate, new: &Estate, changes: &[ObjectChange], secrets: &Secrets) -> Vec<ChangedObject> {
+    let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
+    let (mut old, mut new) = (state::part(old, &paths), state::part(new, &paths));
+    secrets.mask_pair(&mut old, &mut new);
     let (old, new) = (estate::write(&old), estate::write(&new));
     changes
         .iter()
@@ -159,10 +285,14 @@ fn shown(state: &State, new: &Estate, changes: &[ObjectChange], catalog: &Catalo
                 .context_radius(3)
                 .header(&format!("a/{path}"), &format!("b/{path}"))
                 .to_string();
-            let object = estate::place(path).map_or_else(|_| path.clone(), |place| place.to_string());
-            ChangedObject { object, how: how.to_owned(), diff }
+            ChangedObject { object: object(path), how: how.to_owned(), diff }
         })
         .collect()
+}
+
+/// An object by the path of its file, as people call it: `role web`.
+fn object(path: &str) -> String {
+    estate::place(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }
 
 fn refused(errors: impl Iterator<Item = String>) -> OfficeError {

@@ -10,16 +10,36 @@ use std::{
 
 use model::{
     format::{
+        self,
         estate::{Documents, FOLDERS},
-        yaml::MAX_BYTES,
+        yaml::{Document, MAX_BYTES},
     },
     nearest,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
 /// How much is read in all: far above any estate, far below the memory of any machine.
 const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
+
+/// The file that says which revision a folder is from.
+const BASE: &str = "estate.yaml";
+
+/// What it says.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Base {
+    format: String,
+    revision: u64,
+}
+
+impl Document for Base {
+    const FORMAT: &'static str = "geppetto/estate/1";
+    fn format(&self) -> &str {
+        &self.format
+    }
+}
 
 /// Reads the folder. What does not belong there is an error, and all errors are told at once.
 ///
@@ -29,7 +49,8 @@ pub fn read(folder: &Path) -> Result<Documents, Failure> {
     let mut errors = Vec::new();
     let mut total = 0;
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
-        if name.starts_with('.') || (name == "README.md" && kind.is_file()) {
+        let ours = name == "README.md" || name == BASE;
+        if name.starts_with('.') || (ours && kind.is_file()) {
             continue;
         }
         if !FOLDERS.contains(&name.as_str()) {
@@ -127,6 +148,32 @@ fn foreign(name: &str) -> String {
 
 fn unreadable(folder: &Path, error: &io::Error) -> Failure {
     Failure::input(format!("the folder `{}` could not be read: {error}", folder.display()))
+}
+
+/// Says in a folder which revision it was written from, or was last imported as.
+pub fn write_base(folder: &Path, revision: u64) -> Result<(), Failure> {
+    let base = format::yaml::write(&Base { format: Base::FORMAT.to_owned(), revision });
+    fs::write(folder.join(BASE), base).map_err(|error| {
+        Failure::failed(format!("`{}` could not be written: {error}", folder.join(BASE).display()))
+    })
+}
+
+/// Which revision a folder was written from; `None` when it does not say.
+pub fn base(folder: &Path) -> Result<Option<u64>, Failure> {
+    let wrong = |why: String| {
+        Failure::input(why).hint(format!(
+            "`{BASE}` says which revision the folder is from; without the file nothing is known about that"
+        ))
+    };
+    let path = folder.join(BASE);
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Ok(metadata) if metadata.is_file() && metadata.len() <= 4096 => {}
+        _ => return Err(wrong(format!("`{}` is not a small file", path.display()))),
+    }
+    let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+    let base: Base = format::yaml::read_document(BASE, &text).map_err(|error| wrong(error.to_string()))?;
+    Ok(Some(base.revision))
 }
 
 /// Writes the estate's files. Files that are not part of it are in the way, unless they may be replaced.

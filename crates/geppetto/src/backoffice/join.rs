@@ -60,6 +60,16 @@ impl Office {
         }))
     }
 
+    /// Revokes what a server shows, and the join tokens made for it; `false` if it had nothing to show.
+    pub async fn revoke_server(&self, server: &ServerName, actor: &str) -> Result<bool, OfficeError> {
+        let deed = Deed { at_us: self.clock.now_us(), actor };
+        let revoked = self.store.revoke_credential(server.as_str(), &deed).await?;
+        if !revoked {
+            self.known_server(server).await?;
+        }
+        Ok(revoked)
+    }
+
     /// Refuses a server that is not in the newest revision.
     pub async fn known_server(&self, server: &ServerName) -> Result<(), OfficeError> {
         let state = self.state().await?;

@@ -1,73 +1,127 @@
 //! Secrets in estates and node files, masked for everybody who need not know them.
 //!
-//! Which values are secret is the components' word, so it is looked up in the catalog. A component that is not
-//! in the catalog has not said yet: all its values stay hidden until it is published.
+//! Which values are secret is the components' word: any version's, also of one that left the channels since. A
+//! parameter that no published version declares has not been spoken of: its values stay hidden until one does.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
-    catalog::{Catalog, Published},
+    catalog::Catalog,
     estate::{Estate, Said, Says},
     name::{Key, Name},
     node::Node,
     value::Value,
 };
 
-use super::state::everything;
+use super::{Office, OfficeError, state::everything};
 
 /// What stands in the place of a secret.
 const MASK: &str = "(secret)";
 /// What stands in the place of a secret that differs between two texts that are compared.
 const CHANGED_MASK: &str = "(secret, changed)";
 /// What stands in the place of a value that may be a secret.
-const UNKNOWN_MASK: &str = "(hidden until the component is published)";
+const UNKNOWN_MASK: &str = "(hidden: no published version declares it)";
 /// The same, when it differs between two texts that are compared.
-const CHANGED_UNKNOWN_MASK: &str = "(hidden until the component is published, changed)";
+const CHANGED_UNKNOWN_MASK: &str = "(hidden: no published version declares it; changed)";
 
-/// Whether any version of the component declares the parameter a secret; `None` when there is no version.
-///
-/// Any version: a value that was a secret once is not shown because a later version forgot to say so.
-fn secret(catalog: &Catalog, component: &Name, key: &Key) -> Option<bool> {
-    let versions = catalog.components.get(component).filter(|versions| !versions.is_empty())?;
-    let declared = |published: &Published| published.component.parameters.get(key).map(|p| p.secret);
-    Some(versions.values().any(|published| declared(published) == Some(true)))
+/// Parameters by the names of their components, as the store keeps them.
+type Parameters = BTreeSet<(String, String)>;
+
+/// Knows which values are secret.
+#[derive(Debug, Clone)]
+pub struct Secrets {
+    catalog: Arc<Catalog>,
+    ever: Arc<Parameters>,
 }
 
-fn mask(catalog: &Catalog, component: &Name, key: &Key, said: &mut Said, changed: bool) {
-    let text = match (secret(catalog, component, key), changed) {
-        (Some(false), _) => return,
-        (Some(true), false) => MASK,
-        (Some(true), true) => CHANGED_MASK,
-        (None, false) => UNKNOWN_MASK,
-        (None, true) => CHANGED_UNKNOWN_MASK,
-    };
-    said.value = Value::from(text);
-}
+/// The catalog whose secrets are remembered, and all that are.
+pub(super) type Remembered = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
-/// Masks the secrets of an estate.
-pub fn estate(catalog: &Catalog, estate: &mut Estate) {
-    for (_, says) in everything(estate) {
-        for (component, values) in &mut says.values {
-            for (key, said) in values {
-                mask(catalog, component, key, said, false);
-            }
+impl Office {
+    /// What is secret, by the word of every version that is or ever was in a channel.
+    pub async fn secrets(&self) -> Result<Secrets, OfficeError> {
+        let catalog = self.catalog().await?;
+        let remembered = self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if let Some((known, ever)) = remembered
+            && Arc::ptr_eq(&known, &catalog)
+        {
+            return Ok(Secrets { catalog, ever });
         }
+        let mut ever = self.store.secret_parameters().await?;
+        let new: Vec<(String, String)> =
+            declared_secrets(&catalog).into_iter().filter(|parameter| !ever.contains(parameter)).collect();
+        if !new.is_empty() {
+            self.store.remember_secret(&new).await?;
+            ever.extend(new);
+        }
+        let ever = Arc::new(ever);
+        let remembered = Some((Arc::clone(&catalog), Arc::clone(&ever)));
+        *self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = remembered;
+        Ok(Secrets { catalog, ever })
     }
 }
 
-/// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
-pub fn pair(catalog: &Catalog, old: &mut Estate, new: &mut Estate) {
-    let before: BTreeMap<String, Says> = everything(old).map(|(path, says)| (path, says.clone())).collect();
-    for (path, says) in everything(new) {
-        for (component, values) in &mut says.values {
-            for (key, said) in values {
-                let value = before.get(&path).and_then(|says| says.values.get(component)?.get(key));
-                let changed = value.is_some_and(|value| value.value != said.value);
-                mask(catalog, component, key, said, changed);
+fn declared_secrets(catalog: &Catalog) -> Parameters {
+    let mut secrets = Parameters::new();
+    for (name, versions) in &catalog.components {
+        for published in versions.values() {
+            let parameters = published.component.parameters.iter().filter(|(_, parameter)| parameter.secret);
+            secrets.extend(parameters.map(|(key, _)| (name.to_string(), key.to_string())));
+        }
+    }
+    secrets
+}
+
+impl Secrets {
+    /// Whether the parameter is a secret; `None` when no version there is declares it.
+    fn secret(&self, component: &Name, key: &Key) -> Option<bool> {
+        if self.ever.contains(&(component.to_string(), key.to_string())) {
+            return Some(true);
+        }
+        let mut versions = self.catalog.components.get(component)?.values();
+        versions.any(|published| published.component.parameters.contains_key(key)).then_some(false)
+    }
+
+    fn mask(&self, component: &Name, key: &Key, said: &mut Said, changed: bool) {
+        let text = match (self.secret(component, key), changed) {
+            (Some(false), _) => return,
+            (Some(true), false) => MASK,
+            (Some(true), true) => CHANGED_MASK,
+            (None, false) => UNKNOWN_MASK,
+            (None, true) => CHANGED_UNKNOWN_MASK,
+        };
+        said.value = Value::from(text);
+    }
+
+    /// Masks the secrets of an estate.
+    pub fn mask_estate(&self, estate: &mut Estate) {
+        for (_, says) in everything(estate) {
+            for (component, values) in &mut says.values {
+                for (key, said) in values {
+                    self.mask(component, key, said, false);
+                }
             }
         }
     }
-    estate(catalog, old);
+
+    /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
+    pub fn mask_pair(&self, old: &mut Estate, new: &mut Estate) {
+        let before: BTreeMap<String, Says> =
+            everything(old).map(|(path, says)| (path, says.clone())).collect();
+        for (path, says) in everything(new) {
+            for (component, values) in &mut says.values {
+                for (key, said) in values {
+                    let value = before.get(&path).and_then(|says| says.values.get(component)?.get(key));
+                    let changed = value.is_some_and(|value| value.value != said.value);
+                    self.mask(component, key, said, changed);
+                }
+            }
+        }
+        self.mask_estate(old);
+    }
 }
 
 /// Masks the secrets of a node.

@@ -5,6 +5,7 @@ mod error;
 pub mod folder;
 mod join;
 pub mod keys;
+mod known;
 pub mod mask;
 pub mod node;
 mod objects;
@@ -12,19 +13,17 @@ mod packages;
 mod reports;
 mod retention;
 mod state;
+#[cfg(test)]
+mod story;
 mod tokens;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use ed25519_dalek::SigningKey;
-use model::name::ServerName;
 use packaging::repository::Repository;
 use rand::rngs::OsRng;
 
-pub use change::Proposal;
+pub use change::{Proposal, Proposed};
 pub use error::OfficeError;
 pub use node::NodeVersion;
 pub use state::State;
@@ -43,10 +42,13 @@ pub struct Office {
     pub clock: Clock,
     repository: Arc<Repository>,
     node_key: SigningKey,
-    /// What each server's node was when it was last asked for.
-    nodes: Mutex<BTreeMap<ServerName, node::Known>>,
-    /// The newest revision, read once.
-    state: Mutex<Option<Arc<State>>>,
+    /// What was found out once.
+    known: Mutex<known::Known>,
+    /// What is secret for ever.
+    remembered: Mutex<mask::Remembered>,
+    /// Held by the one change that is being made.
+    changing: tokio::sync::Mutex<()>,
+    resolutions: AtomicU64,
 }
 
 impl Office {
@@ -55,7 +57,12 @@ impl Office {
         let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
         let store = Store::open(&data.database()).await?;
         let repository = Arc::new(keys::repository(&data.repository(), clock.now_us())?);
-        let (nodes, state) = Default::default();
-        Ok(Self { data, store, clock, repository, node_key, nodes, state })
+        let (known, remembered, changing, resolutions) = Default::default();
+        Ok(Self { data, store, clock, repository, node_key, known, remembered, changing, resolutions })
+    }
+
+    fn known(&self) -> MutexGuard<'_, known::Known> {
+        // What is in there is whole at every moment, also when its last user panicked.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

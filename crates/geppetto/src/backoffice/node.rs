@@ -1,10 +1,10 @@
 //! Node files: made when a server (or a person) asks and the content has changed since; numbered, signed, kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
-use model::{format::node, name::ServerName, node::Node, resolve::Resolver};
+use model::{catalog::Catalog, format::node, name::ServerName, node::Node, resolve::resolve};
 
-use super::{Office, OfficeError, mask};
+use super::{Office, OfficeError, State, mask};
 use crate::store::{Deed, NewNode, StoredNode};
 
 /// How often a node is made again because somebody committed or made it meanwhile.
@@ -13,14 +13,6 @@ const ATTEMPTS: usize = 10;
 /// Who made a generation, as the audit log names it: nobody asked for it, a commit or a publication led to it.
 const ACTOR: &str = "geppetto";
 
-/// What was last found to be a server's node.
-#[derive(Debug, Clone)]
-pub(super) struct Known {
-    revision: u64,
-    serial: u64,
-    version: NodeVersion,
-}
-
 /// Which content, without the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeVersion {
@@ -28,6 +20,14 @@ pub struct NodeVersion {
     pub generation: u64,
     /// Of its content without the number.
     pub digest: String,
+}
+
+/// A node before it has a number, and what it was made from.
+pub(super) struct Draft {
+    latest: Option<StoredNode>,
+    state: Arc<State>,
+    catalog: Arc<Catalog>,
+    node: Node,
 }
 
 impl From<&StoredNode> for NodeVersion {
@@ -39,19 +39,16 @@ impl From<&StoredNode> for NodeVersion {
 impl Office {
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
-    /// As long as neither the estate nor the repository changes, this asks the database for one number.
+    /// As long as nothing that reaches this server changes, this asks the database for one number.
     pub async fn node_version(&self, server: &ServerName) -> Result<NodeVersion, OfficeError> {
         for _ in 0..ATTEMPTS {
-            let revision = self.store.current_revision().await?;
-            let serial = self.serial().await?;
-            let known =
-                self.nodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(server).cloned();
-            if let Some(known) = known.filter(|known| known.revision == revision && known.serial == serial) {
-                return Ok(known.version);
+            let (state, catalog) = (self.state().await?, self.catalog().await?);
+            if let Some(version) = self.known().node(server, &state, &catalog) {
+                return Ok(version);
             }
-            let Some(version) = self.make(server).await? else { continue };
-            let known = Known { revision, serial, version: version.clone() };
-            self.nodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(server.clone(), known);
+            let draft = self.draft(server).await?;
+            let Some(version) = self.number(&draft).await? else { continue };
+            self.known().learn_node(server, &version, &draft.state, &draft.catalog);
             return Ok(version);
         }
         Err(OfficeError::Conflict(format!(
@@ -71,6 +68,9 @@ impl Office {
             return Ok(node);
         }
         let latest = self.store.latest_node(server.as_str()).await?;
+        if latest.is_none() {
+            self.known_server(server).await?;
+        }
         Err(OfficeError::Unknown {
             what: "generation",
             name: format!("{generation} of {server}"),
@@ -79,17 +79,19 @@ impl Office {
         })
     }
 
-    /// Makes the node and stores it if it differs from the latest; `None` when that was overtaken.
-    async fn make(&self, server: &ServerName) -> Result<Option<NodeVersion>, OfficeError> {
+    /// Resolves the node of a server as everything is now.
+    ///
+    /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
+    pub(super) async fn draft(&self, server: &ServerName) -> Result<Draft, OfficeError> {
         self.known_server(server).await?;
-        let state = self.state().await?;
-        let catalog = self.catalog().await?;
-        let (resolved, name) = (Arc::clone(&state), server.clone());
-        let resolved =
-            tokio::task::spawn_blocking(move || Resolver::new(&resolved.estate, &catalog).resolve(&name))
-                .await
-                .map_err(|error| OfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
-        let mut resolved = resolved.map_err(|error| {
+        let latest = self.store.latest_node(server.as_str()).await?;
+        let (state, catalog) = (self.state().await?, self.catalog().await?);
+        let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
+        self.resolutions.fetch_add(1, Ordering::Relaxed);
+        let resolved = tokio::task::spawn_blocking(move || resolve(&estate.estate, &offer, &name))
+            .await
+            .map_err(|error| OfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
+        let node = resolved.map_err(|error| {
             let faults: Vec<String> =
                 error.faults.iter().map(|fault| fault.in_file(&state.documents)).collect();
             OfficeError::Conflict(format!(
@@ -98,29 +100,40 @@ impl Office {
                 faults.join("\n").replace('\n', "\n  ")
             ))
         })?;
-        let digest = node::content_digest(&resolved);
-        let latest = self.store.latest_node(server.as_str()).await?;
-        if let Some(latest) = latest.as_ref().filter(|latest| latest.digest == digest) {
+        Ok(Draft { latest, state, catalog, node })
+    }
+
+    /// Numbers a draft and stores it, if it differs from the latest; `None` when somebody else made a newer one
+    /// meanwhile.
+    pub(super) async fn number(&self, draft: &Draft) -> Result<Option<NodeVersion>, OfficeError> {
+        let digest = node::content_digest(&draft.node);
+        if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
             return Ok(Some(latest.into()));
         }
-        resolved.generation = latest.map_or(1, |latest| latest.generation + 1);
-        let components: Vec<(String, String)> = resolved
+        let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
+        let numbered = Node { generation, ..draft.node.clone() };
+        let components: Vec<(String, String)> = numbered
             .components
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = node::sign(&node::write(&resolved), &self.node_key);
+        let text = node::sign(&node::write(&numbered), &self.node_key);
         let new = NewNode {
-            server: server.as_str(),
-            generation: resolved.generation,
+            server: numbered.server.as_str(),
+            generation,
             digest: &digest,
             text: &text,
-            revision: state.revision,
+            revision: draft.state.revision,
             components: &components,
         };
         let deed = Deed { at_us: self.clock.now_us(), actor: ACTOR };
         let added = self.store.add_node(&new, &deed).await?;
-        Ok(added.then_some(NodeVersion { generation: resolved.generation, digest }))
+        Ok(added.then_some(NodeVersion { generation, digest }))
+    }
+
+    /// How many nodes were resolved since the start: what changes and publications have cost.
+    pub fn resolutions(&self) -> u64 {
+        self.resolutions.load(Ordering::Relaxed)
     }
 }
 

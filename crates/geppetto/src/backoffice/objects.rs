@@ -2,7 +2,7 @@
 
 use model::{format::estate, wire};
 
-use super::{Office, OfficeError, mask};
+use super::{Office, OfficeError};
 
 impl Office {
     /// The file of an object in the newest revision; `folder` is that of its kind (`roles/`).
@@ -34,7 +34,7 @@ impl Office {
             let alone = [(path.clone(), text.clone())].into();
             let mut masked = estate::read(&alone)
                 .map_err(|_| OfficeError::Broken(format!("{path} cannot be read back")))?;
-            mask::estate(&*self.catalog().await?, &mut masked);
+            self.secrets().await?.mask_estate(&mut masked);
             estate::write(&masked).remove(&path).unwrap_or_default()
         };
         Ok(wire::Object { path, revision: state.revision, document })

@@ -14,17 +14,72 @@ use packaging::{
 };
 
 use super::{Office, OfficeError};
-use crate::store::Deed;
+use crate::{failure::chain, store::Deed};
 
 impl Office {
     /// Does something with the repository, on a thread that may wait for the disk.
-    pub async fn with_repository<T: Send + 'static>(
+    pub async fn with_repository<T, E>(
         &self,
-        work: impl FnOnce(&Repository) -> Result<T, RepositoryError> + Send + 'static,
-    ) -> Result<T, OfficeError> {
+        work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        OfficeError: From<E>,
+    {
         let repository = Arc::clone(&self.repository);
         let done = tokio::task::spawn_blocking(move || work(&repository)).await;
         Ok(done.map_err(|error| OfficeError::Broken(format!("the repository's work broke off: {error}")))??)
+    }
+
+    /// Changes the repository, with two entries in the audit log: one when it is begun, one of how it ended.
+    pub(super) async fn audited<T, E>(
+        &self,
+        entry: Entry,
+        work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
+        told: impl FnOnce(&T) -> String + Send + 'static,
+    ) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        OfficeError: From<E>,
+    {
+        let begun = format!("begun: {}", entry.detail);
+        self.store.record(&self.deed(&entry.actor), entry.action, &entry.subject, &begun).await?;
+        self.carried_out(entry, work, told).await
+    }
+
+    /// Changes the repository, with an entry in the audit log of how it ended. Whoever asked may go away before.
+    async fn carried_out<T, E>(
+        &self,
+        entry: Entry,
+        work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
+        told: impl FnOnce(&T) -> String + Send + 'static,
+    ) -> Result<T, OfficeError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        OfficeError: From<E>,
+    {
+        let (store, clock, repository) =
+            (self.store.clone(), self.clock.clone(), Arc::clone(&self.repository));
+        let broke_off = |error| OfficeError::Broken(format!("the repository's work broke off: {error}"));
+        let task = tokio::spawn(async move {
+            let done = tokio::task::spawn_blocking(move || work(&repository)).await.map_err(broke_off);
+            let done = done.and_then(|done| done.map_err(OfficeError::from));
+            let outcome = match &done {
+                Ok(done) => format!("done: {}", told(done)),
+                Err(error @ OfficeError::Broken(_)) => format!("failed: {error}"),
+                Err(error) => format!("refused: {error}"),
+            };
+            let deed = Deed { at_us: clock.now_us(), actor: &entry.actor };
+            if let Err(error) = store.record(&deed, entry.action, &entry.subject, &outcome).await {
+                // It is done or not done all the same; that it was begun is recorded.
+                tracing::error!(error = %chain(&error), "the outcome of a {} is not recorded", entry.action);
+            }
+            done
+        });
+        task.await.map_err(broke_off)?
     }
 
     /// The folder whose sub-folders are the channels.
@@ -34,12 +89,9 @@ impl Office {
 
     /// What the channels hold.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, OfficeError> {
-        self.with_repository(Repository::catalog).await
-    }
-
-    /// Grows with everything that changes a channel.
-    pub(super) async fn serial(&self) -> Result<u64, OfficeError> {
-        self.with_repository(Repository::serial).await
+        let catalog = self.with_repository(Repository::catalog).await?;
+        self.known().learn_catalog(&catalog);
+        Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
@@ -56,11 +108,13 @@ impl Office {
         actor: &str,
     ) -> Result<Received, OfficeError> {
         let name = file.to_owned();
-        let received =
-            self.with_repository(move |repository| repository.receive(reader, &name, limit)).await?;
-        let detail = format!("sha256 {}, {} bytes", received.sha256, received.size);
-        self.store.record(&self.deed(actor), "receive", &received.file, &detail).await?;
-        Ok(received)
+        let entry = Entry::new(actor, "receive", file, "");
+        self.carried_out(
+            entry,
+            move |repository| repository.receive(reader, &name, limit),
+            |received| format!("sha256 {}, {} bytes", received.sha256, received.size),
+        )
+        .await
     }
 
     /// Makes received packages visible in a channel, all or none.
@@ -73,9 +127,12 @@ impl Office {
         if files.is_empty() {
             return Err(OfficeError::Refused("no files were named; there is nothing to publish".to_owned()));
         }
-        self.store.record(&self.deed(actor), "publish", channel.as_str(), &files.join(", ")).await?;
+        let entry = Entry::new(actor, "publish", channel.as_str(), &files.join(", "));
         let (channel, now) = (channel.clone(), self.seconds());
-        self.with_repository(move |repository| repository.publish(&channel, &files, now)).await
+        let published =
+            self.audited(entry, move |repository| repository.publish(&channel, &files, now), visible).await?;
+        self.secrets().await?;
+        Ok(published)
     }
 
     /// Makes a version, and what it requires, visible in one more channel.
@@ -87,15 +144,21 @@ impl Office {
             .parse()
             .map_err(|error: model::version::VersionError| OfficeError::Refused(error.to_string()))?;
         let subject = format!("{name}@{version}");
-        self.store.record(&self.deed(actor), "promote", &subject, &format!("from {from} to {to}")).await?;
+        let entry = Entry::new(actor, "promote", &subject, &format!("from {from} to {to}"));
         let now = self.seconds();
-        self.with_repository(move |repository| repository.promote(&name, &version, &from, &to, now)).await
+        self.audited(entry, move |repository| repository.promote(&name, &version, &from, &to, now), visible)
+            .await
     }
 
     /// Trusts packages signed by these armored certificates.
     pub async fn trust(&self, armored: String, actor: &str) -> Result<Vec<Fingerprint>, OfficeError> {
-        self.store.record(&self.deed(actor), "trust", "packages", "a key was given").await?;
-        self.with_repository(move |repository| repository.trust(&armored)).await
+        let entry = Entry::new(actor, "trust", "packages", "a key was given");
+        self.audited(
+            entry,
+            move |repository| repository.trust(&armored),
+            |keys| keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", "),
+        )
+        .await
     }
 
     /// The versions of a component, newest first.
@@ -123,6 +186,29 @@ impl Office {
     pub(super) fn seconds(&self) -> u32 {
         u32::try_from(self.clock.now_us() / 1_000_000).unwrap_or(u32::MAX)
     }
+}
+
+/// What the audit log says of something that is done to the repository.
+pub(super) struct Entry {
+    actor: String,
+    action: &'static str,
+    subject: String,
+    detail: String,
+}
+
+impl Entry {
+    pub(super) fn new(actor: &str, action: &'static str, subject: &str, detail: &str) -> Self {
+        Self { actor: actor.to_owned(), action, subject: subject.to_owned(), detail: detail.to_owned() }
+    }
+}
+
+fn visible(published: &Published) -> String {
+    let added = published.added.join(", ");
+    format!(
+        "{} files became visible, {} were before: {added}",
+        published.added.len(),
+        published.present.len()
+    )
 }
 
 impl From<RepositoryError> for OfficeError {

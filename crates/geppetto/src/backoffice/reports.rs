@@ -1,30 +1,57 @@
-//! Reports of servers: stored as they come, read back page by page.
+//! Reports of servers: bounded, stored once for each run, read back page by page.
 
-use model::{name::ServerName, report::Report, wire};
+use model::{
+    name::ServerName,
+    report::{Outcome, Report},
+    wire,
+};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Office, OfficeError};
-use crate::store::{Deed, StoredReport};
+use crate::store::{Deed, NewReport, ReportHead};
+
+/// The most things a run can do.
+const MAX_ENTRIES: usize = 10_000;
+/// The longest text of an entry that is kept, in characters; the host has the rest.
+const MAX_TEXT: usize = 4000;
 
 impl Office {
-    /// Stores what a server reports.
+    /// Stores what a server reports. A run that was reported before keeps its first report.
     pub async fn add_report(
         &self,
         server: &ServerName,
-        report: Report,
+        mut report: Report,
         actor: &str,
     ) -> Result<wire::StoredReport, OfficeError> {
-        let unwritable =
-            |error: serde_json::Error| OfficeError::Broken(format!("a report has no JSON form: {error}"));
-        let json = serde_json::to_string(&report).map_err(unwritable)?;
-        let outcome = serde_json::to_value(report.outcome).map_err(unwritable)?;
-        let outcome = outcome.as_str().unwrap_or_default();
-        let received_us = self.clock.now_us();
-        let deed = Deed { at_us: received_us, actor };
-        let id = self.store.add_report(server.as_str(), report.generation, outcome, &json, &deed).await?;
-        Ok(wire::StoredReport { id, received_us, report })
+        if report.entries.len() > MAX_ENTRIES {
+            return Err(OfficeError::Refused(format!(
+                "the report has {} entries, and at most {MAX_ENTRIES} are stored; `punch history` on {server} \
+                 shows them all",
+                report.entries.len()
+            )));
+        }
+        for entry in &mut report.entries {
+            for text in [&mut entry.action, &mut entry.component, &mut entry.detail] {
+                clip(text);
+            }
+        }
+        let json = serde_json::to_string(&report)
+            .map_err(|error| OfficeError::Broken(format!("a report has no JSON form: {error}")))?;
+        let head = ReportHead {
+            generation: report.generation,
+            outcome: word(&report.outcome),
+            started_us: report.started_us,
+            duration_us: report.duration_us,
+            unchanged: report.unchanged as u64,
+            entries: report.entries.len() as u64,
+        };
+        let deed = Deed { at_us: self.clock.now_us(), actor };
+        let new = NewReport { server: server.as_str(), head, json: &json };
+        let id = self.store.add_report(&new, &deed).await?;
+        self.report(server, id).await
     }
 
-    /// A server's reports before `before`, newest first.
+    /// The heads of a server's reports before `before`, newest first.
     pub async fn reports(
         &self,
         server: &ServerName,
@@ -32,15 +59,59 @@ impl Office {
         limit: u32,
     ) -> Result<wire::Reports, OfficeError> {
         let stored = self.store.reports(server.as_str(), before, limit).await?;
+        if stored.is_empty() {
+            self.known_server(server).await?;
+        }
         let full = stored.len() == limit as usize;
-        let next = stored.last().filter(|_| full).map(|last| last.id);
-        let items = stored.into_iter().map(wire_report).collect::<Result<_, _>>()?;
+        let next = stored.last().filter(|_| full).map(|(last, _)| last.id);
+        let items = stored
+            .into_iter()
+            .map(|(id, head)| {
+                Ok(wire::ReportSummary {
+                    id: id.id,
+                    received_us: id.received_us,
+                    generation: head.generation,
+                    outcome: read::<Outcome>(id.id, &format!("\"{}\"", head.outcome))?,
+                    started_us: head.started_us,
+                    duration_us: head.duration_us,
+                    unchanged: head.unchanged,
+                    entries: head.entries,
+                })
+            })
+            .collect::<Result<_, OfficeError>>()?;
         Ok(wire::Reports { items, next })
+    }
+
+    /// One report of a server, whole.
+    pub async fn report(&self, server: &ServerName, id: u64) -> Result<wire::StoredReport, OfficeError> {
+        let Some(stored) = self.store.report(server.as_str(), id).await? else {
+            self.known_server(server).await?;
+            return Err(OfficeError::Absent(format!(
+                "there is no report {id} of {server}: it may be too old to be kept; \
+                 `GET /api/v1/servers/{server}/reports` lists those there are"
+            )));
+        };
+        let report = read(id, &stored.report)?;
+        Ok(wire::StoredReport { id, received_us: stored.received_us, report })
     }
 }
 
-fn wire_report(stored: StoredReport) -> Result<wire::StoredReport, OfficeError> {
-    let report = serde_json::from_str(&stored.report)
-        .map_err(|error| OfficeError::Broken(format!("report {} cannot be read back: {error}", stored.id)))?;
-    Ok(wire::StoredReport { id: stored.id, received_us: stored.received_us, report })
+/// Cuts a text that is longer than anybody reads, and says so in it.
+fn clip(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+        let bytes = text.len();
+        text.truncate(end);
+        text.push_str(&format!("… (cut off here, {bytes} bytes in all)"));
+    }
+}
+
+/// The word a unit variant is written as.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn read<T: DeserializeOwned>(id: u64, json: &str) -> Result<T, OfficeError> {
+    serde_json::from_str(json)
+        .map_err(|error| OfficeError::Broken(format!("report {id} cannot be read back: {error}")))
 }

@@ -1,36 +1,62 @@
-//! Retention: old versions go, except those that some kept generation of a node file needs.
+//! Retention: old versions go, except those that a node file needs: a kept generation, or the next one.
 
 use std::collections::BTreeSet;
 
-use model::{name::Name, version::Version};
+use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
 use packaging::repository::Removed;
+use tokio::runtime::Handle;
 
-use super::{Office, OfficeError};
-use crate::store::{Deed, StoreError};
+use super::{Office, OfficeError, packages::Entry, state};
+use crate::store::{Store, StoreError};
 
 impl Office {
     /// Removes all but the newest `keep` versions of each component from the repository.
     pub async fn retain(&self, keep: usize, actor: &str) -> Result<Removed, OfficeError> {
-        let mut needed = BTreeSet::new();
-        for (name, version) in self.store.needed_versions().await? {
-            let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
-            let name = Name::new(&name).map_err(|_| corrupt())?;
-            let version: Version = version.parse().map_err(|_| corrupt())?;
-            needed.insert((name, version));
-        }
-        let deed = Deed { at_us: self.clock.now_us(), actor };
-        let detail =
-            format!("keep the newest {keep} of each component and {} that node files need", needed.len());
-        self.store.record(&deed, "retain", "repository", &detail).await?;
-        let now = self.seconds();
-        self.with_repository(move |repository| repository.retain(&needed, keep, now)).await
+        let entry =
+            Entry::new(actor, "retain", "repository", &format!("keep the newest {keep} of each component"));
+        // What goes may be the last to say that a parameter is secret.
+        self.secrets().await?;
+        let (store, now) = (self.store.clone(), self.seconds());
+        let runtime = Handle::current();
+        self.audited(
+            entry,
+            move |repository| {
+                // Asked while nobody can publish: what is promised to a server until now is seen.
+                repository.retain_needed(|catalog| runtime.block_on(needed(&store, catalog)), keep, now)
+            },
+            |removed| format!("{} files removed, {} bytes freed", removed.files.len(), removed.bytes),
+        )
+        .await
     }
 
     /// Writes a channel's metadata anew from the index, and links its packages again.
     pub async fn rebuild(&self, channel: Name, actor: &str) -> Result<(), OfficeError> {
-        let deed = Deed { at_us: self.clock.now_us(), actor };
-        self.store.record(&deed, "rebuild", &format!("channel {channel}"), "metadata written anew").await?;
+        let entry = Entry::new(actor, "rebuild", &format!("channel {channel}"), "its metadata and links");
         let now = self.seconds();
-        self.with_repository(move |repository| repository.rebuild(&channel, now)).await
+        self.audited(
+            entry,
+            move |repository| repository.rebuild(&channel, now),
+            |()| "metadata written anew".to_owned(),
+        )
+        .await
     }
+}
+
+/// The versions that kept node files name, and those that servers would get if they asked now.
+async fn needed(store: &Store, catalog: &Catalog) -> Result<BTreeSet<(Name, Version)>, OfficeError> {
+    let mut needed = BTreeSet::new();
+    for (name, version) in store.needed_versions().await? {
+        let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
+        let name = Name::new(&name).map_err(|_| corrupt())?;
+        let version: Version = version.parse().map_err(|_| corrupt())?;
+        needed.insert((name, version));
+    }
+    let state = state::newest(store).await?;
+    let resolver = Resolver::new(&state.estate, catalog);
+    for server in state.estate.servers.keys() {
+        // A server that has no node now needs nothing that could be kept for it.
+        let Ok(node) = resolver.resolve(server) else { continue };
+        needed.extend(node.components.into_iter().map(|(name, component)| (name, component.version)));
+    }
+    Ok(needed)
 }

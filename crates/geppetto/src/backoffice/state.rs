@@ -1,15 +1,18 @@
 //! The estate as it is stored: texts and origins become an estate again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{
-    estate::{Estate, Origin, Says},
+    estate::{Estate, Origin, Place, Says},
     format::estate::{self, Documents},
     name::{Key, Name},
 };
 
 use super::{Office, OfficeError};
-use crate::store::ObjectText;
+use crate::store::{ObjectText, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,20 +29,14 @@ pub struct State {
 type Origins = BTreeMap<Name, BTreeMap<Key, Origin>>;
 
 impl Office {
-    /// The estate in the newest revision. Read from the database once for each revision.
+    /// The estate in the newest revision. Read from the database once for each revision that others commit.
     pub async fn state(&self) -> Result<Arc<State>, OfficeError> {
         let revision = self.store.current_revision().await?;
-        if let Some(state) = self.cached_state(revision) {
+        if let Some(state) = self.known().state(revision) {
             return Ok(state);
         }
-        let state = Arc::new(self.state_of(revision).await?);
-        *self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(Arc::clone(&state));
-        Ok(state)
-    }
-
-    fn cached_state(&self, revision: u64) -> Option<Arc<State>> {
-        let cached = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        cached.clone().filter(|state| state.revision == revision)
+        let state = Arc::new(newest(&self.store).await?);
+        Ok(self.known().learn_state(state))
     }
 
     /// The estate in any revision.
@@ -56,6 +53,12 @@ impl Office {
         let objects = self.store.objects(revision).await?;
         read(revision, objects)
     }
+}
+
+/// The estate in the newest revision, read from the database.
+pub(super) async fn newest(store: &Store) -> Result<State, OfficeError> {
+    let (revision, objects) = store.newest().await?;
+    read(revision, objects)
 }
 
 fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<State, OfficeError> {
@@ -97,6 +100,44 @@ pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
             (path, serde_json::to_string(&origins).unwrap_or_default())
         })
         .collect()
+}
+
+/// The objects of an estate whose files have these paths.
+pub(super) fn part(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
+    let mut part = Estate::default();
+    for place in paths.iter().filter_map(|path| estate::place(path).ok()) {
+        match place {
+            Place::Role(name) => part.roles.extend(one(&estate.roles, &name)),
+            Place::Group(name) => part.groups.extend(one(&estate.groups, &name)),
+            Place::Environment(name) => part.environments.extend(one(&estate.environments, &name)),
+            Place::Server(name) => part.servers.extend(one(&estate.servers, &name)),
+            Place::Default(_) => {}
+        }
+    }
+    part
+}
+
+fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)> {
+    map.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))
+}
+
+/// Adds the objects of `part` to an estate, over those of the same name.
+pub(super) fn overlay(estate: &mut Estate, part: Estate) {
+    estate.roles.extend(part.roles);
+    estate.groups.extend(part.groups);
+    estate.environments.extend(part.environments);
+    estate.servers.extend(part.servers);
+}
+
+/// Removes the object whose file has this path.
+pub(super) fn remove(estate: &mut Estate, path: &str) {
+    match estate::place(path) {
+        Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
+        Ok(Place::Group(name)) => _ = estate.groups.remove(&name),
+        Ok(Place::Environment(name)) => _ = estate.environments.remove(&name),
+        Ok(Place::Server(name)) => _ = estate.servers.remove(&name),
+        Ok(Place::Default(_)) | Err(_) => {}
+    }
 }
 
 /// All objects of an estate, by path, with what they say.

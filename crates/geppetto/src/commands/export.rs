@@ -7,7 +7,8 @@ use crate::{backoffice::folder, failure::Failure, output};
 
 /// Write the estate as a folder of YAML files
 ///
-/// What `geppetto import` takes: importing it again changes nothing, importing an older revision restores it.
+/// What `geppetto import` takes: importing it again changes nothing. The revision is noted in estate.yaml, so that
+/// an import later on overwrites nothing that others changed meanwhile.
 /// The files hold secret values; only their owner may read them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto export estate/\n  geppetto export before/ --revision 41")]
@@ -32,6 +33,7 @@ impl Export {
         };
         let state = office.state_of(revision).await?;
         folder::write(&self.folder, &state.documents, self.replace)?;
+        folder::write_base(&self.folder, revision)?;
         output::note(&format!(
             "revision {revision}: {} objects written to {}",
             state.documents.len(),

@@ -6,7 +6,7 @@ use model::wire::ChangeResult;
 
 use super::Context;
 use crate::{
-    backoffice::{Proposal, folder},
+    backoffice::{Proposal, Proposed, folder},
     failure::Failure,
     output,
 };
@@ -15,6 +15,7 @@ use crate::{
 ///
 /// The folder is the whole estate: roles/, groups/, environments/ and servers/, one NAME.yaml an object. What
 /// is not in it is removed. Shows what changes and which servers it reaches, then commits it as one revision.
+/// A folder that was exported notes its revision in estate.yaml: what others changed since is not overwritten.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  geppetto import estate/ --dry-run\n  geppetto import estate/ -m 'shop 1.2 everywhere'"
@@ -31,21 +32,30 @@ pub struct Import {
     /// The folder is meant to be empty: remove everything
     #[arg(long)]
     allow_empty: bool,
+    /// Also overwrite what others changed since the folder was exported: that restores an older revision
+    #[arg(long)]
+    overwrite: bool,
 }
 
 impl Import {
     /// Runs the verb.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let documents = folder::read(&self.folder)?;
+        let base = folder::base(&self.folder)?;
         let office = context.office().await?;
         let proposal = Proposal {
-            documents,
+            proposed: Proposed::Whole { documents, allow_empty: self.allow_empty },
             message: self.message,
             preview: self.dry_run,
-            allow_empty: self.allow_empty,
+            base: base.filter(|_| !self.overwrite),
         };
         let result = office.change(proposal, &context.actor).await?;
         show(&result, self.dry_run);
+        if let (Some(_), Some(revision)) = (base, result.revision)
+            && let Err(failure) = folder::write_base(&self.folder, revision)
+        {
+            output::note(&format!("warning: {}; it is revision {revision} all the same", failure.message));
+        }
         Ok(())
     }
 }

@@ -20,11 +20,18 @@ impl Init {
     /// Runs the verb.
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         let office = create(context).await?;
-        output::note(&format!(
-            "the control plane in {} is ready; its first token is in {}",
-            office.data.root().display(),
-            office.data.admin_token().display()
-        ));
+        let (root, token) = (office.data.root().display(), office.data.admin_token());
+        output::note(&match token.exists() {
+            true => {
+                format!("the control plane in {root} is ready; its first token is in {}", token.display())
+            }
+            // Removed on purpose, or lost when the machine stopped in the middle of the first start.
+            false => format!(
+                "the control plane in {root} is ready; {} is not there any more, and `geppetto token create NAME \
+                 --role admin` makes another token",
+                token.display()
+            ),
+        });
         Ok(())
     }
 }

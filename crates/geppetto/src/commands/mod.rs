@@ -10,6 +10,7 @@ pub mod node;
 pub mod openapi;
 pub mod repository;
 pub mod serve;
+pub mod server;
 pub mod token;
 pub mod trust;
 
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli, clock: Clock) -> Result<(), Failure> {
         Verb::Node(node) => node.run(&context).await,
         Verb::Explain(explain) => explain.run(&context).await,
         Verb::Enc(enc) => enc.run(&context).await,
+        Verb::Server(server) => server.run(&context).await,
         Verb::Trust(trust) => trust.run(&context).await,
         Verb::Repository(repository) => repository.run(&context).await,
         Verb::Openapi(openapi) => openapi.run(&context).await,

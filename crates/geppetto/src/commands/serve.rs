@@ -1,7 +1,8 @@
 //! `geppetto serve`: the API and the repository over HTTP, until told to end.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io::{self, Read, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,7 +29,7 @@ pub struct Serve {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// The URL servers reach it by, when it differs from the address (behind a proxy)
+    /// The URL servers reach it by, when it differs from the address (behind a proxy). Of 0.0.0.0 it is the host's name
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL")]
     advertise: Option<String>,
     /// The largest package accepted, in MiB
@@ -57,18 +58,19 @@ impl Serve {
             .map_err(|error| Failure::failed(format!("{} is not an address: {error}", self.listen)))?;
         let office = init::create(context).await?;
         let data = office.data.clone();
-        let url = self.advertise.unwrap_or_else(|| format!("http://{address}"));
+        let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
         let app = App::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
         let router = api::router(app.clone());
 
         let place = place(&data);
-        write(&place, &url)?;
+        // Locked for as long as this runs: what a killed program left behind is not.
+        let _running = write(&place, &url)?;
         if let Some(file) = &self.ready_file {
             write(file, &url)?;
         }
         output::line(&url);
         tracing::info!(%url, data = %data.root().display(), "ready");
-        serve::serve(listener, router, serve::asked_to_end()).await;
+        serve::serve(listener, router, serve::Limits::default(), serve::asked_to_end()).await;
         let _ = fs::remove_file(place);
         app.office.store.close().await;
         tracing::info!("ended");
@@ -83,16 +85,39 @@ fn place(data: &DataFolder) -> PathBuf {
 
 /// The URL of the control plane that runs on this folder, if one does.
 pub fn running_at(data: &DataFolder) -> Option<String> {
-    Some(fs::read_to_string(place(data)).ok()?.trim().to_owned())
+    let mut file = File::open(place(data)).ok()?;
+    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut url = String::new();
+    file.read_to_string(&mut url).ok()?;
+    Some(url.trim().to_owned())
 }
 
-/// Writes a file whole or not at all: who waits for it never reads half a URL.
-fn write(path: &Path, url: &str) -> Result<(), Failure> {
+/// What others reach this address by: all addresses of a machine have its name.
+fn reached_at(address: SocketAddr) -> String {
+    if !address.ip().is_unspecified() {
+        return address.to_string();
+    }
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("localhost");
+    format!("{name}:{}", address.port())
+}
+
+/// Writes a file whole or not at all: who waits for it never reads half a URL. It is locked until it is dropped.
+fn write(path: &Path, url: &str) -> Result<File, Failure> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
-    fs::write(&aside, format!("{url}\n"))
-        .and_then(|()| fs::rename(&aside, path))
-        .map_err(|error| Failure::input(format!("`{}` could not be written: {error}", path.display())))
+    let written = || {
+        let mut file = File::create(&aside)?;
+        file.write_all(format!("{url}\n").as_bytes())?;
+        file.lock()?;
+        fs::rename(&aside, path)?;
+        Ok(file)
+    };
+    written().map_err(|error: io::Error| {
+        Failure::input(format!("`{}` could not be written: {error}", path.display()))
+    })
 }
 
 fn occupied(address: SocketAddr, error: &io::Error) -> Failure {

@@ -30,6 +30,9 @@ pub struct Audited {
     pub detail: String,
 }
 
+/// The longest detail of an entry, in characters.
+const DETAIL: usize = 2000;
+
 /// Adds an entry within the transaction of the write it is about.
 pub(super) async fn record(
     transaction: &mut Transaction<'static, Sqlite>,
@@ -42,18 +45,27 @@ pub(super) async fn record(
         .bind(deed.at_us)
         .bind(deed.actor)
         .bind(action)
-        .bind(subject)
-        .bind(detail)
+        .bind(clipped(subject))
+        .bind(clipped(detail))
         .execute(&mut **transaction)
         .await
         .map_err(while_("writing the audit log"))?;
     Ok(())
 }
 
+/// A text of bounded length, for a log that never shrinks.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(DETAIL) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
 impl Store {
     /// Records a write that happens outside of the database, in the repository's folder.
     ///
-    /// It is recorded before it is tried, so that nothing happens unseen when the machine stops in between.
+    /// Once before it is tried, so that nothing happens unseen when the machine stops in between, and once when
+    /// it is done or refused.
     pub async fn record(
         &self,
         deed: &Deed<'_>,

@@ -143,20 +143,92 @@ async fn a_node_resolved_from_an_overtaken_revision_is_not_stored() {
     assert_eq!(store.latest_node("web-01").await.unwrap(), None);
 }
 
+async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
+    let head = ReportHead {
+        generation,
+        outcome: outcome.to_owned(),
+        started_us: i64::try_from(generation).unwrap(),
+        duration_us: 2,
+        unchanged: 3,
+        entries: 4,
+    };
+    store.add_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
+}
+
 #[tokio::test]
 async fn reports_come_back_newest_first_page_by_page() {
     let (store, _folder) = store().await;
     for generation in 1..=5 {
-        store.add_report("web-01", generation, "changed", &generation.to_string(), &ANN).await.unwrap();
+        report(&store, "web-01", generation, "changed").await;
     }
-    store.add_report("web-02", 1, "failed", "other", &ANN).await.unwrap();
+    report(&store, "web-02", 1, "failed").await;
+    let generations = |page: &[(ReportId, ReportHead)]| -> Vec<u64> {
+        page.iter().map(|(_, head)| head.generation).collect()
+    };
     let page = store.reports("web-01", None, 2).await.unwrap();
-    assert_eq!(page.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["5", "4"]);
+    assert_eq!(generations(&page), [5, 4]);
     let status = store.server_status("web-01").await.unwrap();
     assert_eq!((status.reported_generation, status.outcome.as_deref()), (Some(5), Some("changed")));
     assert_eq!(store.server_status("web-03").await.unwrap(), ServerStatus::default());
-    let rest = store.reports("web-01", Some(page[1].id), 10).await.unwrap();
-    assert_eq!(rest.iter().map(|r| r.report.as_str()).collect::<Vec<_>>(), ["3", "2", "1"]);
+    let rest = store.reports("web-01", Some(page[1].0.id), 10).await.unwrap();
+    assert_eq!(generations(&rest), [3, 2, 1]);
+    let whole = store.report("web-01", page[0].0.id).await.unwrap().unwrap();
+    assert_eq!(whole.report, "5");
+    assert_eq!(store.report("web-02", page[0].0.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_run_is_reported_once_and_old_successes_go_before_old_failures() {
+    let (store, _folder) = store().await;
+    let first = report(&store, "web-01", 1, "failed").await;
+    assert_eq!(report(&store, "web-01", 1, "failed").await, first);
+    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    for generation in 2..=600 {
+        report(&store, "web-01", generation, "unchanged").await;
+    }
+    let all = store.reports("web-01", None, 1000).await.unwrap();
+    assert_eq!(all.len(), 501);
+    assert_eq!(all.last().unwrap().1.outcome, "failed");
+}
+
+#[tokio::test]
+async fn what_changed_since_a_revision_is_told_with_who_did_it() {
+    let (store, _folder) = store().await;
+    let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
+    store.commit_revision(0, &both, "", &ANN).await.unwrap();
+    store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &ANN).await.unwrap();
+    let removal = ObjectChange { path: "roles/b.yaml".to_owned(), becomes: None };
+    store.commit_revision(2, &[removal], "", &Deed { actor: "token bob", ..ANN }).await.unwrap();
+    let told = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
+    assert_eq!(
+        store.changed_since(1).await.unwrap(),
+        [told("roles/a.yaml", 2, "local user ann"), told("roles/b.yaml", 3, "token bob")].into()
+    );
+    assert_eq!(store.changed_since(2).await.unwrap(), [told("roles/b.yaml", 3, "token bob")].into());
+    let (newest, objects) = store.newest().await.unwrap();
+    assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
+    let (store, _folder) = store().await;
+    store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &ANN).await.unwrap();
+    let join = async |token: &'static str, credential: &str| {
+        let new = NewJoinToken { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        store.create_join_token(&new, &ANN).await.unwrap();
+        assert!(store.join(token, "web-01", credential, "h", &ANN).await.unwrap());
+    };
+    join("j1", "c1").await;
+    assert!(store.revoke_credential("web-01", &ANN).await.unwrap());
+    assert!(!store.revoke_credential("web-01", &ANN).await.unwrap());
+    assert_eq!(store.credential("c1").await.unwrap(), None);
+    join("j2", "c2").await;
+    let spare = NewJoinToken { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
+    store.create_join_token(&spare, &ANN).await.unwrap();
+    let removal = ObjectChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
+    store.commit_revision(1, &[removal], "", &ANN).await.unwrap();
+    assert_eq!(store.credential("c2").await.unwrap(), None);
+    assert_eq!(store.join_token("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
 #[tokio::test]

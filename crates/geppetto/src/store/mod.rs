@@ -9,6 +9,7 @@ mod contract;
 mod nodes;
 mod reports;
 mod revisions;
+mod secrets;
 mod servers;
 mod tokens;
 
@@ -21,7 +22,7 @@ use sqlx::{
 
 pub use audit::{Audited, Deed};
 pub use nodes::{NewNode, StoredNode};
-pub use reports::{ServerStatus, StoredReport};
+pub use reports::{NewReport, ReportHead, ReportId, ServerStatus, StoredReport};
 pub use revisions::{ObjectChange, ObjectText, Revision};
 pub use servers::NewJoinToken;
 pub use tokens::{NewToken, StoredToken, TokenRow};

@@ -69,7 +69,8 @@ impl Store {
     /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before or committed
     /// a newer revision than the one it was resolved from.
     ///
-    /// Both are looked at under the write lock: a slow request can never put an older content above a newer one.
+    /// Both are looked at under the write lock. The number is the one after the latest that was read *before* the
+    /// content was made, so that a slow request can never put an older content above a newer one.
     pub async fn add_node(&self, node: &NewNode<'_>, deed: &Deed<'_>) -> Result<bool, StoreError> {
         let doing = "storing a node file";
         let mut transaction = self.begin(doing).await?;

@@ -2,6 +2,11 @@
 
 use super::{Deed, Store, StoreError, audit, big, number, while_};
 
+/// So many reports of each server are kept in any case.
+const KEPT_REPORTS: u32 = 500;
+/// And so many of runs that failed, were blocked or were killed, however old.
+const KEPT_FAILURES: u32 = 50;
+
 /// A report as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReport {
@@ -12,6 +17,45 @@ pub struct StoredReport {
     /// JSON.
     pub report: String,
 }
+
+/// What is known of a report without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportHead {
+    /// Of the node file the run was about.
+    pub generation: u64,
+    /// How the run ended.
+    pub outcome: String,
+    /// When it started, in microseconds since 1970-01-01 UTC; no two runs of a server share it.
+    pub started_us: i64,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// How many things were right already.
+    pub unchanged: u64,
+    /// How many things were done or tried.
+    pub entries: u64,
+}
+
+/// A stored report's number, and when it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReportId {
+    /// Grows with each report.
+    pub id: u64,
+    /// When it came in, in microseconds since 1970-01-01 UTC.
+    pub received_us: i64,
+}
+
+/// A report to be stored.
+#[derive(Debug, Clone)]
+pub struct NewReport<'a> {
+    /// The server that reports.
+    pub server: &'a str,
+    /// What a list tells of it.
+    pub head: ReportHead,
+    /// All of it.
+    pub json: &'a str,
+}
+
+type HeadRow = (i64, i64, i64, String, i64, i64, i64, i64);
 
 /// How a server is, as far as it is known here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,45 +99,68 @@ impl Store {
         Ok(status)
     }
 
-    /// Stores a server's report and gives its number.
-    pub async fn add_report(
-        &self,
-        server: &str,
-        generation: u64,
-        outcome: &str,
-        report: &str,
-        deed: &Deed<'_>,
-    ) -> Result<u64, StoreError> {
+    /// Stores a server's report and gives its number; of a run that was reported before, the number it has.
+    ///
+    /// The newest of each server are kept, and the newest of those that are no success.
+    pub async fn add_report(&self, report: &NewReport<'_>, deed: &Deed<'_>) -> Result<u64, StoreError> {
         let doing = "storing a report";
         let mut transaction = self.begin(doing).await?;
-        let (id,): (i64,) = sqlx::query_as(
-            "INSERT INTO reports (server, received_us, generation, outcome, report)
-             VALUES ($1, $2, $3, $4, $5) RETURNING id",
+        let added: Option<(i64,)> = sqlx::query_as(
+            "INSERT INTO reports (server, received_us, generation, outcome, started_us, duration_us, unchanged,
+                                  entries, report)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (server, started_us) DO NOTHING RETURNING id",
         )
-        .bind(server)
+        .bind(report.server)
         .bind(deed.at_us)
-        .bind(big(generation))
-        .bind(outcome)
-        .bind(report)
-        .fetch_one(&mut *transaction)
+        .bind(big(report.head.generation))
+        .bind(&report.head.outcome)
+        .bind(report.head.started_us)
+        .bind(report.head.duration_us)
+        .bind(big(report.head.unchanged))
+        .bind(big(report.head.entries))
+        .bind(report.json)
+        .fetch_optional(&mut *transaction)
         .await
         .map_err(while_(doing))?;
-        let detail = format!("generation {generation}, {outcome}");
-        audit::record(&mut transaction, deed, "report", server, &detail).await?;
+        let Some((id,)) = added else {
+            let (id,): (i64,) =
+                sqlx::query_as("SELECT id FROM reports WHERE server = $1 AND started_us = $2")
+                    .bind(report.server)
+                    .bind(report.head.started_us)
+                    .fetch_one(&mut *transaction)
+                    .await
+                    .map_err(while_(doing))?;
+            return number(id, "report");
+        };
+        sqlx::query(
+            "DELETE FROM reports WHERE server = $1
+             AND id NOT IN (SELECT id FROM reports WHERE server = $1 ORDER BY id DESC LIMIT $2)
+             AND id NOT IN (SELECT id FROM reports WHERE server = $1
+                            AND outcome NOT IN ('changed', 'unchanged') ORDER BY id DESC LIMIT $3)",
+        )
+        .bind(report.server)
+        .bind(i64::from(KEPT_REPORTS))
+        .bind(i64::from(KEPT_FAILURES))
+        .execute(&mut *transaction)
+        .await
+        .map_err(while_(doing))?;
+        let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
+        audit::record(&mut transaction, deed, "report", report.server, &detail).await?;
         transaction.commit().await.map_err(while_(doing))?;
         number(id, "report")
     }
 
-    /// A server's reports before `before`, newest first.
+    /// The heads of a server's reports before `before`, newest first.
     pub async fn reports(
         &self,
         server: &str,
         before: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<StoredReport>, StoreError> {
-        let rows: Vec<(i64, i64, String)> = sqlx::query_as(
-            "SELECT id, received_us, report FROM reports
-             WHERE server = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+    ) -> Result<Vec<(ReportId, ReportHead)>, StoreError> {
+        let rows: Vec<HeadRow> = sqlx::query_as(
+            "SELECT id, received_us, generation, outcome, started_us, duration_us, unchanged, entries
+             FROM reports WHERE server = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )
         .bind(server)
         .bind(before.map_or(i64::MAX, big))
@@ -102,9 +169,29 @@ impl Store {
         .await
         .map_err(while_("reading reports"))?;
         rows.into_iter()
-            .map(|(id, received_us, report)| {
-                Ok(StoredReport { id: number(id, "report")?, received_us, report })
+            .map(|(id, received_us, generation, outcome, started_us, duration_us, unchanged, entries)| {
+                let head = ReportHead {
+                    generation: number(generation, "generation")?,
+                    outcome,
+                    started_us,
+                    duration_us,
+                    unchanged: number(unchanged, "count")?,
+                    entries: number(entries, "count")?,
+                };
+                Ok((ReportId { id: number(id, "report")?, received_us }, head))
             })
             .collect()
+    }
+
+    /// One report of a server, whole.
+    pub async fn report(&self, server: &str, id: u64) -> Result<Option<StoredReport>, StoreError> {
+        let row: Option<(i64, String)> =
+            sqlx::query_as("SELECT received_us, report FROM reports WHERE server = $1 AND id = $2")
+                .bind(server)
+                .bind(big(id))
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(while_("reading a report"))?;
+        Ok(row.map(|(received_us, report)| StoredReport { id, received_us, report }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deed, Store, StoreError, audit, big, number, while_};
+use super::{Deed, Store, StoreError, audit, big, number, servers, while_};
 
 /// A committed state of the estate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,15 @@ fn revision((number_, created_us, author, message): Row) -> Result<Revision, Sto
     Ok(Revision { number: number(number_, "revision")?, created_us, author, message })
 }
 
+/// The server whose file this is.
+fn removed_server(path: &str) -> Option<&str> {
+    path.strip_prefix("servers/")?.strip_suffix(".yaml")
+}
+
+fn by_path(rows: Vec<(String, String, String)>) -> BTreeMap<String, ObjectText> {
+    rows.into_iter().map(|(path, text, origins)| (path, ObjectText { text, origins })).collect()
+}
+
 impl Store {
     /// The number of the newest revision; 0 before the first.
     pub async fn current_revision(&self) -> Result<u64, StoreError> {
@@ -65,6 +74,40 @@ impl Store {
         rows.into_iter().map(revision).collect()
     }
 
+    /// The number of the newest revision, and all objects in it, by path. Reads nothing of the history.
+    pub async fn newest(&self) -> Result<(u64, BTreeMap<String, ObjectText>), StoreError> {
+        let doing = "reading the newest revision";
+        // One transaction sees one state, whoever commits meanwhile.
+        let mut transaction = self.pool.begin().await.map_err(while_(doing))?;
+        let (newest,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        let rows: Vec<(String, String, String)> =
+            sqlx::query_as("SELECT path, text, origins FROM objects WHERE until IS NULL")
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(while_(doing))?;
+        Ok((number(newest, "revision")?, by_path(rows)))
+    }
+
+    /// The objects that were changed or removed after a revision: in which one last, and by whom.
+    pub async fn changed_since(&self, revision: u64) -> Result<BTreeMap<String, (u64, String)>, StoreError> {
+        let rows: Vec<(String, i64, String)> = sqlx::query_as(
+            "SELECT path, changed, author FROM (
+                 SELECT path, since AS changed FROM objects WHERE since > $1
+                 UNION ALL SELECT path, until FROM objects WHERE until > $1
+             ) AS changes JOIN revisions ON number = changed ORDER BY changed",
+        )
+        .bind(big(revision))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(while_("reading what changed since a revision"))?;
+        rows.into_iter()
+            .map(|(path, changed, author)| Ok((path, (number(changed, "revision")?, author))))
+            .collect()
+    }
+
     /// All objects as they were in a revision, by path.
     pub async fn objects(&self, revision: u64) -> Result<BTreeMap<String, ObjectText>, StoreError> {
         let rows: Vec<(String, String, String)> = sqlx::query_as(
@@ -74,10 +117,11 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(while_("reading a revision"))?;
-        Ok(rows.into_iter().map(|(path, text, origins)| (path, ObjectText { text, origins })).collect())
+        Ok(by_path(rows))
     }
 
-    /// Commits a revision made from revision `base`, and gives its number.
+    /// Commits a revision made from revision `base`, and gives its number. A server that is removed gets in no
+    /// more.
     pub async fn commit_revision(
         &self,
         base: u64,
@@ -111,7 +155,12 @@ impl Store {
                 .execute(&mut *transaction)
                 .await
                 .map_err(while_(doing))?;
-            let Some(object) = &change.becomes else { continue };
+            let Some(object) = &change.becomes else {
+                if let Some(server) = removed_server(&change.path) {
+                    servers::revoke(&mut transaction, server, deed.at_us).await?;
+                }
+                continue;
+            };
             sqlx::query("INSERT INTO objects (path, since, text, origins) VALUES ($1, $2, $3, $4)")
                 .bind(&change.path)
                 .bind(big(next))

@@ -1,5 +1,7 @@
 //! How servers get in: one-time join tokens, and the credential each gets for one.
 
+use sqlx::{Sqlite, Transaction};
+
 use super::{Deed, Store, StoreError, audit, while_};
 
 /// A join token to be stored.
@@ -13,6 +15,30 @@ pub struct NewJoinToken<'a> {
     pub hash: &'a str,
     /// Until when it is good, in microseconds since 1970-01-01 UTC.
     pub expires_us: i64,
+}
+
+/// Revokes a server's credential and the join tokens made for it; whether it had a credential.
+pub(super) async fn revoke(
+    transaction: &mut Transaction<'static, Sqlite>,
+    server: &str,
+    at_us: i64,
+) -> Result<bool, StoreError> {
+    let doing = "revoking a credential";
+    sqlx::query("UPDATE join_tokens SET expires_us = $1 WHERE server = $2 AND expires_us > $1")
+        .bind(at_us)
+        .bind(server)
+        .execute(&mut **transaction)
+        .await
+        .map_err(while_(doing))?;
+    let revoked =
+        sqlx::query("UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL")
+            .bind(at_us)
+            .bind(server)
+            .execute(&mut **transaction)
+            .await
+            .map_err(while_(doing))?
+            .rows_affected();
+    Ok(revoked > 0)
 }
 
 impl Store {
@@ -117,5 +143,17 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(while_("looking up a credential"))
+    }
+
+    /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
+    pub async fn revoke_credential(&self, server: &str, deed: &Deed<'_>) -> Result<bool, StoreError> {
+        let doing = "revoking a credential";
+        let mut transaction = self.begin(doing).await?;
+        let revoked = revoke(&mut transaction, server, deed.at_us).await?;
+        if revoked {
+            audit::record(&mut transaction, deed, "revoke-credential", server, "").await?;
+        }
+        transaction.commit().await.map_err(while_(doing))?;
+        Ok(revoked)
     }
 }

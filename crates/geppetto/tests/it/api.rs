@@ -17,6 +17,10 @@ fn every_endpoint_refuses_a_request_without_a_good_token() {
             let path = fill(template);
             let open = OPEN.contains(&template.as_str());
             assert_eq!(operation["security"].is_array(), open, "{template} says whether it is open");
+            for status in ["401", "403"] {
+                let said = &operation["responses"][status]["content"]["application/problem+json"];
+                assert_eq!(said.is_object(), !open, "{method} {template} says what {status} is");
+            }
             if open {
                 continue;
             }
@@ -35,6 +39,7 @@ fn fill(template: &str) -> String {
     template
         .replace("{server}", "web-01")
         .replace("{generation}", "1")
+        .replace("{report}", "1")
         .replace("{file}", "a-1-1.noarch.rpm")
         .replace("{channel}", "dev")
         .replace("{name}", "web")
@@ -83,4 +88,44 @@ fn refusals_have_one_form_and_say_what_to_do() {
     assert_eq!(anonymous.header("www-authenticate"), "Bearer");
     let basic = plane.ask("GET", "/api/v1/servers", "", &[("authorization", "Basic YTpi")], &[]);
     assert!(basic.problem(401).contains("Bearer TOKEN"));
+}
+
+#[test]
+fn whoever_polls_and_has_it_already_is_told_so_in_a_few_bytes() {
+    let (plane, _) = Plane::with_shop();
+    let admin = plane.admin();
+    for path in [
+        "/api/v1/servers",
+        "/api/v1/roles",
+        "/api/v1/roles/web",
+        "/api/v1/channels?limit=1",
+        "/api/v1/servers/web-01/reports",
+        "/api/v1/servers/web-01/node/1",
+        "/api/v1/servers/web-01/node",
+    ] {
+        plane.get("/api/v1/servers/web-01/node", &admin);
+        let first = plane.get(path, &admin);
+        assert_eq!(first.status, 200, "{path}: {}", first.text());
+        let etag = first.header("etag").to_owned();
+        let again = plane.ask("GET", path, &admin, &[("if-none-match", &etag)], &[]);
+        assert_eq!(
+            (again.status, again.bytes.len(), again.header("etag")),
+            (304, 0, etag.as_str()),
+            "{path}"
+        );
+    }
+    // Whoever may see less gets another tag.
+    let mine = plane.get("/api/v1/roles/web", &admin).header("etag").to_owned();
+    let viewer = plane.token("viewer");
+    assert_eq!(plane.ask("GET", "/api/v1/roles/web", &viewer, &[("if-none-match", &mine)], &[]).status, 200);
+}
+
+#[test]
+fn the_bearer_scheme_is_read_in_any_case() {
+    let plane = Plane::start();
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let authorization = format!("{scheme} {}", plane.admin());
+        let reply = plane.ask("GET", "/api/v1/servers", "", &[("authorization", &authorization)], &[]);
+        assert_eq!(reply.status, 200, "{scheme}");
+    }
 }

@@ -58,7 +58,12 @@ fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
     assert!(said.contains("--replace"), "{said}");
 
     plane.run(&["export", before.to_str().unwrap(), "--revision", "1"]).ok();
-    let said = plane.run(&["import", before.to_str().unwrap()]).ok();
+    let said = plane.run(&["import", before.to_str().unwrap()]).failed(1);
+    assert!(
+        said.contains("role web in revision 2 by local user ann") && said.contains("--overwrite"),
+        "{said}"
+    );
+    let said = plane.run(&["import", before.to_str().unwrap(), "--overwrite"]).ok();
     assert!(said.contains("9090") && said.contains("committed as revision 3"), "{said}");
     plane.run(&["export", now.to_str().unwrap(), "--replace"]).ok();
     for (path, _) in ESTATE {
@@ -66,6 +71,58 @@ fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
     }
     let said = plane.run(&["export", "x", "--revision", "7"]).failed(1);
     assert!(said.contains("there is no revision `7`; did you mean `3`?"), "{said}");
+}
+
+#[test]
+fn an_exported_folder_overwrites_nothing_that_others_changed_since() {
+    let (plane, _) = Plane::with_shop();
+    let (mine, theirs) = (plane.path("mine"), plane.path("theirs"));
+    for folder in [&mine, &theirs] {
+        plane.run(&["export", folder.to_str().unwrap()]).ok();
+    }
+    let edit = |folder: &std::path::Path, path: &str, from: &str, to: &str| {
+        let text = fs::read_to_string(folder.join(path)).unwrap();
+        fs::write(folder.join(path), text.replace(from, to)).unwrap();
+        plane.run(&["import", folder.to_str().unwrap()])
+    };
+    edit(&theirs, "roles/web.yaml", "8080", "9090").ok();
+    let said = edit(&mine, "servers/web-01.yaml", "environment", "description: front\nenvironment").failed(1);
+    assert!(said.contains("role web in revision 2 by local user ann"), "{said}");
+    assert!(!said.contains("server web-01 in"), "{said}");
+    // After one's own import the folder is as new as what it made.
+    edit(&theirs, "roles/web.yaml", "9090", "9091").ok();
+    edit(&theirs, "roles/web.yaml", "9091", "9092").ok();
+    plane.run(&["import", mine.to_str().unwrap(), "--overwrite"]).ok();
+    assert!(plane.get("/api/v1/servers/web-01/node", &plane.admin()).text().contains("8080"));
+}
+
+#[test]
+fn a_change_made_from_an_older_revision_overwrites_nothing_newer() {
+    let (plane, _) = Plane::with_shop();
+    let operator = plane.token("operator");
+    let post = |path: &str, text: serde_json::Value, base: u64| {
+        let change = json!({"documents": {path: text}, "message": "", "preview": false, "base": base});
+        plane.post("/api/v1/changes", &operator, &change)
+    };
+    let port = |port: &str| json!(ESTATE[1].1.replace("8080", port));
+    assert_eq!(post("roles/web.yaml", port("9090"), 1).ok()["revision"], 2);
+    assert_eq!(post("roles/web.yaml", port("9090"), 1).ok()["revision"], json!(null), "sent again");
+    let detail = post("roles/web.yaml", port("9091"), 1).problem(409);
+    assert!(detail.contains("role web in revision 2 by token operator-1"), "{detail}");
+    post("roles/web.yaml", json!(null), 1).problem(409);
+    let other = json!("format: geppetto/role/1\n");
+    assert_eq!(post("roles/other.yaml", other, 1).ok()["revision"], 3, "nobody else touched it");
+    post("roles/web.yaml", port("9091"), 99).problem(404);
+}
+
+#[test]
+fn a_document_that_is_there_twice_is_refused() {
+    let plane = Plane::start();
+    let body =
+        br#"{"documents": {"roles/a.yaml": null, "roles/a.yaml": "x"}, "message": "", "preview": true}"#;
+    let json = [("content-type", "application/json")];
+    let detail = plane.ask("POST", "/api/v1/changes", &plane.admin(), &json, body).problem(422);
+    assert!(detail.contains("`roles/a.yaml` is there twice"), "{detail}");
 }
 
 #[test]

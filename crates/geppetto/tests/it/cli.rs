@@ -51,6 +51,7 @@ fn unknown_servers_are_met_with_the_nearest_name() {
     for arguments in [
         vec!["node", "web-1"],
         vec!["explain", "web-1", "shop.http_port"],
+        vec!["node", "web-1", "--generation", "3"],
         vec!["enc", "web-1"],
         vec!["join-token", "web-1"],
     ] {

@@ -1,6 +1,7 @@
 //! The control plane from outside: the real program, a real socket, real packages.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+#![expect(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod api;
 mod backoffice;
@@ -8,5 +9,6 @@ mod cli;
 mod nodes;
 mod packages;
 mod plane;
+mod puppet;
 mod reference;
 mod serving;

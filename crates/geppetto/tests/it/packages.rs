@@ -1,11 +1,11 @@
 //! Uploads, channels, repository files, retention.
 
-use std::{fs, io::Write as _, net::TcpStream, time::Duration};
+use std::{fs, io::Write as _, net::TcpStream, process::Command, time::Duration};
 
 use packaging::openpgp::SecretKey;
 use serde_json::json;
 
-use crate::plane::{ESTATE, Plane, file_name};
+use crate::plane::{ESTATE, Plane, Reply, file_name, skipped};
 
 #[test]
 fn packages_are_uploaded_published_promoted_and_listed() {
@@ -116,6 +116,67 @@ fn wait(mut until: impl FnMut() -> bool, what: &str) {
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("after ten seconds: {what}");
+}
+
+/// A small file system of its own, gone when dropped.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn mount(folder: std::path::PathBuf, size: &str) -> Option<Self> {
+        fs::create_dir_all(&folder).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(&folder)
+            .output()
+            .is_ok_and(|output| output.status.success());
+        mounted.then_some(Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["--lazy"]).arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
+    let mut plane = Plane::empty();
+    let Some(_small) = Small::mount(plane.data().join("repository"), "512k") else {
+        skipped("mounting a tmpfs is not allowed here (it needs root)");
+        return;
+    };
+    plane.serve(&[]);
+    let key = plane.trusted_key();
+    let admin = plane.admin();
+    let publish = |version: &str| -> Option<Reply> {
+        let mut files = Vec::new();
+        for path in plane.shop(version, Some(&key)) {
+            let name = file_name(&path);
+            let reply = plane.put(&format!("/api/v1/packages/{name}"), &admin, &fs::read(path).unwrap());
+            if reply.status != 201 {
+                return Some(reply);
+            }
+            files.push(name);
+        }
+        let reply = plane.post("/api/v1/channels/dev/publications", &admin, &json!({"files": files}));
+        (reply.status != 200).then_some(reply)
+    };
+    let refusals: Vec<(usize, Reply)> =
+        (0..80).filter_map(|n| Some((n, publish(&format!("1.{n}.0"))?))).take(5).collect();
+    let first = refusals.first().unwrap_or_else(|| panic!("the disk was never full")).0;
+    assert!(first > 0, "some fit");
+    for (_, refusal) in &refusals {
+        let detail = refusal.problem(507);
+        assert!(detail.contains("no room left") && detail.contains("repository retain"), "{detail}");
+        assert_eq!(refusal.json()["type"], "disk-full");
+    }
+    assert_eq!(uploads(&plane), 0);
+    assert_eq!(plane.run(&["repository", "check"]).ok(), "", "what was published before is whole");
+    let versions = plane.get("/api/v1/components/shop/versions?limit=1000", &admin).ok();
+    assert!(versions["items"].as_array().unwrap().len() >= first, "{versions}");
+    plane.get("/api/v1/health", "").ok();
+    plane.end("-TERM");
 }
 
 #[test]

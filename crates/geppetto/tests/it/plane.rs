@@ -123,7 +123,7 @@ impl Plane {
     pub(crate) fn serve(&mut self, arguments: &[&str]) {
         let mut child = program()
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
+            .args(if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(arguments)
             .arg("--data")
             .arg(self.data())
@@ -302,6 +302,21 @@ impl Drop for Plane {
             let _ = child.wait();
         }
     }
+}
+
+/// Whether a tool is there. Where it is not, says that the test is skipped; with `GEPPETTO_NO_SKIP=1` that is
+/// a failure.
+pub(crate) fn has(tool: &str) -> bool {
+    let there = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
+    there || skipped(&format!("{tool} is not installed"))
+}
+
+/// Says that a test is skipped, and why; with `GEPPETTO_NO_SKIP=1` that is a failure. Always `false`.
+pub(crate) fn skipped(why: &str) -> bool {
+    println!("skipped: {why}");
+    let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
+    assert!(!strict, "{why}");
+    false
 }
 
 pub(crate) fn file_name(path: &Path) -> String {

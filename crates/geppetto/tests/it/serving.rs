@@ -59,6 +59,34 @@ fn a_data_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
+fn all_addresses_of_a_machine_are_told_by_its_name() {
+    let mut plane = Plane::empty();
+    plane.serve(&["--listen", "0.0.0.0:0"]);
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert!(plane.url.starts_with(&format!("http://{}:", name.trim())), "{}", plane.url);
+}
+
+#[test]
+fn the_address_of_a_control_plane_that_was_killed_is_not_given_out() {
+    let (mut plane, _) = Plane::with_shop();
+    let said = plane.run(&["join-token", "web-01"]);
+    assert!(said.err.contains(&format!("punch join {} ", plane.url)), "{}", said.err);
+    plane.end("-KILL");
+    assert!(plane.data().join("serve.url").exists());
+    let said = plane.run(&["join-token", "web-01"]);
+    assert!(said.err.contains("punch join URL "), "{}", said.err);
+}
+
+#[test]
+fn a_first_token_that_is_gone_is_not_promised() {
+    let plane = Plane::empty();
+    assert!(plane.run(&["init"]).err.contains("its first token is in"));
+    fs::remove_file(plane.data().join("admin.token")).unwrap();
+    let said = plane.run(&["init"]).err;
+    assert!(said.contains("is not there any more") && said.contains("geppetto token create"), "{said}");
+}
+
+#[test]
 fn requests_in_progress_are_answered_before_the_end() {
     let mut plane = Plane::start();
     let address = plane.url.strip_prefix("http://").unwrap().to_owned();
@@ -97,10 +125,19 @@ fn heads_without_measure_and_bodies_without_measure_are_refused() {
     let _ = greedy.read_to_end(&mut answer);
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
 
-    let large = vec![b' '; (32 << 20) + 1];
-    let reply = plane.ask("POST", "/api/v1/join", "", &[("content-type", "application/json")], &large);
-    let detail = reply.problem(413);
-    assert!(detail.contains("openapi.json"), "{detail}");
+    let json = [("content-type", "application/json")];
+    let admin = plane.admin();
+    for (path, token, bytes) in [
+        ("/api/v1/join", "", 16 << 10),
+        ("/api/v1/promotions", &admin, 16 << 10),
+        ("/api/v1/channels/dev/publications", &admin, 1 << 20),
+        ("/api/v1/changes", &admin, 32 << 20),
+    ] {
+        let large = vec![b' '; bytes + 1];
+        let detail = plane.ask("POST", path, token, &json, &large).problem(413);
+        assert!(detail.contains("openapi.json"), "{detail}");
+        plane.ask("POST", path, token, &json, &large[1..]).problem(400);
+    }
     plane.get("/api/v1/health", "").ok();
 }
 

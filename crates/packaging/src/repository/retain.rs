@@ -32,13 +32,34 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970.
     pub fn retain(&self, keep: &BTreeSet<(Name, Version)>, newest: usize, now: u32) -> Result<Removed> {
+        self.retain_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+    }
+
+    /// The same, where what is needed is asked for once nobody else can publish any more.
+    pub fn retain_needed<E: From<RepositoryError>>(
+        &self,
+        needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
+        newest: usize,
+        now: u32,
+    ) -> std::result::Result<Removed, E> {
         let _lock = self.lock()?;
         let catalog = self.catalog()?;
+        let keep = needed(&catalog)?;
+        Ok(self.remove_others(&catalog, &keep, newest, now)?)
+    }
+
+    fn remove_others(
+        &self,
+        catalog: &Catalog,
+        keep: &BTreeSet<(Name, Version)>,
+        newest: usize,
+        now: u32,
+    ) -> Result<Removed> {
         let mut removed = Removed::default();
         let mut needed = BTreeSet::new();
         for name in self.channels()? {
             let channel = self.channel(&name)?;
-            let components = kept_components(&catalog, &name, keep, newest);
+            let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();
             for listed in channel.packages() {

@@ -1,0 +1,60 @@
+//! ETags: whoever polls and has it already is told so in a few bytes.
+//!
+//! The tag of an answer is a digest of the very text that is sent, so that it tells nobody more than that text.
+
+use axum::{
+    body::{self, Body, Bytes},
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+
+/// Far above any page of a list.
+const LARGEST: usize = 256 * 1024 * 1024;
+
+/// Gives every answer to a GET a tag, unless it has one, and answers 304 to whoever has it already.
+pub(super) async fn tag(request: Request, next: Next) -> Response {
+    let asked = (request.method() == Method::GET).then(|| request.headers().clone());
+    let response = next.run(request).await;
+    let Some(asked) = asked.filter(|_| response.status() == StatusCode::OK) else { return response };
+    if response.headers().contains_key(header::ETAG) {
+        return response;
+    }
+    let (mut head, text) = response.into_parts();
+    let text: Bytes = match body::to_bytes(text, LARGEST).await {
+        Ok(text) => text,
+        Err(error) => return Problem::internal(&error).into_response(),
+    };
+    let etag = of(&text);
+    if holds(&asked, &etag) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
+    }
+    head.headers.insert(header::ETAG, etag);
+    head.headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE);
+    Response::from_parts(head, Body::from(text))
+}
+
+/// Proxies between here and whoever asks have no business keeping it.
+pub(super) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// The tag of a text.
+pub(super) fn of(text: &[u8]) -> HeaderValue {
+    quoted(&hex::encode(&Sha256::digest(text)[..16]))
+}
+
+/// A tag of digits, hexadecimal digits and dashes.
+pub(super) fn quoted(tag: &str) -> HeaderValue {
+    // These are always a header's value.
+    HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether the client says that it has this one already.
+pub(super) fn holds(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let etag = etag.to_str().unwrap_or_default();
+    asked.is_some_and(|asked| asked.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))
+}

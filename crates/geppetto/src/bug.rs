@@ -1,0 +1,26 @@
+//! A panic is a bug of ours: it is told so that it can be reported, and ends no more than it must.
+
+use model::exit::Exit;
+
+use crate::output;
+
+/// What comes after a panic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The program ends: it does one thing, and that did not work.
+    End,
+    /// The task ends and the program goes on: other requests have nothing to do with it.
+    GoOn,
+}
+
+/// From now on tells of panics in one form.
+pub fn note_panics(then: Then) {
+    std::panic::set_hook(Box::new(move |panic| {
+        output::note(&format!(
+            "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"
+        ));
+        if then == Then::End {
+            std::process::exit(i32::from(Exit::Bug as u8));
+        }
+    }));
+}

@@ -1,0 +1,182 @@
+//! How much of the server one client can hold: places for connections, and time for those that stand still.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::{IpAddr, Ipv6Addr},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+/// What clients may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many connections are open at once.
+    pub connections: usize,
+    /// How many of them may come from one address: a proxy needs many, nobody needs all.
+    pub per_address: usize,
+    /// How many more there are for this machine itself, so that its operator always gets in.
+    pub local: usize,
+    /// How long a client may take nothing of an answer.
+    pub stalled_for: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 1024, per_address: 512, local: 64, stalled_for: Duration::from_secs(30) }
+    }
+}
+
+/// The places for connections.
+#[derive(Debug)]
+pub(crate) struct Places {
+    limits: Limits,
+    taken: Mutex<BTreeMap<IpAddr, usize>>,
+}
+
+/// A place for one connection; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Arc<Places>,
+    address: IpAddr,
+}
+
+impl Places {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, taken: Mutex::default() }
+    }
+
+    /// A place for a connection from this address, if there is one.
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let local = if address.is_loopback() { self.limits.local } else { 0 };
+        let all: usize = taken.values().sum();
+        let mine = taken.get(&address).copied().unwrap_or_default();
+        if all >= self.limits.connections + local || mine >= self.limits.per_address {
+            return None;
+        }
+        taken.insert(address, mine + 1);
+        Some(Place { places: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mine) = taken.get_mut(&self.address) {
+            *mine -= 1;
+            if *mine == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Whom an address stands for: whoever has one of IPv6 has the 2^64 beside it too.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
+    }
+}
+
+/// A stream whose other end must take what is written to it, or is given up.
+pub(crate) struct Moving<S> {
+    stream: S,
+    stalled_for: Duration,
+    /// Runs while nothing can be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Moving<S> {
+    pub(crate) fn new(stream: S, stalled_for: Duration) -> Self {
+        Self { stream, stalled_for, stalled: None }
+    }
+
+    /// Gives up when writing has had to wait for too long.
+    fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let wait = self.stalled_for;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(wait)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Moving<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.in_time(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.in_time(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_takes_all_places_and_this_machine_always_has_some() {
+        let limits = Limits { connections: 3, per_address: 2, local: 1, ..Limits::default() };
+        let places = Arc::new(Places::new(limits));
+        let take = |address: &str| places.take(address.parse().unwrap());
+        let first = (take("10.0.0.1"), take("10.0.0.1"));
+        assert!(first.0.is_some() && first.1.is_some() && take("10.0.0.1").is_none());
+        assert!(take("::ffff:10.0.0.1").is_none(), "the same address in another form");
+        let second = take("2001:db8::1");
+        assert!(second.is_some() && take("10.0.0.2").is_none());
+        let local = take("127.0.0.1");
+        assert!(local.is_some() && take("127.0.0.1").is_none());
+        drop((first, local));
+        let again = take("2001:db8::2");
+        assert!(again.is_some() && take("2001:db8::3").is_none(), "one network");
+    }
+}
