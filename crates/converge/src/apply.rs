@@ -8,13 +8,16 @@ mod journal;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use model::{
+    name::Name,
     node::Node,
-    plan::{Action, Change, Plan},
+    observe::Observed,
+    plan::{self, Action, Change, Plan},
     report::{Entry, EntryResult, Outcome, Report},
+    resource::{Health, Resource},
 };
 
 use self::journal::Journal;
-use crate::{Host, Packages, Pin, State, StateError, health, look::Look};
+use crate::{Host, Packages, Pin, Problem, State, StateError, health, look::Look};
 
 /// How far a run is.
 #[derive(Debug)]
@@ -38,20 +41,43 @@ pub enum Event<'a> {
     },
 }
 
-/// Applies `plan`, which was made from `look`, and reports. The report is in the history of `state` too.
+/// The package files that each change of a plan installs.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    files: Vec<Vec<PathBuf>>,
+}
+
+/// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
+/// touched. A plan that is blocked installs nothing.
+pub fn fetch(look: &Look, plan: &Plan, packages: &mut dyn Packages) -> Result<Fetched, Problem> {
+    let mut files = Vec::with_capacity(plan.changes.len());
+    for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
+        let Action::InstallPackages(versions) = &change.action else {
+            files.push(Vec::new());
+            continue;
+        };
+        let fetched = versions.iter().map(|(name, version)| {
+            let bare =
+                Pin { name: name.clone(), version: version.clone(), file: None, sha256: None, size: None };
+            packages.fetch(look.pins.get(name).unwrap_or(&bare))
+        });
+        files.push(fetched.collect::<Result<_, _>>()?);
+    }
+    Ok(Fetched { files })
+}
+
+/// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
+/// the history of `state` too.
 ///
 /// An error means that `state` could not be written; what was done until then is in the report on disk
 /// as far as that could be written.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the three ports, the plan with its two sources, and where to tell"
-)]
+#[expect(clippy::too_many_arguments, reason = "the two ports, the plan with its sources, and where to tell")]
 pub fn apply(
     node: &Node,
     look: &Look,
     plan: &Plan,
+    fetched: &Fetched,
     host: &mut dyn Host,
-    packages: &mut dyn Packages,
     state: &State,
     progress: &mut dyn FnMut(Event<'_>),
     clock: &dyn Fn() -> i64,
@@ -64,43 +90,99 @@ pub fn apply(
         }
         return journal.finish(Outcome::Blocked);
     }
-    // A package that cannot be had must be known before anything is touched.
-    let files = match fetch(look, plan, packages) {
-        Ok(files) => files,
-        Err(because) => {
-            let failed = entry("fetch packages", "", EntryResult::Failed, because);
-            progress(Event::Finished { entry: &failed });
-            journal.note(failed);
-            skip(plan, 0, 0, &mut journal, progress);
-            return journal.finish(Outcome::Failed);
+    let mut run = Run { host, journal, progress, clock };
+    for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
+        (run.progress)(Event::Step { number: at + 1, title: &change.title() });
+        let done = match &change.action {
+            Action::LookAgain(resources) => run.look_again(change, resources)?,
+            _ => run.change(change, files)?,
+        };
+        if !done {
+            return run.fail(plan, at + 1, 0);
         }
-    };
-    for (at, (change, files)) in plan.changes.iter().zip(&files).enumerate() {
-        let title = change.title();
-        progress(Event::Step { number: at + 1, title: &title });
-        journal.before(change)?;
-        let started = clock();
-        let result = host.apply(change, files);
+    }
+    if !plan.changes.is_empty() && !run.settle()? {
+        return run.fail(plan, plan.changes.len(), 0);
+    }
+    for (at, (component, check)) in plan.health.iter().enumerate() {
+        let title = format!("check {check}");
+        (run.progress)(Event::Step { number: plan.changes.len() + at + 1, title: &title });
+        if !run.check(component, check, &title)? {
+            return run.fail(plan, plan.changes.len(), at + 1);
+        }
+    }
+    run.journal.settle();
+    run.journal.finish(if plan.changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed })
+}
+
+/// A run in progress.
+struct Run<'a, 'j> {
+    host: &'a mut dyn Host,
+    journal: Journal<'j>,
+    progress: &'a mut dyn FnMut(Event<'_>),
+    clock: &'a dyn Fn() -> i64,
+}
+
+impl Run<'_, '_> {
+    /// Makes one change; whether it was made.
+    fn change(&mut self, change: &Change, files: &[PathBuf]) -> Result<bool, StateError> {
+        self.journal.before(change)?;
+        let started = (self.clock)();
+        let result = self.host.apply(change, files);
         let (result, detail) = match result {
             Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
-        let mut entry = entry(&title, &change.component, result, detail);
-        entry.duration_us = clock().saturating_sub(started).max(0);
-        progress(Event::Finished { entry: &entry });
-        journal.after(change, entry)?;
-        if result == EntryResult::Failed {
-            skip(plan, at + 1, 0, &mut journal, progress);
-            return journal.finish(Outcome::Failed);
-        }
+        let entry = self.timed(entry(&change.title(), &change.component, result, detail), started);
+        self.journal.after(change, entry)?;
+        Ok(result == EntryResult::Done)
     }
-    for (at, (component, check)) in plan.health.iter().enumerate() {
-        let title = format!("check {check}");
-        progress(Event::Step { number: plan.changes.len() + at + 1, title: &title });
-        let started = clock();
-        let answer = health::check(host, check, clock);
-        let duration_us = clock().saturating_sub(started).max(0);
-        let (result, detail) = match answer {
+
+    /// Looks again at what was right before packages changed, and makes right what no longer is; whether
+    /// all of it is.
+    fn look_again(&mut self, change: &Change, resources: &[(Name, Resource)]) -> Result<bool, StateError> {
+        self.journal.begin(&change.title(), &change.component, &[])?;
+        let started = (self.clock)();
+        let wanted: Vec<&Resource> = resources.iter().map(|(_, resource)| resource).collect();
+        let seen = Observed {
+            resources: self.host.resources(&wanted, &[]),
+            booted: self.host.booted(),
+            ..Observed::default()
+        };
+        let plan = plan::look_again(resources, &seen);
+        let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
+            (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
+            (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
+            (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
+        };
+        let entry = self.timed(entry(&change.title(), &change.component, result, detail), started);
+        self.journal.end(entry, &[])?;
+        if result != EntryResult::Done {
+            return Ok(false);
+        }
+        for change in &plan.changes {
+            self.journal.not_right(change);
+            if !self.change(change, &[])? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Lets the host do what could wait for the last change; whether it could.
+    fn settle(&mut self) -> Result<bool, StateError> {
+        let Err(error) = self.host.settle() else { return Ok(true) };
+        let failed = entry("settle", "", EntryResult::Failed, error.to_string());
+        (self.progress)(Event::Finished { entry: &failed });
+        self.journal.end(failed, &[])?;
+        Ok(false)
+    }
+
+    /// Asks one health check; whether it answered as it must.
+    fn check(&mut self, component: &Name, check: &Health, title: &str) -> Result<bool, StateError> {
+        self.journal.begin(title, component.as_str(), &[])?;
+        let started = (self.clock)();
+        let (result, detail) = match health::check(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
             Err(said) if check.secret => (
                 EntryResult::Failed,
@@ -112,54 +194,33 @@ pub fn apply(
             ),
             Err(said) => (EntryResult::Failed, format!("not within {} s: {said}", check.within)),
         };
-        let entry = Entry { duration_us, ..entry(&title, component.as_str(), result, detail) };
-        progress(Event::Finished { entry: &entry });
-        journal.note(entry);
-        if result == EntryResult::Failed {
-            skip(plan, plan.changes.len(), at + 1, &mut journal, progress);
-            return journal.finish(Outcome::Failed);
+        let entry = self.timed(entry(title, component.as_str(), result, detail), started);
+        self.journal.end(entry, &[])?;
+        Ok(result == EntryResult::Done)
+    }
+
+    /// The entry with the time it took, told to who follows the run.
+    fn timed(&mut self, entry: Entry, started: i64) -> Entry {
+        let entry = Entry { duration_us: (self.clock)().saturating_sub(started).max(0), ..entry };
+        (self.progress)(Event::Finished { entry: &entry });
+        entry
+    }
+
+    /// Ends a run in which something failed: what comes after it is not tried.
+    fn fail(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
+        let changes =
+            plan.changes.iter().skip(changes).map(|change| (change.title(), change.component.clone()));
+        let checks = plan
+            .health
+            .iter()
+            .skip(checks)
+            .map(|(component, check)| (format!("check {check}"), component.to_string()));
+        for (title, component) in changes.chain(checks) {
+            let entry = entry(&title, &component, EntryResult::Skipped, String::new());
+            (self.progress)(Event::Finished { entry: &entry });
+            self.journal.note(entry);
         }
-    }
-    journal.settle()?;
-    journal.finish(if plan.changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed })
-}
-
-/// The package files each change installs.
-fn fetch(look: &Look, plan: &Plan, packages: &mut dyn Packages) -> Result<Vec<Vec<PathBuf>>, String> {
-    let mut files = Vec::with_capacity(plan.changes.len());
-    for change in &plan.changes {
-        let Action::InstallPackages(versions) = &change.action else {
-            files.push(Vec::new());
-            continue;
-        };
-        let fetched = versions.iter().map(|(name, version)| {
-            let bare =
-                Pin { name: name.clone(), version: version.clone(), file: None, sha256: None, size: None };
-            packages.fetch(look.pins.get(name).unwrap_or(&bare)).map_err(|error| error.message)
-        });
-        files.push(fetched.collect::<Result<_, _>>()?);
-    }
-    Ok(files)
-}
-
-/// Notes what is not tried any more because something before it failed.
-fn skip(
-    plan: &Plan,
-    changes: usize,
-    checks: usize,
-    journal: &mut Journal<'_>,
-    progress: &mut dyn FnMut(Event<'_>),
-) {
-    let changes = plan.changes.iter().skip(changes).map(|change| (change.title(), change.component.clone()));
-    let checks = plan
-        .health
-        .iter()
-        .skip(checks)
-        .map(|(component, check)| (format!("check {check}"), component.to_string()));
-    for (title, component) in changes.chain(checks) {
-        let entry = entry(&title, &component, EntryResult::Skipped, String::new());
-        progress(Event::Finished { entry: &entry });
-        journal.note(entry);
+        self.journal.finish(Outcome::Failed)
     }
 }
 

@@ -1,7 +1,8 @@
 //! One host: look at it, apply a plan to it, report. What must change is decided in `model::plan`.
 //!
 //! The modules follow a run: [`look()`] reads what the node file names and what the host is like,
-//! `model::plan::plan` compares both, [`apply()`] executes the plan and writes down each step in [`State`].
+//! `model::plan::plan` compares both, [`fetch()`] gets the packages the plan installs, [`apply()`] executes the
+//! plan and writes down each step in [`State`].
 
 mod apply;
 mod deployment;
@@ -11,7 +12,7 @@ mod look;
 mod packages;
 mod state;
 
-pub use apply::{Event, apply};
+pub use apply::{Event, Fetched, apply, fetch};
 pub use host::{Host, HostError, Machine, memory};
 pub use look::{Look, Problem, look};
 pub use packages::{FetchError, Packages, Pin};

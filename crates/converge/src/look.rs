@@ -102,9 +102,11 @@ pub fn look(
     }
     let resources: Vec<&Resource> =
         wanted.components.iter().flat_map(|component| &component.resources).collect();
-    let made: Vec<ResourceId> = managed.resources.iter().map(|made| made.id.clone()).collect();
+    let made = managed.resources.iter().map(|made| made.id.clone());
+    let accounts = resources.iter().flat_map(|resource| resource.accounts());
+    let others: Vec<ResourceId> = made.chain(accounts).collect();
     let observed = Observed {
-        resources: host.resources(&resources, &made),
+        resources: host.resources(&resources, &others),
         packages: installed,
         managed,
         family: host.family(),
@@ -226,7 +228,7 @@ fn os_packages(deployment: &Deployment, family: Option<Family>, described: &[Res
     };
     names
         .iter()
-        .map(|name| ResourceId { kind: ResourceKind::Package, name: name.clone() })
+        .map(|name| ResourceId::new(ResourceKind::Package, name))
         .filter(|id| !described.iter().any(|resource| resource.id == *id))
         .map(|id| Resource {
             id,

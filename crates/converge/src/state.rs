@@ -2,6 +2,7 @@
 //! one made, and people know what happened.
 
 mod history;
+mod running;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -12,6 +13,7 @@ use std::{
 
 use model::observe::Managed;
 
+pub(crate) use self::running::{Mark, Running};
 use crate::host::because;
 
 /// The folder, relative to the host's root.
@@ -55,7 +57,15 @@ pub enum StateError {
 /// Held while a run lasts: two runs never work on one host at once.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A program that is just being started still has a copy of the file: closing ours does not end the
+        // lock before it runs. Nothing is left to be done where even this fails.
+        let _ = self.file.unlock();
+    }
 }
 
 impl State {
@@ -85,7 +95,7 @@ impl State {
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 
     /// Where downloaded packages are kept.
@@ -103,15 +113,19 @@ impl State {
         self.write("node.yaml", text.as_bytes())
     }
 
-    /// What punch made and installed in earlier runs.
+    /// What punch made and installed in earlier runs, one that was killed among them.
     pub fn managed(&self) -> Result<Managed, StateError> {
-        match self.read("managed.json")? {
-            None => Ok(Managed::default()),
+        let mut managed = match self.read("managed.json")? {
+            None => Managed::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
                 path: self.folder.join("managed.json"),
                 because: error.to_string(),
-            }),
+            })?,
+        };
+        for mark in self.marks()? {
+            mark.apply(&mut managed);
         }
+        Ok(managed)
     }
 
     pub(crate) fn save_managed(&self, managed: &Managed) -> Result<(), StateError> {
@@ -158,5 +172,21 @@ impl State {
         // Reports name what is on the host: not everybody's business.
         let made = above.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder));
         made.map_err(|source| StateError::File { what: "write", path: folder.to_owned(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_run_whoever_still_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::at(folder.path());
+        let lock = state.lock().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        state.lock().unwrap();
+        drop(copy);
     }
 }

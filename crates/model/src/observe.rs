@@ -152,4 +152,7 @@ pub struct ManagedResource {
     pub id: ResourceId,
     /// Whose component it is.
     pub component: String,
+    /// Services and commands that must know when it goes away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<ResourceId>,
 }

@@ -14,6 +14,40 @@ pub struct ResourceId {
     pub name: String,
 }
 
+/// What the name of a unit of systemd can end with; a service may leave its end out.
+pub const UNITS: [&str; 11] = [
+    ".service",
+    ".socket",
+    ".timer",
+    ".path",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".target",
+    ".slice",
+    ".scope",
+    ".device",
+];
+
+impl ResourceId {
+    /// The one name of a resource: `service:shop.service` is `service:shop`.
+    pub fn new(kind: ResourceKind, name: &str) -> Self {
+        let bare = name.strip_suffix(".service").filter(|bare| !UNITS.iter().any(|end| bare.ends_with(end)));
+        let name = bare.filter(|bare| kind == ResourceKind::Service && !bare.is_empty()).unwrap_or(name);
+        Self { kind, name: name.to_owned() }
+    }
+
+    /// The path it lies at, when it lies at one: a job of cron is a file. Two resources at one path are
+    /// one thing under two names.
+    pub fn path(&self) -> Option<String> {
+        match self.kind {
+            ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => Some(self.name.clone()),
+            ResourceKind::Cron => Some(format!("/etc/cron.d/{}", self.name)),
+            _ => None,
+        }
+    }
+}
+
 /// The kinds of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
@@ -88,7 +122,7 @@ impl TryFrom<String> for ResourceId {
         text.split_once(':')
             .and_then(|(word, name)| {
                 let kind = ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?;
-                (!name.is_empty()).then(|| ResourceId { kind, name: name.to_owned() })
+                (!name.is_empty()).then(|| ResourceId::new(kind, name))
             })
             .ok_or_else(|| {
                 format!("`{text}` does not name a resource: write KIND:NAME, for instance `service:shop`")
@@ -111,6 +145,26 @@ pub struct Resource {
     pub notify: Vec<ResourceId>,
     /// Whether a secret value went into it: what differs is never shown.
     pub secret: bool,
+}
+
+impl Resource {
+    /// The users and groups that must be there before it can be made. Numbers, and root, always are.
+    pub fn accounts(&self) -> Vec<ResourceId> {
+        let users: Vec<&String> = match &self.body {
+            Body::File(file) => file.ownership.owner.iter().collect(),
+            Body::Directory(ownership) => ownership.owner.iter().collect(),
+            _ => Vec::new(),
+        };
+        let groups: Vec<&String> = match &self.body {
+            Body::File(file) => file.ownership.group.iter().collect(),
+            Body::Directory(ownership) => ownership.group.iter().collect(),
+            Body::User(user) => user.group.iter().chain(user.groups.iter().flatten()).collect(),
+            _ => Vec::new(),
+        };
+        let users = users.into_iter().map(|name| ResourceId::new(ResourceKind::User, name));
+        let groups = groups.into_iter().map(|name| ResourceId::new(ResourceKind::Group, name));
+        users.chain(groups).filter(|id| id.name != "root" && id.name.parse::<u32>().is_err()).collect()
+    }
 }
 
 /// What a resource must be like, by kind. What is `None` is left as it is.

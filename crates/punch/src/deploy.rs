@@ -46,7 +46,7 @@ pub(crate) struct Deployed {
     /// The report of the run before, when that was killed.
     #[serde(skip)]
     pub(crate) interrupted: Option<Report>,
-    /// Why there is not even a plan.
+    /// Why nothing was touched.
     #[serde(skip)]
     stopped: Option<Failure>,
 }
@@ -94,34 +94,33 @@ pub(crate) fn deploy(
             when::utc(killed.started_us)
         ));
     }
+    // Stopped before anything was touched: that, too, must be known.
+    let untouched = |action: &str, failure: Failure, plan: PlanView, interrupted: Option<Report>| {
+        let report = stopped(&wish.node, action, &failure, started, (context.now)());
+        let filed = state.close_interrupted().and_then(|()| state.record(&report));
+        filed.map_err(|error| Failure::failed(error.to_string()))?;
+        let node_file = wish.file.clone();
+        Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
+    };
     let mut prepared = match prepare(root, wish, source, limits) {
         Ok(prepared) => prepared,
-        Err(failure) => {
-            let report = stopped(&wish.node, &failure, started, (context.now)());
-            for report in interrupted.iter().chain([&report]) {
-                state.record(report).map_err(|error| Failure::failed(error.to_string()))?;
-            }
-            let plan = view(&Plan::default());
-            let node_file = wish.file.clone();
-            return Ok(Deployed {
-                node_file,
-                plan,
-                report,
-                reported: None,
-                interrupted,
-                stopped: Some(failure),
-            });
-        }
+        Err(failure) => return untouched("look", failure, view(&Plan::default()), interrupted),
     };
     context.output.line(prepared.plan.to_string());
+    let fetched = match converge::fetch(&prepared.look, &prepared.plan, source) {
+        Ok(fetched) => fetched,
+        Err(problem) => {
+            return untouched("fetch packages", blocked(&[problem]), view(&prepared.plan), interrupted);
+        }
+    };
     let mut steps = 0;
     let mut number = 0;
     let report = converge::apply(
         &wish.node,
         &prepared.look,
         &prepared.plan,
+        &fetched,
         &mut prepared.machine,
-        source,
         &state,
         &mut |event| match event {
             Event::Started { steps: all } => steps = all,
@@ -149,8 +148,8 @@ pub(crate) fn deploy(
     })
 }
 
-/// The report of a run that could not even look: that, too, must be known.
-fn stopped(node: &Node, failure: &Failure, started: when::Micros, now: when::Micros) -> Report {
+/// The report of a run that touched nothing, because `action` failed.
+fn stopped(node: &Node, action: &str, failure: &Failure, started: when::Micros, now: when::Micros) -> Report {
     Report {
         server: node.server.to_string(),
         generation: node.generation,
@@ -159,7 +158,7 @@ fn stopped(node: &Node, failure: &Failure, started: when::Micros, now: when::Mic
         duration_us: (now - started).max(0),
         unchanged: 0,
         entries: vec![Entry {
-            action: "look".to_owned(),
+            action: action.to_owned(),
             component: String::new(),
             result: EntryResult::Blocked,
             detail: failure.message.clone(),

@@ -18,7 +18,7 @@ fn killed(world: &mut World) -> Result<(), Trouble> {
     world.wants("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
-                 while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.json ]; do :; done; \
+                 while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.jsonl ]; do :; done; \
                  kill -9 $! && echo killed; wait $!";
     world.on_host(typed)?.with("killed")?;
     world.on_host("punch plan")?.expect(10, "it was too fast to be killed in the middle")?;

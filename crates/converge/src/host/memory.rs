@@ -38,6 +38,8 @@ pub struct MemoryHost {
     pub done: Vec<String>,
     /// Probes that were asked, in order.
     pub asked: RefCell<Vec<Probe>>,
+    /// What changes bring (with facts) or take along (without), by their titles: packages do.
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<Facts>)>>,
     /// What a health check is answered, when it is not a yes.
     pub sick: Option<String>,
 }
@@ -87,17 +89,24 @@ impl Host for MemoryHost {
         }
         match &change.action {
             Action::InstallPackages(versions) => self.packages.extend(versions.clone()),
-            Action::RemovePackages(names) => self.packages.retain(|name, _| !names.contains(name)),
+            Action::RemovePackages { names, .. } => self.packages.retain(|name, _| !names.contains(name)),
             Action::Apply(resource) => {
                 let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
                 facts.extend(wanted_facts(resource));
                 if matches!(resource.body, Body::Exec(_)) {
-                    facts.insert("due", model::observe::Fact::Flag(false));
+                    // It ran, so what it needed was there.
+                    facts.remove("lacks");
                 }
                 self.resources.insert(resource.id.clone(), facts);
             }
-            Action::Remove(id) => _ = self.resources.remove(id),
-            Action::Restart { .. } => (),
+            Action::Remove { id, .. } => _ = self.resources.remove(id),
+            Action::Restart { .. } | Action::LookAgain(_) => (),
+        }
+        for (id, facts) in self.along.get(&title).into_iter().flatten() {
+            match facts {
+                Some(facts) => _ = self.resources.insert(id.clone(), facts.clone()),
+                None => _ = self.resources.remove(id),
+            }
         }
         self.done.push(title);
         Ok(None)

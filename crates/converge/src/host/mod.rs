@@ -34,12 +34,18 @@ pub trait Host {
     /// The files of an installed deployment, by path within the component's folder.
     fn deployment(&self, name: &Name) -> Seen<Files>;
 
-    /// Facts about what is wanted and what was made earlier; nothing is read twice.
-    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>>;
+    /// Facts about what is wanted, and about others: what was made earlier, accounts that are spoken of.
+    /// Nothing is read twice.
+    fn resources(&self, wanted: &[&Resource], others: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. What it says is the
     /// detail of the report's entry, when there is something to say.
     fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
+
+    /// Does what could wait for the last change of a run.
+    fn settle(&mut self) -> Result<(), HostError> {
+        Ok(())
+    }
 
     /// Asks one health check once. An error says what came instead.
     fn probe(&self, probe: &Probe) -> Result<(), String>;

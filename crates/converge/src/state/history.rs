@@ -1,15 +1,13 @@
-//! Reports: the one of the run in progress, and those of earlier runs.
+//! The reports of earlier runs.
 
 use std::fs;
 
-use model::report::Report;
+use model::report::{Outcome, Report};
 
 use super::{State, StateError};
 
 /// How many reports are kept.
 const KEPT: usize = 500;
-
-const RUNNING: &str = "running.json";
 
 impl State {
     /// The reports of earlier runs with their numbers, oldest first.
@@ -23,48 +21,31 @@ impl State {
         Ok(reports)
     }
 
-    /// The report of a run that was killed, if the last one was.
-    pub fn interrupted(&self) -> Result<Option<Report>, StateError> {
-        self.read(RUNNING)?.map(|text| self.parse(RUNNING, &text)).transpose()
-    }
-
-    /// Writes down how far the run in progress is.
-    pub(crate) fn save_running(&self, report: &Report) -> Result<(), StateError> {
-        self.write_json(RUNNING, report)
-    }
-
-    /// Moves the report of a killed run to the others.
-    pub(crate) fn close_interrupted(&self) -> Result<(), StateError> {
-        match self.read(RUNNING)? {
-            None => Ok(()),
-            Some(text) => match serde_json::from_str::<Report>(&text) {
-                Ok(report) => self.record(&report),
-                // Half a report says nothing; it must not stop every later run.
-                Err(_) => self.remove_running(),
-            },
-        }
-    }
-
-    /// Files the report of a run that ended. Call it only while holding the lock.
+    /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
+    /// that of the last, so that they do not push out the others. Call it only while holding the lock.
     pub fn record(&self, report: &Report) -> Result<(), StateError> {
         let numbers = self.numbers()?;
-        let next = numbers.last().map_or(1, |last| last + 1);
-        self.write_json(&name(next), report)?;
+        let last = numbers.last().copied().unwrap_or(0);
+        if report.outcome == Outcome::Unchanged && self.found_the_same(last, report) {
+            return self.write_json(&name(last), report);
+        }
+        self.write_json(&name(last + 1), report)?;
         for number in numbers.iter().take((numbers.len() + 1).saturating_sub(KEPT)) {
             let path = self.folder.join(name(*number));
             fs::remove_file(&path).map_err(|source| StateError::File { what: "remove", path, source })?;
         }
-        self.remove_running()
+        Ok(())
     }
 
-    fn remove_running(&self) -> Result<(), StateError> {
-        let path = self.folder.join(RUNNING);
-        match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(StateError::File { what: "remove", path, source })
-            }
-            _ => Ok(()),
-        }
+    /// Whether the last run, too, found nothing to do for the same node file.
+    fn found_the_same(&self, last: u64, report: &Report) -> bool {
+        let text = self.read(&name(last)).ok().flatten();
+        // One that cannot be read is left for whoever wants to know why.
+        let before = text.and_then(|text| serde_json::from_str::<Report>(&text).ok());
+        before.is_some_and(|before| {
+            before.outcome == Outcome::Unchanged
+                && (&before.server, before.generation) == (&report.server, report.generation)
+        })
     }
 
     fn parse(&self, name: &str, text: &str) -> Result<Report, StateError> {

@@ -6,4 +6,6 @@ mod bad_input;
 mod killed;
 mod machine;
 mod memory;
+mod packages;
 mod story;
+mod turns;

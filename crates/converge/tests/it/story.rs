@@ -23,6 +23,7 @@ pub(crate) struct Shelf {
 }
 
 /// A component to be packaged.
+#[derive(Clone, Copy)]
 pub(crate) struct Component<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: &'a str,
@@ -64,6 +65,10 @@ impl Shelf {
         self.keep(&format!("{name}-deployment"), version, &mut deployment);
 
         let mut package = rpm::PackageBuilder::new(name, version, "Apache-2.0", "noarch", "what runs");
+        let described: serde_json::Value = serde_json::from_str(&json).unwrap();
+        for required in described["requires"].as_object().into_iter().flat_map(|requires| requires.keys()) {
+            package.requires(rpm::Dependency::any(required));
+        }
         for (path, text, owner) in *payload {
             let options = rpm::FileOptions::new(*path).user(*owner).group(*owner);
             package.with_file_contents(text.as_bytes(), options).unwrap();
@@ -114,8 +119,9 @@ pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &State, shelf: &mut S
     let _lock = state.lock().unwrap();
     let look = look(node, host, state, shelf).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &Limits { max_removals: 50 });
+    let fetched = converge::fetch(&look, &plan, shelf).unwrap();
     let report =
-        converge::apply(node, &look, &plan, host, shelf, state, &mut |_| (), &|| 1_700_000_000_000_000)
+        converge::apply(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| 1_700_000_000_000_000)
             .unwrap();
     Run { plan, report }
 }

@@ -173,7 +173,7 @@ impl<'a> Evaluator<'a> {
         let wrong = !fields.errors.is_empty();
         self.errors.append(&mut fields.errors);
         let body = body.filter(|_| !wrong)?;
-        let id = ResourceId { kind: build::kind(&declaration.kind)?, name: text };
+        let id = ResourceId::new(build::kind(&declaration.kind)?, &text);
         Some(Resource { id, present, body, require, notify, secret })
     }
 

@@ -62,10 +62,12 @@ impl Counts {
                     counts.created += new;
                     counts.changed += change.differences.len() - new;
                 }
-                Action::RemovePackages(names) => counts.removed += names.len(),
+                Action::RemovePackages { names, .. } => counts.removed += names.len(),
                 Action::Apply(_) if change.creates => counts.created += 1,
                 Action::Apply(_) => counts.changed += 1,
-                Action::Remove(_) => counts.removed += 1,
+                Action::Remove { .. } => counts.removed += 1,
+                // They are right, and are counted so.
+                Action::LookAgain(_) => (),
                 Action::Restart { .. } => counts.restarted += 1,
             }
         }
@@ -92,12 +94,16 @@ impl fmt::Display for Action {
                 write!(f, "install")?;
                 versions.iter().try_for_each(|(name, version)| write!(f, " {name}-{version}"))
             }
-            Action::RemovePackages(names) => write!(f, "remove packages {}", names.join(" ")),
+            Action::RemovePackages { names, .. } => write!(f, "remove packages {}", names.join(" ")),
             Action::Apply(resource) => match resource.body {
                 Body::Exec(_) => write!(f, "run {}", resource.id),
                 _ => write!(f, "apply {}", resource.id),
             },
-            Action::Remove(id) => write!(f, "remove {id}"),
+            Action::Remove { id, .. } => write!(f, "remove {id}"),
+            Action::LookAgain(resources) => {
+                let paths = if resources.len() == 1 { "path" } else { "paths" };
+                write!(f, "look again at {} {paths} that packages may have touched", resources.len())
+            }
             Action::Restart { service, reload: false } => write!(f, "restart {service}"),
             Action::Restart { service, reload: true } => write!(f, "reload {service}"),
         }

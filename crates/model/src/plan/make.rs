@@ -4,30 +4,29 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Action, Blocked, Change, Difference, Limits, Plan, Wanted, compare,
+    once::each_once,
     order::{self, Owned},
 };
 use crate::{
     component::deployment_package,
     name::Name,
     observe::{Fact, Facts, Observed, Seen},
-    resource::{Body, Resource, ResourceId, ResourceKind, Service},
+    resource::{Body, Resource, ResourceId, Service},
     version::Version,
 };
 
 /// Plans the smallest list of changes that makes the host `seen` what is `wanted`.
 ///
 /// The order of changes: deployment packages; removals (services stop, resources go in reverse order, then
-/// packages, then folders and accounts); users, groups and packages of the system; payload packages; all
-/// other resources; restarts, once for each service. Health checks come after all of them.
+/// packages, then folders and accounts); users, groups and packages of the system; payload packages; a
+/// second look at what those packages may have touched; all other resources; restarts, once for each
+/// service. Health checks come after all of them.
 pub fn plan(wanted: &Wanted, seen: &Observed, limits: &Limits) -> Plan {
-    let mut maker =
-        Maker { seen, plan: Plan::default(), notified: BTreeMap::new(), started: BTreeSet::new() };
-    let resources: Vec<Owned<'_>> = wanted
-        .components
-        .iter()
-        .flat_map(|component| component.resources.iter().map(move |resource| (&component.name, resource)))
-        .collect();
-    let resources = maker.each_once(resources);
+    let (once, blocked) = each_once(wanted);
+    let resources: Vec<Owned<'_>> =
+        once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
+    let mut maker = Maker::new(seen, &resources);
+    maker.plan.blocked = blocked;
     let sorted = match order::sort(&resources) {
         Ok(sorted) => sorted,
         Err(cycle) => {
@@ -40,52 +39,85 @@ pub fn plan(wanted: &Wanted, seen: &Observed, limits: &Limits) -> Plan {
     maker.install(wanted, deployment_package);
     maker.removals(wanted, &sorted, limits);
     for owned in sorted.iter().filter(|(_, resource)| early.contains(&resource.id)) {
-        maker.resource(*owned);
+        maker.resource(*owned, &[]);
+        maker.doubt(*owned);
     }
     let changed = maker.install(wanted, Name::to_string);
     maker.payloads_changed(&changed, &sorted);
+    maker.packages |= !changed.is_empty();
+    maker.brings |= !changed.is_empty();
+    let after_packages = maker.plan.changes.len();
     for owned in sorted.iter().filter(|(_, resource)| !early.contains(&resource.id)) {
-        maker.resource_after_payload(*owned, &changed);
+        let before = maker.plan.unchanged;
+        maker.resource(*owned, &changed);
+        // What is changed after the packages needs no second look.
+        if maker.plan.unchanged > before && maker.packages_change() {
+            maker.doubt(*owned);
+        }
     }
+    maker.look_again_at(after_packages);
     maker.restarts(&sorted);
     maker.health(wanted);
     maker.plan
 }
 
-struct Maker<'a> {
-    seen: &'a Observed,
-    plan: Plan,
+/// Plans what of `resources`, which were right before packages changed, is no longer right.
+pub fn look_again(resources: &[(Name, Resource)], seen: &Observed) -> Plan {
+    let owned: Vec<Owned<'_>> = resources.iter().map(|(component, resource)| (component, resource)).collect();
+    let mut maker = Maker::new(seen, &owned);
+    for (component, resource) in &owned {
+        let before = maker.plan.changes.len();
+        maker.resource((component, resource), &[]);
+        // Whoever uses it read it before the packages changed, and it is the same again.
+        for change in maker.plan.changes.iter_mut().skip(before).filter(|_| resource.present) {
+            change.notifies.clear();
+        }
+    }
+    maker.plan
+}
+
+pub(super) struct Maker<'a> {
+    pub(super) seen: &'a Observed,
+    pub(super) plan: Plan,
+    /// All that is wanted, absence included.
+    pub(super) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
+    /// What takes the place of something punch made under another name: it is punch's own, too.
+    pub(super) inherited: BTreeSet<ResourceId>,
+    /// Paths this plan empties for something else.
+    pub(super) cleared: BTreeSet<String>,
     /// Services and commands whose turn comes because something they depend on changed; whether a
     /// reload will not do.
-    notified: BTreeMap<ResourceId, bool>,
+    pub(super) notified: BTreeMap<ResourceId, bool>,
     /// Services this plan starts: they need no restart.
-    started: BTreeSet<ResourceId>,
+    pub(super) started: BTreeSet<ResourceId>,
+    /// Whether packages are removed or payloads installed so far.
+    pub(super) packages: bool,
+    /// Whether packages of the operating system are installed so far.
+    pub(super) os_packages: bool,
+    /// Whether something planned so far may bring what nobody describes: packages, commands.
+    pub(super) brings: bool,
+    /// What was right before the packages.
+    doubted: Vec<(Name, Resource)>,
 }
 
 impl<'a> Maker<'a> {
-    /// One resource has one description, also when several components speak of it. Two components may
-    /// well need the same package of the system: the first of two equal descriptions counts.
-    fn each_once<'r>(&mut self, resources: Vec<Owned<'r>>) -> Vec<Owned<'r>> {
-        let mut first: BTreeMap<&ResourceId, Owned<'r>> = BTreeMap::new();
-        let mut once = Vec::with_capacity(resources.len());
-        for owned in resources {
-            let Some(other) = first.get(&owned.1.id) else {
-                first.insert(&owned.1.id, owned);
-                once.push(owned);
-                continue;
-            };
-            if other.1.body != owned.1.body || other.1.present != owned.1.present {
-                let because = format!(
-                    "components `{}` and `{}` want it differently; let one of them describe it",
-                    other.0, owned.0
-                );
-                self.block(owned.1.id.to_string(), because);
-            }
+    fn new(seen: &'a Observed, resources: &[Owned<'a>]) -> Self {
+        Self {
+            seen,
+            plan: Plan::default(),
+            wanted: resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect(),
+            inherited: BTreeSet::new(),
+            cleared: BTreeSet::new(),
+            notified: BTreeMap::new(),
+            started: BTreeSet::new(),
+            packages: false,
+            os_packages: false,
+            brings: false,
+            doubted: Vec::new(),
         }
-        once
     }
 
-    fn block(&mut self, what: String, because: String) {
+    pub(super) fn block(&mut self, what: String, because: String) {
         self.plan.blocked.push(Blocked { what, because });
     }
 
@@ -134,167 +166,116 @@ impl<'a> Maker<'a> {
         changed
     }
 
-    fn push(&mut self, action: Action, component: String, differences: Vec<Difference>, creates: bool) {
+    pub(super) fn push(
+        &mut self,
+        action: Action,
+        component: String,
+        differences: Vec<Difference>,
+        creates: bool,
+    ) {
         self.plan.changes.push(Change { action, component, differences, creates, notifies: Vec::new() });
     }
 
-    /// Removes what punch made or installed and nobody wants any more.
-    fn removals(&mut self, wanted: &Wanted, resources: &[Owned<'_>], limits: &Limits) {
-        let keep: BTreeSet<&ResourceId> = resources.iter().map(|(_, resource)| &resource.id).collect();
-        let mut gone: Vec<(&ResourceId, &str)> = Vec::new();
-        for managed in self.seen.managed.resources.iter().rev() {
-            if keep.contains(&managed.id) {
-                continue;
-            }
-            match self.seen.resources.get(&managed.id).unwrap_or(&Seen::Absent) {
-                Seen::Absent => (),
-                Seen::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
-                Seen::Present(facts) if replaced(managed.id.kind, facts) => self
-                    .plan
-                    .notes
-                    .push(format!("{} is left as it is: something else is there now", managed.id)),
-                Seen::Present(facts) if idle(managed.id.kind, facts, self.seen.booted) => (),
-                Seen::Present(_) => gone.push((&managed.id, &managed.component)),
-            }
+    fn resource(&mut self, (component, resource): Owned<'a>, changed: &[Name]) {
+        let seen = self.seen_of(resource);
+        let comes = changed.contains(component) || self.os_packages;
+        if let Body::Service(service) = &resource.body
+            && *seen == Seen::Absent
+            && !starts(service)
+            && !comes
+        {
+            // A service that is not there is off.
+            self.plan.unchanged += 1;
+            return;
         }
-        let packages = self.unwanted_packages(wanted);
-        let count = gone.len() + packages.len();
-        if count > limits.max_removals {
-            let names = gone.iter().map(|(id, _)| id.to_string());
-            let names = names.chain(packages.iter().map(|(name, _)| format!("package {name}")));
-            let because = format!(
-                "{count} things would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
-                limits.max_removals,
-                names.collect::<Vec<_>>().join(", ")
-            );
-            self.block("removals".to_owned(), because);
-        }
-        // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|(id, _)| stage(id.kind));
-        let late = gone.iter().position(|(id, _)| stage(id.kind) > 1).unwrap_or(gone.len());
-        let (early, late) = gone.split_at(late);
-        for (id, component) in early {
-            self.push(Action::Remove((*id).clone()), (*component).to_owned(), Vec::new(), false);
-        }
-        if !packages.is_empty() {
-            let component = packages.iter().map(|(_, component)| *component).collect::<BTreeSet<_>>();
-            let component = component.into_iter().collect::<Vec<_>>().join(", ");
-            let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
-            self.push(Action::RemovePackages(names), component, Vec::new(), false);
-        }
-        for (id, component) in late {
-            self.push(Action::Remove((*id).clone()), (*component).to_owned(), Vec::new(), false);
-        }
-    }
-
-    fn unwanted_packages(&mut self, wanted: &Wanted) -> Vec<(&'a str, &'a str)> {
-        let keep: BTreeSet<String> = wanted
-            .components
-            .iter()
-            .flat_map(|component| [component.name.to_string(), deployment_package(&component.name)])
-            .collect();
-        let mut unwanted = Vec::new();
-        let seen = self.seen;
-        for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
-            match seen.packages.get(name).unwrap_or(&Seen::Absent) {
-                Seen::Absent => (),
-                Seen::Present(_) => unwanted.push((name.as_str(), component.as_str())),
-                Seen::Unreadable(because) => self
-                    .plan
-                    .blocked
-                    .push(Blocked { what: format!("package {name}"), because: because.clone() }),
-            }
-        }
-        unwanted
-    }
-
-    /// Services of components whose payload changed run the old program until they are restarted, and
-    /// commands' guards may answer differently.
-    fn payloads_changed(&mut self, changed: &[Name], resources: &[Owned<'_>]) {
-        let mut notifies = Vec::new();
-        for (component, resource) in resources {
-            if resource.id.kind == ResourceKind::Service && changed.contains(component) {
-                self.notified.insert(resource.id.clone(), true);
-                notifies.push(resource.id.clone());
-            }
-        }
-        if let Some(change) = self.plan.changes.last_mut().filter(|_| !changed.is_empty()) {
-            change.notifies = notifies;
-        }
-    }
-
-    fn resource(&mut self, owned: Owned<'_>) {
-        self.resource_after_payload(owned, &[]);
-    }
-
-    fn resource_after_payload(&mut self, (component, resource): Owned<'_>, changed: &[Name]) {
         let missing = (!changed.contains(component)).then(|| self.missing_unit(resource)).flatten();
         if let Some(note) = self.impossible(resource).or(missing) {
             self.plan.notes.push(note);
             return;
         }
-        let seen = self.seen.resources.get(&resource.id).unwrap_or(&Seen::Absent);
         if let Seen::Unreadable(because) = seen {
             return self.block(resource.id.to_string(), because.clone());
-        }
-        if !resource.present {
-            match seen {
-                Seen::Present(_) => {
-                    self.push(Action::Remove(resource.id.clone()), component.to_string(), Vec::new(), false);
-                    self.notify(resource);
-                }
-                _ => self.plan.unchanged += 1,
-            }
-            return;
         }
         if let Some(because) = in_the_way(resource, seen) {
             return self.block(resource.id.to_string(), because);
         }
-        let mut differences = compare::differences(resource, seen, self.seen);
-        if let Body::Exec(exec) = &resource.body {
-            let notified =
-                self.notified.contains_key(&resource.id) || self.seen.managed.pending.contains(&resource.id);
-            let again = notified || (changed.contains(component) && !exec.refresh_only);
-            if again && differences.is_empty() {
-                differences.push(Difference {
-                    fact: "due",
-                    before: Some(Fact::Text(
-                        if notified { "notified" } else { "unless its guard says no" }.into(),
-                    )),
-                    after: None,
-                    secret: false,
-                });
-            }
+        if !resource.present {
+            return self.absence((component, resource), seen);
         }
-        let absent = *seen == Seen::Absent && !matches!(resource.body, Body::Exec(_));
+        if let Body::Exec(exec) = &resource.body {
+            return self.command((component, resource), exec, seen, changed);
+        }
+        let differences = compare::differences(resource, seen, self.seen);
+        let absent = *seen == Seen::Absent;
         // A group nobody describes closer has no fact that differs, and still has to be made.
         let must_be_made = absent && !matches!(resource.body, Body::Service(_));
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
         }
+        if let Some(because) = self.unknown_account(resource) {
+            return self.block(resource.id.to_string(), because);
+        }
         let creates = match &resource.body {
-            Body::Service(_) => at_rest(seen),
-            _ => absent,
+            Body::Service(service) => at_rest(seen) && starts(service),
+            _ => absent || self.inherited.contains(&resource.id),
         };
         if let Body::Service(Service { running: Some(true), .. }) = resource.body
             && differences.iter().any(|difference| difference.fact == "running")
         {
             self.started.insert(resource.id.clone());
         }
+        if matches!(resource.body, Body::Package { .. }) {
+            (self.os_packages, self.brings) = (true, true);
+        }
         let action = Action::Apply(Box::new(resource.clone()));
         self.push(action, component.to_string(), differences, creates);
         self.notify(resource);
     }
 
-    /// Marks what the change just planned notifies.
-    fn notify(&mut self, resource: &Resource) {
-        for id in &resource.notify {
-            self.notified.entry(id.clone()).or_insert(false);
+    fn absence(&mut self, (component, resource): Owned<'_>, seen: &Seen<Facts>) {
+        if *seen == Seen::Absent {
+            self.plan.unchanged += 1;
+            return;
         }
-        if let Some(change) = self.plan.changes.last_mut() {
-            change.notifies = resource.notify.clone();
+        let action = Action::Remove { id: resource.id.clone(), must: true };
+        self.push(action, component.to_string(), Vec::new(), false);
+        self.notify(resource);
+    }
+
+    /// What was seen of a resource; nothing where this plan clears its path first.
+    fn seen_of(&self, resource: &Resource) -> &'a Seen<Facts> {
+        let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
+        let seen = self.seen.resources.get(&resource.id).filter(|_| !cleared);
+        seen.unwrap_or(&Seen::Absent)
+    }
+
+    fn packages_change(&self) -> bool {
+        self.packages || self.os_packages
+    }
+
+    /// Remembers what a package may undo: it brings and takes away files without asking.
+    fn doubt(&mut self, (component, resource): Owned<'_>) {
+        if resource.id.path().is_some() {
+            self.doubted.push((component.clone(), resource.clone()));
         }
+    }
+
+    /// Has what was right looked at again once the packages are as they must be.
+    fn look_again_at(&mut self, after_packages: usize) {
+        let doubted = std::mem::take(&mut self.doubted);
+        if doubted.is_empty() || !self.packages_change() {
+            return;
+        }
+        let components: BTreeSet<&str> = doubted.iter().map(|(component, _)| component.as_str()).collect();
+        let change = Change {
+            component: components.into_iter().collect::<Vec<_>>().join(", "),
+            action: Action::LookAgain(doubted),
+            differences: Vec::new(),
+            creates: false,
+            notifies: Vec::new(),
+        };
+        self.plan.changes.insert(after_packages, change);
     }
 
     /// A folder without a system has only the units our packages bring; one of the operating system's own
@@ -324,36 +305,6 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// One restart for each notified service that runs and was not just started.
-    fn restarts(&mut self, resources: &[Owned<'_>]) {
-        if !self.seen.booted {
-            return;
-        }
-        // Debian's packages start their services as they are installed: before the files of this plan.
-        let installs = self.plan.changes.iter().any(|change| {
-            matches!(&change.action, Action::Apply(resource) if matches!(resource.body, Body::Package { .. }))
-        });
-        let pending: Vec<ResourceId> = self.seen.managed.pending.iter().cloned().collect();
-        for id in pending {
-            self.notified.entry(id).or_insert(true);
-        }
-        for (component, resource) in resources {
-            let Body::Service(service) = &resource.body else { continue };
-            let Some(restart) = self.notified.get(&resource.id) else { continue };
-            let (runs, unit) = match self.seen.resources.get(&resource.id) {
-                Some(Seen::Present(facts)) => (facts.get("running") == Some(&Fact::Flag(true)), true),
-                _ => (false, false),
-            };
-            let comes_started = installs && !unit && service.running == Some(true);
-            let just_started = self.started.contains(&resource.id) || !runs;
-            if (just_started && !comes_started) || service.running == Some(false) {
-                continue;
-            }
-            let action = Action::Restart { service: resource.id.clone(), reload: service.reload && !restart };
-            self.push(action, component.to_string(), Vec::new(), false);
-        }
-    }
-
     fn health(&mut self, wanted: &Wanted) {
         let checks = wanted.components.iter().flat_map(|component| {
             component.health.iter().map(|check| (component.name.clone(), check.clone()))
@@ -369,16 +320,9 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// When a kind is removed: 0 services, 1 what lies in folders, (packages), 2 folders, 3 users, 4 groups.
-fn stage(kind: ResourceKind) -> u8 {
-    match kind {
-        ResourceKind::Service => 0,
-        ResourceKind::Directory => 2,
-        ResourceKind::User => 3,
-        ResourceKind::Group => 4,
-        ResourceKind::Package => 5,
-        _ => 1,
-    }
+/// Whether a service is wanted on, at boot or now.
+fn starts(service: &Service) -> bool {
+    service.enabled == Some(true) || service.running == Some(true)
 }
 
 /// A service that neither runs nor starts at boot.
@@ -391,30 +335,8 @@ fn at_rest(seen: &Seen<Facts>) -> bool {
     }
 }
 
-/// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
-fn idle(kind: ResourceKind, facts: &Facts, booted: bool) -> bool {
-    match kind {
-        ResourceKind::Service => {
-            facts.get("enabled") != Some(&Fact::Flag(true))
-                && !(booted && facts.get("running") == Some(&Fact::Flag(true)))
-        }
-        ResourceKind::Exec => true,
-        _ => false,
-    }
-}
-
-/// Whether something of another type now lies where punch made something.
-fn replaced(kind: ResourceKind, facts: &Facts) -> bool {
-    let made = match kind {
-        ResourceKind::File => "file",
-        ResourceKind::Directory => "directory",
-        ResourceKind::Symlink => "symlink",
-        _ => return false,
-    };
-    facts.get("type").is_some_and(|seen| seen != &Fact::Text(made.to_owned()))
-}
-
-/// Files and links replace each other; a folder is never replaced, nor made over something else.
+/// Files and links replace each other; a folder is never replaced, nor made over something else. What
+/// shall be absent is removed only when it is what the manifest calls it.
 fn in_the_way(resource: &Resource, seen: &Seen<Facts>) -> Option<String> {
     let Seen::Present(facts) = seen else { return None };
     let Some(Fact::Text(seen)) = facts.get("type") else { return None };
@@ -425,6 +347,13 @@ fn in_the_way(resource: &Resource, seen: &Seen<Facts>) -> Option<String> {
         _ => false,
     };
     other.then(|| {
+        if !resource.present {
+            let word = resource.id.kind.word();
+            return format!(
+                "a {seen} is there, which `{word}: {}` does not remove; move it away, or name it by what it is",
+                resource.id.name
+            );
+        }
         let wanted = if wants_folder { "directory" } else { resource.id.kind.word() };
         format!("a {seen} is there where a {wanted} must be; move it away, punch does not replace it")
     })

@@ -1,12 +1,17 @@
 //! The plan: what is, compared with what must be. Made whole before anything is touched.
 
+mod command;
 mod compare;
 mod display;
 mod make;
+mod need;
+mod once;
 mod order;
+mod remove;
+mod restart;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     name::Name,
@@ -17,7 +22,7 @@ use crate::{
 
 pub use compare::wanted_facts;
 pub use display::Counts;
-pub use make::plan;
+pub use make::{look_again, plan};
 pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, view};
 
 /// What a host must be: a node's components with their deployments evaluated.
@@ -88,12 +93,25 @@ pub struct Change {
 pub enum Action {
     /// Install or change to exactly these package versions, in one transaction.
     InstallPackages(BTreeMap<String, Version>),
-    /// Remove these packages, in one transaction.
-    RemovePackages(Vec<String>),
+    /// Remove packages, in one transaction.
+    RemovePackages {
+        /// Which.
+        names: Vec<String>,
+        /// Packages this plan installs in another version later: until then they may need the removed ones.
+        changing: BTreeSet<String>,
+    },
     /// Make a resource what it must be.
     Apply(Box<Resource>),
     /// Remove a resource: because it shall be absent, or because punch made it and nobody wants it any more.
-    Remove(ResourceId),
+    Remove {
+        /// Which.
+        id: ResourceId,
+        /// Whether it must be gone afterwards: its absence is asked for, or something else comes in its
+        /// place. What is merely no longer wanted is left where others need it.
+        must: bool,
+    },
+    /// Look again at what was right, because packages changed since, and make right what no longer is.
+    LookAgain(Vec<(Name, Resource)>),
     /// Restart (or reload) a service that was notified.
     Restart {
         /// Which.

@@ -82,25 +82,31 @@ pub(super) fn before_payloads(resources: &[Owned<'_>]) -> BTreeSet<ResourceId> {
     found
 }
 
-/// What a resource needs without saying so: the folders above it, the groups of a user.
+/// What a resource needs without saying so: the folders above it, the groups of a user, who runs a command
+/// and where.
 fn implied(resource: &Resource) -> Vec<ResourceId> {
-    let id = |kind, name: &str| ResourceId { kind, name: name.to_owned() };
     match &resource.body {
-        Body::File(_) | Body::Directory(_) | Body::Symlink(_) => {
-            let mut folders = Vec::new();
-            let mut path = resource.id.name.as_str();
-            while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-                folders.push(id(ResourceKind::Directory, above));
-                path = above;
-            }
-            folders
-        }
+        Body::File(_) | Body::Directory(_) | Body::Symlink(_) => folders_above(&resource.id.name),
         Body::User(user) => {
             let groups = user.groups.iter().flatten().chain(&user.group);
-            groups.map(|group| id(ResourceKind::Group, group)).collect()
+            groups.map(|group| ResourceId::new(ResourceKind::Group, group)).collect()
+        }
+        Body::Exec(exec) => {
+            let user = exec.user.iter().map(|user| ResourceId::new(ResourceKind::User, user));
+            let folder = exec.directory.iter().map(|path| ResourceId::new(ResourceKind::Directory, path));
+            user.chain(folder).collect()
         }
         _ => Vec::new(),
     }
+}
+
+fn folders_above(mut path: &str) -> Vec<ResourceId> {
+    let mut folders = Vec::new();
+    while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+        folders.push(ResourceId::new(ResourceKind::Directory, above));
+        path = above;
+    }
+    folders
 }
 
 #[derive(Clone, Copy, PartialEq)]

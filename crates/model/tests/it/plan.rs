@@ -6,25 +6,25 @@ use model::{
     resource::{Body, Exec, File, Ownership, Resource, ResourceId, Service},
 };
 
-fn id(text: &str) -> ResourceId {
+pub(crate) fn id(text: &str) -> ResourceId {
     ResourceId::try_from(text.to_owned()).unwrap()
 }
 
-fn resource(text: &str, body: Body) -> Resource {
+pub(crate) fn resource(text: &str, body: Body) -> Resource {
     Resource { id: id(text), present: true, body, require: Vec::new(), notify: Vec::new(), secret: false }
 }
 
-fn file(path: &str, content: &str) -> Resource {
+pub(crate) fn file(path: &str, content: &str) -> Resource {
     let body = Body::File(File { content: content.into(), ownership: Ownership::default() });
     resource(&format!("file:{path}"), body)
 }
 
-fn service(name: &str) -> Resource {
+pub(crate) fn service(name: &str) -> Resource {
     let body = Body::Service(Service { enabled: Some(true), running: Some(true), reload: false });
     resource(&format!("service:{name}"), body)
 }
 
-fn wanted(resources: Vec<Resource>) -> Wanted {
+pub(crate) fn wanted(resources: Vec<Resource>) -> Wanted {
     let component = WantedComponent {
         name: "shop".parse().unwrap(),
         version: "1.0-1".parse().unwrap(),
@@ -35,7 +35,7 @@ fn wanted(resources: Vec<Resource>) -> Wanted {
 }
 
 /// A booted host on which the component's packages are installed.
-fn host() -> Observed {
+pub(crate) fn host() -> Observed {
     let version = Seen::Present("1.0-1".parse().unwrap());
     Observed {
         packages: [("shop".to_owned(), version.clone()), ("shop-deployment".to_owned(), version)].into(),
@@ -45,22 +45,22 @@ fn host() -> Observed {
     }
 }
 
-fn seen(text: &str) -> Seen<Facts> {
+pub(crate) fn seen(text: &str) -> Seen<Facts> {
     Seen::Present(Facts::from([
         ("type", Fact::Text("file".to_owned())),
         ("content", Fact::Content(Content::of(text.as_bytes()))),
     ]))
 }
 
-fn runs() -> Seen<Facts> {
+pub(crate) fn runs() -> Seen<Facts> {
     Seen::Present(Facts::from([("enabled", Fact::Flag(true)), ("running", Fact::Flag(true))]))
 }
 
-fn make(wanted: &Wanted, seen: &Observed) -> Plan {
+pub(crate) fn make(wanted: &Wanted, seen: &Observed) -> Plan {
     plan::plan(wanted, seen, &Limits::default())
 }
 
-fn titles(plan: &Plan) -> Vec<String> {
+pub(crate) fn titles(plan: &Plan) -> Vec<String> {
     plan.changes.iter().map(plan::Change::title).collect()
 }
 
@@ -173,7 +173,7 @@ fn too_many_removals_block_and_are_named() {
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
         host.resources.insert(id.clone(), Seen::Present(Facts::new()));
-        host.managed.resources.push(ManagedResource { id, component: "old".to_owned() });
+        host.managed.resources.push(ManagedResource { id, component: "old".to_owned(), notify: Vec::new() });
     }
     let plan = make(&wanted(Vec::new()), &host);
     let because = &plan.blocked[0].because;
@@ -191,7 +191,11 @@ fn only_what_punch_made_is_removed() {
     host.resources.insert(id("file:/etc/mine"), seen("x"));
     host.resources.insert(id("file:/etc/theirs"), seen("x"));
     host.managed = Managed {
-        resources: vec![ManagedResource { id: id("file:/etc/mine"), component: "old".to_owned() }],
+        resources: vec![ManagedResource {
+            id: id("file:/etc/mine"),
+            component: "old".to_owned(),
+            notify: Vec::new(),
+        }],
         ..Managed::default()
     };
     assert_eq!(titles(&make(&wanted(Vec::new()), &host)), ["remove file:/etc/mine"]);

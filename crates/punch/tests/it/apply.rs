@@ -228,9 +228,9 @@ fn a_run_after_a_killed_one_says_so_and_keeps_its_report() {
     packaged(&world, "1.0.0", None);
     node(&world, "node.yaml", "1.0.0", "hello");
     world.write(
-        "root/var/lib/geppetto/punch/running.json",
-        r#"{"server":"localhost","generation":0,"outcome":"interrupted","started_us":1700000000000000,
-            "duration_us":1,"unchanged":0,"entries":[]}"#,
+        "root/var/lib/geppetto/punch/running.jsonl",
+        "{\"started\":{\"server\":\"localhost\",\"generation\":0,\"outcome\":\"interrupted\",\
+            \"started_us\":1700000000000000,\"duration_us\":1,\"unchanged\":0,\"entries\":[]}}\n",
     );
     let ran = world.ok(&APPLY);
     assert!(ran.stderr.contains("the run of 2023-11-14 22:13:20 UTC was interrupted"), "{}", ran.stderr);

@@ -145,3 +145,30 @@ fn an_unsigned_package_is_not_published() {
     assert_eq!(versions, "1.0.0-1  dev prod\n");
     world.punch(&["versions", "shpo"]);
 }
+
+#[test]
+fn a_package_that_cannot_be_reached_is_told_before_anything_is_touched() {
+    let world = World::new();
+    if !has("rpm") {
+        return;
+    }
+    let Some(plane) = Plane::with_shop(&world) else { return };
+    world.ok(&RESTORE);
+    plane.stop();
+    // The payload must come again; how it is deployed is still known on the host.
+    let mut rpm = std::process::Command::new("rpm");
+    rpm.env("HOME", "/root").arg("--root").arg(world.path("root")).args(["--erase", "shop"]);
+    if std::path::Path::new("/etc/debian_version").exists() {
+        rpm.arg("--force-debian");
+    }
+    assert!(rpm.status().unwrap().success());
+    fs::remove_dir_all(world.path("root/var/lib/geppetto/punch/cache")).unwrap();
+    world.write("root/etc/shop/shop.conf", "spoilt");
+    world
+        .punch(&["restore", "--cached", "--root", "root"])
+        .fails(6, &["could not be reached", "nothing was changed"]);
+    assert_eq!(world.read("root/etc/shop/shop.conf"), "spoilt");
+    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    assert_eq!(history[0]["outcome"], "blocked");
+    assert_eq!(history[0]["entries"][0]["action"], "fetch packages");
+}

@@ -4,7 +4,7 @@ use std::{os::unix::process::CommandExt, process::Command};
 
 use model::{
     observe::{Fact, Facts, Seen},
-    resource::Exec,
+    resource::{Exec, ResourceId, ResourceKind},
 };
 
 use super::{
@@ -23,21 +23,33 @@ pub(super) struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Whether a command's guard asks for it now, as a fact.
+    /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
+    /// cannot be asked for what is lacking gives no answer: it may come in this very run.
     pub(super) fn observe(&self, exec: &Exec) -> Seen<Facts> {
         // `refresh_only` commands wait for a notification, whatever their guard says.
-        let due = if exec.refresh_only { Ok(false) } else { self.due(exec) };
+        let due = if exec.refresh_only { Ok(Some(false)) } else { self.due(exec) };
+        let mut facts = Facts::new();
         match due {
-            Ok(due) => Seen::Present(Facts::from([("due", Fact::Flag(due))])),
-            Err(error) => Seen::Unreadable(format!("its guard cannot be asked: {error}")),
+            Ok(due) => facts.extend(due.map(|due| ("due", Fact::Flag(due)))),
+            Err(error) => return Seen::Unreadable(format!("its guard cannot be asked: {error}")),
         }
+        let lacks: Vec<String> = self.lacks(exec).iter().map(ResourceId::to_string).collect();
+        if !lacks.is_empty() {
+            facts.insert("lacks", Fact::Set(lacks));
+        }
+        Seen::Present(facts)
     }
 
     /// Runs a command unless its guard says that there is nothing to do.
     pub(super) fn apply(&self, exec: &Exec) -> Result<Option<String>, HostError> {
         // The guard may be part of a payload that came with this very run, so it is asked again.
-        if !self.due(exec)? {
+        let due = self.due(exec)?;
+        if due == Some(false) {
             return Ok(Some("its guard said that there is nothing to do".to_owned()));
+        }
+        if let Some(lacking) = self.lacks(exec).first() {
+            let asked = if due.is_none() { "ask its guard" } else { "run it" };
+            return Err(HostError::Other(format!("cannot {asked}: there is no {lacking} on this host")));
         }
         let mut command = self.command(&exec.command, exec)?;
         let ended = run_within(&mut command, Some(exec.timeout))?;
@@ -52,28 +64,54 @@ impl Runner<'_> {
         if ended.status.success() { Ok(()) } else { Err(failed(&command, &ended).to_string()) }
     }
 
-    fn due(&self, exec: &Exec) -> Result<bool, HostError> {
+    /// Whether the guard asks for the command; nothing when it cannot be asked yet.
+    fn due(&self, exec: &Exec) -> Result<Option<bool>, HostError> {
         if exec.creates.as_deref().is_some_and(|path| self.root.exists(path)) {
-            return Ok(false);
+            return Ok(Some(false));
         }
-        if let Some(unless) = &exec.unless
-            && self.succeeds(unless, exec)?
-        {
-            return Ok(false);
+        // A program that is not there fails like any other: the command may be what brings it.
+        if let Some(unless) = exec.unless.as_ref().filter(|unless| self.is_there(unless)) {
+            match self.succeeds(unless, exec)? {
+                Some(true) => return Ok(Some(false)),
+                Some(false) => (),
+                None => return Ok(None),
+            }
         }
         match &exec.only_if {
-            Some(only_if) => self.succeeds(only_if, exec),
-            None => Ok(true),
+            Some(only_if) if self.is_there(only_if) => self.succeeds(only_if, exec),
+            Some(_) => Ok(None),
+            None => Ok(Some(true)),
         }
     }
 
-    /// A guard's program that is not there yet has not succeeded: its package may come in this very run.
-    fn succeeds(&self, words: &[String], exec: &Exec) -> Result<bool, HostError> {
-        if !words.first().is_some_and(|program| self.root.exists(program)) {
-            return Ok(false);
+    /// Whether a guard succeeds; nothing when who runs it, or where, is not there yet.
+    fn succeeds(&self, words: &[String], exec: &Exec) -> Result<Option<bool>, HostError> {
+        if !self.lacks_place(exec).is_empty() {
+            return Ok(None);
         }
         let mut command = self.command(words, exec)?;
-        Ok(run_within(&mut command, Some(exec.timeout))?.status.success())
+        Ok(Some(run_within(&mut command, Some(exec.timeout))?.status.success()))
+    }
+
+    /// What must be there for the guard to be asked and the command to be run, and is not.
+    fn lacks(&self, exec: &Exec) -> Vec<ResourceId> {
+        let programs = [exec.only_if.as_ref(), Some(&exec.command)];
+        let missing = programs.into_iter().flatten().filter(|words| !self.is_there(words));
+        let missing = missing.filter_map(|words| words.first());
+        let mut lacks = self.lacks_place(exec);
+        lacks.extend(missing.map(|program| ResourceId::new(ResourceKind::File, program)));
+        lacks
+    }
+
+    fn lacks_place(&self, exec: &Exec) -> Vec<ResourceId> {
+        let user = exec.user.as_ref().filter(|name| self.accounts.user(name).is_none());
+        let user = user.map(|name| ResourceId::new(ResourceKind::User, name));
+        let folder = exec.directory.as_ref().filter(|path| !self.root.exists(path));
+        user.into_iter().chain(folder.map(|path| ResourceId::new(ResourceKind::Directory, path))).collect()
+    }
+
+    fn is_there(&self, words: &[String]) -> bool {
+        words.first().is_some_and(|program| self.root.exists(program))
     }
 
     fn command(&self, words: &[String], exec: &Exec) -> Result<Command, HostError> {
@@ -113,5 +151,59 @@ impl Runner<'_> {
             .envs(&exec.environment)
             .args(arguments);
         Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn words(program: &str) -> Option<Vec<String>> {
+        Some(vec![program.to_owned()])
+    }
+
+    /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
+    fn seen(exec: Exec) -> Facts {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        fs::write(folder.path().join("bin/run"), "").unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let accounts = Accounts::read(&root, false);
+        let runner = Runner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
+        let Seen::Present(facts) = runner.observe(&Exec { command: words("/bin/run").unwrap(), ..exec })
+        else {
+            panic!("looking must not fail");
+        };
+        facts
+    }
+
+    fn lacks(ids: &[&str]) -> Option<Fact> {
+        Some(Fact::Set(ids.iter().map(|id| (*id).to_owned()).collect()))
+    }
+
+    #[test]
+    fn a_guard_without_its_program_is_no_answer_unless_it_is_to_fail() {
+        let facts = seen(Exec { only_if: words("/bin/tset"), ..Exec::default() });
+        assert_eq!((facts.get("due"), facts.get("lacks").cloned()), (None, lacks(&["file:/bin/tset"])));
+        let facts = seen(Exec { unless: words("/bin/tset"), ..Exec::default() });
+        assert_eq!((facts.get("due"), facts.get("lacks")), (Some(&Fact::Flag(true)), None));
+    }
+
+    #[test]
+    fn a_guard_without_its_user_or_folder_is_no_answer() {
+        let exec = Exec {
+            unless: words("/bin/run"),
+            user: Some("shop".to_owned()),
+            directory: Some("/srv/shop".to_owned()),
+            ..Exec::default()
+        };
+        let facts = seen(exec.clone());
+        assert_eq!(facts.get("due"), None);
+        assert_eq!(facts.get("lacks").cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
+        // What is there already needs nobody to ask.
+        let facts = seen(Exec { creates: Some("/bin/run".to_owned()), ..exec });
+        assert_eq!(facts.get("due"), Some(&Fact::Flag(false)));
     }
 }

@@ -72,7 +72,7 @@ impl Machine {
         Ok(Self {
             rpm: Rpm { prefix: prefix.clone() },
             os_packages: OsPackages { family: family(&root), prefix: prefix.clone() },
-            systemd: Systemd { booted, prefix: prefix.clone(), reloaded: false },
+            systemd: Systemd::new(booted, prefix.clone()),
             path,
             prefix,
             root,
@@ -102,7 +102,7 @@ impl Machine {
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
                 }
-                self.systemd.apply(name, service, &facts)?;
+                self.systemd.apply(&self.root, name, service, &facts)?;
             }
             Body::Cron(cron) => {
                 let path = cron_path(name);
@@ -120,6 +120,7 @@ impl Machine {
         Ok(None)
     }
 
+    /// Removes a resource; what it says is why the resource was left.
     fn remove(&mut self, id: &ResourceId) -> Result<Option<String>, HostError> {
         let tools = Tools { prefix: self.prefix.as_deref() };
         match id.kind {
@@ -127,7 +128,7 @@ impl Machine {
                 files::remove(&self.root, id)
             }
             ResourceKind::Cron => {
-                let file = ResourceId { kind: ResourceKind::File, name: cron_path(&id.name) };
+                let file = ResourceId::new(ResourceKind::File, &cron_path(&id.name));
                 files::remove(&self.root, &file)
             }
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
@@ -168,8 +169,8 @@ impl Host for Machine {
         }
     }
 
-    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
-        let mut all: BTreeMap<&ResourceId, Option<&Resource>> = managed.iter().map(|id| (id, None)).collect();
+    fn resources(&self, wanted: &[&Resource], others: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+        let mut all: BTreeMap<&ResourceId, Option<&Resource>> = others.iter().map(|id| (id, None)).collect();
         all.extend(wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
         let services: Vec<(&str, Option<&Resource>)> =
@@ -201,15 +202,32 @@ impl Host for Machine {
     }
 
     fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
-        match &change.action {
+        let result = match &change.action {
             Action::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
-            Action::RemovePackages(names) => self.rpm.remove(names).map(|()| None),
+            Action::RemovePackages { names, changing } => self.rpm.remove(names, changing).map(|()| None),
             Action::Apply(resource) => self.apply_resource(resource, change),
-            Action::Remove(id) => self.remove(id),
+            Action::Remove { id, must } => self.remove(id).and_then(|left| match left {
+                Some(left) if *must => {
+                    let because = left.strip_prefix("left: ").unwrap_or(&left);
+                    Err(HostError::Other(format!("{id} is still there: {because}")))
+                }
+                left => Ok(left),
+            }),
             Action::Restart { service, reload } => {
                 self.systemd.restart(&service.name, *reload).map(|()| None)
             }
+            // What is seen then is made right by changes of its own.
+            Action::LookAgain(_) => Ok(None),
+        };
+        // Also when it failed: half of it may be done.
+        if services::touches_units(&change.action) {
+            self.systemd.units_changed();
         }
+        result
+    }
+
+    fn settle(&mut self) -> Result<(), HostError> {
+        self.systemd.settle()
     }
 
     fn probe(&self, probe: &Probe) -> Result<(), String> {
@@ -262,7 +280,7 @@ fn cron(seen: Seen<Facts>) -> Seen<Facts> {
 /// A command with a secret in it may repeat it when it fails.
 fn hidden(resource: &Resource, error: HostError) -> HostError {
     match error {
-        HostError::Command { .. } if resource.secret => HostError::Other(
+        HostError::Command { .. } | HostError::Other(_) if resource.secret => HostError::Other(
             "the command failed; what it said is not shown, because a secret went into its command line"
                 .to_owned(),
         ),

@@ -1,7 +1,7 @@
 //! Our own packages, by the real `rpm`: one query a run, one transaction a step.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -86,13 +86,38 @@ impl Rpm {
         succeed(command.arg("--").args(files)).map(drop)
     }
 
-    /// Removes packages in one transaction.
-    pub(super) fn remove(&self, names: &[String]) -> Result<(), HostError> {
-        let mut command = self.program();
-        command.arg("--erase");
-        force_debian(&mut command);
-        succeed(command.arg("--").args(names)).map(drop)
+    /// Removes packages in one transaction. The packages `changing` get another version later in this run:
+    /// only they may need what goes, and only until then.
+    pub(super) fn remove(&self, names: &[String], changing: &BTreeSet<String>) -> Result<(), HostError> {
+        let erase = |nodeps: bool| {
+            let mut command = self.program();
+            command.arg("--erase");
+            if nodeps {
+                command.arg("--nodeps");
+            }
+            force_debian(&mut command);
+            succeed(command.arg("--").args(names)).map(drop)
+        };
+        match erase(false) {
+            // Their new versions cannot come first: they may have files that the removed ones have now.
+            // What they need is checked when they are installed.
+            Err(HostError::Command { said, .. }) if only_needed_by(&said, changing) => erase(true),
+            result => result,
+        }
     }
+}
+
+/// Whether rpm refused for no other reason than that `packages` need what is to go.
+fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
+    let mut lines = said.lines().filter(|line| !line.trim().is_empty()).peekable();
+    let refused = lines.next_if(|line| line.trim_end().ends_with("Failed dependencies:")).is_some();
+    let ours = |line: &str| {
+        let (_, needing) = line.split_once(" is needed by (installed) ")?;
+        // A version and a release have no dash in them; a name may.
+        let name = needing.trim().rsplitn(3, '-').nth(2)?;
+        packages.contains(name).then_some(())
+    };
+    refused && lines.peek().is_some() && lines.all(|line| ours(line).is_some())
 }
 
 /// Debian's rpm refuses to work on packages unless told that this is meant. Whose rpm it is depends on
@@ -100,5 +125,27 @@ impl Rpm {
 fn force_debian(command: &mut Command) {
     if Path::new("/etc/debian_version").exists() {
         command.arg("--force-debian");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_packages_that_change_too_may_need_what_goes() {
+        let changing = BTreeSet::from(["shop".to_owned(), "shop-api".to_owned()]);
+        let refused =
+            |lines: &str| only_needed_by(&format!("error: Failed dependencies:\n{lines}"), &changing);
+        assert!(refused("\tlib is needed by (installed) shop-1.0-1\n"));
+        assert!(refused(
+            "\tlib >= 1 is needed by (installed) shop-api-1.0-1.noarch\n\tlib is needed by (installed) shop-1.0-1.noarch\n"
+        ));
+        assert!(!refused("\tlib is needed by (installed) shop-extra-1.0-1.noarch\n"));
+        assert!(!refused(
+            "\tlib is needed by (installed) shop-1.0-1\n\tlib is needed by (installed) other-1.0-1\n"
+        ));
+        assert!(!refused(""));
+        assert!(!only_needed_by("error: can't create transaction lock", &changing));
     }
 }

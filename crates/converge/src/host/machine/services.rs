@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
     observe::{Fact, Facts, Seen},
-    resource::{Body, Resource, Service},
+    plan::Action,
+    resource::{Body, Resource, ResourceId, ResourceKind, Service, UNITS},
 };
 use nix::fcntl::{OFlag, openat};
 
@@ -26,18 +27,38 @@ const FOLDERS: [&str; 4] =
 pub(super) struct Systemd {
     pub(super) booted: bool,
     /// The host's root when it is not `/`.
-    pub(super) prefix: Option<String>,
-    /// Whether systemd has read the unit files since this run began.
-    pub(super) reloaded: bool,
+    prefix: Option<String>,
+    /// Whether systemd has read the unit files as they are now.
+    reloaded: bool,
+    /// Whether this run changed unit files since systemd read them.
+    changed: bool,
 }
 
 /// The full name of a unit: services may leave out `.service`.
 fn unit(name: &str) -> String {
-    const TYPES: [&str; 6] = [".service", ".socket", ".timer", ".path", ".mount", ".target"];
-    if TYPES.iter().any(|end| name.ends_with(end)) { name.to_owned() } else { format!("{name}.service") }
+    if UNITS.iter().any(|end| name.ends_with(end)) { name.to_owned() } else { format!("{name}.service") }
+}
+
+/// Whether an action may change unit files, or what lies beside them.
+pub(super) fn touches_units(action: &Action) -> bool {
+    let folder = |id: &ResourceId| {
+        id.path().is_some_and(|path| {
+            FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
+        })
+    };
+    match action {
+        Action::InstallPackages(_) | Action::RemovePackages { .. } => true,
+        Action::Apply(resource) => resource.id.kind == ResourceKind::Package || folder(&resource.id),
+        Action::Remove { id, .. } => id.kind == ResourceKind::Package || folder(id),
+        Action::Restart { .. } | Action::LookAgain(_) => false,
+    }
 }
 
 impl Systemd {
+    pub(super) fn new(booted: bool, prefix: Option<String>) -> Self {
+        Self { booted, prefix, reloaded: false, changed: false }
+    }
+
     /// Facts about services, by name; `wanted` is what shall become of them.
     pub(super) fn observe(
         &self,
@@ -81,8 +102,19 @@ impl Systemd {
     }
 
     /// Makes a service what it must be; `facts` are the names of what differs.
-    pub(super) fn apply(&mut self, name: &str, service: &Service, facts: &[&str]) -> Result<(), HostError> {
+    pub(super) fn apply(
+        &mut self,
+        root: &Root,
+        name: &str,
+        service: &Service,
+        facts: &[&str],
+    ) -> Result<(), HostError> {
         self.reload_units()?;
+        let on = service.enabled == Some(true) || service.running == Some(true);
+        // The package that was to bring it has not: a service that is not there is off.
+        if !on && self.observe(root, &[(name, None)]).get(name) == Some(&Seen::Absent) {
+            return Ok(());
+        }
         if let Some(enabled) = service.enabled.filter(|_| facts.contains(&"enabled")) {
             self.systemctl(if enabled { "enable" } else { "disable" }, name)?;
         }
@@ -136,13 +168,23 @@ impl Systemd {
         }
     }
 
-    /// systemd reads the unit files once before the first action of a run; they may have changed in it,
-    /// or in an earlier run that was killed.
+    /// Unit files are no longer what systemd has read.
+    pub(super) fn units_changed(&mut self) {
+        (self.reloaded, self.changed) = (false, true);
+    }
+
+    /// systemd knows of all unit files that changed, also where no service was told anything after.
+    pub(super) fn settle(&mut self) -> Result<(), HostError> {
+        if self.changed { self.reload_units() } else { Ok(()) }
+    }
+
+    /// systemd reads the unit files before the first action of a run, because an earlier run that was
+    /// killed may have changed them, and before an action that follows a change of them.
     fn reload_units(&mut self) -> Result<(), HostError> {
         if self.booted && !self.reloaded {
             succeed(program("systemctl").arg("daemon-reload"))?;
-            self.reloaded = true;
         }
+        (self.reloaded, self.changed) = (true, false);
         Ok(())
     }
 }
@@ -238,4 +280,47 @@ fn enabled_by_link(root: &Root, name: &str) -> bool {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         openat(folder.as_fd(), path.as_str(), flags, nix::sys::stat::Mode::empty()).is_ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_may_bring_or_take_a_unit_makes_systemd_read_them_again() {
+        let remove =
+            |id: &str| Action::Remove { id: ResourceId::try_from(id.to_owned()).unwrap(), must: false };
+        for (action, touches) in [
+            (Action::InstallPackages(BTreeMap::new()), true),
+            (Action::RemovePackages { names: Vec::new(), changing: Default::default() }, true),
+            (remove("file:/etc/systemd/system/shop.service.d/limits.conf"), true),
+            (remove("directory:/usr/lib/systemd/system/shop.service.d"), true),
+            (remove("package:nginx"), true),
+            (remove("file:/etc/systemd/system.conf"), false),
+            (remove("service:shop"), false),
+            (remove("cron:shop"), false),
+        ] {
+            assert_eq!(touches_units(&action), touches, "{action}");
+        }
+    }
+
+    #[test]
+    fn units_that_change_after_a_reload_are_read_again() {
+        let mut systemd = Systemd::new(false, None);
+        systemd.reload_units().unwrap();
+        assert!(systemd.reloaded);
+        systemd.units_changed();
+        assert!(!systemd.reloaded, "the next action on a service reads them");
+        systemd.settle().unwrap();
+        assert!(systemd.reloaded, "and so does the end of the run");
+    }
+
+    #[test]
+    fn a_service_no_package_brought_is_off_and_needs_no_telling() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
+        let off = Service { enabled: Some(false), running: Some(false), reload: false };
+        systemd.apply(&root, "telnet", &off, &["enabled", "running"]).unwrap();
+    }
 }

@@ -1,0 +1,256 @@
+//! The journal of the run in progress: a line is added for each step, so that a step costs the same
+//! however long the run is. A killed run is read from it.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use model::{
+    observe::{Managed, ManagedResource},
+    report::{Entry, EntryResult, Report},
+    resource::ResourceId,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{State, StateError};
+
+const RUNNING: &str = "running.jsonl";
+
+/// The journal, open for the next line.
+#[derive(Debug)]
+pub(crate) struct Running {
+    file: File,
+    path: PathBuf,
+}
+
+/// One thing to remember, or to forget, about what punch made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mark {
+    /// A package is punch's own; whose component it is.
+    Installed(String, String),
+    /// A resource is punch's own.
+    Made(ManagedResource),
+    /// A service or command was notified.
+    Owed(ResourceId),
+    /// A package is gone, or not punch's own after all.
+    Uninstalled(String),
+    /// A resource is gone.
+    Unmade(ResourceId),
+    /// A notified service or command had its turn.
+    Paid(ResourceId),
+}
+
+/// One line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    /// The run began; its report without entries.
+    Started(Report),
+    /// A step begins, and this is what it is about to make.
+    Begun(Entry, Vec<Mark>),
+    /// A step ended.
+    Ended(Entry, Vec<Mark>),
+}
+
+impl Mark {
+    /// Remembers or forgets it. Doing so twice is the same as once.
+    pub(crate) fn apply(&self, managed: &mut Managed) {
+        match self {
+            Mark::Installed(name, component) => {
+                managed.packages.insert(name.clone(), component.clone());
+            }
+            Mark::Made(made) => match managed.resources.iter_mut().find(|known| known.id == made.id) {
+                Some(known) => *known = made.clone(),
+                None => managed.resources.push(made.clone()),
+            },
+            Mark::Owed(id) => _ = managed.pending.insert(id.clone()),
+            Mark::Uninstalled(name) => _ = managed.packages.remove(name),
+            Mark::Unmade(id) => managed.resources.retain(|made| made.id != *id),
+            Mark::Paid(id) => _ = managed.pending.remove(id),
+        }
+    }
+}
+
+impl Running {
+    /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
+    pub(crate) fn begin(&mut self, entry: &Entry, marks: &[Mark]) -> Result<(), StateError> {
+        self.add(&Line::Begun(entry.clone(), marks.to_vec()))?;
+        self.file.sync_data().map_err(|source| self.wrong(source))
+    }
+
+    /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
+    /// step begins, the step counts as interrupted, and is looked at again.
+    pub(crate) fn end(&mut self, entry: &Entry, marks: &[Mark]) -> Result<(), StateError> {
+        self.add(&Line::Ended(entry.clone(), marks.to_vec()))
+    }
+
+    fn add(&mut self, line: &Line) -> Result<(), StateError> {
+        let text = text(line).map_err(|source| self.wrong(source))?;
+        self.file.write_all(&text).map_err(|source| self.wrong(source))
+    }
+
+    fn wrong(&self, source: io::Error) -> StateError {
+        StateError::File { what: "write", path: self.path.clone(), source }
+    }
+}
+
+fn text(line: &Line) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+impl State {
+    /// Begins the journal of a run.
+    pub(crate) fn start_running(&self, report: &Report) -> Result<Running, StateError> {
+        let path = self.folder.join(RUNNING);
+        let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
+        self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
+        let file = File::options().append(true).open(&path).map_err(wrong)?;
+        Ok(Running { file, path })
+    }
+
+    /// The report of a run that was killed, if the last one was.
+    pub fn interrupted(&self) -> Result<Option<Report>, StateError> {
+        Ok(self.lines()?.and_then(|lines| report(&lines)))
+    }
+
+    /// Moves the report of a killed run to the others, and what it made to what is known to be made.
+    /// Call it only while holding the lock.
+    pub fn close_interrupted(&self) -> Result<(), StateError> {
+        let Some(lines) = self.lines()? else { return Ok(()) };
+        self.save_managed(&self.managed()?)?;
+        // A run killed before its first line was whole did nothing, and has nothing to tell.
+        if let Some(report) = report(&lines) {
+            self.record(&report)?;
+        }
+        self.end_running()
+    }
+
+    /// Removes the journal, once all that it says is written down elsewhere.
+    pub(crate) fn end_running(&self) -> Result<(), StateError> {
+        let path = self.folder.join(RUNNING);
+        let removed = match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.and_then(|()| File::open(&self.folder)?.sync_all()),
+        };
+        removed.map_err(|source| StateError::File { what: "remove", path, source })
+    }
+
+    /// What a run that is in progress, or was killed, has marked so far.
+    pub(super) fn marks(&self) -> Result<Vec<Mark>, StateError> {
+        let lines = self.lines()?.unwrap_or_default();
+        let marks = lines.into_iter().map(|line| match line {
+            Line::Started(_) => Vec::new(),
+            Line::Begun(_, marks) | Line::Ended(_, marks) => marks,
+        });
+        Ok(marks.flatten().collect())
+    }
+
+    /// The lines of the journal that are whole: the last one of a killed run may not be.
+    fn lines(&self) -> Result<Option<Vec<Line>>, StateError> {
+        let path = self.folder.join(RUNNING);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let lines = bytes.split(|byte| *byte == b'\n');
+                Ok(Some(lines.map_while(|line| serde_json::from_slice(line).ok()).collect()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StateError::File { what: "read", path, source }),
+        }
+    }
+}
+
+/// The report that the lines of a killed run give.
+fn report(lines: &[Line]) -> Option<Report> {
+    let (Line::Started(report), steps) = lines.split_first()? else { return None };
+    let mut report = report.clone();
+    let mut open: Option<&Entry> = None;
+    for line in steps {
+        match line {
+            Line::Started(_) => (),
+            Line::Begun(entry, _) => open = Some(entry),
+            Line::Ended(entry, _) => {
+                open = None;
+                report.entries.push(entry.clone());
+            }
+        }
+    }
+    report.entries.extend(open.cloned().map(|entry| Entry {
+        result: EntryResult::Interrupted,
+        detail: "the run ended while this was being done; the next run completes it".to_owned(),
+        ..entry
+    }));
+    Some(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::report::Outcome;
+
+    use super::*;
+
+    fn entry(action: &str) -> Entry {
+        Entry {
+            action: action.to_owned(),
+            component: "shop".to_owned(),
+            result: EntryResult::Done,
+            detail: String::new(),
+            duration_us: 0,
+        }
+    }
+
+    #[test]
+    fn a_journal_cut_off_anywhere_tells_what_was_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::at(folder.path());
+        let started = Report {
+            server: "web-01".to_owned(),
+            generation: 7,
+            outcome: Outcome::Interrupted,
+            started_us: 1,
+            duration_us: 0,
+            unchanged: 0,
+            entries: Vec::new(),
+        };
+        let mut running = state.start_running(&started).unwrap();
+        let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
+        let made = ManagedResource { id, component: "shop".to_owned(), notify: Vec::new() };
+        running.begin(&entry("one"), &[Mark::Made(made)]).unwrap();
+        running.end(&entry("one"), &[]).unwrap();
+        running.begin(&entry("zwölf"), &[Mark::Installed("shop".to_owned(), "shop".to_owned())]).unwrap();
+        running.end(&entry("zwölf"), &[Mark::Uninstalled("shop".to_owned())]).unwrap();
+
+        let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
+        let whole = fs::read(&path).unwrap();
+        let mut told = Vec::new();
+        for length in 0..=whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            let entries = state.interrupted().unwrap().map(|report| report.entries).unwrap_or_default();
+            let managed = state.managed().unwrap();
+            let now: Vec<String> =
+                entries.iter().map(|entry| format!("{} {:?}", entry.action, entry.result)).collect();
+            let now = format!("{now:?} {} {}", managed.resources.len(), managed.packages.len());
+            if told.last() != Some(&now) {
+                told.push(now);
+            }
+        }
+        assert_eq!(
+            told,
+            [
+                "[] 0 0",
+                "[\"one Interrupted\"] 1 0",
+                "[\"one Done\"] 1 0",
+                "[\"one Done\", \"zwölf Interrupted\"] 1 1",
+                "[\"one Done\", \"zwölf Done\"] 1 0",
+            ]
+        );
+        state.close_interrupted().unwrap();
+        assert!(state.interrupted().unwrap().is_none());
+        assert_eq!(state.managed().unwrap().resources.len(), 1, "what was made is still known");
+        assert_eq!(state.history().unwrap().len(), 1);
+    }
+}

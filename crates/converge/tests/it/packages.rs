@@ -1,0 +1,148 @@
+//! Packages by the real `rpm`: what one needs, what moves between them, what they bring and take along.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use converge::{Machine, State};
+use model::report::Outcome;
+
+use crate::story::{self, Component, Shelf};
+
+const EMPTY: &str = "format: geppetto/manifest/1\n";
+
+const SHOP: Component<'_> = Component {
+    name: "shop",
+    version: "1.0",
+    says: "",
+    manifest: EMPTY,
+    templates: &[],
+    payload: &[("/usr/lib/shop/run", "1", "root")],
+};
+const LIB: Component<'_> = Component { name: "lib", payload: &[("/usr/lib/lib/so", "1", "root")], ..SHOP };
+
+const NEEDS_LIB: &str = r#""requires": {"lib": "*"},"#;
+
+struct World {
+    root: tempfile::TempDir,
+    state: State,
+    shelf: Shelf,
+}
+
+impl World {
+    /// A root and a shelf; nothing where there is no rpm.
+    fn new(components: &[Component<'_>]) -> Option<Self> {
+        if !story::has("rpm") {
+            return None;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let state = State::at(root.path());
+        let shelf = components.iter().fold(Shelf::new(), Shelf::with);
+        Some(Self { root, state, shelf })
+    }
+
+    fn run(&mut self, components: &str) -> story::Run {
+        let mut machine = Machine::new(self.root.path()).unwrap();
+        story::run(&story::node(components), &mut machine, &self.state, &mut self.shelf)
+    }
+
+    /// A run that must succeed, and leave nothing to do.
+    fn ok(&mut self, components: &str) {
+        let run = self.run(components);
+        assert_eq!(run.report.outcome, Outcome::Changed, "{}\n{:#?}", run.plan, run.report);
+        let machine = Machine::new(self.root.path()).unwrap();
+        let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.shelf);
+        assert!(plan.is_empty(), "{plan}");
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path(path)).unwrap()
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn a_dependency_that_a_new_version_no_longer_has_goes_away_with_the_upgrade() {
+    let new = Component { version: "2.0", ..SHOP };
+    let Some(mut world) = World::new(&[Component { says: NEEDS_LIB, ..SHOP }, new, LIB]) else { return };
+    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
+    world.ok(" {shop: {version: \"2.0\"}}");
+    assert!(!world.path("usr/lib/lib/so").exists());
+    // And it comes back with the version that needs it.
+    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
+}
+
+#[test]
+fn a_dependency_that_a_package_outside_the_plan_needs_is_kept_in_rpms_own_words() {
+    let other = Component { name: "other", says: NEEDS_LIB, payload: &[], ..SHOP };
+    let new = Component { version: "2.0", ..SHOP };
+    let needing = Component { says: NEEDS_LIB, ..SHOP };
+    let Some(mut world) = World::new(&[needing, new, LIB, other]) else { return };
+    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}, other: {version: \"1.0\"}}");
+    // From now on it is somebody else's.
+    let managed = world.path("var/lib/geppetto/punch/managed.json");
+    let text = fs::read_to_string(&managed).unwrap().replace("\"other\": \"other\",", "");
+    fs::write(&managed, text).unwrap();
+    let run = world.run(" {shop: {version: \"2.0\"}}");
+    assert_eq!(run.report.outcome, Outcome::Failed, "{}", run.plan);
+    let failed = run.report.entries.iter().find(|entry| entry.detail.contains("is needed by")).unwrap();
+    assert!(failed.detail.contains("lib is needed by (installed) other-1.0-1"), "{}", failed.detail);
+    assert!(world.path("usr/lib/lib/so").exists(), "nothing is torn from under it");
+}
+
+#[test]
+fn a_renamed_component_takes_its_files_along() {
+    let renamed = Component { name: "store", ..SHOP };
+    let Some(mut world) = World::new(&[SHOP, renamed]) else { return };
+    world.ok(" {shop: {version: \"1.0\"}}");
+    world.ok(" {store: {version: \"1.0\"}}");
+    assert_eq!(world.read("usr/lib/shop/run"), "1");
+}
+
+#[test]
+fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade() {
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\"}]\n";
+    let moved = Component { version: "2.0", manifest, payload: &[], ..SHOP };
+    let Some(mut world) = World::new(&[SHOP, moved]) else { return };
+    world.ok(" {shop: {version: \"1.0\"}}");
+    world.ok(" {shop: {version: \"2.0\"}}");
+    assert_eq!(world.read("usr/lib/shop/run"), "1");
+    // It is punch's own: it goes with the component.
+    world.ok(" {}");
+    assert!(!world.path("usr/lib/shop/run").exists());
+}
+
+#[test]
+fn what_a_payload_resets_is_as_the_manifest_says_after_the_upgrade() {
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\", mode: \"0700\"}]\n";
+    let one = Component { manifest, ..SHOP };
+    let Some(mut world) = World::new(&[one, Component { version: "2.0", ..one }]) else { return };
+    world.ok(" {shop: {version: \"1.0\"}}");
+    assert_eq!(mode(&world.path("usr/lib/shop/run")), 0o700);
+    world.ok(" {shop: {version: \"2.0\"}}");
+    assert_eq!(mode(&world.path("usr/lib/shop/run")), 0o700);
+}
+
+#[test]
+fn a_folder_that_must_go_and_is_not_empty_fails_the_run() {
+    let manifest = "format: geppetto/manifest/1\nresources: [{directory: /srv/old, present: false}]\n";
+    let Some(mut world) = World::new(&[Component { manifest, ..SHOP }]) else { return };
+    fs::create_dir_all(world.path("srv/old/mine")).unwrap();
+    fs::set_permissions(world.path("srv/old"), fs::Permissions::from_mode(0o755)).unwrap();
+    let run = world.run(" {shop: {version: \"1.0\"}}");
+    assert_eq!(run.report.outcome, Outcome::Failed);
+    let detail = &run.report.entries.last().unwrap().detail;
+    assert_eq!(detail, "directory:/srv/old is still there: it is not empty");
+    fs::remove_dir(world.path("srv/old/mine")).unwrap();
+    world.ok(" {shop: {version: \"1.0\"}}");
+    assert!(!world.path("srv/old").exists());
+}

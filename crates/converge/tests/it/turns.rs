@@ -1,0 +1,193 @@
+//! Stories of things that change their name, their owner or their place between two runs.
+
+use converge::{Event, State, memory::MemoryHost};
+use model::{
+    observe::{Fact, Facts},
+    plan::Limits,
+    report::{EntryResult, Outcome},
+    resource::ResourceId,
+};
+
+use crate::story::{self, Component, Shelf};
+
+const EMPTY: &str = "format: geppetto/manifest/1\n";
+
+fn part<'a>(version: &'a str, manifest: &'a str) -> Component<'a> {
+    Component { name: "part", version, says: "", manifest, templates: &[], payload: &[] }
+}
+
+fn id(text: &str) -> ResourceId {
+    ResourceId::try_from(text.to_owned()).unwrap()
+}
+
+fn host() -> MemoryHost {
+    MemoryHost { booted: true, ..MemoryHost::default() }
+}
+
+fn node(version: &str) -> model::node::Node {
+    story::node(&format!(" {{part: {{version: \"{version}\"}}}}"))
+}
+
+/// The results of a run's entries, by their actions.
+fn results(report: &model::report::Report) -> Vec<(&str, EntryResult)> {
+    report.entries.iter().map(|entry| (entry.action.as_str(), entry.result)).collect()
+}
+
+#[test]
+fn what_packages_take_along_is_made_right_again_in_the_same_run() {
+    let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
+    let mut shelf = Shelf::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
+    let loose = loose.chain([("mode", Fact::Text("0755".to_owned()))]).collect();
+    host.along.insert(
+        "install part-1.1-1".to_owned(),
+        vec![
+            (id("file:/etc/part"), None),
+            (id("directory:/etc/d"), Some(loose)),
+            (id("file:/etc/default"), Some(Facts::new())),
+        ],
+    );
+    let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    assert_eq!(
+        results(&run.report),
+        [
+            ("install part-deployment-1.1-1", EntryResult::Done),
+            ("install part-1.1-1", EntryResult::Done),
+            ("look again at 3 paths that packages may have touched", EntryResult::Done),
+            ("create file:/etc/part", EntryResult::Done),
+            ("change directory:/etc/d", EntryResult::Done),
+            ("remove file:/etc/default", EntryResult::Done),
+        ]
+    );
+    assert_eq!(run.report.unchanged, 0, "none of the three was right");
+    let plan = story::plan(&node("1.1"), &host, &state, &mut shelf);
+    assert!(plan.is_empty(), "{plan}");
+}
+
+#[test]
+fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
+    let job = "# Written by punch; changes here are undone by the next restore.\n@daily root /bin/true\n";
+    let cron =
+        "format: geppetto/manifest/1\nresources: [{cron: job, schedule: \"@daily\", command: /bin/true}]\n";
+    let file =
+        format!("format: geppetto/manifest/1\nresources:\n  - file: /etc/cron.d/job\n    content: {job:?}\n");
+    let mut shelf = Shelf::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    // On a real host both are one file.
+    let content = host.resources[&id("cron:job")]["content"].clone();
+    host.resources.insert(
+        id("file:/etc/cron.d/job"),
+        Facts::from([("content", content), ("type", Fact::Text("file".into()))]),
+    );
+    let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
+    let made: Vec<ResourceId> = state.managed().unwrap().resources.into_iter().map(|made| made.id).collect();
+    assert_eq!(made, [id("file:/etc/cron.d/job")]);
+    let gone = story::run(&node("1.2"), &mut host, &state, &mut shelf);
+    assert!(gone.plan.to_string().contains("remove file:/etc/cron.d/job"), "{}", gone.plan);
+}
+
+#[test]
+fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
+    let both = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {file: /etc/part/b, notify: [\"service:part\"]}, {service: part, running: true}]\n";
+    let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
+    let mut shelf = Shelf::new().with(&part("1.0", both));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    host.deployments.clear();
+    let mut shelf = Shelf::new().with(&part("1.0", one));
+    host.done.clear();
+    host.fails.insert("restart service:part".to_owned());
+    assert_eq!(story::run(&node("1.0"), &mut host, &state, &mut shelf).report.outcome, Outcome::Failed);
+    assert_eq!(host.done, ["remove file:/etc/part/b"]);
+    // The file is gone, and still nobody told the service.
+    host.fails.clear();
+    host.done.clear();
+    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    assert_eq!(host.done, ["restart service:part"]);
+    assert!(story::plan(&node("1.0"), &host, &state, &mut shelf).is_empty());
+}
+
+#[test]
+fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
+    let told = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
+    let untold =
+        "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", told)));
+    assert_eq!(state.managed().unwrap().resources[0].notify, [id("service:part")]);
+    let run = story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", untold)));
+    assert_eq!(run.report.outcome, Outcome::Unchanged);
+    assert!(state.managed().unwrap().resources[0].notify.is_empty());
+}
+
+#[test]
+fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change_it() {
+    let mut shelf = Shelf::new().with(&part("1.1", EMPTY));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
+    host.fails.insert("install part-1.1-1".to_owned());
+    let failed = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    assert_eq!(failed.report.outcome, Outcome::Failed);
+    let packages: Vec<String> = state.managed().unwrap().packages.into_keys().collect();
+    assert_eq!(packages, ["part-deployment"]);
+}
+
+#[test]
+fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
+    let manifest =
+        "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
+    let mut shelf = Shelf::new().with(&part("1.0", manifest));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    let node = node("1.0");
+    let look = story::look(&node, &host, &state, &mut shelf).unwrap();
+    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let mut told = Vec::new();
+    let mut progress = |event: Event<'_>| {
+        if let Event::Step { number: 4, .. } = event {
+            told.push(state.interrupted().unwrap().unwrap());
+        }
+        if let Event::Finished { entry } = event
+            && entry.action.starts_with("check")
+        {
+            told.push(state.interrupted().unwrap().unwrap());
+        }
+    };
+    converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
+    let results: Vec<Vec<EntryResult>> =
+        told.iter().map(|report| report.entries.iter().map(|entry| entry.result).collect()).collect();
+    use EntryResult::{Done, Interrupted};
+    assert_eq!(results, [vec![Done, Done, Done], vec![Done, Done, Done, Interrupted]]);
+}
+
+#[test]
+fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
+    let mut shelf = Shelf::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
+        story::run(&node(version), &mut host, &state, &mut shelf);
+    }
+    let history = state.history().unwrap();
+    let outcomes: Vec<(u64, Outcome)> =
+        history.iter().map(|(number, report)| (*number, report.outcome)).collect();
+    use Outcome::{Changed, Unchanged};
+    assert_eq!(outcomes, [(1, Changed), (2, Unchanged), (3, Changed), (4, Unchanged)]);
+}

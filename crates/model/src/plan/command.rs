@@ -1,0 +1,79 @@
+//! Commands: whether their turn comes, and why.
+
+use super::{Action, Difference, make::Maker, need::not_there, order::Owned};
+use crate::{
+    name::Name,
+    observe::{Fact, Facts, Seen},
+    resource::{Exec, ResourceId},
+};
+
+impl Maker<'_> {
+    /// Plans a command when its guard asks for it, when it was notified, and when packages that change
+    /// before its turn may change what its guard says.
+    pub(super) fn command(
+        &mut self,
+        (component, resource): Owned<'_>,
+        exec: &Exec,
+        seen: &Seen<Facts>,
+        changed: &[Name],
+    ) {
+        let lacks = lacking(seen);
+        let due = match seen {
+            Seen::Present(facts) => match facts.get("due") {
+                Some(Fact::Flag(due)) => Some(*due),
+                _ => None,
+            },
+            _ => Some(true),
+        };
+        let notified =
+            self.notified.contains_key(&resource.id) || self.seen.managed.pending.contains(&resource.id);
+        if due != Some(false) || notified {
+            let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.comes(id)).collect();
+            if let Some(first) = missing.first() {
+                let because = match resource.secret {
+                    true => "what it needs is not on this host; what that is is not shown, a secret is in it"
+                        .to_owned(),
+                    false => not_there(first),
+                };
+                return self.block(resource.id.to_string(), because);
+            }
+        }
+        let again = !exec.refresh_only && (changed.contains(component) || self.os_packages);
+        let because = |text: String| (Some(Fact::Text(text)), None);
+        let (before, after) = match due {
+            Some(true) => ((*seen != Seen::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false))),
+            _ if notified => because("notified".to_owned()),
+            None => {
+                let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
+                because(format!(
+                    "its guard is asked when its turn comes, {} must be there first",
+                    names.join(" and ")
+                ))
+            }
+            Some(false) if again => because("unless its guard says no".to_owned()),
+            Some(false) => {
+                self.plan.unchanged += 1;
+                return;
+            }
+        };
+        let secret = resource.secret && due != Some(false);
+        let difference = Difference { fact: "due", before, after, secret };
+        let action = Action::Apply(Box::new(resource.clone()));
+        self.push(action, component.to_string(), vec![difference], false);
+        self.brings = true;
+        self.notify(resource);
+    }
+}
+
+/// What a command needs and was not seen.
+fn lacking(seen: &Seen<Facts>) -> Vec<ResourceId> {
+    match seen {
+        Seen::Present(facts) => match facts.get("lacks") {
+            Some(Fact::Set(names)) => {
+                names.iter().filter_map(|name| ResourceId::try_from(name.clone()).ok()).collect()
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,60 @@
+//! What a resource needs that no `require` names: accounts, folders, programs. What is not there yet is
+//! fine as long as something in the plan can bring it.
+
+use super::make::Maker;
+use crate::{
+    observe::Seen,
+    resource::{Body, Resource, ResourceId, ResourceKind},
+};
+
+impl Maker<'_> {
+    /// Why a resource cannot be made: nobody by that name will be there to own it.
+    pub(super) fn unknown_account(&self, resource: &Resource) -> Option<String> {
+        let absent = |id: &ResourceId| self.seen.resources.get(id) == Some(&Seen::Absent);
+        let missing = resource.accounts().into_iter().find(|id| absent(id) && !self.comes(id))?;
+        Some(not_there(&missing))
+    }
+
+    /// Whether something in this plan brings what is not there yet.
+    pub(super) fn comes(&self, id: &ResourceId) -> bool {
+        // What a package or a command brings cannot be known before.
+        if self.brings {
+            return true;
+        }
+        let wanted = |resource: &&Resource| resource.present;
+        let mut wanted = self.wanted.values().copied().filter(wanted);
+        match id.kind {
+            ResourceKind::Group => wanted.any(|resource| match &resource.body {
+                // A user of no other group gets one of its own.
+                Body::User(user) => user.group.is_none() && resource.id.name == id.name,
+                _ => resource.id == *id,
+            }),
+            ResourceKind::Directory | ResourceKind::File => {
+                let beneath = format!("{}/", id.name);
+                wanted.any(|resource| match (&resource.body, resource.id.path()) {
+                    (Body::User(user), _) => user.home.as_ref() == Some(&id.name),
+                    (_, Some(path)) => path == id.name || path.starts_with(&beneath),
+                    _ => false,
+                })
+            }
+            _ => wanted.any(|resource| resource.id == *id),
+        }
+    }
+}
+
+/// What to do about something that is not there and does not come.
+pub(super) fn not_there(id: &ResourceId) -> String {
+    let ResourceId { kind, name } = id;
+    match kind {
+        ResourceKind::User | ResourceKind::Group => {
+            let word = kind.word();
+            format!("there is no {word} `{name}` on this host; add a `{word}: {name}` resource")
+        }
+        ResourceKind::Directory => {
+            format!("there is no folder {name} on this host to run it in; add a `directory: {name}` resource")
+        }
+        _ => format!(
+            "there is no {name} on this host, and nothing in this plan brings it; check its path, or add the package it comes with"
+        ),
+    }
+}

@@ -1,0 +1,163 @@
+//! What goes away: what punch made or installed in earlier runs and nobody wants any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Action, Blocked, Limits, Wanted, make::Maker, order::Owned};
+use crate::{
+    component::deployment_package,
+    observe::{Fact, Facts, ManagedResource, Seen},
+    resource::{Resource, ResourceId, ResourceKind},
+};
+
+impl<'a> Maker<'a> {
+    /// Removes what punch made or installed and nobody wants any more.
+    pub(super) fn removals(&mut self, wanted: &Wanted, resources: &[Owned<'a>], limits: &Limits) {
+        let heirs: BTreeMap<String, &Resource> =
+            resources.iter().filter_map(|(_, resource)| Some((resource.id.path()?, *resource))).collect();
+        let mut gone: Vec<&'a ManagedResource> = Vec::new();
+        let seen = self.seen;
+        for managed in seen.managed.resources.iter().rev() {
+            if self.wanted.contains_key(&managed.id) {
+                continue;
+            }
+            let path = managed.id.path();
+            let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
+            match seen.resources.get(&managed.id).unwrap_or(&Seen::Absent) {
+                Seen::Absent => (),
+                Seen::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
+                Seen::Present(facts) if replaced(managed.id.kind, facts) => {
+                    // What is wanted there now says itself what stands in its way.
+                    if heir.is_none() {
+                        let note = format!("{} is left as it is: something else is there now", managed.id);
+                        self.plan.notes.push(note);
+                    }
+                }
+                Seen::Present(facts) if idle(managed.id.kind, facts, seen.booted) => (),
+                Seen::Present(_) => match (heir, path) {
+                    // The same path under another name: it is changed in its place, and not removed.
+                    (Some(heir), _) if folder(&heir.id) == folder(&managed.id) => {
+                        self.inherited.insert(heir.id.clone());
+                    }
+                    (Some(heir), Some(path)) => {
+                        self.inherited.insert(heir.id.clone());
+                        self.cleared.insert(path);
+                        gone.push(managed);
+                    }
+                    _ => gone.push(managed),
+                },
+            }
+        }
+        let packages = self.unwanted_packages(wanted);
+        self.limit(&gone, &packages, limits);
+        // A stable sort: services first, folders and accounts after the packages that filled them.
+        gone.sort_by_key(|managed| stage(managed.id.kind));
+        let late = gone.iter().position(|managed| stage(managed.id.kind) > 1).unwrap_or(gone.len());
+        let (early, late) = gone.split_at(late);
+        for managed in early {
+            self.remove_managed(managed);
+        }
+        if !packages.is_empty() {
+            let component = packages.iter().map(|(_, component)| *component).collect::<BTreeSet<_>>();
+            let component = component.into_iter().collect::<Vec<_>>().join(", ");
+            let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let changing = self.changing_packages(wanted);
+            self.packages = true;
+            self.push(Action::RemovePackages { names, changing }, component, Vec::new(), false);
+        }
+        for managed in late {
+            self.remove_managed(managed);
+        }
+    }
+
+    fn remove_managed(&mut self, managed: &ManagedResource) {
+        let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
+        let action = Action::Remove { id: managed.id.clone(), must };
+        self.push(action, managed.component.clone(), Vec::new(), false);
+        let wanted = managed.notify.iter().filter(|id| self.wanted.contains_key(id));
+        self.notify_all(wanted.cloned().collect());
+    }
+
+    fn limit(&mut self, gone: &[&ManagedResource], packages: &[(&str, &str)], limits: &Limits) {
+        let count = gone.len() + packages.len();
+        if count <= limits.max_removals {
+            return;
+        }
+        let names = gone.iter().map(|managed| managed.id.to_string());
+        let names = names.chain(packages.iter().map(|(name, _)| format!("package {name}")));
+        let because = format!(
+            "{count} things would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
+            limits.max_removals,
+            names.collect::<Vec<_>>().join(", ")
+        );
+        self.block("removals".to_owned(), because);
+    }
+
+    fn unwanted_packages(&mut self, wanted: &Wanted) -> Vec<(&'a str, &'a str)> {
+        let keep: BTreeSet<String> = wanted
+            .components
+            .iter()
+            .flat_map(|component| [component.name.to_string(), deployment_package(&component.name)])
+            .collect();
+        let mut unwanted = Vec::new();
+        let seen = self.seen;
+        for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
+            match seen.packages.get(name).unwrap_or(&Seen::Absent) {
+                Seen::Absent => (),
+                Seen::Present(_) => unwanted.push((name.as_str(), component.as_str())),
+                Seen::Unreadable(because) => self
+                    .plan
+                    .blocked
+                    .push(Blocked { what: format!("package {name}"), because: because.clone() }),
+            }
+        }
+        unwanted
+    }
+
+    /// Installed payloads that this plan replaces by another version.
+    fn changing_packages(&self, wanted: &Wanted) -> BTreeSet<String> {
+        let changing = wanted.components.iter().filter(|component| {
+            matches!(self.seen.packages.get(component.name.as_str()),
+                Some(Seen::Present(version)) if *version != component.version)
+        });
+        changing.map(|component| component.name.to_string()).collect()
+    }
+}
+
+fn folder(id: &ResourceId) -> bool {
+    id.kind == ResourceKind::Directory
+}
+
+/// When a kind is removed: 0 services, 1 what lies in folders, (packages), 2 folders, 3 users, 4 groups.
+fn stage(kind: ResourceKind) -> u8 {
+    match kind {
+        ResourceKind::Service => 0,
+        ResourceKind::Directory => 2,
+        ResourceKind::User => 3,
+        ResourceKind::Group => 4,
+        ResourceKind::Package => 5,
+        _ => 1,
+    }
+}
+
+/// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
+fn idle(kind: ResourceKind, facts: &Facts, booted: bool) -> bool {
+    match kind {
+        ResourceKind::Service => {
+            facts.get("enabled") != Some(&Fact::Flag(true))
+                && !(booted && facts.get("running") == Some(&Fact::Flag(true)))
+        }
+        ResourceKind::Exec => true,
+        _ => false,
+    }
+}
+
+/// Whether something of another type now lies where punch made something.
+fn replaced(kind: ResourceKind, facts: &Facts) -> bool {
+    let made = match kind {
+        ResourceKind::File => "file",
+        ResourceKind::Directory => "directory",
+        ResourceKind::Symlink => "symlink",
+        _ => return false,
+    };
+    facts.get("type").is_some_and(|seen| seen != &Fact::Text(made.to_owned()))
+}

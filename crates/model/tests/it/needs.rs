@@ -1,0 +1,156 @@
+//! Plans on hosts where something is not there yet: accounts, programs, units, packages.
+
+use model::{
+    observe::{Fact, Facts, Family, Observed, Seen},
+    plan::{self, Action, WantedComponent},
+    resource::{Body, Exec, File, Ownership, Resource, Service, User},
+};
+
+use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
+
+fn command(user: Option<&str>) -> Resource {
+    let exec = Exec {
+        command: vec!["/bin/migrate".to_owned()],
+        only_if: Some(vec!["/usr/bin/tset".to_owned()]),
+        user: user.map(str::to_owned),
+        ..Exec::default()
+    };
+    resource("exec:migrate", Body::Exec(exec))
+}
+
+/// A host on which the guard of the command cannot be asked.
+fn lacking(what: &str) -> Observed {
+    let mut host = host();
+    let facts = Facts::from([("lacks", Fact::Set(vec![what.to_owned()]))]);
+    host.resources.insert(id("exec:migrate"), Seen::Present(facts));
+    host.family = Some(Family::Deb);
+    host
+}
+
+fn package(version: Option<&str>) -> Resource {
+    resource("package:coreutils", Body::Package { version: version.map(str::to_owned) })
+}
+
+fn off(name: &str) -> Resource {
+    let body = Body::Service(Service { enabled: Some(false), running: Some(false), reload: false });
+    resource(&format!("service:{name}"), body)
+}
+
+fn owned(owner: &str) -> Resource {
+    let ownership = Ownership { owner: Some(owner.to_owned()), ..Ownership::default() };
+    resource("file:/etc/shop.conf", Body::File(File { content: b"x".to_vec(), ownership }))
+}
+
+#[test]
+fn a_guard_that_waits_for_something_this_plan_makes_is_asked_when_its_turn_comes() {
+    let user = resource("user:shop", Body::User(User::default()));
+    let plan = make(&wanted(vec![command(Some("shop")), user]), &lacking("user:shop"));
+    insta::assert_snapshot!(plan, @r"
+    create user:shop (shop)
+    run exec:migrate (shop)
+      because: its guard is asked when its turn comes, user:shop must be there first
+    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
+    ");
+    let beneath = file("/srv/shop/data", "");
+    let plan = make(&wanted(vec![command(None), beneath]), &lacking("directory:/srv/shop"));
+    assert!(plan.blocked.is_empty(), "{plan}");
+
+    let plan = make(&wanted(vec![command(Some("shop"))]), &lacking("user:shop"));
+    assert_eq!(plan.blocked[0].because, "there is no user `shop` on this host; add a `user: shop` resource");
+}
+
+#[test]
+fn a_guard_whose_program_is_missing_is_no_yes() {
+    let mut host = lacking("file:/usr/bin/tset");
+    let plan = make(&wanted(vec![command(None)]), &host);
+    assert!(plan.blocked[0].because.starts_with("there is no /usr/bin/tset on this host"), "{plan}");
+    // A package may bring it.
+    let with_package = wanted(vec![command(None), package(None)]);
+    assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
+    // And a guard that said no may say yes after it.
+    let facts = Facts::from([("due", Fact::Flag(false))]);
+    host.resources.insert(id("exec:migrate"), Seen::Present(facts));
+    assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
+    assert!(make(&wanted(vec![command(None)]), &host).is_empty());
+}
+
+#[test]
+fn a_command_comes_after_the_folder_it_runs_in() {
+    let exec = Exec {
+        command: vec!["/bin/migrate".to_owned()],
+        directory: Some("/srv/shop".to_owned()),
+        ..Exec::default()
+    };
+    let folder = resource("directory:/srv/shop", Body::Directory(Ownership::default()));
+    let plan = make(&wanted(vec![resource("exec:migrate", Body::Exec(exec)), folder]), &host());
+    assert_eq!(titles(&plan), ["create directory:/srv/shop", "run exec:migrate"]);
+}
+
+#[test]
+fn a_service_that_is_not_there_is_off() {
+    let host = Observed { family: Some(Family::Deb), ..host() };
+    let plan = make(&wanted(vec![off("telnet")]), &host);
+    assert!(plan.is_empty(), "{plan}");
+    // Unless a package of this plan may bring it.
+    let plan = make(&wanted(vec![package(None), off("telnet")]), &host);
+    assert_eq!(titles(&plan), ["create package:coreutils", "change service:telnet"]);
+}
+
+#[test]
+fn equal_descriptions_of_one_thing_are_joined() {
+    let mut both = wanted(vec![package(None), service("a"), service("b")]);
+    let second = Resource { notify: vec![id("service:b")], secret: true, ..package(Some("9.1")) };
+    both.components.push(WantedComponent {
+        name: "other".parse().unwrap(),
+        resources: vec![second],
+        ..both.components[0].clone()
+    });
+    let mut host = Observed { family: Some(Family::Deb), ..host() };
+    for name in ["other", "other-deployment"] {
+        host.packages.insert(name.to_owned(), Seen::Present("1.0-1".parse().unwrap()));
+    }
+    host.resources.insert(id("service:a"), runs());
+    host.resources.insert(id("service:b"), runs());
+    let facts = Facts::from([("version", Fact::Text("9.0".to_owned()))]);
+    host.resources.insert(id("package:coreutils"), Seen::Present(facts));
+    let plan = make(&both, &host);
+    assert_eq!(titles(&plan), ["change package:coreutils", "restart service:b"], "{plan}");
+    assert!(plan.changes[0].differences[0].secret);
+}
+
+#[test]
+fn an_owner_nobody_makes_blocks_before_anything_is_touched() {
+    let mut host = host();
+    host.resources.insert(id("user:shpo"), Seen::Absent);
+    let plan = make(&wanted(vec![owned("shpo")]), &host);
+    assert_eq!(plan.blocked[0].what, "file:/etc/shop.conf");
+    assert!(plan.blocked[0].because.contains("there is no user `shpo`"), "{plan}");
+    let user = resource("user:shpo", Body::User(User::default()));
+    assert!(make(&wanted(vec![owned("shpo"), user]), &host).blocked.is_empty());
+    // Numbers are nobody's names.
+    assert!(owned("1000").accounts().is_empty());
+    // A package may bring its own users.
+    host.packages.insert("shop".to_owned(), Seen::Absent);
+    assert!(make(&wanted(vec![owned("shpo")]), &host).blocked.is_empty());
+}
+
+#[test]
+fn what_was_right_is_looked_at_again_after_packages_changed() {
+    let mut host = host();
+    host.resources.insert(id("file:/etc/motd"), seen("hello"));
+    let motd = wanted(vec![file("/etc/motd", "hello"), file("/etc/new", "")]);
+    assert_eq!(titles(&make(&motd, &host)), ["create file:/etc/new"], "no package, no second look");
+    host.packages.insert("shop".to_owned(), Seen::Present("0.9-1".parse().unwrap()));
+    let plan = make(&motd, &host);
+    insta::assert_snapshot!(plan, @r"
+    install packages (shop)
+      shop 0.9-1 -> 1.0-1
+    look again at 1 path that packages may have touched (shop)
+    create file:/etc/new (shop)
+    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
+    ");
+    let Action::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
+    assert!(plan::look_again(resources, &host).is_empty(), "nothing was touched");
+    host.resources.insert(id("file:/etc/motd"), Seen::Absent);
+    assert_eq!(titles(&plan::look_again(resources, &host)), ["create file:/etc/motd"]);
+}

@@ -1,0 +1,116 @@
+//! Plans that take things away: what goes, what stays under another name, and who is told.
+
+use model::{
+    observe::{Fact, Facts, ManagedResource, Observed, Seen},
+    plan::{Action, Plan},
+    resource::{Body, Cron, Ownership, Resource},
+};
+
+use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
+
+fn made(text: &str) -> ManagedResource {
+    ManagedResource { id: id(text), component: "shop".to_owned(), notify: Vec::new() }
+}
+
+fn folder(path: &str) -> Resource {
+    resource(&format!("directory:{path}"), Body::Directory(Ownership::default()))
+}
+
+fn typed(word: &str) -> Seen<Facts> {
+    Seen::Present(Facts::from([("type", Fact::Text(word.to_owned()))]))
+}
+
+/// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
+fn with(what: &str, seen: &Seen<Facts>, others: &[&str]) -> Observed {
+    let mut host = host();
+    for name in others.iter().chain([&what]) {
+        host.resources.insert(id(name), seen.clone());
+    }
+    host.managed.resources.push(made(what));
+    host
+}
+
+#[test]
+fn what_goes_away_notifies_who_is_still_wanted() {
+    let mut host = with("file:/etc/shop/one.conf", &seen("x"), &[]);
+    host.resources.insert(id("service:shop"), runs());
+    host.managed.resources[0].notify = vec![id("service:shop"), id("service:gone")];
+    let plan = make(&wanted(vec![service("shop")]), &host);
+    assert_eq!(titles(&plan), ["remove file:/etc/shop/one.conf", "restart service:shop"]);
+    assert_eq!(plan.changes[0].notifies, [id("service:shop")]);
+}
+
+#[test]
+fn a_path_that_is_wanted_under_another_name_is_not_removed() {
+    let cron = Cron {
+        schedule: "@daily".to_owned(),
+        user: "root".to_owned(),
+        command: "/bin/true".to_owned(),
+        environment: Default::default(),
+    };
+    let text = cron.file();
+    let host = with("cron:job", &seen(&text), &["file:/etc/cron.d/job"]);
+    let plan = make(&wanted(vec![file("/etc/cron.d/job", &text)]), &host);
+    assert!(plan.is_empty(), "{plan}");
+    assert!(!make(&wanted(Vec::new()), &host).is_empty());
+}
+
+#[test]
+fn a_unit_has_one_name_with_and_without_its_end() {
+    assert_eq!(id("service:shop.service"), id("service:shop"));
+    assert_ne!(id("service:shop.timer"), id("service:shop"));
+    assert_ne!(id("service:shop.timer.service"), id("service:shop.timer"), "another unit altogether");
+    let host = with("service:shop", &runs(), &[]);
+    let plan = make(&wanted(vec![service("shop.service")]), &host);
+    assert!(plan.is_empty(), "{plan}");
+}
+
+#[test]
+fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
+    let host = with("directory:/etc/d", &typed("directory"), &["file:/etc/d"]);
+    let plan = make(&wanted(vec![file("/etc/d", "x")]), &host);
+    assert_eq!(titles(&plan), ["remove directory:/etc/d", "create file:/etc/d"]);
+    assert!(matches!(plan.changes[0].action, Action::Remove { must: true, .. }), "it must make way");
+
+    let host = with("file:/etc/d", &typed("file"), &["directory:/etc/d"]);
+    let plan = make(&wanted(vec![folder("/etc/d")]), &host);
+    assert_eq!(titles(&plan), ["remove file:/etc/d", "create directory:/etc/d"]);
+
+    // What somebody else made still stands in the way.
+    let mut theirs = with("directory:/etc/d", &typed("directory"), &["file:/etc/d"]);
+    theirs.managed.resources.clear();
+    assert_eq!(make(&wanted(vec![file("/etc/d", "x")]), &theirs).blocked.len(), 1);
+}
+
+#[test]
+fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
+    let host = with("file:/etc/l", &typed("file"), &["symlink:/etc/l"]);
+    let link = resource("symlink:/etc/l", Body::Symlink("/etc/m".to_owned()));
+    let plan = make(&wanted(vec![link]), &host);
+    assert_eq!(titles(&plan), ["create symlink:/etc/l"]);
+    assert!(plan.changes[0].creates);
+}
+
+#[test]
+fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
+    let absent = |resource: Resource| Resource { present: false, ..resource };
+    let of = |resource: Resource, word: &str| -> Plan {
+        let mut host = host();
+        host.resources.insert(resource.id.clone(), typed(word));
+        make(&wanted(vec![absent(resource)]), &host)
+    };
+    assert_eq!(
+        of(file("/etc/dd", ""), "directory").blocked[0].because,
+        "a directory is there, which `file: /etc/dd` does not remove; move it away, or name it by what it is"
+    );
+    assert_eq!(of(folder("/etc/dd"), "symlink").blocked.len(), 1);
+    assert_eq!(titles(&of(file("/etc/dd", ""), "symlink")), ["remove file:/etc/dd"]);
+    assert_eq!(titles(&of(folder("/etc/dd"), "directory")), ["remove directory:/etc/dd"]);
+}
+
+#[test]
+fn a_path_described_as_two_things_blocks() {
+    let link = resource("symlink:/etc/x", Body::Symlink("y".to_owned()));
+    let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
+    assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");
+}
