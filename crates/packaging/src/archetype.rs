@@ -23,6 +23,7 @@ use model::{
     format::{FormatError, yaml},
     name::{Key, Name},
     nearest,
+    parameter::Kind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -66,9 +67,16 @@ pub struct Question {
     pub description: String,
     /// The answer when nobody gives one; may use `{{ name }}` and the other words templates know.
     pub default: Option<String>,
+    /// The type of the answer, as of parameters; `list`, `string-list` and `map` are none here.
+    #[serde(default = "text", rename = "type")]
+    pub kind: Kind,
     /// The only answers allowed, if there are any.
     #[serde(default)]
     pub one_of: Vec<String>,
+}
+
+fn text() -> Kind {
+    Kind::String
 }
 
 /// Why an archetype could not be used.
@@ -193,7 +201,11 @@ impl Archetype {
         if below.is_empty() {
             return Err(FormatError::new("files", "there is nothing in it to generate").into());
         }
-        for key in description.answers.keys() {
+        for (key, question) in &description.answers {
+            if matches!(question.kind, Kind::List | Kind::StringList | Kind::Map) {
+                let message = format!("the answer `{key}` is one text, so it cannot be a list or a map");
+                return Err(FormatError::new(FILE, message).into());
+            }
             if render::RESERVED.contains(&key.as_str()) {
                 let message =
                     format!("the answer `{key}` has the name of something every template knows; rename it");

@@ -6,13 +6,23 @@ use model::{
     format::{FormatError, component},
     name::{Key, Name},
     nearest,
+    parameter::{Kind, Merge, Parameter},
     template::Renderer,
+    value::Value,
 };
 
-use super::{Answers, Archetype, ArchetypeError};
+use super::{Answers, Archetype, ArchetypeError, Question};
 
 /// What every template knows besides the answers.
 pub(super) const RESERVED: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
+/// Words that Java or Python keep for themselves: no module, package or variable can be called so.
+const KEYWORDS: &str = "
+abstract and as assert async await boolean break byte case catch char class const continue def default del do
+double elif else enum except extends false final finally float for from global goto if implements import in
+instanceof int interface is java lambda long native new nonlocal not null or package pass private protected public
+raise return short static strictfp super switch synchronized this throw throws transient true try void volatile
+while with yield
+";
 /// The ending of files that are rendered.
 const TEMPLATE: &str = ".tmpl";
 
@@ -62,6 +72,9 @@ impl Archetype {
                     question.one_of.join(", ")
                 )));
             }
+            if let Err(why) = question.parameter().check(&question.value(&answer)) {
+                return Err(ArchetypeError::Answer(format!("the answer to `{key}` {why}")));
+            }
             context.insert(key.to_string(), answer.clone());
             answers.insert(key.clone(), answer);
         }
@@ -95,6 +108,10 @@ impl Archetype {
     }
 
     fn context(&self, name: &Name, answers: &Answers) -> BTreeMap<String, String> {
+        let identifier = |words: &[&str]| match words {
+            [word] if KEYWORDS.split_whitespace().any(|keyword| keyword == *word) => format!("{word}_"),
+            words => words.join("_"),
+        };
         let words: Vec<&str> = name.as_str().split('-').filter(|word| !word.is_empty()).collect();
         let capitalised = |word: &&str| -> String {
             let mut letters = word.chars();
@@ -102,12 +119,40 @@ impl Archetype {
         };
         let mut context = BTreeMap::from([
             ("name".to_owned(), name.to_string()),
-            ("identifier".to_owned(), words.join("_")),
+            ("identifier".to_owned(), identifier(&words)),
             ("type_name".to_owned(), words.iter().map(capitalised).collect()),
             ("archetype".to_owned(), format!("{} {}", self.name, self.version)),
         ]);
         context.extend(answers.iter().map(|(key, answer)| (key.to_string(), answer.clone())));
         context
+    }
+}
+
+impl Question {
+    /// A parameter that takes what answers the question.
+    fn parameter(&self) -> Parameter {
+        Parameter {
+            kind: self.kind,
+            description: self.description.clone(),
+            default: None,
+            required: false,
+            secret: false,
+            merge: Merge::default(),
+            one_of: Vec::new(),
+            min: None,
+            max: None,
+        }
+    }
+
+    /// An answer as the value it stands for.
+    fn value(&self, answer: &str) -> Value {
+        match self.kind {
+            Kind::Integer | Kind::Port => answer.parse().map(Value::Integer).ok(),
+            Kind::Number => answer.parse().map(Value::Number).ok(),
+            Kind::Boolean => answer.parse().map(Value::Boolean).ok(),
+            _ => None,
+        }
+        .unwrap_or_else(|| Value::Text(answer.to_owned()))
     }
 }
 

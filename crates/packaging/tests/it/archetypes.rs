@@ -43,8 +43,9 @@ fn works(archetype: &str) -> Option<(TempDir, Packages)> {
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
     test_source(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
 
-    // Once more with answers that are hard to quote: only reading and building.
+    // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
+    assert_eq!(lint(&source), []);
     build_source(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     package(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
@@ -75,6 +76,33 @@ fn a_web_service_on_a_low_port_may_answer_there() {
     assert!(!high.launch.as_ref().unwrap().ports_below_1024);
     let parameter = &high.component.parameters[&Key::new("http_port").unwrap()];
     assert_eq!(parameter.min, Some(1024));
+}
+
+#[test]
+fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let archetype = packaging::archetype::named("web-service").unwrap();
+    for (key, answer, expected) in [
+        ("port", "abc", "the answer to `port` must be a port"),
+        ("port", "99999", "the answer to `port` must be a port"),
+        ("url", "nowhere", "the answer to `url` must be a URL"),
+    ] {
+        let answers = Answers::from([(Key::new(key).unwrap(), answer.to_owned())]);
+        let name = Name::new("shop").unwrap();
+        let error = generate(&archetype, &name, &answers, &dir.path().join("x")).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
+    let dir = tempfile::tempdir().unwrap();
+    let archetype = packaging::archetype::named("webapp").unwrap();
+    let name = Name::new("class").unwrap();
+    let files = generate(&archetype, &name, &Answers::new(), &dir.path().join("x")).unwrap();
+    assert!(files.contains(&"src/main/java/class_/Page.java".to_owned()), "{files:?}");
+    let text = std::fs::read_to_string(dir.path().join("x/src/main/java/class_/Page.java")).unwrap();
+    assert!(text.starts_with("package class_;\n"), "{text}");
 }
 
 #[test]

@@ -38,6 +38,8 @@ fn a_component_is_made_in_the_folder_one_stands_in() {
     world
         .punch(&["new", "web-service", "web", "--set", "prt=1"])
         .fails(1, &["does not ask `prt`; did you mean `port`?"]);
+    let long = "a-name-of-more-letters-than-any-account-can-have";
+    world.punch(&["new", "web-service", long]).fails(1, &["launch.user", "at most 32 lower-case letters"]);
     world.punch(&["new", "web-service", "shop-deployment"]).fails(1, &["a component cannot be called"]);
 }
 

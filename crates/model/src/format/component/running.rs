@@ -113,7 +113,7 @@ impl Launch {
                 && !self::account(account)
             {
                 mistakes.push(format!(
-                    "`{key}.{name}` is `{}`, which is not a name an account can have",
+                    "`{key}.{name}` is `{}`, which is not a name an account can have: at most 32 lower-case letters, digits, `-` and `_`, no digit first",
                     shown(account)
                 ));
             }
