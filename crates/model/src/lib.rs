@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod component;
+mod diff;
 pub mod estate;
 pub mod exit;
 pub mod format;
@@ -23,4 +24,5 @@ pub mod value;
 pub mod version;
 pub mod wire;
 
+pub use diff::diff;
 pub use nearest::nearest;

@@ -1,21 +1,31 @@
 //! The nearest right name to a wrong one, for error messages.
 
+/// No name is longer than a server's: what is longer is not compared.
+const MAX_LENGTH: usize = 253;
+
 /// Finds the candidate closest to `wrong`, if one is close enough to be meant.
 ///
 /// Distance is Damerau-Levenshtein (optimal string alignment); a candidate is offered when at most a
 /// third of the longer name's characters differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong: Vec<char> = wrong.chars().take(MAX_LENGTH + 1).collect();
     candidates
         .into_iter()
-        .map(|candidate| (distance(wrong, candidate), candidate))
-        .filter(|(distance, candidate)| *distance * 3 <= wrong.len().max(candidate.len()).max(3))
+        .filter_map(|candidate| {
+            let meant: Vec<char> = candidate.chars().take(MAX_LENGTH + 1).collect();
+            let longer = wrong.len().max(meant.len());
+            let allowed = longer.max(3) / 3;
+            // Each character that one has more than the other differs.
+            if longer > MAX_LENGTH || wrong.len().abs_diff(meant.len()) > allowed {
+                return None;
+            }
+            Some((distance(&wrong, &meant), candidate)).filter(|(distance, _)| *distance <= allowed)
+        })
         .min()
         .map(|(_, candidate)| candidate)
 }
 
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
+fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
@@ -46,5 +56,15 @@ mod tests {
         assert_eq!(nearest("htpp_port", names), Some("http_port"));
         assert_eq!(nearest("banenr", names), Some("banner"));
         assert_eq!(nearest("colour", names), None);
+    }
+
+    #[test]
+    fn a_long_wrong_name_is_compared_whole() {
+        let long = format!("web-01{}", "x".repeat(237));
+        assert_eq!(nearest(&long, ["web-01"]), None);
+        assert_eq!(nearest(&"w".repeat(243), ["web-01", "db-01"]), None);
+        let meant = format!("web-01{}y", "x".repeat(236));
+        assert_eq!(nearest(&long, ["web-01", &meant]), Some(meant.as_str()));
+        assert_eq!(nearest(&"x".repeat(100_000), [&*"x".repeat(100_000)]), None);
     }
 }

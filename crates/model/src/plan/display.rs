@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use similar::TextDiff;
-
 use super::{Action, Change, Difference, Plan};
-use crate::{observe::Fact, resource::Body};
+use crate::{diff, observe::Fact, resource::Body};
 
 /// How many lines of one diff are shown.
 const LINES: usize = 60;
@@ -184,18 +182,12 @@ fn write_difference(f: &mut fmt::Formatter<'_>, difference: &Difference, creates
 
 /// A unified diff, indented, without control characters that would act on a terminal.
 fn write_diff(f: &mut fmt::Formatter<'_>, before: &str, after: &str) -> fmt::Result {
-    let diff = TextDiff::from_lines(before, after);
-    let text = diff.unified_diff().context_radius(2).to_string();
-    let mut lines = text.lines();
-    for line in lines.by_ref().take(LINES) {
+    for line in diff(before, after, 2, LINES).lines() {
         let line: String =
             line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
         writeln!(f, "    {line}")?;
     }
-    match lines.count() {
-        0 => Ok(()),
-        more => writeln!(f, "    ... {more} more lines"),
-    }
+    Ok(())
 }
 
 fn or_none(fact: &Option<Fact>) -> String {
