@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     component::Component,
-    name::Name,
+    name::{Key, Name},
     version::{Range, Version},
 };
 
@@ -48,6 +48,15 @@ impl Catalog {
     /// The versions of `name` visible in `channel`, oldest first.
     pub fn versions(&self, channel: &Name, name: &Name) -> &[Version] {
         self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether any version of the component declares the parameter a secret; `None` when there is no version.
+    ///
+    /// Any version: a value that was a secret once is not shown because a later version forgot to say so.
+    pub fn secret(&self, component: &Name, key: &Key) -> Option<bool> {
+        let versions = self.components.get(component).filter(|versions| !versions.is_empty())?;
+        let mut declared = versions.values().filter_map(|published| published.component.parameters.get(key));
+        Some(declared.any(|parameter| parameter.secret))
     }
 
     /// The newest version of `name` in `channel` that is in every one of `ranges`.

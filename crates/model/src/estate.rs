@@ -27,11 +27,20 @@ pub struct Estate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Says {
     /// Components wanted, with the versions that will do.
-    pub components: BTreeMap<Name, Range>,
+    pub components: BTreeMap<Name, Wish>,
     /// Values, by component and parameter.
     pub values: BTreeMap<Name, BTreeMap<Key, Said>>,
     /// Inherited things taken away here; weaker places no longer count for them.
-    pub remove: Vec<Removal>,
+    pub remove: Vec<Removed>,
+}
+
+/// A wish for a component, and who has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// The versions that will do.
+    pub range: Range,
+    /// When it was wished for, if it comes from a stored revision.
+    pub origin: Option<Origin>,
 }
 
 /// A value, and who said it.
@@ -43,11 +52,20 @@ pub struct Said {
     pub origin: Option<Origin>,
 }
 
-/// Where a stored value comes from.
+/// A removal, and who asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Removed {
+    /// What is taken away.
+    pub what: Removal,
+    /// When it was taken away, if it comes from a stored revision.
+    pub origin: Option<Origin>,
+}
+
+/// Where a stored wish, value or removal comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The revision that brought the value.
+    /// The revision that brought it.
     pub revision: u64,
     /// Who committed that revision.
     pub by: String,

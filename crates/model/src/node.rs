@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
     estate::{Origin, Place},
     name::{Key, Name, ServerName},
     value::Value,
-    version::Version,
+    version::{Range, Version},
 };
 
 /// Everything one server must be.
@@ -39,20 +37,23 @@ pub struct NodeComponent {
     pub payload: Option<PackageFile>,
     /// The exact deployment package, when the node comes from a catalog.
     pub deployment: Option<PackageFile>,
-    /// Who asked for this component and version, winner first.
+    /// Who asked for this component and version, and who took it away, winner first.
     pub wished: Vec<Wished>,
     /// Final values, by parameter.
     pub values: BTreeMap<Key, NodeValue>,
 }
 
-/// One place's wish for a component.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What one place, or a component that requires it, wants of a component.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Wished {
     /// Who wished.
     pub place: Place,
-    /// For which versions.
-    pub range: crate::version::Range,
+    /// For which versions; `None` takes away what weaker places wish for.
+    pub range: Option<Range>,
+    /// Whether it had a part in the choice.
+    pub counts: bool,
+    /// The revision that brought it.
+    pub origin: Option<Origin>,
 }
 
 /// A final value and how it came to be.
@@ -67,21 +68,17 @@ pub struct NodeValue {
 }
 
 /// What one place said about a value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Voice {
     /// Who said it.
     pub place: Place,
     /// What it said, as written; for the removal of one entry of a map its path. Absent for secrets and
     /// for the removal of everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// Whether it took away what weaker places said.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removes: bool,
     /// Whether it had a part in the final value.
     pub counts: bool,
     /// The revision that brought it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
 }

@@ -6,7 +6,7 @@ use crate::value::Value;
 
 mod check;
 
-pub use check::{MAX_NESTING, MAX_WEIGHT, weight};
+pub use check::{MAX_NESTING, MAX_WEIGHT, NODE_WEIGHT, weight};
 
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -10,6 +10,7 @@ use std::{
 
 use model::{
     catalog::Catalog,
+    diff,
     estate::{Estate, Origin, Place},
     format::{
         estate::{self, Documents},
@@ -19,13 +20,15 @@ use model::{
     resolve::{Severity, check_change, reach, resolve},
     wire::{ChangeResult, ChangedObject},
 };
-use similar::TextDiff;
 
 use super::{Office, OfficeError, State, mask::Secrets, state};
 use crate::store::{Deed, ObjectChange, ObjectText, StoreError};
 
 /// How often a change is made again because another program committed meanwhile.
 const ATTEMPTS: usize = 10;
+
+/// How many lines of the difference of one object are shown.
+const DIFF_LINES: usize = 1_000;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
@@ -219,6 +222,7 @@ fn judge(
     estate::carry_origins(&state.estate, &mut edited, origin);
     let origins = state::origins(&mut edited);
     let texts = estate::write(&edited);
+    readable(&texts)?;
 
     let mut next = State { revision: origin.revision, ..state.clone() };
     let mut changes = Vec::new();
@@ -252,6 +256,13 @@ fn judge(
     Ok(Judged { changes, next, result })
 }
 
+/// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
+fn readable(texts: &Documents) -> Result<(), OfficeError> {
+    estate::read(texts).map(|_| ()).map_err(|errors| {
+        refused(errors.iter().map(|error| format!("{error} (as it would be stored, one value a line)")))
+    })
+}
+
 /// The servers whose node file differs: only those the change can reach are resolved, once before and once after.
 fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
     let digest =
@@ -280,11 +291,7 @@ fn shown(old: &Estate, new: &Estate, changes: &[ObjectChange], secrets: &Secrets
                 (Some(_), Some(_)) => "changed",
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
-            let diff = TextDiff::from_lines(before, after)
-                .unified_diff()
-                .context_radius(3)
-                .header(&format!("a/{path}"), &format!("b/{path}"))
-                .to_string();
+            let diff = format!("--- a/{path}\n+++ b/{path}\n{}", diff(before, after, 3, DIFF_LINES));
             ChangedObject { object: object(path), how: how.to_owned(), diff }
         })
         .collect()

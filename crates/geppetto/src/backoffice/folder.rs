@@ -103,7 +103,8 @@ fn one(
         return;
     }
     if !kind.is_file() || !file.ends_with(".yaml") {
-        errors.push(format!("{path} is not a .yaml file"));
+        let rename = path.strip_suffix(".yml").map(|stem| format!("; rename it to `{stem}.yaml`"));
+        errors.push(format!("{path} is not a .yaml file{}", rename.unwrap_or_default()));
         return;
     }
     let on_disk = folder.join(&path);

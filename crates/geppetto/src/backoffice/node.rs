@@ -117,7 +117,12 @@ impl Office {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = node::sign(&node::write(&numbered), &self.node_key);
+        let text = node::publish(&numbered, &self.node_key).map_err(|error| {
+            OfficeError::Conflict(format!(
+                "the node file of {} could not be read again: {error}",
+                numbered.server
+            ))
+        })?;
         let new = NewNode {
             server: numbered.server.as_str(),
             generation,

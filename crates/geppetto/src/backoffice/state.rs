@@ -6,9 +6,8 @@ use std::{
 };
 
 use model::{
-    estate::{Estate, Origin, Place, Says},
-    format::estate::{self, Documents},
-    name::{Key, Name},
+    estate::{Estate, Place, Says},
+    format::estate::{self, Documents, Origins},
 };
 
 use super::{Office, OfficeError};
@@ -24,9 +23,6 @@ pub struct State {
     /// The canonical texts it was read from.
     pub documents: Documents,
 }
-
-/// Who said each value of one object.
-type Origins = BTreeMap<Name, BTreeMap<Key, Origin>>;
 
 impl Office {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
@@ -75,30 +71,16 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<State, O
         let Some(object) = objects.get(&path) else { continue };
         let origins: Origins =
             serde_json::from_str(&object.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        for (component, values) in &mut says.values {
-            for (key, said) in values {
-                said.origin = origins.get(component).and_then(|keys| keys.get(key)).cloned();
-            }
-        }
+        origins.give(says);
     }
     Ok(State { revision, estate, documents })
 }
 
-/// The origins of each object's values, as they are stored, by path.
+/// The origins of all that each object says, as they are stored, by path.
 pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
     everything(estate)
-        .map(|(path, says)| {
-            let mut origins = Origins::new();
-            for (component, values) in &says.values {
-                for (key, said) in values {
-                    if let Some(origin) = &said.origin {
-                        origins.entry(component.clone()).or_default().insert(key.clone(), origin.clone());
-                    }
-                }
-            }
-            // Maps of texts and numbers always have a JSON form.
-            (path, serde_json::to_string(&origins).unwrap_or_default())
-        })
+        // Maps of texts and numbers always have a JSON form.
+        .map(|(path, says)| (path, serde_json::to_string(&Origins::of(says)).unwrap_or_default()))
         .collect()
 }
 

@@ -45,6 +45,19 @@ fn an_import_is_whole_so_what_is_not_in_the_folder_is_removed() {
 }
 
 #[test]
+fn an_object_that_could_not_be_read_again_once_stored_is_refused() {
+    let (plane, _) = Plane::with_shop();
+    // A few hundred kilobytes as written, many megabytes with one value a line.
+    let lists = format!("{}{}{}", "[".repeat(50), "1,".repeat(150_000), "]".repeat(50));
+    let role = format!("format: geppetto/role/1\nvalues: {{later: {{numbers: {lists}}}}}\n");
+    let mut files = ESTATE.to_vec();
+    files.push(("roles/spare.yaml", &role));
+    let said = plane.import(&files).failed(1);
+    assert!(said.contains("roles/spare.yaml: it has ") && said.contains("as it would be stored"), "{said}");
+    assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
+}
+
+#[test]
 fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
     let (plane, _) = Plane::with_shop();
     let changed = ESTATE.map(|(path, text)| (path, text.replace("8080", "9090")));

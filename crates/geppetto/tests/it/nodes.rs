@@ -146,6 +146,26 @@ fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
 }
 
 #[test]
+fn wishes_and_removals_are_explained_with_their_revision_and_author() {
+    let (plane, _) = Plane::with_shop();
+    let mut files = ESTATE.to_vec();
+    files[2].1 = "format: geppetto/server/1\nenvironment: prod\nroles: [web]\nremove: [shop.http_port]\n";
+    plane.import(&files).ok();
+    let token = plane.token("viewer");
+    let told = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();
+    assert_eq!(told["voices"][0]["place"], "role web");
+    assert_eq!(told["voices"][0]["revision"], 1);
+    assert_eq!(told["voices"][0]["by"], "local user ann");
+    let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
+    assert!(
+        lines.contains(
+            "counts  server web-01 takes away what weaker places say (revision 2 by local user ann)"
+        ),
+        "{lines}"
+    );
+}
+
+#[test]
 fn a_node_that_cannot_be_made_says_why() {
     let (plane, _) = Plane::with_shop();
     let wish = ESTATE[1].1.replace("'*'", "'>=2'");

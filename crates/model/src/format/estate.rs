@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use super::{
     environment, group, role, server,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     estate::{Estate, Origin, Place, Says},
-    name::{Name, ServerName},
+    name::{Key, Name, ServerName},
     nearest,
 };
 
@@ -72,7 +72,11 @@ pub fn place(path: &str) -> Result<Place, FormatError> {
         }));
     }
     let Some(stem) = file.strip_suffix(".yaml") else {
-        return Err(wrong(format!("a file in `{folder}/` must be named NAME.yaml")));
+        let rename = file.strip_suffix(".yml").map(|stem| format!("; rename it to `{stem}.yaml`"));
+        return Err(wrong(format!(
+            "a file in `{folder}/` must be named NAME.yaml{}",
+            rename.unwrap_or_default()
+        )));
     };
     let name = || Name::new(stem).map_err(|error| wrong(format!("its file name must be a name: {error}")));
     Ok(match folder {
@@ -86,7 +90,8 @@ pub fn place(path: &str) -> Result<Place, FormatError> {
     })
 }
 
-/// Gives the values of `new` that `old` already had their origin back, and all others `origin`.
+/// Gives the wishes, values and removals of `new` that `old` already had their origin back, and all
+/// others `origin`.
 pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &Origin) {
     for (name, role) in &mut new.roles {
         carry(old.roles.get(name).map(|old| &old.says), &mut role.says, origin);
@@ -103,6 +108,16 @@ pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &Origin) {
 }
 
 fn carry(old: Option<&Says>, new: &mut Says, origin: &Origin) {
+    for (name, wish) in &mut new.components {
+        wish.origin = match old.and_then(|old| old.components.get(name)) {
+            Some(before) if before.range == wish.range => before.origin.clone(),
+            _ => Some(origin.clone()),
+        };
+    }
+    for removed in &mut new.remove {
+        let before = old.and_then(|old| old.remove.iter().find(|before| before.what == removed.what));
+        removed.origin = before.map_or_else(|| Some(origin.clone()), |before| before.origin.clone());
+    }
     for (name, values) in &mut new.values {
         let before = old.and_then(|old| old.values.get(name));
         for (key, said) in values {
@@ -110,6 +125,52 @@ fn carry(old: Option<&Says>, new: &mut Says, origin: &Origin) {
                 Some(before) if before.value == said.value => before.origin.clone(),
                 _ => Some(origin.clone()),
             };
+        }
+    }
+}
+
+/// Who said each thing a place says, and when: kept beside its file, which does not tell.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origins {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    components: BTreeMap<Name, Origin>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    values: BTreeMap<Name, BTreeMap<Key, Origin>>,
+    /// By the removal as it is written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    remove: BTreeMap<String, Origin>,
+}
+
+impl Origins {
+    /// The origins of all that a place says.
+    pub fn of(says: &Says) -> Self {
+        let mut origins = Self::default();
+        for (name, wish) in &says.components {
+            origins.components.extend(wish.origin.clone().map(|origin| (name.clone(), origin)));
+        }
+        for (name, values) in &says.values {
+            let values = values.iter().filter_map(|(key, said)| Some((key.clone(), said.origin.clone()?)));
+            origins.values.insert(name.clone(), values.collect());
+        }
+        for removed in &says.remove {
+            origins.remove.extend(removed.origin.clone().map(|origin| (removed.what.to_string(), origin)));
+        }
+        origins
+    }
+
+    /// Gives all that a place says the origins it had.
+    pub fn give(&self, says: &mut Says) {
+        for (name, wish) in &mut says.components {
+            wish.origin = self.components.get(name).cloned();
+        }
+        for (name, values) in &mut says.values {
+            for (key, said) in values {
+                said.origin = self.values.get(name).and_then(|keys| keys.get(key)).cloned();
+            }
+        }
+        for removed in &mut says.remove {
+            removed.origin = self.remove.get(&removed.what.to_string()).cloned();
         }
     }
 }
@@ -147,7 +208,7 @@ pub fn locate(
 }
 
 /// Any place's file, with lines.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Lines {
     #[serde(default)]
     components: BTreeMap<String, Spanned<IgnoredAny>>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ed25519_dalek::SigningKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
@@ -58,7 +59,7 @@ struct ComponentFile {
     /// The exact deployment package; left out in a file written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deployment: Option<PackageFile>,
-    /// Who asked for this component, the winner first.
+    /// Who asked for this component and who took it away, the winner first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     wished: Vec<WishedFile>,
     /// Final values, by parameter.
@@ -72,16 +73,25 @@ struct ComponentFile {
     voices: BTreeMap<Key, Vec<VoiceFile>>,
 }
 
-/// One place's wish for a component.
+/// What one place, or a component that requires it, wants of a component.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Wished")]
 struct WishedFile {
-    /// Who wished: `role web`, `server web-01`, `default of shop`.
+    /// Who wished: `role web`, `server web-01`; `default of shop` when `shop` requires it.
     #[schemars(with = "String")]
     place: PlaceText,
-    /// For which versions.
-    range: Range,
+    /// For which versions; absent where it takes away what weaker places wish for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    range: Option<Range>,
+    /// Whether it had a part in the choice.
+    counts: bool,
+    /// The revision that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    /// Who committed that revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 /// What one place said about a value.
@@ -140,6 +150,15 @@ pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
 /// Writes a node file, unsigned: the same text for the same node.
 pub fn write(node: &Node) -> String {
     yaml::write(&NodeFile::new(node, node.generation))
+}
+
+/// Writes a node file and signs it, once it is sure that what was written can be read.
+pub fn publish(node: &Node, key: &SigningKey) -> Result<String, FormatError> {
+    let text = write(node);
+    match read("the node file", &text)? == *node {
+        true => Ok(sign(&text, key)),
+        false => Err(FormatError::new("the node file", "it does not say what it was made to say")),
+    }
 }
 
 /// The node file as JSON, for programs that do not read YAML.
@@ -206,14 +225,7 @@ impl ComponentFile {
             kind: component.kind,
             payload: component.payload.clone(),
             deployment: component.deployment.clone(),
-            wished: component
-                .wished
-                .iter()
-                .map(|wished| WishedFile {
-                    place: PlaceText(wished.place.clone()),
-                    range: wished.range.clone(),
-                })
-                .collect(),
+            wished: component.wished.iter().map(WishedFile::new).collect(),
             values: values().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
             secrets: values().filter(|(_, value)| value.secret).map(|(key, _)| key.clone()).collect(),
             voices: values()
@@ -249,13 +261,30 @@ impl ComponentFile {
             kind: self.kind,
             payload: self.payload,
             deployment: self.deployment,
-            wished: self
-                .wished
-                .into_iter()
-                .map(|wished| Wished { place: wished.place.0, range: wished.range })
-                .collect(),
+            wished: self.wished.into_iter().map(WishedFile::read).collect(),
             values,
         })
+    }
+}
+
+impl WishedFile {
+    fn new(wished: &Wished) -> Self {
+        Self {
+            place: PlaceText(wished.place.clone()),
+            range: wished.range.clone(),
+            counts: wished.counts,
+            revision: wished.origin.as_ref().map(|origin| origin.revision),
+            by: wished.origin.as_ref().map(|origin| origin.by.clone()),
+        }
+    }
+
+    fn read(self) -> Wished {
+        Wished {
+            place: self.place.0,
+            range: self.range,
+            counts: self.counts,
+            origin: origin(self.revision, self.by),
+        }
     }
 }
 
@@ -277,9 +306,13 @@ impl VoiceFile {
             value: self.value,
             removes: self.removes,
             counts: self.counts,
-            origin: self.revision.map(|revision| Origin { revision, by: self.by.unwrap_or_default() }),
+            origin: origin(self.revision, self.by),
         }
     }
+}
+
+fn origin(revision: Option<u64>, by: Option<String>) -> Option<Origin> {
+    revision.map(|revision| Origin { revision, by: by.unwrap_or_default() })
 }
 
 impl TryFrom<String> for PlaceText {

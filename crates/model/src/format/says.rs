@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::yaml::FormatError;
 use crate::{
-    estate::{Removal, Said, Says},
+    estate::{Removal, Removed, Said, Says, Wish},
     name::{Key, Name},
     value::Value,
     version::Range,
@@ -22,17 +22,18 @@ pub(super) type Values = BTreeMap<Name, BTreeMap<Key, Value>>;
 /// Joins the three keys of a file.
 pub(super) fn says(components: Components, values: Values, remove: Vec<RemovalText>) -> Says {
     let said = |value| Said { value, origin: None };
+    let wish = |range| Wish { range, origin: None };
     Says {
-        components,
+        components: components.into_iter().map(|(name, range)| (name, wish(range))).collect(),
         values: values
             .into_iter()
             .map(|(name, values)| (name, values.into_iter().map(|(key, value)| (key, said(value))).collect()))
             .collect(),
-        remove: remove.into_iter().map(|text| text.0).collect(),
+        remove: remove.into_iter().map(|text| Removed { what: text.0, origin: None }).collect(),
     }
 }
 
-/// The three keys of a file; empty maps inside `values` are left out, for they say nothing.
+/// The three keys of a file.
 pub(super) fn parts(says: &Says) -> (Components, Values, Vec<RemovalText>) {
     let values = says
         .values
@@ -41,7 +42,9 @@ pub(super) fn parts(says: &Says) -> (Components, Values, Vec<RemovalText>) {
             (name.clone(), values.iter().map(|(key, said)| (key.clone(), said.value.clone())).collect())
         })
         .collect();
-    (says.components.clone(), values, says.remove.iter().cloned().map(RemovalText).collect())
+    let components = says.components.iter().map(|(name, wish)| (name.clone(), wish.range.clone()));
+    let remove = says.remove.iter().map(|removed| RemovalText(removed.what.clone()));
+    (components.collect(), values, remove.collect())
 }
 
 /// Refuses a name listed twice: which of the two counts for the order would be a guess.

@@ -2,6 +2,8 @@
 //!
 //! Error texts never repeat a scalar of the file: any of them may be a secret.
 
+mod slip;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_saphyr::{Error, Location};
 
@@ -43,6 +45,9 @@ pub trait Document: DeserializeOwned {
 /// The largest text read, in bytes: far above any file people write.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// So many texts, numbers, lists, maps and keys are read.
+pub const MAX_NODES: usize = 500_000;
+
 /// Collections nested deeper than this are refused.
 pub const MAX_DEPTH: usize = 64;
 
@@ -65,12 +70,9 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
-        let message = sentence(error);
-        match error.location() {
-            Some(location) if location != Location::UNKNOWN => {
-                FormatError::at(file, location.line(), message)
-            }
-            _ => FormatError::new(file, message),
+        match error.location().filter(|location| *location != Location::UNKNOWN) {
+            Some(at) => FormatError::at(file, at.line(), sentence(error, slip::rest(text, &at))),
+            None => FormatError::new(file, sentence(error, "")),
         }
     })
 }
@@ -88,6 +90,9 @@ fn options() -> serde_saphyr::Options {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             max_documents: 1,
+            // Above all that a node file can hold which resolution lets pass; see `resolve::evaluate`.
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
             max_aliases: 1_000,
             max_total_scalar_bytes: MAX_BYTES,
         },
@@ -135,8 +140,9 @@ fn other_format(file: &str, line: u64, found: &str, wanted: &str) -> FormatError
     FormatError::at(file, line, newer)
 }
 
-/// One sentence about an error of the library, without any scalar of the file but keys.
-fn sentence(error: &Error) -> String {
+/// One sentence about an error of the library, without any scalar of the file but keys. `rest` is what
+/// stands where it was noticed.
+fn sentence(error: &Error, rest: &str) -> String {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
         Error::SerdeUnknownVariant { variant, expected, .. } => unknown("word", variant, expected),
@@ -150,19 +156,21 @@ fn sentence(error: &Error) -> String {
             let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
             format!("expected {expected}, found {found}")
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found something else"),
+        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", slip::found(rest)),
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
         }
         Error::Unexpected { expected, .. } => format!(
-            "expected {}, found something else",
+            "expected {}, found {}",
             match *expected {
                 "mapping start" => "a map (`key: value`)",
                 "sequence start" => "a list (`[a, b]`)",
                 "scalar" | "scalar value" => "a single value",
+                "string scalar" => "a text",
                 other => other,
-            }
+            },
+            slip::found(rest)
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
@@ -183,14 +191,15 @@ fn sentence(error: &Error) -> String {
             "an alias (`*name`) has no anchor (`&name`) before it; a text starting with `*` needs quotes"
                 .to_owned()
         }
-        Error::AliasError { error, .. } => sentence(error),
+        Error::AliasError { error, .. } => sentence(error, rest),
         Error::ExternalMessage { msg, .. }
             if ["nest", "depth", "recursion"].iter().any(|word| msg.contains(word)) =>
         {
             too_deep()
         }
         Error::ExternalMessage { msg, .. } => {
-            format!("this is not YAML ({}); look at this line and the one before it", clip(msg))
+            let why = slip::meant(msg, rest).map_or_else(|| clip(msg), str::to_owned);
+            format!("this is not YAML ({why}); look at this line and the one before it")
         }
         Error::Message { msg, .. } => clip(msg),
         other => clip(&other.to_string()),

@@ -11,15 +11,18 @@ pub const MAX_WEIGHT: usize = 512 * 1024;
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
 pub const MAX_NESTING: usize = 32;
 
-/// What a value weighs: the bytes of its texts, and a few for each item.
+/// What each text, number, list, map and key of a map weighs at least.
+pub const NODE_WEIGHT: usize = 16;
+
+/// What a value weighs: the bytes of its texts, and [`NODE_WEIGHT`] for each thing in it.
 pub fn weight(value: &Value) -> usize {
     let weight = match value {
         Value::Text(text) => text.len(),
         Value::List(items) => items.iter().map(weight).sum(),
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| key.len() + NODE_WEIGHT + weight(value)).sum(),
         _ => 0,
     };
-    weight.saturating_add(8)
+    weight.saturating_add(NODE_WEIGHT)
 }
 
 impl Parameter {
@@ -44,12 +47,17 @@ impl Parameter {
             return Err(format!("must not hold more than {MAX_WEIGHT} bytes; put large data into a file"));
         }
         if !self.fits(value) {
-            return Err(format!(
-                "must be {}, not {}{}",
-                self.wanted(),
-                shown(value, secret),
-                self.advice(value)
-            ));
+            let (wanted, advice) = (self.wanted(), self.advice(value));
+            return Err(match wrong_item(value).filter(|_| self.kind == Kind::StringList) {
+                Some((number, item)) => {
+                    let advice = match item {
+                        Value::List(_) | Value::Map(_) | Value::Null => "",
+                        _ => "; put quotes around it",
+                    };
+                    format!("must be {wanted}, and item {number} is {}{advice}", shown(item, secret))
+                }
+                None => format!("must be {wanted}, not {}{advice}", shown(value, secret)),
+            });
         }
         if contains_nul(value) {
             return Err("must not contain the character NUL".to_owned());
@@ -59,6 +67,11 @@ impl Parameter {
 
     /// Checks a value as somebody writes it: what depends on a reference is left to resolution.
     pub fn check_said(&self, value: &Value) -> Result<(), String> {
+        self.check_said_as(value, self.secret)
+    }
+
+    /// The same; `secret` says whether the sentence may show the value.
+    pub fn check_said_as(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
@@ -71,7 +84,7 @@ impl Parameter {
                 ))
             }
             value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
-            value => self.check(value),
+            value => self.check_as(value, secret),
         }
     }
 
@@ -127,11 +140,15 @@ impl Parameter {
     fn fits(&self, value: &Value) -> bool {
         match (self.kind, value) {
             (Kind::String, Value::Text(text)) => self.one_of.is_empty() || self.one_of.contains(text),
-            (Kind::Integer, Value::Integer(number)) => self.in_range(*number as f64),
-            (Kind::Number, Value::Integer(number)) => self.in_range(*number as f64),
-            (Kind::Number, Value::Number(number)) => number.is_finite() && self.in_range(*number),
+            (Kind::Integer | Kind::Number, Value::Integer(number)) => {
+                self.in_range((*number).into(), (*number).into())
+            }
+            (Kind::Number, Value::Number(number)) => {
+                // Whole numbers around it say the same about whole bounds, and lose nothing.
+                number.is_finite() && self.in_range(number.floor() as i128, number.ceil() as i128)
+            }
             (Kind::Port, Value::Integer(number)) => {
-                (1..=65535).contains(number) && self.in_range(*number as f64)
+                (1..=65535).contains(number) && self.in_range((*number).into(), (*number).into())
             }
             (Kind::Boolean, Value::Boolean(_)) => true,
             (Kind::Path, Value::Text(text)) => is_path(text),
@@ -145,8 +162,8 @@ impl Parameter {
         }
     }
 
-    fn in_range(&self, number: f64) -> bool {
-        self.min.is_none_or(|min| number >= min as f64) && self.max.is_none_or(|max| number <= max as f64)
+    fn in_range(&self, floor: i128, ceiling: i128) -> bool {
+        self.min.is_none_or(|min| floor >= min.into()) && self.max.is_none_or(|max| ceiling <= max.into())
     }
 
     fn takes_text(&self) -> bool {
@@ -210,6 +227,13 @@ impl Parameter {
             _ => "",
         }
     }
+}
+
+/// The first item of a list that is no text, and its number, counted from 1.
+fn wrong_item(value: &Value) -> Option<(usize, &Value)> {
+    let Value::List(items) = value else { return None };
+    let (at, item) = items.iter().enumerate().find(|(_, item)| item.as_text().is_none())?;
+    Some((at + 1, item))
 }
 
 /// What was found, in words; the value itself unless it is secret.

@@ -149,7 +149,7 @@ fn uses<'a, 's>(
                 }
             }
         }
-        if let Err(error) = super::evaluate::values(&layers, &super::declared(&settled)) {
+        if let Err(error) = resolver.node(&layers, settled) {
             notes.extend(error.faults.into_iter().map(Fault::into_note));
         }
     }
@@ -168,11 +168,11 @@ fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, says: &Says, notes: &
     for (name, values) in &says.values {
         let met = met(catalog, uses, place, name, says);
         for (key, said) in values {
-            notes.extend(value(place, &met, name, key, &said.value));
+            notes.extend(value(catalog, place, &met, name, key, &said.value));
         }
     }
     for removal in &says.remove {
-        notes.extend(removed(catalog, place, removal));
+        notes.extend(removed(catalog, place, &removal.what));
     }
 }
 
@@ -192,13 +192,14 @@ fn met<'c>(
     }
     let all = || published.values().map(|published| &published.component);
     let wished: Vec<_> = match says.components.get(name) {
-        Some(range) => all().filter(|component| range.contains(&component.version)).collect(),
+        Some(wish) => all().filter(|component| wish.range.contains(&component.version)).collect(),
         None => Vec::new(),
     };
     (if wished.is_empty() { all().collect() } else { wished }, false)
 }
 
 fn value(
+    catalog: &Catalog,
     place: &Place,
     met: &(Vec<&Component>, bool),
     name: &Name,
@@ -212,7 +213,10 @@ fn value(
             let Some(parameter) = component.parameters.get(key) else {
                 return Some(unknown_parameter(place.clone(), component, key));
             };
-            let message = parameter.check_said(value).err()?;
+            // A secret of any version stays one in what is said about the others.
+            let secret = || parameter.secret || catalog.secret(name, key) == Some(true);
+            let message = parameter.check_said_as(value, true).err()?;
+            let message = parameter.check_said_as(value, secret()).err().unwrap_or(message);
             let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
             Some(Fault::new(place.clone(), kind).on(name, key))
         })

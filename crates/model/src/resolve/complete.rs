@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     component::Component,
-    estate::{Place, Said, Says},
+    estate::{Place, Removal, Removed, Said, Says},
     name::Name,
     node::Node,
     value::Value,
@@ -26,7 +26,7 @@ pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<
     let layers = Layers::new(&node.server, &node.environment, &node.channel, stack);
     let declared: BTreeMap<&Name, &Component> =
         node.components.keys().filter_map(|name| Some((name, *components.get(name)?))).collect();
-    let values = evaluate::values(&layers, &declared)?;
+    let values = evaluate::values(&layers, &declared, None)?.values;
     let mut complete = node.clone();
     for (name, values) in declared.into_keys().zip(values) {
         let Some(component) = complete.components.get_mut(name) else { continue };
@@ -38,7 +38,8 @@ pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<
     Ok(complete)
 }
 
-/// What the node says, as if its server were the only place.
+/// What the node says, as if its server were the only place, and nothing weaker were wanted: the
+/// defaults are joined already.
 fn says(node: &Node) -> Says {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
@@ -46,7 +47,11 @@ fn says(node: &Node) -> Says {
             values.map(|(key, value)| (key.clone(), Said { value: literal(&value.value), origin: None }));
         (name.clone(), said.collect())
     });
-    Says { components: BTreeMap::new(), values: values.collect(), remove: Vec::new() }
+    let keys = node.components.iter().flat_map(|(name, component)| {
+        component.values.keys().map(|key| Removal::Value(name.clone(), key.clone()))
+    });
+    let remove = keys.map(|what| Removed { what, origin: None });
+    Says { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
 }
 
 /// The value with every `${` written so that it stays one.

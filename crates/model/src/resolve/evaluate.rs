@@ -1,62 +1,87 @@
 //! Evaluation: what is said becomes final values. References are followed, values merged and checked.
 
+mod expand;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
     fault::{Fault, FaultKind, ResolveError},
-    gather::{Speech, Spoken, gather},
+    gather::{Speakers, Speech, Spoken},
     layers::Layers,
     merge::{merge, prune},
-    reference::{Part, SERVER, Target, has_references, parts, target},
+    reference::has_references,
 };
 use crate::{
+    catalog::Catalog,
     component::Component,
     estate::Place,
     name::{Key, Name},
     nearest,
     node::{NodeValue, Voice},
-    parameter::{MAX_WEIGHT, Parameter, weight},
+    parameter::{MAX_WEIGHT, NODE_WEIGHT, Parameter, weight},
     value::Value,
 };
 
-/// All values of a server together may weigh so much, so that its node file stays readable.
+/// All final values of a server together may weigh so much: on the server no less than here, so that
+/// punch takes whatever was resolved.
 const MAX_NODE_WEIGHT: usize = 2 * 1024 * 1024;
 
-/// References may lead through so many values.
-const MAX_CHAIN: usize = 32;
+/// All that places say about them may weigh so much: the node file tells it too, and must stay readable.
+const MAX_SAID_WEIGHT: usize = 4 * 1024 * 1024;
 
-/// The final values of every component, in the order of `settled`.
+/// What the keys of a value, or of what one place says, add to a node file.
+const ENTRY_WEIGHT: usize = 10 * NODE_WEIGHT;
+
+/// The final values of a server.
+pub(super) struct Values {
+    /// Of every component, in the order of its name.
+    pub(super) values: Vec<BTreeMap<Key, NodeValue>>,
+    /// What they and all that was said about them weigh.
+    pub(super) weight: usize,
+}
+
+/// The final values of every component of `settled`.
+///
+/// `catalog` knows which parameters were secrets in other versions, where there is one.
 pub(super) fn values(
     layers: &Layers<'_>,
     settled: &BTreeMap<&Name, &Component>,
-) -> Result<Vec<BTreeMap<Key, NodeValue>>, ResolveError> {
-    let mut evaluator =
-        Evaluator { layers, settled, done: HashMap::new(), path: Vec::new(), faults: Vec::new(), total: 0 };
+    catalog: Option<&Catalog>,
+) -> Result<Values, ResolveError> {
+    let speakers = settled.keys().map(|name| (*name, Speakers::new(layers, name))).collect();
+    let mut evaluator = Evaluator {
+        layers,
+        settled,
+        catalog,
+        speakers: &speakers,
+        done: HashMap::new(),
+        path: Vec::new(),
+        faults: Vec::new(),
+        weight: 0,
+        said: 0,
+    };
     for (name, component) in settled {
         evaluator.refuse_unknown(name);
         for key in component.parameters.keys() {
             evaluator.finish(name, key);
         }
     }
-    if evaluator.total > MAX_NODE_WEIGHT {
-        let place = Place::Server(layers.server.clone());
-        evaluator.faults.push(Fault::new(place, FaultKind::TooLarge(MAX_NODE_WEIGHT)));
+    if let Some(kind) = evaluator.too_large() {
+        evaluator.faults.push(Fault::new(Place::Server(layers.server.clone()), kind));
     }
     if !evaluator.faults.is_empty() {
         return Err(evaluator.faults.into());
     }
     let mut done = evaluator.done;
-    Ok(settled
-        .iter()
-        .map(|(name, component)| {
-            let keys = component.parameters.keys();
-            keys.filter_map(|key| match done.remove(&(*name, key)) {
-                Some(State::Final(value)) => Some((key.clone(), value)),
-                _ => None,
-            })
-            .collect()
-        })
-        .collect())
+    let values = settled.iter().map(|(name, component)| {
+        let keys = component.parameters.keys();
+        let values = keys.filter_map(|key| match done.remove(&(*name, key)) {
+            Some(State::Final(value)) => Some((key.clone(), value)),
+            _ => None,
+        });
+        values.collect()
+    });
+    Ok(Values { values: values.collect(), weight: evaluator.weight + evaluator.said })
 }
 
 /// How far a value is.
@@ -73,11 +98,16 @@ enum State {
 struct Evaluator<'a, 'l> {
     layers: &'l Layers<'a>,
     settled: &'l BTreeMap<&'l Name, &'l Component>,
+    catalog: Option<&'l Catalog>,
+    speakers: &'l BTreeMap<&'l Name, Speakers<'a, 'l>>,
     done: HashMap<(&'l Name, &'l Key), State>,
     /// The values being worked on, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
     faults: Vec<Fault>,
-    total: usize,
+    /// What the final values weigh.
+    weight: usize,
+    /// What all that was said about them weighs.
+    said: usize,
 }
 
 /// The value a text is part of, for faults.
@@ -85,26 +115,33 @@ struct Site<'s> {
     component: &'s Name,
     key: &'s Key,
     place: &'s Place,
-    secret: bool,
 }
 
 impl<'a, 'l> Evaluator<'a, 'l> {
     /// Notes every value said for a parameter that does not exist.
     fn refuse_unknown(&mut self, name: &'l Name) {
         let component = self.settled[name];
-        let (counting, _) = self.layers.counting(name);
-        for layer in &self.layers.stack[..counting] {
-            for key in layer.says.values.get(name).into_iter().flat_map(BTreeMap::keys) {
-                if !component.parameters.contains_key(key) {
-                    self.faults.push(unknown_parameter(layer.place.clone(), component, key));
-                }
+        for (place, values) in self.speakers[name].values() {
+            for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
+                self.faults.push(unknown_parameter(place.clone(), component, key));
             }
         }
     }
 
-    /// Works out one declared parameter, once.
+    /// Why the values are more than a node file should hold.
+    fn too_large(&self) -> Option<FaultKind> {
+        if self.weight > MAX_NODE_WEIGHT {
+            return Some(FaultKind::TooLarge { what: "the values of this server", limit: MAX_NODE_WEIGHT });
+        }
+        (self.said > MAX_SAID_WEIGHT).then_some(FaultKind::TooLarge {
+            what: "the values that its roles, groups, environment and components have for this server",
+            limit: MAX_SAID_WEIGHT,
+        })
+    }
+
+    /// Works out one declared parameter, once. Nothing more is worked out once there is too much.
     fn finish(&mut self, name: &'l Name, key: &'l Key) {
-        if self.done.contains_key(&(name, key)) {
+        if self.done.contains_key(&(name, key)) || self.too_large().is_some() {
             return;
         }
         let Some(parameter) = self.settled[name].parameters.get(key) else { return };
@@ -122,20 +159,34 @@ impl<'a, 'l> Evaluator<'a, 'l> {
     }
 
     /// `None` when a value it needs failed; `Some(None)` when there is nothing to say.
-    fn evaluate(&mut self, name: &'l Name, key: &'l Key, parameter: &Parameter) -> Option<Option<NodeValue>> {
-        let layers = self.layers;
-        let spoken = gather(layers, name, key, parameter);
+    fn evaluate(
+        &mut self,
+        name: &'l Name,
+        key: &'l Key,
+        parameter: &'l Parameter,
+    ) -> Option<Option<NodeValue>> {
+        let speakers = self.speakers;
+        let spoken = speakers[name].gather(key, parameter);
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
         let mut places = Vec::new();
+        let mut joined = 0;
         for (at, voice) in spoken.iter().enumerate() {
+            self.said = self.said.saturating_add(ENTRY_WEIGHT);
             let Speech::Value(value) = voice.what else { continue };
-            self.total = self.total.saturating_add(weight(value));
+            self.said = self.said.saturating_add(weight(value));
             if !voice.counts {
                 continue;
             }
-            let site = Site { component: name, key, place: &voice.place, secret: parameter.secret };
-            let mut value = self.expand(&site, value, &mut secret)?;
+            let site = Site { component: name, key, place: voice.place };
+            let mut value = match has_references(value) {
+                true => self.expand(&site, value, &mut secret, &mut { MAX_WEIGHT })?,
+                false => value.clone(),
+            };
+            joined += weight(&value);
+            if joined > MAX_NODE_WEIGHT {
+                return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
+            }
             for stronger in &spoken[..at] {
                 if let Speech::RemoveEntry(path) = stronger.what
                     && stronger.counts
@@ -144,177 +195,60 @@ impl<'a, 'l> Evaluator<'a, 'l> {
                 }
             }
             contributions.push(value);
-            places.push(&voice.place);
+            places.push(voice.place);
         }
-        let wrong = |place: &Place, message: String| {
-            let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Fault::new(place.clone(), kind).on(name, key)
-        };
+        // Each by itself, so that what is wrong is told to the place that says it.
+        for (value, place) in contributions.iter().zip(&places) {
+            self.check(&Site { component: name, key, place }, parameter, value, secret)?;
+        }
+        let several = contributions.len() > 1;
         let value = match merge(parameter.merge, contributions) {
             Ok(Some(value)) => value,
             Ok(None) if parameter.required => {
                 let (component, key) = (name.clone(), key.clone());
                 let description = parameter.description.trim_end_matches('.').to_owned();
                 let kind = FaultKind::Missing { component, key: key.clone(), description };
-                let server = Place::Server(layers.server.clone());
+                let server = Place::Server(self.layers.server.clone());
                 self.faults.push(Fault::new(server, kind).on(name, &key));
                 return None;
             }
             Ok(None) => return Some(None),
-            // The first value that is no list or map: what it is not, the check says best.
-            Err((at, value)) => {
-                let message = parameter.check_as(&value, secret).err();
-                self.faults.push(wrong(places[at], message.unwrap_or_else(|| "cannot be merged".to_owned())));
-                return None;
+            Err(at) => {
+                let site = Site { component: name, key, place: places[at] };
+                return self.wrong(&site, format!("must be {} to be merged", parameter.wanted()));
             }
         };
-        if let Err(message) = parameter.check_as(&value, secret) {
-            let place = places.first().copied().cloned();
-            let place = place.unwrap_or_else(|| Place::Server(layers.server.clone()));
-            self.faults.push(wrong(&place, message));
-            return None;
+        if several {
+            self.check(&Site { component: name, key, place: places[0] }, parameter, &value, secret)?;
         }
-        self.total = self.total.saturating_add(weight(&value));
+        self.weight = self.weight.saturating_add(weight(&value) + key.as_str().len() + ENTRY_WEIGHT);
         Some(Some(NodeValue { value, secret, voices: voices(spoken, secret) }))
     }
 
-    /// Replaces the references in a value; `None` when one of them has no value.
-    fn expand(&mut self, site: &Site<'_>, value: &Value, secret: &mut bool) -> Option<Value> {
-        if !has_references(value) {
-            return Some(value.clone());
+    /// Checks a value; the sentence is only made, and secrets only looked up, when it is wrong.
+    fn check(&mut self, site: &Site<'_>, parameter: &Parameter, value: &Value, secret: bool) -> Option<()> {
+        if parameter.check_as(value, true).is_ok() {
+            return Some(());
         }
-        let expanded = match value {
-            Value::Text(text) => self.expand_text(site, text, secret)?,
-            Value::List(items) => {
-                Value::List(items.iter().map(|item| self.expand(site, item, secret)).collect::<Option<_>>()?)
-            }
-            Value::Map(map) => Value::Map(
-                map.iter()
-                    .map(|(key, item)| Some((key.clone(), self.expand(site, item, secret)?)))
-                    .collect::<Option<_>>()?,
-            ),
-            other => other.clone(),
-        };
-        if weight(&expanded) > MAX_WEIGHT {
-            return self
-                .wrong(site, format!("grows beyond {MAX_WEIGHT} bytes by its references; shorten it"));
-        }
-        Some(expanded)
-    }
-
-    fn expand_text(&mut self, site: &Site<'_>, text: &str, secret: &mut bool) -> Option<Value> {
-        let Some(parts) = parts(text) else {
-            return self.wrong(site, "has a `${` without `}`; write `$${` for the text `${`".to_owned());
-        };
-        if let [Part::Reference(inside)] = parts[..] {
-            return self.follow(site, inside, secret);
-        }
-        let mut joined = String::new();
-        for part in parts {
-            match part {
-                Part::Text(text) => joined.push_str(text),
-                Part::Reference(inside) => match self.follow(site, inside, secret)? {
-                    Value::Text(text) => joined.push_str(&text),
-                    value @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
-                        joined.push_str(&value.to_string());
-                    }
-                    value => {
-                        let (what, shown) = (value.kind(), site.shown(inside));
-                        let why = format!(
-                            "which is a {what}; inside a text only texts, numbers and booleans can stand"
-                        );
-                        return self.unknown(site, shown, why, None);
-                    }
-                },
-            }
-            if joined.len() > MAX_WEIGHT {
-                return self
-                    .wrong(site, format!("grows beyond {MAX_WEIGHT} bytes by its references; shorten it"));
-            }
-        }
-        Some(Value::Text(joined))
-    }
-
-    /// The value a reference stands for.
-    fn follow(&mut self, site: &Site<'_>, inside: &str, secret: &mut bool) -> Option<Value> {
-        let shown = site.shown(inside);
-        let (name, key) = match target(inside) {
-            Some(Target::ServerName) => return Some(Value::Text(self.layers.server.to_string())),
-            Some(Target::ServerEnvironment) => return Some(Value::Text(self.layers.environment.to_string())),
-            Some(Target::Value(name, key)) => (name, key),
-            None => {
-                let near = nearest(inside, SERVER).filter(|_| !site.secret).map(str::to_owned);
-                let why = format!(
-                    "which is neither `component.parameter` nor `server.name` nor `server.environment`; \
-                     write `$${{{shown}}}` if the text itself is meant"
-                );
-                return self.unknown(site, shown.clone(), why, near);
-            }
-        };
-        let settled = self.settled;
-        let Some((name, component)) = settled.get_key_value(&name) else {
-            let near = nearest(name.as_str(), settled.keys().map(|name| name.as_str()));
-            let near = near.map(|near| format!("{near}.{key}"));
-            return self.unknown(site, shown, format!("but this server has no component `{name}`"), near);
-        };
-        let parameters = &component.parameters;
-        let Some((key, _)) = parameters.get_key_value(&key) else {
-            let near = nearest(key.as_str(), parameters.keys().map(Key::as_str));
-            let near = near.map(|near| format!("{name}.{near}"));
-            return self.unknown(site, shown, format!("but `{name}` has no parameter `{key}`"), near);
-        };
-        if self.path.len() > MAX_CHAIN {
-            return self
-                .wrong(site, format!("is at the end of more than {MAX_CHAIN} references; write it out"));
-        }
-        self.finish(name, key);
-        match self.done.get(&(*name, key)) {
-            Some(State::Final(value)) => {
-                *secret |= value.secret;
-                Some(value.value.clone())
-            }
-            Some(State::Absent) => {
-                self.unknown(site, shown, "but nobody sets it and it has no default".to_owned(), None)
-            }
-            Some(State::Begun) => {
-                let start = self.path.iter().position(|at| *at == (*name, key)).unwrap_or_default();
-                let circle = self.path[start..].iter().map(|(name, key)| format!("{name}.{key}")).collect();
-                let fault = Fault::new(site.place.clone(), FaultKind::CyclicReferences(circle));
-                self.faults.push(fault.on(site.component, site.key));
-                None
-            }
-            Some(State::Failed) | None => None,
+        let secret = secret || self.hidden(site);
+        match parameter.check_as(value, secret) {
+            Ok(()) => Some(()),
+            Err(message) => self.wrong(site, message),
         }
     }
 
-    fn wrong(&mut self, site: &Site<'_>, message: String) -> Option<Value> {
+    /// Whether errors may not show what is said here.
+    fn hidden(&self, site: &Site<'_>) -> bool {
+        let (component, key) = (site.component, site.key);
+        self.settled[component].parameters.get(key).is_some_and(|parameter| parameter.secret)
+            || self.catalog.is_some_and(|catalog| catalog.secret(component, key) == Some(true))
+    }
+
+    fn wrong<T>(&mut self, site: &Site<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
         let kind = FaultKind::WrongValue { component, key, message };
         self.faults.push(Fault::new(site.place.clone(), kind).on(site.component, site.key));
         None
-    }
-
-    fn unknown(
-        &mut self,
-        site: &Site<'_>,
-        reference: String,
-        why: String,
-        near: Option<String>,
-    ) -> Option<Value> {
-        let (component, key) = (site.component.clone(), site.key.clone());
-        let kind = FaultKind::UnknownReference { component, key, reference, why, near };
-        self.faults.push(Fault::new(site.place.clone(), kind).on(site.component, site.key));
-        None
-    }
-}
-
-impl Site<'_> {
-    /// A reference as errors show it; that of a secret could be a piece of it.
-    fn shown(&self, inside: &str) -> String {
-        match self.secret {
-            true => "...".to_owned(),
-            false => inside.chars().filter(|c| !c.is_control()).take(80).collect(),
-        }
     }
 }
 
@@ -333,11 +267,11 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
 }
 
 /// Provenance: values that count, then removals that count, then the rest, each strongest first.
-fn voices(spoken: Vec<Spoken<'_>>, secret: bool) -> Vec<Voice> {
+fn voices(spoken: Vec<Spoken<'_, '_>>, secret: bool) -> Vec<Voice> {
     let mut voices: Vec<Voice> = spoken
         .into_iter()
         .map(|voice| Voice {
-            place: voice.place,
+            place: voice.place.clone(),
             removes: !matches!(voice.what, Speech::Value(_)),
             value: match voice.what {
                 _ if secret => None,

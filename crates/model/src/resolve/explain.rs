@@ -1,6 +1,7 @@
 //! Explaining: why a value is what it is, from the node alone, so that every asker gets the same answer.
 
 use crate::{
+    estate::Place,
     name::{Key, Name},
     nearest,
     node::{Node, NodeComponent},
@@ -54,7 +55,6 @@ pub fn explain(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
 
 /// The version of a component. The strongest place and every requirer count; weaker places do not.
 fn version(name: &Name, component: &NodeComponent) -> Explanation {
-    let requires = |at: usize| matches!(component.wished[at].place, crate::estate::Place::Default(_));
     Explanation {
         key: name.to_string(),
         value: Some(component.version.to_string().into()),
@@ -62,17 +62,16 @@ fn version(name: &Name, component: &NodeComponent) -> Explanation {
         voices: component
             .wished
             .iter()
-            .enumerate()
-            .map(|(at, wished)| ExplainedVoice {
+            .map(|wished| ExplainedVoice {
                 place: match &wished.place {
-                    crate::estate::Place::Default(requirer) => format!("requirement of {requirer}"),
+                    Place::Default(requirer) => format!("requirement of {requirer}"),
                     place => place.to_string(),
                 },
-                value: Some(wished.range.to_string().into()),
-                removes: false,
-                counts: at == 0 || requires(at),
-                revision: None,
-                by: None,
+                value: wished.range.as_ref().map(|range| range.to_string().into()),
+                removes: wished.range.is_none(),
+                counts: wished.counts,
+                revision: wished.origin.as_ref().map(|origin| origin.revision),
+                by: wished.origin.as_ref().map(|origin| origin.by.clone()),
             })
             .collect(),
     }

@@ -95,9 +95,15 @@ pub enum FaultKind {
     },
     /// Versions contradict each other in more ways than can be tried.
     #[error(
-        "its components and their requirements leave too many choices of versions; wish for exact versions"
+        "no versions that suit everybody were found in {tried} attempts, and nobody knows whether there are any; wish for exact versions of some of its components{}",
+        first_contradiction(first)
     )]
-    TooManyChoices,
+    TooManyChoices {
+        /// How many attempts were made.
+        tried: usize,
+        /// The first contradiction met.
+        first: Option<String>,
+    },
     /// A parameter the component does not declare.
     #[error("`{component}` {version} has no parameter `{key}`{}", hint(near, known))]
     UnknownParameter {
@@ -152,10 +158,16 @@ pub enum FaultKind {
         near: Option<String>,
     },
     /// More than a node file should hold.
-    #[error(
-        "the values of this server add up to more than {0} bytes; put large data into a component's files"
-    )]
-    TooLarge(usize),
+    #[error("{what} add up to more than {limit} bytes; put large data into a component's files")]
+    TooLarge {
+        /// `the values of this server`
+        what: &'static str,
+        /// How much is allowed.
+        limit: usize,
+    },
+    /// A node file that punch would not read.
+    #[error("its node file could not be read again ({0}); put large data into a component's files")]
+    Unreadable(String),
 }
 
 /// How much a note matters.
@@ -284,6 +296,10 @@ fn elsewhere(near: &Option<String>, channels: &[Name]) -> String {
     }
     let channels: Vec<String> = channels.iter().map(|channel| format!("`{channel}`")).collect();
     format!("; it is in {}, so promote it first", channels.join(", "))
+}
+
+fn first_contradiction(first: &Option<String>) -> String {
+    first.as_ref().map(|first| format!(". The first contradiction met: {first}")).unwrap_or_default()
 }
 
 fn circle<T: fmt::Display>(names: &[T], more: usize) -> String {

@@ -7,7 +7,7 @@ use super::{
     linearise::Hierarchy,
 };
 use crate::{
-    estate::{Estate, Place, Removal, Says},
+    estate::{Estate, Origin, Place, Removal, Says},
     name::{Name, ServerName},
     nearest,
 };
@@ -20,7 +20,7 @@ pub(super) struct Layers<'a> {
     /// Strongest first: the server, its groups, its environment, its roles.
     pub(super) stack: Vec<Layer<'a>>,
     /// The strongest layer that removes a component: weaker ones do not count for it.
-    floors: BTreeMap<&'a Name, usize>,
+    floors: BTreeMap<&'a Name, (usize, Option<&'a Origin>)>,
 }
 
 /// One place and what it says.
@@ -80,21 +80,23 @@ impl<'a> Layers<'a> {
         Self { server, environment, channel, floors: floors(&stack), stack }
     }
 
-    /// The number of layers that count for a component, and the place that cut the others off.
-    pub(super) fn counting(&self, component: &Name) -> (usize, Option<&Place>) {
-        match self.floors.get(component) {
-            Some(floor) => (floor + 1, Some(&self.stack[*floor].place)),
-            None => (self.stack.len(), None),
-        }
+    /// The number of layers that count for a component.
+    pub(super) fn counting(&self, component: &Name) -> usize {
+        self.floors.get(component).map_or(self.stack.len(), |(floor, _)| floor + 1)
+    }
+
+    /// The place that takes a component away from weaker ones, and since when.
+    pub(super) fn cut(&self, component: &Name) -> Option<(&Place, Option<&'a Origin>)> {
+        self.floors.get(component).map(|(floor, origin)| (&self.stack[*floor].place, *origin))
     }
 }
 
-fn floors<'a>(stack: &[Layer<'a>]) -> BTreeMap<&'a Name, usize> {
+fn floors<'a>(stack: &[Layer<'a>]) -> BTreeMap<&'a Name, (usize, Option<&'a Origin>)> {
     let mut floors = BTreeMap::new();
     for (at, layer) in stack.iter().enumerate() {
-        for removal in &layer.says.remove {
-            if let Removal::Component(name) = removal {
-                floors.entry(name).or_insert(at);
+        for removed in &layer.says.remove {
+            if let Removal::Component(name) = &removed.what {
+                floors.entry(name).or_insert((at, removed.origin.as_ref()));
             }
         }
     }

@@ -92,13 +92,9 @@ impl<'a> Hierarchy<'a> {
                     *next += 1;
                     if on_path.contains(parent) {
                         let at = path.iter().position(|(role, _)| *role == parent).unwrap_or_default();
-                        let names =
-                            path[at..].iter().take(MAX_SHOWN).map(|(name, _)| (*name).clone()).collect();
-                        let more = (path.len() - at).saturating_sub(MAX_SHOWN);
-                        let circle = FaultKind::CyclicRoles { names, more };
-                        let fault = Fault::new(Place::Role(parent.clone()), circle);
+                        let circle = circle(path[at..].iter().map(|(name, _)| *name).collect());
                         for (role, _) in &path {
-                            self.orders.insert(*role, Err(fault.clone()));
+                            self.orders.insert(*role, Err(circle.clone()));
                         }
                     } else if self.roles.contains_key(parent) {
                         path.push((parent, 0));
@@ -123,6 +119,16 @@ impl<'a> Hierarchy<'a> {
         }
         Ok(order)
     }
+}
+
+/// The fault of roles that inherit each other, the same from wherever the circle was entered.
+fn circle(mut names: Vec<&Name>) -> Fault {
+    let first = (0..names.len()).min_by_key(|at| names[*at]).unwrap_or_default();
+    names.rotate_left(first);
+    let more = names.len().saturating_sub(MAX_SHOWN);
+    let place = Place::Role(names[0].clone());
+    let names = names.into_iter().take(MAX_SHOWN).cloned().collect();
+    Fault::new(place, FaultKind::CyclicRoles { names, more })
 }
 
 /// The C3 merge: takes again and again the first head that is in nobody's tail.

@@ -6,8 +6,8 @@ use crate::{parameter::Merge, value::Value};
 
 /// Merges values of several places, strongest first.
 ///
-/// On failure the first value that is not of the shape the merge needs, and its index.
-pub(super) fn merge(how: Merge, values: Vec<Value>) -> Result<Option<Value>, (usize, Value)> {
+/// On failure the index of the first value that is not of the shape the merge needs.
+pub(super) fn merge(how: Merge, values: Vec<Value>) -> Result<Option<Value>, usize> {
     match how {
         Merge::Replace => Ok(values.into_iter().next()),
         Merge::Append => append(values),
@@ -15,23 +15,23 @@ pub(super) fn merge(how: Merge, values: Vec<Value>) -> Result<Option<Value>, (us
     }
 }
 
-fn append(values: Vec<Value>) -> Result<Option<Value>, (usize, Value)> {
+fn append(values: Vec<Value>) -> Result<Option<Value>, usize> {
     if values.is_empty() {
         return Ok(None);
     }
     let mut seen = HashSet::new();
     let mut joined = Vec::new();
     for (at, value) in values.into_iter().enumerate() {
-        let Value::List(items) = value else { return Err((at, value)) };
+        let Value::List(items) = value else { return Err(at) };
         joined.extend(items.into_iter().filter(|item| seen.insert(item.to_string())));
     }
     Ok(Some(Value::List(joined)))
 }
 
-fn deep(values: Vec<Value>) -> Result<Option<Value>, (usize, Value)> {
+fn deep(values: Vec<Value>) -> Result<Option<Value>, usize> {
     let mut merged: Option<BTreeMap<String, Value>> = None;
     for (at, value) in values.into_iter().enumerate() {
-        let Value::Map(map) = value else { return Err((at, value)) };
+        let Value::Map(map) = value else { return Err(at) };
         match &mut merged {
             None => merged = Some(map),
             Some(strong) => fill(strong, map),

@@ -45,14 +45,19 @@ pub use self::{
     fault::{Fault, FaultKind, Note, ResolveError, Severity},
     reach::reach,
 };
-use self::{layers::Layers, linearise::Hierarchy, settle::Settled};
+use self::{evaluate::Values, layers::Layers, linearise::Hierarchy, settle::Settled};
 use crate::{
     catalog::{Catalog, Published},
     component::Component,
     estate::{Estate, Place},
+    format::{node, yaml::MAX_BYTES},
     name::{Name, ServerName},
     node::{Node, NodeComponent},
 };
+
+/// What a node weighs at least before its file could be longer than is read: indentation and escapes
+/// make a text at most so many times longer than it weighs.
+const HEAVY: usize = MAX_BYTES / 80;
 
 /// Resolves servers of one estate against one catalog. What servers share is worked out once.
 pub struct Resolver<'a> {
@@ -96,21 +101,7 @@ impl<'a> Resolver<'a> {
     pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
         let layers = self.layers(server)?;
         let settled = settle::settle(self.catalog, &layers)?;
-        let values = evaluate::values(&layers, &declared(&settled))?;
-        let components = settled
-            .into_iter()
-            .zip(values)
-            .map(|((name, Settled { published, wished }), values)| {
-                (name.clone(), component(published, wished, values))
-            })
-            .collect();
-        Ok(Node {
-            server: server.clone(),
-            environment: layers.environment.clone(),
-            channel: layers.channel.clone(),
-            generation: 0,
-            components,
-        })
+        self.node(&layers, settled)
     }
 
     /// The places that speak for a server, strongest first.
@@ -121,6 +112,32 @@ impl<'a> Resolver<'a> {
     fn layers(&self, server: &ServerName) -> Result<Layers<'a>, ResolveError> {
         layers::layers(self.estate, &self.hierarchy, server)
     }
+
+    fn node(&self, layers: &Layers<'a>, settled: SettledComponents<'a>) -> Result<Node, ResolveError> {
+        let Values { values, weight } = evaluate::values(layers, &declared(&settled), Some(self.catalog))?;
+        let components = settled.into_iter().zip(values);
+        let components = components.map(|((name, Settled { published, wished }), values)| {
+            (name.clone(), component(published, wished, values))
+        });
+        let node = Node {
+            server: layers.server.clone(),
+            environment: layers.environment.clone(),
+            channel: layers.channel.clone(),
+            generation: 0,
+            components: components.collect(),
+        };
+        if weight > HEAVY {
+            readable(&node)?;
+        }
+        Ok(node)
+    }
+}
+
+/// Makes sure that the file of a node can be read by those who get it.
+fn readable(node: &Node) -> Result<(), ResolveError> {
+    node::read("", &node::write(node)).map(|_| ()).map_err(|error| {
+        Fault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
+    })
 }
 
 fn component(

@@ -17,7 +17,7 @@ use crate::{
     version::Range,
 };
 
-/// So many versions are tried before giving up; an estate people wrote needs a few hundred.
+/// So many dead ends are met before giving up; an estate people wrote needs a few hundred.
 const MAX_STEPS: usize = 50_000;
 
 /// Somebody's wish for a component.
@@ -83,11 +83,13 @@ impl<'a, 'l> Search<'a, 'l> {
             self.open();
             while !self.choose() {
                 steps += 1;
-                if steps > MAX_STEPS || !self.back() {
-                    // Nothing is given up before a contradiction was met.
-                    let server = Place::Server(self.layers.server.clone());
-                    let why = self.why.unwrap_or_else(|| Fault::new(server, FaultKind::TooManyChoices));
-                    return Err(Box::new(why));
+                if steps > MAX_STEPS {
+                    return Err(Box::new(self.given_up()));
+                }
+                if !self.back() {
+                    // Nothing is impossible before a contradiction was met.
+                    let given_up = self.given_up();
+                    return Err(Box::new(self.why.unwrap_or(given_up)));
                 }
             }
         }
@@ -99,6 +101,17 @@ impl<'a, 'l> Search<'a, 'l> {
             .zip(chosen)
             .map(|(name, published)| (*name, *published, self.asked.get(name).cloned().unwrap_or_default()))
             .collect())
+    }
+
+    /// The fault of a search that ends before it knows.
+    fn given_up(&self) -> Fault {
+        let first = self.why.as_ref().map(|why| why.kind.to_string());
+        let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
+        let server = Place::Server(self.layers.server.clone());
+        match self.why.as_ref().and_then(|why| why.component.as_ref()) {
+            Some(component) => Fault::new(server, kind).about(component),
+            None => Fault::new(server, kind),
+        }
     }
 
     /// Lists what would do for the next component.
@@ -200,14 +213,14 @@ impl<'a, 'l> Search<'a, 'l> {
 
     /// Whether a place took away what `name` requires, and no place wishes for it.
     fn removed(&self, name: &Name, required: &Name, range: &Range) -> Option<Fault> {
-        let (_, place) = self.layers.counting(required);
+        let (place, _) = self.layers.cut(required)?;
         let wished = self.asked.get(required).is_some_and(|asks| asks.iter().any(|ask| ask.depth.is_none()));
         let kind = FaultKind::RemovedButRequired {
             component: required.clone(),
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(Fault::new(place?.clone(), kind).about(required)).filter(|_| !wished)
+        Some(Fault::new(place.clone(), kind).about(required)).filter(|_| !wished)
     }
 
     fn no_version(&self, name: &Name, more: Option<Ask<'_>>) -> Fault {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, Published},
-    estate::Place,
+    estate::{Origin, Place, Removal},
     name::Name,
     nearest,
     node::Wished,
@@ -35,8 +35,10 @@ pub(super) fn settle<'a>(
     let wishes = wishes(layers);
     let mut search = Search::new(catalog, layers);
     let mut faults = Vec::new();
-    for (name, places) in &wishes {
-        let Some((place, range)) = places.first() else { continue };
+    for (name, wishes) in &wishes {
+        let Some(Wish { place, range: Some(range), .. }) = wishes.iter().find(|wish| wish.decides) else {
+            continue;
+        };
         if catalog.versions(layers.channel, name).is_empty() {
             faults.push(unknown(catalog, layers, place, name));
         }
@@ -49,25 +51,56 @@ pub(super) fn settle<'a>(
         .run()?
         .into_iter()
         .map(|(name, published, asks)| {
-            let places = wishes.get(name).into_iter().flatten();
-            let places = places.map(|(place, range)| ((*place).clone(), (*range).clone()));
+            let places = wishes.get(name).into_iter().flatten().map(Wish::wished);
             // The strongest place's wish is both in `wishes` and in `asks`.
-            let requirers = asks.into_iter().filter(|ask| ask.depth.is_some());
-            let requirers = requirers.map(|ask| (ask.place, ask.range.clone()));
-            let wished = places.chain(requirers).map(|(place, range)| Wished { place, range }).collect();
-            (name, Settled { published, wished })
+            let requirers = asks.into_iter().filter(|ask| ask.depth.is_some()).map(|ask| Wished {
+                place: ask.place,
+                range: Some(ask.range.clone()),
+                counts: true,
+                origin: None,
+            });
+            (name, Settled { published, wished: places.chain(requirers).collect() })
         })
         .collect())
 }
 
-/// Who wishes for what, strongest first, where nobody stronger took the component away.
-fn wishes<'a, 'l>(layers: &'l Layers<'a>) -> BTreeMap<&'a Name, Vec<(&'l Place, &'a Range)>> {
+/// What one place wants of a component.
+struct Wish<'a, 'l> {
+    place: &'l Place,
+    /// `None` takes away what weaker places wish for.
+    range: Option<&'a Range>,
+    origin: Option<&'a Origin>,
+    /// Whether this wish, or this removal, is the one that counts.
+    decides: bool,
+}
+
+impl Wish<'_, '_> {
+    fn wished(&self) -> Wished {
+        Wished {
+            place: self.place.clone(),
+            range: self.range.cloned(),
+            counts: self.decides,
+            origin: self.origin.cloned(),
+        }
+    }
+}
+
+/// Who wishes for what and who takes it away, strongest first.
+fn wishes<'a, 'l>(layers: &'l Layers<'a>) -> BTreeMap<&'a Name, Vec<Wish<'a, 'l>>> {
     let mut wishes: BTreeMap<&Name, Vec<_>> = BTreeMap::new();
     for (at, layer) in layers.stack.iter().enumerate() {
-        let says = layer.says;
-        for (name, range) in &says.components {
-            if at < layers.counting(name).0 {
-                wishes.entry(name).or_default().push((&layer.place, range));
+        let place = &layer.place;
+        for (name, wish) in &layer.says.components {
+            let wishes = wishes.entry(name).or_default();
+            let decides = wishes.is_empty() && at < layers.counting(name);
+            let (range, origin) = (Some(&wish.range), wish.origin.as_ref());
+            wishes.push(Wish { place, range, origin, decides });
+        }
+        for removed in &layer.says.remove {
+            if let Removal::Component(name) = &removed.what {
+                let decides = at + 1 == layers.counting(name);
+                let origin = removed.origin.as_ref();
+                wishes.entry(name).or_default().push(Wish { place, range: None, origin, decides });
             }
         }
     }

@@ -5,6 +5,7 @@
 mod cases;
 mod change;
 mod documents;
+mod edits;
 mod formats;
 mod hostile;
 mod manifest;

@@ -131,3 +131,22 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
     let heavy = Value::from("x".repeat(MAX_WEIGHT + 1));
     assert!(parameter(Kind::String).check(&heavy).unwrap_err().contains("bytes"));
 }
+
+#[test]
+fn bounds_are_exact_also_where_fractions_are_not() {
+    let mut number = parameter(Kind::Number);
+    (number.min, number.max) = (Some(-(1 << 53)), Some(1 << 53));
+    for (value, fits) in [
+        (Value::Integer(1 << 53), true),
+        (Value::Integer((1 << 53) + 1), false),
+        (Value::Integer(-(1 << 53) - 1), false),
+        (Value::Number(0.5), true),
+        (Value::Number(1e300), false),
+    ] {
+        assert_eq!(number.check(&value).is_ok(), fits, "{value}");
+    }
+    number.max = Some(i64::MAX);
+    assert!(number.check(&Value::Number(1e300)).is_err());
+    number.max = Some(1);
+    assert!(number.check(&Value::Number(1.5)).is_err());
+}

@@ -1,9 +1,11 @@
-//! Random values, nodes and estates for property tests.
+//! Random values, nodes and estates for property tests, and a catalog of what one gives.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    estate::{Environment, Estate, Group, Origin, Place, Removal, Role, Said, Says, Server},
+    catalog::{Catalog, PackageFile, Published},
+    component::Component,
+    estate::{Environment, Estate, Group, Origin, Place, Removal, Removed, Role, Said, Says, Server, Wish},
     name::{Key, Name, ServerName},
     node::{Node, NodeComponent, NodeValue, Voice, Wished},
     value::Value,
@@ -72,16 +74,20 @@ fn place() -> impl Strategy<Value = Place> {
     ]
 }
 
+fn origin() -> impl Strategy<Value = Origin> {
+    (any::<u64>(), text()).prop_map(|(revision, by)| Origin { revision, by })
+}
+
 fn voice() -> impl Strategy<Value = Voice> {
-    let origin = (any::<u64>(), text()).prop_map(|(revision, by)| Origin { revision, by });
-    (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin))
+    (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin()))
         .prop_map(|(place, value, removes, counts, origin)| Voice { place, value, removes, counts, origin })
 }
 
 pub(crate) fn node() -> impl Strategy<Value = Node> {
     let node_value = (value(), any::<bool>(), collection::vec(voice(), 0..3))
         .prop_map(|(value, secret, voices)| NodeValue { value, secret, voices });
-    let wished = (place(), range()).prop_map(|(place, range)| Wished { place, range });
+    let wished = (place(), option::of(range()), any::<bool>(), option::of(origin()))
+        .prop_map(|(place, range, counts, origin)| Wished { place, range, counts, origin });
     let component =
         (version(), collection::vec(wished, 0..3), collection::btree_map(key(), node_value, 0..4)).prop_map(
             |(version, wished, values)| NodeComponent {
@@ -116,10 +122,12 @@ fn removal() -> impl Strategy<Value = Removal> {
 
 fn says() -> impl Strategy<Value = Says> {
     let said = value().prop_map(|value| Said { value, origin: None });
+    let wish = range().prop_map(|range| Wish { range, origin: None });
+    let removed = removal().prop_map(|what| Removed { what, origin: None });
     (
-        collection::btree_map(name(), range(), 0..3),
+        collection::btree_map(name(), wish, 0..3),
         collection::btree_map(name(), collection::btree_map(key(), said, 0..3), 0..3),
-        collection::vec(removal(), 0..3),
+        collection::vec(removed, 0..3),
     )
         .prop_map(|(components, values, remove)| Says { components, values, remove })
 }
@@ -159,4 +167,24 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
     }
     (map(role), few(name(), group), few(name(), environment), few(server_name(), server))
         .prop_map(|(roles, groups, environments, servers)| Estate { roles, groups, environments, servers })
+}
+
+/// The components in channel `prod`, to be given oldest first.
+pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
+    let mut catalog = Catalog::default();
+    for component in components {
+        let package = PackageFile {
+            name: component.name.to_string(),
+            file: format!("{}.rpm", component.name),
+            sha256: "0".repeat(64),
+            size: 1,
+        };
+        let published =
+            Published { payload: package.clone(), deployment: package, component: component.clone() };
+        let channel = catalog.channels.entry(Name::new("prod").unwrap()).or_default();
+        channel.entry(component.name.clone()).or_default().push(component.version.clone());
+        let versions = catalog.components.entry(component.name).or_default();
+        versions.insert(component.version, Arc::new(published));
+    }
+    catalog
 }

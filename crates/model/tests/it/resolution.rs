@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     catalog::Catalog,
     component::Component,
-    estate::{Environment, Estate, Place, Role, Server},
-    format::{estate::carry_origins, node, yaml},
-    name::{Name, ServerName},
+    estate::{Environment, Estate, Origin, Place, Removal, Removed, Role, Server, Wish},
+    format::{
+        estate::{Origins, carry_origins},
+        node, yaml,
+    },
+    name::{Key, Name, ServerName},
     resolve::{self, Resolver},
     value::Value,
 };
 use proptest::{collection, prelude::*};
 
-use crate::random;
+use crate::random::{self, catalog};
 
 fn name(number: usize) -> Name {
     Name::new(&format!("r{number}")).unwrap()
@@ -199,4 +202,153 @@ fn a_node_file_written_by_hand_gets_defaults_with_their_references_and_the_same_
     assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
     assert!(wrong.contains("`shop.port` must be a port from 1 to 65535, not the string \"no\""), "{wrong}");
     assert!(wrong.contains("`shop.key` (Secret) must have a value"), "{wrong}");
+}
+
+/// A server `s` of role `web` with `shop` in version 1, whose values are given.
+fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
+    let component: Component = yaml::read(
+        "component.yaml",
+        &format!(
+            "{{name: shop, version: 1-1, kind: web-service, summary: S., parameters: {{{parameters}}}}}"
+        ),
+    )
+    .unwrap();
+    let documents = [
+        ("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n".to_owned()),
+        ("servers/s.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n".to_owned()),
+        (
+            "roles/web.yaml",
+            format!("format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{{values}}}}}\n"),
+        ),
+    ];
+    let documents = documents.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
+    (model::format::estate::read(&documents).unwrap(), catalog(vec![component]))
+}
+
+/// Resolves `s`, writes its node file, reads it as punch does and completes it.
+fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
+    let node = resolve::resolve(estate, catalog, &server()).map_err(|error| error.to_string())?;
+    let read = node::read("node.yaml", &node::write(&node)).map_err(|error| format!("punch: {error}"))?;
+    let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
+    let components = BTreeMap::from([(component.name.clone(), component)]);
+    let complete = resolve::complete(&read, &components).map_err(|error| format!("punch: {error}"))?;
+    assert!(complete == node);
+    Ok(())
+}
+
+#[test]
+fn what_was_resolved_is_taken_by_the_host_however_large() {
+    let lists: Vec<String> = (0..4).map(|at| format!("l{at}: {{type: list, description: L.}}")).collect();
+    let ones: Vec<String> = (0..4).map(|at| format!("l{at}: [{}]", "1,".repeat(32_000))).collect();
+    assert_eq!(on_the_host(&shop(&lists.join(", "), &ones.join(", "))), Ok(()));
+    let texts = "a: {type: string, description: A.}, b: {type: list, description: B.}";
+    let referenced = |times| {
+        let references = vec!["\"${shop.a}\""; times].join(", ");
+        shop(texts, &format!("a: {}, b: [{references}]", "x".repeat(100_000)))
+    };
+    assert_eq!(on_the_host(&referenced(5)), Ok(()));
+    let keys: Vec<String> = (0..8).map(|at| format!("k{at}: {{type: string, description: K.}}")).collect();
+    let values = |count: usize| {
+        let values: Vec<String> = (1..count).map(|at| format!("k{at}: \"${{shop.k0}}\"")).collect();
+        shop(&keys.join(", "), &format!("k0: {}, {}", "x".repeat(300_000), values.join(", ")))
+    };
+    assert_eq!(on_the_host(&values(5)), Ok(()));
+    assert_eq!(
+        on_the_host(&values(8)),
+        Err("server s: the values of this server add up to more than 2097152 bytes; \
+             put large data into a component's files"
+            .to_owned())
+    );
+}
+
+#[test]
+fn a_node_whose_file_could_not_be_read_again_is_refused() {
+    let deep = format!("{}{}{}", "[".repeat(30), "1,".repeat(32_000), "]".repeat(30));
+    let lists = "a: {type: list, description: A.}, b: {type: list, description: B.}";
+    let (estate, catalog) = shop(lists, &format!("a: {deep}, b: {deep}"));
+    let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
+    assert!(error.starts_with("server s: its node file could not be read again (it has "), "{error}");
+    assert!(resolve::check(&estate, &catalog).iter().any(|note| note.message.contains("read again")));
+}
+
+#[test]
+fn references_are_followed_no_further_than_a_value_may_grow() {
+    let texts = "a: {type: string, description: A.}, b: {type: list, description: B.}";
+    let values =
+        format!("a: {}, b: [\"${{shop.a}}\", \"${{shop.a}}\", \"${{shop.nothing}}\"]", "x".repeat(400_000));
+    let (estate, catalog) = shop(texts, &values);
+    assert_eq!(
+        resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string(),
+        "role web: `shop.b` grows beyond 524288 bytes by its references; shorten it"
+    );
+}
+
+#[test]
+fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
+    // Nine pigeons and eight holes: each pigeon wants the hole of its version for itself.
+    let component = |text: String| yaml::read::<Component>("component.yaml", &text).unwrap();
+    let mut components = Vec::new();
+    for pigeon in 1..=9 {
+        for hole in 1..=8 {
+            components.push(component(format!(
+                "{{name: pigeon{pigeon}, version: {hole}-1, kind: os-config, summary: S., requires: {{hole{hole}: \"{pigeon}\"}}}}"
+            )));
+            components.push(component(format!(
+                "{{name: hole{hole}, version: {pigeon}-1, kind: os-config, summary: S.}}"
+            )));
+        }
+    }
+    let (mut estate, _) = shop("", "");
+    let web = estate.roles.get_mut("web").unwrap();
+    let wish = Wish { range: "*".parse().unwrap(), origin: None };
+    let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), wish.clone()));
+    (web.says.components, web.says.values) = (pigeons.collect(), BTreeMap::new());
+    let mut catalog = catalog(components);
+    for versions in catalog.channels.values_mut().flat_map(|names| names.values_mut()) {
+        versions.sort();
+    }
+    let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "server s: no versions that suit everybody were found in 50000 attempts, and nobody knows whether \
+             there are any; wish for exact versions of some of its components. The first contradiction met: no \
+             version of `hole"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
+    let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
+    let origin = |revision, by: &str| Origin { revision, by: by.to_owned() };
+    carry_origins(&Estate::default(), &mut first, &origin(1, "ann"));
+    let mut second = first.clone();
+    let key = Key::new("a").unwrap();
+    let what = Removal::Value(Name::new("shop").unwrap(), key);
+    let server_says = &mut second.servers.get_mut("s").unwrap().says;
+    server_says.remove = vec![Removed { what, origin: None }];
+    let wish = Wish { range: "1".parse().unwrap(), origin: None };
+    server_says.components = [(Name::new("shop").unwrap(), wish)].into();
+    carry_origins(&first, &mut second, &origin(2, "bob"));
+
+    // What is stored beside the files gives them back.
+    let mut stored = model::format::estate::read(&model::format::estate::write(&second)).unwrap();
+    Origins::of(&second.roles["web"].says).give(&mut stored.roles.get_mut("web").unwrap().says);
+    Origins::of(&second.servers["s"].says).give(&mut stored.servers.get_mut("s").unwrap().says);
+    assert_eq!(stored, second);
+
+    let node = resolve::resolve(&second, &catalog, &server()).unwrap();
+    let node = node::read("node.yaml", &node::write(&node)).unwrap();
+    assert_eq!(
+        resolve::explain(&node, "shop").unwrap().to_string(),
+        "shop = \"1-1\"\n  counts  server s says \"1\" (revision 2 by bob)\n  \
+         loses   role web says \"*\" (revision 1 by ann)"
+    );
+    assert_eq!(
+        resolve::explain(&node, "shop.a").unwrap().to_string(),
+        "shop.a = \"x\"\n  counts  default of shop says \"x\"\n  \
+         counts  server s takes away what weaker places say (revision 2 by bob)\n  \
+         loses   role web says \"y\" (revision 1 by ann)"
+    );
 }

@@ -24,7 +24,7 @@ fn the_golden_node_file_is_still_read_written_and_verified_byte_for_byte() {
     assert_eq!(node::verify("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
         node::content_digest(&read),
-        "b5de308d4956bc5942c71a575ecc1a435c09dc187ee2ee4f3e326a6a773d7b13"
+        "ec10f57c60548202a96784af60bf9eedbcb1c9ee0e5f18f2ec958444efeb8aab"
     );
 }
 

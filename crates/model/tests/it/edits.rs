@@ -1,0 +1,154 @@
+//! Checking an edit finds what checking everything finds.
+
+use std::collections::BTreeSet;
+
+use model::{
+    catalog::Catalog,
+    component::Component,
+    estate::Estate,
+    format::{
+        estate::{self, Documents},
+        yaml,
+    },
+    resolve::{Note, Severity, check, check_change, reach, resolve},
+};
+use proptest::{collection, prelude::*};
+
+use crate::random;
+
+/// Two versions of a component whose parameters differ, and one that requires the first.
+fn catalog() -> Catalog {
+    let component = |text: &str| yaml::read::<Component>("component.yaml", text).unwrap();
+    random::catalog(vec![
+        component(
+            "{name: shop, version: 1-1, kind: web-service, summary: S., \
+             parameters: {port: {type: port, description: P.}, old: {type: string, description: O.}}}",
+        ),
+        component(
+            "{name: shop, version: 2-1, kind: web-service, summary: S., \
+             parameters: {port: {type: integer, description: P.}, new: {type: string, description: N.}}}",
+        ),
+        component("{name: till, version: 1-1, kind: web-service, summary: S., requires: {shop: \"1\"}}"),
+    ])
+}
+
+/// What a place says; `wild` is how much of it is wrong.
+fn says(wild: u32) -> BoxedStrategy<String> {
+    let components = prop_oneof![
+        8 => Just(""),
+        6 => Just("components: {shop: \"1\"}\n"),
+        1 => Just("components: {shop: \"2\"}\n"),
+        2 => Just("components: {shop: \"1\", till: \"*\"}\n"),
+        wild => Just("components: {nobody: \"*\"}\n"),
+    ];
+    let values = prop_oneof![
+        8 => Just(""),
+        6 => Just("values: {shop: {port: 80}}\n"),
+        2 => Just("values: {shop: {port: 80, old: \"${shop.port}\"}}\n"),
+        wild => Just("values: {shop: {port: 70000}}\n"),
+        wild => Just("values: {shop: {port: \"x\", new: x}}\n"),
+    ];
+    let remove = prop_oneof![
+        8 => Just(""),
+        1 => Just("remove: [shop]\n"),
+        1 => Just("remove: [shop.old]\n"),
+    ];
+    (components, values, remove).prop_map(|parts| format!("{}{}{}", parts.0, parts.1, parts.2)).boxed()
+}
+
+/// Three roles, two groups, two environments, three servers; some of them missing.
+fn documents(wild: u32) -> BoxedStrategy<Documents> {
+    let list = |names: &'static [&'static str]| proptest::sample::subsequence(names, 0..=names.len());
+    let role = |at: usize, parents: &'static [&'static str]| {
+        (list(parents), says(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(inherits, says, there)| {
+                let text = format!("format: geppetto/role/1\ninherits: [{}]\n{says}", inherits.join(", "));
+                there.then_some((format!("roles/r{at}.yaml"), text))
+            })
+            .boxed()
+    };
+    let group = |at: usize| {
+        (says(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(says, there)| {
+                there.then_some((format!("groups/g{at}.yaml"), format!("format: geppetto/group/1\n{says}")))
+            })
+            .boxed()
+    };
+    let environment = |at: usize| {
+        says(wild)
+            .prop_map(move |says| {
+                let text = format!("format: geppetto/environment/1\nchannel: prod\n{says}");
+                Some((format!("environments/e{at}.yaml"), text))
+            })
+            .boxed()
+    };
+    let server = |at: usize| {
+        let lists = (list(&["r0", "r1", "r2"]), list(&["g0", "g1"]), 0..2usize);
+        (lists, says(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), says, there)| {
+            let text = format!(
+                "format: geppetto/server/1\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{says}",
+                roles.join(", "),
+                groups.join(", ")
+            );
+            there.then_some((format!("servers/s{at}.yaml"), text))
+        }).boxed()
+    };
+    let objects = vec![
+        role(0, &["r1", "r2"]),
+        role(1, &["r2"]),
+        role(2, &[]),
+        group(0),
+        group(1),
+        environment(0),
+        environment(1),
+        server(0),
+        server(1),
+        server(2),
+    ];
+    objects.prop_map(|objects| objects.into_iter().flatten().collect()).boxed()
+}
+
+fn read(documents: &Documents) -> Estate {
+    estate::read(documents).unwrap()
+}
+
+fn fatal(notes: Vec<Note>) -> Vec<Note> {
+    notes.into_iter().filter(|note| note.severity == Severity::Fatal).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn an_edit_of_a_right_estate_is_found_wrong_wherever_it_made_something_wrong(
+        old in documents(0),
+        edit in documents(2),
+        edited in collection::btree_set(0..10usize, 1..4),
+    ) {
+        let catalog = catalog();
+        prop_assume!(fatal(check(&read(&old), &catalog)).is_empty());
+        let mut files = old.clone();
+        let paths: BTreeSet<&String> = old.keys().chain(edit.keys()).collect();
+        for (_, path) in paths.into_iter().enumerate().filter(|(at, _)| edited.contains(at)) {
+            match edit.get(path) {
+                Some(text) => files.insert(path.clone(), text.clone()),
+                None => files.remove(path),
+            };
+        }
+        let (before, after) = (read(&old), read(&files));
+        let found = fatal(check_change(&before, &after, &catalog));
+        let whole = fatal(check(&after, &catalog));
+        prop_assert!(found.iter().all(|note| whole.contains(note)), "{:?}\n{:?}", found, whole);
+        for note in whole.iter().filter(|note| !found.contains(note)) {
+            // What nobody changed is not held against an edit, as long as every server has its node.
+            let path = estate::path(&note.place).unwrap();
+            prop_assert_eq!(old.get(&path), files.get(&path), "{}", note);
+        }
+        let resolved = after.servers.keys().all(|name| resolve(&after, &catalog, name).is_ok());
+        prop_assert!(resolved || !found.is_empty());
+        let reached = reach(&before, &after);
+        for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
+            prop_assert_eq!(resolve(&before, &catalog, name), resolve(&after, &catalog, name));
+        }
+    }
+}
