@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use model::{
     name::Name,
     node::Node,
-    observe::Observed,
+    observe::{Observed, Seen},
     plan::{self, Action, Change, Plan},
     report::{Entry, EntryResult, Outcome, Report},
     resource::{Health, Resource},
@@ -90,7 +90,7 @@ pub fn apply(
         }
         return journal.finish(Outcome::Blocked);
     }
-    let mut run = Run { host, journal, progress, clock };
+    let mut run = Run { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         (run.progress)(Event::Step { number: at + 1, title: &change.title() });
         let done = match &change.action {
@@ -121,11 +121,16 @@ struct Run<'a, 'j> {
     journal: Journal<'j>,
     progress: &'a mut dyn FnMut(Event<'_>),
     clock: &'a dyn Fn() -> i64,
+    /// Whether packages came or went so far.
+    packages: bool,
 }
 
 impl Run<'_, '_> {
     /// Makes one change; whether it was made.
     fn change(&mut self, change: &Change, files: &[PathBuf]) -> Result<bool, StateError> {
+        let change =
+            &Change { creates: change.creates || self.went_with_a_package(change), ..change.clone() };
+        self.packages |= matches!(change.action, Action::InstallPackages(_) | Action::RemovePackages { .. });
         self.journal.before(change)?;
         let started = (self.clock)();
         let result = self.host.apply(change, files);
@@ -136,6 +141,16 @@ impl Run<'_, '_> {
         let entry = self.timed(entry(&change.title(), &change.component, result, detail), started);
         self.journal.after(change, entry)?;
         Ok(result == EntryResult::Done)
+    }
+
+    /// Whether what was to be changed is gone since: its package had it. Made anew it is punch's own.
+    fn went_with_a_package(&self, change: &Change) -> bool {
+        match &change.action {
+            Action::Apply(resource) if self.packages && resource.id.path().is_some() => {
+                self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Seen::Absent)
+            }
+            _ => false,
+        }
     }
 
     /// Looks again at what was right before packages changed, and makes right what no longer is; whether

@@ -111,14 +111,17 @@ fn a_renamed_component_takes_its_files_along() {
 #[test]
 fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\"}]\n";
-    let moved = Component { version: "2.0", manifest, payload: &[], ..SHOP };
-    let Some(mut world) = World::new(&[SHOP, moved]) else { return };
-    world.ok(" {shop: {version: \"1.0\"}}");
-    world.ok(" {shop: {version: \"2.0\"}}");
-    assert_eq!(world.read("usr/lib/shop/run"), "1");
-    // It is punch's own: it goes with the component.
-    world.ok(" {}");
-    assert!(!world.path("usr/lib/shop/run").exists());
+    let changed = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"2\"}]\n";
+    for (manifest, content) in [(manifest, "1"), (changed, "2")] {
+        let moved = Component { version: "2.0", manifest, payload: &[], ..SHOP };
+        let Some(mut world) = World::new(&[SHOP, moved]) else { return };
+        world.ok(" {shop: {version: \"1.0\"}}");
+        world.ok(" {shop: {version: \"2.0\"}}");
+        assert_eq!(world.read("usr/lib/shop/run"), content);
+        // It is punch's own: it goes with the component.
+        world.ok(" {}");
+        assert!(!world.path("usr/lib/shop/run").exists(), "{content}");
+    }
 }
 
 #[test]

@@ -191,3 +191,32 @@ fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     use Outcome::{Changed, Unchanged};
     assert_eq!(outcomes, [(1, Changed), (2, Unchanged), (3, Changed), (4, Unchanged)]);
 }
+
+#[test]
+fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
+    let files: String =
+        (0..100).map(|n| format!("  - {{file: /etc/part/{n:03}, content: \"{n}\"}}\n")).collect();
+    let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
+    let mut shelf = Shelf::new().with(&part("1.0", &manifest));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    let node = node("1.0");
+    let look = story::look(&node, &host, &state, &mut shelf).unwrap();
+    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let kept = folder.path().join("var/lib/geppetto/punch");
+    let mut sizes = Vec::new();
+    let mut progress = |event: Event<'_>| {
+        if let Event::Step { .. } = event {
+            assert!(!kept.join("managed.json").exists(), "it is written once, at the end");
+            sizes.push(std::fs::metadata(kept.join("running.jsonl")).unwrap().len());
+        }
+    };
+    converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
+    let steps: Vec<u64> = sizes.windows(2).map(|sizes| sizes[1] - sizes[0]).collect();
+    assert_eq!(steps.len(), 101);
+    assert!(steps.iter().all(|bytes| (100..1500).contains(bytes)), "{steps:?}");
+    assert_eq!(state.managed().unwrap().resources.len(), 100);
+    assert!(!kept.join("running.jsonl").exists());
+}
