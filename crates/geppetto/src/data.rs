@@ -1,12 +1,13 @@
 //! The data folder: where everything of a control plane lies, and who may read it.
 //!
 //! ```text
-//! geppetto.db          revisions, node files (with secret values), hashes of tokens, reports, the audit log
+//! geppetto.db          revisions, node files, hashes of tokens, reports, the audit log
 //! keys/node.key        signs node files
+//! keys/store.key       seals the revisions and node files in the database, which hold secret values
 //! repository/          packages and channels, and the key that signs their metadata
 //! admin.token          the first token, for whoever can read this folder
 //! ```
-//! The folder is 0700, files with secrets 0600: what guards the secrets at rest is the file system.
+//! The folder is 0700, files with secrets 0600. A copy of the database alone shows no secret; a backup needs both.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -86,6 +87,11 @@ impl DataFolder {
     /// The key that signs node files.
     pub fn node_key(&self) -> PathBuf {
         self.keys().join("node.key")
+    }
+
+    /// The key that seals what is secret in the database.
+    pub fn store_key(&self) -> PathBuf {
+        self.keys().join("store.key")
     }
 
     /// The repository's folder.

@@ -68,18 +68,19 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: i
     }
 }
 
-/// Is ready when the program is asked to end: SIGTERM or SIGINT.
-pub async fn asked_to_end() {
+/// Is ready when the program is asked to end: SIGTERM or SIGINT. Listens from now on, not only once it is waited for.
+pub fn asked_to_end() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be listened for; the program ends only when it is killed");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            tracing::warn!("signals cannot be listened for; the program ends only when it is killed");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

@@ -86,6 +86,8 @@ impl From<StoreError> for Failure {
             StoreError::NameTaken(_) => {
                 Failure::input(message).hint("choose another name, or `geppetto token revoke NAME` first")
             }
+            StoreError::WrongKey(_) => Failure::input(message)
+                .hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
             StoreError::Open { .. } => Failure { exit: Exit::Input, message, hint: None }
                 .hint("check that this user may read and write the data folder and that its disk has room"),
             _ => Failure::failed(message),

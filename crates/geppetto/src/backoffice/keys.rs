@@ -13,8 +13,43 @@ use rand::{CryptoRng, RngCore};
 
 use crate::{data::write_secret, failure::Failure};
 
-/// Reads the key, or makes one if there is none.
+/// A key of 32 bytes, and what to say when something is wrong with it.
+struct Sort {
+    name: &'static str,
+    /// What whoever has it can do.
+    power: &'static str,
+    /// What to do when others may have it.
+    lost: &'static str,
+    /// What to do when it is damaged.
+    damaged: &'static str,
+}
+
+const NODE: Sort = Sort {
+    name: "node key",
+    power: "whoever has it can command every server",
+    lost: "replace it and let every server join again",
+    damaged: "restore it from a backup; a new key would be refused by every server until it joins again",
+};
+
+const STORE: Sort = Sort {
+    name: "store key",
+    power: "whoever has it and the database can read every secret",
+    lost: "change the secrets in the estate",
+    damaged: "restore it from a backup; without it nothing in the database can be read",
+};
+
+/// The key that signs node files; it is made if there is none.
 pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<SigningKey, Failure> {
+    Ok(SigningKey::from_bytes(&key(path, &NODE, chance)?))
+}
+
+/// The key that seals what is secret in the database; it is made if there is none.
+pub fn store_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<[u8; 32], Failure> {
+    key(path, &STORE, chance)
+}
+
+/// Reads a key, or makes one if there is none.
+fn key(path: &Path, sort: &Sort, chance: &mut (impl RngCore + CryptoRng)) -> Result<[u8; 32], Failure> {
     if !path.exists() {
         let mut seed = [0; 32];
         chance.fill_bytes(&mut seed);
@@ -27,28 +62,27 @@ pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<
             }
         }
     }
-    read(path)
+    read(path, sort)
 }
 
-fn read(path: &Path) -> Result<SigningKey, Failure> {
+fn read(path: &Path, sort: &Sort) -> Result<[u8; 32], Failure> {
+    let Sort { name, power, lost, damaged } = sort;
     let shown = path.display();
     let unreadable =
         |error: io::Error| Failure::input(format!("the key `{shown}` could not be read: {error}"));
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(Failure::input(format!(
-            "others than its owner may read the key `{shown}` (mode {:04o}); whoever has it can command every server",
+            "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
-        .hint(format!("if nobody read it, run `chmod 600 {shown}`; else replace it and let every server join again")));
+        .hint(format!("if nobody read it, run `chmod 600 {shown}`; else {lost}")));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-    let seed = seed.ok_or_else(|| {
-        Failure::input(format!("`{shown}` is not a node key (32 bytes in base64)"))
-            .hint("restore it from a backup; a new key would be refused by every server until it joins again")
-    })?;
-    Ok(SigningKey::from_bytes(&seed))
+    seed.ok_or_else(|| {
+        Failure::input(format!("`{shown}` is not a {name} (32 bytes in base64)")).hint(*damaged)
+    })
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.

@@ -62,6 +62,8 @@ impl Serve {
         let app = App::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
         let router = api::router(app.clone());
 
+        // Before anybody is told that it is ready: from then on it may be told to end.
+        let end = serve::asked_to_end();
         let place = place(&data);
         // Locked for as long as this runs: what a killed program left behind is not.
         let _running = write(&place, &url)?;
@@ -70,7 +72,7 @@ impl Serve {
         }
         output::line(&url);
         tracing::info!(%url, data = %data.root().display(), "ready");
-        serve::serve(listener, router, serve::Limits::default(), serve::asked_to_end()).await;
+        serve::serve(listener, router, serve::Limits::default(), end).await;
         let _ = fs::remove_file(place);
         app.office.store.close().await;
         tracing::info!("ended");

@@ -5,7 +5,7 @@ use super::*;
 /// A store on an empty database, which lives as long as the folder beside it.
 async fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("geppetto.db")).await.unwrap();
+    let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
     (store, folder)
 }
 
@@ -258,6 +258,45 @@ async fn a_store_opened_again_holds_what_was_written() {
     let (store, folder) = store().await;
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
     store.close().await;
-    let store = Store::open(&folder.path().join("geppetto.db")).await.unwrap();
+    let wrong = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[8; 32])).await;
+    assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
+    let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
     assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1"]);
+}
+
+#[tokio::test]
+async fn texts_are_sealed_in_the_database_and_those_of_an_older_one_are_when_it_is_opened() {
+    let (store, folder) = store().await;
+    store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &ANN).await.unwrap();
+    let secret = NewNode { text: "hunter2", ..node(1, "the digest", &[]) };
+    assert!(store.add_node(&secret, &ANN).await.unwrap());
+    let kept = async |store: &Store| -> Vec<String> {
+        sqlx::query_as::<_, (String,)>("SELECT text FROM objects UNION SELECT text || digest FROM nodes")
+            .fetch_all(&store.pool)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|(text,)| text)
+            .collect()
+    };
+    for text in kept(&store).await {
+        assert!(
+            text.starts_with("sealed1:") && !text.contains("hunter2") && !text.contains("digest"),
+            "{text}"
+        );
+    }
+    // As a version wrote it that did not seal.
+    for clear in [
+        "UPDATE objects SET text = 'hunter2'",
+        "UPDATE nodes SET text = 'hunter2', digest = 'the digest'",
+        "DELETE FROM seal",
+    ] {
+        sqlx::query(clear).execute(&store.pool).await.unwrap();
+    }
+    store.close().await;
+    let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
+    assert!(kept(&store).await.iter().all(|text| text.starts_with("sealed1:")));
+    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=hunter2"]);
+    let found = store.latest_node("web-01").await.unwrap().unwrap();
+    assert_eq!((found.text.as_str(), found.digest.as_str()), ("hunter2", "the digest"));
 }

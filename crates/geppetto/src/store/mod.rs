@@ -9,6 +9,7 @@ mod contract;
 mod nodes;
 mod reports;
 mod revisions;
+mod seal;
 mod secrets;
 mod servers;
 mod tokens;
@@ -24,6 +25,7 @@ pub use audit::{Audited, Deed};
 pub use nodes::{NewNode, StoredNode};
 pub use reports::{NewReport, ReportHead, ReportId, ServerStatus, StoredReport};
 pub use revisions::{ObjectChange, ObjectText, Revision};
+pub use seal::Seal;
 pub use servers::NewJoinToken;
 pub use tokens::{NewToken, StoredToken, TokenRow};
 
@@ -31,6 +33,7 @@ pub use tokens::{NewToken, StoredToken, TokenRow};
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    seal: Seal,
 }
 
 /// Why the database did not do what was asked.
@@ -68,6 +71,12 @@ pub enum StoreError {
         /// The revision that is current now.
         found: u64,
     },
+    /// The key is not the one the texts in the database are sealed with.
+    #[error("the database `{0}` was sealed with another key than the one beside it")]
+    WrongKey(String),
+    /// A sealed text cannot be opened.
+    #[error("the sealed text of {0} in the database cannot be opened: it was changed by other hands")]
+    Sealed(String),
     /// The name of a token is taken.
     #[error("there is a token named `{0}` already")]
     NameTaken(String),
@@ -92,8 +101,9 @@ fn big(number: u64) -> i64 {
 }
 
 impl Store {
-    /// Opens the database file, creates it if it is missing and brings its tables up to date.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+    /// Opens the database file, creates it if it is missing and brings its tables up to date. Texts that hold
+    /// secrets are sealed in it.
+    pub async fn open(path: &Path, seal: Seal) -> Result<Self, StoreError> {
         let shown = path.display().to_string();
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -112,8 +122,36 @@ impl Store {
         sqlx::migrate!("migrations/sqlite")
             .run(&pool)
             .await
-            .map_err(|source| StoreError::Migrate { path: shown, source })?;
-        Ok(Self { pool })
+            .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
+        let store = Self { pool, seal };
+        if !store.unlock().await? {
+            return Err(StoreError::WrongKey(shown));
+        }
+        Ok(store)
+    }
+
+    /// Whether the database is sealed with this key. One that is not sealed yet is from now on, with all texts
+    /// that are in it.
+    async fn unlock(&self) -> Result<bool, StoreError> {
+        let doing = "sealing the database";
+        let of = "the seal";
+        let mut transaction = self.begin(doing).await?;
+        let sealed: Option<(String,)> = sqlx::query_as("SELECT sealed FROM seal")
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        if let Some((sealed,)) = sealed {
+            return Ok(self.seal.open(of, &sealed).is_ok());
+        }
+        self.seal_objects(&mut transaction).await?;
+        self.seal_nodes(&mut transaction).await?;
+        sqlx::query("INSERT INTO seal (only, sealed) VALUES (1, $1)")
+            .bind(self.seal.seal(of, "whole")?)
+            .execute(&mut *transaction)
+            .await
+            .map_err(while_(doing))?;
+        transaction.commit().await.map_err(while_(doing))?;
+        Ok(true)
     }
 
     /// Waits for what is being written and closes the file.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use sqlx::{Sqlite, Transaction};
+
 use super::{Deed, Store, StoreError, audit, big, number, while_};
 
 /// A node file as it is stored and delivered.
@@ -35,11 +37,51 @@ pub struct NewNode<'a> {
 }
 
 type Row = (i64, String, String, i64);
-fn stored((generation, digest, text, created_us): Row) -> Result<StoredNode, StoreError> {
-    Ok(StoredNode { generation: number(generation, "generation")?, digest, text, created_us })
+
+/// What the text of a node file is sealed with, and its digest.
+fn of(server: &str, generation: i64) -> (String, String) {
+    let text = format!("generation {generation} of {server}");
+    let digest = format!("the digest of {text}");
+    (text, digest)
 }
 
 impl Store {
+    fn stored(&self, server: &str, row: Row) -> Result<StoredNode, StoreError> {
+        let (generation, digest, text, created_us) = row;
+        let (of_text, of_digest) = of(server, generation);
+        Ok(StoredNode {
+            generation: number(generation, "generation")?,
+            digest: self.seal.open(&of_digest, &digest)?,
+            text: self.seal.open(&of_text, &text)?,
+            created_us,
+        })
+    }
+
+    /// Seals the node files of a database that is not sealed yet.
+    pub(super) async fn seal_nodes(
+        &self,
+        transaction: &mut Transaction<'static, Sqlite>,
+    ) -> Result<(), StoreError> {
+        let doing = "sealing the node files";
+        let rows: Vec<(String, i64, String, String)> =
+            sqlx::query_as("SELECT server, generation, digest, text FROM nodes")
+                .fetch_all(&mut **transaction)
+                .await
+                .map_err(while_(doing))?;
+        for (server, generation, digest, text) in rows {
+            let (of_text, of_digest) = of(&server, generation);
+            sqlx::query("UPDATE nodes SET text = $1, digest = $2 WHERE server = $3 AND generation = $4")
+                .bind(self.seal.seal(&of_text, &text)?)
+                .bind(self.seal.seal(&of_digest, &digest)?)
+                .bind(&server)
+                .bind(generation)
+                .execute(&mut **transaction)
+                .await
+                .map_err(while_(doing))?;
+        }
+        Ok(())
+    }
+
     /// The newest node file of a server.
     pub async fn latest_node(&self, server: &str) -> Result<Option<StoredNode>, StoreError> {
         let row: Option<Row> = sqlx::query_as(
@@ -50,7 +92,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(while_("reading a node file"))?;
-        row.map(stored).transpose()
+        row.map(|row| self.stored(server, row)).transpose()
     }
 
     /// One generation of a server's node file.
@@ -63,7 +105,7 @@ impl Store {
         .fetch_optional(&self.pool)
         .await
         .map_err(while_("reading a node file"))?;
-        row.map(stored).transpose()
+        row.map(|row| self.stored(server, row)).transpose()
     }
 
     /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before or committed
@@ -73,6 +115,7 @@ impl Store {
     /// content was made, so that a slow request can never put an older content above a newer one.
     pub async fn add_node(&self, node: &NewNode<'_>, deed: &Deed<'_>) -> Result<bool, StoreError> {
         let doing = "storing a node file";
+        let (of_text, of_digest) = of(node.server, big(node.generation));
         let mut transaction = self.begin(doing).await?;
         let added = sqlx::query(
             "INSERT INTO nodes (server, generation, digest, text, revision, created_us)
@@ -82,8 +125,8 @@ impl Store {
         )
         .bind(node.server)
         .bind(big(node.generation))
-        .bind(node.digest)
-        .bind(node.text)
+        .bind(self.seal.seal(&of_digest, node.digest)?)
+        .bind(self.seal.seal(&of_text, node.text)?)
         .bind(big(node.revision))
         .bind(deed.at_us)
         .execute(&mut *transaction)

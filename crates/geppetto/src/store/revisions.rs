@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::{Sqlite, Transaction};
+
 use super::{Deed, Store, StoreError, audit, big, number, servers, while_};
 
 /// A committed state of the estate.
@@ -36,6 +38,7 @@ pub struct ObjectChange {
 }
 
 type Row = (i64, i64, String, String);
+type ObjectRow = (String, i64, String, String);
 
 fn revision((number_, created_us, author, message): Row) -> Result<Revision, StoreError> {
     Ok(Revision { number: number(number_, "revision")?, created_us, author, message })
@@ -46,8 +49,9 @@ fn removed_server(path: &str) -> Option<&str> {
     path.strip_prefix("servers/")?.strip_suffix(".yaml")
 }
 
-fn by_path(rows: Vec<(String, String, String)>) -> BTreeMap<String, ObjectText> {
-    rows.into_iter().map(|(path, text, origins)| (path, ObjectText { text, origins })).collect()
+/// What the text of an object is sealed with.
+fn of(path: &str, since: i64) -> String {
+    format!("{path} of revision {since}")
 }
 
 impl Store {
@@ -83,12 +87,43 @@ impl Store {
             .fetch_one(&mut *transaction)
             .await
             .map_err(while_(doing))?;
-        let rows: Vec<(String, String, String)> =
-            sqlx::query_as("SELECT path, text, origins FROM objects WHERE until IS NULL")
+        let rows: Vec<ObjectRow> =
+            sqlx::query_as("SELECT path, since, text, origins FROM objects WHERE until IS NULL")
                 .fetch_all(&mut *transaction)
                 .await
                 .map_err(while_(doing))?;
-        Ok((number(newest, "revision")?, by_path(rows)))
+        Ok((number(newest, "revision")?, self.by_path(rows)?))
+    }
+
+    fn by_path(&self, rows: Vec<ObjectRow>) -> Result<BTreeMap<String, ObjectText>, StoreError> {
+        rows.into_iter()
+            .map(|(path, since, sealed, origins)| {
+                let text = self.seal.open(&of(&path, since), &sealed)?;
+                Ok((path, ObjectText { text, origins }))
+            })
+            .collect()
+    }
+
+    /// Seals the texts of a database that is not sealed yet.
+    pub(super) async fn seal_objects(
+        &self,
+        transaction: &mut Transaction<'static, Sqlite>,
+    ) -> Result<(), StoreError> {
+        let doing = "sealing the revisions";
+        let rows: Vec<(String, i64, String)> = sqlx::query_as("SELECT path, since, text FROM objects")
+            .fetch_all(&mut **transaction)
+            .await
+            .map_err(while_(doing))?;
+        for (path, since, text) in rows {
+            sqlx::query("UPDATE objects SET text = $1 WHERE path = $2 AND since = $3")
+                .bind(self.seal.seal(&of(&path, since), &text)?)
+                .bind(&path)
+                .bind(since)
+                .execute(&mut **transaction)
+                .await
+                .map_err(while_(doing))?;
+        }
+        Ok(())
     }
 
     /// The objects that were changed or removed after a revision: in which one last, and by whom.
@@ -110,14 +145,14 @@ impl Store {
 
     /// All objects as they were in a revision, by path.
     pub async fn objects(&self, revision: u64) -> Result<BTreeMap<String, ObjectText>, StoreError> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT path, text, origins FROM objects WHERE since <= $1 AND (until IS NULL OR until > $1)",
+        let rows: Vec<ObjectRow> = sqlx::query_as(
+            "SELECT path, since, text, origins FROM objects WHERE since <= $1 AND (until IS NULL OR until > $1)",
         )
         .bind(big(revision))
         .fetch_all(&self.pool)
         .await
         .map_err(while_("reading a revision"))?;
-        Ok(by_path(rows))
+        self.by_path(rows)
     }
 
     /// Commits a revision made from revision `base`, and gives its number. A server that is removed gets in no
@@ -164,7 +199,7 @@ impl Store {
             sqlx::query("INSERT INTO objects (path, since, text, origins) VALUES ($1, $2, $3, $4)")
                 .bind(&change.path)
                 .bind(big(next))
-                .bind(&object.text)
+                .bind(self.seal.seal(&of(&change.path, big(next)), &object.text)?)
                 .bind(&object.origins)
                 .execute(&mut *transaction)
                 .await

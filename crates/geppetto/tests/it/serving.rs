@@ -17,14 +17,33 @@ fn serve_makes_what_is_missing_and_tells_where_it_is() {
     plane.serve(&["--ready-file", ready.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(ready).unwrap().trim(), plane.url);
     assert_eq!(plane.get("/api/v1/health", "").ok()["status"], "ok");
-    for (path, mode) in
-        [("", 0o700), ("geppetto.db", 0o600), ("admin.token", 0o600), ("keys/node.key", 0o600)]
-    {
+    for (path, mode) in [
+        ("", 0o700),
+        ("geppetto.db", 0o600),
+        ("admin.token", 0o600),
+        ("keys/node.key", 0o600),
+        ("keys/store.key", 0o600),
+    ] {
         let found = fs::metadata(plane.data().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{path}: {found:o}");
     }
     assert_eq!(plane.end("-TERM"), Some(0));
     assert!(!plane.data().join("serve.url").exists());
+}
+
+#[test]
+fn a_database_without_its_key_is_told_and_nothing_is_written_to_it() {
+    let (mut plane, _) = Plane::with_shop();
+    assert_eq!(plane.end("-TERM"), Some(0));
+    let database = fs::read(plane.data().join("geppetto.db")).unwrap();
+    let holds = |text: &[u8]| database.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"sealed1:") && !holds(b"hunter2"), "a copy of the database alone shows no secret");
+    let key = plane.data().join("keys/store.key");
+    fs::rename(&key, plane.path("store.key")).unwrap();
+    let said = plane.run(&["node", "web-01"]).failed(1);
+    assert!(said.contains("was sealed with another key") && said.contains("backup"), "{said}");
+    fs::rename(plane.path("store.key"), &key).unwrap();
+    assert!(plane.run(&["node", "web-01", "--show-secrets"]).ok().contains("hunter2"));
 }
 
 #[test]
