@@ -48,13 +48,13 @@ pub struct WantedComponent {
 /// What a plan may do at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many packages and resources may be removed.
+    /// How many components may leave, each with all it has, and resources be given up by those that stay.
     pub max_removals: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_removals: 10 }
+        Self { max_removals: 5 }
     }
 }
 

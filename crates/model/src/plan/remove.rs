@@ -48,7 +48,7 @@ impl<'a> Maker<'a> {
             }
         }
         let packages = self.unwanted_packages(wanted);
-        self.limit(&gone, &packages, limits);
+        self.limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
         gone.sort_by_key(|managed| stage(managed.id.kind));
         let late = gone.iter().position(|managed| stage(managed.id.kind) > 1).unwrap_or(gone.len());
@@ -77,19 +77,33 @@ impl<'a> Maker<'a> {
         self.notify_all(wanted.cloned().collect());
     }
 
-    fn limit(&mut self, gone: &[&ManagedResource], packages: &[(&str, &str)], limits: &Limits) {
-        let count = gone.len() + packages.len();
-        if count <= limits.max_removals {
-            return;
+    /// Refuses a plan that takes away more than was allowed: a component that leaves counts once, however many
+    /// packages and resources it has, and so does each resource that a component which stays gives up.
+    fn limit(
+        &mut self,
+        wanted: &Wanted,
+        gone: &[&ManagedResource],
+        packages: &[(&str, &str)],
+        limits: &Limits,
+    ) {
+        let stays: BTreeSet<&str> =
+            wanted.components.iter().map(|component| component.name.as_str()).collect();
+        let owners = gone.iter().map(|managed| managed.component.as_str());
+        let owners = owners.chain(packages.iter().map(|(_, component)| *component));
+        let leaving: BTreeSet<&str> = owners.filter(|owner| !stays.contains(owner)).collect();
+        let given_up = gone.iter().filter(|managed| stays.contains(managed.component.as_str()));
+        let mut names: Vec<String> =
+            leaving.iter().map(|component| format!("component {component}")).collect();
+        names.extend(given_up.map(|managed| managed.id.to_string()));
+        let count = names.len();
+        if count > limits.max_removals {
+            let because = format!(
+                "{count} things would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
+                limits.max_removals,
+                names.join(", ")
+            );
+            self.block("removals".to_owned(), because);
         }
-        let names = gone.iter().map(|managed| managed.id.to_string());
-        let names = names.chain(packages.iter().map(|(name, _)| format!("package {name}")));
-        let because = format!(
-            "{count} things would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
-            limits.max_removals,
-            names.collect::<Vec<_>>().join(", ")
-        );
-        self.block("removals".to_owned(), because);
     }
 
     fn unwanted_packages(&mut self, wanted: &Wanted) -> Vec<(&'a str, &'a str)> {

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     node: PathBuf,
     #[command(flatten)]
     from: From,
-    /// Refuse to remove more packages and resources than this
+    /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = Limits::default().max_removals, value_name = "N")]
     max_removals: usize,
     #[command(flatten)]

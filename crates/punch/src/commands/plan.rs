@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
-    /// Refuse to remove more packages and resources than this
+    /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = Limits::default().max_removals, value_name = "N")]
     max_removals: usize,
     #[command(flatten)]

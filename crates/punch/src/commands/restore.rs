@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Apply the last good node file again, without asking the back-office for a newer one
     #[arg(long)]
     cached: bool,
-    /// Refuse to remove more packages and resources than this
+    /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = Limits::default().max_removals, value_name = "N")]
     max_removals: usize,
     #[command(flatten)]
