@@ -62,8 +62,8 @@ fn notes<'s>(
     let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
     let uses = uses(resolver, servers, &mut notes);
-    let concerns =
-        |place: &Place| places.is_none_or(|places| places.contains(place) || uses.used.contains(place));
+    let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
+    let concerns = |place: &Place| whole(place) || uses.used.contains(place);
     for (name, role) in &estate.roles {
         let place = Place::Role(name.clone());
         if !concerns(&place) {
@@ -72,25 +72,25 @@ fn notes<'s>(
         if let Some(Err(fault)) = resolver.hierarchy.order(name) {
             notes.push(fault.clone().into_note());
         }
-        says(catalog, &uses, &place, &role.says, &mut notes);
+        says(catalog, &uses, &place, whole(&place), &role.says, &mut notes);
     }
     for (name, group) in &estate.groups {
         let place = Place::Group(name.clone());
         if concerns(&place) {
-            says(catalog, &uses, &place, &group.says, &mut notes);
+            says(catalog, &uses, &place, whole(&place), &group.says, &mut notes);
         }
     }
     for (name, environment) in &estate.environments {
         let place = Place::Environment(name.clone());
         if concerns(&place) {
             notes.extend(unpublished(catalog, &place, &environment.channel));
-            says(catalog, &uses, &place, &environment.says, &mut notes);
+            says(catalog, &uses, &place, whole(&place), &environment.says, &mut notes);
         }
     }
     for (name, server) in &estate.servers {
         let place = Place::Server(name.clone());
         if concerns(&place) {
-            says(catalog, &uses, &place, &server.says, &mut notes);
+            says(catalog, &uses, &place, whole(&place), &server.says, &mut notes);
         }
     }
     let mut seen = BTreeSet::new();
@@ -156,16 +156,18 @@ fn uses<'a, 's>(
     uses
 }
 
-/// Checks what one place says against the versions it can meet.
-fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, says: &Says, notes: &mut Vec<Note>) {
+/// Checks what one place says against the versions it can meet. Of a place that is not looked at `whole`, only
+/// what meets the servers at hand is: others that nobody resolved may settle on what they share with it.
+fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, whole: bool, says: &Says, notes: &mut Vec<Note>) {
     let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
-    for name in says.components.keys().chain(says.values.keys()) {
+    let at_hand = |name: &&Name| whole || uses.settled.contains_key(&(place.clone(), *name));
+    for name in says.components.keys().chain(says.values.keys()).filter(at_hand) {
         let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
             notes.push(unknown_component(catalog, severity, place, name));
         }
     }
-    for (name, values) in &says.values {
+    for (name, values) in says.values.iter().filter(|(name, _)| at_hand(name)) {
         let met = met(catalog, uses, place, name, says);
         for (key, said) in values {
             notes.extend(value(catalog, place, &met, name, key, &said.value));

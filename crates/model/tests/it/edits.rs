@@ -152,3 +152,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_nobody_changed_is_not_judged_by_servers_that_were_not_looked_at() {
+    let server = |says: &str| format!("format: geppetto/server/1\nenvironment: e1\n{says}remove: [shop]\n");
+    let mut files = Documents::from([
+        (
+            "environments/e1.yaml".to_owned(),
+            "format: geppetto/environment/1\nchannel: prod\ncomponents: {shop: \"2\"}\n\
+             values: {shop: {port: 80, old: \"${shop.port}\"}}\n"
+                .to_owned(),
+        ),
+        ("servers/s2.yaml".to_owned(), server("components: {shop: \"1\"}\n")),
+    ]);
+    let before = read(&files);
+    assert_eq!(fatal(check(&before, &catalog())), []);
+    // The new server does without the component; the value fits the version that the other one has.
+    files.insert("servers/s0.yaml".to_owned(), server(""));
+    assert_eq!(fatal(check_change(&before, &read(&files), &catalog())), []);
+}
