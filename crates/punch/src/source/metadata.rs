@@ -11,6 +11,10 @@ use model::version::Version;
 const OPEN: &str = r#"<metadata xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm">"#;
 const CLOSE: &str = "</metadata>";
 
+/// The largest list of packages that is read, in bytes after decompression, and the most packages of it:
+/// a list that is not signed must not fill the memory.
+const MAX_LIST: u64 = 2 * 1024 * 1024 * 1024;
+const MAX_PACKAGES: usize = 500_000;
 /// The largest entry of one package that is read, in bytes.
 const MAX_ENTRY: usize = 16 * 1024 * 1024;
 
@@ -61,12 +65,25 @@ pub(super) fn primary(repomd: &str) -> Result<Primary, String> {
 
 /// Calls `each` with every package of an uncompressed `primary.xml`. Packages whose version is not one
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
-pub(super) fn packages(mut primary: impl BufRead, mut each: impl FnMut(Listed)) -> Result<(), String> {
+pub(super) fn packages(primary: impl BufRead, each: impl FnMut(Listed)) -> Result<(), String> {
+    packages_within(primary, each, MAX_LIST, MAX_PACKAGES)
+}
+
+fn packages_within(
+    primary: impl BufRead,
+    mut each: impl FnMut(Listed),
+    most_bytes: u64,
+    most_packages: usize,
+) -> Result<(), String> {
+    let mut primary = primary.take(most_bytes);
     let mut piece = Vec::new();
-    loop {
+    for count in 0.. {
         piece.clear();
         if !next_element(&mut primary, &mut piece)? {
-            return Ok(());
+            break;
+        }
+        if count >= most_packages {
+            return Err(format!("the list of packages has more than {most_packages} entries"));
         }
         let text = std::str::from_utf8(&piece).map_err(|_| "the list of packages is not UTF-8")?;
         // Before the first entry come the declaration and the root element's start.
@@ -79,6 +96,10 @@ pub(super) fn packages(mut primary: impl BufRead, mut each: impl FnMut(Listed)) 
         {
             each(listed);
         }
+    }
+    match primary.limit() {
+        0 => Err(format!("the list of packages has more than {most_bytes} bytes")),
+        _ => Ok(()),
     }
 }
 
@@ -188,6 +209,15 @@ mod tests {
         assert_eq!((all[0].name.as_str(), all[0].version.to_string().as_str()), ("shop", "1.0-1"));
         assert_eq!((all[0].size, all[0].href.as_str()), (Some(7), "packages/shop.rpm"));
         assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn a_list_without_end_is_refused() {
+        let list = [entry("shop", "0", "s.rpm"), entry("shop", "0", "s.rpm")].concat();
+        let read = |bytes, packages| packages_within(list.as_bytes(), |_| (), bytes, packages);
+        read(10_000, 2).unwrap();
+        assert!(read(10_000, 1).unwrap_err().contains("more than 1 entries"));
+        assert!(read(20, 2).unwrap_err().contains("more than 20 bytes"));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Source {
         let cache = Cache::new(root.cache());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let authorities = Some(root.authorities()).filter(|path| path.exists());
-            let agent = client::agent(authorities.as_deref())?;
+            let agent = client::agent(authorities)?;
             let place = Place::Web { agent, base: client::base(place)? };
             Kind::Repository(Box::new(Repository::new(place, cache, keys.clone(), output.clone())))
         } else {

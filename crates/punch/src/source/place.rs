@@ -79,7 +79,7 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
     match response.status().as_u16() {
         200 => Ok(Box::new(response.into_body().into_reader())),
         404 | 410 => Err(ReadError::Missing),
-        status @ 502..=504 => Err(ReadError::Unreachable(format!("it answered with status {status}"))),
+        status @ 500.. => Err(ReadError::Unreachable(format!("it answered with status {status}"))),
         status => Err(ReadError::Other(format!("{} answered with status {status}", printable(url, 200)))),
     }
 }
