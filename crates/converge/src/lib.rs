@@ -13,7 +13,7 @@ mod packages;
 mod state;
 
 pub use apply::{Event, Fetched, apply, fetch};
-pub use host::{Host, HostError, Machine, memory};
+pub use host::{Discreet, Host, HostError, Machine, memory, rooted};
 pub use look::{Look, Problem, look};
 pub use packages::{FetchError, Packages, Pin};
-pub use state::{Lock, State, StateError};
+pub use state::{Lock, State, StateError, host_folder};

@@ -7,14 +7,14 @@ mod running;
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use model::observe::Managed;
 
 pub(crate) use self::running::{Mark, Running};
-use crate::host::because;
+use crate::host::{because, rooted};
 
 /// The folder, relative to the host's root.
 const FOLDER: &str = "var/lib/geppetto/punch";
@@ -22,7 +22,7 @@ const FOLDER: &str = "var/lib/geppetto/punch";
 /// The folder in which punch keeps what it knows about a host.
 #[derive(Debug, Clone)]
 pub struct State {
-    folder: PathBuf,
+    root: PathBuf,
 }
 
 /// Why something could not be written down or read again.
@@ -33,6 +33,14 @@ pub enum StateError {
     Locked {
         /// Its process id, or `unknown`.
         pid: String,
+    },
+    /// A run was killed, and what it began goes on.
+    #[error(
+        "an earlier run was killed, and what it began is still at work ({who}); wait for it to end, then run again"
+    )]
+    StillAtWork {
+        /// Which processes.
+        who: String,
     },
     /// The file system said no.
     #[error("cannot {what} {}: {}", path.display(), because(source))]
@@ -58,6 +66,15 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    programs: PathBuf,
+}
+
+impl Lock {
+    /// An empty file that the programs a run starts hold locked, each while it works: they outlive a run
+    /// that is killed.
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
 }
 
 impl Drop for Lock {
@@ -71,13 +88,14 @@ impl Drop for Lock {
 impl State {
     /// The state of the host under `root`. Touches nothing.
     pub fn at(root: &Path) -> Self {
-        Self { folder: root.join(FOLDER) }
+        Self { root: root.to_owned() }
     }
 
     /// Takes the lock, or says which process has it.
     pub fn lock(&self) -> Result<Lock, StateError> {
-        self.make_folder(&self.folder)?;
-        let path = self.folder.join("lock");
+        let folder = self.folder()?;
+        make_folder(&folder)?;
+        let path = folder.join("lock");
         let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
         let open =
             File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
@@ -95,12 +113,18 @@ impl State {
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
-        Ok(Lock { file })
-    }
-
-    /// Where downloaded packages are kept.
-    pub fn cache(&self) -> PathBuf {
-        self.folder.join("cache")
+        let programs = folder.join("programs");
+        let wrong = |source| StateError::File { what: "write", path: programs.clone(), source };
+        let open = File::options().read(true).append(true).create(true).mode(0o600).open(&programs);
+        let open = open.map_err(wrong)?;
+        match open.try_lock() {
+            Ok(()) => open.unlock().map_err(wrong)?,
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::StillAtWork { who: holders(&programs) });
+            }
+            Err(TryLockError::Error(error)) => return Err(wrong(error)),
+        }
+        Ok(Lock { file, programs })
     }
 
     /// The text of the last node file that was applied without failure.
@@ -118,7 +142,7 @@ impl State {
         let mut managed = match self.read("managed.json")? {
             None => Managed::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
-                path: self.folder.join("managed.json"),
+                path: self.root.join(FOLDER).join("managed.json"),
                 because: error.to_string(),
             })?,
         };
@@ -133,7 +157,7 @@ impl State {
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, StateError> {
-        let path = self.folder.join(name);
+        let path = self.path(name)?;
         match fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -143,7 +167,7 @@ impl State {
 
     fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(value).map_err(|error| StateError::Content {
-            path: self.folder.join(name),
+            path: self.root.join(FOLDER).join(name),
             because: error.to_string(),
         })?;
         self.write(name, &text)
@@ -151,9 +175,9 @@ impl State {
 
     /// Replaces a file whole: a reader, and a machine that loses power, see the old or the new one.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-        let path = self.folder.join(name);
-        let folder = path.parent().unwrap_or(&self.folder);
-        self.make_folder(folder)?;
+        let path = self.path(name)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        make_folder(folder)?;
         let write = || -> io::Result<()> {
             let mut aside = tempfile::Builder::new().prefix(".punch-").tempfile_in(folder)?;
             aside.write_all(bytes)?;
@@ -164,14 +188,65 @@ impl State {
         write().map_err(|source| StateError::File { what: "write", path: path.clone(), source })
     }
 
-    fn make_folder(&self, folder: &Path) -> Result<(), StateError> {
-        if folder.is_dir() {
-            return Ok(());
+    fn folder(&self) -> Result<PathBuf, StateError> {
+        rooted(&self.root, FOLDER).map_err(|source| StateError::File {
+            what: "open",
+            path: self.root.join(FOLDER),
+            source,
+        })
+    }
+
+    /// Where a file of the state is, when no link may lead out of the root.
+    fn path(&self, name: &str) -> Result<PathBuf, StateError> {
+        let file = format!("{FOLDER}/{name}");
+        rooted(&self.root, &file).map_err(|source| StateError::File {
+            what: "open",
+            path: self.root.join(file),
+            source,
+        })
+    }
+}
+
+/// The processes whose standard input is `file`, with their names, as far as that can be told.
+fn holders(file: &Path) -> String {
+    let mut who = Vec::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        if fs::read_link(process.path().join("fd/0")).is_ok_and(|input| input == file) {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            who.push(format!("process {} {}", process.file_name().to_string_lossy(), name.trim()));
         }
-        let above = folder.parent().map_or(Ok(()), fs::create_dir_all);
-        // Reports name what is on the host: not everybody's business.
-        let made = above.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder));
-        made.map_err(|source| StateError::File { what: "write", path: folder.to_owned(), source })
+    }
+    if who.is_empty() { "its process is not known".to_owned() } else { who.join(", ") }
+}
+
+/// Makes a folder only its owner can look into; those above it are everybody's, as on any host.
+fn make_folder(folder: &Path) -> Result<(), StateError> {
+    let wrong = |source| StateError::File { what: "write", path: folder.to_owned(), source };
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        host_folder(above).map_err(wrong)?;
+    }
+    // Reports name what is on the host: not everybody's business.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)
+}
+
+/// Makes a folder and those above it as a host has them, whatever the umask: everybody may look into them.
+pub fn host_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        host_folder(above)?;
+    }
+    match fs::create_dir(folder) {
+        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match folder.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        },
+        Err(error) => Err(error),
     }
 }
 

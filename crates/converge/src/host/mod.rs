@@ -2,7 +2,9 @@
 
 pub mod memory;
 
+mod discreet;
 mod machine;
+mod rooted;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -15,7 +17,9 @@ use model::{
     version::Version,
 };
 
+pub use discreet::Discreet;
 pub use machine::Machine;
+pub use rooted::rooted;
 
 /// A host, or a folder that stands for one.
 pub trait Host {

@@ -4,7 +4,7 @@ use std::fs;
 
 use model::report::{Outcome, Report};
 
-use super::{State, StateError};
+use super::{FOLDER, State, StateError};
 
 /// How many reports are kept.
 const KEPT: usize = 500;
@@ -12,13 +12,24 @@ const KEPT: usize = 500;
 impl State {
     /// The reports of earlier runs with their numbers, oldest first.
     pub fn history(&self) -> Result<Vec<(u64, Report)>, StateError> {
+        let mut reports = self.latest(usize::MAX)?;
+        reports.reverse();
+        Ok(reports)
+    }
+
+    /// The reports of the last runs with their numbers, newest first, at most `most`; no other is read.
+    pub fn latest(&self, most: usize) -> Result<Vec<(u64, Report)>, StateError> {
         let mut reports = Vec::new();
-        for number in self.numbers()? {
-            if let Some(text) = self.read(&name(number))? {
-                reports.push((number, self.parse(&name(number), &text)?));
-            }
+        for number in self.numbers()?.into_iter().rev().take(most) {
+            reports.extend(self.report(number)?.map(|report| (number, report)));
         }
         Ok(reports)
+    }
+
+    /// The report of one earlier run, if it is still kept.
+    pub fn report(&self, number: u64) -> Result<Option<Report>, StateError> {
+        let name = name(number);
+        self.read(&name)?.map(|text| self.parse(&name, &text)).transpose()
     }
 
     /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
@@ -31,7 +42,7 @@ impl State {
         }
         self.write_json(&name(last + 1), report)?;
         for number in numbers.iter().take((numbers.len() + 1).saturating_sub(KEPT)) {
-            let path = self.folder.join(name(*number));
+            let path = self.path(&name(*number))?;
             fs::remove_file(&path).map_err(|source| StateError::File { what: "remove", path, source })?;
         }
         Ok(())
@@ -49,12 +60,14 @@ impl State {
     }
 
     fn parse(&self, name: &str, text: &str) -> Result<Report, StateError> {
-        serde_json::from_str(text)
-            .map_err(|error| StateError::Content { path: self.folder.join(name), because: error.to_string() })
+        serde_json::from_str(text).map_err(|error| StateError::Content {
+            path: self.root.join(FOLDER).join(name),
+            because: error.to_string(),
+        })
     }
 
     fn numbers(&self) -> Result<Vec<u64>, StateError> {
-        let path = self.folder.join("history");
+        let path = self.path("history")?;
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -106,7 +106,7 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
 impl State {
     /// Begins the journal of a run.
     pub(crate) fn start_running(&self, report: &Report) -> Result<Running, StateError> {
-        let path = self.folder.join(RUNNING);
+        let path = self.path(RUNNING)?;
         let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
         let file = File::options().append(true).open(&path).map_err(wrong)?;
@@ -132,10 +132,11 @@ impl State {
 
     /// Removes the journal, once all that it says is written down elsewhere.
     pub(crate) fn end_running(&self) -> Result<(), StateError> {
-        let path = self.folder.join(RUNNING);
+        let path = self.path(RUNNING)?;
+        let folder = self.folder()?;
         let removed = match fs::remove_file(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            removed => removed.and_then(|()| File::open(&self.folder)?.sync_all()),
+            removed => removed.and_then(|()| File::open(&folder)?.sync_all()),
         };
         removed.map_err(|source| StateError::File { what: "remove", path, source })
     }
@@ -152,7 +153,7 @@ impl State {
 
     /// The lines of the journal that are whole: the last one of a killed run may not be.
     fn lines(&self) -> Result<Option<Vec<Line>>, StateError> {
-        let path = self.folder.join(RUNNING);
+        let path = self.path(RUNNING)?;
         match fs::read(&path) {
             Ok(bytes) => {
                 let lines = bytes.split(|byte| *byte == b'\n');

@@ -257,3 +257,76 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
     let detail = &run.report.entries[1].detail;
     assert!(detail.starts_with("`rpm --root") && detail.contains("digest"), "{detail}");
 }
+
+#[test]
+fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
+    if !story::has("rpm") {
+        return;
+    }
+    let root = root();
+    let state = State::at(root.path());
+    let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
+    let mut shelf = Shelf::new()
+        .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
+        .with(&Component { version: "2.0.0", payload: &[("/usr/lib/shop/two", "2", "root")], ..plain });
+    let node = |version: &str| story::node(&format!(" {{shop: {{version: {version}}}}}"));
+    // As when rpm dies after it has put the new one there and before it takes the old one away.
+    let half = |shelf: &Shelf, version: &str| {
+        let file = &shelf.files[&("shop".to_owned(), version.to_owned())];
+        let mut command = std::process::Command::new("rpm");
+        command.env("HOME", "/root").arg("--root").arg(root.path());
+        command.args(["--install", "--force", "--nodeps", "--nosignature"]);
+        if Path::new("/etc/debian_version").exists() {
+            command.arg("--force-debian");
+        }
+        assert!(command.arg(file).status().unwrap().success());
+    };
+    story::run(&node("1.0.0"), &mut machine(root.path()), &state, &mut shelf);
+    for version in ["2.0.0", "1.0.0"] {
+        half(&shelf, if version == "2.0.0" { "2.0.0" } else { "1.0.0" });
+        let run = story::run(&node(version), &mut machine(root.path()), &state, &mut shelf);
+        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+        assert!(story::plan(&node(version), &machine(root.path()), &state, &mut shelf).is_empty());
+        assert_eq!(root.path().join("usr/lib/shop/one").exists(), version == "1.0.0");
+    }
+    half(&shelf, "2.0.0");
+    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(gone.report.outcome, Outcome::Changed, "{:#?}", gone.report);
+    for file in ["one", "two"] {
+        assert!(!root.path().join("usr/lib/shop").join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_cron_file_that_others_may_write_to_is_made_anew() {
+    let root = root();
+    let manifest = "
+format: geppetto/manifest/1
+resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
+";
+    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
+    if !story::has("rpm") {
+        return;
+    }
+    let state = State::at(root.path());
+    let node = story::node(" {shop: {version: 1.0.0}}");
+    story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let file = root.path().join("etc/cron.d/clean");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    assert_eq!(run.report.outcome, Outcome::Changed, "{}", run.plan);
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o644);
+}
+
+#[test]
+fn a_system_is_of_the_family_it_says_it_is_of() {
+    use converge::Host;
+    use model::observe::Family;
+    let root = root();
+    fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
+    fs::write(root.path().join("var/lib/dpkg/status"), "").unwrap();
+    assert_eq!(machine(root.path()).family(), Some(Family::Deb));
+    // Debian's tools can be installed on another system.
+    fs::write(root.path().join("etc/os-release"), "ID=rocky\nID_LIKE=\"rhel centos fedora\"\n").unwrap();
+    assert_eq!(machine(root.path()).family(), Some(Family::Rpm));
+}

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+mod accounts;
 mod bad_input;
 mod killed;
 mod machine;
 mod memory;
 mod packages;
+mod secrets;
 mod story;
 mod turns;

@@ -18,7 +18,7 @@ use crate::{
     nearest,
     node::NodeValue,
     observe::Family,
-    resource::{Health, Resource, ResourceId},
+    resource::{Body, Health, Resource, ResourceId},
     template::{self, Renderer},
     value::Value,
 };
@@ -172,7 +172,13 @@ impl<'a> Evaluator<'a> {
         let notify = ids(&mut fields, "notify");
         let wrong = !fields.errors.is_empty();
         self.errors.append(&mut fields.errors);
-        let body = body.filter(|_| !wrong)?;
+        let mut body = body.filter(|_| !wrong)?;
+        // Who may read a secret is said, or it is its owner's alone; also in a file everybody could read.
+        if let Body::File(file) = &mut body
+            && secret
+        {
+            file.ownership.mode.get_or_insert(0o600);
+        }
         let id = ResourceId::new(build::kind(&declaration.kind)?, &text);
         Some(Resource { id, present, body, require, notify, secret })
     }

@@ -1,12 +1,15 @@
 //! Users and groups as a host knows them: its own files, and on a running host whatever else it asks
 //! (LDAP and the like).
 
+mod keys;
+
 use std::{collections::BTreeMap, io::Read};
 
 use model::{
     observe::{Fact, Facts, Seen},
     resource::{Body, Resource},
 };
+use nix::errno::Errno;
 
 use super::beneath::Root;
 use crate::host::{HostError, because};
@@ -43,14 +46,15 @@ impl Accounts {
     pub(super) fn read(root: &Root, running: bool) -> Self {
         let mut accounts = Self { running, ..Self::default() };
         let mut text = |path: &str| {
-            let mut text = String::new();
-            match root.read(path).and_then(|mut file| file.read_to_string(&mut text)) {
+            let mut bytes = Vec::new();
+            match root.read(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     accounts.unreadable = Some(format!("cannot read {path}: {}", because(&error)));
                 }
                 _ => (),
             }
-            text
+            // Somebody's name in an old encoding is no reason to know nobody.
+            String::from_utf8_lossy(&bytes).into_owned()
         };
         let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
         accounts.users = passwd.lines().filter_map(user_line).collect();
@@ -58,28 +62,34 @@ impl Accounts {
         accounts
     }
 
-    pub(super) fn user(&self, name: &str) -> Option<Account> {
+    /// A user by name; an error when the host cannot be asked, which is not "there is none".
+    pub(super) fn user(&self, name: &str) -> Result<Option<Account>, HostError> {
         if let Some(account) = self.users.get(name) {
-            return Some(account.clone());
+            return Ok(Some(account.clone()));
         }
-        let user = self.running.then(|| nix::unistd::User::from_name(name).ok().flatten()).flatten()?;
-        Some(Account {
+        if !self.running {
+            return Ok(None);
+        }
+        let user = answer("user", name, nix::unistd::User::from_name(name))?;
+        Ok(user.map(|user| Account {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
             comment: user.gecos.to_string_lossy().into_owned(),
             home: user.dir.to_string_lossy().into_owned(),
             shell: user.shell.to_string_lossy().into_owned(),
-        })
+        }))
     }
 
-    pub(super) fn group(&self, name: &str) -> Option<u32> {
-        if let Some(group) = self.groups.get(name) {
-            return Some(group.gid);
+    /// The number of a group; an error when the host cannot be asked.
+    pub(super) fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+        match self.groups.get(name) {
+            Some(group) => Ok(Some(group.gid)),
+            None if !self.running => Ok(None),
+            None => {
+                let group = answer("group", name, nix::unistd::Group::from_name(name))?;
+                Ok(group.map(|group| group.gid.as_raw()))
+            }
         }
-        self.running
-            .then(|| nix::unistd::Group::from_name(name).ok().flatten())
-            .flatten()
-            .map(|group| group.gid.as_raw())
     }
 
     /// Whether nobody is in a group of the host's own files.
@@ -93,7 +103,7 @@ impl Accounts {
     pub(super) fn uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.
         let root = (name == "root").then_some(0);
-        let known = self.user(name).map(|user| user.uid).or(root).or_else(|| name.parse().ok());
+        let known = self.user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
             HostError::Other(format!("there is no user `{name}` on this host; add a `user: {name}` resource"))
         })
@@ -102,7 +112,7 @@ impl Accounts {
     /// The number of a group, by name or written as a number.
     pub(super) fn gid(&self, name: &str) -> Result<u32, HostError> {
         let root = (name == "root").then_some(0);
-        let known = self.group(name).or(root).or_else(|| name.parse().ok());
+        let known = self.group(name)?.or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
             HostError::Other(format!(
                 "there is no group `{name}` on this host; add a `group: {name}` resource"
@@ -110,7 +120,24 @@ impl Accounts {
         })
     }
 
-    pub(super) fn user_name(&self, uid: u32) -> String {
+    /// The name of a user for a plan: the `wanted` one when it stands for the same number, as a number
+    /// may have two names, or be wanted as such.
+    pub(super) fn user_named(&self, uid: u32, wanted: Option<&str>) -> String {
+        match wanted {
+            Some(name) if self.uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
+            _ => self.user_name(uid),
+        }
+    }
+
+    /// The name of a group for a plan, as in [`Accounts::user_named`].
+    pub(super) fn group_named(&self, gid: u32, wanted: Option<&str>) -> String {
+        match wanted {
+            Some(name) if self.gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
+            _ => self.group_name(gid),
+        }
+    }
+
+    fn user_name(&self, uid: u32) -> String {
         let name = self.users.iter().find(|(_, user)| user.uid == uid).map(|(name, _)| name.clone());
         let asked = || {
             let asked = self.running.then(|| nix::unistd::User::from_uid(uid.into()).ok().flatten());
@@ -119,7 +146,7 @@ impl Accounts {
         name.or_else(asked).unwrap_or_else(|| if uid == 0 { "root".into() } else { uid.to_string() })
     }
 
-    pub(super) fn group_name(&self, gid: u32) -> String {
+    fn group_name(&self, gid: u32) -> String {
         let name = self.groups.iter().find(|(_, group)| group.gid == gid).map(|(name, _)| name.clone());
         let asked = || {
             let asked = self.running.then(|| nix::unistd::Group::from_gid(gid.into()).ok().flatten());
@@ -133,7 +160,15 @@ impl Accounts {
         if let Some(because) = &self.unreadable {
             return Seen::Unreadable(because.clone());
         }
-        let Some(user) = self.user(name) else { return Seen::Absent };
+        let user = match self.user(name) {
+            Ok(Some(user)) => user,
+            Ok(None) => return Seen::Absent,
+            Err(error) => return Seen::Unreadable(error.to_string()),
+        };
+        let wish = match wanted.map(|wanted| &wanted.body) {
+            Some(Body::User(wish)) => Some(wish),
+            _ => None,
+        };
         let mut groups: Vec<String> = self
             .groups
             .iter()
@@ -143,19 +178,20 @@ impl Accounts {
         groups.sort();
         let mut facts = Facts::from([
             ("uid", Fact::Text(user.uid.to_string())),
-            ("group", Fact::Text(self.group_name(user.gid))),
+            ("group", Fact::Text(self.group_named(user.gid, wish.and_then(|wish| wish.group.as_deref())))),
             ("groups", Fact::Set(groups)),
             ("home", Fact::Text(user.home.clone())),
             ("shell", Fact::Text(user.shell)),
             ("comment", Fact::Text(user.comment)),
         ]);
-        if let Some(Body::User(wish)) = wanted.map(|wanted| &wanted.body)
-            && wish.authorized_keys.is_some()
-        {
+        if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
             let home = wish.home.as_ref().unwrap_or(&user.home);
-            match authorized_keys(root, home) {
-                Ok(keys) => _ = facts.insert("authorized_keys", Fact::Set(keys)),
-                Err(because) => return Seen::Unreadable(because),
+            match keys::observe(root, home, user.uid) {
+                Ok(keys) => _ = facts.insert("authorized_keys", keys),
+                Err(error) => {
+                    let because = because(&error);
+                    return Seen::Unreadable(format!("cannot read {home}/.ssh/authorized_keys: {because}"));
+                }
             }
         }
         Seen::Present(facts)
@@ -163,31 +199,27 @@ impl Accounts {
 
     /// Facts about a group.
     pub(super) fn observe_group(&self, name: &str) -> Seen<Facts> {
-        match (&self.unreadable, self.group(name)) {
-            (Some(because), _) => Seen::Unreadable(because.clone()),
-            (None, Some(gid)) => Seen::Present(Facts::from([("gid", Fact::Text(gid.to_string()))])),
-            (None, None) => Seen::Absent,
+        if let Some(because) = &self.unreadable {
+            return Seen::Unreadable(because.clone());
+        }
+        match self.group(name) {
+            Ok(Some(gid)) => Seen::Present(Facts::from([("gid", Fact::Text(gid.to_string()))])),
+            Ok(None) => Seen::Absent,
+            Err(error) => Seen::Unreadable(error.to_string()),
         }
     }
 }
 
-fn authorized_keys(root: &Root, home: &str) -> Result<Vec<String>, String> {
-    let path = format!("{home}/.ssh/authorized_keys");
-    let mut text = String::new();
-    match root.read(&path).and_then(|file| file.take(1024 * 1024).read_to_string(&mut text)) {
-        Ok(_) => (),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read {path}: {}", because(&error))),
+/// What the host's name service answered. Some of its errors mean "there is none" (see getpwnam(3)).
+fn answer<T>(kind: &str, name: &str, asked: nix::Result<Option<T>>) -> Result<Option<T>, HostError> {
+    match asked {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        Err(error) => Err(HostError::Other(format!(
+            "this host cannot tell about {kind} `{name}`: {}; check its name service (LDAP, SSSD)",
+            error.desc()
+        ))),
+        Ok(found) => Ok(found),
     }
-    let mut keys: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(str::to_owned)
-        .collect();
-    keys.sort();
-    keys.dedup();
-    Ok(keys)
 }
 
 fn user_line(line: &str) -> Option<(String, Account)> {
@@ -208,4 +240,16 @@ fn group_line(line: &str) -> Option<(String, Group)> {
     let [name, _, gid, members] = fields[..] else { return None };
     let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
     Some((name.to_owned(), Group { gid: gid.parse().ok()?, members }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_cannot_be_asked_is_no_host_without_that_user() {
+        assert_eq!(answer::<()>("user", "shop", Err(Errno::ENOENT)).unwrap(), None);
+        let error = answer::<()>("user", "shop", Err(Errno::EIO)).unwrap_err().to_string();
+        assert!(error.contains("cannot tell about user `shop`"), "{error}");
+    }
 }

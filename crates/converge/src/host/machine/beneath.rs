@@ -1,6 +1,8 @@
 //! Paths as the host knows them, resolved beneath its root: a symbolic link under `--root DIR` can never
 //! lead out of DIR, just as if DIR were `/`.
 
+mod walk;
+
 use std::{
     fs::File,
     io,
@@ -10,14 +12,26 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat2},
-    sys::stat::{FileStat, Mode, fstatat, mkdirat},
+    fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2},
+    sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat},
 };
 
 /// A host's root folder, kept open.
 #[derive(Debug)]
 pub(super) struct Root {
     folder: OwnedFd,
+    way: Way,
+}
+
+/// How paths are resolved beneath the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// The kernel does it.
+    Kernel,
+    /// The root is `/`, which nothing leads out of: a plain `openat` will do.
+    Plain,
+    /// Part by part, where the kernel cannot (before Linux 5.6, and where a sandbox forbids `openat2`).
+    Walk,
 }
 
 /// A folder that is open, and the last part of a path in it.
@@ -28,7 +42,19 @@ pub(super) struct Spot<'a> {
 
 impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { folder: File::options().read(true).open(path).and_then(folder)?.into() })
+        let old = if path == Path::new("/") { Way::Plain } else { Way::Walk };
+        let mut root = Self::open_in(path, Way::Kernel)?;
+        // Asked once: a kernel that cannot must not make everything look absent.
+        match by_kernel(&root.folder, ".", OFlag::O_PATH) {
+            Err(Errno::ENOSYS | Errno::EPERM) => root.way = old,
+            answer => drop(answer?),
+        }
+        Ok(root)
+    }
+
+    fn open_in(path: &Path, way: Way) -> io::Result<Self> {
+        let folder: OwnedFd = File::options().read(true).open(path).and_then(folder)?.into();
+        Ok(Self { folder, way })
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
@@ -51,7 +77,10 @@ impl Root {
             folder = match self.folder(&so_far) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     mkdirat(&folder, part, Mode::from_bits_truncate(0o755))?;
-                    self.folder(&so_far)?
+                    let made = self.folder(&so_far)?;
+                    // Whatever the umask: services must be able to reach what lies below.
+                    fchmod(&made, Mode::from_bits_truncate(0o755))?;
+                    made
                 }
                 found => found?,
             };
@@ -61,35 +90,56 @@ impl Root {
 
     /// Opens a folder.
     pub(super) fn folder(&self, path: &str) -> io::Result<OwnedFd> {
-        let path = path.trim_start_matches('/');
-        self.resolve(if path.is_empty() { "." } else { path }, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
+        self.resolve(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
     }
 
     /// Opens a file for reading, links followed beneath the root.
     pub(super) fn read(&self, path: &str) -> io::Result<File> {
-        Ok(self.resolve(path.trim_start_matches('/'), OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into())
+        Ok(self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into())
     }
 
-    /// What lies at a path, links followed beneath the root.
-    pub(super) fn exists(&self, path: &str) -> bool {
-        self.resolve(path.trim_start_matches('/'), OFlag::O_PATH).is_ok()
+    /// Whether anything lies at a path, links followed beneath the root. Not being able to look is an
+    /// error, and never "nothing".
+    pub(super) fn exists(&self, path: &str) -> io::Result<bool> {
+        match self.resolve(path, OFlag::O_PATH) {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first of `paths` at which something lies.
+    pub(super) fn first(&self, paths: impl IntoIterator<Item = String>) -> io::Result<Option<String>> {
+        for path in paths {
+            if self.exists(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     fn resolve(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
-        let how = OpenHow::new()
-            .flags(flags | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        loop {
-            match openat2(&self.folder, path, how) {
-                // The kernel asks to try again when a folder was renamed meanwhile.
-                Err(Errno::EAGAIN | Errno::EINTR) => (),
-                Err(Errno::ENOSYS) => {
-                    return Err(io::Error::other(
-                        "this kernel has no openat2 (Linux 5.6 or newer is needed)",
-                    ));
-                }
-                result => return Ok(result?),
-            }
+        let path = path.trim_start_matches('/');
+        let path = if path.is_empty() { "." } else { path };
+        match self.way {
+            Way::Kernel => Ok(by_kernel(&self.folder, path, flags)?),
+            Way::Plain => Ok(openat(&self.folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?),
+            Way::Walk => walk::resolve(&self.folder, path, flags),
+        }
+    }
+}
+
+fn by_kernel(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    loop {
+        match openat2(root, path, how) {
+            // The kernel asks to try again when a folder was renamed meanwhile.
+            Err(Errno::EAGAIN | Errno::EINTR) => (),
+            result => return result,
         }
     }
 }
@@ -107,4 +157,75 @@ impl Spot<'_> {
 
 fn folder(file: File) -> io::Result<File> {
     if file.metadata()?.is_dir() { Ok(file) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        io::Read,
+        os::unix::fs::{PermissionsExt, symlink},
+    };
+
+    use super::*;
+
+    /// Both ways to resolve a path beneath a root that is not `/`.
+    fn both(root: &Path) -> [Root; 2] {
+        [Way::Kernel, Way::Walk].map(|way| Root::open_in(root, way).unwrap())
+    }
+
+    fn read(root: &Root, path: &str) -> io::Result<String> {
+        let mut text = String::new();
+        root.read(path)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_root() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret"), "theirs").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("etc/sub")).unwrap();
+        fs::write(at("etc/sub/file"), "ours").unwrap();
+        symlink(outside.path().join("secret"), at("etc/away")).unwrap();
+        symlink(outside.path(), at("etc/gone")).unwrap();
+        symlink("../../../../../../etc/sub", at("etc/up")).unwrap();
+        symlink("/etc/up/file", at("etc/sub/chain")).unwrap();
+        symlink("round", at("etc/round")).unwrap();
+        for root in both(folder.path()) {
+            let kind = |path: &str| read(&root, path).unwrap_err().kind();
+            assert_eq!(read(&root, "/etc/sub/file").unwrap(), "ours", "{root:?}");
+            assert_eq!(read(&root, "/etc/up/../sub/chain").unwrap(), "ours", "{root:?}");
+            assert_eq!(read(&root, "/../../etc/sub/./file").unwrap(), "ours", "{root:?}");
+            assert_eq!(kind("/etc/away"), io::ErrorKind::NotFound, "{root:?}");
+            assert_eq!(kind("/etc/gone/secret"), io::ErrorKind::NotFound, "{root:?}");
+            assert_eq!(kind("/etc/sub/file/x"), io::ErrorKind::NotADirectory, "{root:?}");
+            let error = read(&root, "/etc/round").unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(Errno::ELOOP as i32), "{root:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_never_taken_for_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        symlink("round", folder.path().join("round")).unwrap();
+        for root in both(folder.path()) {
+            assert!(root.exists("/file").unwrap());
+            assert!(!root.exists("/none").unwrap());
+            assert!(!root.exists("/file/below").unwrap());
+            assert!(root.exists("/round").is_err(), "{root:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_made_on_the_way_is_everybodys() {
+        let folder = tempfile::tempdir().unwrap();
+        for (root, name) in both(folder.path()).into_iter().zip(["one", "two"]) {
+            root.spot_made(&format!("/{name}/conf/file")).unwrap();
+            let mode = fs::metadata(folder.path().join(name).join("conf")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o755);
+        }
+    }
 }

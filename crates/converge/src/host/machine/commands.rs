@@ -1,6 +1,6 @@
 //! Commands of a manifest: their guards when looking, and the commands themselves.
 
-use std::{os::unix::process::CommandExt, process::Command};
+use std::process::Command;
 
 use model::{
     observe::{Fact, Facts, Seen},
@@ -29,11 +29,12 @@ impl Runner<'_> {
         // `refresh_only` commands wait for a notification, whatever their guard says.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.due(exec) };
         let mut facts = Facts::new();
-        match due {
-            Ok(due) => facts.extend(due.map(|due| ("due", Fact::Flag(due)))),
+        let (due, lacks) = match due.and_then(|due| Ok((due, self.lacks(exec)?))) {
+            Ok(seen) => seen,
             Err(error) => return Seen::Unreadable(format!("its guard cannot be asked: {error}")),
-        }
-        let lacks: Vec<String> = self.lacks(exec).iter().map(ResourceId::to_string).collect();
+        };
+        facts.extend(due.map(|due| ("due", Fact::Flag(due))));
+        let lacks: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
         if !lacks.is_empty() {
             facts.insert("lacks", Fact::Set(lacks));
         }
@@ -47,7 +48,7 @@ impl Runner<'_> {
         if due == Some(false) {
             return Ok(Some("its guard said that there is nothing to do".to_owned()));
         }
-        if let Some(lacking) = self.lacks(exec).first() {
+        if let Some(lacking) = self.lacks(exec)?.first() {
             let asked = if due.is_none() { "ask its guard" } else { "run it" };
             return Err(HostError::Other(format!("cannot {asked}: there is no {lacking} on this host")));
         }
@@ -66,11 +67,15 @@ impl Runner<'_> {
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.
     fn due(&self, exec: &Exec) -> Result<Option<bool>, HostError> {
-        if exec.creates.as_deref().is_some_and(|path| self.root.exists(path)) {
+        if let Some(path) = &exec.creates
+            && self.there(path)?
+        {
             return Ok(Some(false));
         }
         // A program that is not there fails like any other: the command may be what brings it.
-        if let Some(unless) = exec.unless.as_ref().filter(|unless| self.is_there(unless)) {
+        if let Some(unless) = &exec.unless
+            && self.is_there(unless)?
+        {
             match self.succeeds(unless, exec)? {
                 Some(true) => return Ok(Some(false)),
                 Some(false) => (),
@@ -78,7 +83,7 @@ impl Runner<'_> {
             }
         }
         match &exec.only_if {
-            Some(only_if) if self.is_there(only_if) => self.succeeds(only_if, exec),
+            Some(only_if) if self.is_there(only_if)? => self.succeeds(only_if, exec),
             Some(_) => Ok(None),
             None => Ok(Some(true)),
         }
@@ -86,7 +91,7 @@ impl Runner<'_> {
 
     /// Whether a guard succeeds; nothing when who runs it, or where, is not there yet.
     fn succeeds(&self, words: &[String], exec: &Exec) -> Result<Option<bool>, HostError> {
-        if !self.lacks_place(exec).is_empty() {
+        if !self.lacks_place(exec)?.is_empty() {
             return Ok(None);
         }
         let mut command = self.command(words, exec)?;
@@ -94,59 +99,74 @@ impl Runner<'_> {
     }
 
     /// What must be there for the guard to be asked and the command to be run, and is not.
-    fn lacks(&self, exec: &Exec) -> Vec<ResourceId> {
-        let programs = [exec.only_if.as_ref(), Some(&exec.command)];
-        let missing = programs.into_iter().flatten().filter(|words| !self.is_there(words));
-        let missing = missing.filter_map(|words| words.first());
-        let mut lacks = self.lacks_place(exec);
-        lacks.extend(missing.map(|program| ResourceId::new(ResourceKind::File, program)));
-        lacks
+    fn lacks(&self, exec: &Exec) -> Result<Vec<ResourceId>, HostError> {
+        let mut lacks = self.lacks_place(exec)?;
+        for words in [exec.only_if.as_ref(), Some(&exec.command)].into_iter().flatten() {
+            if let Some(program) = words.first()
+                && !self.there(program)?
+            {
+                lacks.push(ResourceId::new(ResourceKind::File, program));
+            }
+        }
+        Ok(lacks)
     }
 
-    fn lacks_place(&self, exec: &Exec) -> Vec<ResourceId> {
-        let user = exec.user.as_ref().filter(|name| self.accounts.user(name).is_none());
-        let user = user.map(|name| ResourceId::new(ResourceKind::User, name));
-        let folder = exec.directory.as_ref().filter(|path| !self.root.exists(path));
-        user.into_iter().chain(folder.map(|path| ResourceId::new(ResourceKind::Directory, path))).collect()
+    fn lacks_place(&self, exec: &Exec) -> Result<Vec<ResourceId>, HostError> {
+        let mut lacks = Vec::new();
+        if let Some(name) = &exec.user
+            && self.accounts.user(name)?.is_none()
+        {
+            lacks.push(ResourceId::new(ResourceKind::User, name));
+        }
+        if let Some(path) = &exec.directory
+            && !self.there(path)?
+        {
+            lacks.push(ResourceId::new(ResourceKind::Directory, path));
+        }
+        Ok(lacks)
     }
 
-    fn is_there(&self, words: &[String]) -> bool {
-        words.first().is_some_and(|program| self.root.exists(program))
+    fn is_there(&self, words: &[String]) -> Result<bool, HostError> {
+        words.first().map_or(Ok(false), |program| self.there(program))
     }
 
+    fn there(&self, path: &str) -> Result<bool, HostError> {
+        self.root.exists(path).map_err(|error| HostError::io("cannot look at", path, &error))
+    }
+
+    /// A command as its user would run it: with all of its groups, and with nothing of punch's environment.
     fn command(&self, words: &[String], exec: &Exec) -> Result<Command, HostError> {
         let Some((name, arguments)) = words.split_first() else {
             return Err(HostError::Other("there is no command to run".to_owned()));
         };
         let user = match &exec.user {
             None => None,
-            Some(name) => Some(self.accounts.user(name).ok_or_else(|| {
+            Some(name) => Some(self.accounts.user(name)?.ok_or_else(|| {
                 HostError::Other(format!("there is no user `{name}` on this host to run the command"))
             })?),
         };
         let directory = exec.directory.as_deref().unwrap_or("/");
-        let mut command = match self.prefix {
-            None => {
+        let mut command = match (self.prefix, &user) {
+            (None, None) => {
                 let mut command = program(name);
                 command.current_dir(directory);
-                if let Some(user) = &user {
-                    command.uid(user.uid).gid(user.gid);
-                }
                 command
             }
-            Some(prefix) => {
+            // Of the ways to become somebody else only chroot's is everywhere, and takes the groups along.
+            (prefix, user) => {
                 let mut command = program("chroot");
-                if let Some(user) = &user {
+                if let Some(user) = user {
                     command.arg(format!("--userspec={}:{}", user.uid, user.gid));
                 }
-                command.args([prefix, "/usr/bin/env", "-C", directory, name]);
+                command.args([prefix.unwrap_or("/"), "/usr/bin/env", "-C", directory, name]);
                 command
             }
         };
-        if let Some(user) = &user {
-            command.env("HOME", &user.home);
-        }
+        let login = exec.user.as_deref().unwrap_or("root");
+        let home = user.as_ref().map_or("/root", |user| &user.home);
         command
+            .env_clear()
+            .envs([("LC_ALL", "C"), ("USER", login), ("LOGNAME", login), ("HOME", home)])
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .envs(&exec.environment)
             .args(arguments);

@@ -13,7 +13,7 @@ use model::{
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat, readlinkat, renameat},
-    sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, mkdirat},
+    sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, mkdirat},
     unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, symlinkat, unlinkat},
 };
 use sha2::{Digest, Sha256};
@@ -24,16 +24,26 @@ use super::{
 };
 use crate::host::{HostError, because};
 
-/// Facts about what lies at a path.
-pub(super) fn observe(root: &Root, accounts: &Accounts, path: &str) -> Seen<Facts> {
-    match facts(root, accounts, path) {
+/// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
+pub(super) fn observe(
+    root: &Root,
+    accounts: &Accounts,
+    path: &str,
+    wanted: Option<&Ownership>,
+) -> Seen<Facts> {
+    match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Seen::Present(facts),
         Ok(None) => Seen::Absent,
         Err(error) => Seen::Unreadable(format!("cannot look at {path}: {}", because(&error))),
     }
 }
 
-fn facts(root: &Root, accounts: &Accounts, path: &str) -> io::Result<Option<Facts>> {
+fn facts(
+    root: &Root,
+    accounts: &Accounts,
+    path: &str,
+    wanted: Option<&Ownership>,
+) -> io::Result<Option<Facts>> {
     let spot = match root.spot(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
@@ -48,8 +58,10 @@ fn facts(root: &Root, accounts: &Accounts, path: &str) -> io::Result<Option<Fact
         _ => "special file",
     };
     facts.insert("type", Fact::Text(word.to_owned()));
-    facts.insert("owner", Fact::Text(accounts.user_name(stat.st_uid)));
-    facts.insert("group", Fact::Text(accounts.group_name(stat.st_gid)));
+    let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
+    let group = wanted.and_then(|wanted| wanted.group.as_deref());
+    facts.insert("owner", Fact::Text(accounts.user_named(stat.st_uid, owner)));
+    facts.insert("group", Fact::Text(accounts.group_named(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         facts.insert("target", Fact::Text(target.to_string_lossy().into_owned()));
@@ -57,9 +69,33 @@ fn facts(root: &Root, accounts: &Accounts, path: &str) -> io::Result<Option<Fact
         facts.insert("mode", Fact::Text(format!("{:04o}", stat.st_mode & 0o7777)));
     }
     if kind == SFlag::S_IFREG {
-        facts.insert("content", Fact::Content(content(open(&spot)?)?));
+        let mut content = content(open(&spot)?)?;
+        // What only its owner may read may be a secret of a version before: nobody gets to see it here.
+        if stat.st_mode & 0o077 == 0 {
+            content.text = None;
+        }
+        facts.insert("content", Fact::Content(content));
     }
     Ok(Some(facts))
+}
+
+/// How a cron file is seen: its content, or what is wrong with it when cron would not believe it.
+pub(super) fn observe_cron(root: &Root, accounts: &Accounts, path: &str, secret: bool) -> Seen<Facts> {
+    let facts = match observe(root, accounts, path, None) {
+        Seen::Present(facts) => facts,
+        seen => return seen,
+    };
+    let content = facts.get("content").cloned().unwrap_or_else(|| Fact::Content(Content::of(b"")));
+    let wrong = match root.spot(path).and_then(|spot| spot.stat()) {
+        Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
+            Some(format!("belongs to user {}", stat.st_uid))
+        }
+        Ok(Some(stat)) if stat.st_mode & 0o022 != 0 || (secret && stat.st_mode & 0o077 != 0) => {
+            Some(format!("has mode {:04o}", stat.st_mode & 0o7777))
+        }
+        _ => None,
+    };
+    Seen::Present(Facts::from([("content", wrong.map_or(content, Fact::Text))]))
 }
 
 fn open(spot: &Spot<'_>) -> io::Result<File> {
@@ -94,8 +130,7 @@ pub(super) fn apply(root: &Root, accounts: &Accounts, resource: &Resource) -> Re
         Body::File(file) => {
             let owner = ids(accounts, &file.ownership)?;
             let kept = spot.stat().map_err(wrong)?.filter(is_file);
-            let fresh = if resource.secret { 0o600 } else { 0o644 };
-            let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(fresh);
+            let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
             let owner = (
                 owner.0.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
                 owner.1.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
@@ -203,8 +238,8 @@ pub(super) fn remove(root: &Root, id: &ResourceId) -> Result<Option<String>, Hos
     }
 }
 
-/// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`; a link there is
-/// an error, because its owner could lead us anywhere.
+/// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from
+/// others the right to write to it; a link there is an error, because its owner could lead us anywhere.
 pub(super) fn private_folder(
     home: &OwnedFd,
     name: &str,
@@ -224,7 +259,15 @@ pub(super) fn private_folder(
         Err(error) => return Err(error.into()),
     }
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    Ok(openat(home, name, flags, Mode::empty())?)
+    let folder = openat(home, name, flags, Mode::empty())?;
+    let stat = fstat(&folder)?;
+    if owner.0.is_some_and(|owner| owner.as_raw() != stat.st_uid && stat.st_uid != 0) {
+        fchown(&folder, owner.0, owner.1)?;
+    }
+    if stat.st_mode & 0o022 != 0 {
+        fchmod(&folder, Mode::from_bits_truncate(0o700))?;
+    }
+    Ok(folder)
 }
 
 fn is_file(stat: &FileStat) -> bool {

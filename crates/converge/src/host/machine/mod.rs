@@ -15,6 +15,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -22,10 +23,17 @@ use model::{
     component::DEPLOYMENTS,
     manifest::Files,
     name::Name,
-    observe::{Content, Fact, Facts, Family, Seen},
+    observe::{Facts, Family, Seen},
     plan::{Action, Change},
-    resource::{Body, Probe, Resource, ResourceId, ResourceKind},
+    resource::{Body, Ownership, Probe, Resource, ResourceId, ResourceKind},
     version::Version,
+};
+
+use nix::{
+    dir::Dir,
+    errno::Errno,
+    fcntl::{OFlag, openat},
+    sys::stat::Mode,
 };
 
 use self::{
@@ -33,18 +41,22 @@ use self::{
     services::Systemd, users::Tools,
 };
 use super::{Host, HostError, because};
-use crate::deployment::{LARGEST, LARGEST_FILE};
+use crate::{
+    deployment::{LARGEST, LARGEST_FILE},
+    state::Lock,
+};
 
 /// A real host.
 #[derive(Debug)]
 pub struct Machine {
-    path: PathBuf,
-    /// The same as text, when it is not `/`: how tools are told.
+    /// The path of the root as text, when it is not `/`: how tools are told.
     prefix: Option<String>,
     root: Root,
     rpm: Rpm,
     os_packages: OsPackages,
     systemd: Systemd,
+    /// What programs that change something hold locked.
+    held: Option<PathBuf>,
 }
 
 impl Machine {
@@ -71,12 +83,22 @@ impl Machine {
         let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
         Ok(Self {
             rpm: Rpm { prefix: prefix.clone() },
-            os_packages: OsPackages { family: family(&root), prefix: prefix.clone() },
+            os_packages: OsPackages {
+                family: family(&root),
+                zypper: root.exists("/usr/bin/zypper").unwrap_or(false)
+                    && !root.exists("/usr/bin/dnf").unwrap_or(false),
+                prefix: prefix.clone(),
+            },
             systemd: Systemd::new(booted, prefix.clone()),
-            path,
             prefix,
             root,
+            held: None,
         })
+    }
+
+    /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
+    pub fn hold(&mut self, lock: &Lock) {
+        self.held = Some(lock.programs().to_owned());
     }
 
     fn accounts(&self) -> Accounts {
@@ -97,7 +119,7 @@ impl Machine {
             Body::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
                 // packages of the operating system, which cannot be installed there.
-                if self.os_packages.family.is_none() && services::absent(&self.root, name) {
+                if self.os_packages.family.is_none() && services::absent(&self.root, name)? {
                     return Ok(Some(
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
@@ -150,7 +172,8 @@ impl Host for Machine {
     }
 
     fn runs_commands(&self) -> bool {
-        self.prefix.is_none() || self.root.exists("/bin/sh")
+        // A shell that cannot be looked at is tried, and then says why itself.
+        self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
     }
 
     fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
@@ -158,14 +181,16 @@ impl Host for Machine {
     }
 
     fn deployment(&self, name: &Name) -> Seen<Files> {
-        let folder = self.path.join(DEPLOYMENTS).join(name.as_str());
+        let folder = format!("/{DEPLOYMENTS}/{name}");
         let mut files = Files::new();
         let mut total = 0;
-        match read_folder(&folder, "", 0, &mut files, &mut total) {
+        let read =
+            self.root.folder(&folder).and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
+        match read {
             Ok(()) if files.is_empty() => Seen::Absent,
             Ok(()) => Seen::Present(files),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Absent,
-            Err(error) => Seen::Unreadable(format!("cannot read {}: {}", folder.display(), because(&error))),
+            Err(error) => Seen::Unreadable(format!("cannot read {folder}: {}", because(&error))),
         }
     }
 
@@ -176,7 +201,8 @@ impl Host for Machine {
         let services: Vec<(&str, Option<&Resource>)> =
             of(ResourceKind::Service).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
         let mut services = self.systemd.observe(&self.root, &services);
-        let packages: Vec<&str> = of(ResourceKind::Package).map(|(id, _)| id.name.as_str()).collect();
+        let packages: Vec<(&str, Option<&Resource>)> =
+            of(ResourceKind::Package).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
         let mut packages = self.os_packages.observe(&packages);
         let accounts = self.accounts();
         let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
@@ -184,15 +210,21 @@ impl Host for Machine {
         for (id, wish) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    files::observe(&self.root, &accounts, &id.name)
+                    files::observe(&self.root, &accounts, &id.name, wish.and_then(ownership))
                 }
-                ResourceKind::Cron => cron(files::observe(&self.root, &accounts, &cron_path(&id.name))),
+                ResourceKind::Cron => {
+                    let secret = wish.is_some_and(|wish| wish.secret);
+                    files::observe_cron(&self.root, &accounts, &cron_path(&id.name), secret)
+                }
                 ResourceKind::User => accounts.observe_user(&self.root, &id.name, wish),
                 ResourceKind::Group => accounts.observe_group(&id.name),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Seen::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Seen::Absent),
-                ResourceKind::Exec => match wish.map(|wish| &wish.body) {
-                    Some(Body::Exec(exec)) if self.runs_commands() => runner.observe(exec),
+                ResourceKind::Exec => match wish.map(|wish| (&wish.body, wish.secret)) {
+                    Some((Body::Exec(exec), secret)) if self.runs_commands() => match runner.observe(exec) {
+                        Seen::Unreadable(_) if secret => Seen::Unreadable(HIDDEN.to_owned()),
+                        seen => seen,
+                    },
                     _ => Seen::Absent,
                 },
             };
@@ -202,6 +234,29 @@ impl Host for Machine {
     }
 
     fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+        let held = self.held.clone();
+        process::holding(held.as_deref(), || self.make(change, packages))
+    }
+
+    fn settle(&mut self) -> Result<(), HostError> {
+        self.systemd.settle()
+    }
+
+    fn probe(&self, probe: &Probe) -> Result<(), String> {
+        match probe {
+            Probe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
+            Probe::Tcp { address } => http::connect(address).map(drop),
+            Probe::Command { command } => {
+                let accounts = self.accounts();
+                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+                runner.probe(command)
+            }
+        }
+    }
+}
+
+impl Machine {
+    fn make(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
             Action::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
             Action::RemovePackages { names, changing } => self.rpm.remove(names, changing).map(|()| None),
@@ -225,35 +280,35 @@ impl Host for Machine {
         }
         result
     }
+}
 
-    fn settle(&mut self) -> Result<(), HostError> {
-        self.systemd.settle()
+/// The family of the distribution under a root: what it says of itself, and only then what lies there,
+/// as the tools of one family can be installed on the other.
+fn family(root: &Root) -> Option<Family> {
+    let mut text = String::new();
+    if let Ok(file) = root.read("/etc/os-release") {
+        // Without it the rest still tells.
+        let _ = file.take(64 * 1024).read_to_string(&mut text);
     }
-
-    fn probe(&self, probe: &Probe) -> Result<(), String> {
-        match probe {
-            Probe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
-            Probe::Tcp { address } => http::connect(address).map(drop),
-            Probe::Command { command } => {
-                let accounts = self.accounts();
-                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
-                runner.probe(command)
-            }
-        }
+    let like = text.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
+    let words: Vec<&str> = like.flat_map(|value| value.trim_matches(['"', '\'']).split(' ')).collect();
+    let is = |kin: &[&str]| words.iter().any(|word| kin.contains(word));
+    if is(&["debian", "ubuntu"]) {
+        Some(Family::Deb)
+    } else if is(&["rhel", "fedora", "centos", "suse", "opensuse", "sles", "amzn"]) {
+        Some(Family::Rpm)
+    } else {
+        root.exists("/var/lib/dpkg/status").unwrap_or(false).then_some(Family::Deb)
     }
 }
 
-/// The family of the distribution under a root.
-fn family(root: &Root) -> Option<Family> {
-    if root.exists("/var/lib/dpkg/status") {
-        return Some(Family::Deb);
+/// Who shall own a file or folder.
+fn ownership(resource: &Resource) -> Option<&Ownership> {
+    match &resource.body {
+        Body::File(file) => Some(&file.ownership),
+        Body::Directory(ownership) => Some(ownership),
+        _ => None,
     }
-    let mut text = String::new();
-    root.read("/etc/os-release").ok()?.take(64 * 1024).read_to_string(&mut text).ok()?;
-    let like = text.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
-    let words: Vec<&str> = like.flat_map(|value| value.trim_matches(['"', '\'']).split(' ')).collect();
-    let rpm = ["rhel", "fedora", "centos", "suse", "opensuse", "sles", "amzn"];
-    words.iter().any(|word| rpm.contains(word)).then_some(Family::Rpm)
 }
 
 fn cron_path(name: &str) -> String {
@@ -265,45 +320,44 @@ fn cron_mode(resource: &Resource) -> u32 {
     if resource.secret { 0o600 } else { 0o644 }
 }
 
-/// Of a cron file only the content counts.
-fn cron(seen: Seen<Facts>) -> Seen<Facts> {
-    match seen {
-        Seen::Present(facts) => {
-            let nothing = Fact::Content(Content::of(b""));
-            let content = facts.get("content").cloned().unwrap_or(nothing);
-            Seen::Present(Facts::from([("content", content)]))
-        }
-        seen => seen,
-    }
-}
+const HIDDEN: &str =
+    "the command failed; what it said is not shown, because a secret went into its command line";
 
 /// A command with a secret in it may repeat it when it fails.
 fn hidden(resource: &Resource, error: HostError) -> HostError {
     match error {
-        HostError::Command { .. } | HostError::Other(_) if resource.secret => HostError::Other(
-            "the command failed; what it said is not shown, because a secret went into its command line"
-                .to_owned(),
-        ),
+        HostError::Command { .. } | HostError::Other(_) if resource.secret => {
+            HostError::Other(HIDDEN.to_owned())
+        }
         error => error,
     }
 }
 
+/// Reads the files of a folder and of those in it; no link is followed.
 fn read_folder(
-    folder: &Path,
+    folder: OwnedFd,
     prefix: &str,
     depth: usize,
     files: &mut Files,
     total: &mut u64,
 ) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    for entry in Dir::from_fd(folder.try_clone()?)?.iter() {
         let entry = entry?;
-        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else { continue };
-        let kind = entry.file_type()?;
+        let Some(name) = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | "..")) else {
+            continue;
+        };
+        let opened = match openat(&folder, name, flags, Mode::empty()) {
+            Err(Errno::ELOOP) => continue,
+            opened => fs::File::from(opened?),
+        };
+        let name = format!("{prefix}{name}");
+        let kind = opened.metadata()?.file_type();
         if kind.is_dir() && depth < 16 {
-            read_folder(&entry.path(), &format!("{name}/"), depth + 1, files, total)?;
+            read_folder(opened.into(), &format!("{name}/"), depth + 1, files, total)?;
         } else if kind.is_file() {
             let mut bytes = Vec::new();
-            fs::File::open(entry.path())?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+            opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
             *total += bytes.len() as u64;
             if bytes.len() as u64 > LARGEST_FILE || *total > LARGEST {
                 return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));

@@ -1,52 +1,35 @@
 //! Packages of the operating system: asked for in one query, installed by the distribution's own tool.
 
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, thread, time::Duration};
 
-use model::observe::{Fact, Facts, Family, Seen};
+use model::{
+    observe::{Fact, Facts, Family, Seen},
+    resource::{Body, Resource},
+};
 
 use super::process::{Ended, failed, program, run, succeed};
 use crate::host::HostError;
+
+/// How often a removal is tried while somebody else holds dpkg's lock, and the pause between.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The distribution's package tools, told which root they work on.
 #[derive(Debug)]
 pub(super) struct OsPackages {
     pub(super) family: Option<Family>,
+    /// Whether packages are installed by zypper, as on SUSE, and not by dnf.
+    pub(super) zypper: bool,
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<String>,
 }
 
 impl OsPackages {
-    /// Facts about packages, by name.
-    pub(super) fn observe(&self, names: &[&str]) -> BTreeMap<String, Seen<Facts>> {
-        let (Some(family), false) = (self.family, names.is_empty()) else { return BTreeMap::new() };
-        let mut command = match family {
-            Family::Deb => {
-                let mut command = program("dpkg-query");
-                if let Some(prefix) = &self.prefix {
-                    command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
-                }
-                command.args([
-                    "--show",
-                    "--showformat=${Package}\\t${db:Status-Status}\\t${Version}\\n",
-                    "--",
-                ]);
-                command
-            }
-            Family::Rpm => {
-                let mut command = program("rpm");
-                if let Some(prefix) = &self.prefix {
-                    command.args(["--root", prefix]);
-                }
-                command.args([
-                    "--query",
-                    "--queryformat",
-                    "%{NAME}\\tinstalled\\t%{VERSION}-%{RELEASE}\\n",
-                    "--",
-                ]);
-                command
-            }
-        };
-        let ended = run(command.args(names));
+    /// Facts about packages, by name; `wanted` is what shall become of them.
+    pub(super) fn observe(&self, wanted: &[(&str, Option<&Resource>)]) -> BTreeMap<String, Seen<Facts>> {
+        let (Some(family), false) = (self.family, wanted.is_empty()) else { return BTreeMap::new() };
+        let mut command = self.query(family);
+        let ended = run(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
         let error = match &ended {
             // 1 is `some are not there`; both tools then say so for each and tell about the others.
             Ok(ended) if matches!(ended.status.code(), Some(code) if family == Family::Rpm || code < 2) => {
@@ -57,23 +40,75 @@ impl OsPackages {
         };
         let mut found = BTreeMap::new();
         for line in ended.iter().flat_map(|ended: &Ended| ended.stdout.lines()) {
-            if let [name, "installed", version] = line.split('\t').collect::<Vec<_>>()[..] {
-                found.insert(name, version);
+            if let [name, arch, "installed", version] = line.split('\t').collect::<Vec<_>>()[..] {
+                found.insert(name.to_owned(), version.to_owned());
+                found.insert(format!("{name}:{arch}"), version.to_owned());
             }
         }
-        names
+        wanted
             .iter()
-            .map(|name| {
-                let seen = match (&error, found.get(name)) {
-                    (Some(because), _) => Seen::Unreadable(because.clone()),
-                    (None, Some(version)) => {
-                        Seen::Present(Facts::from([("version", Fact::Text((*version).to_owned()))]))
-                    }
-                    (None, None) => Seen::Absent,
+            .map(|(name, wish)| {
+                let seen = match (error.clone().or_else(|| strange(family, name)), found.get(*name)) {
+                    (Some(because), _) => Seen::Unreadable(because),
+                    (None, Some(version)) => present(version, *wish),
+                    (None, None) => self.provided(family, name),
                 };
                 ((*name).to_owned(), seen)
             })
             .collect()
+    }
+
+    /// A query that says name, machine, `installed` and version of the packages named after it.
+    fn query(&self, family: Family) -> Command {
+        match family {
+            Family::Deb => {
+                let mut command = program("dpkg-query");
+                if let Some(prefix) = &self.prefix {
+                    command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
+                }
+                command.arg("--show");
+                command
+                    .arg("--showformat=${Package}\\t${Architecture}\\t${db:Status-Status}\\t${Version}\\n");
+                command
+            }
+            Family::Rpm => {
+                let mut command = program("rpm");
+                if let Some(prefix) = &self.prefix {
+                    command.args(["--root", prefix]);
+                }
+                command.args(["--query", "--queryformat"]);
+                command.arg("%{NAME}\\t%{ARCH}\\tinstalled\\t%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n");
+                command
+            }
+        }
+    }
+
+    /// A name no package has may be one that an installed package provides: that, too, is there.
+    fn provided(&self, family: Family, name: &str) -> Seen<Facts> {
+        let provided = match family {
+            Family::Rpm => {
+                let ended = run(self.query(family).args(["--whatprovides", "--", name]));
+                ended.map(|ended| ended.status.success())
+            }
+            Family::Deb => {
+                let mut command = program("dpkg-query");
+                if let Some(prefix) = &self.prefix {
+                    command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
+                }
+                command.args(["--show", "--showformat=${db:Status-Status}, ${Provides}\\n"]);
+                run(&mut command).map(|ended| {
+                    ended.stdout.lines().any(|line| {
+                        let mut words = line.split(", ").map(|word| word.split(' ').next().unwrap_or(word));
+                        words.next() == Some("installed") && words.any(|word| word == name)
+                    })
+                })
+            }
+        };
+        match provided {
+            Ok(true) => Seen::Present(Facts::new()),
+            Ok(false) => Seen::Absent,
+            Err(error) => Seen::Unreadable(error.to_string()),
+        }
     }
 
     /// Installs a package, in this version if one is named.
@@ -98,15 +133,20 @@ impl OsPackages {
                 }
             }
             Some(Family::Rpm) => {
-                let what = version.map_or_else(|| name.to_owned(), |version| format!("{name}-{version}"));
-                let mut command = program("dnf");
+                let joint = if self.zypper { "=" } else { "-" };
+                let what =
+                    version.map_or_else(|| name.to_owned(), |version| format!("{name}{joint}{version}"));
+                let mut command = program(if self.zypper { "zypper" } else { "dnf" });
+                let root = if self.zypper { "root" } else { "installroot" };
                 if let Some(prefix) = &self.prefix {
-                    command.arg(format!("--installroot={prefix}"));
+                    command.arg(format!("--{root}={prefix}"));
                 }
-                succeed(
-                    command.args(["install", "--assumeyes", "--setopt=install_weak_deps=False"]).arg(what),
-                )
-                .map(drop)
+                if self.zypper {
+                    command.args(["--non-interactive", "install", "--no-recommends", "--oldpackage"]);
+                } else {
+                    command.args(["install", "--assumeyes", "--setopt=install_weak_deps=False"]);
+                }
+                succeed(command.arg("--").arg(what)).map(drop)
             }
             None => Err(HostError::Other(format!(
                 "package {name} cannot be installed: there is no distribution under this root"
@@ -122,7 +162,7 @@ impl OsPackages {
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--root={prefix}"));
                 }
-                command.args(["--remove", name]);
+                command.args(["--remove", "--", name]);
                 command
             }
             Some(Family::Rpm) => {
@@ -136,7 +176,15 @@ impl OsPackages {
             None => return Ok(None),
         };
         command.env("DEBIAN_FRONTEND", "noninteractive");
-        let ended = run(&mut command)?;
+        let mut ended = run(&mut command)?;
+        // apt-get waits for the lock, dpkg itself does not.
+        for _ in 0..TRIES {
+            if ended.status.success() || !ended.stderr.contains("lock was locked by another process") {
+                break;
+            }
+            thread::sleep(PAUSE);
+            ended = run(&mut command)?;
+        }
         if ended.status.success() {
             Ok(None)
         } else if ended.stderr.contains("depend") || ended.stderr.contains("is needed by") {
@@ -161,5 +209,61 @@ impl OsPackages {
             "--option=DPkg::Lock::Timeout=120",
         ]);
         command
+    }
+}
+
+/// Why a package tool would take `name` for something else than the name of a package.
+fn strange(family: Family, name: &str) -> Option<String> {
+    let strange = name.starts_with('-') || (family == Family::Deb && name.ends_with('-'));
+    strange.then(|| {
+        "this is no name of a package: the package tool would remove it, or take it for an option".to_owned()
+    })
+}
+
+/// A version as it is wanted, when what is wanted leaves out the release or the epoch and the rest is equal.
+fn present(version: &str, wish: Option<&Resource>) -> Seen<Facts> {
+    let wanted = match wish.map(|wish| &wish.body) {
+        Some(Body::Package { version: Some(version) }) => Some(version.as_str()),
+        _ => None,
+    };
+    let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
+    let forms = [version, bare]
+        .into_iter()
+        .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
+    let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
+    Seen::Present(Facts::from([("version", Fact::Text(shown.to_owned()))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::resource::{ResourceId, ResourceKind};
+
+    use super::*;
+
+    #[test]
+    fn a_version_without_release_or_epoch_is_the_installed_one() {
+        let wish = |version: &str| Resource {
+            id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
+            present: true,
+            body: Body::Package { version: Some(version.to_owned()) },
+            require: Vec::new(),
+            notify: Vec::new(),
+            secret: false,
+        };
+        let shown = |wanted: &str| match present("1:1.20.1-10.el9", Some(&wish(wanted))) {
+            Seen::Present(facts) => facts["version"].to_string(),
+            _ => unreachable!(),
+        };
+        for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {
+            assert_eq!(shown(wanted), wanted);
+        }
+        assert_eq!(shown("1.20"), "1:1.20.1-10.el9");
+    }
+
+    #[test]
+    fn a_name_that_means_a_removal_is_refused() {
+        assert!(strange(Family::Deb, "nginx-").is_some());
+        assert!(strange(Family::Rpm, "--allmatches").is_some());
+        assert_eq!(strange(Family::Deb, "g++"), None);
     }
 }

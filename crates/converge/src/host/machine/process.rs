@@ -1,9 +1,12 @@
 //! Running programs of the host: their output, their time limit, and errors a person can act on.
 
 use std::{
+    cell::RefCell,
     ffi::OsStr,
+    fs::File,
     io::{self, Read, Seek},
     os::unix::process::CommandExt,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
@@ -24,6 +27,31 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) stdout: String,
     pub(super) stderr: String,
+}
+
+thread_local! {
+    static HELD: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+}
+
+/// Does `work`; every program it runs meanwhile holds the empty file `held` locked, as its standard input.
+///
+/// A program goes on when punch is killed, and the next run must not begin beside it. A service that a
+/// program leaves behind must not hold the lock for ever: it has an input of its own, and what still shares
+/// this one loses the lock when the program itself has ended.
+pub(super) fn holding<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
+    HELD.set(held.map(Path::to_owned));
+    let done = work();
+    HELD.set(None);
+    done
+}
+
+fn held() -> io::Result<Option<File>> {
+    HELD.with_borrow(|held| {
+        let Some(path) = held else { return Ok(None) };
+        let file = File::open(path)?;
+        file.lock()?;
+        Ok(Some(file))
+    })
 }
 
 /// A program of the host, in a known language and with nothing on its standard input.
@@ -54,12 +82,20 @@ pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<
         .stdout(stdout.try_clone().map_err(scratch)?)
         .stderr(stderr.try_clone().map_err(scratch)?)
         .process_group(0);
+    let held = held().map_err(scratch)?;
+    if let Some(held) = &held {
+        command.stdin(held.try_clone().map_err(scratch)?);
+    }
     let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
     let status = match seconds {
-        None => child.wait().map_err(|error| not_started(command, &error))?,
-        Some(seconds) => wait(&mut child, command, seconds)?,
+        None => child.wait().map_err(|error| not_started(command, &error)),
+        Some(seconds) => wait(&mut child, command, seconds),
     };
-    let text = |file: &mut std::fs::File| -> io::Result<String> {
+    if let Some(held) = held {
+        held.unlock().map_err(scratch)?;
+    }
+    let status = status?;
+    let text = |file: &mut File| -> io::Result<String> {
         file.rewind()?;
         let mut bytes = Vec::new();
         file.take(KEPT).read_to_end(&mut bytes)?;
@@ -146,5 +182,33 @@ fn line(command: &Command) -> String {
     match line.char_indices().nth(200) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether somebody holds the lock.
+    fn locked(path: &Path) -> bool {
+        File::open(path).unwrap().try_lock().is_err()
+    }
+
+    #[test]
+    fn a_program_holds_the_lock_while_it_works_and_what_it_leaves_behind_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = folder.path().join("programs");
+        let pid = folder.path().join("pid");
+        File::create(&held).unwrap();
+        let script = format!(
+            "flock --nonblock {} true && exit 1; sleep 60 <&0 & echo $! >{}",
+            held.display(),
+            pid.display()
+        );
+        let ended = holding(Some(&held), || run(program("sh").args(["-c", &script]))).unwrap();
+        assert!(ended.status.success(), "it was not locked: {}", ended.stderr);
+        assert!(!locked(&held));
+        let sleeper = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+        nix::sys::signal::kill(Pid::from_raw(sleeper), Signal::SIGKILL).unwrap();
     }
 }

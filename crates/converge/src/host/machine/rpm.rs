@@ -12,7 +12,7 @@ use super::{
     beneath::Root,
     process::{failed, program, run, succeed},
 };
-use crate::host::HostError;
+use crate::host::{HostError, because};
 
 /// Where rpm's database may be: Debian's rpm, most others, newer ones.
 const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
@@ -39,8 +39,13 @@ impl Rpm {
     pub(super) fn versions(&self, root: &Root, names: &[String]) -> BTreeMap<String, Seen<Version>> {
         let all = |seen: Seen<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
         // Asking makes a database where there is none; looking must leave no trace.
-        if names.is_empty() || !DATABASES.iter().any(|path| root.exists(path)) {
-            return all(Seen::Absent);
+        match root.first(DATABASES.map(str::to_owned)) {
+            Ok(Some(_)) if !names.is_empty() => (),
+            Ok(_) => return all(Seen::Absent),
+            Err(error) => {
+                let because = because(&error);
+                return all(Seen::Unreadable(format!("cannot look for rpm's database: {because}")));
+            }
         }
         let mut command = self.program();
         command.args(["--query", "--queryformat", "%{NAME}\\t%{VERSION}\\t%{RELEASE}\\n", "--"]).args(names);
@@ -58,6 +63,10 @@ impl Rpm {
                     Err(error) => {
                         Seen::Unreadable(format!("package {name} has a version punch cannot read: {error}"))
                     }
+                };
+                let seen = match found.remove(name) {
+                    Some(other) => both(other, seen),
+                    None => seen,
                 };
                 found.insert(name.to_owned(), seen);
             } else if let Some(name) =
@@ -91,7 +100,8 @@ impl Rpm {
     pub(super) fn remove(&self, names: &[String], changing: &BTreeSet<String>) -> Result<(), HostError> {
         let erase = |nodeps: bool| {
             let mut command = self.program();
-            command.arg("--erase");
+            // Of a package that is there twice both go.
+            command.args(["--erase", "--allmatches"]);
             if nodeps {
                 command.arg("--nodeps");
             }
@@ -118,6 +128,21 @@ fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
         packages.contains(name).then_some(())
     };
     refused && lines.peek().is_some() && lines.all(|line| ours(line).is_some())
+}
+
+/// A package that is there twice: rpm died after it had put the new one there and before it took the old
+/// one away. It is neither version, so that it is installed again, which leaves only the right one.
+fn both(one: Seen<Version>, other: Seen<Version>) -> Seen<Version> {
+    match (one, other) {
+        (Seen::Present(one), Seen::Present(other)) => {
+            let release = one.release().zip(other.release()).map(|(one, other)| format!("{one}_{other}"));
+            match Version::new(&format!("{}_and_{}", one.version(), other.version()), release.as_deref()) {
+                Ok(version) => Seen::Present(version),
+                Err(error) => Seen::Unreadable(error.to_string()),
+            }
+        }
+        (Seen::Present(_), unreadable) | (unreadable, _) => unreadable,
+    }
 }
 
 /// Debian's rpm refuses to work on packages unless told that this is meant. Whose rpm it is depends on

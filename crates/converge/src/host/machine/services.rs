@@ -134,7 +134,7 @@ impl Systemd {
         if self.booted {
             self.systemctl("stop", name)?;
         }
-        if !self.booted && !exists(root, name) && !enabled_by_link(root, name) {
+        if !self.booted && absent(root, name)? && !enabled_by_link(root, name) {
             return Ok(None);
         }
         self.systemctl("disable", name).map(|()| None)
@@ -200,6 +200,16 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Seen<Facts> {
     };
     match value("LoadState") {
         "not-found" => return Seen::Absent,
+        // Nothing starts a masked unit: that is off enough for who wants it off, and gone enough for
+        // who wants it gone.
+        "masked" if wish.is_none() => return Seen::Absent,
+        "masked" if !wants_on(wish) => {
+            let running = matches!(value("ActiveState"), "active" | "reloading");
+            return Seen::Present(Facts::from([
+                ("enabled", Fact::Flag(false)),
+                ("running", Fact::Flag(running)),
+            ]));
+        }
         "masked" => {
             return Seen::Unreadable(
                 "the unit is masked; `systemctl unmask` it if punch shall manage it".to_owned(),
@@ -210,11 +220,19 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Seen<Facts> {
     let running = matches!(value("ActiveState"), "active" | "reloading" | "activating");
     let enabled = match value("UnitFileState") {
         "enabled" | "enabled-runtime" => true,
-        "disabled" => false,
+        // A linked unit can be started, and nothing starts it.
+        "disabled" | "linked" | "linked-runtime" => false,
         // Static and generated units are neither: other units decide. They are as good as wanted.
         _ => wished(wish).unwrap_or(false),
     };
     Seen::Present(Facts::from([("enabled", Fact::Flag(enabled)), ("running", Fact::Flag(running))]))
+}
+
+fn wants_on(wish: Option<&Resource>) -> bool {
+    match wish.map(|wish| &wish.body) {
+        Some(Body::Service(service)) => service.enabled == Some(true) || service.running == Some(true),
+        _ => false,
+    }
 }
 
 fn wished(wish: Option<&Resource>) -> Option<bool> {
@@ -225,14 +243,13 @@ fn wished(wish: Option<&Resource>) -> Option<bool> {
 }
 
 fn from_files(root: &Root, name: &str, wish: Option<&Resource>) -> Seen<Facts> {
-    let present = exists(root, name);
     let enabled = enabled_by_link(root, name);
-    if !present && !enabled {
-        return Seen::Absent;
-    }
-    match installs(root, name) {
-        Ok(true) => Seen::Present(Facts::from([("enabled", Fact::Flag(enabled))])),
-        Ok(false) => Seen::Present(Facts::from([("enabled", Fact::Flag(wished(wish).unwrap_or(enabled)))])),
+    match file_of(root, name).and_then(|file| Ok((file.is_some(), installs(root, file)?))) {
+        Ok((false, _)) if !enabled => Seen::Absent,
+        Ok((_, true)) => Seen::Present(Facts::from([("enabled", Fact::Flag(enabled))])),
+        Ok((_, false)) => {
+            Seen::Present(Facts::from([("enabled", Fact::Flag(wished(wish).unwrap_or(enabled)))]))
+        }
         Err(error) => Seen::Unreadable(format!("cannot read the unit of {name}: {}", because(&error))),
     }
 }
@@ -248,18 +265,19 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Whether no file below the root describes the unit.
-pub(super) fn absent(root: &Root, name: &str) -> bool {
-    !exists(root, name)
+pub(super) fn absent(root: &Root, name: &str) -> Result<bool, HostError> {
+    let wrong = |error| HostError::io("cannot look for the unit", name, &error);
+    Ok(file_of(root, name).map_err(wrong)?.is_none())
 }
 
-fn exists(root: &Root, name: &str) -> bool {
-    unit_files(name).any(|path| root.exists(&path))
+fn file_of(root: &Root, name: &str) -> std::io::Result<Option<String>> {
+    root.first(unit_files(name))
 }
 
-/// Whether a unit can be enabled at all: it says by whom it is wanted.
-fn installs(root: &Root, name: &str) -> std::io::Result<bool> {
+/// Whether a unit can be enabled at all: it says by whom it is wanted. Of one without a file nobody knows.
+fn installs(root: &Root, file: Option<String>) -> std::io::Result<bool> {
     use std::io::Read;
-    let Some(path) = unit_files(name).find(|path| root.exists(path)) else { return Ok(true) };
+    let Some(path) = file else { return Ok(true) };
     let mut text = String::new();
     root.read(&path)?.take(1024 * 1024).read_to_string(&mut text)?;
     Ok(text.lines().any(|line| line.trim() == "[Install]"))
@@ -322,5 +340,36 @@ mod tests {
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = Service { enabled: Some(false), running: Some(false), reload: false };
         systemd.apply(&root, "telnet", &off, &["enabled", "running"]).unwrap();
+    }
+
+    fn service(enabled: bool) -> Resource {
+        Resource {
+            id: ResourceId::new(ResourceKind::Service, "shop"),
+            present: true,
+            body: Body::Service(Service {
+                enabled: Some(enabled),
+                running: Some(enabled),
+                ..Service::default()
+            }),
+            require: Vec::new(),
+            notify: Vec::new(),
+            secret: false,
+        }
+    }
+
+    #[test]
+    fn a_masked_unit_is_in_the_way_only_of_who_wants_it_on() {
+        let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
+        assert!(matches!(from_block(masked, Some(&service(true))), Seen::Unreadable(_)));
+        let off = Facts::from([("enabled", Fact::Flag(false)), ("running", Fact::Flag(false))]);
+        assert_eq!(from_block(masked, Some(&service(false))), Seen::Present(off));
+        assert_eq!(from_block(masked, None), Seen::Absent);
+    }
+
+    #[test]
+    fn a_linked_unit_is_not_enabled() {
+        let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
+        let Seen::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
+        assert_eq!(facts["enabled"], Fact::Flag(false));
     }
 }

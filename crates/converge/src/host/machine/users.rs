@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use model::resource::{Group, User};
+use model::resource::{Group, ResourceId, ResourceKind, User};
 use nix::unistd::{Gid, Uid};
 
 use super::{
@@ -38,7 +38,7 @@ impl Tools<'_> {
         facts: &[&str],
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
-        let new = accounts.user(name).is_none();
+        let new = accounts.user(name)?.is_none();
         let mut command = self.program(if new { "useradd" } else { "usermod" });
         let wants = |fact| new || facts.contains(&fact);
         let mut given = false;
@@ -61,10 +61,13 @@ impl Tools<'_> {
                 command.arg("--system");
             }
             command.arg(if user.system { "--no-create-home" } else { "--create-home" });
-            match (&user.group, accounts.group(name)) {
+            match (&user.group, accounts.group(name)?) {
                 (Some(_), _) => (),
                 (None, Some(_)) => _ = command.args(["--gid", name]),
-                (None, None) => _ = command.arg("--user-group"),
+                (None, None) => {
+                    note_group(root, name)?;
+                    command.arg("--user-group");
+                }
             }
         }
         if new || given {
@@ -88,7 +91,7 @@ impl Tools<'_> {
         group: &Group,
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
-        let new = accounts.group(name).is_none();
+        let new = accounts.group(name)?.is_none();
         let mut command = self.program(if new { "groupadd" } else { "groupmod" });
         if let Some(gid) = group.gid {
             command.args(["--gid", &gid.to_string()]);
@@ -99,20 +102,27 @@ impl Tools<'_> {
         succeed(command.args(["--", name])).map(drop)
     }
 
-    /// Removes a user, and the group of the same name that came with it; its home and files stay.
+    /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
     pub(super) fn remove_user(&self, root: &Root, accounts: &Accounts, name: &str) -> Result<(), HostError> {
-        let Some(user) = accounts.user(name) else { return Ok(()) };
-        succeed(self.program("userdel").args(["--", name]))?;
+        let before = accounts.group(name)?;
+        if accounts.user(name)?.is_some() {
+            succeed(self.program("userdel").args(["--", name]))?;
+        }
         // Whether userdel took the group with it depends on the host's settings.
         let left = Accounts::read(root, self.prefix.is_none());
-        if left.group(name) == Some(user.gid) && left.is_empty_group(name) {
-            self.remove_group(&left, name)?;
+        match (is_noted(root, name)?, before, left.group(name)?) {
+            (true, _, Some(_)) if left.is_empty_group(name) => self.remove_group(&left, name)?,
+            (false, Some(gid), None) => {
+                let gid = gid.to_string();
+                succeed(self.program("groupadd").args(["--gid", &gid, "--", name]))?;
+            }
+            _ => (),
         }
-        Ok(())
+        forget_group(root, name)
     }
 
     pub(super) fn remove_group(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {
-        match accounts.group(name) {
+        match accounts.group(name)? {
             // userdel takes a user's own group with it.
             None => Ok(()),
             Some(_) => succeed(self.program("groupdel").args(["--", name])).map(drop),
@@ -127,8 +137,8 @@ impl Tools<'_> {
         for (path, text) in
             [("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("/etc/group", "root:x:0:\n")]
         {
-            if !root.exists(path) {
-                let wrong = |error| HostError::io("cannot write", path, &error);
+            let wrong = |error| HostError::io("cannot write", path, &error);
+            if !root.exists(path).map_err(wrong)? {
                 let spot = root.spot_made(path).map_err(wrong)?;
                 files::replace(&spot, text.as_bytes(), (None, None), 0o644).map_err(wrong)?;
             }
@@ -137,9 +147,29 @@ impl Tools<'_> {
     }
 }
 
+/// Where it is noted which groups were made with a user: a group that was there before is never removed.
+const GROUPS: &str = "/var/lib/geppetto/punch/groups";
+
+fn note_group(root: &Root, name: &str) -> Result<(), HostError> {
+    let path = format!("{GROUPS}/{name}");
+    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let spot = root.spot_made(&path).map_err(wrong)?;
+    files::replace(&spot, b"", (None, None), 0o600).map_err(wrong)
+}
+
+fn is_noted(root: &Root, name: &str) -> Result<bool, HostError> {
+    let path = format!("{GROUPS}/{name}");
+    root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
+}
+
+fn forget_group(root: &Root, name: &str) -> Result<(), HostError> {
+    let id = ResourceId { kind: ResourceKind::File, name: format!("{GROUPS}/{name}") };
+    files::remove(root, &id).map(drop)
+}
+
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
 fn write_keys(root: &Root, accounts: &Accounts, name: &str, keys: &[String]) -> Result<(), HostError> {
-    let Some(user) = accounts.user(name) else {
+    let Some(user) = accounts.user(name)? else {
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);

@@ -1,0 +1,141 @@
+//! A host that never repeats a secret: whatever it says is masked before it gets into a plan, a report, a
+//! history or the terminal.
+
+use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
+
+use model::{
+    manifest::Files,
+    name::Name,
+    node::Node,
+    observe::{Fact, Facts, Family, Seen},
+    plan::Change,
+    resource::{Probe, Resource, ResourceId},
+    value::Value,
+    version::Version,
+};
+
+use super::{Host, HostError};
+
+/// Shorter secrets are not masked: taking every `7` out of a text would hide what it says, and show where
+/// the secret was.
+const SHORTEST: usize = 4;
+/// Of a secret with several lines each line of this length is masked too: programs like to quote one.
+const SHORTEST_LINE: usize = 8;
+
+/// A host that keeps the secrets of node files to itself.
+#[derive(Debug)]
+pub struct Discreet<H> {
+    host: H,
+    /// The secret texts, longest first.
+    secrets: Vec<String>,
+}
+
+impl<H> Discreet<H> {
+    /// Keeps all secrets of `nodes`: of the one that is wanted, and of the one the host was like before.
+    pub fn new<'a>(host: H, nodes: impl IntoIterator<Item = &'a Node>) -> Self {
+        let mut secrets = Vec::new();
+        let values = nodes.into_iter().flat_map(|node| node.components.values());
+        for value in values.flat_map(|component| component.values.values()).filter(|value| value.secret) {
+            collect(&value.value, &mut secrets);
+        }
+        secrets.sort_by_key(|secret| Reverse(secret.len()));
+        secrets.dedup();
+        Self { host, secrets }
+    }
+
+    /// The host itself.
+    pub fn host(&mut self) -> &mut H {
+        &mut self.host
+    }
+
+    fn mask(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| match text.contains(secret.as_str()) {
+            true => text.replace(secret.as_str(), "******"),
+            false => text,
+        })
+    }
+
+    fn masked<T>(&self, seen: Seen<T>) -> Seen<T> {
+        match seen {
+            Seen::Unreadable(because) => Seen::Unreadable(self.mask(because)),
+            seen => seen,
+        }
+    }
+
+    /// The content of a file that still has a secret in it is not shown in a diff.
+    fn masked_facts(&self, mut facts: Facts) -> Facts {
+        for fact in facts.values_mut() {
+            if let Fact::Content(content) = fact
+                && content
+                    .text
+                    .as_ref()
+                    .is_some_and(|text| self.secrets.iter().any(|secret| text.contains(secret)))
+            {
+                content.text = None;
+            }
+        }
+        facts
+    }
+}
+
+impl<H: Host> Host for Discreet<H> {
+    fn family(&self) -> Option<Family> {
+        self.host.family()
+    }
+
+    fn booted(&self) -> bool {
+        self.host.booted()
+    }
+
+    fn runs_commands(&self) -> bool {
+        self.host.runs_commands()
+    }
+
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+        self.host.packages(names).into_iter().map(|(name, seen)| (name, self.masked(seen))).collect()
+    }
+
+    fn deployment(&self, name: &Name) -> Seen<Files> {
+        self.masked(self.host.deployment(name))
+    }
+
+    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+        let seen = self.host.resources(wanted, managed).into_iter();
+        seen.map(|(id, seen)| match seen {
+            Seen::Present(facts) => (id, Seen::Present(self.masked_facts(facts))),
+            seen => (id, self.masked(seen)),
+        })
+        .collect()
+    }
+
+    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+        match self.host.apply(change, packages) {
+            Ok(said) => Ok(said.map(|said| self.mask(said))),
+            Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), HostError> {
+        self.host.settle().map_err(|error| HostError::Other(self.mask(error.to_string())))
+    }
+
+    fn probe(&self, probe: &Probe) -> Result<(), String> {
+        self.host.probe(probe).map_err(|said| self.mask(said))
+    }
+}
+
+fn collect(value: &Value, secrets: &mut Vec<String>) {
+    match value {
+        Value::Text(text) => {
+            let lines = text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+            secrets.extend(lines.map(str::to_owned));
+            secrets.extend(Some(text.trim().to_owned()).filter(|text| text.len() >= SHORTEST));
+        }
+        Value::Integer(number) => {
+            secrets.extend(Some(number.to_string()).filter(|text| text.len() >= SHORTEST));
+        }
+        Value::List(list) => list.iter().for_each(|value| collect(value, secrets)),
+        Value::Map(map) => map.values().for_each(|value| collect(value, secrets)),
+        Value::Null | Value::Boolean(_) | Value::Number(_) => (),
+    }
+}

@@ -1,0 +1,81 @@
+//! `~/.ssh/authorized_keys`: the home belongs to its user, so nothing in it is followed.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::{AsFd, OwnedFd},
+};
+
+use model::observe::Fact;
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, openat},
+    sys::stat::{Mode, SFlag, fstat},
+};
+
+use super::super::beneath::Root;
+
+/// The most a file of keys may have, in bytes.
+const MOST: u64 = 1024 * 1024;
+
+/// The keys of a user as a fact: a set, or a text that says what is wrong with where they are.
+pub(super) fn observe(root: &Root, home: &str, uid: u32) -> io::Result<Fact> {
+    let nothing = || Fact::Set(Vec::new());
+    let home = match root.folder(home) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
+        home => home?,
+    };
+    let folder = match open(&home, ".ssh", OFlag::O_DIRECTORY)? {
+        Opened::Nothing => return Ok(nothing()),
+        Opened::Something(what) => return Ok(Fact::Text(format!(".ssh is {what}"))),
+        Opened::Open(folder) => folder,
+    };
+    let file = match open(&folder, "authorized_keys", OFlag::O_NONBLOCK)? {
+        Opened::Nothing => return Ok(nothing()),
+        Opened::Something(what) => return Ok(Fact::Text(format!("authorized_keys is {what}"))),
+        Opened::Open(file) => file,
+    };
+    // What others may write to is not the user's word, and sshd does not read it.
+    for (name, opened) in [(".ssh", &folder), ("authorized_keys", &file)] {
+        let stat = fstat(opened.as_fd())?;
+        if stat.st_uid != uid && stat.st_uid != 0 {
+            return Ok(Fact::Text(format!("{name} belongs to user {}", stat.st_uid)));
+        }
+        if stat.st_mode & 0o022 != 0 {
+            return Ok(Fact::Text(format!("{name} has mode {:04o}", stat.st_mode & 0o7777)));
+        }
+    }
+    if SFlag::from_bits_truncate(fstat(file.as_fd())?.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Ok(Fact::Text("authorized_keys is no file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::from(file).take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Ok(Fact::Text(format!("authorized_keys has more than {MOST} bytes")));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut keys: Vec<String> = lines.map(str::to_owned).collect();
+    keys.sort();
+    keys.dedup();
+    Ok(Fact::Set(keys))
+}
+
+enum Opened {
+    Open(OwnedFd),
+    Nothing,
+    /// What is there instead.
+    Something(&'static str),
+}
+
+fn open(folder: &OwnedFd, name: &str, flags: OFlag) -> io::Result<Opened> {
+    let flags = flags | OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match openat(folder, name, flags, Mode::empty()) {
+        Ok(open) => Ok(Opened::Open(open)),
+        Err(Errno::ENOENT) => Ok(Opened::Nothing),
+        Err(Errno::ELOOP) => Ok(Opened::Something("a symbolic link")),
+        // A link, too, is no folder.
+        Err(Errno::ENOTDIR) => Ok(Opened::Something("no folder")),
+        Err(error) => Err(error.into()),
+    }
+}

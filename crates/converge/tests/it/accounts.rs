@@ -1,0 +1,140 @@
+//! Users, groups and owners on the real host, in folders that have account files of their own.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+};
+
+use converge::{Machine, State};
+use model::{plan::Plan, report::Outcome};
+use tempfile::TempDir;
+
+use crate::story::{self, Component, Shelf};
+
+/// A folder with these accounts, and a component with this manifest.
+struct Town {
+    root: TempDir,
+    shelf: Shelf,
+}
+
+impl Town {
+    fn new(passwd: &[u8], group: &str, resources: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("etc")).unwrap();
+        let passwd = [b"root:x:0:0:root:/root:/bin/sh\n", passwd].concat();
+        fs::write(root.path().join("etc/passwd"), passwd).unwrap();
+        fs::write(root.path().join("etc/group"), format!("root:x:0:\n{group}")).unwrap();
+        let manifest = format!("format: geppetto/manifest/1\nresources:\n{resources}\n");
+        let shelf = Shelf::new().with(&Component {
+            name: "shop",
+            version: "1.0.0",
+            says: "",
+            manifest: &manifest,
+            templates: &[],
+            payload: &[],
+        });
+        Self { root, shelf }
+    }
+
+    fn at(&self, path: &str) -> std::path::PathBuf {
+        self.root.path().join(path)
+    }
+
+    fn plan(&mut self) -> Plan {
+        let machine = Machine::new(self.root.path()).unwrap();
+        let state = State::at(self.root.path());
+        story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.shelf)
+    }
+
+    fn run(&mut self, components: &str) {
+        let mut machine = Machine::new(self.root.path()).unwrap();
+        let state = State::at(self.root.path());
+        let run = story::run(&story::node(components), &mut machine, &state, &mut self.shelf);
+        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+    }
+}
+
+const HERE: &str = " {shop: {version: 1.0.0}}";
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn no_link_of_a_user_is_followed_to_its_keys() {
+    let uid = nix::unistd::geteuid();
+    let bob = format!("bob:x:{uid}:0::/home/bob:/bin/sh\n");
+    let mut town = Town::new(
+        bob.as_bytes(),
+        "",
+        "  - {user: bob, home: /home/bob, authorized_keys: [ssh-ed25519 AAAA bob]}",
+    );
+    fs::create_dir_all(town.at("home/bob/.ssh")).unwrap();
+    mode(&town.at("home/bob/.ssh"), 0o700);
+    fs::write(town.at("etc/shadow"), "root:hash:1\n").unwrap();
+    let keys = town.at("home/bob/.ssh/authorized_keys");
+    symlink("/etc/shadow", &keys).unwrap();
+    let plan = town.plan().to_string();
+    assert!(plan.contains("authorized_keys: authorized_keys is a symbolic link -> ssh-ed25519"), "{plan}");
+    assert!(!plan.contains("hash"), "{plan}");
+
+    // What others may write to is not the user's word.
+    fs::remove_file(&keys).unwrap();
+    fs::write(&keys, "ssh-ed25519 AAAA bob\n").unwrap();
+    for (path, modes) in [(&keys, [0o666, 0o600]), (&town.at("home/bob/.ssh"), [0o777, 0o700])] {
+        mode(path, modes[0]);
+        let plan = town.plan().to_string();
+        assert!(plan.contains(&format!("has mode {:04o} -> ssh-ed25519", modes[0])), "{plan}");
+        mode(path, modes[1]);
+    }
+    if story::has("rpm") {
+        mode(&town.at("home/bob/.ssh"), 0o777);
+        town.run(HERE);
+        assert_eq!(fs::metadata(town.at("home/bob/.ssh")).unwrap().mode() & 0o7777, 0o700);
+        assert!(town.plan().is_empty());
+    }
+}
+
+#[test]
+fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
+    let me = nix::unistd::geteuid();
+    let my_group = nix::unistd::getegid();
+    let passwd = format!("aaron:x:{me}:{my_group}::/:/bin/sh\nzoe:x:{me}:{my_group}::/:/bin/sh\n");
+    let resources = format!(
+        "  - {{file: /etc/one, content: x, owner: \"{me}\", group: \"{my_group}\"}}\n  - {{file: /etc/two, content: x, owner: zoe, group: zed}}"
+    );
+    let group = format!("ann:x:{my_group}:\nzed:x:{my_group}:\n");
+    let mut town = Town::new(passwd.as_bytes(), &group, &resources);
+    if !story::has("rpm") {
+        return;
+    }
+    town.run(HERE);
+    let plan = town.plan();
+    assert!(plan.is_empty(), "{plan}");
+}
+
+#[test]
+fn a_group_that_was_there_before_its_user_stays() {
+    if !story::has("rpm") || !story::has("useradd") {
+        return;
+    }
+    let mut town =
+        Town::new(b"", "shopg:x:777:\n", "  - {user: shopg, system: true}\n  - {user: fresh, system: true}");
+    fs::write(town.at("etc/login.defs"), "USERGROUPS_ENAB yes\n").unwrap();
+    town.run(HERE);
+    let groups = |town: &Town| fs::read_to_string(town.at("etc/group")).unwrap();
+    assert!(groups(&town).contains("fresh:"), "{}", groups(&town));
+    town.run(" {}");
+    let left = groups(&town);
+    assert!(left.contains("shopg:x:777:") && !left.contains("fresh:"), "{left}");
+    assert!(!fs::read_to_string(town.at("etc/passwd")).unwrap().contains("shopg"));
+}
+
+#[test]
+fn a_name_in_an_old_encoding_is_no_reason_to_know_nobody() {
+    let mut town = Town::new(b"joerg:x:1000:1000:J\xf6rg:/:/bin/sh\n", "", "  - {user: joerg}");
+    let plan = town.plan();
+    assert_eq!(plan.blocked, [], "{plan}");
+    assert!(!plan.to_string().contains("user:joerg"), "{plan}");
+}

@@ -1,0 +1,92 @@
+//! A secret gets into its file and nowhere else, whichever version of a component put it there.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+};
+
+use converge::{Discreet, Machine, State, memory::MemoryHost};
+use model::resource::{ResourceId, ResourceKind};
+
+use crate::story::{self, Component, Shelf};
+
+const SECRET: &str = "tops3cret";
+
+fn component<'a>(version: &'a str, manifest: &'a str) -> Component<'a> {
+    Component {
+        name: "shop",
+        version,
+        says: r#""parameters": {"password": {"type": "string", "description": "x", "secret": true}},"#,
+        manifest,
+        templates: &[],
+        payload: &[],
+    }
+}
+
+fn node(version: &str) -> model::node::Node {
+    story::node(&format!(
+        "\n  shop: {{version: {version}, secrets: [password], values: {{password: {SECRET}}}}}"
+    ))
+}
+
+const OPEN: &str =
+    "format: geppetto/manifest/1\nresources: [{file: /etc/shop, content: open, mode: \"0644\"}]\n";
+const CLOSED: &str =
+    "format: geppetto/manifest/1\nresources: [{file: /etc/shop, content: \"p={{ password }}\"}]\n";
+const DROPPED: &str = "format: geppetto/manifest/1\nresources: [{file: /etc/shop, content: other}]\n";
+
+#[test]
+fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes() {
+    if !story::has("rpm") {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let state = State::at(root.path());
+    let mut shelf = Shelf::new()
+        .with(&component("1.0.0", OPEN))
+        .with(&component("2.0.0", CLOSED))
+        .with(&component("3.0.0", DROPPED));
+    let machine = || Machine::new(root.path()).unwrap();
+    story::run(&node("1.0.0"), &mut machine(), &state, &mut shelf);
+    let closed = story::run(&node("2.0.0"), &mut machine(), &state, &mut shelf);
+    assert!(!closed.plan.to_string().contains(SECRET), "{}", closed.plan);
+    let file = root.path().join("etc/shop");
+    assert_eq!(fs::read_to_string(&file).unwrap(), format!("p={SECRET}"));
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+    // Somebody opens it: that is a difference.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(!story::plan(&node("2.0.0"), &machine(), &state, &mut shelf).is_empty());
+
+    // The file may be open or closed, and the new version need not know that there ever was a secret.
+    let last = node("2.0.0");
+    for mode in [0o644, 0o600] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let host = Discreet::new(machine(), [&last]);
+        let plan =
+            story::plan(&story::node(" {shop: {version: 3.0.0}}"), &host, &state, &mut shelf).to_string();
+        assert!(plan.contains("content:") && !plan.contains(SECRET), "{plan}");
+    }
+}
+
+#[test]
+fn what_a_host_says_is_masked_in_plan_and_report() {
+    let node = node("1.0.0");
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut shelf = Shelf::new().with(&component("1.0.0", OPEN));
+    let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
+    let mut host = MemoryHost::default();
+    host.unreadable.insert(id, format!("`ask {SECRET}` had not ended"));
+    let mut host = Discreet::new(host, [&node]);
+    let run = story::run(&node, &mut host, &state, &mut shelf);
+    let told = format!("{}{:?}", run.plan, run.report);
+    assert!(told.contains("`ask ******` had not ended") && !told.contains(SECRET), "{told}");
+
+    let sick = Some(format!("password {SECRET} is wrong"));
+    let host = MemoryHost { booted: true, sick, ..MemoryHost::default() };
+    let checked = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
+    let mut shelf = Shelf::new().with(&component("1.0.0", checked));
+    let run = story::run(&node, &mut Discreet::new(host, [&node]), &state, &mut shelf);
+    let told = format!("{:?}", run.report);
+    assert!(told.contains("password ****** is wrong") && !told.contains(SECRET), "{told}");
+}
