@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::{commands::Verb, root::Root};
+use crate::{commands::Verb, failure::Failure, root::Root};
 
 /// Exit codes are the same for all verbs, and for `geppetto`.
 const EXIT_CODES: &str = "\
@@ -35,14 +35,15 @@ pub(crate) struct Cli {
 /// The option of all verbs that work on a host.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
-    /// Folder to treat as the host's root; anything but `/` leaves this machine alone
+    /// Folder to treat as the host's root; anything but `/` leaves this machine alone. It is made when a
+    /// verb writes to it and it is not there; the folder above it must be
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 }
 
 impl HostArgs {
     /// The host's root, as an absolute path where that can be told.
-    pub(crate) fn root(&self) -> Root {
+    pub(crate) fn root(&self) -> Result<Root, Failure> {
         Root::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! `punch restore` and `punch apply` both end here and differ in nothing after it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
-use converge::{Event, Look, Machine};
+use converge::{Discreet, Event, Lock, Look, Machine};
 use model::{
     exit::Exit,
+    name::ServerName,
     node::Node,
     plan::{Limits, Plan, PlanView, plan, view},
     report::{Entry, EntryResult, Outcome, Report},
@@ -18,14 +19,14 @@ use crate::{
     failure::Failure,
     root::Root,
     source::{Cache, Source},
-    state::State,
+    state::{LastGood, State},
     told, when,
     wish::Wish,
 };
 
 /// What a run found and what it would do.
 pub(crate) struct Prepared {
-    machine: Machine,
+    machine: Discreet<Machine>,
     look: Look,
     /// What is done, in order.
     pub(crate) plan: Plan,
@@ -62,29 +63,45 @@ impl Deployed {
     }
 }
 
-/// Looks at the host and plans. Changes nothing but the cache of packages.
+/// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
 pub(crate) fn prepare(
     root: &Root,
     wish: &Wish,
+    last: Option<&LastGood>,
     source: &mut Source,
     limits: &Limits,
 ) -> Result<Prepared, Failure> {
-    let machine = Machine::new(root.path()).map_err(|error| Failure::blocked(error.to_string()))?;
+    let nodes = [Some(&wish.node), last.map(|last| &last.node)];
+    let machine = Discreet::new(machine(root.path())?, nodes.into_iter().flatten());
     let state = converge::State::at(root.path());
     let look = converge::look(&wish.node, &machine, &state, source).map_err(|problems| blocked(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
     Ok(Prepared { machine, look, plan })
 }
 
-/// Makes the host what the node file says. The caller holds the lock.
+/// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
+fn machine(path: &Path) -> Result<Machine, Failure> {
+    let open = |path: &Path| Machine::new(path).map_err(|error| Failure::blocked(error.to_string()));
+    if path.exists() {
+        return open(path);
+    }
+    let empty = tempfile::tempdir().map_err(|error| Failure::writing(&std::env::temp_dir(), &error))?;
+    open(empty.path())
+}
+
+/// Makes the host what the node file says, where `last` was the last good one.
 pub(crate) fn deploy(
     context: &Context,
     root: &Root,
+    lock: &Lock,
     wish: &Wish,
+    last: Option<&LastGood>,
     source: &mut Source,
     limits: &Limits,
 ) -> Result<Deployed, Failure> {
     let state = converge::State::at(root.path());
+    let ours = State::new(root);
+    let begun = ours.begun()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
     let interrupted = state.interrupted().unwrap_or_default();
@@ -96,16 +113,19 @@ pub(crate) fn deploy(
     }
     // Stopped before anything was touched: that, too, must be known.
     let untouched = |action: &str, failure: Failure, plan: PlanView, interrupted: Option<Report>| {
-        let report = stopped(&wish.node, action, &failure, started, (context.now)());
+        let node = &wish.node;
+        let now = (context.now)();
+        let report = stopped(&node.server, node.generation, action, &failure, (started, now));
         let filed = state.close_interrupted().and_then(|()| state.record(&report));
         filed.map_err(|error| Failure::failed(error.to_string()))?;
         let node_file = wish.file.clone();
         Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match prepare(root, wish, source, limits) {
+    let mut prepared = match prepare(root, wish, last, source, limits) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, view(&Plan::default()), interrupted),
     };
+    prepared.machine.host().hold(lock);
     context.output.line(prepared.plan.to_string());
     let fetched = match converge::fetch(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
@@ -113,6 +133,10 @@ pub(crate) fn deploy(
             return untouched("fetch packages", blocked(&[problem]), view(&prepared.plan), interrupted);
         }
     };
+    // From here on an older one is refused, also when this run fails half-way.
+    if !wish.unasked && prepared.plan.blocked.is_empty() {
+        ours.begin(&wish.node, begun.as_ref())?;
+    }
     let mut steps = 0;
     let mut number = 0;
     let report = converge::apply(
@@ -136,7 +160,7 @@ pub(crate) fn deploy(
         &|| (context.now)(),
     )
     .map_err(|error| Failure::failed(error.to_string()))?;
-    remember(context, root, wish, source, &report)?;
+    remember(context, root, wish, last, source, &report)?;
     context.output.note(summary(&report));
     Ok(Deployed {
         node_file: wish.file.clone(),
@@ -148,11 +172,34 @@ pub(crate) fn deploy(
     })
 }
 
+/// Files the report of a run that may not follow the node file it was given, and returns it.
+pub(crate) fn refuse(
+    context: &Context,
+    root: &Root,
+    server: &ServerName,
+    last: Option<&LastGood>,
+    failure: &Failure,
+) -> Result<Report, Failure> {
+    let now = (context.now)();
+    // What the refused file says about itself counts for nothing: the host stays where it is.
+    let generation = last.map_or(0, |last| last.node.generation);
+    let report = stopped(server, generation, "believe the node file", failure, (now, now));
+    let state = converge::State::at(root.path());
+    state.record(&report).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(report)
+}
+
 /// The report of a run that touched nothing, because `action` failed.
-fn stopped(node: &Node, action: &str, failure: &Failure, started: when::Micros, now: when::Micros) -> Report {
+fn stopped(
+    server: &ServerName,
+    generation: u64,
+    action: &str,
+    failure: &Failure,
+    (started, now): (when::Micros, when::Micros),
+) -> Report {
     Report {
-        server: node.server.to_string(),
-        generation: node.generation,
+        server: server.to_string(),
+        generation,
         outcome: Outcome::Blocked,
         started_us: started,
         duration_us: (now - started).max(0),
@@ -172,22 +219,20 @@ fn remember(
     context: &Context,
     root: &Root,
     wish: &Wish,
+    last: Option<&LastGood>,
     source: &Source,
     report: &Report,
 ) -> Result<(), Failure> {
     if !matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
         return Ok(());
     }
-    let state = State::new(root);
     if report.outcome == Outcome::Changed {
         let mut keep = checksums(&wish.node);
-        if let Some(before) = state.last_good()? {
-            keep.extend(checksums(&before.node));
-        }
+        keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.used());
         Cache::new(root.cache()).retain(&keep);
     }
-    state.keep(&wish.text, wish.tag.as_deref(), (context.now)())
+    State::new(root).keep(&wish.text, wish.tag.as_deref(), last, (context.now)())
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {

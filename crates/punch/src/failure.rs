@@ -35,6 +35,14 @@ impl Failure {
         Self::new(Exit::Failed, message)
     }
 
+    /// What is wrong is no input of the user's: it came from elsewhere, and nothing was changed because of it.
+    pub(crate) fn blocks(self) -> Self {
+        match self.exit {
+            Exit::Input => Self { exit: Exit::Blocked, ..self },
+            _ => self,
+        }
+    }
+
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,7 +1,5 @@
 //! Which back-office a host belongs to, as `punch join` wrote it.
 
-use std::fs;
-
 use model::{format::yaml, name::ServerName};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +24,7 @@ impl Membership {
     /// Reads it; `None` when this host never joined.
     pub(crate) fn load(root: &Root) -> Result<Option<Self>, Failure> {
         let path = root.membership();
-        match root::read_if_there(&path)? {
+        match root::read_if_there(path)? {
             Some(text) => Ok(Some(yaml::read(&path.display().to_string(), &text)?)),
             None => Ok(None),
         }
@@ -44,8 +42,8 @@ impl Membership {
     pub(crate) fn save(&self, root: &Root) -> Result<(), Failure> {
         let path = root.membership();
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| Failure::writing(folder, &error))?;
+            root::host_folder(folder)?;
         }
-        root::replace(&path, yaml::write(self).as_bytes(), 0o600)
+        root::replace(path, yaml::write(self).as_bytes(), 0o600)
     }
 }

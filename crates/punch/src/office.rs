@@ -1,6 +1,6 @@
 //! A joined host and its back-office: fetching the node file, handing over reports.
 
-use model::{exit::Exit, report::Report};
+use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
     client::{Client, NodeAnswer, Token},
@@ -9,7 +9,8 @@ use crate::{
     membership::Membership,
     root::Root,
     state::{LastGood, State},
-    when,
+    trust::Trust,
+    when::{self, Micros},
     wish::Wish,
 };
 
@@ -28,7 +29,7 @@ impl Office {
             Failure::blocked(format!("{}: {}", root.membership().display(), failure.message))
                 .hint("the file was damaged: join again with a new token")
         })?;
-        let client = Client::new(&membership.url, Some(token), authorities.as_deref())?;
+        let client = Client::new(&membership.url, Some(token), authorities)?;
         Ok(Self { membership, client })
     }
 
@@ -37,29 +38,42 @@ impl Office {
         format!("{}/repository/{channel}", self.client.base())
     }
 
-    /// This server's node file: the last good one again when the back-office says that it has not changed.
-    pub(crate) fn wish(&self, last: Option<LastGood>, context: &Context) -> Result<Wish, Failure> {
-        let tag = last.as_ref().and_then(|last| last.tag.clone());
-        match self.client.node(&self.membership.server, tag.as_deref()) {
+    /// This server's name there.
+    pub(crate) fn server(&self) -> &ServerName {
+        &self.membership.server
+    }
+
+    /// This server's node file, believed: the last good one again when the back-office says that it has
+    /// not changed.
+    pub(crate) fn wish(
+        &self,
+        last: Option<&LastGood>,
+        heard: Option<Micros>,
+        trust: &Trust,
+        context: &Context,
+    ) -> Result<Wish, Failure> {
+        let tag = last.and_then(|last| last.tag.as_deref());
+        match self.client.node(&self.membership.server, tag) {
             Ok(NodeAnswer::File { text, tag }) => {
                 let name = format!("the node file of {} from {}", self.membership.server, self.client.base());
-                Wish::parse(&name, text, tag)
+                Wish::believe(&name, text, tag, trust, &context.output).map_err(Failure::blocks)
             }
             Ok(NodeAnswer::Same) => match last {
-                Some(last) => Ok(Wish::again(last)),
-                None => Err(Failure::input(format!(
+                Some(last) => Wish::again(last, trust, &context.output).map_err(Failure::blocks),
+                None => Err(Failure::blocked(format!(
                     "{} says that nothing has changed, and there is nothing here",
                     self.client.base()
                 ))),
             },
             Err(error) if error.is_unreachable() => {
-                let age = match &last {
-                    Some(last) => format!(
-                        "the last good generation is {}, confirmed {} ago ({})",
-                        last.node.generation,
-                        when::age(last.at, (context.now)()),
-                        when::utc(last.at)
-                    ),
+                let age = match last {
+                    Some(last) => {
+                        format!(
+                            "the last good generation is {}, and {}",
+                            last.node.generation,
+                            heard_words(heard, context)
+                        )
+                    }
                     None => "this host has no last good generation yet".to_owned(),
                 };
                 let failure = Failure::new(Exit::Unreachable, format!("{error}; {age}"));
@@ -80,9 +94,17 @@ impl Office {
         }
     }
 
-    /// Hands over all reports that wait, oldest first; whether none waits any more.
-    pub(crate) fn deliver(&self, state: &State, context: &Context) -> Result<bool, Failure> {
-        for report in state.unsent()? {
+    /// Hands over all reports that wait, oldest first; whether none waits any more. However that goes, it
+    /// changes nothing about how the run ended.
+    pub(crate) fn deliver(&self, state: &State, context: &Context) -> bool {
+        self.try_deliver(state, context).unwrap_or_else(|failure| {
+            context.output.warn(format!("reports wait for the back-office: {}", failure.message));
+            false
+        })
+    }
+
+    fn try_deliver(&self, state: &State, context: &Context) -> Result<bool, Failure> {
+        for report in state.unsent(&context.output)? {
             match self.client.report(&self.membership.server, &report) {
                 Ok(()) => state.sent(&report)?,
                 // It will never be accepted: keeping it would hold up all that come after it.
@@ -104,5 +126,16 @@ impl Office {
         if let Err(failure) = state.keep_unsent(report) {
             context.output.warn(format!("the report is lost: {}", failure.message));
         }
+    }
+}
+
+/// `the back-office was last heard 3 days ago (2026-11-23 09:08:16 UTC)`.
+pub(crate) fn heard_words(heard: Option<Micros>, context: &Context) -> String {
+    match heard {
+        Some(at) => {
+            let age = when::age(at, (context.now)());
+            format!("the back-office was last heard {age} ago ({})", when::utc(at))
+        }
+        None => "the back-office was never heard".to_owned(),
     }
 }

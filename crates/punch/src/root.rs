@@ -9,62 +9,94 @@ use std::{
 
 use crate::failure::Failure;
 
-/// The root of a host: `/`, or the folder given with `--root`.
+/// The root of a host: `/`, or the folder given with `--root`. No link leads out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Root(PathBuf);
+pub(crate) struct Root {
+    path: PathBuf,
+    membership: PathBuf,
+    node_key: PathBuf,
+    package_keys: PathBuf,
+    authorities: PathBuf,
+    state: PathBuf,
+}
 
 impl Root {
-    pub(crate) fn new(path: &Path) -> Self {
-        Self(path.to_owned())
+    /// The root at `path`, which need not be there yet; the folder above it must be.
+    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
+        let above = path.parent().unwrap_or(path);
+        if !path.is_dir() && !above.is_dir() {
+            return Err(Failure::input(format!(
+                "--root {}: there is no folder {} to hold it",
+                path.display(),
+                above.display()
+            ))
+            .hint("check the path; punch makes the last folder of it and no other"));
+        }
+        let at = |file: &str| {
+            converge::rooted(path, file).map_err(|error| Failure::reading(&path.join(file), &error))
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            membership: at("etc/geppetto/punch.yaml")?,
+            node_key: at("etc/geppetto/trust/node.pub")?,
+            package_keys: at("etc/geppetto/trust/packages.asc")?,
+            authorities: at("etc/geppetto/trust/ca.pem")?,
+            state: at("var/lib/geppetto/punch")?,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// How punch reaches the back-office: address, server name and credential.
-    pub(crate) fn membership(&self) -> PathBuf {
-        self.0.join("etc/geppetto/punch.yaml")
+    pub(crate) fn membership(&self) -> &Path {
+        &self.membership
     }
 
     /// The key node files must be signed with, in base64.
-    pub(crate) fn node_key(&self) -> PathBuf {
-        self.0.join("etc/geppetto/trust/node.pub")
+    pub(crate) fn node_key(&self) -> &Path {
+        &self.node_key
     }
 
     /// The keys packages must be signed with, armored.
-    pub(crate) fn package_keys(&self) -> PathBuf {
-        self.0.join("etc/geppetto/trust/packages.asc")
+    pub(crate) fn package_keys(&self) -> &Path {
+        &self.package_keys
     }
 
     /// A certificate authority of one's own, in PEM; replaces the public ones.
-    pub(crate) fn authorities(&self) -> PathBuf {
-        self.0.join("etc/geppetto/trust/ca.pem")
-    }
-
-    /// Where punch keeps what it must remember.
-    pub(crate) fn state(&self) -> PathBuf {
-        self.0.join("var/lib/geppetto/punch")
+    pub(crate) fn authorities(&self) -> &Path {
+        &self.authorities
     }
 
     /// The last good node file.
     pub(crate) fn last_good(&self) -> PathBuf {
-        self.state().join("node.yaml")
+        self.state.join("node.yaml")
     }
 
     /// What the back-office called the last good node file (its ETag).
     pub(crate) fn last_good_tag(&self) -> PathBuf {
-        self.state().join("node.etag")
+        self.state.join("node.etag")
+    }
+
+    /// The highest generation a run ever began, and its digest.
+    pub(crate) fn begun(&self) -> PathBuf {
+        self.state.join("begun.json")
+    }
+
+    /// An empty file as old as the back-office's last word.
+    pub(crate) fn heard(&self) -> PathBuf {
+        self.state.join("heard")
     }
 
     /// Reports the back-office has not got yet.
     pub(crate) fn outbox(&self) -> PathBuf {
-        self.state().join("outbox")
+        self.state.join("outbox")
     }
 
     /// Packages and metadata already fetched.
     pub(crate) fn cache(&self) -> PathBuf {
-        self.state().join("cache")
+        self.state.join("cache")
     }
 }
 
@@ -77,6 +109,11 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
         }
         Err(error) => Err(Failure::reading(path, &error)),
     }
+}
+
+/// Makes a folder of the host, with those above it: everybody may look into them, whatever the umask.
+pub(crate) fn host_folder(path: &Path) -> Result<(), Failure> {
+    converge::host_folder(path).map_err(|error| Failure::writing(path, &error))
 }
 
 /// Makes a folder only its owner can look into, with its parents.

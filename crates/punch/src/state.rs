@@ -3,15 +3,19 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use converge::{Lock, StateError};
 use model::{exit::Exit, format::node, node::Node, report::Report};
+use nix::sys::stat::{Mode, umask};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
+    output::Output,
     root::{self, Root},
     when::Micros,
 };
@@ -36,6 +40,15 @@ pub(crate) struct LastGood {
     pub(crate) at: Micros,
 }
 
+/// The highest generation a run ever began on this host, whatever came of it: nothing older is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Begun {
+    pub(crate) generation: u64,
+    /// The digest of its content.
+    pub(crate) digest: String,
+}
+
 impl State {
     pub(crate) fn new(root: &Root) -> Self {
         Self { root: root.clone() }
@@ -48,6 +61,8 @@ impl State {
 
     /// Held while a run changes the host; two never do at once. Waits for nobody.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        // Whoever holds it changes the host, and what it and its programs make is as on any other host.
+        umask(Mode::from_bits_truncate(0o022));
         self.of_runs().lock().map_err(|error| match error {
             StateError::File { path, source, .. } => Failure::writing(&path, &source),
             locked => Failure::blocked(locked.to_string()).hint("`punch history` shows what it did"),
@@ -62,55 +77,83 @@ impl State {
             Failure::blocked(format!("the last good node file cannot be read: {error}"))
                 .hint(format!("it was damaged; move {} away, then run `punch restore`", path.display()))
         })?;
-        let modified = fs::metadata(&path)
-            .and_then(|metadata| metadata.modified())
-            .map_err(|error| Failure::reading(&path, &error))?;
-        let at = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         Ok(Some(LastGood {
             text,
             node,
             tag: root::read_if_there(&self.root.last_good_tag())?.map(|tag| tag.trim().to_owned()),
-            at: i64::try_from(at).unwrap_or(i64::MAX),
+            at: modified(&path)?.unwrap_or_default(),
         }))
     }
 
-    /// Remembers `text` as the last good node file, as of `now`.
-    pub(crate) fn keep(&self, text: &str, tag: Option<&str>, now: Micros) -> Result<(), Failure> {
-        let path = self.root.last_good();
-        // While file and tag do not belong together there is no tag: it would answer for the wrong file.
-        root::remove_if_there(&self.root.last_good_tag())?;
-        if root::read_if_there(&path)?.as_deref() != Some(text) {
-            root::replace(&path, text.as_bytes(), 0o600)?;
+    /// Remembers `text`, which took the place of `last`, as the last good node file, as of `now`.
+    pub(crate) fn keep(
+        &self,
+        text: &str,
+        tag: Option<&str>,
+        last: Option<&LastGood>,
+        now: Micros,
+    ) -> Result<(), Failure> {
+        let same = last.is_some_and(|last| last.text == text);
+        if !same || last.and_then(|last| last.tag.as_deref()) != tag {
+            // While file and tag do not belong together there is no tag: it would answer for the wrong file.
+            root::remove_if_there(&self.root.last_good_tag())?;
+            if !same {
+                root::replace(&self.root.last_good(), text.as_bytes(), 0o600)?;
+            }
+            if let Some(tag) = tag {
+                root::replace(&self.root.last_good_tag(), tag.as_bytes(), 0o600)?;
+            }
         }
-        if let Some(tag) = tag {
-            root::replace(&self.root.last_good_tag(), tag.as_bytes(), 0o600)?;
-        }
-        self.confirm(now)
+        touch(&self.root.last_good(), now)
     }
 
-    /// Remembers that the host was like the last good node file at `now`.
-    pub(crate) fn confirm(&self, now: Micros) -> Result<(), Failure> {
-        let path = self.root.last_good();
-        let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(now).unwrap_or(0));
-        File::options()
-            .append(true)
-            .open(&path)
-            .and_then(|file| file.set_modified(at))
-            .map_err(|error| Failure::writing(&path, &error))
+    /// The highest generation a run ever began.
+    pub(crate) fn begun(&self) -> Result<Option<Begun>, Failure> {
+        let path = self.root.begun();
+        let Some(text) = root::read_if_there(&path)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| {
+            Failure::blocked(format!("{}: not what punch writes: {error}", path.display()))
+                .hint("it holds back older node files; join again with a new token to begin anew")
+        })
+    }
+
+    /// Remembers that a run begins `node`. A file written by hand has no number, and leaves no mark.
+    pub(crate) fn begin(&self, node: &Node, begun: Option<&Begun>) -> Result<(), Failure> {
+        if node.generation <= begun.map_or(0, |begun| begun.generation) {
+            return Ok(());
+        }
+        let begun = Begun { generation: node.generation, digest: node::content_digest(node) };
+        let text = serde_json::to_vec(&begun)
+            .map_err(|error| Failure::new(Exit::Bug, format!("a generation cannot be written: {error}")))?;
+        root::replace(&self.root.begun(), &text, 0o600)
+    }
+
+    /// When the back-office last said what this host shall be.
+    pub(crate) fn heard(&self) -> Result<Option<Micros>, Failure> {
+        modified(&self.root.heard())
+    }
+
+    /// Remembers that the back-office said at `now` what this host shall be.
+    pub(crate) fn hear(&self, now: Micros) -> Result<(), Failure> {
+        touch(&self.root.heard(), now)
+    }
+
+    /// Forgets what another back-office said: its numbers mean nothing to the next one.
+    pub(crate) fn forget_back_office(&self) -> Result<(), Failure> {
+        for path in [self.root.begun(), self.root.heard(), self.root.last_good_tag()] {
+            root::remove_if_there(&path)?;
+        }
+        Ok(())
     }
 
     /// Reports of earlier runs, newest first, at most `most`.
     pub(crate) fn history(&self, most: usize) -> Result<Vec<(u64, Report)>, Failure> {
-        let mut all = self.of_runs().history().map_err(unreadable)?;
-        all.reverse();
-        all.truncate(most);
-        Ok(all)
+        self.of_runs().latest(most).map_err(unreadable)
     }
 
     /// The report of one earlier run, if it is still kept.
     pub(crate) fn report(&self, number: u64) -> Result<Option<Report>, Failure> {
-        let all = self.of_runs().history().map_err(unreadable)?;
-        Ok(all.into_iter().find(|(other, _)| *other == number).map(|(_, report)| report))
+        self.of_runs().report(number).map_err(unreadable)
     }
 
     /// Keeps a report until the back-office can be told.
@@ -127,15 +170,58 @@ impl State {
         Ok(())
     }
 
-    /// Reports the back-office has not got, oldest first.
-    pub(crate) fn unsent(&self) -> Result<Vec<Report>, Failure> {
-        unsent_files(&self.root.outbox())?.iter().map(|file| read_report(file)).collect()
+    /// Reports the back-office has not got, oldest first. One that cannot be read is set aside with a
+    /// warning: it must not hold up all others for ever.
+    pub(crate) fn unsent(&self, output: &Output) -> Result<Vec<Report>, Failure> {
+        let mut reports = Vec::new();
+        for file in unsent_files(&self.root.outbox())? {
+            match read_report(&file) {
+                Ok(report) => reports.push(report),
+                Err(failure) => {
+                    let aside = file.with_extension("damaged");
+                    fs::rename(&file, &aside).map_err(|error| Failure::writing(&aside, &error))?;
+                    output.warn(format!("{}; it is kept as {}", failure.message, aside.display()));
+                }
+            }
+        }
+        Ok(reports)
+    }
+
+    /// How many reports the back-office has not got.
+    pub(crate) fn count_unsent(&self) -> Result<usize, Failure> {
+        Ok(unsent_files(&self.root.outbox())?.len())
     }
 
     /// The back-office has got it.
     pub(crate) fn sent(&self, report: &Report) -> Result<(), Failure> {
         root::remove_if_there(&unsent_file(&self.root.outbox(), report))
     }
+}
+
+/// When a file was last touched; `None` when there is none.
+fn modified(path: &Path) -> Result<Option<Micros>, Failure> {
+    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
+        Ok(at) => {
+            let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+            Ok(Some(i64::try_from(at).unwrap_or(i64::MAX)))
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(Failure::reading(path, &error)),
+    }
+}
+
+/// Makes a file as old as `at` says; an empty one where there is none.
+fn touch(path: &Path, at: Micros) -> Result<(), Failure> {
+    let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(at).unwrap_or(0));
+    File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|file| file.set_modified(at))
+        .map_err(|error| Failure::writing(path, &error))
 }
 
 /// A file for each run, in the order of their beginnings.
@@ -187,19 +273,32 @@ mod tests {
     #[test]
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::new(&Root::new(folder.path()));
+        let state = State::new(&Root::new(folder.path()).unwrap());
         state.keep_unsent(&report(2)).unwrap();
         state.keep_unsent(&report(1)).unwrap();
         state.keep_unsent(&report(1)).unwrap();
-        assert_eq!(state.unsent().unwrap(), [report(1), report(2)]);
+        let output = Output::new(true, true);
+        assert_eq!(state.unsent(&output).unwrap(), [report(1), report(2)]);
         state.sent(&report(1)).unwrap();
-        assert_eq!(state.unsent().unwrap(), [report(2)]);
+        assert_eq!(state.unsent(&output).unwrap(), [report(2)]);
+    }
+
+    #[test]
+    fn a_damaged_report_is_set_aside_and_does_not_hold_up_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(&Root::new(folder.path()).unwrap());
+        state.keep_unsent(&report(2)).unwrap();
+        let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
+        fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
+        assert_eq!(state.unsent(&Output::new(true, true)).unwrap(), [report(2)]);
+        assert_eq!(state.count_unsent().unwrap(), 1);
+        assert!(outbox.join("00000000000000000001.damaged").exists());
     }
 
     #[test]
     fn two_runs_never_change_a_host_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::new(&Root::new(folder.path()));
+        let state = State::new(&Root::new(folder.path()).unwrap());
         let lock = state.lock().unwrap();
         let refusal = state.lock().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
@@ -210,14 +309,46 @@ mod tests {
     #[test]
     fn a_tag_is_forgotten_with_the_file_it_was_for() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::new(&Root::new(folder.path()));
+        let state = State::new(&Root::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
-        state.keep(text, Some("\"a\""), 5_000_000).unwrap();
+        state.keep(text, Some("\"a\""), None, 5_000_000).unwrap();
         let good = state.last_good().unwrap().unwrap();
         assert_eq!((good.tag.as_deref(), good.at), (Some("\"a\""), 5_000_000));
-        state.keep(text, None, 6_000_000).unwrap();
+        state.keep(text, None, Some(&good), 6_000_000).unwrap();
         let good = state.last_good().unwrap().unwrap();
         assert_eq!((good.tag, good.at, good.text.as_str()), (None, 6_000_000, text));
+    }
+
+    #[test]
+    fn a_run_that_changes_nothing_writes_neither_file_nor_tag_again() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(&Root::new(folder.path()).unwrap());
+        drop(state.lock().unwrap());
+        let text = "format: geppetto/node/1\ncomponents: {}\n";
+        let inodes = || {
+            let of = |path: PathBuf| fs::metadata(path).unwrap().ino();
+            (of(state.root.last_good()), of(state.root.last_good_tag()))
+        };
+        state.keep(text, Some("\"a\""), None, 5_000_000).unwrap();
+        let before = inodes();
+        let good = state.last_good().unwrap();
+        state.keep(text, Some("\"a\""), good.as_ref(), 6_000_000).unwrap();
+        assert_eq!(inodes(), before);
+        assert_eq!(state.last_good().unwrap().unwrap().at, 6_000_000);
+    }
+
+    #[test]
+    fn the_highest_generation_ever_begun_is_kept_whatever_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::new(&Root::new(folder.path()).unwrap());
+        drop(state.lock().unwrap());
+        for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
+            let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
+            let node = node::read("n", &text).unwrap();
+            state.begin(&node, state.begun().unwrap().as_ref()).unwrap();
+            assert_eq!(state.begun().unwrap().unwrap().generation, highest);
+        }
     }
 }

@@ -1,40 +1,62 @@
 //! Whom a host believes: the key of node files and the keys of packages, when there are any.
 
+use std::path::Path;
+
 use base64::Engine;
 use ed25519_dalek::VerifyingKey;
+use model::name::ServerName;
 use packaging::openpgp::PublicKeys;
 
 use crate::{
     failure::Failure,
+    membership::Membership,
     root::{self, Root},
 };
 
-/// Whom a host believes. A root without keys is a developer's folder: anything goes, with a note.
+/// Whom a host believes. A root that joined no back-office and has no keys is a developer's folder:
+/// anything goes, with a note.
 #[derive(Default)]
 pub(crate) struct Trust {
     /// Node files must be signed with this.
     pub(crate) node: Option<VerifyingKey>,
     /// Packages and repositories must be signed with one of these.
     pub(crate) packages: Option<PublicKeys>,
+    /// Node files must be for this server: the one the host joined as.
+    pub(crate) server: Option<ServerName>,
+    /// Whether the user insisted that nobody is asked who made things.
+    pub(crate) unasked: bool,
 }
 
 impl Trust {
-    /// Reads the keys of a root.
+    /// Anybody is believed, because the user insists.
+    pub(crate) fn anybody() -> Self {
+        Self { unasked: true, ..Self::default() }
+    }
+
+    /// Reads the keys of a root. A host that joined has both, or does nothing: a key that is lost must
+    /// never mean that anybody is believed.
     pub(crate) fn load(root: &Root) -> Result<Self, Failure> {
-        let broken = |path: std::path::PathBuf, why: String| {
+        let broken = |path: &Path, why: String| {
             Failure::blocked(format!("{} cannot be used: {why}", path.display())).hint(
                 "nothing is trusted until it is right: restore the file, or join again with a new token",
             )
         };
-        let node = match root::read_if_there(&root.node_key())? {
+        let server = Membership::load(root)?.map(|membership| membership.server);
+        let read = |path: &Path| match root::read_if_there(path)? {
+            None if server.is_some() => {
+                Err(broken(path, "it is not there, and this host has joined a back-office".to_owned()))
+            }
+            text => Ok(text),
+        };
+        let node = match read(root.node_key())? {
             Some(text) => Some(check_node_key(&text).map_err(|why| broken(root.node_key(), why))?),
             None => None,
         };
-        let packages = match root::read_if_there(&root.package_keys())? {
+        let packages = match read(root.package_keys())? {
             Some(text) => Some(check_package_keys(&text).map_err(|why| broken(root.package_keys(), why))?),
             None => None,
         };
-        Ok(Self { node, packages })
+        Ok(Self { node, packages, server, unasked: false })
     }
 }
 

@@ -1,11 +1,14 @@
-//! The node file a run is about: read, and believed only when it may be.
+//! The node file a run is about: believed first, then read.
 
 use std::path::Path;
 
 use model::{format::node, node::Node};
 
 use crate::{
-    failure::Failure, membership::Membership, output::Output, root::Root, state::LastGood, trust::Trust,
+    failure::Failure,
+    output::Output,
+    state::{Begun, LastGood},
+    trust::Trust,
 };
 
 /// What a host shall be, and the text that says so.
@@ -18,64 +21,80 @@ pub(crate) struct Wish {
     pub(crate) node: Node,
     /// What the back-office calls it.
     pub(crate) tag: Option<String>,
+    /// Whether the user insisted that nobody is asked who made it: its number then means nothing later.
+    pub(crate) unasked: bool,
 }
 
 impl Wish {
-    /// Reads a node file of the user.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+    /// Reads a node file of the user, when this host may follow it.
+    pub(crate) fn read(path: &Path, trust: &Trust, output: &Output) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
-        Self::parse(&path.display().to_string(), text, None)
+        Self::believe(&path.display().to_string(), text, None, trust, output)
     }
 
-    /// Reads the text of a node file.
-    pub(crate) fn parse(file: &str, text: String, tag: Option<String>) -> Result<Self, Failure> {
-        let node = node::read(file, &text)?;
-        Ok(Self { file: file.to_owned(), text, node, tag })
-    }
-
-    /// Takes the last good node file again.
-    pub(crate) fn again(good: LastGood) -> Self {
-        let file = format!("the last good node file (generation {})", good.node.generation);
-        Self { file, text: good.text, node: good.node, tag: good.tag }
-    }
-
-    /// Whether this host may follow it: signed by whom it trusts, for this server, and not older than
-    /// what it followed before.
-    pub(crate) fn check(
-        &self,
-        root: &Root,
+    /// Reads the text of a node file, when this host may follow it: signed by whom it trusts, and for
+    /// this server. What nobody trusted has signed is not even parsed.
+    pub(crate) fn believe(
+        file: &str,
+        text: String,
+        tag: Option<String>,
         trust: &Trust,
-        last: Option<&LastGood>,
         output: &Output,
-    ) -> Result<(), Failure> {
-        match &trust.node {
-            Some(key) => node::verify(&self.file, &self.text, key).map_err(|error| {
-                Failure::input(error.to_string()).hint(
-                    "this host follows only what its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
-                     `--allow-unsigned` follows it anyway",
-                )
-            })?,
-            None if !node::is_signed(&self.text) => {
-                output.note(format!("note: {} is not signed, and {} asks for no signature", self.file, root.path().display()));
-            }
-            None => (),
-        }
-        if trust.node.is_some()
-            && let Some(membership) = Membership::load(root)?
-            && membership.server != self.node.server
-        {
-            return Err(Failure::input(format!(
-                "{} is for server {}, and this host is {}",
-                self.file, self.node.server, membership.server
-            ))
-            .hint("was a file copied from another host? `punch restore` fetches the right one"));
-        }
+    ) -> Result<Self, Failure> {
+        verify(file, &text, trust, output)?;
+        let node = node::read(file, &text)?;
+        check_server(file, &node, trust)?;
+        Ok(Self { file: file.to_owned(), text, node, tag, unasked: trust.unasked })
+    }
+
+    /// Takes the last good node file again; whom this host trusts may have changed since.
+    pub(crate) fn again(good: &LastGood, trust: &Trust, output: &Output) -> Result<Self, Failure> {
+        let file = format!("the last good node file (generation {})", good.node.generation);
+        verify(&file, &good.text, trust, output)?;
+        check_server(&file, &good.node, trust)?;
+        Ok(Self {
+            file,
+            text: good.text.clone(),
+            node: good.node.clone(),
+            tag: good.tag.clone(),
+            unasked: false,
+        })
+    }
+
+    /// Whether it is as new as all that any run on this host ever began. Ask it under the lock.
+    pub(crate) fn accept(&self, begun: Option<&Begun>) -> Result<(), Failure> {
+        let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
-        let before = last.map(|last| (last.node.generation, node::content_digest(&last.node)));
-        let before = before.as_ref().map(|(generation, digest)| (*generation, digest.as_str()));
         node::accept(before, (self.node.generation, &digest)).map_err(|why| {
             Failure::input(format!("{}: {why}", self.file))
                 .hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
+    }
+}
+
+fn verify(file: &str, text: &str, trust: &Trust, output: &Output) -> Result<(), Failure> {
+    match &trust.node {
+        Some(key) => node::verify(file, text, key).map_err(|error| {
+            Failure::input(error.to_string()).hint(
+                "this host follows only what its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
+                 `--allow-unsigned` follows it anyway",
+            )
+        }),
+        None => {
+            if !node::is_signed(text) {
+                output.note(format!("note: {file} is not signed, and no signature is asked for"));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn check_server(file: &str, node: &Node, trust: &Trust) -> Result<(), Failure> {
+    match &trust.server {
+        Some(server) if *server != node.server => {
+            Err(Failure::input(format!("{file} is for server {}, and this host is {server}", node.server))
+                .hint("was a file copied from another host? `punch restore` fetches the right one"))
+        }
+        _ => Ok(()),
     }
 }

@@ -171,7 +171,7 @@ pub fn content_digest(node: &Node) -> String {
     hex(&Sha256::digest(yaml::write(&NodeFile::new(node, 0))))
 }
 
-/// Whether a host whose last good generation is `last` may go on to `new`; both are a generation and
+/// Whether a host whose highest generation so far is `last` may go on to `new`; both are a generation and
 /// its [`content_digest`].
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.

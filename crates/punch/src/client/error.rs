@@ -65,12 +65,13 @@ impl ClientError {
         Self::Unreachable { url: url.to_owned(), why }
     }
 
-    /// Whether nobody was there to say yes or no; a gateway or a server that is full counts as nobody.
+    /// Whether nobody was there to say yes or no: a server that fails, is full or is no back-office at all
+    /// counts as nobody.
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => matches!(status, 502..=504),
-            Self::Strange { .. } => false,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Strange { .. } => true,
         }
     }
 

@@ -45,23 +45,23 @@ impl From {
         self.repository.is_some() || self.allow_unsigned
     }
 
-    /// The user's node file, believed, and where its packages come from.
+    /// The user's node file, believed, and where its packages come from. Ask under the lock whether it
+    /// is new enough, when anything is going to change.
     pub(super) fn open(
         &self,
         context: &Context,
         root: &Root,
         node: &Path,
     ) -> Result<(Wish, Source), Failure> {
-        let wish = Wish::read(node)?;
         let trust = if self.allow_unsigned {
             context.output.warn(
                 "--allow-unsigned: nobody checks who made the node file and the packages; they are installed as they are",
             );
-            Trust::default()
+            Trust::anybody()
         } else {
             Trust::load(root)?
         };
-        wish.check(root, &trust, State::new(root).last_good()?.as_ref(), &context.output)?;
+        let wish = Wish::read(node, &trust, &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
             None if Membership::load(root)?.is_some() => {
@@ -83,10 +83,13 @@ impl From {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let root = self.host.root();
+        let root = self.host.root()?;
+        let state = State::new(&root);
         let (wish, mut source) = self.from.open(context, &root, &self.node)?;
-        let _lock = State::new(&root).lock()?;
+        let lock = state.lock()?;
+        wish.accept(state.begun()?.as_ref())?;
+        let last = state.last_good()?;
         let limits = Limits { max_removals: self.max_removals };
-        deploy::deploy(context, &root, &wish, &mut source, &limits)?.finish(context)
+        deploy::deploy(context, &root, &lock, &wish, last.as_ref(), &mut source, &limits)?.finish(context)
     }
 }

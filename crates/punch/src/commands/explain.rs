@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, resolve::explain};
+use model::{exit::Exit, format::node, resolve::explain};
 
-use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, wish::Wish};
+use crate::{cli::HostArgs, context::Context, failure::Failure, state::State};
 
 /// Show why a value is what it is: who set it, and who lost
 #[derive(Debug, clap::Args)]
@@ -26,9 +26,12 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let node = match &self.node {
-            Some(file) => Wish::read(file)?.node,
+            Some(file) => {
+                let text = std::fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+                node::read(&file.display().to_string(), &text)?
+            }
             None => {
-                let good = State::new(&self.host.root()).last_good()?.ok_or_else(|| {
+                let good = State::new(&self.host.root()?).last_good()?.ok_or_else(|| {
                     Failure::input("this host has no last good node file yet")
                         .hint("run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`")
                 })?;

@@ -28,7 +28,7 @@ struct Run {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let state = State::new(&self.host.root());
+        let state = State::new(&self.host.root()?);
         let Some(number) = self.number else {
             let runs = state.history(self.limit)?;
             for (number, report) in &runs {

@@ -20,6 +20,7 @@ use crate::{
     membership::Membership,
     root::{self, Root},
     settings::read_token,
+    state::State,
     trust,
 };
 
@@ -58,7 +59,7 @@ struct JoinedHost<'a> {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let root = self.host.root();
+        let root = self.host.root()?;
         let server = match &self.server {
             Some(server) => server.clone(),
             None => host_name()?,
@@ -77,10 +78,13 @@ impl Args {
         }
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
+        let state = State::new(&root);
+        let _lock = state.lock()?;
         let joined = client
             .join(&Join { token: token.reveal().to_owned(), server: server.to_string() })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
+        state.forget_back_office()?;
         context.output.note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.base(),
@@ -111,13 +115,13 @@ fn refused(error: ClientError) -> Failure {
 fn prepare(root: &Root) -> Result<(), Failure> {
     for file in [root.membership(), root.node_key()] {
         if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).map_err(|error| Failure::writing(folder, &error))?;
+            root::host_folder(folder)?;
             let probe = folder.join(".punch-join");
             root::replace(&probe, b"", 0o600)?;
             root::remove_if_there(&probe)?;
         }
     }
-    root::private_folder(&root.state())
+    Ok(())
 }
 
 /// Writes what the back-office gave: the keys first, so that no run ever has a credential without them.
@@ -130,14 +134,14 @@ fn save(root: &Root, client: &Client, joined: &Joined, authorities: Option<&Path
     Token::new(&joined.credential).map_err(|failure| strange(failure.message))?;
     trust::check_node_key(&joined.node_key).map_err(&strange)?;
     trust::check_package_keys(&joined.package_keys).map_err(&strange)?;
-    root::replace(&root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
-    root::replace(&root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
+    root::replace(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    root::replace(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
             let pem = fs::read(file).map_err(|error| Failure::reading(file, &error))?;
-            root::replace(&root.authorities(), &pem, 0o644)?;
+            root::replace(root.authorities(), &pem, 0o644)?;
         }
-        None => root::remove_if_there(&root.authorities())?,
+        None => root::remove_if_there(root.authorities())?,
     }
     Membership { url: client.base().to_owned(), server, credential: joined.credential.clone() }.save(root)
 }

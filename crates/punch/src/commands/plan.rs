@@ -6,8 +6,15 @@ use model::{exit::Exit, plan::Limits, plan::view};
 
 use super::{apply::From, restore::wish};
 use crate::{
-    cli::HostArgs, context::Context, deploy, failure::Failure, office::Office, root::Root, source::Source,
-    state::State, trust::Trust, wish::Wish,
+    cli::HostArgs,
+    context::Context,
+    deploy,
+    failure::Failure,
+    office::Office,
+    root::Root,
+    source::Source,
+    state::{LastGood, State},
+    wish::Wish,
 };
 
 /// Show what `restore` or `apply` would do
@@ -34,13 +41,18 @@ pub(crate) struct Args {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let root = self.host.root();
+        let root = self.host.root()?;
+        let last = State::new(&root).last_good()?;
         let (wish, mut source) = match &self.node {
-            Some(node) => self.from.open(context, &root, node)?,
-            None => self.ask(context, &root)?,
+            Some(node) => {
+                let (wish, source) = self.from.open(context, &root, node)?;
+                wish.accept(State::new(&root).begun()?.as_ref())?;
+                (wish, source)
+            }
+            None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = Limits { max_removals: self.max_removals };
-        let plan = deploy::prepare(&root, &wish, &mut source, &limits)?.plan;
+        let plan = deploy::prepare(&root, &wish, last.as_ref(), &mut source, &limits)?.plan;
         context.output.line(plan.to_string());
         context.output.json(&view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
@@ -53,16 +65,20 @@ impl Args {
 
 impl Args {
     /// The node file and the repository of the back-office.
-    fn ask(&self, context: &Context, root: &Root) -> Result<(Wish, Source), Failure> {
+    fn ask(
+        &self,
+        context: &Context,
+        root: &Root,
+        last: Option<&LastGood>,
+    ) -> Result<(Wish, Source), Failure> {
         if self.from.needs_node_file() {
             return Err(Failure::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
                 .hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
         let office = Office::of(root)?;
-        let wish = wish(context, root, &State::new(root), &office, self.cached)?;
-        let keys = Trust::load(root)?.packages;
-        let source =
-            Source::open(&office.repository(wish.node.channel.as_str()), root, keys, &context.output)?;
+        let (wish, trust) = wish(context, root, &office, last, self.cached)?;
+        let repository = office.repository(wish.node.channel.as_str());
+        let source = Source::open(&repository, root, trust.packages, &context.output)?;
         Ok((wish, source))
     }
 }

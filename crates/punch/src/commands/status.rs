@@ -33,6 +33,8 @@ struct Status {
     /// Only with `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<bool>,
+    /// When the back-office last said what this host shall be.
+    heard_us: Option<i64>,
     last_good: Option<Good>,
     last_run: Option<Run>,
     /// Reports that wait for the back-office.
@@ -60,7 +62,7 @@ struct Run {
 
 impl Args {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let root = self.host.root();
+        let root = self.host.root()?;
         let now = (context.now)();
         let state = State::new(&root);
         let membership = Membership::load(&root)?;
@@ -68,7 +70,7 @@ impl Args {
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
                 let authorities = Some(root.authorities()).filter(|path| path.exists());
-                Client::new(&membership.url, None, authorities.as_deref())?.health().err()
+                Client::new(&membership.url, None, authorities)?.health().err()
             }
             _ => None,
         };
@@ -80,6 +82,7 @@ impl Args {
                 .map(ToString::to_string),
             back_office: membership.as_ref().map(|membership| membership.url.clone()),
             reachable: (self.check && membership.is_some()).then_some(unreachable.is_none()),
+            heard_us: state.heard()?,
             last_good: good.map(|good| Good {
                 generation: good.node.generation,
                 environment: good.node.environment.to_string(),
@@ -100,7 +103,7 @@ impl Args {
                 started_us: report.started_us,
                 age_seconds: (now - report.started_us).max(0) / 1_000_000,
             }),
-            unsent_reports: state.unsent()?.len(),
+            unsent_reports: state.count_unsent()?,
         };
         print(context, &status, now);
         context.output.json(&status);
@@ -129,6 +132,9 @@ fn print(context: &Context, status: &Status, now: when::Micros) {
             None => "(not joined)".to_owned(),
         },
     );
+    if let Some(heard) = status.heard_us {
+        line("last heard", format!("{} ago, {}", when::age(heard, now), when::utc(heard)));
+    }
     match &status.last_good {
         Some(good) => {
             line("generation", good.generation.to_string());

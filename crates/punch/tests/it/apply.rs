@@ -19,12 +19,10 @@ fn a_folder_becomes_what_the_node_file_says_and_then_nothing_is_left_to_do() {
     node(&world, "node.yaml", "1.0.0", "bonjour");
 
     let plan = ["plan", "node.yaml", "--repository", "dist", "--root", "root"];
-    world.punch(&plan).fails(3, &["it does not exist; make it with `mkdir -p"]);
-    fs::create_dir(world.path("root")).unwrap();
     let planned = world.punch(&plan);
     assert_eq!(planned.code, 10, "{}", planned.stderr);
     assert!(planned.stdout.contains("create file:/etc/shop/shop.conf (shop)"), "{}", planned.stdout);
-    assert!(!world.path("root/etc/shop").exists(), "a plan changes nothing");
+    assert!(!world.path("root").exists(), "a plan changes nothing");
 
     let applied = world.ok(&APPLY);
     assert!(applied.stderr.contains("[1/4] install shop-deployment-1.0.0-1"), "{}", applied.stderr);
@@ -152,10 +150,46 @@ fn a_root_that_cannot_be_written_to_is_blocked() {
     let world = World::new();
     fs::create_dir(world.path("dist")).unwrap();
     world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    world.write("file", "");
+    world.write("root/var", "");
     world
-        .punch(&["apply", "node.yaml", "--repository", "dist", "--root", "file/root"])
-        .fails(3, &["cannot write", "file/root/var/lib/geppetto/punch", "part of the path is a folder"]);
+        .punch(&APPLY)
+        .fails(3, &["cannot write", "root/var/lib/geppetto/punch", "part of the path is a folder"]);
+}
+
+#[test]
+fn a_mistyped_root_is_made_by_no_verb() {
+    let world = World::new();
+    fs::create_dir(world.path("dist")).unwrap();
+    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    for verb in ["apply", "plan"] {
+        world
+            .punch(&[verb, "node.yaml", "--repository", "dist", "--root", "mistyped/root"])
+            .fails(1, &["mistyped/root: there is no folder", "mistyped to hold it"]);
+    }
+    world.punch(&["status", "--root", "mistyped/root"]).fails(1, &["there is no folder"]);
+    assert!(!world.path("mistyped").exists());
+}
+
+#[test]
+fn what_punch_makes_above_its_own_folder_is_everybodys() {
+    if !has("rpm") {
+        return;
+    }
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    let line = format!("umask 077; exec {} {}", env!("CARGO_BIN_EXE_punch"), APPLY.join(" "));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &line]).current_dir(world.path(""));
+    assert_eq!(crate::world::run(&mut command).code, 0);
+    for (path, expected) in [
+        ("root/var", 0o755),
+        ("root/var/lib", 0o755),
+        ("root/etc", 0o755),
+        ("root/var/lib/geppetto/punch", 0o700),
+    ] {
+        assert_eq!(crate::world::mode(&world.path(path)), expected, "{path}");
+    }
 }
 
 #[test]
@@ -177,6 +211,46 @@ fn two_runs_at_once_are_told_apart() {
     let lock = fs::File::create(world.path("root/var/lib/geppetto/punch/lock")).unwrap();
     lock.lock().unwrap();
     world.punch(&APPLY).fails(3, &["another punch is at work on this host"]);
+}
+
+#[test]
+fn what_a_killed_run_began_keeps_the_next_run_away_until_it_ends() {
+    let world = World::new();
+    packaged(&world, "1.0.0", None);
+    node(&world, "node.yaml", "1.0.0", "hello");
+    let rpm = "#!/bin/sh\ntouch begun\nwhile [ ! -e go ]; do sleep 0.05; done\ntouch ended\n";
+    let rpm = world.write(
+        "tools/rpm",
+        &rpm.replace("touch ", &format!("touch {}/", world.path("").display()))
+            .replace("-e go", &format!("-e {}", world.path("go").display())),
+    );
+    fs::set_permissions(&rpm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut path = world.path("tools").into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
+    let mut killed = world.command(&APPLY).env("PATH", path).spawn().unwrap();
+    let wait_for = |name: &str| {
+        for _ in 0..600 {
+            if world.path(name).exists() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("`{name}` did not come");
+    };
+    wait_for("begun");
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    world.punch(&APPLY).fails(3, &["an earlier run was killed", "still at work (process", "rpm"]);
+    world.write("go", "");
+    wait_for("ended");
+    for _ in 0..100 {
+        if !world.punch(&APPLY).stderr.contains("still at work") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("what ended still holds the lock");
 }
 
 #[test]

@@ -95,11 +95,16 @@ fn a_back_office_that_is_down_is_no_outage() {
         6,
         &[
             "could not be reached",
-            "the last good generation is 1, confirmed",
+            "the last good generation is 1, and the back-office was last heard",
             "ago",
             "punch restore --cached",
         ],
     );
+    // A run from the cache says nothing about how old the back-office's last word is.
+    let heard =
+        fs::File::options().append(true).open(world.path("root/var/lib/geppetto/punch/heard")).unwrap();
+    let now = heard.metadata().unwrap().modified().unwrap();
+    heard.set_modified(now - std::time::Duration::from_secs(3 * 86_400 + 60)).unwrap();
     world.write("root/etc/shop/shop.conf", "spoilt");
     let cached = world.ok(&["restore", "--cached", "--root", "root", "--json"]);
     assert!(cached.stderr.contains("generation 1 is applied from the cache"), "{}", cached.stderr);
@@ -108,10 +113,25 @@ fn a_back_office_that_is_down_is_no_outage() {
     assert!(world.read("root/etc/shop/shop.conf").contains("greeting=hello"));
     assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 1);
     world.punch(&["status", "--root", "root", "--check"]).fails(6, &["could not be reached"]);
+    world.punch(&RESTORE).fails(6, &["the back-office was last heard 3 days"]);
+    assert!(world.ok(&["status", "--root", "root"]).stdout.contains("last heard   3 days"));
 
     let Some(_again) = Plane::start(&world, url.trim_start_matches("http://")) else { return };
     world.ok(&RESTORE);
     assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 0);
+}
+
+#[test]
+fn a_damaged_report_in_the_outbox_changes_nothing_about_how_a_run_ends() {
+    let world = World::new();
+    if !has("rpm") {
+        return;
+    }
+    let Some(_plane) = Plane::with_shop(&world) else { return };
+    world.write("root/var/lib/geppetto/punch/outbox/00000000000000000001.json", "half a rep");
+    let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat());
+    assert_eq!(restored.json()["reported"], true, "{}", restored.stderr);
+    assert!(restored.stderr.contains("is not a report"), "{}", restored.stderr);
 }
 
 #[test]

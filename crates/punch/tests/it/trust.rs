@@ -146,7 +146,84 @@ fn a_back_office_that_serves_an_unsigned_node_file_is_not_followed() {
     );
     world
         .punch(&["restore", "--root", "root"])
-        .fails(1, &["the node file of web-01 from", "it is not signed"]);
-    assert_eq!(office.requests().len(), 1, "nothing else is asked of it");
+        .fails(3, &["the node file of web-01 from", "it is not signed"]);
+    let requests = office.requests();
+    assert_eq!(requests.len(), 2, "nothing is asked of it, and it is told what was refused: {requests:?}");
+    assert!(requests[1].starts_with("POST /api/v1/servers/web-01/reports"), "{}", requests[1]);
+    assert!(requests[1].contains("it is not signed"), "{}", requests[1]);
     assert!(!world.path("root/usr").exists());
+    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    assert_eq!(history[0]["outcome"], "blocked");
+}
+
+#[test]
+fn a_joined_host_that_lost_a_key_believes_nobody() {
+    for lost in ["node.pub", "packages.asc"] {
+        let (world, key) = joined();
+        fs::remove_file(world.path(&format!("root/etc/geppetto/trust/{lost}"))).unwrap();
+        let node = format::sign(&text("web-01", 1, "a"), &key);
+        apply(&world, &node, &[]).fails(3, &[lost, "is not there", "join again"]);
+        world.punch(&["restore", "--root", "root"]).fails(3, &[lost, "is not there"]);
+        assert!(!world.path("root/usr").exists());
+    }
+}
+
+#[test]
+fn what_nobody_trusted_has_signed_is_not_even_parsed() {
+    let (world, _) = joined();
+    apply(&world, "format: [", &[]).fails(1, &["it is not signed"]);
+}
+
+#[test]
+fn a_generation_that_was_begun_is_never_gone_back_on_whatever_came_of_it() {
+    if !has("rpm") {
+        return;
+    }
+    let (world, key) = joined();
+    packaged(&world, "1.0.0", Some("alice.key"));
+    let signed = |generation, greeting| format::sign(&text("web-01", generation, greeting), &key);
+    assert_eq!(apply(&world, &signed(7, "seven"), &[]).code, 0);
+    // Nine fails half-way: there is no rpm.
+    packaged(&world, "1.1.0", Some("alice.key"));
+    let nine = format::sign(&text("web-01", 9, "nine").replace("1.0.0", "1.1.0"), &key);
+    world.write("node.yaml", &nine);
+    fs::create_dir(world.path("nothing")).unwrap();
+    let arguments = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
+    crate::world::run(world.command(&arguments).env("PATH", world.path("nothing"))).fails(5, &["rpm"]);
+    apply(&world, &signed(8, "eight"), &[]).fails(1, &["generation 8 is older than generation 9"]);
+    // A file written by hand has no number, and leaves no mark.
+    assert_eq!(apply(&world, &format::sign(&text("web-01", 0, "hand"), &key), &[]).code, 0);
+    apply(&world, &signed(3, "three"), &[]).fails(1, &["generation 3 is older than generation 9"]);
+    assert_eq!(apply(&world, &nine, &[]).code, 0);
+}
+
+#[test]
+fn a_back_office_that_fails_or_is_none_counts_as_unreachable() {
+    let (world, _) = joined();
+    let page = "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\nConnection: close\r\n\r\noops!";
+    for answer in [page.to_owned(), "SSH-2.0-OpenSSH_9.6\r\n".to_owned()] {
+        let office = crate::canned::Canned::new(vec![answer]);
+        world.write(
+            "root/etc/geppetto/punch.yaml",
+            &format!("url: {}\nserver: web-01\ncredential: \"c\"\n", office.url),
+        );
+        world.punch(&["restore", "--root", "root"]).fails(6, &["this host has no last good generation yet"]);
+    }
+}
+
+#[test]
+fn no_link_leads_the_keys_and_the_state_out_of_the_root() {
+    let (world, key) = joined();
+    fs::create_dir_all(world.path("outside/trust")).unwrap();
+    fs::create_dir_all(world.path("root/var")).unwrap();
+    std::os::unix::fs::symlink(world.path("outside"), world.path("root/var/lib")).unwrap();
+    fs::remove_dir_all(world.path("root/etc/geppetto")).unwrap();
+    std::os::unix::fs::symlink(world.path("outside"), world.path("root/etc/geppetto")).unwrap();
+    // Somebody else's key lies there.
+    world.write("outside/trust/node.pub", &BASE64.encode(key.verifying_key().as_bytes()));
+    let node = "format: geppetto/node/1\ncomponents: {}\n";
+    assert_eq!(apply(&world, node, &[]).code, 0, "the key outside is not the root's");
+    let names: Vec<_> =
+        fs::read_dir(world.path("outside")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["trust"], "nothing was written outside");
 }
