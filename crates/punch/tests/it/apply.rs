@@ -263,7 +263,7 @@ fn more_removals_than_allowed_are_blocked() {
     node(&world, "node.yaml", "1.0.0", "hello");
     world.ok(&APPLY);
     world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    let ran = world.punch(&[APPLY.as_slice(), &["--max-removals", "1"]].concat());
+    let ran = world.punch(&[APPLY.as_slice(), &["--max-removals", "0"]].concat());
     assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("--max-removals"), "{}", ran.stdout);
     assert!(world.path("root/usr/bin/shop").exists(), "nothing was removed");
