@@ -87,6 +87,11 @@ impl Office {
         self.repository.served()
     }
 
+    /// The folder, below [`Office::served`], of the `repomd.xml` a channel shows now and its signature.
+    pub async fn repomd_folder(&self, channel: Name) -> Result<Option<std::path::PathBuf>, OfficeError> {
+        self.with_repository(move |repository| repository.repomd_folder(&channel)).await
+    }
+
     /// What the channels hold.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, OfficeError> {
         let catalog = self.with_repository(Repository::catalog).await?;
@@ -220,7 +225,9 @@ impl From<RepositoryError> for OfficeError {
                 OfficeError::Broken(text)
             }
             R::TooLarge { .. } => OfficeError::TooLarge(text),
-            R::OtherBytes { .. } | R::Alone { .. } | R::Incomplete { .. } => OfficeError::Conflict(text),
+            R::OtherBytes { .. } | R::SameVersion { .. } | R::Alone { .. } | R::Incomplete { .. } => {
+                OfficeError::Conflict(text)
+            }
             R::NoChannel { .. } | R::NoVersion { .. } => OfficeError::Absent(text),
             _ => OfficeError::Refused(text),
         }

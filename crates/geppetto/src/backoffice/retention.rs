@@ -24,7 +24,7 @@ impl Office {
                 // Asked while nobody can publish: what is promised to a server until now is seen.
                 repository.retain_needed(|catalog| runtime.block_on(needed(&store, catalog)), keep, now)
             },
-            |removed| format!("{} files removed, {} bytes freed", removed.files.len(), removed.bytes),
+            |removed| format!("{} files of {} bytes removed", removed.files.len(), removed.bytes),
         )
         .await
     }

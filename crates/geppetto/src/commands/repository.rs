@@ -63,7 +63,7 @@ impl Repository {
                     output::line(file);
                 }
                 output::note(&format!(
-                    "{} files removed, {} bytes freed",
+                    "{} files removed; their {} bytes are free when readers of older metadata had their hour and the next publication or retention comes",
                     removed.files.len(),
                     removed.bytes
                 ));

@@ -3,65 +3,104 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PackageFile, Published},
+    catalog::{Catalog, Published},
     component::Component,
     name::Name,
     version::Version,
     wire::ComponentVersion,
 };
 
-use super::{Repository, Result, record::Kind};
+use super::{
+    Repository, Result,
+    channel::Channel,
+    members::Member,
+    record::{Kind, Record},
+};
+
+/// The packages of a member that are halves of components. Members never change, so this neither does.
+#[derive(Debug, Default)]
+pub(super) struct Halves {
+    payloads: Vec<(Version, Arc<Record>)>,
+    deployments: Vec<Arc<Record>>,
+}
 
 impl Repository {
     /// All component versions that are visible in some channel. Costs nothing while [`Repository::serial`]
-    /// stays the same.
+    /// stays the same; after a change, only what is new is looked at closely.
     pub fn catalog(&self) -> Result<Arc<Catalog>> {
         let serial = self.serial()?;
-        if let Some((known, catalog)) = &self.known().catalog
+        let before = self.known().catalog.clone();
+        if let Some((known, catalog)) = &before
             && *known == serial
         {
             return Ok(Arc::clone(catalog));
         }
-        let catalog = Arc::new(self.read_catalog()?);
+        let before = before.map(|(_, catalog)| catalog).unwrap_or_default();
+        let catalog = Arc::new(self.read_catalog(&before)?);
         self.known().catalog = Some((serial, Arc::clone(&catalog)));
         Ok(catalog)
     }
 
-    fn read_catalog(&self) -> Result<Catalog> {
+    fn read_catalog(&self, before: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         for name in self.channels()? {
-            let channel = self.channel(&name)?;
-            let mut payloads: BTreeMap<(Name, Version), PackageFile> = BTreeMap::new();
-            let mut deployments: Vec<(Component, PackageFile)> = Vec::new();
-            for listed in channel.packages() {
-                let record = self.listed(listed)?;
-                match &record.what {
-                    Kind::Payload(component) => {
-                        if let Some((_, version)) = record.half_of() {
-                            payloads.insert((component.clone(), version), record.package_file());
-                        }
-                    }
-                    Kind::Deployment(component) => {
-                        deployments.push(((**component).clone(), record.package_file()));
-                    }
-                    Kind::Other => (),
+            let halves = self.halves(&*self.channel(&name)?)?;
+            let mut payloads: BTreeMap<(&Name, &Version), &Record> = BTreeMap::new();
+            for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
+                if let Kind::Payload(component) = &record.what {
+                    payloads.insert((component, version), record);
                 }
             }
             let visible = catalog.channels.entry(name).or_default();
-            for (component, deployment) in deployments {
-                let key = (component.name.clone(), component.version.clone());
-                let Some(payload) = payloads.remove(&key) else { continue };
-                visible.entry(key.0.clone()).or_default().push(key.1.clone());
-                let versions = catalog.components.entry(key.0).or_default();
-                versions
-                    .entry(key.1)
-                    .or_insert_with(|| Arc::new(Published { component, payload, deployment }));
+            for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
+                let Kind::Deployment(component) = &deployment.what else { continue };
+                let Some(payload) = payloads.remove(&(&component.name, &component.version)) else { continue };
+                visible.entry(component.name.clone()).or_default().push(component.version.clone());
+                catalog
+                    .components
+                    .entry(component.name.clone())
+                    .or_default()
+                    .entry(component.version.clone())
+                    .or_insert_with(|| published(before, component, payload, deployment));
             }
             for versions in visible.values_mut() {
                 versions.sort();
             }
         }
         Ok(catalog)
+    }
+
+    /// What the members of `channel` have, each looked through once.
+    fn halves(&self, channel: &Channel) -> Result<Vec<Arc<Halves>>> {
+        let known = self.known().halves.remove(&channel.name).unwrap_or_default();
+        let mut all = BTreeMap::new();
+        for member in &channel.members {
+            let halves = match known.get(&member.id) {
+                Some(halves) => Arc::clone(halves),
+                None => Arc::new(self.halves_of(member)?),
+            };
+            all.insert(member.id, halves);
+        }
+        let halves = channel.members.iter().filter_map(|member| all.get(&member.id).cloned()).collect();
+        self.known().halves.insert(channel.name.clone(), all);
+        Ok(halves)
+    }
+
+    fn halves_of(&self, member: &Member) -> Result<Halves> {
+        let mut halves = Halves::default();
+        for listed in &member.packages {
+            let record = self.listed(listed)?;
+            match &record.what {
+                Kind::Payload(_) => {
+                    if let Some((_, version)) = record.half_of() {
+                        halves.payloads.push((version, record));
+                    }
+                }
+                Kind::Deployment(_) => halves.deployments.push(record),
+                Kind::Other => (),
+            }
+        }
+        Ok(halves)
     }
 
     /// The versions of the component `name`, newest first, and where each is visible.
@@ -81,5 +120,27 @@ impl Repository {
                 .collect(),
         };
         Ok(versions.iter().rev().map(version).collect())
+    }
+}
+
+/// The component version that two packages make, as it was in the catalog before if it was there.
+fn published(
+    before: &Catalog,
+    component: &Component,
+    payload: &Record,
+    deployment: &Record,
+) -> Arc<Published> {
+    let known = before.components.get(&component.name).and_then(|versions| versions.get(&component.version));
+    match known {
+        Some(known)
+            if known.payload.sha256 == payload.sha256 && known.deployment.sha256 == deployment.sha256 =>
+        {
+            Arc::clone(known)
+        }
+        _ => Arc::new(Published {
+            component: component.clone(),
+            payload: payload.package_file(),
+            deployment: deployment.package_file(),
+        }),
     }
 }

@@ -6,7 +6,8 @@ use model::name::Name;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Repository, RepositoryError, Result, disk,
+    Repository, RepositoryError, Result,
+    disk::{self, Unflushed},
     members::{Listed, Member},
 };
 
@@ -18,17 +19,30 @@ pub(super) struct Channel {
     pub(super) generation: u64,
     pub(super) members: Vec<Arc<Member>>,
     pub(super) next_member: u64,
+    /// The size of its files in `repodata`.
+    pub(super) bytes: u64,
+    /// The generations before it whose files stay, oldest first.
     pub(super) history: Vec<Past>,
+    /// The packages that are no longer in it, but whose links stay.
+    pub(super) gone: Vec<Gone>,
 }
 
-/// A generation whose metadata files are kept for readers that still hold its `repomd.xml`.
+/// A generation whose files are kept for readers that still hold its `repomd.xml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Past {
     pub(super) generation: u64,
-    /// When it was published, in seconds since 1970.
-    pub(super) time: u32,
-    /// Its files in `repodata`.
-    pub(super) files: Vec<String>,
+    /// When the next one took its place, in seconds since 1970: since then nobody gets it any more.
+    pub(super) replaced: u32,
+    /// The size of its files in `repodata`.
+    pub(super) bytes: u64,
+}
+
+/// A package whose link is kept for readers of metadata that still spoke of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Gone {
+    pub(super) file: String,
+    /// When it left the channel, in seconds since 1970.
+    pub(super) since: u32,
 }
 
 /// [`Channel`], as it is written down.
@@ -36,7 +50,9 @@ pub(super) struct Past {
 struct State {
     members: Vec<u64>,
     next_member: u64,
+    bytes: u64,
     history: Vec<Past>,
+    gone: Vec<Gone>,
 }
 
 impl Channel {
@@ -111,7 +127,9 @@ impl Repository {
                 generation,
                 members: Vec::new(),
                 next_member: 1,
+                bytes: 0,
                 history: Vec::new(),
+                gone: Vec::new(),
             });
         }
         let state: State = disk::read_json(&self.layout().state(name, generation))?;
@@ -126,17 +144,21 @@ impl Repository {
             generation,
             members: members.collect::<Result<_>>()?,
             next_member: state.next_member,
+            bytes: state.bytes,
             history: state.history,
+            gone: state.gone,
         })
     }
 
-    pub(super) fn write_state(&self, channel: &Channel) -> Result<()> {
+    pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
         let state = State {
             members: channel.members.iter().map(|member| member.id).collect(),
             next_member: channel.next_member,
+            bytes: channel.bytes,
             history: channel.history.clone(),
+            gone: channel.gone.clone(),
         };
         let path = self.layout().state(&channel.name, channel.generation);
-        disk::write(&path, &disk::json(&path, &state)?)
+        unflushed.write(&path, &disk::json(&path, &state)?)
     }
 }

@@ -1,6 +1,14 @@
 //! Writing so that a reader, or a machine that lost its power, finds the old or the new, never a half.
+//!
+//! A single file is written aside, in `incoming/`, and renamed. A change of a channel makes many new
+//! files, none of which anybody looks at before the one rename that switches to them ([`switch()`]): in
+//! which order they reach the disk does not matter, only that all have when the switch does. So they are
+//! written first and flushed in one pass ([`Unflushed`]), each file and each folder once, then the
+//! switch is made and its folder flushed. Whoever was told of the change finds it after a power loss.
+//! What is no longer needed is removed after that, unflushed: what comes back is removed again.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
@@ -9,19 +17,98 @@ use std::{
 
 use super::{RepositoryError, Result};
 
-/// Writes `bytes` aside, flushes them to the disk and renames them to `path`.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(path, bytes)?;
+/// What was written or linked and is not flushed yet. None of it may be needed by anybody before
+/// [`Unflushed::flush`] is done: until then a machine that loses its power may lose any part of it.
+#[derive(Debug, Default)]
+pub(super) struct Unflushed {
+    files: Vec<(PathBuf, File)>,
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Unflushed {
+    /// So many files are held open at most.
+    const OPEN: usize = 64;
+
+    /// Writes a file that nobody looks at yet.
+    pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let write = || {
+            let mut file = File::create(path)?;
+            file.write_all(bytes)?;
+            Ok(file)
+        };
+        let file = write().map_err(|why| RepositoryError::io("write", path, why))?;
+        self.add(path, file)
+    }
+
+    /// Takes `file`, which was written to and lies at `path`.
+    pub(super) fn add(&mut self, path: &Path, file: File) -> Result<()> {
+        self.entry(path);
+        self.files.push((path.to_owned(), file));
+        if self.files.len() < Self::OPEN { Ok(()) } else { self.flush_files() }
+    }
+
+    /// Makes a folder and those above it.
+    pub(super) fn folder(&mut self, path: &Path) -> Result<()> {
+        let mut missing = path;
+        while !missing.is_dir() {
+            self.entry(missing);
+            let Some(parent) = missing.parent() else { break };
+            missing = parent;
+        }
+        fs::create_dir_all(path).map_err(|why| RepositoryError::io("make the folder", path, why))
+    }
+
+    /// Makes `link` another name of the file `target`, instead of what had that name before.
+    pub(super) fn link(&mut self, incoming: &Path, target: &Path, link: &Path) -> Result<()> {
+        let make = || match fs::hard_link(target, link) {
+            Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
+                let (there, wanted) = (fs::symlink_metadata(link)?, fs::symlink_metadata(target)?);
+                if (there.dev(), there.ino()) != (wanted.dev(), wanted.ino()) {
+                    let aside = aside(incoming, link);
+                    ignore_absent(fs::remove_file(&aside))?;
+                    fs::hard_link(target, &aside)?;
+                    fs::rename(&aside, link)?;
+                }
+                Ok(())
+            }
+            other => other,
+        };
+        make().map_err(|why| RepositoryError::io("link", link, why))?;
+        self.entry(link);
+        Ok(())
+    }
+
+    /// Notes that the folder which `path` lies in has a new name in it.
+    fn entry(&mut self, path: &Path) {
+        self.folders.insert(path.parent().unwrap_or(Path::new(".")).to_owned());
+    }
+
+    /// Waits until all of it is on the disk: each file once, each folder once.
+    pub(super) fn flush(mut self) -> Result<()> {
+        self.flush_files()?;
+        self.folders.iter().try_for_each(|folder| sync_folder(folder))
+    }
+
+    fn flush_files(&mut self) -> Result<()> {
+        self.files.drain(..).try_for_each(|(path, file)| {
+            file.sync_all().map_err(|why| RepositoryError::io("write", &path, why))
+        })
+    }
+}
+
+/// Writes `bytes` to a file in `incoming`, flushes it and renames it to `path`.
+pub(super) fn write(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(incoming, path, bytes)?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Like [`write()`], but leaves it to the caller to flush the folder.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn replace(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
-            .prefix(".new-")
+            .prefix("write-")
             .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(path.parent().unwrap_or(Path::new(".")))?;
+            .tempfile_in(incoming)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
@@ -29,29 +116,11 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     write().map(drop).map_err(|why| RepositoryError::io("write", path, why))
 }
 
-/// Writes a new file that nobody looks at yet: flushed, not renamed.
-pub(super) fn write_unseen(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|why| RepositoryError::io("write", path, why))
-}
-
 /// Makes a folder and those above it.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(path).map_err(|why| RepositoryError::io("make the folder", path, why))?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes an empty folder; what a process that died left there goes.
-pub(super) fn fresh_folder(path: &Path) -> Result<()> {
-    remove_folder(path)?;
-    create_folder(path)
+    let mut made = Unflushed::default();
+    made.folder(path)?;
+    made.flush()
 }
 
 /// Removes a folder with everything in it, if it is there.
@@ -78,27 +147,9 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
         .map_err(|why| RepositoryError::io("write", path, why))
 }
 
-/// Makes `link` another name of the file `target`.
-pub(super) fn link(target: &Path, link: &Path) -> Result<()> {
-    let make = || match fs::hard_link(target, link) {
-        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
-            let (there, wanted) = (fs::symlink_metadata(link)?, fs::symlink_metadata(target)?);
-            if (there.dev(), there.ino()) != (wanted.dev(), wanted.ino()) {
-                let aside = aside(link);
-                ignore_absent(fs::remove_file(&aside))?;
-                fs::hard_link(target, &aside)?;
-                fs::rename(&aside, link)?;
-            }
-            Ok(())
-        }
-        other => other,
-    };
-    make().map_err(|why| RepositoryError::io("link", link, why))
-}
-
 /// Points the symbolic link `link` at `target`, in one step.
-pub(super) fn switch(link: &Path, target: &Path) -> Result<()> {
-    let aside = aside(link);
+pub(super) fn switch(incoming: &Path, link: &Path, target: &Path) -> Result<()> {
+    let aside = aside(incoming, link);
     let swap = || {
         ignore_absent(fs::remove_file(&aside))?;
         symlink(target, &aside)?;
@@ -108,27 +159,24 @@ pub(super) fn switch(link: &Path, target: &Path) -> Result<()> {
     sync_folder(link.parent().unwrap_or(Path::new(".")))
 }
 
-fn aside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".new-{name}"))
+fn aside(incoming: &Path, path: &Path) -> PathBuf {
+    incoming.join(format!("link-{}", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
-/// The names in a folder, sorted; those of writes in progress left out. No folder has no names.
+/// The names in a folder, sorted. No folder has no names.
 pub(super) fn list(folder: &Path) -> Result<Vec<String>> {
     let read = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
+        names.sort();
         Ok(names)
     };
-    let mut names = match read() {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(|why| RepositoryError::io("read", folder, why))?,
-    };
-    names.retain(|name| !name.starts_with(".new-"));
-    names.sort();
-    Ok(names)
+    match read() {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|why| RepositoryError::io("read", folder, why)),
+    }
 }
 
 /// Reads a JSON file of the repository's own.

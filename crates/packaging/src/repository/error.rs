@@ -90,6 +90,20 @@ pub enum RepositoryError {
         /// The digest of what came.
         yours: String,
     },
+    /// Another spelling of a version that is there.
+    #[error(
+        "{file} is the same version as {there}, which is in the repository: rpm tells `{yours}` and `{theirs}` apart as little as hosts would, so raise the version or the release"
+    )]
+    SameVersion {
+        /// The file.
+        file: String,
+        /// Its version and release.
+        yours: String,
+        /// The file in the repository.
+        there: String,
+        /// The version and release of that.
+        theirs: String,
+    },
     /// Published before it was received.
     #[error("{file} is not in the repository: upload it first")]
     NotReceived {

@@ -1,32 +1,42 @@
 //! A new generation of a channel: its metadata composed beside the current one, then switched to.
 //!
-//! `repomd.xml` and `repomd.xml.asc` are two files, and both change. They lie in one folder, and
-//! `repodata` is a symbolic link to it that one rename swaps, so that on disk they always belong
-//! together. A reader over HTTP that fetches one before and the other after a swap sees a signature
-//! that does not fit and has to try again: two requests cannot be made one on this side.
+//! `repomd.xml` and `repomd.xml.asc` are two files, and both change. They lie in one folder, to which
+//! `current` is a symbolic link that one rename swaps, so that on disk they always belong together. A
+//! reader over HTTP that fetches one before and the other after a swap has to be given both out of one
+//! generation by who serves them: [`Repository::repomd_folder`] says where that is.
 
-use std::{fmt::Write as _, fs, io::Write as _, path::Path, sync::Arc};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use model::name::Name;
 use sha2::{Digest, Sha256};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::{Channel, Past},
-    disk,
+    channel::{Channel, Gone, Past},
+    disk::{self, Unflushed},
     members::{File, Listed, Member, gzip},
 };
 
-/// Metadata files of this many generations are kept however old they are,
-const KEEP_AT_LEAST: usize = 3;
-/// those of younger ones than this too,
+/// What only readers of older metadata can ask for is kept for so long,
 const KEEP_SECONDS: u32 = 3600;
-/// but no more than these.
-const KEEP_AT_MOST: usize = 50;
+/// the oldest metadata less long where many publications made much of it,
+const KEEP_BYTES: u64 = 1 << 30;
+/// but for so long in any case.
+const KEEP_SECONDS_AT_LEAST: u32 = 300;
 
 /// What a new generation is made of.
 pub(super) enum Part {
     /// A member of the current generation, unchanged.
     Kept(Arc<Member>),
+    /// A member of the current generation with packages behind its own.
+    Grown(Arc<Member>, Vec<Listed>),
     /// Packages whose metadata is compressed anew.
     New(Vec<Listed>),
 }
@@ -40,34 +50,38 @@ struct Data {
 }
 
 impl Repository {
-    /// Makes `parts` the next generation of `channel`. Needs the lock.
-    pub(super) fn commit(&self, channel: &Channel, parts: Vec<Part>, now: u32) -> Result<Arc<Channel>> {
-        let layout = self.layout();
+    /// Makes `parts` the next generation of `channel`, together with what was done in `unflushed`. Needs
+    /// the lock.
+    pub(super) fn commit(
+        &self,
+        channel: &Channel,
+        parts: Vec<Part>,
+        mut unflushed: Unflushed,
+        now: u32,
+    ) -> Result<Arc<Channel>> {
         let mut next = Channel {
             name: channel.name.clone(),
             generation: channel.generation + 1,
             members: Vec::new(),
             next_member: channel.next_member,
-            history: Vec::new(),
+            bytes: 0,
+            history: history(channel, now),
+            gone: Vec::new(),
         };
-        for folder in
-            [layout.members(&next.name), layout.packages(&next.name), layout.generations(&next.name)]
-        {
-            disk::create_folder(&folder)?;
-        }
-        let folder = layout.generation(&next.name, next.generation);
-        let written = self.compose(channel, &mut next, parts, &folder, now);
+        let written =
+            self.compose(channel, &mut next, parts, &mut unflushed, now).and_then(|()| unflushed.flush());
         if written.is_err() {
             // Nobody has seen any of it. The error that matters is the first one.
-            let _ = self.sweep(channel);
+            let _ = self.sweep(channel, now);
         }
         written?;
+        let folder = self.layout().generation(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        disk::switch(&layout.switch(&next.name), &target)?;
+        disk::switch(&self.layout().incoming(), &self.layout().switch(&next.name), &target)?;
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
-        let _ = self.sweep(&next);
+        let _ = self.sweep(&next, now);
         Ok(next)
     }
 
@@ -76,60 +90,65 @@ impl Repository {
         channel: &Channel,
         next: &mut Channel,
         parts: Vec<Part>,
-        folder: &Path,
+        unflushed: &mut Unflushed,
         now: u32,
     ) -> Result<()> {
+        let layout = self.layout();
+        unflushed.folder(&layout.members(&next.name))?;
+        unflushed.folder(&layout.packages(&next.name))?;
+        self.make_repodata(next, unflushed)?;
         for part in parts {
-            next.members.push(match part {
-                Part::Kept(member) => member,
-                Part::New(packages) => {
-                    let id = next.next_member;
-                    next.next_member += 1;
-                    Arc::new(self.write_member(&next.name, id, packages)?)
+            match part {
+                Part::Kept(member) => next.members.push(member),
+                Part::Grown(member, packages) => {
+                    self.write_members(next, Some(&member), &packages, unflushed)?;
                 }
-            });
-        }
-        disk::fresh_folder(folder)?;
-        let data: Vec<Data> =
-            File::ALL.iter().map(|file| self.concatenate(next, *file, folder)).collect::<Result<_>>()?;
-
-        next.history = kept(&channel.history, now);
-        let current = self.layout().generation(&channel.name, channel.generation);
-        for past in &mut next.history {
-            // A file that was lost is no reason to stop publishing; `check` names it.
-            past.files.retain(|file| current.join(file).is_file());
-            for file in &past.files {
-                // The name is the digest of the content: one just written under it is the same, and whole.
-                if !folder.join(file).exists() {
-                    disk::link(&current.join(file), &folder.join(file))?;
-                }
+                Part::New(packages) => self.write_members(next, None, &packages, unflushed)?,
             }
         }
-        next.history.push(Past {
-            generation: next.generation,
-            time: now,
-            files: data.iter().map(|data| data.name.clone()).collect(),
-        });
+        let data: Vec<Data> =
+            File::ALL.iter().map(|file| self.concatenate(next, *file, unflushed)).collect::<Result<_>>()?;
+        next.bytes = data.iter().map(|data| data.size).sum();
+        next.gone = self.gone(channel, next, now);
 
+        let folder = layout.generation(&next.name, next.generation);
+        disk::remove_folder(&folder)?;
+        unflushed.folder(&folder)?;
         let repomd = repomd(next.generation, now, &data);
-        disk::write_unseen(&folder.join("repomd.xml"), repomd.as_bytes())?;
+        unflushed.write(&folder.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
-        disk::write_unseen(&folder.join("repomd.xml.asc"), signature.as_bytes())?;
-        disk::sync_folder(folder)?;
-        disk::sync_folder(&self.layout().generations(&next.name))?;
-        self.write_state(next)
+        unflushed.write(&folder.join("repomd.xml.asc"), signature.as_bytes())?;
+        self.write_state(next, unflushed)
+    }
+
+    /// The folder readers look in: its two files that change are links through the switch.
+    fn make_repodata(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
+        let folder = self.layout().repodata(&channel.name);
+        unflushed.folder(&folder)?;
+        for file in ["repomd.xml", "repomd.xml.asc"] {
+            let link = folder.join(file);
+            let target = Path::new("../current").join(file);
+            if !fs::read_link(&link).is_ok_and(|there| there == target) {
+                disk::switch(&self.layout().incoming(), &link, &target)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes one metadata file: a header, the members as they are, a footer.
-    fn concatenate(&self, channel: &Channel, file: File, folder: &Path) -> Result<Data> {
-        let aside = folder.join(file.name());
-        let io = |why| RepositoryError::io("write", &aside, why);
+    fn concatenate(&self, channel: &Channel, file: File, unflushed: &mut Unflushed) -> Result<Data> {
+        let folder = self.layout().repodata(&channel.name);
+        let io = |why| RepositoryError::io("write", &folder, why);
         let packages = channel.members.iter().map(|member| member.packages.len()).sum();
         let (header, footer) = (file.header(packages), file.footer());
         let mut open_size = (header.len() + footer.len()) as u64;
         let mut size = 0;
         let mut digest = Sha256::new();
-        let mut out = fs::File::create(&aside).map_err(io)?;
+        let mut out = tempfile::Builder::new()
+            .prefix("write-")
+            .permissions(fs::Permissions::from_mode(0o644))
+            .tempfile_in(self.layout().incoming())
+            .map_err(io)?;
         let mut put = |bytes: &[u8]| {
             digest.update(bytes);
             size += bytes.len() as u64;
@@ -137,60 +156,87 @@ impl Repository {
         };
         put(&gzip(header.as_bytes()))?;
         for member in &channel.members {
-            put(&self.member_bytes(&channel.name, member.id, file)?)?;
+            put(&self.member_bytes(&channel.name, member, file)?)?;
             open_size += member.open_sizes[file as usize];
         }
         put(&gzip(footer.as_bytes()))?;
-        out.sync_all().map_err(io)?;
         let sha256 = hex::encode(digest.finalize());
-        let name = format!("{sha256}-{}.xml.gz", file.name());
-        fs::rename(&aside, folder.join(&name)).map_err(io)?;
+        let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.name());
+        // Named like no file before it: nobody looks for it yet.
+        let path = folder.join(&name);
+        unflushed.add(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
         Ok(Data { file, name, sha256, size, open_size })
     }
 
-    /// Removes what no reader of `channel` needs any more. The generation before the current one stays:
-    /// somebody may be in the middle of opening a file there.
-    pub(super) fn sweep(&self, channel: &Channel) -> Result<()> {
-        let layout = self.layout();
-        let oldest = channel.generation.saturating_sub(1);
-        let stays = |number: &str| {
-            number.parse().is_ok_and(|number: u64| (oldest..=channel.generation).contains(&number))
+    /// The folder, below [`Repository::served`], of the `repomd.xml` that `channel` shows now and the
+    /// signature that fits it. It stays for some minutes after another one took its place.
+    pub fn repomd_folder(&self, channel: &Name) -> Result<Option<PathBuf>> {
+        let generation = self.generation(channel)?;
+        let folder = self.layout().generation(channel, generation);
+        Ok((generation > 0).then(|| folder.strip_prefix(self.served()).unwrap_or(&folder).to_owned()))
+    }
+
+    /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
+    fn gone(&self, channel: &Channel, next: &Channel, now: u32) -> Vec<Gone> {
+        let there = next.digests();
+        let left = channel.packages().map(|listed| Gone { file: listed.file.clone(), since: now });
+        let folder = self.layout().packages(&channel.name);
+        let stays = |gone: &Gone| {
+            // One whose time is over is forgotten when its link is really away.
+            !there.contains_key(gone.file.as_str())
+                && (!over(gone.since, now) || folder.join(&gone.file).exists())
         };
+        channel.gone.iter().cloned().chain(left).filter(stays).collect()
+    }
+
+    /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
+    /// the current one stays: somebody may be in the middle of reading it.
+    pub(super) fn sweep(&self, channel: &Channel, now: u32) -> Result<()> {
+        let layout = self.layout();
+        let current = channel.generation;
+        let oldest = channel.history.first().map_or(current, |past| past.generation);
+        let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
         for name in disk::list(&layout.generations(&channel.name))? {
-            if !stays(&name) {
+            if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
                 disk::remove_folder(&layout.generations(&channel.name).join(&name))?;
             }
         }
-        let members: Vec<String> = channel
-            .members
-            .iter()
-            .map(|member| layout.member(&channel.name, member.id))
-            .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
-            .collect();
-        for name in disk::list(&layout.members(&channel.name))? {
-            let path = layout.members(&channel.name).join(&name);
-            match name.strip_suffix(".json") {
-                Some(number) if stays(number) => (),
-                Some(_) => disk::remove_file(&path)?,
-                None if members.contains(&name) => (),
-                None => disk::remove_folder(&path)?,
+        for name in disk::list(&layout.repodata(&channel.name))? {
+            if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
+                disk::remove_file(&layout.repodata(&channel.name).join(&name))?;
             }
         }
-        Ok(())
+        for name in disk::list(&layout.members(&channel.name))? {
+            let stays = match name.strip_prefix('m') {
+                Some(id) => channel.members.iter().any(|member| id.parse() == Ok(member.id)),
+                None => number(&name).is_some_and(|number| number == current || number + 1 == current),
+            };
+            if !stays {
+                disk::remove_file(&layout.members(&channel.name).join(&name))?;
+            }
+        }
+        let expired = channel.gone.iter().filter(|gone| over(gone.since, now));
+        let folder = layout.packages(&channel.name);
+        expired.into_iter().try_for_each(|gone| disk::remove_file(&folder.join(&gone.file)))
     }
 }
 
-/// The generations whose files stay, oldest first.
-fn kept(history: &[Past], now: u32) -> Vec<Past> {
-    let young = |past: &Past| now.saturating_sub(past.time) < KEEP_SECONDS;
-    let mut kept: Vec<Past> = history
-        .iter()
-        .rev()
-        .enumerate()
-        // The new generation is one of those kept in any case.
-        .filter(|(age, past)| *age + 1 < KEEP_AT_LEAST || (*age + 1 < KEEP_AT_MOST && young(past)))
-        .map(|(_, past)| past.clone())
-        .collect();
+fn over(since: u32, now: u32) -> bool {
+    now.saturating_sub(since) >= KEEP_SECONDS
+}
+
+/// The generations up to `channel` whose files stay when the next one takes its place, oldest first.
+fn history(channel: &Channel, now: u32) -> Vec<Past> {
+    let past = Past { generation: channel.generation, replaced: now, bytes: channel.bytes };
+    let mut bytes = 0;
+    let stays = |past: &Past| {
+        bytes += past.bytes;
+        let age = now.saturating_sub(past.replaced);
+        age < KEEP_SECONDS_AT_LEAST || (age < KEEP_SECONDS && bytes <= KEEP_BYTES)
+    };
+    let published = (channel.generation > 0).then_some(past);
+    let newest_first = published.into_iter().chain(channel.history.iter().rev().cloned());
+    let mut kept: Vec<Past> = newest_first.take_while(stays).collect();
     kept.reverse();
     kept
 }

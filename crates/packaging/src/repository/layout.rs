@@ -12,8 +12,8 @@ impl Layout<'_> {
         [
             self.0.to_owned(),
             self.incoming(),
-            self.0.join("pool"),
-            self.0.join("index"),
+            self.pool(),
+            self.index(),
             self.0.join("members"),
             self.channels(),
         ]
@@ -43,12 +43,12 @@ impl Layout<'_> {
         self.pool().join(package).join(file)
     }
 
-    pub(super) fn record(&self, package: &str, file: &str) -> PathBuf {
-        self.0.join("index").join(package).join(format!("{file}.json"))
+    pub(super) fn index(&self) -> PathBuf {
+        self.0.join("index")
     }
 
-    pub(super) fn fragments(&self, package: &str, file: &str) -> PathBuf {
-        self.0.join("index").join(package).join(format!("{file}.xml.json"))
+    pub(super) fn indexed(&self, package: &str, file: &str) -> PathBuf {
+        self.index().join(package).join(format!("{file}.jsonl"))
     }
 
     pub(super) fn members(&self, channel: &Name) -> PathBuf {
@@ -85,6 +85,11 @@ impl Layout<'_> {
 
     /// The symbolic link to the current generation.
     pub(super) fn switch(&self, channel: &Name) -> PathBuf {
+        self.channel(channel).join("current")
+    }
+
+    /// Where readers look.
+    pub(super) fn repodata(&self, channel: &Name) -> PathBuf {
         self.channel(channel).join("repodata")
     }
 }

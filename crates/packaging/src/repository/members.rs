@@ -1,19 +1,35 @@
-//! Members: some hundred packages each, whose metadata is compressed once and then only copied.
+//! Members: some hundred packages each, whose compressed metadata is only copied by later publications.
 //!
 //! A gzip file may consist of several members, one after the other, and unpacks to their
 //! concatenation. A channel's metadata file is a small first member (`<?xml ...><metadata packages="N">`),
-//! the kept members below, and a small last one (`</metadata>`).
+//! the kept members below, and a small last one (`</metadata>`). For the same reason the last member can
+//! be extended: what it has is copied, the new packages' pieces are compressed and put behind it, and
+//! nothing of the packages it has already is read. One that became full so is compressed once more, as a
+//! whole: hundred small pieces are several times as large.
 
-use std::{fs, io::Write, path::PathBuf};
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
 
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, Result, disk, record::Fragments};
+use super::{
+    Repository, RepositoryError, Result,
+    channel::Channel,
+    disk::{self, Unflushed},
+    record::Fragments,
+};
 
 /// Packages in one member. Fewer make the files larger, more make each publication dearer.
-pub(super) const MEMBER: usize = 128;
+const FULL: usize = 128;
+/// A member is full, too, with so many uncompressed bytes: packages of many files are few in one, and
+/// what is copied, or compressed once more, stays small.
+const FULL_BYTES: u64 = 1 << 20;
 
 /// The three files of metadata that describe a channel's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +86,66 @@ pub(super) struct Listed {
     pub(super) sha256: String,
 }
 
-/// A member as it is on disk; it never changes.
+/// A member. On disk: this in one line, then the compressed bytes of each of [`File::ALL`]. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) id: u64,
     pub(super) packages: Vec<Listed>,
     /// Uncompressed bytes of each of [`File::ALL`].
     pub(super) open_sizes: [u64; 3],
+    /// Compressed bytes of each.
+    pub(super) sizes: [u64; 3],
+}
+
+impl Member {
+    /// Whether it takes no more packages.
+    pub(super) fn is_full(&self) -> bool {
+        full(self.packages.len(), &self.open_sizes)
+    }
+}
+
+fn full(packages: usize, open_sizes: &[u64; 3]) -> bool {
+    packages >= FULL || open_sizes.iter().sum::<u64>() >= FULL_BYTES
+}
+
+/// A member in the making.
+#[derive(Default)]
+struct Draft {
+    /// The member it extends, if it extends one.
+    from: Option<u64>,
+    packages: Vec<Listed>,
+    /// What is compressed already.
+    kept: [Vec<u8>; 3],
+    /// What comes behind it.
+    text: [String; 3],
+    open_sizes: [u64; 3],
+}
+
+impl Draft {
+    fn add(&mut self, listed: &Listed, fragments: &Fragments) {
+        self.packages.push(listed.clone());
+        for file in File::ALL {
+            let fragment = file.of(fragments);
+            self.text[file as usize].push_str(fragment);
+            self.open_sizes[file as usize] += fragment.len() as u64;
+        }
+    }
+
+    /// The compressed bytes of each file.
+    fn pieces(&self) -> io::Result<[Vec<u8>; 3]> {
+        let mut pieces = self.kept.clone();
+        for (piece, text) in pieces.iter_mut().zip(&self.text) {
+            if self.packages.len() >= FULL && !piece.is_empty() {
+                let mut whole = Vec::new();
+                MultiGzDecoder::new(&**piece).read_to_end(&mut whole)?;
+                whole.extend_from_slice(text.as_bytes());
+                *piece = gzip(&whole);
+            } else if !text.is_empty() {
+                piece.extend(gzip(text.as_bytes()));
+            }
+        }
+        Ok(pieces)
+    }
 }
 
 pub(super) fn gzip(text: &[u8]) -> Vec<u8> {
@@ -87,38 +156,78 @@ pub(super) fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 impl Repository {
-    /// Makes the member `id` of `channel` out of `packages`.
-    pub(super) fn write_member(&self, channel: &Name, id: u64, packages: Vec<Listed>) -> Result<Member> {
-        let folder = self.layout().member(channel, id);
-        disk::fresh_folder(&folder)?;
-        let mut texts = [const { String::new() }; 3];
-        for listed in &packages {
-            let fragments = self.fragments(&listed.file)?;
-            for (text, file) in texts.iter_mut().zip(File::ALL) {
-                text.push_str(file.of(&fragments));
+    /// Makes members of `next` out of `packages`; those that `open` has room for come behind its own.
+    pub(super) fn write_members(
+        &self,
+        next: &mut Channel,
+        open: Option<&Member>,
+        packages: &[Listed],
+        unflushed: &mut Unflushed,
+    ) -> Result<()> {
+        let mut draft = Draft::default();
+        if let Some(member) = open {
+            draft.from = Some(member.id);
+            draft.packages.clone_from(&member.packages);
+            draft.open_sizes = member.open_sizes;
+            for file in File::ALL {
+                draft.kept[file as usize] = self.member_bytes(&next.name, member, file)?;
             }
         }
-        for (text, file) in texts.iter().zip(File::ALL) {
-            disk::write_unseen(&folder.join(format!("{}.gz", file.name())), &gzip(text.as_bytes()))?;
+        for listed in packages {
+            draft.add(listed, &self.fragments(&listed.file)?);
+            if full(draft.packages.len(), &draft.open_sizes) {
+                self.write_member(next, std::mem::take(&mut draft), unflushed)?;
+            }
         }
-        let member = Member { id, packages, open_sizes: texts.map(|text| text.len() as u64) };
-        let path = folder.join("list.json");
-        disk::write_unseen(&path, &disk::json(&path, &member)?)?;
-        disk::sync_folder(&folder)?;
-        Ok(member)
+        if draft.packages.is_empty() { Ok(()) } else { self.write_member(next, draft, unflushed) }
+    }
+
+    fn write_member(&self, next: &mut Channel, draft: Draft, unflushed: &mut Unflushed) -> Result<()> {
+        let path = self.layout().member(&next.name, next.next_member);
+        let pieces = draft.pieces().map_err(|why| {
+            let from = draft.from.map_or_else(|| path.clone(), |id| self.layout().member(&next.name, id));
+            RepositoryError::damaged(&from, why)
+        })?;
+        let member = Member {
+            id: next.next_member,
+            packages: draft.packages,
+            open_sizes: draft.open_sizes,
+            sizes: pieces.each_ref().map(|piece| piece.len() as u64),
+        };
+        let mut bytes = disk::json(&path, &member)?;
+        bytes.push(b'\n');
+        bytes.extend(pieces.concat());
+        unflushed.write(&path, &bytes)?;
+        next.next_member += 1;
+        next.members.push(Arc::new(member));
+        Ok(())
     }
 
     pub(super) fn read_member(&self, channel: &Name, id: u64) -> Result<Member> {
-        disk::read_json(&self.layout().member(channel, id).join("list.json"))
-    }
-
-    pub(super) fn member_file(&self, channel: &Name, id: u64, file: File) -> PathBuf {
-        self.layout().member(channel, id).join(format!("{}.gz", file.name()))
+        let path = self.layout().member(channel, id);
+        let read = || {
+            let mut line = Vec::new();
+            BufReader::new(fs::File::open(&path)?).read_until(b'\n', &mut line)?;
+            Ok(line)
+        };
+        let line = read().map_err(|why| RepositoryError::io("read", &path, why))?;
+        serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged(&path, why))
     }
 
     /// The compressed bytes of one file of a member.
-    pub(super) fn member_bytes(&self, channel: &Name, id: u64, file: File) -> Result<Vec<u8>> {
-        let path = self.member_file(channel, id, file);
-        fs::read(&path).map_err(|why| RepositoryError::io("read", &path, why))
+    pub(super) fn member_bytes(&self, channel: &Name, member: &Member, file: File) -> Result<Vec<u8>> {
+        let path = self.layout().member(channel, member.id);
+        read_piece(&path, member, file).map_err(|why| RepositoryError::io("read", &path, why))
     }
+}
+
+fn read_piece(path: &Path, member: &Member, file: File) -> io::Result<Vec<u8>> {
+    let mut from = fs::File::open(path)?;
+    // The pieces are at the file's end.
+    let behind: u64 = member.sizes[file as usize..].iter().sum();
+    let start = from.metadata()?.len().checked_sub(behind).ok_or(io::ErrorKind::UnexpectedEof)?;
+    from.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    from.take(member.sizes[file as usize]).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

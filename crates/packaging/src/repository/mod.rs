@@ -6,20 +6,22 @@
 //! signing.key                          the secret key metadata is signed with (0600, never served)
 //! keys.asc                             the public keys that packages and metadata are trusted by
 //! lock                                 held while anything but `incoming/` is written
-//! incoming/                            uploads in progress
+//! incoming/                            uploads and single files in progress
 //! pool/NAME/FILE.rpm                   every package, once
-//! index/NAME/FILE.json, FILE.xml.json  what each package is; its pieces of the metadata
-//! members/CHANNEL/NNNNNN.json          generation N of a channel: which members it is made of
-//! members/CHANNEL/ID/                  some hundred packages: their list and compressed metadata
+//! index/NAME/FILE.jsonl                what each package is, and its pieces of the metadata
+//! members/CHANNEL/NNNNNNNN.json        generation N of a channel: which members it is made of
+//! members/CHANNEL/mNNNNNNNN            some hundred packages: their list and compressed metadata
 //! channels/CHANNEL/                    a plain static YUM tree, served as it is
 //!     packages/FILE.rpm                hard links into the pool
-//!     generations/NNNNNN/              repomd.xml, repomd.xml.asc and the files they speak of
-//!     repodata -> generations/NNNNNN   the switch: swapped by one rename
+//!     generations/NNNNNNNN/            its repomd.xml and repomd.xml.asc
+//!     current -> generations/NNNNNNNN  the switch: swapped by one rename
+//!     repodata/                        repomd.xml and repomd.xml.asc, links through the switch, and
+//!         NNNNNNNN-SHA256-FILE.xml.gz  the files that the generations of the last hour speak of
 //! ```
 //!
 //! Every change ends in that one rename, so a reader, and a process that dies, see the old state or the
-//! new one. A new generation also carries (as hard links) the metadata files of those before it, so that
-//! a reader who holds an older `repomd.xml` still finds its files.
+//! new one. A file in `repodata/` is written once and stays where it is until no reader can hold a
+//! `repomd.xml` that speaks of it, and so do the links of packages that left the channel.
 
 mod catalog;
 mod channel;
@@ -27,6 +29,7 @@ mod check;
 mod disk;
 mod error;
 mod generation;
+mod index;
 mod layout;
 mod members;
 mod promote;
@@ -65,6 +68,7 @@ pub struct Repository {
 struct Known {
     channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
     records: BTreeMap<String, std::sync::Arc<record::Record>>,
+    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::Halves>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
 
@@ -81,7 +85,7 @@ impl Repository {
             return Err(RepositoryError::Exists { root: root.to_owned() });
         }
         repository.key.save(&signing)?;
-        disk::write(&layout.keys(), repository.key.public_armored()?.as_bytes())?;
+        repository.write(&layout.keys(), repository.key.public_armored()?.as_bytes())?;
         disk::sync_folder(root)?;
         Ok(repository)
     }
@@ -115,7 +119,7 @@ impl Repository {
                 text.push('\n');
             }
             text.push_str(armored.trim_start());
-            disk::write(&self.layout().keys(), text.as_bytes())?;
+            self.write(&self.layout().keys(), text.as_bytes())?;
         }
         Ok(new.fingerprints())
     }
@@ -155,6 +159,11 @@ impl Repository {
 
     fn layout(&self) -> layout::Layout<'_> {
         layout::Layout(&self.root)
+    }
+
+    /// Writes a single file: a reader finds the old or the new one.
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        disk::write(&self.layout().incoming(), path, bytes)
     }
 
     /// Waits until nobody else writes; writing is ours until the result is dropped.

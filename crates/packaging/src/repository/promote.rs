@@ -1,7 +1,7 @@
 //! Promotion: a component version, and what it needs, moves on to the next channel.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -26,6 +26,8 @@ impl Repository {
         to: &Name,
         now: u32,
     ) -> Result<Published> {
+        // What is read now need not be read while others wait: under the lock only what is newer is.
+        self.catalog()?;
         let _lock = self.lock()?;
         self.existing_channel(from)?;
         let catalog = self.catalog()?;
@@ -67,47 +69,52 @@ fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version)
     }
 }
 
+/// More rounds of better choices than any real requirements need.
+const ROUNDS: usize = 1000;
+
 /// `root` and everything it requires, directly or not, each in one version that suits all who require it.
 fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> Result<Vec<Arc<Versioned>>> {
     let mut chosen = BTreeMap::from([(root.component.name.clone(), Arc::clone(root))]);
-    // Who requires what: a choice that is replaced by another takes its requirements back.
-    let mut ranges: BTreeMap<Name, BTreeMap<Name, Range>> = BTreeMap::new();
-    let mut missing = BTreeSet::new();
-    let mut open = VecDeque::from([root.component.name.clone()]);
-    let mut steps = 0;
-    while let Some(name) = open.pop_front() {
-        let Some(published) = chosen.get(&name).cloned() else { continue };
-        steps += 1;
-        if steps > 10_000 {
-            missing.insert("its requirements contradict each other in a circle".to_owned());
-            break;
-        }
-        for (required, range) in &published.component.requires {
-            let wishes = ranges.entry(required.clone()).or_default();
-            wishes.insert(name.clone(), range.clone());
-            let wishes: Vec<&Range> = wishes.values().collect();
-            let suits = |published: &Arc<Versioned>| {
-                wishes.iter().all(|range| range.contains(&published.component.version))
-            };
-            if chosen.get(required).is_some_and(suits) {
+    let mut rounds = 0;
+    let missing: BTreeSet<String> = loop {
+        // Only what the choices of now require counts: a choice that was replaced has no wishes left.
+        let reached = reachable(&root.component.name, &chosen);
+        let mut better = BTreeMap::new();
+        let mut lacking = BTreeSet::new();
+        for (required, wishes) in wishes(&reached) {
+            let ranges: Vec<&Range> = wishes.iter().map(|(_, range)| *range).collect();
+            let there = chosen.get(required);
+            if there.is_some_and(|there| suits(there, &ranges)) {
                 continue;
             }
             let best =
-                catalog.settle(to, required, &wishes).or_else(|| catalog.settle(from, required, &wishes));
+                catalog.settle(to, required, &ranges).or_else(|| catalog.settle(from, required, &ranges));
             match best {
                 Some(best) if *required != root.component.name => {
-                    chosen.insert(required.clone(), Arc::clone(best));
-                    open.push_back(required.clone());
+                    better.insert(required.clone(), Arc::clone(best));
                 }
                 _ => {
-                    missing.insert(lack(catalog, &published, required, range, from, to));
+                    let unmet = wishes
+                        .iter()
+                        .filter(|(_, range)| !there.is_some_and(|there| suits(there, &[*range])));
+                    lacking.extend(
+                        unmet.map(|(requirer, range)| lack(catalog, requirer, required, range, from, to)),
+                    );
                 }
             }
         }
-    }
-    if missing.is_empty() {
-        return Ok(reachable(&root.component.name, chosen));
-    }
+        if better.is_empty() && lacking.is_empty() {
+            return Ok(reached);
+        }
+        if better.is_empty() {
+            break lacking;
+        }
+        rounds += 1;
+        if rounds > ROUNDS {
+            break BTreeSet::from(["its requirements contradict each other in a circle".to_owned()]);
+        }
+        chosen.extend(better);
+    };
     Err(RepositoryError::Incomplete {
         root: format!("{} {}", root.component.name, root.component.version),
         from: from.clone(),
@@ -116,14 +123,30 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
     })
 }
 
-/// The chosen versions without those that only a replaced choice had required.
-fn reachable(root: &Name, mut chosen: BTreeMap<Name, Arc<Versioned>>) -> Vec<Arc<Versioned>> {
+/// Each component that some of `chosen` require, with who does and how.
+fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &Range)>> {
+    let mut wishes: BTreeMap<&Name, Vec<(&Versioned, &Range)>> = BTreeMap::new();
+    for published in chosen {
+        for (required, range) in &published.component.requires {
+            wishes.entry(required).or_default().push((published, range));
+        }
+    }
+    wishes
+}
+
+fn suits(published: &Versioned, ranges: &[&Range]) -> bool {
+    ranges.iter().all(|range| range.contains(&published.component.version))
+}
+
+/// The chosen versions that `root` requires, directly or not, and itself.
+fn reachable(root: &Name, chosen: &BTreeMap<Name, Arc<Versioned>>) -> Vec<Arc<Versioned>> {
+    let mut seen = BTreeSet::from([root]);
+    let mut open = vec![root];
     let mut reached = Vec::new();
-    let mut open = vec![root.clone()];
     while let Some(name) = open.pop() {
-        if let Some(published) = chosen.remove(&name) {
-            open.extend(published.component.requires.keys().cloned());
-            reached.push(published);
+        if let Some(published) = chosen.get(name) {
+            open.extend(published.component.requires.keys().filter(|required| seen.insert(required)));
+            reached.push(Arc::clone(published));
         }
     }
     reached

@@ -1,15 +1,18 @@
 //! Publishing: received packages become visible in a channel, all of them or none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use model::{name::Name, wire::Published};
 
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk,
+    disk::{self, Unflushed},
     generation::Part,
-    members::{Listed, MEMBER},
+    members::Listed,
     record::Record,
 };
 
@@ -26,25 +29,27 @@ impl Repository {
         let _lock = self.lock()?;
         let current = self.channel(channel)?;
         if current.generation == 0 {
-            self.commit(&current, Vec::new(), now)?;
+            self.commit(&current, Vec::new(), Unflushed::default(), now)?;
         }
         Ok(())
     }
 
-    /// Writes all metadata of `channel` anew from the index, and links its packages again: the cure for
-    /// most of what [`Repository::check`] finds.
+    /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
+    /// cure for most of what [`Repository::check`] finds.
     pub fn rebuild(&self, channel: &Name, now: u32) -> Result<()> {
+        // The packages themselves do not change, so nobody needs to wait while they are read.
+        for listed in self.existing_channel(channel)?.packages() {
+            self.mend_index(listed)?;
+        }
         let _lock = self.lock()?;
         let channel = self.existing_channel(channel)?;
         let packages: Vec<Listed> = channel.packages().cloned().collect();
-        disk::create_folder(&self.layout().packages(&channel.name))?;
+        let mut unflushed = Unflushed::default();
         for listed in &packages {
             let record = self.record(&listed.file)?;
-            let link = self.layout().packages(&channel.name).join(&record.file);
-            disk::link(&self.layout().pooled(&record.name, &record.file), &link)?;
+            self.link_package(&channel.name, &record, &mut unflushed)?;
         }
-        let parts = packages.chunks(MEMBER).map(|packages| Part::New(packages.to_vec()));
-        self.commit(&channel, parts.collect(), now)?;
+        self.commit(&channel, vec![Part::New(packages)], unflushed, now)?;
         Ok(())
     }
 
@@ -76,13 +81,16 @@ impl Repository {
             both_halves(name, record, &becoming)?;
         }
         if !added.is_empty() {
-            disk::create_folder(&self.layout().packages(name))?;
-            let shown = self.link_packages(name, added.values()).and_then(|()| {
-                let new = added
-                    .values()
-                    .map(|record| Listed { file: record.file.clone(), sha256: record.sha256.clone() });
-                self.commit(&channel, appended(&channel, new.collect()), now)
-            });
+            let mut unflushed = Unflushed::default();
+            let shown = added
+                .values()
+                .try_for_each(|record| self.link_package(name, record, &mut unflushed))
+                .and_then(|()| {
+                    let new = added
+                        .values()
+                        .map(|record| Listed { file: record.file.clone(), sha256: record.sha256.clone() });
+                    self.commit(&channel, appended(&channel, new.collect()), unflushed, now)
+                });
             if shown.is_err() && self.generation(name)? == channel.generation {
                 // The first error is the one to tell; no metadata speaks of these links.
                 let folder = self.layout().packages(name);
@@ -97,16 +105,11 @@ impl Repository {
         })
     }
 
-    fn link_packages<'a>(
-        &self,
-        channel: &Name,
-        records: impl Iterator<Item = &'a std::sync::Arc<Record>>,
-    ) -> Result<()> {
-        let folder = self.layout().packages(channel);
-        for record in records {
-            disk::link(&self.layout().pooled(&record.name, &record.file), &folder.join(&record.file))?;
-        }
-        disk::sync_folder(&folder)
+    fn link_package(&self, channel: &Name, record: &Record, unflushed: &mut Unflushed) -> Result<()> {
+        let layout = self.layout();
+        unflushed.folder(&layout.packages(channel))?;
+        let pooled = layout.pooled(&record.name, &record.file);
+        unflushed.link(&layout.incoming(), &pooled, &layout.packages(channel).join(&record.file))
     }
 }
 
@@ -126,19 +129,15 @@ fn both_halves(channel: &Name, record: &Record, becoming: &BTreeSet<&str>) -> Re
     })
 }
 
-/// The channel's members with `new` packages after them. Only the last member is made anew, and only
-/// while it is not full.
+/// The channel's members with `new` packages after them, in the last one while it is not full.
 fn appended(channel: &Channel, new: Vec<Listed>) -> Vec<Part> {
-    let mut members = channel.members.clone();
-    let mut open = match members.last() {
-        Some(last) if last.packages.len() < MEMBER => {
-            let packages = last.packages.clone();
-            members.pop();
-            packages
+    let mut parts: Vec<Part> = channel.members.iter().cloned().map(Part::Kept).collect();
+    match channel.members.last() {
+        Some(last) if !last.is_full() => {
+            parts.pop();
+            parts.push(Part::Grown(Arc::clone(last), new));
         }
-        _ => Vec::new(),
-    };
-    open.extend(new);
-    let kept = members.into_iter().map(Part::Kept);
-    kept.chain(open.chunks(MEMBER).map(|packages| Part::New(packages.to_vec()))).collect()
+        _ => parts.push(Part::New(new)),
+    }
+    parts
 }

@@ -8,16 +8,16 @@ use std::{
 };
 
 use model::wire::Received;
+use rpmrepo_metadata::Evr;
 use tempfile::NamedTempFile;
 
 use super::{
-    Repository, RepositoryError, Result, disk,
-    record::{Fragments, Record, package_name},
+    Repository, RepositoryError, Result,
+    disk::{self, Unflushed},
+    index::Entry,
+    record::{FileName, Record},
 };
-use crate::{
-    envelope::{Envelope, malformed},
-    inspect,
-};
+use crate::envelope::Envelope;
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
@@ -28,7 +28,7 @@ impl Repository {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
         };
-        if package_name(file_name).is_none() || file_name.len() > 240 {
+        if FileName::parse(file_name).is_none() || file_name.len() > 240 {
             return Err(wrong_name("it must be NAME-VERSION-RELEASE.ARCH.rpm"));
         }
         let upload = self.begin_upload()?;
@@ -36,48 +36,101 @@ impl Repository {
 
         let mut envelope = Envelope::open_as(upload.path(), Path::new(file_name))?;
         envelope.verify(&self.keys()?)?;
-        let record = Record::new(inspect::look_into(&mut envelope)?);
+        let uploaded =
+            upload.as_file().metadata().map_err(|why| RepositoryError::io("read", upload.path(), why))?;
+        let entry = Entry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
+        let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
         }
-        let modified = fs::metadata(upload.path()).map_or(0, |metadata| metadata.mtime().max(0) as u64);
-        let fragments = Fragments::new(&envelope.metadata, &record, modified)
-            .map_err(|why| malformed(Path::new(file_name), &why.to_string()))?;
 
         let _lock = self.lock()?;
         let received =
             Received { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
-        let layout = self.layout();
-        let pooled = layout.pooled(&record.name, &record.file);
-        if pooled.is_file() {
-            let there: Record = disk::read_json(&layout.record(&record.name, &record.file))?;
-            if there.sha256 != record.sha256 {
-                return Err(RepositoryError::OtherBytes {
-                    file: record.file,
-                    there: there.sha256,
-                    yours: record.sha256,
-                });
-            }
-            return Ok(received);
+        if self.layout().pooled(&record.name, &record.file).is_file() {
+            self.receive_again(record, &uploaded)?;
+        } else {
+            self.refuse_same_version(record)?;
+            self.keep(upload, &entry)?;
         }
-        let index = [layout.fragments(&record.name, &record.file), layout.record(&record.name, &record.file)];
+        Ok(received)
+    }
+
+    /// Puts a new package into the pool.
+    fn keep(&self, upload: NamedTempFile, entry: &Entry) -> Result<()> {
+        let (name, file) = (&entry.record.name, &entry.record.file);
+        let (pooled, indexed) = (self.layout().pooled(name, file), self.layout().indexed(name, file));
         let keep = || {
-            for path in [&pooled, &index[0]] {
-                disk::create_folder(path.parent().unwrap_or(&self.root))?;
+            let mut unflushed = Unflushed::default();
+            for path in [&pooled, &indexed] {
+                unflushed.folder(path.parent().unwrap_or(&self.root))?;
             }
-            disk::replace(&index[0], &disk::json(&index[0], &fragments)?)?;
-            disk::replace(&index[1], &disk::json(&index[1], &record)?)?;
-            disk::sync_folder(index[0].parent().unwrap_or(&self.root))?;
+            // Nobody looks at an entry without its package, so the package comes last.
+            unflushed.write(&indexed, &entry.lines(&indexed)?)?;
+            unflushed.flush()?;
             upload.persist(&pooled).map_err(|error| RepositoryError::io("write", &pooled, error.error))?;
             disk::sync_folder(pooled.parent().unwrap_or(&self.root))
         };
-        if let Err(error) = keep() {
-            // The first error is the one to tell; these files mean nothing without their package.
-            let _ = index.iter().try_for_each(|path| disk::remove_file(path));
-            return Err(error);
+        let kept = keep();
+        if kept.is_err() {
+            // The first error is the one to tell. The package goes first: an entry alone means nothing.
+            let _ = [&pooled, &indexed].into_iter().try_for_each(|path| disk::remove_file(path));
         }
-        self.known().records.remove(&record.file);
-        Ok(received)
+        self.known().records.remove(file);
+        kept
+    }
+
+    /// Takes in a package that is in the pool already: it counts as fresh again, and if its entry in the
+    /// index was lost it gets a new one.
+    fn receive_again(&self, record: &Record, uploaded: &fs::Metadata) -> Result<()> {
+        let other_bytes = |there: &str| RepositoryError::OtherBytes {
+            file: record.file.clone(),
+            there: there.to_owned(),
+            yours: record.sha256.clone(),
+        };
+        match self.entry(&record.file) {
+            Ok(there) if there.record.sha256 != record.sha256 => {
+                return Err(other_bytes(&there.record.sha256));
+            }
+            Ok(_) => (),
+            Err(_) => {
+                let (entry, _) = self.entry_from_pool(&record.file)?;
+                if entry.record.sha256 != record.sha256 {
+                    return Err(other_bytes(&entry.record.sha256));
+                }
+                self.replace_entry(&entry)?;
+            }
+        }
+        // The package's own time is when it came in first. Retention looks at the younger one.
+        let indexed = self.layout().indexed(&record.name, &record.file);
+        let touch = || fs::File::open(&indexed)?.set_modified(uploaded.modified()?);
+        touch().map_err(|why| RepositoryError::io("write", &indexed, why))
+    }
+
+    /// Refuses another spelling of a version that is there: rpm, and so every host, takes them for one.
+    fn refuse_same_version(&self, record: &Record) -> Result<()> {
+        // `==` would compare the letters; rpm's rule is in the order.
+        let same = |version: &str, release: &str| {
+            let (one, other) =
+                (Evr::new("", version, release), Evr::new("", &record.version, &record.release));
+            one.cmp(&other).is_eq()
+        };
+        for file in disk::list(&self.layout().pool().join(&record.name))? {
+            let Some(there) = FileName::parse(&file) else { continue };
+            let spelled_alike = there.version == record.version && there.release == record.release;
+            if !spelled_alike
+                && same(there.version, there.release)
+                && self.record(&file).is_ok_and(|there| there.epoch == record.epoch)
+            {
+                return Err(RepositoryError::SameVersion {
+                    file: record.file.clone(),
+                    yours: record.evr(),
+                    theirs: format!("{}-{}", there.version, there.release),
+                    there: file,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A new file in `incoming/`, locked as long as its process lives.
@@ -95,12 +148,14 @@ impl Repository {
         begin().map_err(|why| RepositoryError::io("write", &incoming, why))
     }
 
-    /// Removes uploads whose process was killed: nobody holds their lock.
+    /// Removes what a killed process left: uploads whose lock nobody holds, and everything that is made
+    /// only under the repository's lock, which is ours now.
     pub(super) fn sweep_incoming(&self) -> Result<()> {
         let _lock = self.lock()?;
         for name in disk::list(&self.layout().incoming())? {
             let path = self.layout().incoming().join(name);
-            if fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            // A link may point to nothing.
+            if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
                 disk::remove_file(&path)?;
             }
         }

@@ -1,6 +1,4 @@
-//! The index: what each package in the pool is, and its pieces of the channels' metadata.
-
-use std::sync::Arc;
+//! What is known of a package in the pool, and its pieces of the channels' metadata.
 
 use model::{
     catalog::PackageFile,
@@ -14,7 +12,6 @@ use rpmrepo_metadata::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, Result, disk, members::Listed};
 use crate::inspect::{Inspected, What};
 
 /// A package in the pool.
@@ -28,6 +25,8 @@ pub(super) struct Record {
     pub(super) arch: String,
     pub(super) sha256: String,
     pub(super) size: u64,
+    /// When it was received first, in seconds since 1970: the file's time, for readers of the metadata.
+    pub(super) received: u64,
     pub(super) what: Kind,
 }
 
@@ -41,7 +40,7 @@ pub(super) enum Kind {
 }
 
 impl Record {
-    pub(super) fn new(inspected: Inspected) -> Self {
+    pub(super) fn new(inspected: Inspected, received: u64) -> Self {
         Self {
             file: inspected.file_name(),
             name: inspected.name,
@@ -51,6 +50,7 @@ impl Record {
             arch: inspected.arch,
             sha256: inspected.sha256,
             size: inspected.size,
+            received,
             what: match inspected.what {
                 What::Payload(name) => Kind::Payload(name),
                 What::Deployment(component) => Kind::Deployment(component),
@@ -102,16 +102,15 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
-    /// Writes them for a package; `modified` is the file's time in seconds since 1970.
+    /// Writes them for a package.
     pub(super) fn new(
         metadata: &rpm::PackageMetadata,
         record: &Record,
-        modified: u64,
     ) -> std::result::Result<Self, MetadataError> {
         let source = PackageSource {
             checksum: Some(Checksum::Sha256(record.sha256.clone())),
             size_package: Some(record.size),
-            time_file: modified,
+            time_file: record.received,
             location_href: format!("packages/{}", record.file),
             location_base: None,
         };
@@ -131,45 +130,23 @@ impl Fragments {
     }
 }
 
-/// The package name in `NAME-VERSION-RELEASE.ARCH.rpm`.
-pub(super) fn package_name(file: &str) -> Option<&str> {
-    let plain = |text: &str| {
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
-    };
-    let stem = file.strip_suffix(".rpm").filter(|stem| plain(stem) && !stem.starts_with(['.', '-']))?;
-    let (rest, _arch) = stem.rsplit_once('.')?;
-    let (rest, _release) = rest.rsplit_once('-')?;
-    let (name, _version) = rest.rsplit_once('-')?;
-    (!name.is_empty()).then_some(name)
+/// What a package file's name says: `NAME-VERSION-RELEASE.ARCH.rpm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileName<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    pub(super) release: &'a str,
 }
 
-impl Repository {
-    /// The record of a package in the pool, as it is on disk now.
-    pub(super) fn record(&self, file: &str) -> Result<Arc<Record>> {
-        let absent = || RepositoryError::NotReceived { file: file.to_owned() };
-        let name = package_name(file).ok_or_else(absent)?;
-        // The package comes after its record and goes before it, so its presence is what counts.
-        if !self.layout().pooled(name, file).is_file() {
-            return Err(absent());
-        }
-        let record: Arc<Record> = Arc::new(disk::read_json(&self.layout().record(name, file))?);
-        self.known().records.insert(file.to_owned(), Arc::clone(&record));
-        Ok(record)
-    }
-
-    /// The record of a package that a channel lists; read once.
-    pub(super) fn listed(&self, listed: &Listed) -> Result<Arc<Record>> {
-        if let Some(record) = self.known().records.get(&listed.file)
-            && record.sha256 == listed.sha256
-        {
-            return Ok(Arc::clone(record));
-        }
-        self.record(&listed.file)
-    }
-
-    pub(super) fn fragments(&self, file: &str) -> Result<Fragments> {
-        let name =
-            package_name(file).ok_or_else(|| RepositoryError::NotReceived { file: file.to_owned() })?;
-        disk::read_json(&self.layout().fragments(name, file))
+impl<'a> FileName<'a> {
+    pub(super) fn parse(file: &'a str) -> Option<Self> {
+        let plain = |text: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
+        };
+        let stem = file.strip_suffix(".rpm").filter(|stem| plain(stem) && !stem.starts_with(['.', '-']))?;
+        let (rest, _arch) = stem.rsplit_once('.')?;
+        let (rest, release) = rest.rsplit_once('-')?;
+        let (name, version) = rest.rsplit_once('-')?;
+        (!name.is_empty()).then_some(Self { name, version, release })
     }
 }

@@ -9,7 +9,11 @@ use std::{
 use model::{catalog::Catalog, name::Name, version::Version};
 
 use super::{
-    Repository, RepositoryError, Result, channel::Channel, disk, generation::Part, members::Listed,
+    Repository, RepositoryError, Result,
+    channel::Channel,
+    disk::{self, Unflushed},
+    generation::Part,
+    members::Listed,
     record::Record,
 };
 
@@ -21,16 +25,17 @@ const GRACE_SECONDS: u64 = 24 * 3600;
 pub struct Removed {
     /// By channel: the files that are no longer visible there.
     pub channels: BTreeMap<Name, Vec<String>>,
-    /// The files that are gone from the repository.
+    /// The files that no channel shows any more.
     pub files: Vec<String>,
-    /// The bytes that were freed.
+    /// The bytes of these files, which are free when the last reader's hour is over.
     pub bytes: u64,
 }
 
 impl Repository {
     /// Keeps, in every channel, the `newest` versions of each package, the component versions in `keep`
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
-    /// since 1970.
+    /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
+    /// publication or retention after that which takes their links away and so frees their bytes.
     pub fn retain(&self, keep: &BTreeSet<(Name, Version)>, newest: usize, now: u32) -> Result<Removed> {
         self.retain_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
@@ -42,6 +47,8 @@ impl Repository {
         newest: usize,
         now: u32,
     ) -> std::result::Result<Removed, E> {
+        // What is read now need not be read while others wait: under the lock only what is newer is.
+        self.catalog()?;
         let _lock = self.lock()?;
         let catalog = self.catalog()?;
         let keep = needed(&catalog)?;
@@ -75,12 +82,10 @@ impl Repository {
                 }
             }
             if gone.is_empty() {
+                self.sweep(&channel, now)?;
                 continue;
             }
-            self.commit(&channel, without(&channel, &gone), now)?;
-            for file in &gone {
-                disk::remove_file(&self.layout().packages(&name).join(file))?;
-            }
+            self.commit(&channel, without(&channel, &gone), Unflushed::default(), now)?;
             removed.channels.insert(name, gone.into_iter().collect());
         }
         self.empty_pool(&needed, now, &mut removed)?;
@@ -115,16 +120,17 @@ impl Repository {
                 if needed.contains(&file) {
                     continue;
                 }
-                let path = layout.pooled(&name, &file);
+                let (path, indexed) = (layout.pooled(&name, &file), layout.indexed(&name, &file));
                 let metadata = fs::metadata(&path).map_err(|why| RepositoryError::io("read", &path, why))?;
-                let age = u64::from(now).saturating_sub(metadata.mtime().max(0) as u64);
+                // The package came in first when it was written, and last when its entry was touched.
+                let touched = fs::metadata(&indexed).map_or(0, |entry| entry.mtime());
+                let age = u64::from(now).saturating_sub(metadata.mtime().max(touched).max(0) as u64);
                 if !just_gone.contains(file.as_str()) && age < GRACE_SECONDS {
                     continue;
                 }
-                // The package goes first: its index alone means nothing.
+                // The package goes first: its entry in the index alone means nothing.
                 disk::remove_file(&path)?;
-                disk::remove_file(&layout.record(&name, &file))?;
-                disk::remove_file(&layout.fragments(&name, &file))?;
+                disk::remove_file(&indexed)?;
                 self.known().records.remove(&file);
                 removed.bytes += metadata.len();
                 files.push(file);

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{Ground, name, tree};
+use super::{Ground, name, tree, visible};
 use crate::tools::NOON;
 
 /// A repository with one component in `dev`.
@@ -24,9 +24,10 @@ fn flip_last_byte(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
+/// The newest list of packages.
 fn primary(ground: &Ground) -> String {
-    let files = tree(&fs::canonicalize(ground.channel("dev").join("repodata")).unwrap());
-    files.into_iter().find(|file| file.ends_with("-primary.xml.gz")).unwrap()
+    let files = tree(&ground.channel("dev").join("repodata"));
+    files.into_iter().rfind(|file| file.ends_with("-primary.xml.gz")).unwrap()
 }
 
 #[test]
@@ -48,12 +49,12 @@ fn missing_and_left_over_files_are_found() {
     fs::remove_file(ground.channel("dev").join("packages/shop-1.0-1.noarch.rpm")).unwrap();
     fs::write(ground.channel("dev").join("packages/stray.rpm"), "").unwrap();
     fs::create_dir(ground.root().join("index/stray")).unwrap();
-    fs::write(ground.root().join("index/stray/stray-1-1.noarch.rpm.json"), "{}").unwrap();
+    fs::write(ground.root().join("index/stray/stray-1-1.noarch.rpm.jsonl"), "{}").unwrap();
     let found = findings(&ground);
     let starts = [
         "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `geppetto repository rebuild`",
         "channels/dev/packages/stray.rpm: no metadata speaks of it",
-        "index/stray/stray-1-1.noarch.rpm.json: it describes a package that is not in the pool",
+        "index/stray/stray-1-1.noarch.rpm.jsonl: it describes a package that is not in the pool",
     ];
     assert_eq!(found.len(), starts.len(), "{found:?}");
     for (found, start) in found.iter().zip(starts) {
@@ -69,7 +70,7 @@ fn damaged_metadata_is_found_and_rebuilt() {
     flip_last_byte(&repodata.join(&file));
     let found = findings(&ground);
     assert_eq!(found.len(), 1);
-    let start = format!("channels/dev/generations/00000001/{file}: its SHA-256 is ");
+    let start = format!("channels/dev/repodata/{file}: its SHA-256 is ");
     assert!(found[0].starts_with(&start), "{found:?}");
     ground.repository.rebuild(&name("dev"), NOON).unwrap();
 
@@ -81,28 +82,69 @@ fn damaged_metadata_is_found_and_rebuilt() {
 
     fs::remove_file(repodata.join(primary(&ground))).unwrap();
     let found = findings(&ground);
-    assert!(found[0].contains("No such file") || found[0].contains("missing, but generation"), "{found:?}");
+    assert!(found[0].contains("No such file"), "{found:?}");
     ground.repository.rebuild(&name("dev"), NOON).unwrap();
 
     let members = ground.root().join("members/dev");
-    let member = tree(&members).into_iter().find(|file| file.ends_with("other.gz")).unwrap();
+    let member = tree(&members).into_iter().find(|file| file.starts_with('m')).unwrap();
     flip_last_byte(&members.join(&member));
     let found = findings(&ground);
     assert_eq!(found.len(), 1, "{found:?}");
-    let start = format!("members/dev/{member}: it is not what the channel's metadata was made of");
+    let start =
+        format!("members/dev/{member}: its part of other is not what the channel's metadata was made of");
     assert!(found[0].starts_with(&start), "{found:?}");
     ground.repository.rebuild(&name("dev"), NOON).unwrap();
     assert_eq!(findings(&ground), Vec::<String>::new());
 }
 
 #[test]
-fn a_lost_record_or_state_is_found() {
+fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package() {
     let ground = ground();
-    fs::write(ground.root().join("index/shop/shop-1.0-1.noarch.rpm.json"), "{").unwrap();
-    let found = findings(&ground).join("\n");
-    assert!(found.contains("pool/shop/shop-1.0-1.noarch.rpm: its record is missing: "), "{found}");
+    let file = "shop-1.0-1.noarch.rpm";
+    let indexed = ground.root().join(format!("index/shop/{file}.jsonl"));
+    let right = fs::read_to_string(&indexed).unwrap();
+    let shown = visible(&ground, "dev");
+    for damaged in [
+        right.replace("A test: shop", "A fest: shop"),
+        right.replacen("\"sha256\":\"", "\"sha256\":\"0", 1),
+        right.lines().next().unwrap().to_owned(),
+        "{".to_owned(),
+        String::new(),
+    ] {
+        assert_ne!(damaged, right);
+        fs::write(&indexed, damaged).unwrap();
+        let found = findings(&ground);
+        assert!(!found.is_empty());
+        for found in &found {
+            assert!(found.starts_with(&format!("index/shop/{file}.jsonl: ")), "{found}");
+            assert!(found.contains("makes it anew from the package"), "{found}");
+        }
+        assert_eq!(found.len(), 1, "{found:?}");
+        ground.repository.rebuild(&name("dev"), NOON).unwrap();
+        assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
+        assert_eq!(findings(&ground), Vec::<String>::new());
+        assert_eq!(visible(&ground, "dev"), shown);
+    }
+}
+
+#[test]
+fn a_lost_state_is_found() {
     let ground = self::ground();
     fs::remove_file(ground.root().join("members/dev/00000001.json")).unwrap();
     let found = findings(&ground).join("\n");
-    assert!(found.starts_with("channels/dev/repodata: cannot read "), "{found}");
+    assert!(found.starts_with("channels/dev/current: cannot read "), "{found}");
+}
+
+#[test]
+fn a_repodata_that_is_no_longer_the_current_one_is_found_and_rebuilt() {
+    let ground = ground();
+    let repomd = ground.channel("dev").join("repodata/repomd.xml");
+    let text = fs::read(&repomd).unwrap();
+    fs::remove_file(&repomd).unwrap();
+    fs::write(&repomd, text).unwrap();
+    let found = findings(&ground);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("channels/dev/repodata/repomd.xml: it is no link"), "{found:?}");
+    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+    assert_eq!(findings(&ground), Vec::<String>::new());
 }

@@ -1,6 +1,6 @@
 //! Many publishers at once, in threads and in processes: none is lost.
 
-use std::{env, process::Command, thread};
+use std::{collections::BTreeSet, env, process::Command, thread};
 
 use packaging::repository::Repository;
 
@@ -71,6 +71,28 @@ fn processes_publishing_at_once_lose_nothing() {
     assert_eq!(visible(&ground, "dev"), expected);
     assert_eq!(ground.repository.serial().unwrap(), 16);
     assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_check_during_publications_and_retentions_finds_nothing() {
+    let ground = Ground::new();
+    let mut checks = 0;
+    thread::scope(|scope| {
+        let publisher = scope.spawn(|| {
+            for n in 0..60 {
+                let file = ground.take(Rpm::new("tool", &format!("1.{n}")));
+                ground.repository.publish(&name("dev"), &[file], NOON + n * 4000).unwrap();
+                if n % 10 == 9 {
+                    ground.repository.retain(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
+                }
+            }
+        });
+        while !publisher.is_finished() {
+            assert_eq!(ground.repository.check().unwrap(), []);
+            checks += 1;
+        }
+    });
+    assert!(checks > 1, "{checks}");
 }
 
 #[test]

@@ -127,10 +127,10 @@ fn visible(ground: &Ground, channel: &str) -> Vec<String> {
     use std::io::Read;
     let repodata = ground.channel(channel).join("repodata");
     let repomd = fs::read_to_string(repodata.join("repomd.xml")).unwrap();
-    let at = repomd.find("-primary.xml.gz").unwrap();
-    let file = format!("{}-primary.xml.gz", &repomd[at - 64..at]);
+    let start = repomd.find("repodata/").unwrap();
+    let end = repomd.find("-primary.xml.gz").unwrap() + "-primary.xml.gz".len();
     let mut xml = String::new();
-    let packed = fs::File::open(repodata.join(file)).unwrap();
+    let packed = fs::File::open(ground.channel(channel).join(&repomd[start..end])).unwrap();
     flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut xml).unwrap();
     let document = roxmltree::Document::parse(&xml).unwrap();
     let root = document.root_element();

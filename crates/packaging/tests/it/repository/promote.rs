@@ -58,6 +58,30 @@ fn a_promotion_prefers_what_is_in_the_target_already() {
 }
 
 #[test]
+fn a_choice_that_is_replaced_takes_its_wishes_back() {
+    let ground = Ground::new();
+    for (component, version, requires) in [
+        ("base", "1.0", &[][..]),
+        ("base", "2.0", &[]),
+        ("lib", "1.0", &[]),
+        // Chosen first, replaced because of `plug`: neither what it wishes nor what it lacks counts then.
+        ("lib", "2.0", &[("base", "<2"), ("gone", "*")]),
+        ("plug", "1.0", &[("lib", "<2"), ("base", ">=2")]),
+        ("shop", "1.0", &[("lib", "*"), ("plug", "*")]),
+    ] {
+        let files = ground.component(component, version, requires);
+        ground.publish("dev", &files);
+    }
+    let added = promote(&ground, "shop", "1.0").unwrap();
+    let payloads: Vec<&str> = added
+        .iter()
+        .filter(|file| !file.contains("-deployment-"))
+        .map(|file| file.strip_suffix("-1.noarch.rpm").unwrap())
+        .collect();
+    assert_eq!(payloads, ["base-2.0", "lib-1.0", "plug-1.0", "shop-1.0"]);
+}
+
+#[test]
 fn a_promotion_that_would_leave_requirements_open_names_them_and_moves_nothing() {
     let ground = Ground::new();
     for (component, version, requires) in [

@@ -75,21 +75,32 @@ fn a_reader_of_an_older_repomd_still_finds_its_files_and_very_old_ones_go() {
         ages.push(named(&ground));
         assert_eq!(ages[ages.len() - 1].len(), 3);
     }
+    // The one before the last was replaced this moment, the others hours ago.
     for (age, files) in ages.iter().rev().enumerate() {
         for file in files {
-            assert_eq!(file.exists(), age < 3, "{age}: {}", file.display());
+            assert_eq!(file.exists(), age < 2, "{age}: {}", file.display());
         }
     }
-    // Within an hour more than three stay.
-    for minor in 8..13 {
-        let file = ground.take(Rpm::new("tool", &format!("1.{minor}")));
-        ground.repository.publish(&name("dev"), &[file], NOON + 16 * hour + minor).unwrap();
+    // Within an hour all stay, however many there are.
+    for second in 0..60 {
+        let file = ground.take(Rpm::new("tool", &format!("2.{second}")));
+        ground.repository.publish(&name("dev"), &[file], NOON + 16 * hour + second).unwrap();
         ages.push(named(&ground));
     }
-    for files in ages.iter().rev().take(5) {
-        assert!(files.iter().all(|file| file.exists()));
+    for files in ages.iter().rev().take(61) {
+        assert!(files.iter().all(|file| file.exists()), "{}", files[0].display());
     }
     assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+/// The members of a channel, and which files they are.
+fn members(ground: &Ground, channel: &str) -> Vec<(PathBuf, u64)> {
+    let folder = ground.root().join("members").join(channel);
+    let files = tree(&folder).into_iter().filter(|file| file.starts_with('m'));
+    files
+        .map(|file| folder.join(file))
+        .map(|path| (path.clone(), fs::metadata(path).unwrap().ino()))
+        .collect()
 }
 
 #[test]
@@ -97,25 +108,66 @@ fn a_publication_leaves_the_members_of_other_packages_as_they_are() {
     let ground = Ground::new();
     let files: Vec<String> = (0..260).map(|n| ground.take(Rpm::new(&format!("tool{n:03}"), "1.0"))).collect();
     ground.publish("dev", &files);
-    let members = || {
-        let folder = ground.root().join("members/dev");
-        let mut inodes: Vec<(String, u64)> = tree(&folder)
-            .into_iter()
-            .filter(|file| file.ends_with("primary.gz"))
-            .map(|file| (file.clone(), fs::metadata(folder.join(file)).unwrap().ino()))
-            .collect();
-        inodes.sort();
-        inodes
-    };
-    let before = members();
+    let before = members(&ground, "dev");
     assert_eq!(before.len(), 3, "260 packages make three members");
     let file = ground.take(Rpm::new("late", "1.0"));
     ground.publish("dev", &[file]);
-    let after = members();
+    let after = members(&ground, "dev");
     assert_eq!(after[..2], before[..2]);
     assert_eq!(after.len(), 3);
     assert_ne!(after[2], before[2]);
     assert_eq!(visible(&ground, "dev").len(), 261);
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_publication_reads_nothing_of_the_packages_before_it() {
+    let ground = Ground::new();
+    let before = ground.take(Rpm::new("before", "1.0"));
+    ground.publish("dev", std::slice::from_ref(&before));
+    // Whoever reads these stumbles.
+    let indexed = ground.root().join(format!("index/before/{before}.jsonl"));
+    let right = fs::read(&indexed).unwrap();
+    fs::write(&indexed, "nothing\n").unwrap();
+    fs::write(ground.root().join("pool/before").join(&before), "").unwrap();
+    let after = ground.take(Rpm::new("after", "1.0"));
+    ground.publish("dev", std::slice::from_ref(&after));
+    fs::write(&indexed, right).unwrap();
+    assert_eq!(visible(&ground, "dev"), [after, before]);
+}
+
+#[test]
+fn a_member_that_became_full_piece_by_piece_is_compressed_as_a_whole() {
+    let ground = Ground::new();
+    let files: Vec<String> = (0..129).map(|n| ground.take(Rpm::new(&format!("tool{n:03}"), "1.0"))).collect();
+    for file in &files {
+        ground.publish("dev", std::slice::from_ref(file));
+    }
+    ground.publish("prod", &files);
+    let pieces = |channel: &str| -> Vec<Vec<u8>> {
+        let read = members(&ground, channel).into_iter().map(|(path, _)| fs::read(path).unwrap());
+        // Behind the line that lists the packages.
+        read.map(|bytes| bytes[bytes.iter().position(|byte| *byte == b'\n').unwrap()..].to_owned()).collect()
+    };
+    assert_eq!(pieces("dev").len(), 2);
+    assert_eq!(pieces("dev"), pieces("prod"));
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_package_of_many_files_fills_a_member_alone() {
+    let ground = Ground::new();
+    let folder = vec!["x".repeat(200); 8].join("/");
+    let many = |name: &str| {
+        (0..700).fold(Rpm::new(name, "1.0"), |rpm, n| rpm.file(&format!("/opt/{name}/{folder}/{n}"), b""))
+    };
+    for rpm in [many("one"), Rpm::new("tool", "1.0"), many("two"), Rpm::new("tool", "1.1")] {
+        let file = ground.take(rpm);
+        ground.publish("dev", &[file]);
+    }
+    // One alone, then a small one and the second large one, then what came after it.
+    assert_eq!(members(&ground, "dev").len(), 3);
+    assert_eq!(visible(&ground, "dev").len(), 4);
     assert_eq!(ground.repository.check().unwrap(), []);
 }
 
@@ -129,6 +181,14 @@ fn the_catalog_and_versions_come_from_the_index() {
     let tool = ground.take(Rpm::new("tool", "1.0"));
     ground.publish("dev", &[tool]);
     ground.repository.create_channel(&name("prod"), NOON).unwrap();
+    // A change of one channel leaves what is known of the others as it is.
+    let before = ground.repository.catalog().unwrap();
+    let more = ground.component("cart", "1.0", &[]);
+    ground.publish("dev", &more);
+    let after = ground.repository.catalog().unwrap();
+    for (version, published) in &before.components[&name("shop")] {
+        assert!(std::sync::Arc::ptr_eq(published, &after.components[&name("shop")][version]));
+    }
     // The packages themselves are not needed to answer, only that they are there.
     for file in tree(&ground.root().join("pool")) {
         fs::write(ground.root().join("pool").join(file), "").unwrap();

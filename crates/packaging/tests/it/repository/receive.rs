@@ -64,6 +64,41 @@ fn a_component_with_the_name_of_a_deployment_package_does_not_come_in() {
 }
 
 #[test]
+fn another_spelling_of_a_version_that_is_there_is_refused() {
+    let ground = Ground::new();
+    ground.take(Rpm::new("tool", "1.0"));
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.00"));
+    assert_eq!(
+        refused(&ground, &bytes, &file),
+        "tool-1.00-1.noarch.rpm is the same version as tool-1.0-1.noarch.rpm, which is in the repository: rpm tells `1.00-1` and `1.0-1` apart as little as hosts would, so raise the version or the release"
+    );
+    ground.take(Rpm::new("tool", "1.01"));
+    ground.take(Rpm::new("tool2", "1.00"));
+}
+
+#[test]
+fn a_package_whose_entry_in_the_index_was_lost_comes_in_again() {
+    let ground = Ground::new();
+    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
+    let received = ground.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    ground.publish("dev", std::slice::from_ref(&file));
+    let indexed = ground.root().join(format!("index/tool/{file}.jsonl"));
+    let right = fs::read_to_string(&indexed).unwrap();
+    let (other, _) = build(&ground, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
+    for lost in [None, Some("{"), right.lines().next()] {
+        match lost {
+            None => fs::remove_file(&indexed).unwrap(),
+            Some(damaged) => fs::write(&indexed, damaged).unwrap(),
+        }
+        let said = ground.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
+        assert!(said.contains("is in the repository already with other bytes"), "{said}");
+        assert_eq!(ground.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+        assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
+        assert_eq!(ground.repository.check().unwrap(), []);
+    }
+}
+
+#[test]
 fn nothing_unsigned_unknown_or_forged_comes_in() {
     let ground = Ground::new();
     let stranger = key("stranger");
@@ -189,12 +224,14 @@ fn an_upload_that_breaks_off_or_is_too_large_leaves_nothing() {
 }
 
 #[test]
-fn what_a_killed_upload_left_is_cleared_away_and_a_running_one_is_not() {
+fn what_a_killed_process_left_is_cleared_away_and_a_running_upload_is_not() {
     let ground = Ground::new();
     let incoming = ground.root().join("incoming");
     fs::write(incoming.join("upload-dead"), "half").unwrap();
     let running = fs::File::create(incoming.join("upload-alive")).unwrap();
     running.lock().unwrap();
+    fs::write(incoming.join("write-dead"), "half").unwrap();
+    std::os::unix::fs::symlink("nowhere", incoming.join("link-dead")).unwrap();
     Repository::open(&ground.root()).unwrap();
     assert_eq!(tree(&incoming), ["upload-alive"]);
 }

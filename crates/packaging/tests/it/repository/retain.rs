@@ -1,6 +1,10 @@
 //! Old versions go, and what somebody needs stays.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use super::{Ground, name, tree, visible};
 use crate::tools::{NOON, Rpm};
@@ -45,11 +49,56 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
     assert!(shown.iter().all(|file| !gone.contains(&file.as_str())));
     // base 1.1 is old and in no node file, but shop 3.0 requires it.
     assert!(shown.contains(&"base-1.1-1.noarch.rpm".to_owned()));
-    assert_eq!(tree(&ground.channel("dev").join("packages")), shown);
     assert_eq!(tree(&ground.root().join("pool")).len(), 9);
     assert_eq!(ground.repository.check().unwrap(), []);
     let again = ground.repository.retain(&keep, 1, NOON).unwrap();
     assert_eq!((again.channels.len(), again.files.len(), again.bytes), (0, 0, 0));
+}
+
+#[test]
+fn a_reader_of_older_metadata_finds_its_packages_for_an_hour() {
+    let ground = Ground::new();
+    let [one, two, three] = ["1.0", "2.0", "3.0"].map(|version| ground.take(Rpm::new("tool", version)));
+    ground.publish("dev", &[one.clone(), two.clone()]);
+    ground.repository.retain(&BTreeSet::new(), 1, NOON).unwrap();
+    assert_eq!(visible(&ground, "dev"), std::slice::from_ref(&two));
+    let links = || tree(&ground.channel("dev").join("packages"));
+    assert_eq!(links(), [one.clone(), two.clone()]);
+    assert_eq!(ground.repository.check().unwrap(), []);
+    // Other changes meanwhile do not forget it; that it is away is known when it is.
+    ground.repository.publish(&name("dev"), std::slice::from_ref(&three), NOON + 3599).unwrap();
+    assert_eq!(links(), [one.clone(), two.clone(), three.clone()]);
+    ground.repository.retain(&BTreeSet::new(), 9, NOON + 3600).unwrap();
+    assert_eq!(links(), [two.clone(), three]);
+    assert_eq!(ground.repository.check().unwrap(), []);
+    // What comes back stays.
+    ground.repository.retain(&BTreeSet::new(), 1, NOON + 3600).unwrap();
+    ground.take(Rpm::new("tool", "2.0"));
+    ground.repository.publish(&name("dev"), std::slice::from_ref(&two), NOON + 3601).unwrap();
+    ground.repository.retain(&BTreeSet::new(), 9, NOON + 9999).unwrap();
+    assert!(links().contains(&two));
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn a_package_that_was_uploaded_again_counts_as_fresh() {
+    let ground = Ground::new();
+    let rpm = Rpm::new("tool", "1.0").build(&ground.built(), Some(&ground.packager));
+    let file = ground.receive(&rpm).unwrap().file;
+    let fresh = fs::metadata(&rpm).unwrap().modified().unwrap();
+    let days = Duration::from_secs(3 * 86_400);
+    let now = (fresh.duration_since(SystemTime::UNIX_EPOCH).unwrap() + Duration::from_secs(60)).as_secs();
+    let now = u32::try_from(now).unwrap();
+    let grow_old = || {
+        for path in [format!("pool/tool/{file}"), format!("index/tool/{file}.jsonl")] {
+            fs::File::open(ground.root().join(path)).unwrap().set_modified(fresh - days).unwrap();
+        }
+    };
+    grow_old();
+    ground.receive(&rpm).unwrap();
+    assert_eq!(ground.repository.retain(&BTreeSet::new(), 1, now).unwrap().files, Vec::<String>::new());
+    grow_old();
+    assert_eq!(ground.repository.retain(&BTreeSet::new(), 1, now).unwrap().files, [file]);
 }
 
 #[test]

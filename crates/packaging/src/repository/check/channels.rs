@@ -1,0 +1,240 @@
+//! Checking a channel: its links, its signature, its metadata, and the members the next ones come from.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+};
+
+use flate2::read::MultiGzDecoder;
+use model::name::Name;
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{
+        Repository, Result,
+        channel::Channel,
+        disk,
+        members::{self, gzip},
+    },
+    Findings, RESTORE, reason,
+};
+use crate::openpgp::PublicKeys;
+
+const REBUILD: &str = "`geppetto repository rebuild` writes the channel's metadata anew";
+
+/// So often a channel is looked at without the lock, when it changes each time meanwhile.
+const TRIES: usize = 3;
+
+impl Repository {
+    pub(super) fn check_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+        for name in disk::list(&self.layout().channels())? {
+            let folder = self.layout().channels().join(&name);
+            match Name::new(&name) {
+                Ok(name) => self.check_channel(&name, keys, findings)?,
+                Err(why) => findings.add(&folder, why.to_string(), "remove it"),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_channel(&self, name: &Name, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+        let before = findings.all.len();
+        for _ in 0..TRIES {
+            let lock = self.lock()?;
+            let pinned = self.pin(name, findings)?;
+            drop(lock);
+            let Some((channel, links)) = pinned else { return Ok(()) };
+            self.check_pinned(&channel, &links, keys, findings)?;
+            if findings.all.len() == before || self.generation(name)? == channel.generation {
+                return Ok(());
+            }
+            // What was missing may have been what the next generation does without.
+            findings.all.truncate(before);
+        }
+        let _lock = self.lock()?;
+        if let Some((channel, links)) = self.pin(name, findings)? {
+            self.check_pinned(&channel, &links, keys, findings)?;
+        }
+        Ok(())
+    }
+
+    /// The generation that is looked at, and the links there were with it. Needs the lock.
+    fn pin(&self, name: &Name, findings: &mut Findings<'_>) -> Result<Option<(Arc<Channel>, Vec<String>)>> {
+        // What is known from earlier is no evidence of what is on disk.
+        self.known().channels.remove(name);
+        let switch = self.layout().switch(name);
+        match self.channel(name) {
+            Ok(channel) if channel.generation > 0 => {
+                Ok(Some((channel, disk::list(&self.layout().packages(name))?)))
+            }
+            Ok(_) => {
+                findings.add(&switch, "the channel shows no generation", REBUILD);
+                Ok(None)
+            }
+            Err(error) => {
+                findings.add(&switch, error.to_string(), "restore `members` and `channels` from a backup");
+                Ok(None)
+            }
+        }
+    }
+
+    fn check_pinned(
+        &self,
+        channel: &Channel,
+        links: &[String],
+        keys: &PublicKeys,
+        findings: &mut Findings<'_>,
+    ) -> Result<()> {
+        self.check_links(channel, links, findings);
+        let repodata = self.layout().repodata(&channel.name);
+        for file in ["repomd.xml", "repomd.xml.asc"] {
+            let link = repodata.join(file);
+            if !fs::read_link(&link).is_ok_and(|target| target == Path::new("../current").join(file)) {
+                findings.add(&link, format!("it is no link to ../current/{file}"), REBUILD);
+            }
+        }
+        let folder = self.layout().generation(&channel.name, channel.generation);
+        let read = |file: &str| fs::read_to_string(folder.join(file));
+        match (read("repomd.xml"), read("repomd.xml.asc")) {
+            (Ok(repomd), Ok(signature)) => {
+                if let Err(why) = keys.verify_detached(repomd.as_bytes(), &signature) {
+                    findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD);
+                }
+                self.check_metadata(channel, &folder.join("repomd.xml"), &repomd, findings);
+            }
+            (Err(why), _) => findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD),
+            (_, Err(why)) => findings.add(&folder.join("repomd.xml.asc"), why.to_string(), REBUILD),
+        }
+        Ok(())
+    }
+
+    fn check_links(&self, channel: &Channel, links: &[String], findings: &mut Findings<'_>) {
+        let folder = self.layout().packages(&channel.name);
+        let listed: BTreeMap<&str, &str> = channel.digests();
+        for (file, sha256) in &listed {
+            let link = folder.join(file);
+            // Its entry in the index may be damaged, which is said elsewhere.
+            let record = match findings.right.get(*file) {
+                Some(right) => Ok(right.record.clone()),
+                None => self.record(file).map(|record| (*record).clone()),
+            };
+            let record = match record {
+                Ok(record) => record,
+                Err(error) => {
+                    findings.add(&link, format!("the channel lists it, but {}", reason(&error)), RESTORE);
+                    continue;
+                }
+            };
+            if record.sha256 != **sha256 {
+                let what = format!("the channel lists SHA-256 {sha256}, the pool holds {}", record.sha256);
+                findings.add(&link, what, RESTORE);
+            }
+            let pooled = self.layout().pooled(&record.name, file);
+            let same = match (fs::metadata(&link), fs::metadata(&pooled)) {
+                (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+                _ => false,
+            };
+            if !same {
+                findings.add(&link, "it is not the package in the pool", REBUILD);
+            }
+        }
+        let gone: BTreeSet<&str> = channel.gone.iter().map(|gone| gone.file.as_str()).collect();
+        for file in links {
+            if !listed.contains_key(file.as_str()) && !gone.contains(file.as_str()) {
+                let what = "no metadata speaks of it (a publication that was cut off?)";
+                findings.add(&folder.join(file), what, "publish it, or remove it");
+            }
+        }
+    }
+
+    /// Compares each file that `repomd.xml` names with what the index says it must be.
+    fn check_metadata(&self, channel: &Channel, path: &Path, repomd: &str, findings: &mut Findings<'_>) {
+        let xml = match roxmltree::Document::parse(repomd) {
+            Ok(xml) => xml,
+            Err(why) => return findings.add(path, why.to_string(), REBUILD),
+        };
+        let expected = self.expected(channel, findings);
+        let mut seen = BTreeSet::new();
+        for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
+            let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
+            let kind = data.attribute("type").unwrap_or_default();
+            let Some(file) = members::File::ALL.into_iter().find(|file| file.name() == kind) else {
+                continue;
+            };
+            seen.insert(kind);
+            let href = child("location").and_then(|node| node.attribute("href")).unwrap_or_default();
+            let path = self.layout().channel(&channel.name).join(href);
+            match digest(File::open(&path)) {
+                Err(why) => findings.add(&path, why.to_string(), REBUILD),
+                Ok(sha256) if child("checksum").and_then(|node| node.text()) != Some(&sha256) => {
+                    let what = format!("its SHA-256 is {sha256}; repomd.xml says otherwise");
+                    findings.add(&path, what, REBUILD);
+                }
+                Ok(_) => {
+                    let there = digest(File::open(&path).map(MultiGzDecoder::new));
+                    if there.ok().as_ref() != Some(&expected[file as usize]) {
+                        findings.add(&path, "it does not describe the packages of this channel", REBUILD);
+                    }
+                    self.check_members(channel, file, &path, findings);
+                }
+            }
+        }
+        if seen.len() < members::File::ALL.len() {
+            findings.add(path, "it does not name all three files of metadata", REBUILD);
+        }
+    }
+
+    /// Whether the kept members, which the next generation is made of, are still what this one is made of.
+    fn check_members(
+        &self,
+        channel: &Channel,
+        file: members::File,
+        whole: &Path,
+        findings: &mut Findings<'_>,
+    ) {
+        let Ok(whole) = fs::read(whole) else { return };
+        let mut rest =
+            &whole[gzip(file.header(channel.packages().count()).as_bytes()).len().min(whole.len())..];
+        for member in &channel.members {
+            let bytes = self.member_bytes(&channel.name, member, file).unwrap_or_default();
+            if bytes.is_empty() || !rest.starts_with(&bytes) {
+                let path = self.layout().member(&channel.name, member.id);
+                let what =
+                    format!("its part of {} is not what the channel's metadata was made of", file.name());
+                return findings.add(&path, what, REBUILD);
+            }
+            rest = &rest[bytes.len()..];
+        }
+    }
+
+    /// The digests that the uncompressed files must have, each entry of the index read once.
+    fn expected(&self, channel: &Channel, findings: &Findings<'_>) -> [String; 3] {
+        let count = channel.packages().count();
+        let mut digests = members::File::ALL.map(|file| Sha256::new_with_prefix(file.header(count)));
+        for listed in channel.packages() {
+            let fragments = match findings.right.get(&listed.file) {
+                Some(right) => Ok(right.fragments.clone()),
+                None => self.fragments(&listed.file),
+            };
+            // One that cannot be had is named already, as a package that is missing.
+            let Ok(fragments) = fragments else { continue };
+            for file in members::File::ALL {
+                digests[file as usize].update(file.of(&fragments));
+            }
+        }
+        for file in members::File::ALL {
+            digests[file as usize].update(file.footer());
+        }
+        digests.map(|digest| hex::encode(digest.finalize()))
+    }
+}
+
+fn digest(reader: io::Result<impl Read>) -> io::Result<String> {
+    let mut digest = Sha256::new();
+    io::copy(&mut reader?, &mut digest)?;
+    Ok(hex::encode(digest.finalize()))
+}

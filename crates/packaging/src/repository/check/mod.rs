@@ -1,0 +1,151 @@
+//! Checking: every byte that readers of the repository get is compared with what it should be, and what is
+//! not is named. Generations before the current one are not looked at: nobody comes to them any more.
+//!
+//! Publishing goes on meanwhile. What was looked at without the lock and does not seem right is looked at
+//! again with it, before anything is said.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::{Repository, RepositoryError, Result, disk, index::Entry};
+use crate::openpgp::PublicKeys;
+
+mod channels;
+
+const RESTORE: &str =
+    "restore it from a backup, or remove it, build that version anew with a higher release and publish it";
+const REINDEX: &str = "`geppetto repository rebuild` of a channel that shows the package makes it anew from the package, and so does uploading the same package again";
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The file, relative to the repository's folder.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.file.display(), self.what, self.advice)
+    }
+}
+
+struct Findings<'a> {
+    root: &'a Path,
+    all: Vec<Finding>,
+    /// What the index must say where it does not: by file, made from the package.
+    right: BTreeMap<String, Entry>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, file: &Path, what: impl Into<String>, advice: &str) {
+        let file = file.strip_prefix(self.root).unwrap_or(file).to_owned();
+        self.all.push(Finding { file, what: what.into(), advice: advice.to_owned() });
+    }
+}
+
+impl Repository {
+    /// Reads everything; the result is empty if all is well.
+    pub fn check(&self) -> Result<Vec<Finding>> {
+        let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
+        let keys = self.keys()?;
+        self.check_pool(&keys, &mut findings)?;
+        self.check_index(&mut findings)?;
+        self.check_channels(&keys, &mut findings)?;
+        findings.all.sort();
+        Ok(findings.all)
+    }
+
+    /// Compares each package with its entry in the index, which is made from it once more.
+    fn check_pool(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+        let layout = self.layout();
+        let listed = self.listed_digests();
+        for name in disk::list(&layout.pool())? {
+            for file in disk::list(&layout.pool().join(&name))? {
+                let (pooled, indexed) = (layout.pooled(&name, &file), layout.indexed(&name, &file));
+                let right = self.entry_from_pool(&file).and_then(|(right, envelope)| {
+                    envelope.verify(keys)?;
+                    Ok(right)
+                });
+                let entry = self.entry(&file);
+                if !pooled.exists() {
+                    // A retention took both away meanwhile.
+                    continue;
+                }
+                match (right, entry) {
+                    (Ok(right), Ok(entry)) if right == entry => (),
+                    // Where a channel knows the package as it is, it is the entry that is wrong.
+                    (Ok(right), Ok(entry))
+                        if right.record.sha256 != entry.record.sha256
+                            && listed.get(&file) != Some(&right.record.sha256) =>
+                    {
+                        let (is, was) = (right.record.sha256, entry.record.sha256);
+                        let what = format!("its SHA-256 is {is}, it was received with {was}");
+                        findings.add(&pooled, what, RESTORE);
+                    }
+                    (Ok(right), entry) => {
+                        let what = match entry {
+                            Ok(_) => "it does not say what the package does".to_owned(),
+                            Err(error) => reason(&error),
+                        };
+                        findings.add(&indexed, what, REINDEX);
+                        findings.right.insert(file, right);
+                    }
+                    (Err(error), _) => findings.add(&pooled, reason(&error), RESTORE),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of each package that some channel shows, by file.
+    fn listed_digests(&self) -> BTreeMap<String, String> {
+        // What keeps a channel from being read is said where the channel is looked at.
+        let channels = self.channels().unwrap_or_default();
+        let channels: Vec<_> = channels.iter().filter_map(|name| self.channel(name).ok()).collect();
+        let listed = channels.iter().flat_map(|channel| channel.packages());
+        listed.map(|listed| (listed.file.clone(), listed.sha256.clone())).collect()
+    }
+
+    fn check_index(&self, findings: &mut Findings<'_>) -> Result<()> {
+        let layout = self.layout();
+        let alone = |name: &str, entry: &str| {
+            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pooled(name, file).is_file())
+        };
+        let mut suspects = BTreeSet::new();
+        for name in disk::list(&layout.index())? {
+            for entry in disk::list(&layout.index().join(&name))? {
+                if alone(&name, &entry) {
+                    suspects.insert((name.clone(), entry));
+                }
+            }
+        }
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        // A package that comes in, or goes, has its entry alone for a moment.
+        let _lock = self.lock()?;
+        for (name, entry) in suspects {
+            let path = layout.index().join(&name).join(&entry);
+            if path.exists() && alone(&name, &entry) {
+                findings.add(&path, "it describes a package that is not in the pool", "remove it");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong, where the file is named already.
+fn reason(error: &RepositoryError) -> String {
+    match error {
+        RepositoryError::Io { why, .. } => why.to_string(),
+        RepositoryError::Damaged { why, .. } => why.clone(),
+        error => error.to_string(),
+    }
+}

@@ -1,0 +1,144 @@
+//! The index: what every package in the pool is. Each entry is one file of two lines, the record and the
+//! pieces of the channels' metadata, and can be made anew from the package.
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader},
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+};
+
+use super::{
+    Repository, RepositoryError, Result, disk,
+    members::Listed,
+    record::{FileName, Fragments, Record},
+};
+use crate::{
+    envelope::{Envelope, PackageError, malformed},
+    inspect,
+};
+
+/// An entry of the index.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    pub(super) record: Record,
+    pub(super) fragments: Fragments,
+}
+
+impl Entry {
+    /// What the index must say of a package that came in at `received`. Reads all of it, and checks its
+    /// content against its header.
+    pub(super) fn of(envelope: &mut Envelope, received: u64) -> std::result::Result<Self, PackageError> {
+        let record = Record::new(inspect::look_into(envelope)?, received);
+        let fragments = Fragments::new(&envelope.metadata, &record)
+            .map_err(|why| malformed(&envelope.shown, &why.to_string()))?;
+        Ok(Self { record, fragments })
+    }
+
+    pub(super) fn lines(&self, path: &Path) -> Result<Vec<u8>> {
+        let mut lines = disk::json(path, &self.record)?;
+        lines.push(b'\n');
+        lines.extend(disk::json(path, &self.fragments)?);
+        lines.push(b'\n');
+        Ok(lines)
+    }
+}
+
+impl Repository {
+    /// The record of a package in the pool, as it is on disk now.
+    pub(super) fn record(&self, file: &str) -> Result<Arc<Record>> {
+        let name = self.pooled_name(file)?;
+        let record: Arc<Record> = Arc::new(read_line(&self.layout().indexed(name, file), 0)?);
+        self.known().records.insert(file.to_owned(), Arc::clone(&record));
+        Ok(record)
+    }
+
+    /// The record of a package that a channel lists; read once.
+    pub(super) fn listed(&self, listed: &Listed) -> Result<Arc<Record>> {
+        if let Some(record) = self.known().records.get(&listed.file)
+            && record.sha256 == listed.sha256
+        {
+            return Ok(Arc::clone(record));
+        }
+        self.record(&listed.file)
+    }
+
+    pub(super) fn fragments(&self, file: &str) -> Result<Fragments> {
+        let name = package_name(file)?;
+        read_line(&self.layout().indexed(name, file), 1)
+    }
+
+    /// The whole entry, as it is on disk now.
+    pub(super) fn entry(&self, file: &str) -> Result<Entry> {
+        Ok(Entry { record: (*self.record(file)?).clone(), fragments: self.fragments(file)? })
+    }
+
+    /// What the index must say of a package in the pool, from the package itself.
+    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(Entry, Envelope)> {
+        let pooled = self.layout().pooled(self.pooled_name(file)?, file);
+        let received = match self.record(file) {
+            Ok(record) => record.received,
+            // Nothing but the upload ever wrote to it.
+            Err(_) => {
+                fs::metadata(&pooled).map_err(|why| RepositoryError::io("read", &pooled, why))?.mtime().max(0)
+                    as u64
+            }
+        };
+        let mut envelope = Envelope::open_as(&pooled, Path::new(file))?;
+        Ok((Entry::of(&mut envelope, received)?, envelope))
+    }
+
+    /// Makes the entry of a listed package anew where it does not say what the package does. A package
+    /// with other bytes than the channel lists is left as it is: it is damaged itself.
+    pub(super) fn mend_index(&self, listed: &Listed) -> Result<()> {
+        let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
+        if right.record.sha256 == listed.sha256 && self.entry(&listed.file).ok().as_ref() != Some(&right) {
+            let _lock = self.lock()?;
+            // A retention may have taken the package away meanwhile.
+            if self.pooled_name(&listed.file).is_ok() {
+                self.replace_entry(&right)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an entry of a package that is in the pool.
+    pub(super) fn replace_entry(&self, entry: &Entry) -> Result<()> {
+        let path = self.layout().indexed(&entry.record.name, &entry.record.file);
+        disk::create_folder(path.parent().unwrap_or(&self.root))?;
+        self.write(&path, &entry.lines(&path)?)?;
+        self.known().records.remove(&entry.record.file);
+        Ok(())
+    }
+
+    /// The package name of a file that must be in the pool.
+    fn pooled_name<'a>(&self, file: &'a str) -> Result<&'a str> {
+        let name = package_name(file)?;
+        // The package comes after its entry and goes before it, so its presence is what counts.
+        if self.layout().pooled(name, file).is_file() { Ok(name) } else { Err(absent(file)) }
+    }
+}
+
+fn absent(file: &str) -> RepositoryError {
+    RepositoryError::NotReceived { file: file.to_owned() }
+}
+
+fn package_name(file: &str) -> Result<&str> {
+    FileName::parse(file).map(|parsed| parsed.name).ok_or_else(|| absent(file))
+}
+
+/// Reads one line of JSON; the record is read without the fragments, which are much longer.
+fn read_line<T: serde::de::DeserializeOwned>(path: &Path, number: usize) -> Result<T> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut lines = BufReader::new(fs::File::open(path)?);
+        let mut line = Vec::new();
+        for _ in 0..=number {
+            line.clear();
+            lines.read_until(b'\n', &mut line)?;
+        }
+        Ok(line)
+    };
+    let line = read().map_err(|why| RepositoryError::io("read", path, why))?;
+    serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged(path, why))
+}
