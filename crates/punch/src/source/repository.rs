@@ -11,7 +11,7 @@ use std::{
 };
 
 use converge::Pin;
-use packaging::openpgp::PublicKeys;
+use packaging::openpgp::{PublicKeys, SignatureError};
 
 use super::{
     Cache, SourceError,
@@ -22,6 +22,10 @@ use super::{
 };
 use crate::output::Output;
 
+const REPOMD: &str = "repodata/repomd.xml";
+const SIGNATURE: &str = "repodata/repomd.xml.asc";
+/// So often the two are read until they fit each other.
+const TRIES: usize = 4;
 /// The largest `repomd.xml`, and the largest list of packages, that are read.
 const MAX_REPOMD: u64 = 4 * 1024 * 1024;
 const MAX_PRIMARY: u64 = 1024 * 1024 * 1024;
@@ -102,14 +106,7 @@ impl Repository {
     }
 
     fn read_index(&mut self) -> Result<BTreeMap<String, Vec<Listed>>, SourceError> {
-        let repomd = self.place.text("repodata/repomd.xml", MAX_REPOMD).map_err(|error| match error {
-            ReadError::Missing => SourceError::Missing(format!(
-                "{} is not a YUM repository: it has no repodata/repomd.xml",
-                self.place
-            )),
-            error => self.error("repodata/repomd.xml", error),
-        })?;
-        self.check_signature(&repomd)?;
+        let repomd = self.read_repomd()?;
         let broken =
             |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
         let primary = metadata::primary(&repomd).map_err(broken)?;
@@ -124,22 +121,43 @@ impl Repository {
         Ok(index)
     }
 
-    fn check_signature(&self, repomd: &str) -> Result<(), SourceError> {
-        let Some(keys) = &self.keys else { return Ok(()) };
-        let signature =
-            self.place.text("repodata/repomd.xml.asc", MAX_REPOMD).map_err(|error| match error {
-                ReadError::Missing => SourceError::Refused(format!(
-                    "the metadata of {} is not signed, and this host trusts only signed ones",
+    /// Reads `repomd.xml` and its signature. They are two files, and a publication may come between:
+    /// only where they do not fit again and again was one of them changed.
+    fn read_repomd(&self) -> Result<String, SourceError> {
+        let mut tries = TRIES;
+        loop {
+            tries -= 1;
+            let repomd = self.place.text(REPOMD, MAX_REPOMD).map_err(|error| match error {
+                ReadError::Missing => SourceError::Missing(format!(
+                    "{} is not a YUM repository: it has no {REPOMD}",
                     self.place
                 )),
-                error => self.error("repodata/repomd.xml.asc", error),
+                error => self.error(REPOMD, error),
             })?;
-        match keys.verify_detached(repomd.as_bytes(), &signature) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                Err(SourceError::Refused(format!("the metadata of {} is refused: {error}", self.place)))
+            match self.check_signature(&repomd)? {
+                Ok(()) => return Ok(repomd),
+                Err(why) if tries == 0 => {
+                    return Err(SourceError::Refused(format!(
+                        "the metadata of {} is refused: {why}",
+                        self.place
+                    )));
+                }
+                Err(_) => (),
             }
         }
+    }
+
+    /// Reads the signature of `repomd` and says whether it fits.
+    fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, SourceError> {
+        let Some(keys) = &self.keys else { return Ok(Ok(())) };
+        let signature = self.place.text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
+            ReadError::Missing => SourceError::Refused(format!(
+                "the metadata of {} is not signed, and this host trusts only signed ones",
+                self.place
+            )),
+            error => self.error(SIGNATURE, error),
+        })?;
+        Ok(keys.verify_detached(repomd.as_bytes(), &signature).map(drop))
     }
 
     fn fetch_primary(&self, primary: &Primary) -> Result<PathBuf, SourceError> {

@@ -81,6 +81,32 @@ fn metadata_that_was_changed_after_signing_is_refused() {
 }
 
 #[test]
+fn a_publication_between_the_two_files_of_metadata_is_no_forgery() {
+    let world = published();
+    let read = |file: &str| fs::read_to_string(world.path("channel/repodata").join(file)).unwrap();
+    let text = |body: &str| crate::canned::json("200 OK", body);
+    let (old, old_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
+    let repository = Repository::open(&world.path("repo")).unwrap();
+    repository.rebuild(&"dev".parse().unwrap(), NOON + 1).unwrap();
+    let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
+    let answers = [&old, &new_signature, &old, &new_signature, &new, &new_signature].map(|body| text(body));
+    let gone = crate::canned::problem(404, "nothing here");
+    let office = crate::canned::Canned::new(answers.into_iter().chain([gone]).collect());
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    // It believed the third pair, and went on to the file that it names.
+    let primary = new.split("repodata/").find(|rest| rest.contains("-primary.xml.gz")).unwrap();
+    ran.fails(3, &[&format!("has no repodata/{}", primary.split('"').next().unwrap())]);
+    // Where they never fit, somebody changed one of them.
+    let office = crate::canned::Canned::new(
+        [[&old, &new_signature]; 4].concat().into_iter().map(|body| text(body)).collect(),
+    );
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    ran.fails(3, &["is refused", "changed after signing"]);
+    assert_eq!(office.requests().len(), 8);
+    assert_ne!(old_signature, new_signature);
+}
+
+#[test]
 fn metadata_that_is_not_signed_is_refused() {
     let world = published();
     spoil(&world, |channel| fs::remove_file(channel.join("repodata/repomd.xml.asc")).unwrap());
