@@ -10,6 +10,7 @@ mod join;
 mod nodes;
 mod objects;
 mod packages;
+mod pairs;
 mod problem;
 mod reports;
 mod router;

@@ -12,3 +12,4 @@ mod plane;
 mod puppet;
 mod reference;
 mod serving;
+mod yum;
