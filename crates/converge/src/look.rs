@@ -102,7 +102,9 @@ pub fn look(
     }
     let resources: Vec<&Resource> =
         wanted.components.iter().flat_map(|component| &component.resources).collect();
-    let made = managed.resources.iter().map(|made| made.id.clone());
+    let made = managed.resources.iter().flat_map(|made| made.notify.iter().chain([&made.id]));
+    // Whom a run notifies, or owed it, is looked at too, though nobody may describe it any more.
+    let made = made.chain(&managed.pending).cloned();
     let accounts = resources.iter().flat_map(|resource| resource.accounts());
     let others: Vec<ResourceId> = made.chain(accounts).collect();
     let observed = Observed {

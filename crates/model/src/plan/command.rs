@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Maker<'_> {
-    /// Plans a command when its guard asks for it, when it was notified, and when packages that change
-    /// before its turn may change what its guard says.
+    /// Plans a command when its guard asks for it, when it was notified, and when packages or what it requires
+    /// change before its turn and may change what its guard says.
     pub(super) fn command(
         &mut self,
         (component, resource): Owned<'_>,
@@ -38,7 +38,9 @@ impl Maker<'_> {
                 return self.block(resource.id.to_string(), because);
             }
         }
-        let again = !exec.refresh_only && (changed.contains(component) || self.os_packages);
+        let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.touches(id));
+        let again = !exec.refresh_only
+            && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
         let because = |text: String| (Some(Fact::Text(text)), None);
         let (before, after) = match due {
             Some(true) => ((*seen != Seen::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false))),

@@ -59,11 +59,15 @@ pub(super) fn differences(resource: &Resource, seen: &Seen<Facts>, host: &Observ
         .into_iter()
         .filter(|(fact, _)| host.booted || *fact != "running")
         .filter(|(fact, after)| before.get(fact) != Some(after))
-        .map(|(fact, after)| Difference {
-            fact,
-            before: before.get(fact).cloned().map(|before| shown(before, resource.secret)),
-            after: Some(shown(after, resource.secret)),
-            secret: resource.secret,
+        .map(|(fact, after)| {
+            // What is one of a few words in any case tells nothing of a secret.
+            let secret = resource.secret && !matches!(fact, "type" | "mode");
+            Difference {
+                fact,
+                before: before.get(fact).cloned().map(|before| shown(before, secret)),
+                after: Some(shown(after, secret)),
+                secret,
+            }
         })
         .collect()
 }

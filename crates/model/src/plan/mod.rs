@@ -143,6 +143,17 @@ pub struct Blocked {
     pub because: String,
 }
 
+impl Change {
+    /// Whether it makes, changes or removes this resource.
+    pub fn touches(&self, id: &ResourceId) -> bool {
+        match &self.action {
+            Action::Apply(resource) => resource.id == *id,
+            Action::Remove { id: removed, .. } => removed == id,
+            _ => false,
+        }
+    }
+}
+
 impl Plan {
     /// Whether nothing is to be done and nothing stands in the way.
     pub fn is_empty(&self) -> bool {

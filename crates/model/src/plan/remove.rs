@@ -53,8 +53,14 @@ impl<'a> Maker<'a> {
         gone.sort_by_key(|managed| stage(managed.id.kind));
         let late = gone.iter().position(|managed| stage(managed.id.kind) > 1).unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
+        let strangers = self.strangers(&gone);
         for managed in early {
-            self.remove_managed(managed);
+            self.remove_managed(managed, &strangers);
+        }
+        // While their packages, which may go too, are still there.
+        for (service, component) in &strangers {
+            let action = Action::Restart { service: service.clone(), reload: false };
+            self.push(action, component.clone(), Vec::new(), false);
         }
         if !packages.is_empty() {
             let component = packages.iter().map(|(_, component)| *component).collect::<BTreeSet<_>>();
@@ -65,16 +71,36 @@ impl<'a> Maker<'a> {
             self.push(Action::RemovePackages { names, changing }, component, Vec::new(), false);
         }
         for managed in late {
-            self.remove_managed(managed);
+            self.remove_managed(managed, &strangers);
         }
     }
 
-    fn remove_managed(&mut self, managed: &ManagedResource) {
+    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, String>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
         let action = Action::Remove { id: managed.id.clone(), must };
         self.push(action, managed.component.clone(), Vec::new(), false);
-        let wanted = managed.notify.iter().filter(|id| self.wanted.contains_key(id));
-        self.notify_all(wanted.cloned().collect());
+        let notified =
+            managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
+        self.notify_all(notified.cloned().collect());
+    }
+
+    /// Running services that nobody describes any more and that are not punch's to stop, with the component
+    /// whose configuration they lose: sshd must forget the port that went with its file.
+    fn strangers(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, String> {
+        let seen = self.seen;
+        let told =
+            gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, managed.component.as_str())));
+        // A run that was killed may have owed it.
+        let owed = seen.managed.pending.iter().map(|id| (id, ""));
+        let running = |id: &ResourceId| match seen.resources.get(id) {
+            Some(Seen::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
+            _ => false,
+        };
+        owed.chain(told)
+            .filter(|(id, _)| id.kind == ResourceKind::Service && seen.booted && running(id))
+            .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
+            .map(|(id, component)| (id.clone(), component.to_owned()))
+            .collect()
     }
 
     /// Refuses a plan that takes away more than was allowed: a component that leaves counts once, however many

@@ -160,13 +160,13 @@ fn uses<'a, 's>(
 /// what meets the servers at hand is: others that nobody resolved may settle on what they share with it.
 fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, whole: bool, says: &Says, notes: &mut Vec<Note>) {
     let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
-    let at_hand = |name: &&Name| whole || uses.settled.contains_key(&(place.clone(), *name));
-    for name in says.components.keys().chain(says.values.keys()).filter(at_hand) {
+    for name in says.components.keys().chain(says.values.keys()) {
         let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
             notes.push(unknown_component(catalog, severity, place, name));
         }
     }
+    let at_hand = |name: &Name| whole || uses.settled.contains_key(&(place.clone(), name));
     for (name, values) in says.values.iter().filter(|(name, _)| at_hand(name)) {
         let met = met(catalog, uses, place, name, says);
         for (key, said) in values {

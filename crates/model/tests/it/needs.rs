@@ -75,6 +75,19 @@ fn a_guard_whose_program_is_missing_is_no_yes() {
 }
 
 #[test]
+fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
+    let mut migrate = command(None);
+    migrate.require = vec![id("file:/etc/shop.conf")];
+    let mut host = host();
+    host.resources.insert(id("exec:migrate"), Seen::Present(Facts::from([("due", Fact::Flag(false))])));
+    host.resources.insert(id("file:/etc/shop.conf"), seen("engine = sqlite"));
+    let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
+    assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
+    assert!(plan.to_string().contains("because: unless its guard says no"), "{plan}");
+    assert!(make(&wanted(vec![migrate, file("/etc/shop.conf", "engine = sqlite")]), &host).is_empty());
+}
+
+#[test]
 fn a_command_comes_after_the_folder_it_runs_in() {
     let exec = Exec {
         command: vec!["/bin/migrate".to_owned()],

@@ -2,7 +2,7 @@
 
 use model::{
     observe::{Fact, Facts, ManagedResource, Observed, Seen},
-    plan::{Action, Plan},
+    plan::{Action, Plan, Wanted},
     resource::{Body, Cron, Ownership, Resource},
 };
 
@@ -38,6 +38,32 @@ fn what_goes_away_notifies_who_is_still_wanted() {
     let plan = make(&wanted(vec![service("shop")]), &host);
     assert_eq!(titles(&plan), ["remove file:/etc/shop/one.conf", "restart service:shop"]);
     assert_eq!(plan.changes[0].notifies, [id("service:shop")]);
+}
+
+#[test]
+fn a_service_that_is_not_ours_forgets_what_went_away() {
+    let mut host = with("file:/etc/ssh/sshd_config.d/shop.conf", &seen("x"), &[]);
+    host.resources.insert(id("service:sshd"), runs());
+    host.managed.resources[0].notify = vec![id("service:sshd"), id("service:stopped"), id("exec:once")];
+    let nothing = Wanted::default();
+    let plan = make(&nothing, &host);
+    let removal = "remove file:/etc/ssh/sshd_config.d/shop.conf";
+    assert_eq!(titles(&plan)[..2], [removal, "restart service:sshd"]);
+    assert_eq!(plan.changes[0].notifies, [id("service:sshd")]);
+
+    // Killed between the two, the next run owes it still.
+    let mut host = with("file:/etc/other", &Seen::Absent, &[]);
+    host.resources.insert(id("service:sshd"), runs());
+    host.managed.pending.insert(id("service:sshd"));
+    assert!(titles(&make(&nothing, &host)).contains(&"restart service:sshd".to_owned()));
+
+    // What punch started itself is stopped, not restarted.
+    let mut host = with("file:/etc/shop.conf", &seen("x"), &[]);
+    host.resources.insert(id("service:shop"), runs());
+    host.managed.resources[0].notify = vec![id("service:shop")];
+    let made = ManagedResource { id: id("service:shop"), component: "shop".to_owned(), notify: Vec::new() };
+    host.managed.resources.push(made);
+    assert!(!titles(&make(&nothing, &host)).contains(&"restart service:shop".to_owned()));
 }
 
 #[test]
