@@ -111,7 +111,7 @@ fn what_is_no_longer_wanted_is_removed() {
 
     world.write("estate/roles/web.yaml", "format: geppetto/role/1\ninherits: [base]\n");
     world.run("geppetto import estate --data data").ends(0);
-    world.run("punch restore --root root --max-removals 1").ends(3);
+    world.run("punch restore --root root --max-removals 0").ends(3);
     world.run("punch restore --root root").ends(0);
     let left: Vec<String> = tree(&world.path("root"))
         .into_iter()
