@@ -3,12 +3,12 @@ SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test e2e bench check build tools-demo tools-test tools-e2e clean
+.PHONY: help demo test e2e bench check build tools-build tools-demo tools-test tools-e2e clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-build: ## Build the two programs (target/release)
+build: tools-build ## Build the two programs (target/release)
 	$(CARGO) build --release --locked
 
 demo: tools-demo build ## From an archetype to a running service on a booted host, on embedded defaults
@@ -31,7 +31,7 @@ check: ## What CI adds to the tests: formatting, lints, documentation, the proje
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) xtask tidy
 
-tools-demo tools-test tools-e2e: tools-%:
+tools-build tools-demo tools-test tools-e2e: tools-%:
 	@scripts/install-tools $*
 
 clean: ## Remove the work folder (cached host images, demo data); build output stays
