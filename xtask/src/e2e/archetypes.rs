@@ -61,10 +61,13 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), Trouble> {
         .on_host("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
         .expect(0, look)?;
     let ask = "runuser -u postgres -- psql -qtA";
-    world.on_host(&format!(
-        "{ask} -c \"CREATE ROLE ledger LOGIN PASSWORD 'correct horse'\" && {ask} -c 'CREATE DATABASE ledger OWNER ledger'"
-    ))?
-    .expect(0, look)?;
+    // By its input: the journal keeps the command line of runuser, which logs whom it becomes.
+    let role = "CREATE ROLE ledger LOGIN PASSWORD \\047correct horse\\047;";
+    world
+        .on_host(&format!(
+            "printf '{role}\\nCREATE DATABASE ledger OWNER ledger;\\n' | {ask} -v ON_ERROR_STOP=1"
+        ))?
+        .expect(0, look)?;
     world.wants(
         "ledger: \">=0\"",
         "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
