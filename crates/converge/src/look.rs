@@ -30,6 +30,8 @@ pub struct Look {
     pub observed: Observed,
     /// The packages the node file names, by package name.
     pub pins: BTreeMap<String, Pin>,
+    /// When the looking began, in microseconds since 1970: a run counts from then.
+    pub began_us: i64,
 }
 
 /// Why a node file cannot be applied; nothing was touched.
@@ -58,12 +60,13 @@ impl From<FetchError> for Problem {
     }
 }
 
-/// Reads and looks. All problems are told, not just the first.
+/// Reads and looks, beginning at `began_us`. All problems are told, not just the first.
 pub fn look(
     node: &Node,
     host: &dyn Host,
     state: &State,
     packages: &mut dyn Packages,
+    began_us: i64,
 ) -> Result<Look, Vec<Problem>> {
     let managed = state.managed().map_err(|error| vec![Problem::from(error.to_string())])?;
     let names: BTreeSet<String> = node
@@ -115,7 +118,7 @@ pub fn look(
         booted: host.booted(),
         runs_commands: host.runs_commands(),
     };
-    Ok(Look { wanted, observed, pins })
+    Ok(Look { wanted, observed, pins, began_us })
 }
 
 /// The deployment of a component: the installed one when its version is the wanted one, else the one in

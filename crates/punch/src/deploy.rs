@@ -70,11 +70,13 @@ pub(crate) fn prepare(
     last: Option<&LastGood>,
     source: &mut Source,
     limits: &Limits,
+    began: when::Micros,
 ) -> Result<Prepared, Failure> {
     let nodes = [Some(&wish.node), last.map(|last| &last.node)];
     let machine = Discreet::new(machine(root.path())?, nodes.into_iter().flatten());
     let state = converge::State::at(root.path());
-    let look = converge::look(&wish.node, &machine, &state, source).map_err(|problems| blocked(&problems))?;
+    let look = converge::look(&wish.node, &machine, &state, source, began);
+    let look = look.map_err(|problems| blocked(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
     Ok(Prepared { machine, look, plan })
 }
@@ -121,7 +123,7 @@ pub(crate) fn deploy(
         let node_file = wish.file.clone();
         Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match prepare(root, wish, last, source, limits) {
+    let mut prepared = match prepare(root, wish, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, view(&Plan::default()), interrupted),
     };

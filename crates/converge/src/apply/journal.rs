@@ -46,7 +46,7 @@ impl<'a> Journal<'a> {
             server: node.server.to_string(),
             generation: node.generation,
             outcome: Outcome::Interrupted,
-            started_us: clock(),
+            started_us: look.began_us,
             duration_us: 0,
             unchanged: plan.unchanged,
             entries: Vec::new(),

@@ -112,7 +112,7 @@ pub(crate) fn look(
     state: &State,
     shelf: &mut Shelf,
 ) -> Result<Look, Vec<Problem>> {
-    converge::look(node, host, state, shelf)
+    converge::look(node, host, state, shelf, 1_700_000_000_000_000)
 }
 
 pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &State, shelf: &mut Shelf) -> Run {

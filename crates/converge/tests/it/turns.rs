@@ -177,6 +177,22 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 }
 
 #[test]
+fn a_run_counts_from_when_it_began_to_look() {
+    let mut shelf = Shelf::new().with(&part("1.0", EMPTY));
+    let folder = tempfile::tempdir().unwrap();
+    let state = State::at(folder.path());
+    let mut host = host();
+    let node = node("1.0");
+    let look = converge::look(&node, &host, &state, &mut shelf, 5_000).unwrap();
+    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let clock = || 12_000;
+    let report =
+        converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut |_| (), &clock).unwrap();
+    assert_eq!((report.started_us, report.duration_us), (5_000, 7_000));
+}
+
+#[test]
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     let mut shelf = Shelf::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();

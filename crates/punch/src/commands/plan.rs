@@ -52,7 +52,7 @@ impl Args {
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = Limits { max_removals: self.max_removals };
-        let plan = deploy::prepare(&root, &wish, last.as_ref(), &mut source, &limits)?.plan;
+        let plan = deploy::prepare(&root, &wish, last.as_ref(), &mut source, &limits, (context.now)())?.plan;
         context.output.line(plan.to_string());
         context.output.json(&view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
