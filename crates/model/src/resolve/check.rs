@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     component::Component,
-    estate::{Estate, Place, Removal, Says},
+    estate::{Estate, Place, Removal, Says, Server},
     name::{Key, Name, ServerName},
     nearest,
     value::Value,
@@ -128,6 +128,8 @@ fn uses<'a, 's>(
             Ok(layers) => layers,
             Err(error) => {
                 notes.extend(error.faults.into_iter().map(Fault::into_note));
+                // They are used all the same, and what else is wrong in them is told now, not one try later.
+                uses.used.extend(named_by(name, &resolver.estate.servers[name]));
                 continue;
             }
         };
@@ -154,6 +156,13 @@ fn uses<'a, 's>(
         }
     }
     uses
+}
+
+/// The places a server names itself.
+fn named_by<'s>(name: &ServerName, server: &'s Server) -> impl Iterator<Item = Place> + use<'s> {
+    let own = [Place::Server(name.clone()), Place::Environment(server.environment.clone())];
+    let groups = server.groups.iter().cloned().map(Place::Group);
+    own.into_iter().chain(groups).chain(server.roles.iter().cloned().map(Place::Role))
 }
 
 /// Checks what one place says against the versions it can meet. Of a place that is not looked at `whole`, only
