@@ -42,6 +42,12 @@ fn works(archetype: &str) -> Option<(TempDir, Packages)> {
     let mut lines = String::new();
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
     test_source(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
+    // What a generated test leaves out must not look as if it had been done.
+    for skipped in lines.lines().filter(|line| line.starts_with("skipped:")) {
+        println!("{archetype}: {skipped}");
+        let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
+        assert!(!strict, "{archetype}: {skipped}, and GEPPETTO_NO_SKIP=1");
+    }
 
     // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
