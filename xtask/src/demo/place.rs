@@ -57,7 +57,7 @@ impl Place {
                 answer.with(greeting)?.with(version)?.with(footer.unwrap_or_default()).map(drop)
             }
             Place::Folder { root, .. } => {
-                let answer = here.run(&format!("grep -rn {greeting} {}/etc", root.display()))?;
+                let answer = here.run(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
                 tell::quote(&answer.out);
                 here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version)?;
                 let footer = footer.unwrap_or_default();
