@@ -88,6 +88,8 @@ impl From<StoreError> for Failure {
             }
             StoreError::WrongKey(_) => Failure::input(message)
                 .hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
+            StoreError::Unsealed(_) => Failure::input(message)
+                .hint("restore the data folder from a backup; or write the estate with the program that made it (`geppetto export DIR`) and import it into a new data folder"),
             StoreError::Open { .. } => Failure { exit: Exit::Input, message, hint: None }
                 .hint("check that this user may read and write the data folder and that its disk has room"),
             _ => Failure::failed(message),

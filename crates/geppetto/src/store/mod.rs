@@ -74,6 +74,11 @@ pub enum StoreError {
     /// The key is not the one the texts in the database are sealed with.
     #[error("the database `{0}` was sealed with another key than the one beside it")]
     WrongKey(String),
+    /// There are texts in the database, and none of them is sealed.
+    #[error(
+        "the database `{0}` holds an estate that is not sealed: it is of an older version, or was changed by other hands"
+    )]
+    Unsealed(String),
     /// A sealed text cannot be opened.
     #[error("the sealed text of {0} in the database cannot be opened: it was changed by other hands")]
     Sealed(String),
@@ -124,34 +129,33 @@ impl Store {
             .await
             .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
         let store = Self { pool, seal };
-        if !store.unlock().await? {
-            return Err(StoreError::WrongKey(shown));
-        }
+        store.unlock(shown).await?;
         Ok(store)
     }
 
-    /// Whether the database is sealed with this key. One that is not sealed yet is from now on, with all texts
-    /// that are in it.
-    async fn unlock(&self) -> Result<bool, StoreError> {
+    /// Makes sure that the database is sealed with this key; an empty one is from now on.
+    async fn unlock(&self, shown: String) -> Result<(), StoreError> {
         let doing = "sealing the database";
         let of = "the seal";
         let mut transaction = self.begin(doing).await?;
-        let sealed: Option<(String,)> = sqlx::query_as("SELECT sealed FROM seal")
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(while_(doing))?;
-        if let Some((sealed,)) = sealed {
-            return Ok(self.seal.open(of, &sealed).is_ok());
+        let (sealed, revisions): (Option<String>, i64) =
+            sqlx::query_as("SELECT (SELECT sealed FROM seal), (SELECT COUNT(*) FROM revisions)")
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(while_(doing))?;
+        match sealed {
+            Some(sealed) => {
+                return self.seal.open(of, &sealed).map(drop).map_err(|_| StoreError::WrongKey(shown));
+            }
+            None if revisions > 0 => return Err(StoreError::Unsealed(shown)),
+            None => (),
         }
-        self.seal_objects(&mut transaction).await?;
-        self.seal_nodes(&mut transaction).await?;
         sqlx::query("INSERT INTO seal (only, sealed) VALUES (1, $1)")
             .bind(self.seal.seal(of, "whole")?)
             .execute(&mut *transaction)
             .await
             .map_err(while_(doing))?;
-        transaction.commit().await.map_err(while_(doing))?;
-        Ok(true)
+        transaction.commit().await.map_err(while_(doing))
     }
 
     /// Waits for what is being written and closes the file.

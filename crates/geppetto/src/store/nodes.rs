@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Sqlite, Transaction};
-
 use super::{Deed, Store, StoreError, audit, big, number, while_};
 
 /// A node file as it is stored and delivered.
@@ -55,31 +53,6 @@ impl Store {
             text: self.seal.open(&of_text, &text)?,
             created_us,
         })
-    }
-
-    /// Seals the node files of a database that is not sealed yet.
-    pub(super) async fn seal_nodes(
-        &self,
-        transaction: &mut Transaction<'static, Sqlite>,
-    ) -> Result<(), StoreError> {
-        let doing = "sealing the node files";
-        let rows: Vec<(String, i64, String, String)> =
-            sqlx::query_as("SELECT server, generation, digest, text FROM nodes")
-                .fetch_all(&mut **transaction)
-                .await
-                .map_err(while_(doing))?;
-        for (server, generation, digest, text) in rows {
-            let (of_text, of_digest) = of(&server, generation);
-            sqlx::query("UPDATE nodes SET text = $1, digest = $2 WHERE server = $3 AND generation = $4")
-                .bind(self.seal.seal(&of_text, &text)?)
-                .bind(self.seal.seal(&of_digest, &digest)?)
-                .bind(&server)
-                .bind(generation)
-                .execute(&mut **transaction)
-                .await
-                .map_err(while_(doing))?;
-        }
-        Ok(())
     }
 
     /// The newest node file of a server.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Sqlite, Transaction};
-
 use super::{Deed, Store, StoreError, audit, big, number, servers, while_};
 
 /// A committed state of the estate.
@@ -102,28 +100,6 @@ impl Store {
                 Ok((path, ObjectText { text, origins }))
             })
             .collect()
-    }
-
-    /// Seals the texts of a database that is not sealed yet.
-    pub(super) async fn seal_objects(
-        &self,
-        transaction: &mut Transaction<'static, Sqlite>,
-    ) -> Result<(), StoreError> {
-        let doing = "sealing the revisions";
-        let rows: Vec<(String, i64, String)> = sqlx::query_as("SELECT path, since, text FROM objects")
-            .fetch_all(&mut **transaction)
-            .await
-            .map_err(while_(doing))?;
-        for (path, since, text) in rows {
-            sqlx::query("UPDATE objects SET text = $1 WHERE path = $2 AND since = $3")
-                .bind(self.seal.seal(&of(&path, since), &text)?)
-                .bind(&path)
-                .bind(since)
-                .execute(&mut **transaction)
-                .await
-                .map_err(while_(doing))?;
-        }
-        Ok(())
     }
 
     /// The objects that were changed or removed after a revision: in which one last, and by whom.
