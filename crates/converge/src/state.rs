@@ -127,16 +127,6 @@ impl State {
         Ok(Lock { file, programs })
     }
 
-    /// The text of the last node file that was applied without failure.
-    pub fn last_good(&self) -> Result<Option<String>, StateError> {
-        self.read("node.yaml")
-    }
-
-    /// Keeps the text of a node file that was applied without failure.
-    pub fn save_last_good(&self, text: &str) -> Result<(), StateError> {
-        self.write("node.yaml", text.as_bytes())
-    }
-
     /// What punch made and installed in earlier runs, one that was killed among them.
     pub fn managed(&self) -> Result<Managed, StateError> {
         let mut managed = match self.read("managed.json")? {

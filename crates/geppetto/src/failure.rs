@@ -32,11 +32,6 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
-
-    /// A failure whose message is the whole chain of an error, one sentence.
-    pub fn from_error(exit: Exit, error: &(dyn Error + 'static)) -> Self {
-        Self { exit, message: chain(error), hint: None }
-    }
 }
 
 /// An error and its sources, joined: `Display` of each names only itself.

@@ -43,8 +43,19 @@ pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<
     Ok(SigningKey::from_bytes(&key(path, &NODE, chance)?))
 }
 
-/// The key that seals what is secret in the database; it is made if there is none.
-pub fn store_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<[u8; 32], Failure> {
+/// The key that seals what is secret in `database`; it is made if there is neither.
+pub fn store_key(
+    path: &Path,
+    database: &Path,
+    chance: &mut (impl RngCore + CryptoRng),
+) -> Result<[u8; 32], Failure> {
+    // A new key would open nothing, and stand where the old one is to be put back. An empty file is a database
+    // that was never written to.
+    let written = fs::metadata(database).is_ok_and(|database| database.len() > 0);
+    if written && !path.exists() {
+        return Err(Failure::input(format!("the {} `{}` is not there", STORE.name, path.display()))
+            .hint(STORE.damaged));
+    }
     key(path, &STORE, chance)
 }
 

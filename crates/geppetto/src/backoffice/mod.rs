@@ -60,8 +60,9 @@ impl Office {
     /// Opens what lies in the data folder; keys that are missing are made.
     pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, Failure> {
         let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
-        let seal = Seal::new(&keys::store_key(&data.store_key(), &mut OsRng)?);
-        let store = Store::open(&data.database(), seal).await?;
+        let database = data.database();
+        let seal = Seal::new(&keys::store_key(&data.store_key(), &database, &mut OsRng)?);
+        let store = Store::open(&database, seal).await?;
         let repository = Arc::new(keys::repository(&data.repository(), clock.now_us())?);
         let (known, remembered, changing, resolutions) = Default::default();
         Ok(Self { data, store, clock, repository, node_key, known, remembered, changing, resolutions })

@@ -30,7 +30,7 @@ pub struct Serve {
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// The URL servers reach it by, when it differs from the address (behind a proxy). Of 0.0.0.0 it is the host's name
-    #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL")]
+    #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
     /// The largest package accepted, in MiB
     #[arg(long, default_value_t = 4096, value_name = "MIB")]
@@ -41,6 +41,18 @@ pub struct Serve {
     /// What to log on stderr: error, warn, info, debug
     #[arg(long, env = "GEPPETTO_LOG", default_value = "info", value_name = "LEVEL")]
     log: tracing::level_filters::LevelFilter,
+}
+
+/// Servers are told this address as it is: one they cannot use is refused before anybody hears it.
+fn url(text: &str) -> Result<String, String> {
+    let known = text.parse::<axum::http::Uri>().is_ok_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    });
+    let text = text.trim_end_matches('/');
+    match known {
+        true => Ok(text.to_owned()),
+        false => Err("write it like https://geppetto.example.org or http://10.0.0.5:8080".to_owned()),
+    }
 }
 
 impl Serve {

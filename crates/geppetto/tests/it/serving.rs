@@ -41,6 +41,11 @@ fn a_database_without_its_key_is_told_and_nothing_is_written_to_it() {
     let key = plane.data().join("keys/store.key");
     fs::rename(&key, plane.path("store.key")).unwrap();
     let said = plane.run(&["node", "web-01"]).failed(1);
+    assert!(said.contains("store.key` is not there") && said.contains("backup"), "{said}");
+    assert!(!key.exists(), "no new key stands where the old one is to be put back");
+    fs::write(&key, fs::read(plane.data().join("keys/node.key")).unwrap()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let said = plane.run(&["node", "web-01"]).failed(1);
     assert!(said.contains("was sealed with another key") && said.contains("backup"), "{said}");
     fs::rename(plane.path("store.key"), &key).unwrap();
     assert!(plane.run(&["node", "web-01", "--show-secrets"]).ok().contains("hunter2"));
@@ -65,6 +70,16 @@ fn a_port_in_use_is_named_with_what_to_do() {
     assert!(said.contains(&format!("another program listens on {address} already")), "{said}");
     assert!(said.contains("--listen"), "{said}");
     assert!(!plane.data().exists(), "a control plane that cannot serve leaves nothing behind");
+}
+
+#[test]
+fn an_address_that_servers_cannot_use_is_refused_before_anybody_hears_it() {
+    let plane = Plane::empty();
+    for wrong in ["geppetto.example.org", "ftp://geppetto.example.org", "http://"] {
+        let said = plane.run(&["serve", "--listen", "127.0.0.1:0", "--advertise", wrong]).failed(2);
+        assert!(said.contains("write it like https://geppetto.example.org"), "{wrong}: {said}");
+    }
+    assert!(!plane.data().exists());
 }
 
 #[test]

@@ -14,20 +14,7 @@ use std::{
 use packaging::{openpgp::PublicKeys, repository::Repository};
 use ureq::Agent;
 
-use crate::plane::Plane;
-
-/// Whether `name` is installed. Where it is not, says that the test is skipped; with
-/// `GEPPETTO_NO_SKIP=1` that is a failure.
-fn has(name: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    if !found {
-        println!("skipped: {name} is not installed");
-        let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
-        assert!(!strict, "{name} is not installed");
-    }
-    found
-}
+use crate::plane::{Plane, has};
 
 /// Runs a `dnf` that knows one repository, the channel `dev`, as the guide says; returns what it wrote.
 fn dnf(plane: &Plane, arguments: &[&str]) -> String {
