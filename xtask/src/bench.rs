@@ -9,7 +9,7 @@ mod sizes;
 use std::{path::Path, path::PathBuf, time::Duration};
 
 use crate::{
-    run::{Terminal, Trouble},
+    run::{CommandFailure, Terminal},
     stage::Stage,
     tell,
 };
@@ -43,7 +43,7 @@ struct Case {
 }
 
 /// Times everything and prints the table.
-pub(crate) fn run(bench: &Bench<'_>) -> Result<(), Trouble> {
+pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
     let stage = Stage::set(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
     let you = &stage.you;
     let prepared = cases::prepare(&stage)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), Trouble> {
     sizes::check(&bench.programs, bench.profile == "release", start, &prepared.plane)
 }
 
-fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, Trouble> {
+fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, CommandFailure> {
     let mut times = Vec::with_capacity(runs);
     for run in 0..=runs {
         if !case.before.is_empty() {

@@ -17,7 +17,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 #[derive(Parser)]
 #[command(about = "The project's own chores")]
@@ -108,7 +108,7 @@ fn programs(profile: &str) -> PathBuf {
     own.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(folder)
 }
 
-fn ending(result: Result<(), Trouble>) -> ExitCode {
+fn ending(result: Result<(), CommandFailure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
@@ -127,11 +127,14 @@ fn tidy(root: &Path) -> ExitCode {
 }
 
 /// Boots a host to look around in.
-fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), Trouble> {
+fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
     if let Some(reason) = host::impossible(work) {
-        return Err(Trouble::new(format!("cannot boot a host: {reason}"), "scripts/install-tools e2e"));
+        return Err(CommandFailure::new(
+            format!("cannot boot a host: {reason}"),
+            "scripts/install-tools e2e",
+        ));
     }
-    let mut ground = host::Ground::prepare(work)?;
+    let mut ground = host::HostGround::prepare(work)?;
     let image = host::Image::debian(work)?;
     let image = if archive { image.with_archive(work)? } else { image };
     let host = ground.boot(&image, "visitor")?;
@@ -142,6 +145,6 @@ fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), Trouble> 
         .command(&typed)
         .stdin(std::process::Stdio::inherit())
         .status()
-        .map_err(|error| Trouble::new(format!("cannot enter the host: {error}"), "nsenter"))?;
-    if status.success() { Ok(()) } else { Err(Trouble::new(format!("it ended with {status}"), typed)) }
+        .map_err(|error| CommandFailure::new(format!("cannot enter the host: {error}"), "nsenter"))?;
+    if status.success() { Ok(()) } else { Err(CommandFailure::new(format!("it ended with {status}"), typed)) }
 }

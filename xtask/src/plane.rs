@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::run::{Terminal, Trouble, io};
+use crate::run::{CommandFailure, Terminal, io};
 
 /// The control plane of one run.
 pub(crate) struct Plane {
@@ -20,17 +20,17 @@ pub(crate) struct Plane {
 
 impl Plane {
     /// A port nobody listens on at `address`.
-    pub(crate) fn free_port(address: &str) -> Result<u16, Trouble> {
+    pub(crate) fn free_port(address: &str) -> Result<u16, CommandFailure> {
         TcpListener::bind((address, 0))
             .and_then(|listener| listener.local_addr())
             .map(|at| at.port())
             .map_err(|error| {
-                Trouble::new(format!("no port to listen on at {address}: {error}"), "ip -4 addr show")
+                CommandFailure::new(format!("no port to listen on at {address}: {error}"), "ip -4 addr show")
             })
     }
 
     /// Starts it in `you`'s terminal and waits until it answers. The command line is what a person would type.
-    pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, Trouble> {
+    pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, CommandFailure> {
         let log = you.folder().join("geppetto.log");
         you.show(&format!("{typed} &"));
         let you = &you.clone().quiet();
@@ -43,7 +43,7 @@ impl Plane {
             .stdout(file)
             .stderr(errors)
             .spawn()
-            .map_err(|error| Trouble::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
+            .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
         let mut plane = Plane { server, url: url.to_owned(), log };
         for _ in 0..200 {
             if you.ask(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
@@ -63,7 +63,7 @@ impl Plane {
     }
 
     /// The memory it holds, in bytes.
-    pub(crate) fn resident(&self) -> Result<u64, Trouble> {
+    pub(crate) fn resident(&self) -> Result<u64, CommandFailure> {
         let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
         let status = fs::read_to_string(&path).map_err(io("read", &path))?;
         let kilobytes =
@@ -74,8 +74,8 @@ impl Plane {
             .ok_or_else(|| self.trouble("geppetto does not run any more", "ps"))
     }
 
-    fn trouble(&self, what: &str, typed: &str) -> Trouble {
-        Trouble {
+    fn trouble(&self, what: &str, typed: &str) -> CommandFailure {
+        CommandFailure {
             what: what.to_owned(),
             command: Some(typed.to_owned()),
             output: fs::read_to_string(&self.log).unwrap_or_default(),

@@ -13,7 +13,7 @@ const MOST_LINES: usize = 60;
 
 /// Why a chore stopped: the command, what it printed, and where to look.
 #[derive(Debug)]
-pub(crate) struct Trouble {
+pub(crate) struct CommandFailure {
     /// What was being done.
     pub(crate) what: String,
     /// The command, as typed.
@@ -24,14 +24,14 @@ pub(crate) struct Trouble {
     pub(crate) look: String,
 }
 
-impl Trouble {
+impl CommandFailure {
     /// A trouble that no command printed.
-    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> Trouble {
-        Trouble { what: what.into(), command: None, output: String::new(), look: look.into() }
+    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> CommandFailure {
+        CommandFailure { what: what.into(), command: None, output: String::new(), look: look.into() }
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.what)?;
         if let Some(command) = &self.command {
@@ -46,10 +46,10 @@ impl fmt::Display for Trouble {
 }
 
 /// Names the thing that could not be done to `path`.
-pub(crate) fn io(what: &str, path: &Path) -> impl Fn(std::io::Error) -> Trouble {
+pub(crate) fn io(what: &str, path: &Path) -> impl Fn(std::io::Error) -> CommandFailure {
     let (what, path) = (what.to_owned(), path.to_owned());
     move |error| {
-        Trouble::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
+        CommandFailure::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
     }
 }
 
@@ -84,11 +84,11 @@ impl Answer {
     }
 
     /// Itself when it exited with `code`.
-    pub(crate) fn expect(self, code: i32, look: &str) -> Result<Answer, Trouble> {
+    pub(crate) fn expect(self, code: i32, look: &str) -> Result<Answer, CommandFailure> {
         if self.code == code {
             return Ok(self);
         }
-        Err(Trouble {
+        Err(CommandFailure {
             what: format!("the command exited with {} where {code} was expected", self.code),
             output: self.text(),
             command: Some(self.typed),
@@ -97,11 +97,11 @@ impl Answer {
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn with(self, text: &str) -> Result<Answer, Trouble> {
+    pub(crate) fn with(self, text: &str) -> Result<Answer, CommandFailure> {
         if self.text().contains(text) {
             return Ok(self);
         }
-        Err(Trouble {
+        Err(CommandFailure {
             what: format!("`{text}` is missing from what the command printed"),
             output: self.text(),
             command: Some(self.typed),
@@ -187,9 +187,9 @@ impl Terminal {
     }
 
     /// Runs a command line; any exit code is an answer.
-    pub(crate) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
+    pub(crate) fn ask(&self, typed: &str) -> Result<Answer, CommandFailure> {
         self.show(typed);
-        let output = self.command(typed).output().map_err(|error| Trouble {
+        let output = self.command(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),
             output: String::new(),
@@ -199,7 +199,7 @@ impl Terminal {
     }
 
     /// Runs a command line that must succeed.
-    pub(crate) fn run(&self, typed: &str) -> Result<Answer, Trouble> {
+    pub(crate) fn run(&self, typed: &str) -> Result<Answer, CommandFailure> {
         self.ask(typed)?.expect(0, "the output above")
     }
 }

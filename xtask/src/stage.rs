@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     plane::Plane,
-    run::{Terminal, Trouble, io},
+    run::{CommandFailure, Terminal, io},
 };
 
 /// A fresh folder and a developer who types in it.
@@ -26,11 +26,11 @@ impl Stage {
         name: &str,
         programs: &Path,
         profile: &str,
-    ) -> Result<Stage, Trouble> {
+    ) -> Result<Stage, CommandFailure> {
         for program in ["geppetto", "punch"] {
             let path = programs.join(program);
             if !path.exists() {
-                return Err(Trouble::new(
+                return Err(CommandFailure::new(
                     format!("{} is not there", path.display()),
                     format!("`make build` in {} makes it", root.display()),
                 ));
@@ -57,7 +57,7 @@ impl Stage {
 }
 
 /// Starts the control plane at `address` on a free port.
-pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, Trouble> {
+pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, CommandFailure> {
     let port = Plane::free_port(address)?;
     Plane::start(
         you,
@@ -67,7 +67,7 @@ pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, Trouble> {
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), Trouble> {
+pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
     you.run(&format!("punch login {} --token-file data/admin.token", plane.url()))?;
     you.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
     you.run("punch key public alice.key > alice.asc")?;
@@ -75,7 +75,7 @@ pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), Trouble> {
 }
 
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
-pub(crate) fn two_shops(stage: &Stage) -> Result<(), Trouble> {
+pub(crate) fn two_shops(stage: &Stage) -> Result<(), CommandFailure> {
     let you = &stage.you;
     you.run("punch new web-service shop --set version=1.0.0")?;
     you.run("punch test shop")?;
@@ -85,7 +85,7 @@ pub(crate) fn two_shops(stage: &Stage) -> Result<(), Trouble> {
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
-pub(crate) fn second_version(you: &Terminal) -> Result<(), Trouble> {
+pub(crate) fn second_version(you: &Terminal) -> Result<(), CommandFailure> {
     you.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
     you.run(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
@@ -94,7 +94,7 @@ pub(crate) fn second_version(you: &Terminal) -> Result<(), Trouble> {
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
-pub(crate) fn published(dist: &Path) -> Result<Vec<String>, Trouble> {
+pub(crate) fn published(dist: &Path) -> Result<Vec<String>, CommandFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
         .map_err(io("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -108,7 +108,7 @@ pub(crate) fn published(dist: &Path) -> Result<Vec<String>, Trouble> {
 }
 
 /// Installs punch on a host by the host's own rpm, as a person would.
-pub(crate) fn install_punch(shell: &Terminal, plane: &Plane) -> Result<(), Trouble> {
+pub(crate) fn install_punch(shell: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
     shell.run(&format!("curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm", plane.url()))?;
     // The first by its file, ever after by itself. Debian's rpm wants to be told that it is meant.
     shell.run("rpm -U --force-debian punch-0.1.0-1.x86_64.rpm")?;

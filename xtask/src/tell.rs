@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 /// A line.
 pub(crate) fn line(text: &str) {
@@ -19,7 +19,7 @@ pub(crate) fn note(text: &str) {
 }
 
 /// A trouble, whole.
-pub(crate) fn trouble(trouble: &Trouble) {
+pub(crate) fn trouble(trouble: &CommandFailure) {
     eprintln!("\nFAILED: {trouble}");
 }
 
@@ -47,26 +47,26 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Numbered steps and how long each took.
-pub(crate) struct Steps {
+pub(crate) struct StepOutput {
     taken: Vec<(String, Duration)>,
     started: Instant,
 }
 
-impl Steps {
+impl StepOutput {
     /// Starts the clock.
-    pub(crate) fn start() -> Steps {
-        Steps { taken: Vec::new(), started: now() }
+    pub(crate) fn start() -> StepOutput {
+        StepOutput { taken: Vec::new(), started: now() }
     }
 
     /// Says what is done next, and does it.
     pub(crate) fn step<T>(
         &mut self,
         what: &str,
-        work: impl FnOnce() -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        work: impl FnOnce() -> Result<T, CommandFailure>,
+    ) -> Result<T, CommandFailure> {
         println!("\n[{:2}] {what}", self.taken.len() + 1);
         let began = now();
-        let done = work().map_err(|trouble| Trouble {
+        let done = work().map_err(|trouble| CommandFailure {
             what: format!("step {} ({what}): {}", self.taken.len() + 1, trouble.what),
             ..trouble
         })?;

@@ -10,18 +10,20 @@ use std::{collections::BTreeSet, path::PathBuf};
 use model::{
     name::Name,
     node::Node,
-    observe::{Observed, Seen},
-    plan::{self, Action, Change, Plan},
-    report::{Entry, EntryResult, Outcome, Report},
-    resource::{Health, Resource},
+    observe::{Observation, ObservedHost},
+    plan::{self, Plan, PlannedAction, PlannedChange},
+    report::{EntryResult, Report, ReportEntry, RunOutcome},
+    resource::{HealthCheck, Resource},
 };
 
-use self::journal::Journal;
-use crate::{Host, Packages, Pin, Problem, State, StateError, health, look::Look};
+use self::journal::RunJournal;
+use crate::{
+    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health, look::HostInspection,
+};
 
 /// How far a run is.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum ApplyEvent<'a> {
     /// It begins, with this many steps.
     Started {
         /// Changes and health checks.
@@ -37,33 +39,42 @@ pub enum Event<'a> {
     /// A step ended.
     Finished {
         /// How.
-        entry: &'a Entry,
+        entry: &'a ReportEntry,
     },
 }
 
 /// The package files that each change of a plan installs.
 #[derive(Debug, Default)]
-pub struct Fetched {
+pub struct FetchedPackages {
     files: Vec<Vec<PathBuf>>,
 }
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
 /// touched. A plan that is blocked installs nothing.
-pub fn fetch(look: &Look, plan: &Plan, packages: &mut dyn Packages) -> Result<Fetched, Problem> {
+pub fn fetch(
+    look: &HostInspection,
+    plan: &Plan,
+    packages: &mut dyn PackageFetcher,
+) -> Result<FetchedPackages, InspectionError> {
     let mut files = Vec::with_capacity(plan.changes.len());
     for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
-        let Action::InstallPackages(versions) = &change.action else {
+        let PlannedAction::InstallPackages(versions) = &change.action else {
             files.push(Vec::new());
             continue;
         };
         let fetched = versions.iter().map(|(name, version)| {
-            let bare =
-                Pin { name: name.clone(), version: version.clone(), file: None, sha256: None, size: None };
+            let bare = PackagePin {
+                name: name.clone(),
+                version: version.clone(),
+                file: None,
+                sha256: None,
+                size: None,
+            };
             packages.fetch(look.pins.get(name).unwrap_or(&bare))
         });
         files.push(fetched.collect::<Result<_, _>>()?);
     }
-    Ok(Fetched { files })
+    Ok(FetchedPackages { files })
 }
 
 /// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
@@ -74,27 +85,27 @@ pub fn fetch(look: &Look, plan: &Plan, packages: &mut dyn Packages) -> Result<Fe
 #[expect(clippy::too_many_arguments, reason = "the two ports, the plan with its sources, and where to tell")]
 pub fn apply(
     node: &Node,
-    look: &Look,
+    look: &HostInspection,
     plan: &Plan,
-    fetched: &Fetched,
+    fetched: &FetchedPackages,
     host: &mut dyn Host,
-    state: &State,
-    progress: &mut dyn FnMut(Event<'_>),
+    state: &HostState,
+    progress: &mut dyn FnMut(ApplyEvent<'_>),
     clock: &dyn Fn() -> i64,
 ) -> Result<Report, StateError> {
-    let mut journal = Journal::start(node, look, plan, state, clock)?;
-    progress(Event::Started { steps: plan.changes.len() + plan.health.len() });
+    let mut journal = RunJournal::start(node, look, plan, state, clock)?;
+    progress(ApplyEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
             journal.note(entry(&blocked.what, "", EntryResult::Blocked, blocked.because.clone()));
         }
-        return journal.finish(Outcome::Blocked);
+        return journal.finish(RunOutcome::Blocked);
     }
-    let mut run = Run { host, journal, progress, clock, packages: false };
+    let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
-        (run.progress)(Event::Step { number: at + 1, title: &change.title() });
+        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.title() });
         let done = match &change.action {
-            Action::LookAgain(resources) => run.look_again(change, resources)?,
+            PlannedAction::LookAgain(resources) => run.look_again(change, resources)?,
             _ => run.change(change, files)?,
         };
         if !done {
@@ -106,31 +117,32 @@ pub fn apply(
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
         let title = format!("check {check}");
-        (run.progress)(Event::Step { number: plan.changes.len() + at + 1, title: &title });
+        (run.progress)(ApplyEvent::Step { number: plan.changes.len() + at + 1, title: &title });
         if !run.check(component, check, &title)? {
             return run.fail(plan, plan.changes.len(), at + 1);
         }
     }
     run.journal.settle();
-    run.journal.finish(if plan.changes.is_empty() { Outcome::Unchanged } else { Outcome::Changed })
+    run.journal.finish(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
 }
 
 /// A run in progress.
-struct Run<'a, 'j> {
+struct ApplyRun<'a, 'j> {
     host: &'a mut dyn Host,
-    journal: Journal<'j>,
-    progress: &'a mut dyn FnMut(Event<'_>),
+    journal: RunJournal<'j>,
+    progress: &'a mut dyn FnMut(ApplyEvent<'_>),
     clock: &'a dyn Fn() -> i64,
     /// Whether packages came or went so far.
     packages: bool,
 }
 
-impl Run<'_, '_> {
+impl ApplyRun<'_, '_> {
     /// Makes one change; whether it was made.
-    fn change(&mut self, change: &Change, files: &[PathBuf]) -> Result<bool, StateError> {
+    fn change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, StateError> {
         let change =
-            &Change { creates: change.creates || self.went_with_a_package(change), ..change.clone() };
-        self.packages |= matches!(change.action, Action::InstallPackages(_) | Action::RemovePackages { .. });
+            &PlannedChange { creates: change.creates || self.went_with_a_package(change), ..change.clone() };
+        self.packages |=
+            matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.before(change)?;
         let started = (self.clock)();
         let result = self.host.apply(change, files);
@@ -144,10 +156,10 @@ impl Run<'_, '_> {
     }
 
     /// Whether what was to be changed is gone since: its package had it. Made anew it is punch's own.
-    fn went_with_a_package(&self, change: &Change) -> bool {
+    fn went_with_a_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
-            Action::Apply(resource) if self.packages && resource.id.path().is_some() => {
-                self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Seen::Absent)
+            PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
+                self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
         }
@@ -155,14 +167,18 @@ impl Run<'_, '_> {
 
     /// Looks again at what was right before packages changed, and makes right what no longer is; whether
     /// all of it is.
-    fn look_again(&mut self, change: &Change, resources: &[(Name, Resource)]) -> Result<bool, StateError> {
+    fn look_again(
+        &mut self,
+        change: &PlannedChange,
+        resources: &[(Name, Resource)],
+    ) -> Result<bool, StateError> {
         self.journal.begin(&change.title(), &change.component, &[])?;
         let started = (self.clock)();
         let wanted: Vec<&Resource> = resources.iter().map(|(_, resource)| resource).collect();
-        let seen = Observed {
+        let seen = ObservedHost {
             resources: self.host.resources(&wanted, &[]),
             booted: self.host.booted(),
-            ..Observed::default()
+            ..ObservedHost::default()
         };
         let plan = plan::look_again(resources, &seen);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
@@ -188,13 +204,13 @@ impl Run<'_, '_> {
     fn settle(&mut self) -> Result<bool, StateError> {
         let Err(error) = self.host.settle() else { return Ok(true) };
         let failed = entry("settle", "", EntryResult::Failed, error.to_string());
-        (self.progress)(Event::Finished { entry: &failed });
+        (self.progress)(ApplyEvent::Finished { entry: &failed });
         self.journal.end(failed, &[])?;
         Ok(false)
     }
 
     /// Asks one health check; whether it answered as it must.
-    fn check(&mut self, component: &Name, check: &Health, title: &str) -> Result<bool, StateError> {
+    fn check(&mut self, component: &Name, check: &HealthCheck, title: &str) -> Result<bool, StateError> {
         self.journal.begin(title, component.as_str(), &[])?;
         let started = (self.clock)();
         let (result, detail) = match health::check(self.host, check, self.clock) {
@@ -215,9 +231,9 @@ impl Run<'_, '_> {
     }
 
     /// The entry with the time it took, told to who follows the run.
-    fn timed(&mut self, entry: Entry, started: i64) -> Entry {
-        let entry = Entry { duration_us: (self.clock)().saturating_sub(started).max(0), ..entry };
-        (self.progress)(Event::Finished { entry: &entry });
+    fn timed(&mut self, entry: ReportEntry, started: i64) -> ReportEntry {
+        let entry = ReportEntry { duration_us: (self.clock)().saturating_sub(started).max(0), ..entry };
+        (self.progress)(ApplyEvent::Finished { entry: &entry });
         entry
     }
 
@@ -232,18 +248,18 @@ impl Run<'_, '_> {
             .map(|(component, check)| (format!("check {check}"), component.to_string()));
         for (title, component) in changes.chain(checks) {
             let entry = entry(&title, &component, EntryResult::Skipped, String::new());
-            (self.progress)(Event::Finished { entry: &entry });
+            (self.progress)(ApplyEvent::Finished { entry: &entry });
             self.journal.note(entry);
         }
-        self.journal.finish(Outcome::Failed)
+        self.journal.finish(RunOutcome::Failed)
     }
 }
 
-fn entry(action: &str, component: &str, result: EntryResult, detail: String) -> Entry {
-    Entry { action: action.to_owned(), component: component.to_owned(), result, detail, duration_us: 0 }
+fn entry(action: &str, component: &str, result: EntryResult, detail: String) -> ReportEntry {
+    ReportEntry { action: action.to_owned(), component: component.to_owned(), result, detail, duration_us: 0 }
 }
 
 /// Names of all components of a change: a package transaction may be for several.
-fn components(change: &Change) -> BTreeSet<&str> {
+fn components(change: &PlannedChange) -> BTreeSet<&str> {
     change.component.split(", ").collect()
 }

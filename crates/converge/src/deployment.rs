@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{
     component::{Component, DEPLOYMENTS},
     format::FormatError,
-    manifest::{self, Files, Manifest},
+    manifest::{self, DeploymentFiles, Manifest},
     name::Name,
 };
 
@@ -19,13 +19,13 @@ pub(crate) const LARGEST: u64 = 64 * 1024 * 1024;
 pub(crate) struct Deployment {
     pub(crate) component: Component,
     pub(crate) manifest: Manifest,
-    pub(crate) templates: Files,
+    pub(crate) templates: DeploymentFiles,
 }
 
 impl Deployment {
     /// Reads a deployment from its files, by path within the component's folder. `place` is where they
     /// are, for errors.
-    pub(crate) fn from_files(name: &Name, place: &str, mut files: Files) -> Result<Self, String> {
+    pub(crate) fn from_files(name: &Name, place: &str, mut files: DeploymentFiles) -> Result<Self, String> {
         let component = files
             .remove("component.json")
             .ok_or_else(|| format!("{place} has no component.json; was it packaged by `punch package`?"))?;
@@ -61,7 +61,7 @@ impl Deployment {
         let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
         let folder = format!("/{DEPLOYMENTS}/{name}/");
         let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
-        let mut files = Files::new();
+        let mut files = DeploymentFiles::new();
         let mut total = 0;
         while let Some(mut file) = reader.next_file().map_err(broken)? {
             let path = file.metadata.path().to_string_lossy().into_owned();

@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use model::resource::Health;
+use model::resource::HealthCheck;
 
 use crate::Host;
 
@@ -10,7 +10,7 @@ use crate::Host;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Asks until the answer is right; an error is what came last.
-pub(crate) fn check(host: &dyn Host, check: &Health, clock: &dyn Fn() -> i64) -> Result<(), String> {
+pub(crate) fn check(host: &dyn Host, check: &HealthCheck, clock: &dyn Fn() -> i64) -> Result<(), String> {
     let started = clock();
     let within_us = i64::try_from(check.within.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
     // Pauses are counted too, so that a clock that stands still cannot keep a run waiting for ever.

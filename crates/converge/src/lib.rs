@@ -12,8 +12,8 @@ mod look;
 mod packages;
 mod state;
 
-pub use apply::{Event, Fetched, apply, fetch};
-pub use host::{Discreet, Host, HostError, Machine, memory, rooted};
-pub use look::{Look, Problem, look};
-pub use packages::{FetchError, Packages, Pin};
-pub use state::{Lock, State, StateError, host_folder};
+pub use apply::{ApplyEvent, FetchedPackages, apply, fetch};
+pub use host::{Host, HostError, Machine, SecretMasking, memory, rooted};
+pub use look::{HostInspection, InspectionError, look};
+pub use packages::{FetchError, PackageFetcher, PackagePin};
+pub use state::{HostState, RunLock, StateError, host_folder};

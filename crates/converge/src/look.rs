@@ -11,50 +11,50 @@ use std::{
 
 use model::{
     component::deployment_package,
-    manifest::{self, Scope},
+    manifest::{self, EvaluationContext},
     name::Name,
     node::{Node, NodeComponent},
-    observe::{Family, Observed, Seen},
-    plan::{Wanted, WantedComponent},
-    resource::{Body, Resource, ResourceId, ResourceKind},
+    observe::{Observation, ObservedHost, OsFamily},
+    plan::{DesiredComponent, DesiredHost},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-use crate::{Host, Packages, Pin, State, deployment::Deployment, packages::FetchError};
+use crate::{Host, HostState, PackageFetcher, PackagePin, deployment::Deployment, packages::FetchError};
 
 /// What a node file wants and what the host is like: all that a plan needs.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct HostInspection {
     /// What the host must be.
-    pub wanted: Wanted,
+    pub wanted: DesiredHost,
     /// What it is.
-    pub observed: Observed,
+    pub observed: ObservedHost,
     /// The packages the node file names, by package name.
-    pub pins: BTreeMap<String, Pin>,
+    pub pins: BTreeMap<String, PackagePin>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
 }
 
 /// Why a node file cannot be applied; nothing was touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct InspectionError {
     /// What failed, where, why, and what to do next.
     pub message: String,
     /// Whether it failed because the repository could not be reached.
     pub unreachable: bool,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for InspectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
-impl std::error::Error for Problem {}
-impl From<String> for Problem {
+impl std::error::Error for InspectionError {}
+impl From<String> for InspectionError {
     fn from(message: String) -> Self {
         Self { message, unreachable: false }
     }
 }
-impl From<FetchError> for Problem {
+impl From<FetchError> for InspectionError {
     fn from(error: FetchError) -> Self {
         Self { message: error.message, unreachable: error.unreachable }
     }
@@ -64,11 +64,11 @@ impl From<FetchError> for Problem {
 pub fn look(
     node: &Node,
     host: &dyn Host,
-    state: &State,
-    packages: &mut dyn Packages,
+    state: &HostState,
+    packages: &mut dyn PackageFetcher,
     began_us: i64,
-) -> Result<Look, Vec<Problem>> {
-    let managed = state.managed().map_err(|error| vec![Problem::from(error.to_string())])?;
+) -> Result<HostInspection, Vec<InspectionError>> {
+    let managed = state.managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
     let names: BTreeSet<String> = node
         .components
         .keys()
@@ -98,7 +98,7 @@ pub fn look(
     };
     let wanted = match &complete {
         Some(node) => evaluate(node, &found, host.family(), &mut problems),
-        None => Wanted::default(),
+        None => DesiredHost::default(),
     };
     if !problems.is_empty() {
         return Err(problems);
@@ -110,7 +110,7 @@ pub fn look(
     let made = made.chain(&managed.pending).cloned();
     let accounts = resources.iter().flat_map(|resource| resource.accounts());
     let others: Vec<ResourceId> = made.chain(accounts).collect();
-    let observed = Observed {
+    let observed = ObservedHost {
         resources: host.resources(&resources, &others),
         packages: installed,
         managed,
@@ -118,7 +118,7 @@ pub fn look(
         booted: host.booted(),
         runs_commands: host.runs_commands(),
     };
-    Ok(Look { wanted, observed, pins, began_us })
+    Ok(HostInspection { wanted, observed, pins, began_us })
 }
 
 /// The deployment of a component: the installed one when its version is the wanted one, else the one in
@@ -126,29 +126,29 @@ pub fn look(
 fn deployment(
     name: &Name,
     wish: &NodeComponent,
-    installed: &BTreeMap<String, Seen<model::version::Version>>,
+    installed: &BTreeMap<String, Observation<model::version::Version>>,
     host: &dyn Host,
-    packages: &mut dyn Packages,
-) -> Result<Deployment, Problem> {
+    packages: &mut dyn PackageFetcher,
+) -> Result<Deployment, InspectionError> {
     let package = deployment_package(name);
-    if let Some(Seen::Present(version)) = installed.get(&package)
+    if let Some(Observation::Present(version)) = installed.get(&package)
         && version.is(&wish.version)
     {
         match host.deployment(name) {
-            Seen::Present(files) => {
+            Observation::Present(files) => {
                 let place = format!("/{}/{name}", model::component::DEPLOYMENTS);
                 let deployment = Deployment::from_files(name, &place, files)?;
                 if deployment.component.version == *version {
                     return Ok(deployment);
                 }
             }
-            Seen::Unreadable(because) => return Err(because.into()),
+            Observation::Unreadable(because) => return Err(because.into()),
             // Somebody took its files away: the package still has them.
-            Seen::Absent => (),
+            Observation::Absent => (),
         }
     }
     let file = wish.deployment.as_ref();
-    let path = packages.fetch(&Pin {
+    let path = packages.fetch(&PackagePin {
         name: package,
         version: wish.version.clone(),
         file: file.map(|file| file.file.clone()),
@@ -157,7 +157,7 @@ fn deployment(
     })?;
     let deployment = Deployment::from_package(name, &path)?;
     if !deployment.component.version.is(&wish.version) {
-        return Err(Problem::from(format!(
+        return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),
             deployment.component.version,
@@ -167,9 +167,9 @@ fn deployment(
     Ok(deployment)
 }
 
-fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BTreeMap<String, Pin>) {
+fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BTreeMap<String, PackagePin>) {
     for (package, file) in [(name.to_string(), &wish.payload), (deployment_package(name), &wish.deployment)] {
-        let pin = Pin {
+        let pin = PackagePin {
             name: package.clone(),
             version: deployment.component.version.clone(),
             file: file.as_ref().map(|file| file.file.clone()),
@@ -183,13 +183,13 @@ fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BT
 fn evaluate(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
-    family: Option<Family>,
-    problems: &mut Vec<Problem>,
-) -> Wanted {
-    let mut wanted = Wanted::default();
+    family: Option<OsFamily>,
+    problems: &mut Vec<InspectionError>,
+) -> DesiredHost {
+    let mut wanted = DesiredHost::default();
     for name in check::order(found, problems) {
         let deployment = &found[name];
-        let scope = Scope {
+        let scope = EvaluationContext {
             server: node.server.as_str(),
             environment: node.environment.as_str(),
             component: &deployment.component,
@@ -206,7 +206,7 @@ fn evaluate(
             Ok(evaluated) => {
                 let mut resources = os_packages(deployment, family, &evaluated.resources);
                 resources.extend(evaluated.resources);
-                wanted.components.push(WantedComponent {
+                wanted.components.push(DesiredComponent {
                     name: name.clone(),
                     version: deployment.component.version.clone(),
                     resources,
@@ -215,7 +215,9 @@ fn evaluate(
             }
             Err(errors) => {
                 problems.extend(
-                    errors.into_iter().map(|error| Problem::from(format!("component {name}: {error}"))),
+                    errors
+                        .into_iter()
+                        .map(|error| InspectionError::from(format!("component {name}: {error}"))),
                 );
             }
         }
@@ -225,10 +227,10 @@ fn evaluate(
 
 /// The packages of the operating system a component asks for, as resources; the manifest's own
 /// description of one wins.
-fn os_packages(deployment: &Deployment, family: Option<Family>, described: &[Resource]) -> Vec<Resource> {
+fn os_packages(deployment: &Deployment, family: Option<OsFamily>, described: &[Resource]) -> Vec<Resource> {
     let names = match family {
-        Some(Family::Deb) => &deployment.component.os_packages.deb,
-        Some(Family::Rpm) => &deployment.component.os_packages.rpm,
+        Some(OsFamily::Deb) => &deployment.component.os_packages.deb,
+        Some(OsFamily::Rpm) => &deployment.component.os_packages.rpm,
         None => return Vec::new(),
     };
     names
@@ -238,7 +240,7 @@ fn os_packages(deployment: &Deployment, family: Option<Family>, described: &[Res
         .map(|id| Resource {
             id,
             present: true,
-            body: Body::Package { version: None },
+            body: ResourceBody::Package { version: None },
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,

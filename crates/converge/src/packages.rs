@@ -6,7 +6,7 @@ use model::version::Version;
 
 /// The package that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pin {
+pub struct PackagePin {
     /// Package name.
     pub name: String,
     /// Its version. Without a release any release will do.
@@ -20,9 +20,9 @@ pub struct Pin {
 }
 
 /// Finds, downloads and verifies packages.
-pub trait Packages {
+pub trait PackageFetcher {
     /// A local file that is the package, its signature and digest checked.
-    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError>;
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError>;
 }
 
 /// Why there is no such package file.

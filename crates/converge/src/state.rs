@@ -11,9 +11,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::observe::Managed;
+use model::observe::ManagedState;
 
-pub(crate) use self::running::{Mark, Running};
+pub(crate) use self::running::{RunFile, RunMark};
 use crate::host::{because, rooted};
 
 /// The folder, relative to the host's root.
@@ -21,7 +21,7 @@ const FOLDER: &str = "var/lib/geppetto/punch";
 
 /// The folder in which punch keeps what it knows about a host.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct HostState {
     root: PathBuf,
 }
 
@@ -64,12 +64,12 @@ pub enum StateError {
 
 /// Held while a run lasts: two runs never work on one host at once.
 #[derive(Debug)]
-pub struct Lock {
+pub struct RunLock {
     file: File,
     programs: PathBuf,
 }
 
-impl Lock {
+impl RunLock {
     /// An empty file that the programs a run starts hold locked, each while it works: they outlive a run
     /// that is killed.
     pub fn programs(&self) -> &Path {
@@ -77,7 +77,7 @@ impl Lock {
     }
 }
 
-impl Drop for Lock {
+impl Drop for RunLock {
     fn drop(&mut self) {
         // A program that is just being started still has a copy of the file: closing ours does not end the
         // lock before it runs. Nothing is left to be done where even this fails.
@@ -85,14 +85,14 @@ impl Drop for Lock {
     }
 }
 
-impl State {
+impl HostState {
     /// The state of the host under `root`. Touches nothing.
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
     /// Takes the lock, or says which process has it.
-    pub fn lock(&self) -> Result<Lock, StateError> {
+    pub fn lock(&self) -> Result<RunLock, StateError> {
         let folder = self.folder()?;
         make_folder(&folder)?;
         let path = folder.join("lock");
@@ -124,13 +124,13 @@ impl State {
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
-        Ok(Lock { file, programs })
+        Ok(RunLock { file, programs })
     }
 
     /// What punch made and installed in earlier runs, one that was killed among them.
-    pub fn managed(&self) -> Result<Managed, StateError> {
+    pub fn managed(&self) -> Result<ManagedState, StateError> {
         let mut managed = match self.read("managed.json")? {
-            None => Managed::default(),
+            None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
                 path: self.root.join(FOLDER).join("managed.json"),
                 because: error.to_string(),
@@ -142,7 +142,7 @@ impl State {
         Ok(managed)
     }
 
-    pub(crate) fn save_managed(&self, managed: &Managed) -> Result<(), StateError> {
+    pub(crate) fn save_managed(&self, managed: &ManagedState) -> Result<(), StateError> {
         self.write_json("managed.json", managed)
     }
 
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_lock_ends_with_its_run_whoever_still_has_a_copy_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::at(folder.path());
+        let state = HostState::at(folder.path());
         let lock = state.lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);

@@ -6,7 +6,7 @@ use crate::output;
 
 /// What comes after a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum PanicReaction {
     /// The program ends: it does one thing, and that did not work.
     End,
     /// The task ends and the program goes on: other requests have nothing to do with it.
@@ -14,12 +14,12 @@ pub enum Then {
 }
 
 /// From now on tells of panics in one form.
-pub fn note_panics(then: Then) {
+pub fn note_panics(then: PanicReaction) {
     std::panic::set_hook(Box::new(move |panic| {
         output::note(&format!(
             "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"
         ));
-        if then == Then::End {
+        if then == PanicReaction::End {
             std::process::exit(i32::from(Exit::Bug as u8));
         }
     }));

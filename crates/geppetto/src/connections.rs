@@ -17,7 +17,7 @@ use tokio::{
 
 /// What clients may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// How many connections are open at once.
     pub connections: usize,
     /// How many of them may come from one address: a proxy needs many, nobody needs all.
@@ -28,7 +28,7 @@ pub struct Limits {
     pub stalled_for: Duration,
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self { connections: 1024, per_address: 512, local: 64, stalled_for: Duration::from_secs(30) }
     }
@@ -36,25 +36,25 @@ impl Default for Limits {
 
 /// The places for connections.
 #[derive(Debug)]
-pub(crate) struct Places {
-    limits: Limits,
+pub(crate) struct ConnectionSlots {
+    limits: ConnectionLimits,
     taken: Mutex<BTreeMap<IpAddr, usize>>,
 }
 
 /// A place for one connection; free again when dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct ConnectionSlot {
+    places: Arc<ConnectionSlots>,
     address: IpAddr,
 }
 
-impl Places {
-    pub(crate) fn new(limits: Limits) -> Self {
+impl ConnectionSlots {
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
         Self { limits, taken: Mutex::default() }
     }
 
     /// A place for a connection from this address, if there is one.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let local = if address.is_loopback() { self.limits.local } else { 0 };
@@ -64,11 +64,11 @@ impl Places {
             return None;
         }
         taken.insert(address, mine + 1);
-        Some(Place { places: Arc::clone(self), address })
+        Some(ConnectionSlot { places: Arc::clone(self), address })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mine) = taken.get_mut(&self.address) {
@@ -92,14 +92,14 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 /// A stream whose other end must take what is written to it, or is given up.
-pub(crate) struct Moving<S> {
+pub(crate) struct WriteTimeout<S> {
     stream: S,
     stalled_for: Duration,
     /// Runs while nothing can be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Moving<S> {
+impl<S> WriteTimeout<S> {
     pub(crate) fn new(stream: S, stalled_for: Duration) -> Self {
         Self { stream, stalled_for, stalled: None }
     }
@@ -117,7 +117,7 @@ impl<S> Moving<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -127,7 +127,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Moving<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Moving<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -165,8 +165,9 @@ mod tests {
 
     #[test]
     fn no_address_takes_all_places_and_this_machine_always_has_some() {
-        let limits = Limits { connections: 3, per_address: 2, local: 1, ..Limits::default() };
-        let places = Arc::new(Places::new(limits));
+        let limits =
+            ConnectionLimits { connections: 3, per_address: 2, local: 1, ..ConnectionLimits::default() };
+        let places = Arc::new(ConnectionSlots::new(limits));
         let take = |address: &str| places.take(address.parse().unwrap());
         let first = (take("10.0.0.1"), take("10.0.0.1"));
         assert!(first.0.is_some() && first.1.is_some() && take("10.0.0.1").is_none());

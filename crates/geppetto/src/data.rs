@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::Failure;
+use crate::failure::DaemonError;
 
 /// The folder of a control plane.
 #[derive(Debug, Clone)]
@@ -26,10 +26,10 @@ pub struct DataFolder {
 
 impl DataFolder {
     /// Opens the folder of a control plane that exists.
-    pub fn open(root: &Path) -> Result<Self, Failure> {
+    pub fn open(root: &Path) -> Result<Self, DaemonError> {
         let folder = Self { root: root.to_owned() };
         if !folder.database().is_file() {
-            return Err(Failure::input(format!("there is no control plane in `{}`", root.display())).hint(
+            return Err(DaemonError::input(format!("there is no control plane in `{}`", root.display())).hint(
                 "name its folder by --data DIR or GEPPETTO_DATA, or make a new one with `geppetto init --data DIR`",
             ));
         }
@@ -37,10 +37,10 @@ impl DataFolder {
     }
 
     /// Opens the folder and makes what is missing of it.
-    pub fn create(root: &Path) -> Result<Self, Failure> {
+    pub fn create(root: &Path) -> Result<Self, DaemonError> {
         let folder = Self { root: root.to_owned() };
         let failed = |path: &Path, error: io::Error| {
-            Failure::input(format!("the data folder `{}` could not be made: {error}", path.display()))
+            DaemonError::input(format!("the data folder `{}` could not be made: {error}", path.display()))
                 .hint("choose a folder you may write to with --data DIR")
         };
         for path in [folder.root.clone(), folder.keys()] {

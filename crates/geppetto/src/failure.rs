@@ -6,7 +6,7 @@ use model::exit::Exit;
 
 /// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct DaemonError {
     /// How the program ends.
     pub exit: Exit,
     /// What failed, where and why.
@@ -15,7 +15,7 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
-impl Failure {
+impl DaemonError {
     /// The user's input is wrong.
     pub fn input(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
@@ -50,7 +50,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     message
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for DaemonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
         if let Some(hint) = &self.hint {
@@ -60,4 +60,4 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Error for Failure {}
+impl Error for DaemonError {}

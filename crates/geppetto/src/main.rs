@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use geppetto::{
-    bug::{self, Then},
+    bug::{self, PanicReaction},
     cli::Cli,
     clock::Clock,
     commands,
-    failure::Failure,
+    failure::DaemonError,
     output,
 };
 use model::exit::Exit;
@@ -23,12 +23,12 @@ fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    bug::note_panics(if cli.serves() { Then::GoOn } else { Then::End });
+    bug::note_panics(if cli.serves() { PanicReaction::GoOn } else { PanicReaction::End });
     let workers = if cli.serves() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli, Clock::system())),
-        Err(error) => Err(Failure::failed(format!("no threads could be started: {error}"))),
+        Err(error) => Err(DaemonError::failed(format!("no threads could be started: {error}"))),
     };
     match result {
         Ok(()) => ExitCode::from(Exit::Done as u8),

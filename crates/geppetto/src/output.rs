@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::failure::Failure;
+use crate::failure::DaemonError;
 
 /// Prints data on stdout, exactly as given.
 ///
@@ -23,6 +23,6 @@ pub fn note(text: &str) {
 }
 
 /// Prints why a command failed.
-pub fn failure(failure: &Failure) {
+pub fn failure(failure: &DaemonError) {
     note(&failure.to_string());
 }

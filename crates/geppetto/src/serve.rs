@@ -16,8 +16,8 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-pub use crate::connections::Limits;
-use crate::connections::{Moving, Places};
+pub use crate::connections::ConnectionLimits;
+use crate::connections::{ConnectionSlots, WriteTimeout};
 
 /// How long a client may take to send the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -36,10 +36,15 @@ pub struct Connection {
 }
 
 /// Answers requests until `end` is ready, then lets those in progress finish.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    end: impl Future<Output = ()>,
+) {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
-    let places = Arc::new(Places::new(limits));
+    let places = Arc::new(ConnectionSlots::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
     let mut number = 0;
@@ -70,7 +75,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, end: i
             request.extensions_mut().insert(from);
             answers.call(request)
         });
-        let stream = Moving::new(stream, limits.stalled_for);
+        let stream = WriteTimeout::new(stream, limits.stalled_for);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // Clients that vanish or talk no HTTP are theirs to explain, not ours to report.
@@ -117,7 +122,7 @@ mod tests {
     use super::*;
 
     /// A server of these limits with a large answer, a small one and one that is a bug of ours.
-    async fn started(limits: Limits) -> SocketAddr {
+    async fn started(limits: ConnectionLimits) -> SocketAddr {
         let router = Router::new()
             .route("/large", get(async || "x".repeat(32 << 20)))
             .route("/small", get(async || "here"))
@@ -148,7 +153,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn readers_that_do_not_read_are_hung_up_on_and_hold_no_more_than_their_share() {
         let stalled_for = Duration::from_millis(1500);
-        let limits = Limits { connections: 8, per_address: 3, local: 0, stalled_for };
+        let limits = ConnectionLimits { connections: 8, per_address: 3, local: 0, stalled_for };
         let address = started(limits).await;
         let stalled: Vec<TcpStream> = (0..3).map(|_| ask(address, "/large")).collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -160,9 +165,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_request_that_panics_ends_alone() {
-        let address = started(Limits::default()).await;
+        let address = started(ConnectionLimits::default()).await;
         let before = std::panic::take_hook();
-        crate::bug::note_panics(crate::bug::Then::GoOn);
+        crate::bug::note_panics(crate::bug::PanicReaction::GoOn);
         assert_eq!(answer(address, "/bug").await, "");
         std::panic::set_hook(before);
         assert!(answer(address, "/small").await.ends_with("here"));

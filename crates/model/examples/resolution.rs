@@ -10,9 +10,9 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, PackageFile, Published},
+    catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
-    estate::{Environment, Estate, Group, Role, Said, Says, Server, Wish},
+    estate::{Assignment, Environment, Estate, Group, Overrides, Requirement, Role, Server},
     format::yaml,
     name::{Key, Name, ServerName},
     resolve::{Resolver, check, check_change, reach, resolve},
@@ -89,7 +89,7 @@ fn key(number: usize) -> Key {
     Key::new(&format!("key_{number}")).expect("is a key")
 }
 
-fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Says>) -> Estate {
+fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Overrides>) -> Estate {
     let mut edited = estate.clone();
     if let Some(says) = of(&mut edited) {
         set(says, 0, 0, "edited");
@@ -97,8 +97,8 @@ fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Says>) -> Estat
     edited
 }
 
-fn set(says: &mut Says, component: usize, number: usize, text: &str) {
-    let said = Said { value: Value::from(text), origin: None };
+fn set(says: &mut Overrides, component: usize, number: usize, text: &str) {
+    let said = Assignment { value: Value::from(text), origin: None };
     says.values.entry(name("component", component)).or_default().insert(key(number), said);
 }
 
@@ -130,7 +130,7 @@ fn catalog(components: usize) -> Catalog {
             };
             visible.entry(component.name.clone()).or_default().push(component.version.clone());
             let versions = catalog.components.entry(component.name.clone()).or_default();
-            let published = Published { payload: package.clone(), deployment: package, component };
+            let published = CatalogVersion { payload: package.clone(), deployment: package, component };
             versions.insert(published.component.version.clone(), Arc::new(published));
         }
     }
@@ -140,10 +140,10 @@ fn catalog(components: usize) -> Catalog {
 #[expect(clippy::expect_used, reason = "made of letters and digits")]
 fn estate(servers: usize, roles: usize, components: usize) -> Estate {
     let role = |number: usize| {
-        let mut says = Says::default();
+        let mut says = Overrides::default();
         let component = number % components;
         let range = "^2".parse().expect("is a range");
-        says.components.insert(name("component", component), Wish { range, origin: None });
+        says.components.insert(name("component", component), Requirement { range, origin: None });
         for at in 0..4 {
             set(
                 &mut says,
@@ -162,21 +162,21 @@ fn estate(servers: usize, roles: usize, components: usize) -> Estate {
         (name("role", number), Role { description: String::new(), inherits, says })
     };
     let group = |number: usize| {
-        let mut says = Says::default();
+        let mut says = Overrides::default();
         set(&mut says, number % components, number % KEYS_EACH, "${server.name} in ${server.environment}");
         (name("group", number), Group { description: String::new(), says })
     };
-    let mut says = Says::default();
+    let mut says = Overrides::default();
     for component in 0..components {
         says.components.insert(
             name("component", component),
-            Wish { range: ">=2, <3".parse().expect("is a range"), origin: None },
+            Requirement { range: ">=2, <3".parse().expect("is a range"), origin: None },
         );
         set(&mut says, component, 1, &format!("${{component-{component}.key_0}} of the environment"));
     }
     let environment = Environment { description: String::new(), channel: name("channel", 0), says };
     let server = |number: usize| {
-        let mut says = Says::default();
+        let mut says = Overrides::default();
         set(&mut says, number % components, 2, "of the server");
         let server = Server {
             description: String::new(),

@@ -7,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::{
     component::Component,
     name::{Key, Name},
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 
 /// All component versions of a repository, and the channels they are visible in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// By component name, then version.
-    pub components: BTreeMap<Name, BTreeMap<Version, Arc<Published>>>,
+    pub components: BTreeMap<Name, BTreeMap<Version, Arc<CatalogVersion>>>,
     /// By channel, then component name: the visible versions, oldest first.
     pub channels: BTreeMap<Name, BTreeMap<Name, Vec<Version>>>,
 }
 
 /// A component version with both its packages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Published {
+pub struct CatalogVersion {
     /// What it says about itself.
     pub component: Component,
     /// The package that holds what runs.
@@ -64,8 +64,8 @@ impl Catalog {
         &'a self,
         channel: &Name,
         name: &Name,
-        ranges: &[&Range],
-    ) -> Option<&'a Arc<Published>> {
+        ranges: &[&VersionRange],
+    ) -> Option<&'a Arc<CatalogVersion>> {
         let version = self
             .versions(channel, name)
             .iter()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     name::{Key, Name},
     parameter::Parameter,
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 
 /// The kinds of component; each has an archetype.
@@ -48,10 +48,10 @@ pub struct Component {
     pub summary: String,
     /// Other components it needs on the same host, and in which versions.
     #[serde(default)]
-    pub requires: BTreeMap<Name, Range>,
+    pub requires: BTreeMap<Name, VersionRange>,
     /// Packages of the operating system it needs.
     #[serde(default)]
-    pub os_packages: OsPackages,
+    pub os_packages: OsRequirements,
     /// The parameters it declares.
     #[serde(default)]
     pub parameters: BTreeMap<Key, Parameter>,
@@ -60,7 +60,7 @@ pub struct Component {
 /// Operating system packages, by package format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OsPackages {
+pub struct OsRequirements {
     /// Names of packages on RPM hosts (Red Hat, Fedora, SUSE).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpm: Vec<String>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     name::{Key, Name, ServerName},
     value::Value,
-    version::Range,
+    version::VersionRange,
 };
 
 /// All roles, groups, environments and servers of a revision.
@@ -25,46 +25,46 @@ pub struct Estate {
 
 /// What any place can say: components with version wishes, values, and what to take away.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Says {
+pub struct Overrides {
     /// Components wanted, with the versions that will do.
-    pub components: BTreeMap<Name, Wish>,
+    pub components: BTreeMap<Name, Requirement>,
     /// Values, by component and parameter.
-    pub values: BTreeMap<Name, BTreeMap<Key, Said>>,
+    pub values: BTreeMap<Name, BTreeMap<Key, Assignment>>,
     /// Inherited things taken away here; weaker places no longer count for them.
-    pub remove: Vec<Removed>,
+    pub remove: Vec<Removal>,
 }
 
 /// A wish for a component, and who has it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
+pub struct Requirement {
     /// The versions that will do.
-    pub range: Range,
+    pub range: VersionRange,
     /// When it was wished for, if it comes from a stored revision.
-    pub origin: Option<Origin>,
+    pub origin: Option<RevisionOrigin>,
 }
 
 /// A value, and who said it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
+pub struct Assignment {
     /// The value as written; references are still in it.
     pub value: Value,
     /// When it was said, if it comes from a stored revision.
-    pub origin: Option<Origin>,
+    pub origin: Option<RevisionOrigin>,
 }
 
 /// A removal, and who asks for it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Removed {
+pub struct Removal {
     /// What is taken away.
-    pub what: Removal,
+    pub what: RemovalTarget,
     /// When it was taken away, if it comes from a stored revision.
-    pub origin: Option<Origin>,
+    pub origin: Option<RevisionOrigin>,
 }
 
 /// Where a stored wish, value or removal comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Origin {
+pub struct RevisionOrigin {
     /// The revision that brought it.
     pub revision: u64,
     /// Who committed that revision.
@@ -73,7 +73,7 @@ pub struct Origin {
 
 /// Something inherited that a place takes away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Removal {
+pub enum RemovalTarget {
     /// `shop`: the component does not run here.
     Component(Name),
     /// `shop.banner`: weaker places' values do not count.
@@ -90,7 +90,7 @@ pub struct Role {
     /// The roles it inherits, strongest first.
     pub inherits: Vec<Name>,
     /// What it says.
-    pub says: Says,
+    pub says: Overrides,
 }
 
 /// A set of servers.
@@ -99,7 +99,7 @@ pub struct Group {
     /// What it is for.
     pub description: String,
     /// What it says.
-    pub says: Says,
+    pub says: Overrides,
 }
 
 /// Where servers run.
@@ -110,7 +110,7 @@ pub struct Environment {
     /// The channel its servers install from.
     pub channel: Name,
     /// What it says.
-    pub says: Says,
+    pub says: Overrides,
 }
 
 /// One host.
@@ -125,7 +125,7 @@ pub struct Server {
     /// The roles it has, strongest first.
     pub roles: Vec<Name>,
     /// What is said for it alone.
-    pub says: Says,
+    pub says: Overrides,
 }
 
 /// A place that can say something: the key of provenance.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Origin, Place},
+    estate::{Place, RevisionOrigin},
     name::{Key, Name, ServerName},
     value::Value,
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 
 /// Everything one server must be.
@@ -38,22 +38,22 @@ pub struct NodeComponent {
     /// The exact deployment package, when the node comes from a catalog.
     pub deployment: Option<PackageFile>,
     /// Who asked for this component and version, and who took it away, winner first.
-    pub wished: Vec<Wished>,
+    pub wished: Vec<RequirementProvenance>,
     /// Final values, by parameter.
     pub values: BTreeMap<Key, NodeValue>,
 }
 
 /// What one place, or a component that requires it, wants of a component.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wished {
+pub struct RequirementProvenance {
     /// Who wished.
     pub place: Place,
     /// For which versions; `None` takes away what weaker places wish for.
-    pub range: Option<Range>,
+    pub range: Option<VersionRange>,
     /// Whether it had a part in the choice.
     pub counts: bool,
     /// The revision that brought it.
-    pub origin: Option<Origin>,
+    pub origin: Option<RevisionOrigin>,
 }
 
 /// A final value and how it came to be.
@@ -64,12 +64,12 @@ pub struct NodeValue {
     /// Never shown.
     pub secret: bool,
     /// Who said something about it, winner first. Empty for a node file written by hand.
-    pub voices: Vec<Voice>,
+    pub voices: Vec<Provenance>,
 }
 
 /// What one place said about a value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Voice {
+pub struct Provenance {
     /// Who said it.
     pub place: Place,
     /// What it said, as written; for the removal of one entry of a map its path. Absent for secrets and
@@ -80,5 +80,5 @@ pub struct Voice {
     /// Whether it had a part in the final value.
     pub counts: bool,
     /// The revision that brought it.
-    pub origin: Option<Origin>,
+    pub origin: Option<RevisionOrigin>,
 }

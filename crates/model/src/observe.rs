@@ -13,7 +13,7 @@ use crate::{resource::ResourceId, version::Version};
 
 /// What looking at one thing gave.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen<T> {
+pub enum Observation<T> {
     /// It is not there.
     Absent,
     /// It is there, like this.
@@ -23,7 +23,7 @@ pub enum Seen<T> {
 }
 
 /// Facts about a resource, by name (`mode`, `content`, `enabled`): what plans compare.
-pub type Facts = BTreeMap<&'static str, Fact>;
+pub type ResourceFacts = BTreeMap<&'static str, Fact>;
 
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,12 +36,12 @@ pub enum Fact {
     /// A set of texts, sorted.
     Set(Vec<String>),
     /// Bytes, by their digest.
-    Content(Content),
+    Content(FileContent),
 }
 
 /// The content of a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Content {
+pub struct FileContent {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
     /// The text, kept for diffs when it is UTF-8, at most [`Content::SHOWN`] bytes and no secret.
@@ -49,7 +49,7 @@ pub struct Content {
     pub text: Option<String>,
 }
 
-impl Content {
+impl FileContent {
     /// The largest content kept for diffs, in bytes.
     pub const SHOWN: usize = 64 * 1024;
 
@@ -61,12 +61,12 @@ impl Content {
 }
 
 /// Two contents are the same when their digests are, whether or not the text was kept.
-impl PartialEq for Content {
+impl PartialEq for FileContent {
     fn eq(&self, other: &Self) -> bool {
         self.sha256 == other.sha256
     }
 }
-impl Eq for Content {}
+impl Eq for FileContent {}
 
 /// SHA-256 in lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
@@ -81,18 +81,18 @@ pub fn digest(bytes: &[u8]) -> String {
 /// The families of distributions, by how they package software.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Family {
+pub enum OsFamily {
     /// Debian and its kin: dpkg, apt.
     Deb,
     /// Red Hat, Fedora, SUSE and their kin: rpm, dnf.
     Rpm,
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for OsFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Family::Deb => "deb",
-            Family::Rpm => "rpm",
+            OsFamily::Deb => "deb",
+            OsFamily::Rpm => "rpm",
         })
     }
 }
@@ -113,15 +113,15 @@ impl fmt::Display for Fact {
 
 /// Everything seen on a host that a plan needs.
 #[derive(Debug, Clone, Default)]
-pub struct Observed {
+pub struct ObservedHost {
     /// Our packages (payload and deployment) by package name: versions installed.
-    pub packages: BTreeMap<String, Seen<Version>>,
+    pub packages: BTreeMap<String, Observation<Version>>,
     /// Resources by id.
-    pub resources: BTreeMap<ResourceId, Seen<Facts>>,
+    pub resources: BTreeMap<ResourceId, Observation<ResourceFacts>>,
     /// What punch itself installed or made in earlier runs.
-    pub managed: Managed,
+    pub managed: ManagedState,
     /// The family of the distribution; none in a bare folder.
-    pub family: Option<Family>,
+    pub family: Option<OsFamily>,
     /// Whether systemd runs there: without it units are enabled, but not started.
     pub booted: bool,
     /// Whether programs can be run there: not in a bare folder.
@@ -131,7 +131,7 @@ pub struct Observed {
 /// What punch itself installed or made in earlier runs: the only things it removes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Managed {
+pub struct ManagedState {
     /// Packages, by name; whose component they are.
     #[serde(default)]
     pub packages: BTreeMap<String, String>,

@@ -14,7 +14,7 @@ pub use check::{MAX_NESTING, MAX_WEIGHT, NODE_WEIGHT, weight};
 pub struct Parameter {
     /// What values it takes.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ParameterType,
     /// What it is for, in one sentence.
     pub description: String,
     /// The value when nobody sets one.
@@ -29,7 +29,7 @@ pub struct Parameter {
     pub secret: bool,
     /// How values from several places become one.
     #[serde(default)]
-    pub merge: Merge,
+    pub merge: MergeStrategy,
     /// The only values allowed (of type `string`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Parameter {
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ParameterType {
     /// Any text without NUL.
     String,
     /// A whole number of 64 bits.
@@ -74,7 +74,7 @@ pub enum Kind {
 /// How the values of several places become one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Merge {
+pub enum MergeStrategy {
     /// The strongest place wins whole.
     #[default]
     Replace,

@@ -11,7 +11,7 @@ pub struct Report {
     /// The node file's generation.
     pub generation: u64,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// When it started, in microseconds since 1970-01-01 UTC.
     pub started_us: i64,
     /// How long it took, in microseconds.
@@ -19,14 +19,14 @@ pub struct Report {
     /// How many things were right already.
     pub unchanged: usize,
     /// What was done or tried, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReportEntry>,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Nothing to do.
     Unchanged,
     /// All done.
@@ -42,7 +42,7 @@ pub enum Outcome {
 /// One thing done or tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Entry {
+pub struct ReportEntry {
     /// What, as the plan says it: `change file:/etc/motd`.
     pub action: String,
     /// The component it is of.

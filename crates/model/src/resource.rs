@@ -138,7 +138,7 @@ pub struct Resource {
     /// Whether it shall be there; `false` removes it.
     pub present: bool,
     /// What it must be like.
-    pub body: Body,
+    pub body: ResourceBody,
     /// Resources that must be applied before this one.
     pub require: Vec<ResourceId>,
     /// Services restarted (and execs run) once when this one changed.
@@ -151,14 +151,14 @@ impl Resource {
     /// The users and groups that must be there before it can be made. Numbers, and root, always are.
     pub fn accounts(&self) -> Vec<ResourceId> {
         let users: Vec<&String> = match &self.body {
-            Body::File(file) => file.ownership.owner.iter().collect(),
-            Body::Directory(ownership) => ownership.owner.iter().collect(),
+            ResourceBody::File(file) => file.ownership.owner.iter().collect(),
+            ResourceBody::Directory(ownership) => ownership.owner.iter().collect(),
             _ => Vec::new(),
         };
         let groups: Vec<&String> = match &self.body {
-            Body::File(file) => file.ownership.group.iter().collect(),
-            Body::Directory(ownership) => ownership.group.iter().collect(),
-            Body::User(user) => user.group.iter().chain(user.groups.iter().flatten()).collect(),
+            ResourceBody::File(file) => file.ownership.group.iter().collect(),
+            ResourceBody::Directory(ownership) => ownership.group.iter().collect(),
+            ResourceBody::User(user) => user.group.iter().chain(user.groups.iter().flatten()).collect(),
             _ => Vec::new(),
         };
         let users = users.into_iter().map(|name| ResourceId::new(ResourceKind::User, name));
@@ -169,28 +169,28 @@ impl Resource {
 
 /// What a resource must be like, by kind. What is `None` is left as it is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Body {
+pub enum ResourceBody {
     /// A file.
-    File(File),
+    File(FileResource),
     /// A directory.
     Directory(Ownership),
     /// A link to this target.
     Symlink(String),
     /// A user.
-    User(User),
+    User(UserResource),
     /// A group.
-    Group(Group),
+    Group(GroupResource),
     /// A systemd unit.
-    Service(Service),
+    Service(ServiceResource),
     /// A cron job.
-    Cron(Cron),
+    Cron(CronResource),
     /// A package of the operating system; `version` as the package tool writes it.
     Package {
         /// Any version when absent.
         version: Option<String>,
     },
     /// A command.
-    Exec(Exec),
+    Exec(ExecResource),
 }
 
 /// Who owns a path, and its mode.
@@ -206,7 +206,7 @@ pub struct Ownership {
 
 /// A regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
+pub struct FileResource {
     /// Its bytes.
     pub content: Vec<u8>,
     /// Owner, group, mode.
@@ -215,7 +215,7 @@ pub struct File {
 
 /// A system user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
+pub struct UserResource {
     /// Numeric id.
     pub uid: Option<u32>,
     /// Primary group, by name.
@@ -236,7 +236,7 @@ pub struct User {
 
 /// A system group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Group {
+pub struct GroupResource {
     /// Numeric id.
     pub gid: Option<u32>,
     /// A system group (low gid), when it has to be created.
@@ -245,7 +245,7 @@ pub struct Group {
 
 /// A systemd unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Service {
+pub struct ServiceResource {
     /// Started at boot.
     pub enabled: Option<bool>,
     /// Running now.
@@ -256,7 +256,7 @@ pub struct Service {
 
 /// A job in `/etc/cron.d/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cron {
+pub struct CronResource {
     /// Five fields, or `@daily` and its kin (crontab(5)).
     pub schedule: String,
     /// Who runs it.
@@ -267,7 +267,7 @@ pub struct Cron {
     pub environment: BTreeMap<String, String>,
 }
 
-impl Cron {
+impl CronResource {
     /// The text of its file in `/etc/cron.d`.
     pub fn file(&self) -> String {
         let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
@@ -281,7 +281,7 @@ impl Cron {
 
 /// A command run when its guard says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Exec {
+pub struct ExecResource {
     /// Program and arguments; no shell in between.
     pub command: Vec<String>,
     /// Run only if this path does not exist.
@@ -304,24 +304,24 @@ pub struct Exec {
 
 /// A check that a component answers, run at the end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Health {
+pub struct HealthCheck {
     /// What is asked.
-    pub probe: Probe,
+    pub probe: HealthProbe,
     /// Seconds in which it must have succeeded once.
     pub within: u64,
     /// Whether a secret value went into it: only its kind is shown.
     pub secret: bool,
 }
 
-impl fmt::Display for Health {
+impl fmt::Display for HealthCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.secret {
             return self.probe.fmt(f);
         }
         let kind = match self.probe {
-            Probe::Http { .. } => "http",
-            Probe::Tcp { .. } => "tcp",
-            Probe::Command { .. } => "command",
+            HealthProbe::Http { .. } => "http",
+            HealthProbe::Tcp { .. } => "tcp",
+            HealthProbe::Command { .. } => "command",
         };
         write!(f, "{kind} check with a secret in it")
     }
@@ -329,7 +329,7 @@ impl fmt::Display for Health {
 
 /// What a health check asks.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Probe {
+pub enum HealthProbe {
     /// `GET url` answers with this status, and with this text in its body.
     Http {
         /// `http://host:port/path`.
@@ -351,12 +351,12 @@ pub enum Probe {
     },
 }
 
-impl fmt::Display for Probe {
+impl fmt::Display for HealthProbe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Probe::Http { url, status, .. } => write!(f, "http {url} answers {status}"),
-            Probe::Tcp { address } => write!(f, "tcp {address} accepts"),
-            Probe::Command { command } => write!(f, "command {} succeeds", command.join(" ")),
+            HealthProbe::Http { url, status, .. } => write!(f, "http {url} answers {status}"),
+            HealthProbe::Tcp { address } => write!(f, "tcp {address} accepts"),
+            HealthProbe::Command { command } => write!(f, "command {} succeeds", command.join(" ")),
         }
     }
 }

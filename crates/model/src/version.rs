@@ -135,7 +135,7 @@ impl fmt::Display for Version {
 
 /// One end of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound {
+pub struct VersionBound {
     /// How it compares.
     pub comparison: Comparison,
     /// With what.
@@ -175,12 +175,12 @@ impl Comparison {
 /// `^1.2` is at least 1.2 and below 2 (below 0.3 for `^0.2`); `~1.2.3` is at least 1.2.3 and below 1.3.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Range {
+pub struct VersionRange {
     text: String,
-    bounds: Vec<Bound>,
+    bounds: Vec<VersionBound>,
 }
 
-impl Range {
+impl VersionRange {
     /// Any version.
     pub fn any() -> Self {
         Self { text: "*".to_owned(), bounds: Vec::new() }
@@ -190,12 +190,12 @@ impl Range {
     pub fn exact(version: &Version) -> Self {
         Self {
             text: version.to_string(),
-            bounds: vec![Bound { comparison: Comparison::Equal, version: version.clone() }],
+            bounds: vec![VersionBound { comparison: Comparison::Equal, version: version.clone() }],
         }
     }
 
     /// The bounds a version must all keep to; none for `*`.
-    pub fn bounds(&self) -> &[Bound] {
+    pub fn bounds(&self) -> &[VersionBound] {
         &self.bounds
     }
 
@@ -211,7 +211,7 @@ impl Range {
     }
 }
 
-impl FromStr for Range {
+impl FromStr for VersionRange {
     type Err = VersionError;
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let wrong = || VersionError::Range(clip(text));
@@ -226,9 +226,9 @@ impl FromStr for Range {
     }
 }
 
-fn bound(part: &str) -> Option<Vec<Bound>> {
-    let make = |comparison, text: &str| -> Option<Bound> {
-        Some(Bound { comparison, version: text.trim().parse().ok()? })
+fn bound(part: &str) -> Option<Vec<VersionBound>> {
+    let make = |comparison, text: &str| -> Option<VersionBound> {
+        Some(VersionBound { comparison, version: text.trim().parse().ok()? })
     };
     for (sign, comparison) in [
         (">=", Comparison::AtLeast),
@@ -276,18 +276,18 @@ fn raised(numbers: &[u64]) -> String {
     format!("{}~", texts.join("."))
 }
 
-impl TryFrom<String> for Range {
+impl TryFrom<String> for VersionRange {
     type Error = VersionError;
     fn try_from(text: String) -> Result<Self, VersionError> {
         text.parse()
     }
 }
-impl From<Range> for String {
-    fn from(range: Range) -> String {
+impl From<VersionRange> for String {
+    fn from(range: VersionRange) -> String {
         range.text
     }
 }
-impl fmt::Display for Range {
+impl fmt::Display for VersionRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -306,7 +306,7 @@ macro_rules! text_schema {
     };
 }
 text_schema!(Version, "An exact version: `1.2.0` or, with a release, `1.2.0-1`.");
-text_schema!(Range, "Versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.");
+text_schema!(VersionRange, "Versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.");
 
 #[cfg(test)]
 mod tests {
@@ -336,7 +336,7 @@ mod tests {
             ("~1.2.3", vec!["1.2.4-1"], vec!["1.3.0-1", "1.2.2-1"]),
             ("*", vec!["0-1", "99-1"], vec![]),
         ] {
-            let range: Range = range.parse().unwrap();
+            let range: VersionRange = range.parse().unwrap();
             for text in inside {
                 assert!(range.contains(&version(text)), "{range} should hold {text}");
             }
@@ -351,8 +351,8 @@ mod tests {
         for text in ["", "-1", "1-2-3", "1 2", "../1", "1.0-", ";rm"] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
-        assert!(">=".parse::<Range>().is_err());
-        assert!("^x".parse::<Range>().is_err());
+        assert!(">=".parse::<VersionRange>().is_err());
+        assert!("^x".parse::<VersionRange>().is_err());
         assert_eq!(Version::from_foreign("1.0-SNAPSHOT").unwrap().to_string(), "1.0~SNAPSHOT");
     }
 }

@@ -22,7 +22,7 @@ macro_rules! shape {
 
 shape! {
     /// An error, as RFC 9457 describes it (`application/problem+json`).
-    pub struct Problem {
+    pub struct ProblemDetails {
         /// A name for this sort of error: `not-found`.
         #[serde(rename = "type")]
         pub kind: String,
@@ -35,7 +35,7 @@ shape! {
     }
 
     /// `POST /api/v1/join`
-    pub struct Join {
+    pub struct JoinRequest {
         /// The one-time token.
         pub token: String,
         /// The server that joins.
@@ -43,7 +43,7 @@ shape! {
     }
 
     /// What a server gets when it joins.
-    pub struct Joined {
+    pub struct JoinResponse {
         /// Its name.
         pub server: String,
         /// The secret it shows from now on as a bearer token.
@@ -55,7 +55,7 @@ shape! {
     }
 
     /// `POST /api/v1/join-tokens`
-    pub struct NewJoinToken {
+    pub struct JoinTokenRequest {
         /// The server that may join.
         pub server: String,
         /// Seconds the token is good for.
@@ -63,7 +63,7 @@ shape! {
     }
 
     /// A one-time join token.
-    pub struct JoinToken {
+    pub struct IssuedJoinToken {
         /// Shown once.
         pub token: String,
         /// The server that may join.
@@ -73,7 +73,7 @@ shape! {
     }
 
     /// A package received, not yet visible in a channel.
-    pub struct Received {
+    pub struct ReceivedPackage {
         /// Its file name.
         pub file: String,
         /// SHA-256 of the file, in hexadecimal.
@@ -83,13 +83,13 @@ shape! {
     }
 
     /// `POST /api/v1/channels/{channel}/publications`: makes received packages visible, all or none.
-    pub struct Publication {
+    pub struct PublicationRequest {
         /// File names of received packages.
         pub files: Vec<String>,
     }
 
     /// What a publication or promotion did.
-    pub struct Published {
+    pub struct PublicationResult {
         /// The channel.
         pub channel: String,
         /// Files that became visible.
@@ -99,7 +99,7 @@ shape! {
     }
 
     /// `POST /api/v1/promotions`
-    pub struct Promotion {
+    pub struct PromotionRequest {
         /// The component.
         pub name: String,
         /// Its version; with or without release.
@@ -125,7 +125,7 @@ shape! {
     }
 
     /// A page of a list.
-    pub struct Versions {
+    pub struct ComponentVersionPage {
         /// The versions, newest first.
         pub items: Vec<ComponentVersion>,
         /// Give this as `after` to get the next page.
@@ -141,11 +141,11 @@ shape! {
         /// Whether it is a secret.
         pub secret: bool,
         /// Who said what, winner first.
-        pub voices: Vec<ExplainedVoice>,
+        pub voices: Vec<ExplainedProvenance>,
     }
 
     /// What one place said.
-    pub struct ExplainedVoice {
+    pub struct ExplainedProvenance {
         /// `role web`, `server web-01`, `default of shop`.
         pub place: String,
         /// What it said; for the removal of one entry of a map its path. Absent for secrets and for the
@@ -162,7 +162,7 @@ shape! {
     }
 
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
-    pub struct Change {
+    pub struct ChangeRequest {
         /// The documents that are new or different; `null` removes one.
         #[serde(deserialize_with = "each_once")]
         pub documents: BTreeMap<String, Option<String>>,
@@ -179,7 +179,7 @@ shape! {
         /// The revision it became; absent for a preview or when nothing differs.
         pub revision: Option<u64>,
         /// Objects added, changed and removed: `role web`.
-        pub objects: Vec<ChangedObject>,
+        pub objects: Vec<ChangedPlace>,
         /// The servers whose node file changes.
         pub servers: Vec<String>,
         /// What may not be meant: `role web: ...`. Nothing here stops the change.
@@ -187,7 +187,7 @@ shape! {
     }
 
     /// One object a change touches.
-    pub struct ChangedObject {
+    pub struct ChangedPlace {
         /// `role web`.
         pub object: String,
         /// `added`, `changed` or `removed`.
@@ -197,7 +197,7 @@ shape! {
     }
 
     /// A role, group or environment in a list.
-    pub struct ObjectSummary {
+    pub struct PlaceSummary {
         /// Its name.
         pub name: String,
         /// What it is for.
@@ -205,15 +205,15 @@ shape! {
     }
 
     /// A page of roles, groups or environments.
-    pub struct Objects {
+    pub struct PlacePage {
         /// In the order of their names.
-        pub items: Vec<ObjectSummary>,
+        pub items: Vec<PlaceSummary>,
         /// Give this as `after` to get the next page.
         pub next: Option<String>,
     }
 
     /// A role, group, environment or server, as its file says it.
-    pub struct Object {
+    pub struct PlaceDocument {
         /// Where its file is in an exported folder: `roles/web.yaml`.
         pub path: String,
         /// The revision it is from: the newest.
@@ -243,7 +243,7 @@ shape! {
     }
 
     /// A page of servers.
-    pub struct Servers {
+    pub struct ServerPage {
         /// In the order of their names.
         pub items: Vec<ServerSummary>,
         /// Give this as `after` to get the next page.
@@ -263,7 +263,7 @@ shape! {
     }
 
     /// A page of revisions.
-    pub struct Revisions {
+    pub struct RevisionPage {
         /// Newest first.
         pub items: Vec<Revision>,
         /// Give this as `before` to get the next page.
@@ -289,7 +289,7 @@ shape! {
         /// The node file's generation.
         pub generation: u64,
         /// How the run ended.
-        pub outcome: crate::report::Outcome,
+        pub outcome: crate::report::RunOutcome,
         /// When it started, in microseconds since 1970-01-01 UTC.
         pub started_us: i64,
         /// How long it took, in microseconds.
@@ -301,7 +301,7 @@ shape! {
     }
 
     /// A page of a server's reports.
-    pub struct Reports {
+    pub struct ReportPage {
         /// Newest first.
         pub items: Vec<ReportSummary>,
         /// Give this as `before` to get the next page.
@@ -321,7 +321,7 @@ shape! {
     }
 
     /// A page of components.
-    pub struct ComponentList {
+    pub struct ComponentPage {
         /// In the order of their names.
         pub items: Vec<ComponentSummary>,
         /// Give this as `after` to get the next page.
@@ -337,7 +337,7 @@ shape! {
     }
 
     /// A page of channels.
-    pub struct Channels {
+    pub struct ChannelPage {
         /// In the order of their names.
         pub items: Vec<ChannelSummary>,
         /// Give this as `after` to get the next page.
@@ -345,7 +345,7 @@ shape! {
     }
 
     /// One entry of the audit log.
-    pub struct Audited {
+    pub struct AuditEntry {
         /// Its number.
         pub id: u64,
         /// When, in microseconds since 1970-01-01 UTC.
@@ -361,9 +361,9 @@ shape! {
     }
 
     /// A page of the audit log.
-    pub struct AuditLog {
+    pub struct AuditPage {
         /// Newest first.
-        pub items: Vec<Audited>,
+        pub items: Vec<AuditEntry>,
         /// Give this as `before` to get the next page.
         pub next: Option<u64>,
     }

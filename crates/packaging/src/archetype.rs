@@ -23,17 +23,17 @@ use model::{
     format::{FormatError, yaml},
     name::{Key, Name},
     nearest,
-    parameter::Kind,
+    parameter::ParameterType,
 };
 use serde::{Deserialize, Serialize};
 
 pub use generate::generate;
-pub use merge::{Merged, merge};
-pub use record::{Record, recorded};
-pub use update::{FileOutcome, Updated, update};
+pub use merge::{MergeResult, merge};
+pub use record::{ArchetypeRecord, recorded};
+pub use update::{FileOutcome, UpdateResult, update};
 
 /// What was answered, by question.
-pub type Answers = BTreeMap<Key, String>;
+pub type ArchetypeAnswers = BTreeMap<Key, String>;
 
 /// The description at the top of an archetype's folder.
 const FILE: &str = "archetype.yaml";
@@ -52,7 +52,7 @@ pub struct Archetype {
     /// One line about it.
     pub summary: String,
     /// What it asks.
-    pub questions: BTreeMap<Key, Question>,
+    pub questions: BTreeMap<Key, ArchetypeQuestion>,
     /// Its folder, when it is not built in.
     pub folder: Option<PathBuf>,
     /// Its files, by path below `files/`.
@@ -62,21 +62,21 @@ pub struct Archetype {
 /// Something an archetype asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Question {
+pub struct ArchetypeQuestion {
     /// What is asked, in one sentence.
     pub description: String,
     /// The answer when nobody gives one; may use `{{ name }}` and the other words templates know.
     pub default: Option<String>,
     /// The type of the answer, as of parameters; `list`, `string-list` and `map` are none here.
     #[serde(default = "text", rename = "type")]
-    pub kind: Kind,
+    pub kind: ParameterType,
     /// The only answers allowed, if there are any.
     #[serde(default)]
     pub one_of: Vec<String>,
 }
 
-fn text() -> Kind {
-    Kind::String
+fn text() -> ParameterType {
+    ParameterType::String
 }
 
 /// Why an archetype could not be used.
@@ -135,11 +135,11 @@ struct Description {
     summary: String,
     /// What it asks, by key.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Question>")]
-    answers: BTreeMap<Key, Question>,
+    #[schemars(with = "BTreeMap<String, ArchetypeQuestion>")]
+    answers: BTreeMap<Key, ArchetypeQuestion>,
 }
 
-impl yaml::Document for Description {
+impl yaml::DocumentFormat for Description {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {
@@ -202,7 +202,7 @@ impl Archetype {
             return Err(FormatError::new("files", "there is nothing in it to generate").into());
         }
         for (key, question) in &description.answers {
-            if matches!(question.kind, Kind::List | Kind::StringList | Kind::Map) {
+            if matches!(question.kind, ParameterType::List | ParameterType::StringList | ParameterType::Map) {
                 let message = format!("the answer `{key}` is one text, so it cannot be a list or a map");
                 return Err(FormatError::new(FILE, message).into());
             }

@@ -73,7 +73,7 @@ pub enum PackageError {
 }
 
 /// An RPM file whose headers are whole; its content has not been looked at yet.
-pub(crate) struct Envelope {
+pub(crate) struct PackageEnvelope {
     /// Where the file is.
     pub(crate) path: PathBuf,
     /// What people call it: errors name this.
@@ -87,7 +87,7 @@ pub(crate) struct Envelope {
     pub(crate) metadata: PackageMetadata,
 }
 
-impl Envelope {
+impl PackageEnvelope {
     /// Reads and checks the headers.
     pub(crate) fn open(path: &Path) -> Result<Self, PackageError> {
         Self::open_as(path, path)

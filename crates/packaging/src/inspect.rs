@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{component::Component, name::Name, version::Version};
 use rpm::{PackageMetadata, PackageReader};
 
-use crate::envelope::{Envelope, PackageError, malformed};
+use crate::envelope::{PackageEnvelope, PackageError, malformed};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
 pub const PAYLOAD_PROVIDE: &str = "geppetto-component";
@@ -19,7 +19,7 @@ const MAX_UNPACKED: u64 = 256 << 20;
 
 /// An RPM file, looked into.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Inspected {
+pub struct InspectedPackage {
     /// Package name.
     pub name: String,
     /// Epoch; nearly always 0.
@@ -31,7 +31,7 @@ pub struct Inspected {
     /// Architecture.
     pub arch: String,
     /// What it is to us.
-    pub what: What,
+    pub what: PackageRole,
     /// SHA-256 of the whole file, in lower-case hexadecimal.
     pub sha256: String,
     /// Size of the file in bytes.
@@ -40,7 +40,7 @@ pub struct Inspected {
 
 /// What a package is to us.
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum PackageRole {
     /// The payload package of this component.
     Payload(Name),
     /// The deployment package of this component.
@@ -49,7 +49,7 @@ pub enum What {
     Other,
 }
 
-impl Inspected {
+impl InspectedPackage {
     /// The file name such a package must have: `NAME-VERSION-RELEASE.ARCH.rpm`.
     pub fn file_name(&self) -> String {
         format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
@@ -58,7 +58,7 @@ impl Inspected {
 
 /// What the header of an RPM file says: enough to choose between the packages of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub struct PackageHeader {
     /// Package name.
     pub name: String,
     /// Version and release.
@@ -68,14 +68,14 @@ pub struct Header {
 }
 
 /// Reads the header of `rpm` and nothing after it.
-pub fn header(rpm: &Path) -> Result<Header, PackageError> {
-    let envelope = Envelope::open(rpm)?;
+pub fn header(rpm: &Path) -> Result<PackageHeader, PackageError> {
+    let envelope = PackageEnvelope::open(rpm)?;
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let metadata = &envelope.metadata;
     let text =
         |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
     let (version, release) = (text(metadata.get_version())?, text(metadata.get_release())?);
-    Ok(Header {
+    Ok(PackageHeader {
         name: text(metadata.get_name())?,
         version: Version::new(&version, Some(&release)).map_err(|why| wrong(why.to_string()))?,
         arch: text(metadata.get_arch())?,
@@ -84,11 +84,11 @@ pub fn header(rpm: &Path) -> Result<Header, PackageError> {
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::PublicKeys::verify_rpm`]).
-pub fn component_of(rpm: &Path) -> Result<Inspected, PackageError> {
-    look_into(&mut Envelope::open(rpm)?)
+pub fn component_of(rpm: &Path) -> Result<InspectedPackage, PackageError> {
+    look_into(&mut PackageEnvelope::open(rpm)?)
 }
 
-pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageError> {
+pub(crate) fn look_into(envelope: &mut PackageEnvelope) -> Result<InspectedPackage, PackageError> {
     let (sha256, size) = envelope.check_content()?;
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let metadata = &envelope.metadata;
@@ -100,13 +100,13 @@ pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageErr
         Ok(_) => Err(wrong(format!("its {what} has characters that a file name must not have"))),
         Err(why) => Err(wrong(format!("it has no {what}: {why}"))),
     };
-    let mut inspected = Inspected {
+    let mut inspected = InspectedPackage {
         name: text(metadata.get_name(), "name")?,
         epoch: metadata.get_epoch().unwrap_or(0),
         version: text(metadata.get_version(), "version")?,
         release: text(metadata.get_release(), "release")?,
         arch: text(metadata.get_arch(), "architecture")?,
-        what: What::Other,
+        what: PackageRole::Other,
         sha256,
         size,
     };
@@ -121,7 +121,7 @@ pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageErr
             return Err(wrong(why));
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
-        inspected.what = What::Payload(name);
+        inspected.what = PackageRole::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
         if let Some(why) = model::component::reserved(&name) {
             return Err(wrong(why));
@@ -140,7 +140,7 @@ pub(crate) fn look_into(envelope: &mut Envelope) -> Result<Inspected, PackageErr
                 ),
             ));
         }
-        inspected.what = What::Deployment(Box::new(component));
+        inspected.what = PackageRole::Deployment(Box::new(component));
     }
     Ok(inspected)
 }
@@ -169,7 +169,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 }
 
 /// Reads `component.json` out of a deployment package.
-fn description(envelope: &Envelope, name: &Name) -> Result<Component, PackageError> {
+fn description(envelope: &PackageEnvelope, name: &Name) -> Result<Component, PackageError> {
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
     let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS);

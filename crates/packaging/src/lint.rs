@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use model::{
-    format::component::{FileEntry, Origin},
+    format::component::{FileSource, PackagedFile},
     manifest,
 };
 
-use crate::source::{COMPONENT_FILE, Source};
+use crate::source::{COMPONENT_FILE, ComponentSource};
 
 /// Something to know about a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct LintNote {
     /// Whether it must be changed.
-    pub severity: Severity,
+    pub severity: LintSeverity,
     /// The file, or the entry of it.
     pub place: String,
     /// What is so, why it matters, what to do.
@@ -22,7 +22,7 @@ pub struct Note {
 
 /// How grave a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub enum LintSeverity {
     /// The component would not deploy as it is.
     Fatal,
     /// It would, but somebody will be unhappy about it.
@@ -30,7 +30,7 @@ pub enum Severity {
 }
 
 /// Looks at a component without building it.
-pub fn lint(source: &Source) -> Vec<Note> {
+pub fn lint(source: &ComponentSource) -> Vec<LintNote> {
     let mut notes = Notes::default();
     notes.texts(source);
     notes.files(source);
@@ -40,22 +40,22 @@ pub fn lint(source: &Source) -> Vec<Note> {
 }
 
 #[derive(Default)]
-struct Notes(Vec<Note>);
+struct Notes(Vec<LintNote>);
 
 impl Notes {
     fn fatal(&mut self, place: &str, message: impl Into<String>) {
-        self.add(Severity::Fatal, place, message.into());
+        self.add(LintSeverity::Fatal, place, message.into());
     }
 
     fn warn(&mut self, place: &str, message: impl Into<String>) {
-        self.add(Severity::Warning, place, message.into());
+        self.add(LintSeverity::Warning, place, message.into());
     }
 
-    fn add(&mut self, severity: Severity, place: &str, message: String) {
-        self.0.push(Note { severity, place: place.to_owned(), message });
+    fn add(&mut self, severity: LintSeverity, place: &str, message: String) {
+        self.0.push(LintNote { severity, place: place.to_owned(), message });
     }
 
-    fn texts(&mut self, source: &Source) {
+    fn texts(&mut self, source: &ComponentSource) {
         let summary = &source.component.summary;
         if summary.ends_with('.') {
             self.warn(
@@ -100,7 +100,7 @@ impl Notes {
         }
     }
 
-    fn files(&mut self, source: &Source) {
+    fn files(&mut self, source: &ComponentSource) {
         for entry in &source.files {
             self.entry(source, entry);
         }
@@ -122,7 +122,7 @@ impl Notes {
         }
     }
 
-    fn entry(&mut self, source: &Source, entry: &FileEntry) {
+    fn entry(&mut self, source: &ComponentSource, entry: &PackagedFile) {
         let path = entry.path.trim_end_matches('/');
         let below =
             |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -146,7 +146,7 @@ impl Notes {
                 );
             }
         }
-        let regular = matches!(entry.origin(), Origin::Source(_));
+        let regular = matches!(entry.origin(), FileSource::Source(_));
         if let Some(mode) = entry.mode {
             let shown = format!("{:04o}", mode.0);
             if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
@@ -174,7 +174,7 @@ impl Notes {
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
             );
         }
-        if let Origin::Source(from) = entry.origin()
+        if let FileSource::Source(from) = entry.origin()
             && from.split('/').all(|part| matches!(part, "" | "." | "**"))
         {
             self.warn(
@@ -182,7 +182,7 @@ impl Notes {
                 format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
-        if let Origin::Source(from) = entry.origin()
+        if let FileSource::Source(from) = entry.origin()
             && source.build.is_none()
             && !from.contains(['*', '?'])
             && !source.dir.join(from).exists()
@@ -194,7 +194,7 @@ impl Notes {
         }
     }
 
-    fn deployment(&mut self, source: &Source) {
+    fn deployment(&mut self, source: &ComponentSource) {
         let file = "deploy/manifest.yaml";
         let Some(text) = &source.deploy.manifest else {
             if !source.deploy.templates.is_empty() {

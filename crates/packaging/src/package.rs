@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 pub use command::{build_source, test_source};
 
-use crate::{openpgp::SecretKey, source::Source};
+use crate::{openpgp::SecretKey, source::ComponentSource};
 
 /// The two packages of a component version, as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Packages {
+pub struct PackagePair {
     /// What runs.
     pub payload: PathBuf,
     /// How it is deployed.
@@ -77,30 +77,30 @@ const LEVEL: i32 = 9;
 /// time inside. With a key they are signed. Either both files are there at the end, or what was
 /// there before is.
 pub fn package(
-    source: &Source,
+    source: &ComponentSource,
     out: &Path,
     key: Option<&SecretKey>,
     source_date: u32,
-) -> Result<Packages, PackagingError> {
+) -> Result<PackagePair, PackagingError> {
     package_at_level(source, out, key, source_date, LEVEL)
 }
 
 /// [`package`] with a compression level (1 to 19) of the caller's choice.
 pub fn package_at_level(
-    source: &Source,
+    source: &ComponentSource,
     out: &Path,
     key: Option<&SecretKey>,
     source_date: u32,
     level: i32,
-) -> Result<Packages, PackagingError> {
+) -> Result<PackagePair, PackagingError> {
     let payload = contents::payload(source, out)?;
     let deployment = contents::deployment(source)?;
-    let out = rpmfile::Output::open(out)?;
-    let settings = rpmfile::Settings { key, source_date, level };
+    let out = rpmfile::PackageOutput::open(out)?;
+    let settings = rpmfile::PackageSettings { key, source_date, level };
     let payload = rpmfile::write(source, &payload, &out, &settings)?;
     let deployment = rpmfile::write(source, &deployment, &out, &settings)?;
     let (path, earlier) = (payload.path(), payload.earlier()?);
-    let kept = payload.keep().and_then(|payload| Ok(Packages { payload, deployment: deployment.keep()? }));
+    let kept = payload.keep().and_then(|payload| Ok(PackagePair { payload, deployment: deployment.keep()? }));
     if kept.is_err() {
         // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
         // adds nothing to the error.

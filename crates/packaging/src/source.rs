@@ -9,19 +9,21 @@ use model::{
     component::{self, Component},
     format::{
         FormatError,
-        component::{Arch, Command, ComponentFile, FileEntry, Launch, Schedule, Tomcat, read},
+        component::{
+            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFile, TomcatContext, read,
+        },
     },
     version::Version,
 };
 
-pub use deploy::Deploy;
+pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.
 pub const COMPONENT_FILE: &str = "component.yaml";
 
 /// A component, as its developer keeps it in a folder; everything that can be read before the build.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ComponentSource {
     /// The folder, without symbolic links in its path.
     pub dir: PathBuf,
     /// What everything after packaging knows of it.
@@ -35,24 +37,24 @@ pub struct Source {
     /// Where the payload runs.
     pub arch: Arch,
     /// Builds what is packaged.
-    pub build: Option<Command>,
+    pub build: Option<CommandLine>,
     /// Tests it.
-    pub test: Option<Command>,
+    pub test: Option<CommandLine>,
     /// What the payload package holds.
-    pub files: Vec<FileEntry>,
+    pub files: Vec<PackagedFile>,
     /// A daemon.
-    pub launch: Option<Launch>,
+    pub launch: Option<LaunchCommand>,
     /// A job run at given times.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<JobSchedule>,
     /// A web archive.
-    pub tomcat: Option<Tomcat>,
+    pub tomcat: Option<TomcatContext>,
     /// What the deployment package holds besides the description.
-    pub deploy: Deploy,
+    pub deploy: DeployFolder,
 }
 
-impl Source {
+impl ComponentSource {
     /// Reads the component in `dir`, and says everything that is wrong with it.
-    pub fn load(dir: &Path) -> Result<Source, Vec<FormatError>> {
+    pub fn load(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
         let one = |message: String| vec![FormatError::new(COMPONENT_FILE, message)];
         let root = dir
             .canonicalize()
@@ -80,10 +82,10 @@ impl Source {
                 None
             }
         };
-        let deploy = Deploy::load(&root, &mut errors);
+        let deploy = DeployFolder::load(&root, &mut errors);
         match component {
             Some((component, facts)) if errors.is_empty() => {
-                Ok(Source::assemble(root, file, component, facts, deploy))
+                Ok(ComponentSource::assemble(root, file, component, facts, deploy))
             }
             _ => Err(errors),
         }
@@ -93,13 +95,13 @@ impl Source {
         dir: PathBuf,
         file: ComponentFile,
         component: Component,
-        facts: facts::Facts,
-        deploy: Deploy,
-    ) -> Source {
+        facts: facts::ProjectFacts,
+        deploy: DeployFolder,
+    ) -> ComponentSource {
         let description = file.description.or(facts.description).unwrap_or_else(|| component.summary.clone());
         let deploy =
             deploy.completed(&component, file.launch.as_ref(), file.schedule.is_some(), file.tomcat.as_ref());
-        Source {
+        ComponentSource {
             dir,
             description: description.trim_end().to_owned(),
             component,
@@ -118,10 +120,10 @@ impl Source {
 }
 
 /// Joins what `component.yaml` says with what the project's own file says.
-fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::Facts), FormatError> {
+fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::ProjectFacts), FormatError> {
     let facts = match &file.from {
         Some(from) => facts::read(root, from)?,
-        None => facts::Facts::default(),
+        None => facts::ProjectFacts::default(),
     };
     let missing = |what: &str| {
         let from = file.from.as_deref().unwrap_or("the project file");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::{commands::Verb, failure::Failure, root::Root};
+use crate::{commands::PunchCommand, failure::CommandError, root::HostPaths};
 
 /// Exit codes are the same for all verbs, and for `geppetto`.
 const EXIT_CODES: &str = "\
@@ -29,7 +29,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: PunchCommand,
 }
 
 /// The option of all verbs that work on a host.
@@ -43,7 +43,7 @@ pub(crate) struct HostArgs {
 
 impl HostArgs {
     /// The host's root, as an absolute path where that can be told.
-    pub(crate) fn root(&self) -> Result<Root, Failure> {
-        Root::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
+    pub(crate) fn root(&self) -> Result<HostPaths, CommandError> {
+        HostPaths::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
     }
 }

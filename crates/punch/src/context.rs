@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::{output::Output, when::Micros};
+use crate::{output::TerminalOutput, when::Micros};
 
 /// The world as a verb sees it.
-pub(crate) struct Context {
+pub(crate) struct CommandContext {
     /// Prints.
-    pub(crate) output: Output,
+    pub(crate) output: TerminalOutput,
     /// The time, in microseconds since 1970-01-01 UTC.
     pub(crate) now: fn() -> Micros,
     /// Where `punch login` saves, when this user has a home.

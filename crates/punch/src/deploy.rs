@@ -4,37 +4,37 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{Discreet, Event, Lock, Look, Machine};
+use converge::{ApplyEvent, HostInspection, Machine, RunLock, SecretMasking};
 use model::{
     exit::Exit,
     name::ServerName,
     node::Node,
-    plan::{Limits, Plan, PlanView, plan, view},
-    report::{Entry, EntryResult, Outcome, Report},
+    plan::{Plan, PlanLimits, PlanView, plan, view},
+    report::{EntryResult, Report, ReportEntry, RunOutcome},
 };
 use serde::Serialize;
 
 use crate::{
-    context::Context,
-    failure::Failure,
-    root::Root,
-    source::{Cache, Source},
-    state::{LastGood, State},
+    context::CommandContext,
+    failure::CommandError,
+    root::HostPaths,
+    source::{PackageCache, PackageSource},
+    state::{AgentState, LastGood},
     told, when,
-    wish::Wish,
+    wish::TrustedNode,
 };
 
 /// What a run found and what it would do.
-pub(crate) struct Prepared {
-    machine: Discreet<Machine>,
-    look: Look,
+pub(crate) struct PreparedDeployment {
+    machine: SecretMasking<Machine>,
+    look: HostInspection,
     /// What is done, in order.
     pub(crate) plan: Plan,
 }
 
 /// What a run did.
 #[derive(Serialize)]
-pub(crate) struct Deployed {
+pub(crate) struct DeploymentResult {
     /// The node file that was followed.
     node_file: String,
     /// What was planned.
@@ -49,12 +49,12 @@ pub(crate) struct Deployed {
     pub(crate) interrupted: Option<Report>,
     /// Why nothing was touched.
     #[serde(skip)]
-    stopped: Option<Failure>,
+    stopped: Option<CommandError>,
 }
 
-impl Deployed {
+impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
-    pub(crate) fn finish(self, context: &Context) -> Result<Exit, Failure> {
+    pub(crate) fn finish(self, context: &CommandContext) -> Result<Exit, CommandError> {
         context.output.json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
@@ -65,44 +65,44 @@ impl Deployed {
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
 pub(crate) fn prepare(
-    root: &Root,
-    wish: &Wish,
+    root: &HostPaths,
+    wish: &TrustedNode,
     last: Option<&LastGood>,
-    source: &mut Source,
-    limits: &Limits,
+    source: &mut PackageSource,
+    limits: &PlanLimits,
     began: when::Micros,
-) -> Result<Prepared, Failure> {
+) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&wish.node), last.map(|last| &last.node)];
-    let machine = Discreet::new(machine(root.path())?, nodes.into_iter().flatten());
-    let state = converge::State::at(root.path());
+    let machine = SecretMasking::new(machine(root.path())?, nodes.into_iter().flatten());
+    let state = converge::HostState::at(root.path());
     let look = converge::look(&wish.node, &machine, &state, source, began);
     let look = look.map_err(|problems| blocked(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
-    Ok(Prepared { machine, look, plan })
+    Ok(PreparedDeployment { machine, look, plan })
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
-fn machine(path: &Path) -> Result<Machine, Failure> {
-    let open = |path: &Path| Machine::new(path).map_err(|error| Failure::blocked(error.to_string()));
+fn machine(path: &Path) -> Result<Machine, CommandError> {
+    let open = |path: &Path| Machine::new(path).map_err(|error| CommandError::blocked(error.to_string()));
     if path.exists() {
         return open(path);
     }
-    let empty = tempfile::tempdir().map_err(|error| Failure::writing(&std::env::temp_dir(), &error))?;
+    let empty = tempfile::tempdir().map_err(|error| CommandError::writing(&std::env::temp_dir(), &error))?;
     open(empty.path())
 }
 
 /// Makes the host what the node file says, where `last` was the last good one.
 pub(crate) fn deploy(
-    context: &Context,
-    root: &Root,
-    lock: &Lock,
-    wish: &Wish,
+    context: &CommandContext,
+    root: &HostPaths,
+    lock: &RunLock,
+    wish: &TrustedNode,
     last: Option<&LastGood>,
-    source: &mut Source,
-    limits: &Limits,
-) -> Result<Deployed, Failure> {
-    let state = converge::State::at(root.path());
-    let ours = State::new(root);
+    source: &mut PackageSource,
+    limits: &PlanLimits,
+) -> Result<DeploymentResult, CommandError> {
+    let state = converge::HostState::at(root.path());
+    let ours = AgentState::new(root);
     let begun = ours.begun()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
@@ -114,14 +114,14 @@ pub(crate) fn deploy(
         ));
     }
     // Stopped before anything was touched: that, too, must be known.
-    let untouched = |action: &str, failure: Failure, plan: PlanView, interrupted: Option<Report>| {
+    let untouched = |action: &str, failure: CommandError, plan: PlanView, interrupted: Option<Report>| {
         let node = &wish.node;
         let now = (context.now)();
         let report = stopped(&node.server, node.generation, action, &failure, (started, now));
         let filed = state.close_interrupted().and_then(|()| state.record(&report));
-        filed.map_err(|error| Failure::failed(error.to_string()))?;
+        filed.map_err(|error| CommandError::failed(error.to_string()))?;
         let node_file = wish.file.clone();
-        Ok(Deployed { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
+        Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
     let mut prepared = match prepare(root, wish, last, source, limits, started) {
         Ok(prepared) => prepared,
@@ -149,22 +149,22 @@ pub(crate) fn deploy(
         &mut prepared.machine,
         &state,
         &mut |event| match event {
-            Event::Started { steps: all } => steps = all,
-            Event::Step { number: n, title } => {
+            ApplyEvent::Started { steps: all } => steps = all,
+            ApplyEvent::Step { number: n, title } => {
                 number = n;
                 context.output.note(format!("[{n}/{steps}] {title}"));
             }
-            Event::Finished { entry } if entry.result == EntryResult::Failed => {
+            ApplyEvent::Finished { entry } if entry.result == EntryResult::Failed => {
                 context.output.note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
-            Event::Finished { .. } => (),
+            ApplyEvent::Finished { .. } => (),
         },
         &|| (context.now)(),
     )
-    .map_err(|error| Failure::failed(error.to_string()))?;
+    .map_err(|error| CommandError::failed(error.to_string()))?;
     remember(context, root, wish, last, source, &report)?;
     context.output.note(summary(&report));
-    Ok(Deployed {
+    Ok(DeploymentResult {
         node_file: wish.file.clone(),
         plan: view(&prepared.plan),
         report,
@@ -176,18 +176,18 @@ pub(crate) fn deploy(
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
 pub(crate) fn refuse(
-    context: &Context,
-    root: &Root,
+    context: &CommandContext,
+    root: &HostPaths,
     server: &ServerName,
     last: Option<&LastGood>,
-    failure: &Failure,
-) -> Result<Report, Failure> {
+    failure: &CommandError,
+) -> Result<Report, CommandError> {
     let now = (context.now)();
     // What the refused file says about itself counts for nothing: the host stays where it is.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = stopped(server, generation, "believe the node file", failure, (now, now));
-    let state = converge::State::at(root.path());
-    state.record(&report).map_err(|error| Failure::failed(error.to_string()))?;
+    let state = converge::HostState::at(root.path());
+    state.record(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
 
@@ -196,17 +196,17 @@ fn stopped(
     server: &ServerName,
     generation: u64,
     action: &str,
-    failure: &Failure,
+    failure: &CommandError,
     (started, now): (when::Micros, when::Micros),
 ) -> Report {
     Report {
         server: server.to_string(),
         generation,
-        outcome: Outcome::Blocked,
+        outcome: RunOutcome::Blocked,
         started_us: started,
         duration_us: (now - started).max(0),
         unchanged: 0,
-        entries: vec![Entry {
+        entries: vec![ReportEntry {
             action: action.to_owned(),
             component: String::new(),
             result: EntryResult::Blocked,
@@ -218,23 +218,23 @@ fn stopped(
 
 /// After a good end the node file is the last good one, and packages nobody needs any more are forgotten.
 fn remember(
-    context: &Context,
-    root: &Root,
-    wish: &Wish,
+    context: &CommandContext,
+    root: &HostPaths,
+    wish: &TrustedNode,
     last: Option<&LastGood>,
-    source: &Source,
+    source: &PackageSource,
     report: &Report,
-) -> Result<(), Failure> {
-    if !matches!(report.outcome, Outcome::Changed | Outcome::Unchanged) {
+) -> Result<(), CommandError> {
+    if !matches!(report.outcome, RunOutcome::Changed | RunOutcome::Unchanged) {
         return Ok(());
     }
-    if report.outcome == Outcome::Changed {
+    if report.outcome == RunOutcome::Changed {
         let mut keep = checksums(&wish.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.used());
-        Cache::new(root.cache()).retain(&keep);
+        PackageCache::new(root.cache()).retain(&keep);
     }
-    State::new(root).keep(&wish.text, wish.tag.as_deref(), last, (context.now)())
+    AgentState::new(root).keep(&wish.text, wish.tag.as_deref(), last, (context.now)())
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {
@@ -243,7 +243,7 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 }
 
 /// All problems at once, because fixing one at a time is tiresome.
-fn blocked(problems: &[converge::Problem]) -> Failure {
+fn blocked(problems: &[converge::InspectionError]) -> CommandError {
     let exit =
         if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
     let text = match problems {
@@ -253,7 +253,7 @@ fn blocked(problems: &[converge::Problem]) -> Failure {
             format!("{} things stand in the way:{}", several.len(), lines.concat())
         }
     };
-    Failure::new(exit, text).hint("nothing was changed")
+    CommandError::new(exit, text).hint("nothing was changed")
 }
 
 /// `web-01 generation 7: changed, 5 done, 12 right already, in 1.2 s`.
@@ -269,10 +269,10 @@ fn summary(report: &Report) -> String {
 }
 
 /// How the program ends after a run that ended like this.
-fn exit(outcome: Outcome) -> Exit {
+fn exit(outcome: RunOutcome) -> Exit {
     match outcome {
-        Outcome::Unchanged | Outcome::Changed => Exit::Done,
-        Outcome::Blocked => Exit::Blocked,
-        Outcome::Failed | Outcome::Interrupted => Exit::Failed,
+        RunOutcome::Unchanged | RunOutcome::Changed => Exit::Done,
+        RunOutcome::Blocked => Exit::Blocked,
+        RunOutcome::Failed | RunOutcome::Interrupted => Exit::Failed,
     }
 }

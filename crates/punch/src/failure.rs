@@ -6,7 +6,7 @@ use model::{exit::Exit, format::FormatError};
 
 /// Why a verb ended badly.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     /// How the program ends.
     pub(crate) exit: Exit,
     /// What failed, where and why.
@@ -15,7 +15,7 @@ pub(crate) struct Failure {
     pub(crate) hint: Option<String>,
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), hint: None }
     }
@@ -88,21 +88,21 @@ pub(crate) fn reason(error: &io::Error) -> String {
     }
 }
 
-impl From<FormatError> for Failure {
+impl From<FormatError> for CommandError {
     fn from(error: FormatError) -> Self {
-        Failure::input(error.to_string())
+        CommandError::input(error.to_string())
     }
 }
 
 /// Several errors of one file or folder become one paragraph, one line each.
-impl From<Vec<FormatError>> for Failure {
+impl From<Vec<FormatError>> for CommandError {
     fn from(errors: Vec<FormatError>) -> Self {
         match errors.as_slice() {
-            [] => Failure::new(Exit::Bug, "something is wrong with the input, but nothing says what"),
-            [only] => Failure::input(only.to_string()),
+            [] => CommandError::new(Exit::Bug, "something is wrong with the input, but nothing says what"),
+            [only] => CommandError::input(only.to_string()),
             _ => {
                 let lines: Vec<String> = errors.iter().map(|error| format!("\n  {error}")).collect();
-                Failure::input(format!("{} things are wrong:{}", errors.len(), lines.concat()))
+                CommandError::input(format!("{} things are wrong:{}", errors.len(), lines.concat()))
             }
         }
     }

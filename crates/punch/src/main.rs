@@ -32,13 +32,13 @@ use std::{
 use clap::Parser;
 use model::exit::Exit;
 
-use crate::{cli::Cli, context::Context, output::Output};
+use crate::{cli::Cli, context::CommandContext, output::TerminalOutput};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = Output::new(cli.json, no_colour);
-    let context = Context { output: output.clone(), now, settings: settings_file() };
+    let output = TerminalOutput::new(cli.json, no_colour);
+    let context = CommandContext { output: output.clone(), now, settings: settings_file() };
     output::explain_bugs();
     match cli.verb.run(&context) {
         Ok(exit) => code(exit),

@@ -4,8 +4,8 @@ use model::{format::yaml, name::ServerName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    failure::Failure,
-    root::{self, Root},
+    failure::CommandError,
+    root::{self, HostPaths},
 };
 
 /// `etc/geppetto/punch.yaml`.
@@ -22,7 +22,7 @@ pub(crate) struct Membership {
 
 impl Membership {
     /// Reads it; `None` when this host never joined.
-    pub(crate) fn load(root: &Root) -> Result<Option<Self>, Failure> {
+    pub(crate) fn load(root: &HostPaths) -> Result<Option<Self>, CommandError> {
         let path = root.membership();
         match root::read_if_there(path)? {
             Some(text) => Ok(Some(yaml::read(&path.display().to_string(), &text)?)),
@@ -31,15 +31,15 @@ impl Membership {
     }
 
     /// Reads it; a host that never joined is an error.
-    pub(crate) fn require(root: &Root) -> Result<Self, Failure> {
+    pub(crate) fn require(root: &HostPaths) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
-            Failure::input(format!("this host has not joined a back-office: {} is not there", root.membership().display()))
+            CommandError::input(format!("this host has not joined a back-office: {} is not there", root.membership().display()))
                 .hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }
 
     /// Writes it, for its owner's eyes only.
-    pub(crate) fn save(&self, root: &Root) -> Result<(), Failure> {
+    pub(crate) fn save(&self, root: &HostPaths) -> Result<(), CommandError> {
         let path = root.membership();
         if let Some(folder) = path.parent() {
             root::host_folder(folder)?;

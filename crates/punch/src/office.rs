@@ -3,33 +3,33 @@
 use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
-    client::{Client, NodeAnswer, Token},
-    context::Context,
-    failure::Failure,
+    client::{ApiClient, BearerToken, NodeAnswer},
+    context::CommandContext,
+    failure::CommandError,
     membership::Membership,
-    root::Root,
-    state::{LastGood, State},
-    trust::Trust,
+    root::HostPaths,
+    state::{AgentState, LastGood},
+    trust::TrustedKeys,
     when::{self, Micros},
-    wish::Wish,
+    wish::TrustedNode,
 };
 
 /// The back-office of a joined host.
-pub(crate) struct Office {
+pub(crate) struct BackOfficeLink {
     membership: Membership,
-    client: Client,
+    client: ApiClient,
 }
 
-impl Office {
+impl BackOfficeLink {
     /// The back-office this host joined.
-    pub(crate) fn of(root: &Root) -> Result<Self, Failure> {
+    pub(crate) fn of(root: &HostPaths) -> Result<Self, CommandError> {
         let membership = Membership::require(root)?;
         let authorities = Some(root.authorities()).filter(|path| path.exists());
-        let token = Token::new(&membership.credential).map_err(|failure| {
-            Failure::blocked(format!("{}: {}", root.membership().display(), failure.message))
+        let token = BearerToken::new(&membership.credential).map_err(|failure| {
+            CommandError::blocked(format!("{}: {}", root.membership().display(), failure.message))
                 .hint("the file was damaged: join again with a new token")
         })?;
-        let client = Client::new(&membership.url, Some(token), authorities)?;
+        let client = ApiClient::new(&membership.url, Some(token), authorities)?;
         Ok(Self { membership, client })
     }
 
@@ -49,18 +49,18 @@ impl Office {
         &self,
         last: Option<&LastGood>,
         heard: Option<Micros>,
-        trust: &Trust,
-        context: &Context,
-    ) -> Result<Wish, Failure> {
+        trust: &TrustedKeys,
+        context: &CommandContext,
+    ) -> Result<TrustedNode, CommandError> {
         let tag = last.and_then(|last| last.tag.as_deref());
         match self.client.node(&self.membership.server, tag) {
             Ok(NodeAnswer::File { text, tag }) => {
                 let name = format!("the node file of {} from {}", self.membership.server, self.client.base());
-                Wish::believe(&name, text, tag, trust, &context.output).map_err(Failure::blocks)
+                TrustedNode::believe(&name, text, tag, trust, &context.output).map_err(CommandError::blocks)
             }
             Ok(NodeAnswer::Same) => match last {
-                Some(last) => Wish::again(last, trust, &context.output).map_err(Failure::blocks),
-                None => Err(Failure::blocked(format!(
+                Some(last) => TrustedNode::again(last, trust, &context.output).map_err(CommandError::blocks),
+                None => Err(CommandError::blocked(format!(
                     "{} says that nothing has changed, and there is nothing here",
                     self.client.base()
                 ))),
@@ -76,7 +76,7 @@ impl Office {
                     }
                     None => "this host has no last good generation yet".to_owned(),
                 };
-                let failure = Failure::new(Exit::Unreachable, format!("{error}; {age}"));
+                let failure = CommandError::new(Exit::Unreachable, format!("{error}; {age}"));
                 Err(match last {
                     Some(_) => failure.hint("nothing was changed; `punch restore --cached` applies the last good generation again"),
                     None => failure.hint("nothing was changed; check the address, the network and that `geppetto serve` runs there"),
@@ -84,7 +84,7 @@ impl Office {
             }
             Err(error) => {
                 let refused = matches!(error.status(), Some(401 | 403));
-                let failure = Failure::from(error);
+                let failure = CommandError::from(error);
                 Err(if refused {
                     failure.hint("the back-office does not know this host's credential: join again with a new token (`geppetto join-token SERVER`)")
                 } else {
@@ -96,14 +96,14 @@ impl Office {
 
     /// Hands over all reports that wait, oldest first; whether none waits any more. However that goes, it
     /// changes nothing about how the run ended.
-    pub(crate) fn deliver(&self, state: &State, context: &Context) -> bool {
+    pub(crate) fn deliver(&self, state: &AgentState, context: &CommandContext) -> bool {
         self.try_deliver(state, context).unwrap_or_else(|failure| {
             context.output.warn(format!("reports wait for the back-office: {}", failure.message));
             false
         })
     }
 
-    fn try_deliver(&self, state: &State, context: &Context) -> Result<bool, Failure> {
+    fn try_deliver(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
         for report in state.unsent(&context.output)? {
             match self.client.report(&self.membership.server, &report) {
                 Ok(()) => state.sent(&report)?,
@@ -122,7 +122,7 @@ impl Office {
     }
 
     /// Keeps a report for the back-office. A host that cannot even do that says so and goes on.
-    pub(crate) fn queue(&self, state: &State, report: &Report, context: &Context) {
+    pub(crate) fn queue(&self, state: &AgentState, report: &Report, context: &CommandContext) {
         if let Err(failure) = state.keep_unsent(report) {
             context.output.warn(format!("the report is lost: {}", failure.message));
         }
@@ -130,7 +130,7 @@ impl Office {
 }
 
 /// `the back-office was last heard 3 days ago (2026-11-23 09:08:16 UTC)`.
-pub(crate) fn heard_words(heard: Option<Micros>, context: &Context) -> String {
+pub(crate) fn heard_words(heard: Option<Micros>, context: &CommandContext) -> String {
     match heard {
         Some(at) => {
             let age = when::age(at, (context.now)());

@@ -5,17 +5,17 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// Where text goes, and how.
 #[derive(Debug, Clone)]
-pub(crate) struct Output {
+pub(crate) struct TerminalOutput {
     json: bool,
     colour: bool,
     progress: bool,
 }
 
-impl Output {
+impl TerminalOutput {
     /// JSON on stdout when `json`; colour and progress bars only for people at a terminal.
     pub(crate) fn new(json: bool, no_colour: bool) -> Self {
         let terminal = io::stderr().is_terminal();
@@ -55,7 +55,7 @@ impl Output {
     }
 
     /// One paragraph that says what failed, and one that says what to do.
-    pub(crate) fn failure(&self, failure: &Failure) {
+    pub(crate) fn failure(&self, failure: &CommandError) {
         let word = self.painted("error", AnsiColor::Red);
         self.note(format!("{word}: {}", failure.message));
         if let Some(hint) = &failure.hint {
@@ -65,9 +65,9 @@ impl Output {
     }
 
     /// A bar for `bytes` of `what`, when somebody watches.
-    pub(crate) fn bar(&self, what: &str, bytes: Option<u64>) -> Bar {
+    pub(crate) fn bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.progress {
-            return Bar(None);
+            return ProgressBar(None);
         }
         let bar = match bytes {
             Some(bytes) => indicatif::ProgressBar::new(bytes),
@@ -79,7 +79,7 @@ impl Output {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(what.to_owned());
-        Bar(Some(bar))
+        ProgressBar(Some(bar))
     }
 
     fn painted(&self, word: &str, colour: AnsiColor) -> String {
@@ -93,9 +93,9 @@ impl Output {
 }
 
 /// A progress bar that may not be there.
-pub(crate) struct Bar(Option<indicatif::ProgressBar>);
+pub(crate) struct ProgressBar(Option<indicatif::ProgressBar>);
 
-impl Bar {
+impl ProgressBar {
     /// So many more bytes are done.
     pub(crate) fn add(&self, bytes: u64) {
         if let Some(bar) = &self.0 {
@@ -104,7 +104,7 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();

@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The root of a host: `/`, or the folder given with `--root`. No link leads out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Root {
+pub(crate) struct HostPaths {
     path: PathBuf,
     membership: PathBuf,
     node_key: PathBuf,
@@ -20,12 +20,12 @@ pub(crate) struct Root {
     state: PathBuf,
 }
 
-impl Root {
+impl HostPaths {
     /// The root at `path`, which need not be there yet; the folder above it must be.
-    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn new(path: &Path) -> Result<Self, CommandError> {
         let above = path.parent().unwrap_or(path);
         if !path.is_dir() && !above.is_dir() {
-            return Err(Failure::input(format!(
+            return Err(CommandError::input(format!(
                 "--root {}: there is no folder {} to hold it",
                 path.display(),
                 above.display()
@@ -33,7 +33,7 @@ impl Root {
             .hint("check the path; punch makes the last folder of it and no other"));
         }
         let at = |file: &str| {
-            converge::rooted(path, file).map_err(|error| Failure::reading(&path.join(file), &error))
+            converge::rooted(path, file).map_err(|error| CommandError::reading(&path.join(file), &error))
         };
         Ok(Self {
             path: path.to_owned(),
@@ -101,38 +101,38 @@ impl Root {
 }
 
 /// Reads a text file; `None` when there is none.
-pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, Failure> {
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, CommandError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(error) => Err(Failure::reading(path, &error)),
+        Err(error) => Err(CommandError::reading(path, &error)),
     }
 }
 
 /// Makes a folder of the host, with those above it: everybody may look into them, whatever the umask.
-pub(crate) fn host_folder(path: &Path) -> Result<(), Failure> {
-    converge::host_folder(path).map_err(|error| Failure::writing(path, &error))
+pub(crate) fn host_folder(path: &Path) -> Result<(), CommandError> {
+    converge::host_folder(path).map_err(|error| CommandError::writing(path, &error))
 }
 
 /// Makes a folder only its owner can look into, with its parents.
-pub(crate) fn private_folder(path: &Path) -> Result<(), Failure> {
+pub(crate) fn private_folder(path: &Path) -> Result<(), CommandError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| Failure::writing(path, &error))
+        .map_err(|error| CommandError::writing(path, &error))
 }
 
 /// Replaces a file whole or not at all, readable as `mode` says; its folder must exist.
-pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), CommandError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let aside = PathBuf::from(aside);
     write_and_rename(&aside, path, content, mode).map_err(|error| {
         let _nothing_to_clean = fs::remove_file(&aside);
-        Failure::writing(path, &error)
+        CommandError::writing(path, &error)
     })
 }
 
@@ -153,9 +153,9 @@ fn write_and_rename(aside: &Path, path: &Path, content: &[u8], mode: u32) -> io:
 }
 
 /// Removes a file; it need not be there.
-pub(crate) fn remove_if_there(path: &Path) -> Result<(), Failure> {
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), CommandError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Failure::writing(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::writing(path, &error)),
         _ => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::UNIX_EPOCH};
 
 use packaging::source::COMPONENT_FILE;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// The option that sets the date.
 #[derive(Debug, Clone, clap::Args)]
@@ -17,7 +17,7 @@ pub(crate) struct SourceDate {
 impl SourceDate {
     /// What was asked for; else the date of the last commit that touched the folder; else the
     /// modification time of `component.yaml`.
-    pub(crate) fn of(&self, dir: &Path, context: &Context) -> Result<u32, Failure> {
+    pub(crate) fn of(&self, dir: &Path, context: &CommandContext) -> Result<u32, CommandError> {
         if let Some(date) = self.source_date {
             return Ok(date);
         }
@@ -28,7 +28,7 @@ impl SourceDate {
         let file = if file.exists() { file } else { dir.join("pom.xml") };
         let modified = std::fs::metadata(&file)
             .and_then(|metadata| metadata.modified())
-            .map_err(|error| Failure::reading(&file, &error))?;
+            .map_err(|error| CommandError::reading(&file, &error))?;
         let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         context.output.note(format!(
             "note: {} is not in git; the packages are dated by {}",

@@ -1,15 +1,15 @@
 //! Reports in words: the same ones after a run, in the history and in the status.
 
-use model::report::{EntryResult, Outcome, Report};
+use model::report::{EntryResult, Report, RunOutcome};
 
 /// How a run ended, in one word.
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+pub(crate) fn outcome(outcome: RunOutcome) -> &'static str {
     match outcome {
-        Outcome::Unchanged => "unchanged",
-        Outcome::Changed => "changed",
-        Outcome::Blocked => "blocked",
-        Outcome::Failed => "failed",
-        Outcome::Interrupted => "interrupted",
+        RunOutcome::Unchanged => "unchanged",
+        RunOutcome::Changed => "changed",
+        RunOutcome::Blocked => "blocked",
+        RunOutcome::Failed => "failed",
+        RunOutcome::Interrupted => "interrupted",
     }
 }
 

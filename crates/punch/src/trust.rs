@@ -8,15 +8,15 @@ use model::name::ServerName;
 use packaging::openpgp::PublicKeys;
 
 use crate::{
-    failure::Failure,
+    failure::CommandError,
     membership::Membership,
-    root::{self, Root},
+    root::{self, HostPaths},
 };
 
 /// Whom a host believes. A root that joined no back-office and has no keys is a developer's folder:
 /// anything goes, with a note.
 #[derive(Default)]
-pub(crate) struct Trust {
+pub(crate) struct TrustedKeys {
     /// Node files must be signed with this.
     pub(crate) node: Option<VerifyingKey>,
     /// Packages and repositories must be signed with one of these.
@@ -27,7 +27,7 @@ pub(crate) struct Trust {
     pub(crate) unasked: bool,
 }
 
-impl Trust {
+impl TrustedKeys {
     /// Anybody is believed, because the user insists.
     pub(crate) fn anybody() -> Self {
         Self { unasked: true, ..Self::default() }
@@ -35,9 +35,9 @@ impl Trust {
 
     /// Reads the keys of a root. A host that joined has both, or does nothing: a key that is lost must
     /// never mean that anybody is believed.
-    pub(crate) fn load(root: &Root) -> Result<Self, Failure> {
+    pub(crate) fn load(root: &HostPaths) -> Result<Self, CommandError> {
         let broken = |path: &Path, why: String| {
-            Failure::blocked(format!("{} cannot be used: {why}", path.display())).hint(
+            CommandError::blocked(format!("{} cannot be used: {why}", path.display())).hint(
                 "nothing is trusted until it is right: restore the file, or join again with a new token",
             )
         };

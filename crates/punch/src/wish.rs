@@ -5,14 +5,14 @@ use std::path::Path;
 use model::{format::node, node::Node};
 
 use crate::{
-    failure::Failure,
-    output::Output,
-    state::{Begun, LastGood},
-    trust::Trust,
+    failure::CommandError,
+    output::TerminalOutput,
+    state::{BegunGeneration, LastGood},
+    trust::TrustedKeys,
 };
 
 /// What a host shall be, and the text that says so.
-pub(crate) struct Wish {
+pub(crate) struct TrustedNode {
     /// The file as people know it: a path, an address.
     pub(crate) file: String,
     /// The text, signature included.
@@ -25,10 +25,14 @@ pub(crate) struct Wish {
     pub(crate) unasked: bool,
 }
 
-impl Wish {
+impl TrustedNode {
     /// Reads a node file of the user, when this host may follow it.
-    pub(crate) fn read(path: &Path, trust: &Trust, output: &Output) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    pub(crate) fn read(
+        path: &Path,
+        trust: &TrustedKeys,
+        output: &TerminalOutput,
+    ) -> Result<Self, CommandError> {
+        let text = std::fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
         Self::believe(&path.display().to_string(), text, None, trust, output)
     }
 
@@ -38,9 +42,9 @@ impl Wish {
         file: &str,
         text: String,
         tag: Option<String>,
-        trust: &Trust,
-        output: &Output,
-    ) -> Result<Self, Failure> {
+        trust: &TrustedKeys,
+        output: &TerminalOutput,
+    ) -> Result<Self, CommandError> {
         verify(file, &text, trust, output)?;
         let node = node::read(file, &text)?;
         check_server(file, &node, trust)?;
@@ -48,7 +52,11 @@ impl Wish {
     }
 
     /// Takes the last good node file again; whom this host trusts may have changed since.
-    pub(crate) fn again(good: &LastGood, trust: &Trust, output: &Output) -> Result<Self, Failure> {
+    pub(crate) fn again(
+        good: &LastGood,
+        trust: &TrustedKeys,
+        output: &TerminalOutput,
+    ) -> Result<Self, CommandError> {
         let file = format!("the last good node file (generation {})", good.node.generation);
         verify(&file, &good.text, trust, output)?;
         check_server(&file, &good.node, trust)?;
@@ -62,20 +70,20 @@ impl Wish {
     }
 
     /// Whether it is as new as all that any run on this host ever began. Ask it under the lock.
-    pub(crate) fn accept(&self, begun: Option<&Begun>) -> Result<(), Failure> {
+    pub(crate) fn accept(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
         node::accept(before, (self.node.generation, &digest)).map_err(|why| {
-            Failure::input(format!("{}: {why}", self.file))
+            CommandError::input(format!("{}: {why}", self.file))
                 .hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
 }
 
-fn verify(file: &str, text: &str, trust: &Trust, output: &Output) -> Result<(), Failure> {
+fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify(file, text, key).map_err(|error| {
-            Failure::input(error.to_string()).hint(
+            CommandError::input(error.to_string()).hint(
                 "this host follows only what its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` follows it anyway",
             )
@@ -89,12 +97,13 @@ fn verify(file: &str, text: &str, trust: &Trust, output: &Output) -> Result<(), 
     }
 }
 
-fn check_server(file: &str, node: &Node, trust: &Trust) -> Result<(), Failure> {
+fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
     match &trust.server {
-        Some(server) if *server != node.server => {
-            Err(Failure::input(format!("{file} is for server {}, and this host is {server}", node.server))
-                .hint("was a file copied from another host? `punch restore` fetches the right one"))
-        }
+        Some(server) if *server != node.server => Err(CommandError::input(format!(
+            "{file} is for server {}, and this host is {server}",
+            node.server
+        ))
+        .hint("was a file copied from another host? `punch restore` fetches the right one")),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use super::Case;
 use crate::{
     plane::Plane,
-    run::{Trouble, io},
+    run::{CommandFailure, io},
     stage::{self, Stage},
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Prepared {
 }
 
 /// Makes the folders all commands work on.
-pub(super) fn prepare(stage: &Stage) -> Result<Prepared, Trouble> {
+pub(super) fn prepare(stage: &Stage) -> Result<Prepared, CommandFailure> {
     let plane = stage::serve(&stage.you, "127.0.0.1")?;
     stage::sign_in(&stage.you, &plane)?;
     let mut cases = vec![packaging(stage)?];
@@ -34,7 +34,7 @@ pub(super) fn prepare(stage: &Stage) -> Result<Prepared, Trouble> {
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
-fn packaging(stage: &Stage) -> Result<Case, Trouble> {
+fn packaging(stage: &Stage) -> Result<Case, CommandFailure> {
     let you = &stage.you;
     let component = "format: geppetto/component/1\nname: bulk\nversion: 1.0.0\nkind: processing\n\
                      summary: Files to measure packaging with\nlicense: Apache-2.0\n\
@@ -70,7 +70,7 @@ fn packaging(stage: &Stage) -> Result<Case, Trouble> {
 ///
 /// Ours is the whole way: checked, sent, its signature verified, flushed to the disk, the metadata signed. The
 /// peer's is the metadata alone, unsigned and not flushed.
-fn publishing(stage: &Stage, packages: usize) -> Result<Case, Trouble> {
+fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
     let you = &stage.you;
     let name = format!("small{packages}");
     let component = |version: usize| {
@@ -110,7 +110,7 @@ fn publishing(stage: &Stage, packages: usize) -> Result<Case, Trouble> {
 }
 
 /// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
-fn no_op(stage: &Stage) -> Result<Case, Trouble> {
+fn no_op(stage: &Stage) -> Result<Case, CommandFailure> {
     let you = &stage.you;
     let root = stage.folder.join("root");
     let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();
@@ -153,7 +153,7 @@ fn start_up() -> Case {
     }
 }
 
-fn write(stage: &Stage, path: &str, text: &str) -> Result<(), Trouble> {
+fn write(stage: &Stage, path: &str, text: &str) -> Result<(), CommandFailure> {
     let file = stage.folder.join(path);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(io("create", folder))?;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::{
     plane::Plane,
-    run::{Trouble, io},
+    run::{CommandFailure, io},
     tell,
 };
 
@@ -17,7 +17,12 @@ const IDLE_BYTES: u64 = 60_000_000;
 
 /// Prints each figure beside its limit; one over it is an error. Binaries count only when they are
 /// `released`: those of a build for debugging are large by design.
-pub(super) fn check(programs: &Path, released: bool, start: Duration, plane: &Plane) -> Result<(), Trouble> {
+pub(super) fn check(
+    programs: &Path,
+    released: bool,
+    start: Duration,
+    plane: &Plane,
+) -> Result<(), CommandFailure> {
     let mut over = Vec::new();
     let mut told = |what: &str, is: f64, limit: f64, unit: &str| {
         tell::line(&format!("{what:<52} {is:>7.1} {unit} {limit:>7.0} {unit}"));
@@ -42,6 +47,8 @@ pub(super) fn check(programs: &Path, released: bool, start: Duration, plane: &Pl
     );
     match over.is_empty() {
         true => Ok(()),
-        false => Err(Trouble::new(format!("over the limit: {}", over.join(", ")), "the figures above")),
+        false => {
+            Err(CommandFailure::new(format!("over the limit: {}", over.join(", ")), "the figures above"))
+        }
     }
 }

@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use place::Place;
+use place::DemoTarget;
 
 use crate::{
     host,
     plane::Plane,
-    run::{Trouble, io},
+    run::{CommandFailure, io},
     stage::{self, Stage},
-    tell::{self, Steps},
+    tell::{self, StepOutput},
 };
 
 /// What the demo needs to know.
@@ -32,7 +32,7 @@ pub(crate) struct Demo<'a> {
 }
 
 /// Runs the demo.
-pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
+pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     let impossible = host::impossible(demo.work);
     let mut ground = None;
     let mut image = None;
@@ -44,11 +44,11 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
     } else {
         tell::line("Preparing a Debian image for the host (the first time takes a minute) ...");
         image = Some(host::Image::debian(demo.work)?);
-        ground = Some(host::Ground::prepare(demo.work)?);
+        ground = Some(host::HostGround::prepare(demo.work)?);
     }
 
-    let mut steps = Steps::start();
-    let address = ground.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::Ground::address);
+    let mut steps = StepOutput::start();
+    let address = ground.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::HostGround::address);
     let stage = Stage::set(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
     let you = stage.you.clone().loud();
     tell::line(&format!("Everything below is typed in {}", you.folder().display()));
@@ -92,11 +92,11 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
     let place = match (&mut ground, &image) {
         (Some(ground), Some(image)) => steps.step("Boot the server web-01", || {
             tell::line("      $ systemd-nspawn --boot --machine web-01 ...");
-            Ok(Place::Booted(ground.boot(image, "web-01")?))
+            Ok(DemoTarget::Booted(ground.boot(image, "web-01")?))
         })?,
-        _ => Place::Folder { root: you.folder().join("web-01"), you: you.clone() },
+        _ => DemoTarget::Folder { root: you.folder().join("web-01"), you: you.clone() },
     };
-    if let Place::Booted(host) = &place {
+    if let DemoTarget::Booted(host) = &place {
         steps.step("Install punch on it, from the repository", || {
             stage::install_punch(&host.terminal().loud(), &plane)
         })?;
@@ -148,10 +148,10 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), Trouble> {
 }
 
 /// Replaces `old` in a file, once; the file must hold it.
-fn edit(file: &Path, old: &str, new: &str) -> Result<(), Trouble> {
+fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
     let text = fs::read_to_string(file).map_err(io("read", file))?;
     if !text.contains(old) {
-        return Err(Trouble::new(
+        return Err(CommandFailure::new(
             format!("{} does not hold `{}`", file.display(), old.trim()),
             file.display().to_string(),
         ));
@@ -160,15 +160,15 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), Trouble> {
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &Demo<'_>, place: &Place, plane: &Plane) {
+fn linger(demo: &Demo<'_>, place: &DemoTarget, plane: &Plane) {
     if demo.no_wait || !tell::somebody_is_there() {
         return;
     }
     tell::line(&format!(
         "It keeps running{}; press Enter to stop everything.",
         match place {
-            Place::Booted(host) => format!(", and so does web-01 at {}", host.address()),
-            Place::Folder { .. } => String::new(),
+            DemoTarget::Booted(host) => format!(", and so does web-01 at {}", host.address()),
+            DemoTarget::Folder { .. } => String::new(),
         }
     ));
     tell::line(&format!(

@@ -3,15 +3,15 @@
 use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
-    host::Host,
-    run::{Answer, Terminal, Trouble},
+    host::BootedHost,
+    run::{Answer, CommandFailure, Terminal},
     tell,
 };
 
 /// The server `web-01`.
-pub(super) enum Place {
+pub(super) enum DemoTarget {
     /// A real host.
-    Booted(Host),
+    Booted(BootedHost),
     /// A folder treated as one with `--root`.
     Folder {
         /// The folder.
@@ -21,22 +21,22 @@ pub(super) enum Place {
     },
 }
 
-impl Place {
+impl DemoTarget {
     /// Runs a verb of punch there; any exit code is an answer.
-    pub(super) fn ask(&self, typed: &str) -> Result<Answer, Trouble> {
+    pub(super) fn ask(&self, typed: &str) -> Result<Answer, CommandFailure> {
         match self {
-            Place::Booted(host) => host.terminal().loud().ask(typed),
-            Place::Folder { root, you } => you.ask(&format!("{typed} --root {}", root.display())),
+            DemoTarget::Booted(host) => host.terminal().loud().ask(typed),
+            DemoTarget::Folder { root, you } => you.ask(&format!("{typed} --root {}", root.display())),
         }
     }
 
     /// Runs a verb of punch there, which must succeed.
-    pub(super) fn run(&self, typed: &str) -> Result<Answer, Trouble> {
+    pub(super) fn run(&self, typed: &str) -> Result<Answer, CommandFailure> {
         self.ask(typed)?.expect(0, "`punch history` on web-01, and the output above")
     }
 
     /// Restores it and shows what was done.
-    pub(super) fn restore(&self) -> Result<(), Trouble> {
+    pub(super) fn restore(&self) -> Result<(), CommandFailure> {
         tell::quote(&self.run("punch restore")?.out);
         Ok(())
     }
@@ -48,15 +48,15 @@ impl Place {
         greeting: &str,
         version: &str,
         footer: Option<&str>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), CommandFailure> {
         let here = Terminal::here(std::path::Path::new("/")).loud();
         match self {
-            Place::Booted(host) => {
+            DemoTarget::Booted(host) => {
                 let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.address()))?;
                 tell::quote(&answer.out);
                 answer.with(greeting)?.with(version)?.with(footer.unwrap_or_default()).map(drop)
             }
-            Place::Folder { root, .. } => {
+            DemoTarget::Folder { root, .. } => {
                 let answer = here.run(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
                 tell::quote(&answer.out);
                 here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version)?;
@@ -67,10 +67,10 @@ impl Place {
     }
 
     /// Checks that nothing of the component `shop` is left.
-    pub(super) fn expect_gone(&self, port: u16) -> Result<(), Trouble> {
+    pub(super) fn expect_gone(&self, port: u16) -> Result<(), CommandFailure> {
         let (shell, root) = match self {
-            Place::Booted(host) => (host.terminal().loud(), String::new()),
-            Place::Folder { root, you } => (you.clone(), root.display().to_string()),
+            DemoTarget::Booted(host) => (host.terminal().loud(), String::new()),
+            DemoTarget::Folder { root, you } => (you.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
         shell.ask(&format!("{rpm} -q shop shop-deployment"))?.with("not installed")?;
@@ -78,17 +78,17 @@ impl Place {
             "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
         ))?;
         if !left.out.trim().is_empty() {
-            return Err(Trouble {
+            return Err(CommandFailure {
                 what: "files of the component are still there".to_owned(),
                 output: left.out,
                 command: Some(left.typed),
                 look: "`punch history` on web-01".to_owned(),
             });
         }
-        if let Place::Booted(host) = self {
+        if let DemoTarget::Booted(host) = self {
             let unit = shell.ask("systemctl is-active shop")?;
             if unit.code == 0 {
-                return Err(Trouble::new("the service still runs", "systemctl status shop on web-01"));
+                return Err(CommandFailure::new("the service still runs", "systemctl status shop on web-01"));
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));

@@ -1,7 +1,7 @@
 //! What the archetypes generate, as generated, on a real host. The web-service has the service checks.
 
 use super::{Check, world::World};
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 /// The archetypes these checks are about, and what the component of each is called.
 pub(super) const COMPONENTS: [(&str, &str); 5] = [
@@ -22,7 +22,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("what the archetypes brought leaves again", departure),
 ];
 
-fn processing(world: &mut World) -> Result<(), Trouble> {
+fn processing(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
     world.restore()?;
     let totals = |lines: u32| {
@@ -39,7 +39,7 @@ fn processing(world: &mut World) -> Result<(), Trouble> {
     world.on_host("stat -c %U /var/lib/stock/state.json")?.with("stock").map(drop)
 }
 
-fn schema_on_sqlite(world: &mut World) -> Result<(), Trouble> {
+fn schema_on_sqlite(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
     world.restore()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
@@ -55,7 +55,7 @@ fn schema_on_sqlite(world: &mut World) -> Result<(), Trouble> {
         .map(drop)
 }
 
-fn schema_on_postgresql(world: &mut World) -> Result<(), Trouble> {
+fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
     let look = "journalctl -u postgresql@15-main on web-01";
     world
         .on_host("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
@@ -93,7 +93,7 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), Trouble> {
     world.on_host(&format!("stat -c %a:%U {node}"))?.with("600:root")?;
     let files = told.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
     match files.count() > 0 || told.text().contains("correct horse") {
-        true => Err(Trouble {
+        true => Err(CommandFailure {
             what: "the database's password is told".to_owned(),
             command: Some(told.typed.clone()),
             output: told.text(),
@@ -103,7 +103,7 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), Trouble> {
     }
 }
 
-fn plugin(world: &mut World) -> Result<(), Trouble> {
+fn plugin(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
     world.on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
     world.restore()?;
@@ -120,14 +120,14 @@ fn plugin(world: &mut World) -> Result<(), Trouble> {
         .map(drop)
 }
 
-fn os_config(world: &mut World) -> Result<(), Trouble> {
+fn os_config(world: &mut World) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
     let before = world.on_host(started)?.out;
     world.wants("journal: \">=0\"", "journal: {max_use: 77M}")?;
     world.restore()?;
     world.on_host("systemd-analyze cat-config systemd/journald.conf")?.with("SystemMaxUse=77M")?;
     if world.on_host(started)?.out == before {
-        return Err(Trouble::new("systemd-journald was not restarted", "`punch history` on web-01"));
+        return Err(CommandFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
     }
     world.on_host("systemctl is-active systemd-journald")?.expect(0, "the output above")?;
     // Nobody describes the service any more, and it must forget all the same.
@@ -136,7 +136,7 @@ fn os_config(world: &mut World) -> Result<(), Trouble> {
     world.restore()?;
     world.on_host("ls /etc/systemd/journald.conf.d/journal.conf")?.expect(2, "the file is still there")?;
     match world.on_host(started)?.out == before {
-        true => Err(Trouble::new(
+        true => Err(CommandFailure::new(
             "systemd-journald still runs with the settings that left",
             "`punch history` on web-01",
         )),
@@ -144,7 +144,7 @@ fn os_config(world: &mut World) -> Result<(), Trouble> {
     }
 }
 
-fn webapp(world: &mut World) -> Result<(), Trouble> {
+fn webapp(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("portal: \">=0\"", "portal: {banner: Hello}")?;
     world.restore()?;
     world.ask(8080, "/portal/", "Hello")?;
@@ -153,12 +153,15 @@ fn webapp(world: &mut World) -> Result<(), Trouble> {
     world.ask(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
-fn departure(world: &mut World) -> Result<(), Trouble> {
+fn departure(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("", "")?;
     world.restore()?;
     let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
     if !left.trim().is_empty() {
-        return Err(Trouble::new(format!("these packages are left:\n{left}"), "`punch history` on web-01"));
+        return Err(CommandFailure::new(
+            format!("these packages are left:\n{left}"),
+            "`punch history` on web-01",
+        ));
     }
     world.on_host("ls /etc/tomcat10/Catalina/localhost/portal.xml")?.expect(2, "the file is still there")?;
     // What a component wrote itself is data, and stays.

@@ -1,7 +1,7 @@
 //! Software that nobody here wrote, our own two programs, and the library's os-configs, on a real host.
 
 use super::{Check, world::World};
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
     ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),
@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("all of it leaves when nobody wants it", departure),
 ];
 
-fn node_exporter(world: &mut World) -> Result<(), Trouble> {
+fn node_exporter(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
     world.restore()?;
     world.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
@@ -23,12 +23,15 @@ fn node_exporter(world: &mut World) -> Result<(), Trouble> {
     let metrics =
         world.on_host("curl -fsS http://127.0.0.1:9100/metrics")?.with("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
-        return Err(Trouble::new("the collector `cpu` is still on", "/etc/default/prometheus-node-exporter"));
+        return Err(CommandFailure::new(
+            "the collector `cpu` is still on",
+            "/etc/default/prometheus-node-exporter",
+        ));
     }
     Ok(())
 }
 
-fn tomcat(world: &mut World) -> Result<(), Trouble> {
+fn tomcat(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("tomcat-examples: \"1.0.0\"", "")?;
     world.restore()?;
     world.ask(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
@@ -41,7 +44,7 @@ fn tomcat(world: &mut World) -> Result<(), Trouble> {
     world.you().run(&from_outside)?.with("403").map(drop)
 }
 
-fn ssh(world: &mut World) -> Result<(), Trouble> {
+fn ssh(world: &mut World) -> Result<(), CommandFailure> {
     let you = world.you();
     you.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
     let key = you.run("cat id.pub")?.out.trim().to_owned();
@@ -64,7 +67,7 @@ fn ssh(world: &mut World) -> Result<(), Trouble> {
         .map(drop)
 }
 
-fn timer(world: &mut World) -> Result<(), Trouble> {
+fn timer(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
     world.restore()?;
     world.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
@@ -85,7 +88,7 @@ fn timer(world: &mut World) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn geppetto(world: &mut World) -> Result<(), Trouble> {
+fn geppetto(world: &mut World) -> Result<(), CommandFailure> {
     world.wants(
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
@@ -96,12 +99,15 @@ fn geppetto(world: &mut World) -> Result<(), Trouble> {
     world.on_host("ps -o user= -C geppetto")?.with("geppetto").map(drop)
 }
 
-fn departure(world: &mut World) -> Result<(), Trouble> {
+fn departure(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("punch: \">=0.1\"", "punch: {automatic: false}")?;
     world.restore()?;
     let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {
-        return Err(Trouble::new(format!("these packages are left:\n{left}"), "`punch history` on web-01"));
+        return Err(CommandFailure::new(
+            format!("these packages are left:\n{left}"),
+            "`punch history` on web-01",
+        ));
     }
     world.on_host("systemctl is-active geppetto")?.expect(3, "systemctl status geppetto on web-01")?;
     world

@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Check, world::World};
-use crate::{plane::Plane, run::Trouble};
+use crate::{plane::Plane, run::CommandFailure};
 
 pub(super) const CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     ("a package nobody trusts is refused before anything is touched", unsigned),
 ];
 
-fn killed(world: &mut World) -> Result<(), Trouble> {
+fn killed(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
@@ -27,19 +27,19 @@ fn killed(world: &mut World) -> Result<(), Trouble> {
     world.on_host("punch history")?.with("interrupted").map(drop)
 }
 
-fn plane_down(world: &mut World) -> Result<(), Trouble> {
+fn plane_down(world: &mut World) -> Result<(), CommandFailure> {
     world.plane = None;
     let answer = world.on_host("punch restore")?.expect(6, "the output above")?;
     answer.with("generation").map(drop)
 }
 
-fn cached(world: &mut World) -> Result<(), Trouble> {
+fn cached(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("systemctl stop shop")?;
     world.on_host("punch restore --cached")?.expect(0, "the output above")?;
     world.ask(8080, "/", "Interrupted")
 }
 
-fn plane_back(world: &mut World) -> Result<(), Trouble> {
+fn plane_back(world: &mut World) -> Result<(), CommandFailure> {
     let url = world.on_host("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?.out.trim().to_owned();
     let listen = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let typed = format!("geppetto serve --data data --listen {listen}");
@@ -54,7 +54,7 @@ fn plane_back(world: &mut World) -> Result<(), Trouble> {
     world.you().run(&reports)?.with("generation").map(drop)
 }
 
-fn forged_node(world: &mut World) -> Result<(), Trouble> {
+fn forged_node(world: &mut World) -> Result<(), CommandFailure> {
     let file = "/var/lib/geppetto/punch/node.yaml";
     world.on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
     let answer = world.on_host("punch apply /tmp/forged.yaml")?.expect(1, "the output above")?;
@@ -62,7 +62,7 @@ fn forged_node(world: &mut World) -> Result<(), Trouble> {
     world.ask(8080, "/", "Interrupted")
 }
 
-fn unsigned(world: &mut World) -> Result<(), Trouble> {
+fn unsigned(world: &mut World) -> Result<(), CommandFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
     world.you().run(&format!("{version} && punch package shop --out unsigned"))?;
     let answer = world.you().ask("punch publish unsigned/*.rpm --channel dev")?;

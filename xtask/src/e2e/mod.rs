@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use world::World;
 
-use crate::{host, run::Trouble, tell};
+use crate::{host, run::CommandFailure, tell};
 
 /// What the run needs to know.
 pub(crate) struct E2e<'a> {
@@ -29,12 +29,12 @@ pub(crate) struct E2e<'a> {
 }
 
 /// One check: what must be true, and how it is seen.
-type Check = (&'static str, fn(&mut World) -> Result<(), Trouble>);
+type Check = (&'static str, fn(&mut World) -> Result<(), CommandFailure>);
 
 /// Runs all checks and counts them.
-pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), Trouble> {
+pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
     if let Some(reason) = host::impossible(e2e.work) {
-        return Err(Trouble::new(
+        return Err(CommandFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
         ));
@@ -42,7 +42,7 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), Trouble> {
     let mut passed = 0;
     let mut failed = 0;
     let mut world = None;
-    let mut run = |name: &str, work: &mut dyn FnMut() -> Result<(), Trouble>| {
+    let mut run = |name: &str, work: &mut dyn FnMut() -> Result<(), CommandFailure>| {
         let began = tell::now();
         let result = work();
         let time = tell::seconds(began.elapsed());
@@ -76,6 +76,9 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), Trouble> {
     if failed == 0 {
         Ok(())
     } else {
-        Err(Trouble::new(format!("{failed} checks failed"), e2e.work.join("e2e").display().to_string()))
+        Err(CommandFailure::new(
+            format!("{failed} checks failed"),
+            e2e.work.join("e2e").display().to_string(),
+        ))
     }
 }

@@ -1,7 +1,7 @@
 //! A service's life on a host: arrival, change, another version, an older version, departure.
 
 use super::{Check, world::World};
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
     ("a second import of the same estate changes nothing", second_import),
@@ -15,28 +15,31 @@ pub(super) const CHECKS: &[Check] = &[
     ("a component nobody wants any more is gone whole", departure),
 ];
 
-fn second_import(world: &mut World) -> Result<(), Trouble> {
+fn second_import(world: &mut World) -> Result<(), CommandFailure> {
     let before = world.you().run("geppetto node web-01")?.out;
     world.import()?;
     let after = world.you().run("geppetto node web-01")?.out;
     if before == after {
         return Ok(());
     }
-    Err(Trouble::new(format!("the node file changed from\n{before}\nto\n{after}"), "geppetto import estate"))
+    Err(CommandFailure::new(
+        format!("the node file changed from\n{before}\nto\n{after}"),
+        "geppetto import estate",
+    ))
 }
 
-fn credential(world: &mut World) -> Result<(), Trouble> {
+fn credential(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.with("600:root").map(drop)
 }
 
-fn answers(world: &mut World) -> Result<(), Trouble> {
+fn answers(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
     world.restore()?;
     world.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
     world.ask(8080, "/", "Hello")
 }
 
-fn second_restore(world: &mut World) -> Result<(), Trouble> {
+fn second_restore(world: &mut World) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
     let before = world.on_host(started)?.out;
     world.restore()?;
@@ -44,7 +47,7 @@ fn second_restore(world: &mut World) -> Result<(), Trouble> {
     world.on_host(started)?.with(before.trim()).map(drop)
 }
 
-fn drift(world: &mut World) -> Result<(), Trouble> {
+fn drift(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
     world.on_host("punch plan")?.expect(10, "the drift above is not seen")?;
     world.restore()?;
@@ -52,7 +55,7 @@ fn drift(world: &mut World) -> Result<(), Trouble> {
     world.on_host("punch plan")?.expect(0, "the changes above").map(drop)
 }
 
-fn change(world: &mut World) -> Result<(), Trouble> {
+fn change(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     world.on_host("punch plan")?.expect(10, "`geppetto node web-01`")?;
     world.restore()?;
@@ -64,24 +67,24 @@ fn change(world: &mut World) -> Result<(), Trouble> {
         .map(drop)
 }
 
-fn downgrade(world: &mut World) -> Result<(), Trouble> {
+fn downgrade(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
     world.restore()?;
     world.on_host("rpm -q shop")?.with("shop-1.0.0-1")?;
     world.ask(8081, "/", "Hello")
 }
 
-fn explanation(world: &mut World) -> Result<(), Trouble> {
+fn explanation(world: &mut World) -> Result<(), CommandFailure> {
     let there = world.you().run("geppetto explain web-01 shop.http_port")?.out;
     let here = world.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
     if !here.contains("8081") || !here.contains("role web") {
-        return Err(Trouble::new(
+        return Err(CommandFailure::new(
             format!("the explanation does not say who set it:\n{here}"),
             "punch explain",
         ));
     }
     if !there.contains("8081") || !there.contains("role web") {
-        return Err(Trouble::new(
+        return Err(CommandFailure::new(
             format!("the explanation does not say who set it:\n{there}"),
             "geppetto explain",
         ));
@@ -89,7 +92,7 @@ fn explanation(world: &mut World) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn departure(world: &mut World) -> Result<(), Trouble> {
+fn departure(world: &mut World) -> Result<(), CommandFailure> {
     world.wants("", "")?;
     world.restore()?;
     world.on_host("rpm -q shop shop-deployment")?.expect(2, "the packages above are still installed")?;
@@ -100,5 +103,5 @@ fn departure(world: &mut World) -> Result<(), Trouble> {
     if left.trim().is_empty() {
         return Ok(());
     }
-    Err(Trouble::new(format!("these files are left:\n{left}"), "`punch history` on web-01"))
+    Err(CommandFailure::new(format!("these files are left:\n{left}"), "`punch history` on web-01"))
 }

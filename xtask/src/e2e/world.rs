@@ -4,9 +4,9 @@ use std::{fs, thread::sleep, time::Duration};
 
 use super::{E2e, archetypes};
 use crate::{
-    host::{Ground, Host, Image},
+    host::{BootedHost, HostGround, Image},
     plane::Plane,
-    run::{Answer, Terminal, Trouble, io},
+    run::{Answer, CommandFailure, Terminal, io},
     stage::{self, Stage},
 };
 
@@ -25,18 +25,18 @@ const COMPONENTS: [&str; 7] = [
 /// Everything that runs.
 pub(super) struct World {
     /// The server web-01.
-    pub(super) host: Host,
+    pub(super) host: BootedHost,
     /// The control plane; absent while a check has stopped it.
     pub(super) plane: Option<Plane>,
     /// The developer.
     pub(super) stage: Stage,
-    _ground: Ground,
+    _ground: HostGround,
 }
 
 impl World {
     /// Makes, publishes and promotes everything; boots web-01, installs punch on it and joins it.
-    pub(super) fn prepare(e2e: &E2e<'_>) -> Result<World, Trouble> {
-        let mut ground = Ground::prepare(e2e.work)?;
+    pub(super) fn prepare(e2e: &E2e<'_>) -> Result<World, CommandFailure> {
+        let mut ground = HostGround::prepare(e2e.work)?;
         let image = Image::debian(e2e.work)?.with_archive(e2e.work)?;
         let stage = Stage::set(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
         let you = &stage.you;
@@ -81,28 +81,28 @@ impl World {
     }
 
     /// Sets what the role `web` carries: lines of YAML maps, and makes it a revision.
-    pub(super) fn wants(&self, components: &str, values: &str) -> Result<Answer, Trouble> {
+    pub(super) fn wants(&self, components: &str, values: &str) -> Result<Answer, CommandFailure> {
         self.role(components, values)?;
         self.import()
     }
 
     /// Imports the estate's folder.
-    pub(super) fn import(&self) -> Result<Answer, Trouble> {
+    pub(super) fn import(&self) -> Result<Answer, CommandFailure> {
         self.you().run("geppetto import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
-    pub(super) fn on_host(&self, typed: &str) -> Result<Answer, Trouble> {
+    pub(super) fn on_host(&self, typed: &str) -> Result<Answer, CommandFailure> {
         self.host.terminal().ask(typed)
     }
 
     /// Restores the host, which must succeed.
-    pub(super) fn restore(&self) -> Result<Answer, Trouble> {
+    pub(super) fn restore(&self) -> Result<Answer, CommandFailure> {
         self.on_host("punch restore")?.expect(0, "`punch history` on web-01, and the output above")
     }
 
     /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
-    pub(super) fn ask(&self, port: u16, path: &str, text: &str) -> Result<(), Trouble> {
+    pub(super) fn ask(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
         let here = Terminal::here(&self.stage.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.address());
         for _ in 0..60 {
@@ -115,7 +115,7 @@ impl World {
         here.run(&typed)?.with(text).map(drop)
     }
 
-    fn join(&self) -> Result<(), Trouble> {
+    fn join(&self) -> Result<(), CommandFailure> {
         let token = self.you().run("geppetto join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         self.on_host(&format!("punch join {} --server web-01 --token {token}", self.url()))?
@@ -123,12 +123,12 @@ impl World {
             .map(drop)
     }
 
-    fn role(&self, components: &str, values: &str) -> Result<(), Trouble> {
+    fn role(&self, components: &str, values: &str) -> Result<(), CommandFailure> {
         let text = format!("format: geppetto/role/1\ncomponents: {{{components}}}\nvalues: {{{values}}}\n");
         self.write("roles/web.yaml", &text)
     }
 
-    fn write(&self, path: &str, text: &str) -> Result<(), Trouble> {
+    fn write(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
         let file = self.stage.folder.join("estate").join(path);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(io("create", folder))?;

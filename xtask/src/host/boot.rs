@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Image, Network, PREFIX, sweep};
-use crate::run::{Terminal, Trouble, io};
+use crate::run::{CommandFailure, Terminal, io};
 
 /// Where control groups live: the mixed layout first, then version 2 alone.
 pub(super) const CONTROL_GROUPS: [&str; 3] =
@@ -19,7 +19,7 @@ pub(super) const CONTROL_GROUPS: [&str; 3] =
 const TICK: Duration = Duration::from_millis(50);
 
 /// A running host; powered off and removed when dropped.
-pub(crate) struct Host {
+pub(crate) struct BootedHost {
     name: String,
     address: String,
     machine: String,
@@ -29,14 +29,14 @@ pub(crate) struct Host {
     init: u32,
 }
 
-impl Host {
+impl BootedHost {
     pub(super) fn boot(
         hosts: &Path,
         network: &Network,
         image: &Image,
         name: &str,
         number: usize,
-    ) -> Result<Host, Trouble> {
+    ) -> Result<BootedHost, CommandFailure> {
         let machine = format!("{PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
@@ -60,9 +60,9 @@ impl Host {
             .stderr(errors)
             .spawn()
             .map_err(|error| {
-                Trouble::new(format!("cannot start a container: {error}"), "setpriv, unshare")
+                CommandFailure::new(format!("cannot start a container: {error}"), "setpriv, unshare")
             })?;
-        let mut host = Host {
+        let mut host = BootedHost {
             name: name.to_owned(),
             address: network.address_of(number),
             machine,
@@ -70,7 +70,7 @@ impl Host {
             container,
             init: 0,
         };
-        host.init = host.wait_for("its first process", 100, Host::first_process)?;
+        host.init = host.wait_for("its first process", 100, BootedHost::first_process)?;
         network.plug(number, host.init)?;
         host.wait_for("its systemd to finish starting", 1200, |host| {
             let state = host.terminal().ask("systemctl is-system-running").ok()?.out;
@@ -118,8 +118,8 @@ impl Host {
         &mut self,
         what: &str,
         ticks: u32,
-        look: impl Fn(&Host) -> Option<T>,
-    ) -> Result<T, Trouble> {
+        look: impl Fn(&BootedHost) -> Option<T>,
+    ) -> Result<T, CommandFailure> {
         for _ in 0..ticks {
             if let Some(found) = look(self) {
                 return Ok(found);
@@ -132,10 +132,10 @@ impl Host {
         Err(self.trouble(format!("waited too long for {what} on the host {}", self.name)))
     }
 
-    fn trouble(&self, what: String) -> Trouble {
+    fn trouble(&self, what: String) -> CommandFailure {
         let console = fs::read_to_string(self.folder.join("console.log")).unwrap_or_default();
         let lines: Vec<&str> = console.lines().collect();
-        Trouble {
+        CommandFailure {
             what,
             command: None,
             output: lines[lines.len().saturating_sub(30)..].join("\n"),
@@ -144,7 +144,7 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for BootedHost {
     fn drop(&mut self) {
         let here = Terminal::here(Path::new("/"));
         if self.init != 0 {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::PREFIX;
-use crate::run::Trouble;
+use crate::run::CommandFailure;
 
 /// A shell that waits for the end of its input, which is the end of this process; dismissed when dropped.
 pub(crate) struct Janitor {
@@ -17,7 +17,7 @@ pub(crate) struct Janitor {
 
 impl Janitor {
     /// Puts one on watch over what this process makes in `folder` and elsewhere.
-    pub(crate) fn watch(folder: &Path) -> Result<Janitor, Trouble> {
+    pub(crate) fn watch(folder: &Path) -> Result<Janitor, CommandFailure> {
         let ours = format!("{PREFIX}{}", std::process::id());
         // The containers are halting by then, on the signal that the death of their starter sends them.
         let script = format!(
@@ -42,7 +42,7 @@ impl Janitor {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| Trouble::new(format!("cannot start sh: {error}"), "sh"))?;
+            .map_err(|error| CommandFailure::new(format!("cannot start sh: {error}"), "sh"))?;
         let line = shell.stdin.take();
         Ok(Janitor { shell, _line: line })
     }

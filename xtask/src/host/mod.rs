@@ -13,17 +13,17 @@ mod sweep;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use boot::Host;
+pub(crate) use boot::BootedHost;
 pub(crate) use network::Network;
 pub(crate) use root::Image;
 
-use crate::run::{Terminal, Trouble};
+use crate::run::{CommandFailure, Terminal};
 
 /// Everything whose name starts so on this machine is ours to remove.
 pub(crate) const PREFIX: &str = "gpt-";
 
 /// Where hosts are booted: their images, folders and network.
-pub(crate) struct Ground {
+pub(crate) struct HostGround {
     folder: PathBuf,
     network: Network,
     booted: usize,
@@ -31,14 +31,14 @@ pub(crate) struct Ground {
     _janitor: janitor::Janitor,
 }
 
-impl Ground {
+impl HostGround {
     /// Prepares the network, and removes what killed runs left behind.
-    pub(crate) fn prepare(work: &Path) -> Result<Ground, Trouble> {
+    pub(crate) fn prepare(work: &Path) -> Result<HostGround, CommandFailure> {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder).map_err(crate::run::io("create", &folder))?;
         sweep::sweep(&folder);
         let janitor = janitor::Janitor::watch(&folder)?;
-        Ok(Ground { network: Network::create()?, folder, booted: 0, _janitor: janitor })
+        Ok(HostGround { network: Network::create()?, folder, booted: 0, _janitor: janitor })
     }
 
     /// The address of this machine that hosts reach.
@@ -47,9 +47,9 @@ impl Ground {
     }
 
     /// Boots a host named `name` on `image` and waits until its systemd is done starting.
-    pub(crate) fn boot(&mut self, image: &Image, name: &str) -> Result<Host, Trouble> {
+    pub(crate) fn boot(&mut self, image: &Image, name: &str) -> Result<BootedHost, CommandFailure> {
         self.booted += 1;
-        Host::boot(&self.folder, &self.network, image, name, self.booted)
+        BootedHost::boot(&self.folder, &self.network, image, name, self.booted)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::PREFIX;
-use crate::run::{Terminal, Trouble};
+use crate::run::{CommandFailure, Terminal};
 
 /// A bridge; removed when dropped.
 pub(crate) struct Network {
@@ -14,7 +14,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Creates the bridge of this process on a subnet nobody uses.
-    pub(crate) fn create() -> Result<Network, Trouble> {
+    pub(crate) fn create() -> Result<Network, CommandFailure> {
         let here = Terminal::here(Path::new("/"));
         let process = std::process::id();
         let taken = here.run("ip -o -4 addr show; ip -4 route show")?.out;
@@ -22,7 +22,10 @@ impl Network {
             .map(|step| format!("10.97.{}", (process + step) % 250))
             .find(|subnet| !taken.contains(&format!("{subnet}.")))
             .ok_or_else(|| {
-                Trouble::new("all networks 10.97.0.0/24 to 10.97.249.0/24 are in use", "ip -4 route show")
+                CommandFailure::new(
+                    "all networks 10.97.0.0/24 to 10.97.249.0/24 are in use",
+                    "ip -4 route show",
+                )
             })?;
         let network = Network { bridge: format!("{PREFIX}{process}"), subnet };
         here.run(&format!(
@@ -49,7 +52,7 @@ impl Network {
     }
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
-    pub(crate) fn plug(&self, number: usize, pid: u32) -> Result<(), Trouble> {
+    pub(crate) fn plug(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
         let here = Terminal::here(Path::new("/"));
         here.run(&format!("ip link set {} master {} up", self.cable(number), self.bridge))?;
         here.run(&format!(

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::run::{Terminal, Trouble, io};
+use crate::run::{CommandFailure, Terminal, io};
 
 /// What every host has from the start, beside Debian's smallest system.
 const BASE: &str = "systemd,systemd-sysv,dbus,udev,passwd,procps,iproute2,rpm,cron,curl,python3,sqlite3";
@@ -25,7 +25,7 @@ pub(crate) struct Image {
 
 impl Image {
     /// Debian with what every host needs.
-    pub(crate) fn debian(work: &Path) -> Result<Image, Trouble> {
+    pub(crate) fn debian(work: &Path) -> Result<Image, CommandFailure> {
         let hosts = work.join("hosts");
         fs::create_dir_all(&hosts).map_err(io("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", name_of(&[BASE, FINISH])));
@@ -44,7 +44,7 @@ impl Image {
     }
 
     /// The same image with an archive of Debian packages inside it, which its apt-get installs from.
-    pub(crate) fn with_archive(&self, work: &Path) -> Result<Image, Trouble> {
+    pub(crate) fn with_archive(&self, work: &Path) -> Result<Image, CommandFailure> {
         let hosts = work.join("hosts");
         let below = self.layers();
         let packages = ARCHIVE.join(" ");
@@ -89,8 +89,8 @@ const FILL: &str = "
 /// Makes `layer` by filling a folder beside it and renaming that, unless it is there already.
 fn kept(
     layer: &Path,
-    fill: impl FnOnce(&Path) -> Result<crate::run::Answer, Trouble>,
-) -> Result<(), Trouble> {
+    fill: impl FnOnce(&Path) -> Result<crate::run::Answer, CommandFailure>,
+) -> Result<(), CommandFailure> {
     if layer.exists() {
         return Ok(());
     }
@@ -101,7 +101,7 @@ fn kept(
             fs::remove_dir_all(&left).map_err(io("remove", &left))?;
         }
     }
-    fill(&partial).map_err(|trouble| Trouble {
+    fill(&partial).map_err(|trouble| CommandFailure {
         what: format!("the image {} could not be made: {}", layer.display(), trouble.what),
         look: "is Debian's mirror reachable? (apt-get update)".to_owned(),
         ..trouble

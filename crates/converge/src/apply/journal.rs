@@ -5,39 +5,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     component::deployment_package,
     node::Node,
-    observe::{Managed, ManagedResource, Seen},
-    plan::{Action, Change, Plan},
-    report::{Entry, EntryResult, Outcome, Report},
-    resource::{Body, Resource, ResourceId, ResourceKind},
+    observe::{ManagedResource, ManagedState, Observation},
+    plan::{Plan, PlannedAction, PlannedChange},
+    report::{EntryResult, Report, ReportEntry, RunOutcome},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 use super::components;
 use crate::{
-    State, StateError,
-    look::Look,
-    state::{Mark, Running},
+    HostState, StateError,
+    look::HostInspection,
+    state::{RunFile, RunMark},
 };
 
-pub(super) struct Journal<'a> {
-    state: &'a State,
+pub(super) struct RunJournal<'a> {
+    state: &'a HostState,
     clock: &'a dyn Fn() -> i64,
-    look: &'a Look,
-    managed: Managed,
+    look: &'a HostInspection,
+    managed: ManagedState,
     /// Everything the node file still speaks of.
     wanted: BTreeMap<&'a ResourceId, &'a Resource>,
     /// Notified so late that their turn is the next run's.
     owed: BTreeSet<ResourceId>,
     report: Report,
     /// The report on disk while the run lasts: only when something changes.
-    running: Option<Running>,
+    running: Option<RunFile>,
 }
 
-impl<'a> Journal<'a> {
+impl<'a> RunJournal<'a> {
     pub(super) fn start(
         node: &Node,
-        look: &'a Look,
+        look: &'a HostInspection,
         plan: &Plan,
-        state: &'a State,
+        state: &'a HostState,
         clock: &'a dyn Fn() -> i64,
     ) -> Result<Self, StateError> {
         state.close_interrupted()?;
@@ -45,7 +45,7 @@ impl<'a> Journal<'a> {
         let report = Report {
             server: node.server.to_string(),
             generation: node.generation,
-            outcome: Outcome::Interrupted,
+            outcome: RunOutcome::Interrupted,
             started_us: look.began_us,
             duration_us: 0,
             unchanged: plan.unchanged,
@@ -65,10 +65,10 @@ impl<'a> Journal<'a> {
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn before(&mut self, change: &Change) -> Result<(), StateError> {
+    pub(super) fn before(&mut self, change: &PlannedChange) -> Result<(), StateError> {
         let mut marks = Vec::new();
         match &change.action {
-            Action::InstallPackages(versions) => {
+            PlannedAction::InstallPackages(versions) => {
                 let components = components(change);
                 for name in versions.keys() {
                     let whose = components
@@ -77,56 +77,61 @@ impl<'a> Journal<'a> {
                             *name == **component || name.strip_suffix("-deployment") == Some(component)
                         })
                         .map_or_else(|| name.clone(), |component| (*component).to_owned());
-                    marks.push(Mark::Installed(name.clone(), whose));
+                    marks.push(RunMark::Installed(name.clone(), whose));
                 }
             }
-            Action::Apply(resource) if change.creates => {
+            PlannedAction::Apply(resource) if change.creates => {
                 let component = change.component.clone();
                 let notify = resource.notify.clone();
-                marks.push(Mark::Made(ManagedResource { id: resource.id.clone(), component, notify }));
+                marks.push(RunMark::Made(ManagedResource { id: resource.id.clone(), component, notify }));
             }
             _ => (),
         }
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
-        marks.extend(change.notifies.iter().filter(later).cloned().map(Mark::Owed));
+        marks.extend(change.notifies.iter().filter(later).cloned().map(RunMark::Owed));
         self.mark(&marks);
         self.begin(&change.title(), &change.component, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
-    pub(super) fn begin(&mut self, title: &str, component: &str, marks: &[Mark]) -> Result<(), StateError> {
+    pub(super) fn begin(
+        &mut self,
+        title: &str,
+        component: &str,
+        marks: &[RunMark],
+    ) -> Result<(), StateError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.begin(&super::entry(title, component, EntryResult::Interrupted, String::new()), marks)
     }
 
     /// Notes how `change` went.
-    pub(super) fn after(&mut self, change: &Change, entry: Entry) -> Result<(), StateError> {
+    pub(super) fn after(&mut self, change: &PlannedChange, entry: ReportEntry) -> Result<(), StateError> {
         let mut marks = Vec::new();
         let done = entry.result == EntryResult::Done;
         match &change.action {
-            Action::RemovePackages { names, .. } if done => {
-                marks.extend(names.iter().cloned().map(Mark::Uninstalled));
+            PlannedAction::RemovePackages { names, .. } if done => {
+                marks.extend(names.iter().cloned().map(RunMark::Uninstalled));
             }
-            Action::Remove { id, .. } if done => marks.push(Mark::Unmade(id.clone())),
-            Action::Restart { service, .. } if done => marks.push(Mark::Paid(service.clone())),
-            Action::Apply(resource) if done => match &resource.body {
-                Body::Exec(_) => marks.push(Mark::Paid(resource.id.clone())),
+            PlannedAction::Remove { id, .. } if done => marks.push(RunMark::Unmade(id.clone())),
+            PlannedAction::Restart { service, .. } if done => marks.push(RunMark::Paid(service.clone())),
+            PlannedAction::Apply(resource) if done => match &resource.body {
+                ResourceBody::Exec(_) => marks.push(RunMark::Paid(resource.id.clone())),
                 // A service this step started runs what is there now.
-                Body::Service(_)
+                ResourceBody::Service(_)
                     if change.differences.iter().any(|difference| difference.fact == "running") =>
                 {
-                    marks.push(Mark::Paid(resource.id.clone()));
+                    marks.push(RunMark::Paid(resource.id.clone()));
                 }
                 _ => (),
             },
             // What somebody else installed is still theirs when punch could not change it.
-            Action::InstallPackages(versions) if !done => {
+            PlannedAction::InstallPackages(versions) if !done => {
                 let seen = &self.look.observed;
                 let theirs = |name: &&String| {
                     !seen.managed.packages.contains_key(*name)
-                        && matches!(seen.packages.get(*name), Some(Seen::Present(_)))
+                        && matches!(seen.packages.get(*name), Some(Observation::Present(_)))
                 };
-                marks.extend(versions.keys().filter(theirs).cloned().map(Mark::Uninstalled));
+                marks.extend(versions.keys().filter(theirs).cloned().map(RunMark::Uninstalled));
             }
             _ => (),
         }
@@ -135,7 +140,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Notes how a step that makes nothing went.
-    pub(super) fn end(&mut self, entry: Entry, marks: &[Mark]) -> Result<(), StateError> {
+    pub(super) fn end(&mut self, entry: ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
         if let Some(running) = &mut self.running {
             running.end(&entry, marks)?;
         }
@@ -144,12 +149,12 @@ impl<'a> Journal<'a> {
     }
 
     /// Notes an entry of the report.
-    pub(super) fn note(&mut self, entry: Entry) {
+    pub(super) fn note(&mut self, entry: ReportEntry) {
         self.report.entries.push(entry);
     }
 
     /// Notes that something was not right after all, and who is notified of it.
-    pub(super) fn not_right(&mut self, change: &Change) {
+    pub(super) fn not_right(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
         self.owed.extend(change.notifies.iter().cloned());
     }
@@ -188,7 +193,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Files the report.
-    pub(super) fn finish(mut self, outcome: Outcome) -> Result<Report, StateError> {
+    pub(super) fn finish(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {
@@ -199,7 +204,7 @@ impl<'a> Journal<'a> {
         Ok(self.report)
     }
 
-    fn mark(&mut self, marks: &[Mark]) {
+    fn mark(&mut self, marks: &[RunMark]) {
         for mark in marks {
             mark.apply(&mut self.managed);
         }

@@ -4,12 +4,12 @@
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
-    manifest::Files,
+    manifest::DeploymentFiles,
     name::Name,
     node::Node,
-    observe::{Fact, Facts, Family, Seen},
-    plan::Change,
-    resource::{Probe, Resource, ResourceId},
+    observe::{Fact, Observation, OsFamily, ResourceFacts},
+    plan::PlannedChange,
+    resource::{HealthProbe, Resource, ResourceId},
     value::Value,
     version::Version,
 };
@@ -24,13 +24,13 @@ const SHORTEST_LINE: usize = 8;
 
 /// A host that keeps the secrets of node files to itself.
 #[derive(Debug)]
-pub struct Discreet<H> {
+pub struct SecretMasking<H> {
     host: H,
     /// The secret texts, longest first.
     secrets: Vec<String>,
 }
 
-impl<H> Discreet<H> {
+impl<H> SecretMasking<H> {
     /// Keeps all secrets of `nodes`: of the one that is wanted, and of the one the host was like before.
     pub fn new<'a>(host: H, nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let mut secrets = Vec::new();
@@ -55,15 +55,15 @@ impl<H> Discreet<H> {
         })
     }
 
-    fn masked<T>(&self, seen: Seen<T>) -> Seen<T> {
+    fn masked<T>(&self, seen: Observation<T>) -> Observation<T> {
         match seen {
-            Seen::Unreadable(because) => Seen::Unreadable(self.mask(because)),
+            Observation::Unreadable(because) => Observation::Unreadable(self.mask(because)),
             seen => seen,
         }
     }
 
     /// The content of a file that still has a secret in it is not shown in a diff.
-    fn masked_facts(&self, mut facts: Facts) -> Facts {
+    fn masked_facts(&self, mut facts: ResourceFacts) -> ResourceFacts {
         for fact in facts.values_mut() {
             if let Fact::Content(content) = fact
                 && content
@@ -78,8 +78,8 @@ impl<H> Discreet<H> {
     }
 }
 
-impl<H: Host> Host for Discreet<H> {
-    fn family(&self) -> Option<Family> {
+impl<H: Host> Host for SecretMasking<H> {
+    fn family(&self) -> Option<OsFamily> {
         self.host.family()
     }
 
@@ -91,24 +91,28 @@ impl<H: Host> Host for Discreet<H> {
         self.host.runs_commands()
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.host.packages(names).into_iter().map(|(name, seen)| (name, self.masked(seen))).collect()
     }
 
-    fn deployment(&self, name: &Name) -> Seen<Files> {
+    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
         self.masked(self.host.deployment(name))
     }
 
-    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+    fn resources(
+        &self,
+        wanted: &[&Resource],
+        managed: &[ResourceId],
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         let seen = self.host.resources(wanted, managed).into_iter();
         seen.map(|(id, seen)| match seen {
-            Seen::Present(facts) => (id, Seen::Present(self.masked_facts(facts))),
+            Observation::Present(facts) => (id, Observation::Present(self.masked_facts(facts))),
             seen => (id, self.masked(seen)),
         })
         .collect()
     }
 
-    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         match self.host.apply(change, packages) {
             Ok(said) => Ok(said.map(|said| self.mask(said))),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
@@ -119,7 +123,7 @@ impl<H: Host> Host for Discreet<H> {
         self.host.settle().map_err(|error| HostError::Other(self.mask(error.to_string())))
     }
 
-    fn probe(&self, probe: &Probe) -> Result<(), String> {
+    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         self.host.probe(probe).map_err(|said| self.mask(said))
     }
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use model::{
-    manifest::Files,
+    manifest::DeploymentFiles,
     name::Name,
-    observe::{Facts, Family, Seen},
-    plan::{Action, Change, wanted_facts},
-    resource::{Body, Probe, Resource, ResourceId},
+    observe::{Observation, OsFamily, ResourceFacts},
+    plan::{PlannedAction, PlannedChange, wanted_facts},
+    resource::{HealthProbe, Resource, ResourceBody, ResourceId},
     version::Version,
 };
 
@@ -21,15 +21,15 @@ use super::{Host, HostError};
 #[derive(Debug, Default)]
 pub struct MemoryHost {
     /// The family of its distribution.
-    pub family: Option<Family>,
+    pub family: Option<OsFamily>,
     /// Whether services can be started on it.
     pub booted: bool,
     /// Installed packages of ours.
     pub packages: BTreeMap<String, Version>,
     /// Installed deployments.
-    pub deployments: BTreeMap<Name, Files>,
+    pub deployments: BTreeMap<Name, DeploymentFiles>,
     /// What is on it.
-    pub resources: BTreeMap<ResourceId, Facts>,
+    pub resources: BTreeMap<ResourceId, ResourceFacts>,
     /// What cannot be looked at, and why.
     pub unreadable: BTreeMap<ResourceId, String>,
     /// Titles of changes that fail.
@@ -37,15 +37,15 @@ pub struct MemoryHost {
     /// Titles of the changes that were made, in order.
     pub done: Vec<String>,
     /// Probes that were asked, in order.
-    pub asked: RefCell<Vec<Probe>>,
+    pub asked: RefCell<Vec<HealthProbe>>,
     /// What changes bring (with facts) or take along (without), by their titles: packages do.
-    pub along: BTreeMap<String, Vec<(ResourceId, Option<Facts>)>>,
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourceFacts>)>>,
     /// What a health check is answered, when it is not a yes.
     pub sick: Option<String>,
 }
 
 impl Host for MemoryHost {
-    fn family(&self) -> Option<Family> {
+    fn family(&self) -> Option<OsFamily> {
         self.family
     }
 
@@ -57,50 +57,56 @@ impl Host for MemoryHost {
         true
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         let seen = |name: &String| match self.packages.get(name) {
-            Some(version) => Seen::Present(version.clone()),
-            None => Seen::Absent,
+            Some(version) => Observation::Present(version.clone()),
+            None => Observation::Absent,
         };
         names.iter().map(|name| (name.clone(), seen(name))).collect()
     }
 
-    fn deployment(&self, name: &Name) -> Seen<Files> {
-        self.deployments.get(name).map_or(Seen::Absent, |files| Seen::Present(files.clone()))
+    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 
-    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+    fn resources(
+        &self,
+        wanted: &[&Resource],
+        managed: &[ResourceId],
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         let ids = wanted.iter().map(|resource| &resource.id).chain(managed);
         ids.map(|id| {
             let seen = match (self.unreadable.get(id), self.resources.get(id)) {
-                (Some(because), _) => Seen::Unreadable(because.clone()),
-                (None, Some(facts)) => Seen::Present(facts.clone()),
-                (None, None) => Seen::Absent,
+                (Some(because), _) => Observation::Unreadable(because.clone()),
+                (None, Some(facts)) => Observation::Present(facts.clone()),
+                (None, None) => Observation::Absent,
             };
             (id.clone(), seen)
         })
         .collect()
     }
 
-    fn apply(&mut self, change: &Change, _: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply(&mut self, change: &PlannedChange, _: &[PathBuf]) -> Result<Option<String>, HostError> {
         let title = change.title();
         if self.fails.contains(&title) {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
         }
         match &change.action {
-            Action::InstallPackages(versions) => self.packages.extend(versions.clone()),
-            Action::RemovePackages { names, .. } => self.packages.retain(|name, _| !names.contains(name)),
-            Action::Apply(resource) => {
+            PlannedAction::InstallPackages(versions) => self.packages.extend(versions.clone()),
+            PlannedAction::RemovePackages { names, .. } => {
+                self.packages.retain(|name, _| !names.contains(name))
+            }
+            PlannedAction::Apply(resource) => {
                 let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
                 facts.extend(wanted_facts(resource));
-                if matches!(resource.body, Body::Exec(_)) {
+                if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
                     facts.remove("lacks");
                 }
                 self.resources.insert(resource.id.clone(), facts);
             }
-            Action::Remove { id, .. } => _ = self.resources.remove(id),
-            Action::Restart { .. } | Action::LookAgain(_) => (),
+            PlannedAction::Remove { id, .. } => _ = self.resources.remove(id),
+            PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => (),
         }
         for (id, facts) in self.along.get(&title).into_iter().flatten() {
             match facts {
@@ -112,7 +118,7 @@ impl Host for MemoryHost {
         Ok(None)
     }
 
-    fn probe(&self, probe: &Probe) -> Result<(), String> {
+    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         self.asked.borrow_mut().push(probe.clone());
         self.sick.clone().map_or(Ok(()), Err)
     }

@@ -9,22 +9,22 @@ mod rooted;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
-    manifest::Files,
+    manifest::DeploymentFiles,
     name::Name,
-    observe::{Facts, Family, Seen},
-    plan::Change,
-    resource::{Probe, Resource, ResourceId},
+    observe::{Observation, OsFamily, ResourceFacts},
+    plan::PlannedChange,
+    resource::{HealthProbe, Resource, ResourceId},
     version::Version,
 };
 
-pub use discreet::Discreet;
+pub use discreet::SecretMasking;
 pub use machine::Machine;
 pub use rooted::rooted;
 
 /// A host, or a folder that stands for one.
 pub trait Host {
     /// The family of its distribution; none for a bare folder.
-    fn family(&self) -> Option<Family>;
+    fn family(&self) -> Option<OsFamily>;
 
     /// Whether systemd runs there, so that services can be started.
     fn booted(&self) -> bool;
@@ -33,18 +33,22 @@ pub trait Host {
     fn runs_commands(&self) -> bool;
 
     /// The installed versions of our packages, asked for in one go.
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>>;
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// The files of an installed deployment, by path within the component's folder.
-    fn deployment(&self, name: &Name) -> Seen<Files>;
+    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles>;
 
     /// Facts about what is wanted, and about others: what was made earlier, accounts that are spoken of.
     /// Nothing is read twice.
-    fn resources(&self, wanted: &[&Resource], others: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>>;
+    fn resources(
+        &self,
+        wanted: &[&Resource],
+        others: &[ResourceId],
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. What it says is the
     /// detail of the report's entry, when there is something to say.
-    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
+    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
 
     /// Does what could wait for the last change of a run.
     fn settle(&mut self) -> Result<(), HostError> {
@@ -52,7 +56,7 @@ pub trait Host {
     }
 
     /// Asks one health check once. An error says what came instead.
-    fn probe(&self, probe: &Probe) -> Result<(), String>;
+    fn probe(&self, probe: &HealthProbe) -> Result<(), String>;
 }
 
 /// Why something on a host could not be looked at or done.

@@ -5,28 +5,33 @@ use std::collections::BTreeMap;
 
 use model::{name::Name, node::Node};
 
-use super::Problem;
+use super::InspectionError;
 use crate::deployment::Deployment;
 
 /// The node with declared defaults filled in, checked against the declared types.
 pub(super) fn complete(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<InspectionError>,
 ) -> Option<Node> {
     let components =
         found.iter().map(|(name, deployment)| ((*name).clone(), &deployment.component)).collect();
     match model::resolve::complete(node, &components) {
         Ok(node) => Some(node),
         Err(error) => {
-            problems.extend(error.faults.into_iter().map(|fault| Problem::from(fault.kind.to_string())));
+            problems
+                .extend(error.faults.into_iter().map(|fault| InspectionError::from(fault.kind.to_string())));
             None
         }
     }
 }
 
 /// Each component's required components must be in the node file, in versions that will do.
-pub(super) fn requirements(node: &Node, found: &BTreeMap<&Name, Deployment>, problems: &mut Vec<Problem>) {
+pub(super) fn requirements(
+    node: &Node,
+    found: &BTreeMap<&Name, Deployment>,
+    problems: &mut Vec<InspectionError>,
+) {
     for (name, deployment) in found {
         for (required, range) in &deployment.component.requires {
             match (node.components.get(required), found.get(required)) {
@@ -52,7 +57,7 @@ pub(super) fn requirements(node: &Node, found: &BTreeMap<&Name, Deployment>, pro
 /// Components so that each comes after those it requires; by name otherwise.
 pub(super) fn order<'a>(
     found: &BTreeMap<&'a Name, Deployment>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<InspectionError>,
 ) -> Vec<&'a Name> {
     let mut order: Vec<&'a Name> = Vec::with_capacity(found.len());
     while order.len() < found.len() {

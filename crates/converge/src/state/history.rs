@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use model::report::{Outcome, Report};
+use model::report::{Report, RunOutcome};
 
-use super::{FOLDER, State, StateError};
+use super::{FOLDER, HostState, StateError};
 
 /// How many reports are kept.
 const KEPT: usize = 500;
 
-impl State {
+impl HostState {
     /// The reports of earlier runs with their numbers, oldest first.
     pub fn history(&self) -> Result<Vec<(u64, Report)>, StateError> {
         let mut reports = self.latest(usize::MAX)?;
@@ -37,7 +37,7 @@ impl State {
     pub fn record(&self, report: &Report) -> Result<(), StateError> {
         let numbers = self.numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
-        if report.outcome == Outcome::Unchanged && self.found_the_same(last, report) {
+        if report.outcome == RunOutcome::Unchanged && self.found_the_same(last, report) {
             return self.write_json(&name(last), report);
         }
         self.write_json(&name(last + 1), report)?;
@@ -54,7 +54,7 @@ impl State {
         // One that cannot be read is left for whoever wants to know why.
         let before = text.and_then(|text| serde_json::from_str::<Report>(&text).ok());
         before.is_some_and(|before| {
-            before.outcome == Outcome::Unchanged
+            before.outcome == RunOutcome::Unchanged
                 && (&before.server, before.generation) == (&report.server, report.generation)
         })
     }

@@ -8,19 +8,19 @@ use std::{
 };
 
 use model::{
-    observe::{Managed, ManagedResource},
-    report::{Entry, EntryResult, Report},
+    observe::{ManagedResource, ManagedState},
+    report::{EntryResult, Report, ReportEntry},
     resource::ResourceId,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{State, StateError};
+use super::{HostState, StateError};
 
 const RUNNING: &str = "running.jsonl";
 
 /// The journal, open for the next line.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunFile {
     file: File,
     path: PathBuf,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Running {
 /// One thing to remember, or to forget, about what punch made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Mark {
+pub(crate) enum RunMark {
     /// A package is punch's own; whose component it is.
     Installed(String, String),
     /// A resource is punch's own.
@@ -50,40 +50,40 @@ enum Line {
     /// The run began; its report without entries.
     Started(Report),
     /// A step begins, and this is what it is about to make.
-    Begun(Entry, Vec<Mark>),
+    Begun(ReportEntry, Vec<RunMark>),
     /// A step ended.
-    Ended(Entry, Vec<Mark>),
+    Ended(ReportEntry, Vec<RunMark>),
 }
 
-impl Mark {
+impl RunMark {
     /// Remembers or forgets it. Doing so twice is the same as once.
-    pub(crate) fn apply(&self, managed: &mut Managed) {
+    pub(crate) fn apply(&self, managed: &mut ManagedState) {
         match self {
-            Mark::Installed(name, component) => {
+            RunMark::Installed(name, component) => {
                 managed.packages.insert(name.clone(), component.clone());
             }
-            Mark::Made(made) => match managed.resources.iter_mut().find(|known| known.id == made.id) {
+            RunMark::Made(made) => match managed.resources.iter_mut().find(|known| known.id == made.id) {
                 Some(known) => *known = made.clone(),
                 None => managed.resources.push(made.clone()),
             },
-            Mark::Owed(id) => _ = managed.pending.insert(id.clone()),
-            Mark::Uninstalled(name) => _ = managed.packages.remove(name),
-            Mark::Unmade(id) => managed.resources.retain(|made| made.id != *id),
-            Mark::Paid(id) => _ = managed.pending.remove(id),
+            RunMark::Owed(id) => _ = managed.pending.insert(id.clone()),
+            RunMark::Uninstalled(name) => _ = managed.packages.remove(name),
+            RunMark::Unmade(id) => managed.resources.retain(|made| made.id != *id),
+            RunMark::Paid(id) => _ = managed.pending.remove(id),
         }
     }
 }
 
-impl Running {
+impl RunFile {
     /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
-    pub(crate) fn begin(&mut self, entry: &Entry, marks: &[Mark]) -> Result<(), StateError> {
+    pub(crate) fn begin(&mut self, entry: &ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
         self.add(&Line::Begun(entry.clone(), marks.to_vec()))?;
         self.file.sync_data().map_err(|source| self.wrong(source))
     }
 
     /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
     /// step begins, the step counts as interrupted, and is looked at again.
-    pub(crate) fn end(&mut self, entry: &Entry, marks: &[Mark]) -> Result<(), StateError> {
+    pub(crate) fn end(&mut self, entry: &ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
         self.add(&Line::Ended(entry.clone(), marks.to_vec()))
     }
 
@@ -103,14 +103,14 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-impl State {
+impl HostState {
     /// Begins the journal of a run.
-    pub(crate) fn start_running(&self, report: &Report) -> Result<Running, StateError> {
+    pub(crate) fn start_running(&self, report: &Report) -> Result<RunFile, StateError> {
         let path = self.path(RUNNING)?;
         let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
         let file = File::options().append(true).open(&path).map_err(wrong)?;
-        Ok(Running { file, path })
+        Ok(RunFile { file, path })
     }
 
     /// The report of a run that was killed, if the last one was.
@@ -142,7 +142,7 @@ impl State {
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
-    pub(super) fn marks(&self) -> Result<Vec<Mark>, StateError> {
+    pub(super) fn marks(&self) -> Result<Vec<RunMark>, StateError> {
         let lines = self.lines()?.unwrap_or_default();
         let marks = lines.into_iter().map(|line| match line {
             Line::Started(_) => Vec::new(),
@@ -169,7 +169,7 @@ impl State {
 fn report(lines: &[Line]) -> Option<Report> {
     let (Line::Started(report), steps) = lines.split_first()? else { return None };
     let mut report = report.clone();
-    let mut open: Option<&Entry> = None;
+    let mut open: Option<&ReportEntry> = None;
     for line in steps {
         match line {
             Line::Started(_) => (),
@@ -180,7 +180,7 @@ fn report(lines: &[Line]) -> Option<Report> {
             }
         }
     }
-    report.entries.extend(open.cloned().map(|entry| Entry {
+    report.entries.extend(open.cloned().map(|entry| ReportEntry {
         result: EntryResult::Interrupted,
         detail: "the run ended while this was being done; the next run completes it".to_owned(),
         ..entry
@@ -190,12 +190,12 @@ fn report(lines: &[Line]) -> Option<Report> {
 
 #[cfg(test)]
 mod tests {
-    use model::report::Outcome;
+    use model::report::RunOutcome;
 
     use super::*;
 
-    fn entry(action: &str) -> Entry {
-        Entry {
+    fn entry(action: &str) -> ReportEntry {
+        ReportEntry {
             action: action.to_owned(),
             component: "shop".to_owned(),
             result: EntryResult::Done,
@@ -207,11 +207,11 @@ mod tests {
     #[test]
     fn a_journal_cut_off_anywhere_tells_what_was_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let state = State::at(folder.path());
+        let state = HostState::at(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
-            outcome: Outcome::Interrupted,
+            outcome: RunOutcome::Interrupted,
             started_us: 1,
             duration_us: 0,
             unchanged: 0,
@@ -220,10 +220,10 @@ mod tests {
         let mut running = state.start_running(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
         let made = ManagedResource { id, component: "shop".to_owned(), notify: Vec::new() };
-        running.begin(&entry("one"), &[Mark::Made(made)]).unwrap();
+        running.begin(&entry("one"), &[RunMark::Made(made)]).unwrap();
         running.end(&entry("one"), &[]).unwrap();
-        running.begin(&entry("zwölf"), &[Mark::Installed("shop".to_owned(), "shop".to_owned())]).unwrap();
-        running.end(&entry("zwölf"), &[Mark::Uninstalled("shop".to_owned())]).unwrap();
+        running.begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), "shop".to_owned())]).unwrap();
+        running.end(&entry("zwölf"), &[RunMark::Uninstalled("shop".to_owned())]).unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
         let whole = fs::read(&path).unwrap();

@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use converge::{Machine, State};
-use model::{plan::Plan, report::Outcome};
+use converge::{HostState, Machine};
+use model::{plan::Plan, report::RunOutcome};
 use tempfile::TempDir;
 
 use crate::story::{self, Component, Shelf};
@@ -43,15 +43,15 @@ impl Town {
 
     fn plan(&mut self) -> Plan {
         let machine = Machine::new(self.root.path()).unwrap();
-        let state = State::at(self.root.path());
+        let state = HostState::at(self.root.path());
         story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.shelf)
     }
 
     fn run(&mut self, components: &str) {
         let mut machine = Machine::new(self.root.path()).unwrap();
-        let state = State::at(self.root.path());
+        let state = HostState::at(self.root.path());
         let run = story::run(&story::node(components), &mut machine, &state, &mut self.shelf);
-        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+        assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     }
 }
 

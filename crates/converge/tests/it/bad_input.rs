@@ -2,8 +2,8 @@
 
 use std::{fs, process::Command};
 
-use converge::{Machine, State};
-use model::report::Outcome;
+use converge::{HostState, Machine};
+use model::report::RunOutcome;
 
 use crate::story::{self, Component, Shelf};
 
@@ -25,7 +25,7 @@ fn said(component: &Component<'_>, components: &str) -> Vec<String> {
     let look = story::look(
         &story::node(components),
         &Machine::new(root.path()).unwrap(),
-        &State::at(root.path()),
+        &HostState::at(root.path()),
         &mut shelf,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
@@ -94,7 +94,7 @@ fn a_package_that_is_none_is_refused() {
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
-            &State::at(root.path()),
+            &HostState::at(root.path()),
             &mut shelf,
         );
         let said = problems.unwrap_err()[0].to_string();
@@ -114,7 +114,7 @@ fn a_root_that_is_none_is_told() {
 #[test]
 fn two_runs_are_never_at_once() {
     let root = tempfile::tempdir().unwrap();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let held = state.lock().unwrap();
     let error = state.lock().unwrap_err().to_string();
     let pid = std::process::id();
@@ -146,7 +146,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     }
     let _unmount = Unmount(root.path());
     let bin = tempfile::tempdir().unwrap();
-    let state = State::at(bin.path());
+    let state = HostState::at(bin.path());
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
@@ -154,7 +154,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     let node = story::node(" {part: {version: \"1.0\"}}");
     let mut host = WithoutPackages(Machine::new(root.path()).unwrap());
     let run = story::run(&node, &mut host, &state, &mut shelf);
-    assert_eq!(run.report.outcome, Outcome::Failed, "{:#?}", run.report);
+    assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let detail = &run.report.entries[2].detail;
     assert_eq!(detail, "cannot write /big: the disk is full; free some space and run again");
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing half-written stays");
@@ -164,7 +164,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
 struct WithoutPackages(Machine);
 
 impl converge::Host for WithoutPackages {
-    fn family(&self) -> Option<model::observe::Family> {
+    fn family(&self) -> Option<model::observe::OsFamily> {
         self.0.family()
     }
     fn booted(&self) -> bool {
@@ -176,31 +176,36 @@ impl converge::Host for WithoutPackages {
     fn packages(
         &self,
         _: &[String],
-    ) -> std::collections::BTreeMap<String, model::observe::Seen<model::version::Version>> {
+    ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn deployment(&self, name: &model::name::Name) -> model::observe::Seen<model::manifest::Files> {
+    fn deployment(
+        &self,
+        name: &model::name::Name,
+    ) -> model::observe::Observation<model::manifest::DeploymentFiles> {
         self.0.deployment(name)
     }
     fn resources(
         &self,
         wanted: &[&model::resource::Resource],
         managed: &[model::resource::ResourceId],
-    ) -> std::collections::BTreeMap<model::resource::ResourceId, model::observe::Seen<model::observe::Facts>>
-    {
+    ) -> std::collections::BTreeMap<
+        model::resource::ResourceId,
+        model::observe::Observation<model::observe::ResourceFacts>,
+    > {
         self.0.resources(wanted, managed)
     }
     fn apply(
         &mut self,
-        change: &model::plan::Change,
+        change: &model::plan::PlannedChange,
         packages: &[std::path::PathBuf],
     ) -> Result<Option<String>, converge::HostError> {
         match change.action {
-            model::plan::Action::InstallPackages(_) => Ok(None),
+            model::plan::PlannedAction::InstallPackages(_) => Ok(None),
             _ => self.0.apply(change, packages),
         }
     }
-    fn probe(&self, probe: &model::resource::Probe) -> Result<(), String> {
+    fn probe(&self, probe: &model::resource::HealthProbe) -> Result<(), String> {
         self.0.probe(probe)
     }
 }

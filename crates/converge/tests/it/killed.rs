@@ -8,14 +8,14 @@ use std::{
     process::Command,
 };
 
-use converge::{Host, HostError, Machine, State};
+use converge::{Host, HostError, HostState, Machine};
 use model::{
-    manifest::Files,
+    manifest::DeploymentFiles,
     name::Name,
-    observe::{Facts, Family, Seen},
-    plan::Change,
-    report::{EntryResult, Outcome},
-    resource::{Probe, Resource, ResourceId},
+    observe::{Observation, OsFamily, ResourceFacts},
+    plan::PlannedChange,
+    report::{EntryResult, RunOutcome},
+    resource::{HealthProbe, Resource, ResourceId},
     version::Version,
 };
 use nix::{sys::signal, unistd::Pid};
@@ -53,7 +53,7 @@ struct Doomed {
 }
 
 impl Host for Doomed {
-    fn family(&self) -> Option<Family> {
+    fn family(&self) -> Option<OsFamily> {
         self.machine.family()
     }
     fn booted(&self) -> bool {
@@ -62,16 +62,20 @@ impl Host for Doomed {
     fn runs_commands(&self) -> bool {
         self.machine.runs_commands()
     }
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.packages(names)
     }
-    fn deployment(&self, name: &Name) -> Seen<Files> {
+    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
         self.machine.deployment(name)
     }
-    fn resources(&self, wanted: &[&Resource], managed: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+    fn resources(
+        &self,
+        wanted: &[&Resource],
+        managed: &[ResourceId],
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         self.machine.resources(wanted, managed)
     }
-    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         if self.left == 0 {
             self.machine.apply(change, packages).unwrap();
             signal::kill(Pid::this(), signal::Signal::SIGKILL).unwrap();
@@ -79,7 +83,7 @@ impl Host for Doomed {
         self.left -= 1;
         self.machine.apply(change, packages)
     }
-    fn probe(&self, probe: &Probe) -> Result<(), String> {
+    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         self.machine.probe(probe)
     }
 }
@@ -97,7 +101,7 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     let node = story::node(" {part: {version: \"1.0\"}}");
     let mut shelf = Shelf::new().with(&PART);
     let run =
-        story::run(&node, &mut Machine::new(whole.path()).unwrap(), &State::at(whole.path()), &mut shelf);
+        story::run(&node, &mut Machine::new(whole.path()).unwrap(), &HostState::at(whole.path()), &mut shelf);
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
     let wanted = story::listing(whole.path());
 
@@ -111,16 +115,16 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = State::at(root.path());
+        let state = HostState::at(root.path());
         let report = state.interrupted().unwrap().unwrap();
-        assert_eq!(report.outcome, Outcome::Interrupted);
+        assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
         let mut truth = vec![EntryResult::Done; step];
         truth.push(EntryResult::Interrupted);
         assert_eq!(results, truth, "killed at step {step}");
 
         let next = story::run(&node, &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
-        assert_ne!(next.report.outcome, Outcome::Failed, "{:#?}", next.report);
+        assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
         assert!(state.interrupted().unwrap().is_none());
         assert_eq!(state.history().unwrap().len(), 2, "the killed run is in the history");
@@ -134,7 +138,7 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
 fn die(root: &Path, step: usize) {
     let mut host = Doomed { machine: Machine::new(root).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &State::at(root), &mut Shelf::new().with(&PART));
+    story::run(&node, &mut host, &HostState::at(root), &mut Shelf::new().with(&PART));
 }
 
 fn prepared() -> tempfile::TempDir {

@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use converge::{Machine, State};
-use model::report::Outcome;
+use converge::{HostState, Machine};
+use model::report::RunOutcome;
 
 use crate::story::{self, Component, Shelf};
 
@@ -82,11 +82,11 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     }
     let root = root();
     let before = story::listing(root.path());
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let mut shelf = Shelf::new().with(&ALL);
     let node = story::node(" {shop: {version: 1.0.0}}");
     let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(first.report.outcome, Outcome::Changed, "{:#?}", first.report);
+    assert_eq!(first.report.outcome, RunOutcome::Changed, "{:#?}", first.report);
 
     let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
     assert_eq!(read("etc/shop/shop.conf"), "greeting=hello\nserver=web-01\n");
@@ -120,7 +120,7 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     assert!(plan.contains("0 to create, 3 to change, 0 to remove, 0 to restart"), "{plan}");
 
     let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(gone.report.outcome, Outcome::Changed, "{:#?}", gone.report);
+    assert_eq!(gone.report.outcome, RunOutcome::Changed, "{:#?}", gone.report);
     // The keys are the user's own: its home stays.
     fs::remove_dir_all(root.path().join("var/lib/shop")).unwrap();
     assert_eq!(story::listing(root.path()), before);
@@ -132,7 +132,7 @@ fn a_unit_of_a_system_package_is_only_noted_where_there_is_no_system() {
         return;
     }
     let root = root();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let manifest = "
 format: geppetto/manifest/1
 resources:
@@ -143,7 +143,7 @@ resources:
     let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..ALL });
     let node = story::node(" {shop: {version: 1.0.0}}");
     let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(first.report.outcome, Outcome::Changed, "{:#?}", first.report);
+    assert_eq!(first.report.outcome, RunOutcome::Changed, "{:#?}", first.report);
     assert!(first.report.entries.iter().any(|entry| entry.detail.contains("there is no such unit")));
     let plan = story::plan(&node, &machine(root.path()), &state, &mut shelf);
     assert!(plan.is_empty(), "{plan}");
@@ -156,7 +156,7 @@ fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
         return;
     }
     let root = root();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut shelf = Shelf::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -166,7 +166,7 @@ fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
     {
         let node = story::node(&format!(" {{shop: {{version: {version}}}}}"));
         let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
-        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+        assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
         assert!(root.path().join("usr/lib/shop").join(there).exists());
         assert!(!root.path().join("usr/lib/shop").join(not_there).exists());
         assert!(story::plan(&node, &machine(root.path()), &state, &mut shelf).is_empty());
@@ -180,7 +180,7 @@ fn looking_leaves_no_trace() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &State::at(root.path()),
+        &HostState::at(root.path()),
         &mut shelf,
     );
     assert!(!plan.changes.is_empty());
@@ -204,11 +204,11 @@ resources:
     if !story::has("rpm") {
         return;
     }
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
     // The absolute link means a path beneath the root, where there is no such folder.
-    assert_eq!(run.report.outcome, Outcome::Failed, "{:#?}", run.report);
+    assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let names: Vec<_> =
         fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["secret"]);
@@ -216,7 +216,7 @@ resources:
 
     fs::remove_file(root.path().join("etc/shop")).unwrap();
     let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+    assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     assert!(fs::symlink_metadata(root.path().join("etc/motd")).unwrap().is_file(), "the link was replaced");
 }
 
@@ -229,7 +229,7 @@ fn a_folder_in_the_way_blocks_and_is_not_replaced() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &State::at(root.path()),
+        &HostState::at(root.path()),
         &mut shelf,
     );
     assert_eq!(
@@ -244,7 +244,7 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
         return;
     }
     let root = root();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let mut shelf =
         Shelf::new().with(&Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL });
     // Cut off the end: the digest of the payload no longer fits.
@@ -253,7 +253,7 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
     fs::write(&path, &bytes[..bytes.len() - 40]).unwrap();
     let run =
         story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(run.report.outcome, Outcome::Failed);
+    assert_eq!(run.report.outcome, RunOutcome::Failed);
     let detail = &run.report.entries[1].detail;
     assert!(detail.starts_with("`rpm --root") && detail.contains("digest"), "{detail}");
 }
@@ -264,7 +264,7 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
         return;
     }
     let root = root();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut shelf = Shelf::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -285,13 +285,13 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
     for version in ["2.0.0", "1.0.0"] {
         half(&shelf, if version == "2.0.0" { "2.0.0" } else { "1.0.0" });
         let run = story::run(&node(version), &mut machine(root.path()), &state, &mut shelf);
-        assert_eq!(run.report.outcome, Outcome::Changed, "{:#?}", run.report);
+        assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
         assert!(story::plan(&node(version), &machine(root.path()), &state, &mut shelf).is_empty());
         assert_eq!(root.path().join("usr/lib/shop/one").exists(), version == "1.0.0");
     }
     half(&shelf, "2.0.0");
     let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(gone.report.outcome, Outcome::Changed, "{:#?}", gone.report);
+    assert_eq!(gone.report.outcome, RunOutcome::Changed, "{:#?}", gone.report);
     for file in ["one", "two"] {
         assert!(!root.path().join("usr/lib/shop").join(file).exists(), "{file}");
     }
@@ -308,25 +308,25 @@ resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
     if !story::has("rpm") {
         return;
     }
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     story::run(&node, &mut machine(root.path()), &state, &mut shelf);
     let file = root.path().join("etc/cron.d/clean");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
     let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
-    assert_eq!(run.report.outcome, Outcome::Changed, "{}", run.plan);
+    assert_eq!(run.report.outcome, RunOutcome::Changed, "{}", run.plan);
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o644);
 }
 
 #[test]
 fn a_system_is_of_the_family_it_says_it_is_of() {
     use converge::Host;
-    use model::observe::Family;
+    use model::observe::OsFamily;
     let root = root();
     fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
     fs::write(root.path().join("var/lib/dpkg/status"), "").unwrap();
-    assert_eq!(machine(root.path()).family(), Some(Family::Deb));
+    assert_eq!(machine(root.path()).family(), Some(OsFamily::Deb));
     // Debian's tools can be installed on another system.
     fs::write(root.path().join("etc/os-release"), "ID=rocky\nID_LIKE=\"rhel centos fedora\"\n").unwrap();
-    assert_eq!(machine(root.path()).family(), Some(Family::Rpm));
+    assert_eq!(machine(root.path()).family(), Some(OsFamily::Rpm));
 }

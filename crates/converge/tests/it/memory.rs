@@ -1,9 +1,9 @@
 //! Stories on a host in memory: what is done, in which order, and what is not.
 
-use converge::{State, memory::MemoryHost};
+use converge::{HostState, memory::MemoryHost};
 use model::{
-    observe::{Fact, Facts},
-    report::{EntryResult, Outcome},
+    observe::{Fact, ResourceFacts},
+    report::{EntryResult, RunOutcome},
     resource::ResourceId,
 };
 
@@ -46,11 +46,11 @@ fn id(text: &str) -> ResourceId {
 #[test]
 fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     let first = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
-    assert_eq!(first.report.outcome, Outcome::Changed);
+    assert_eq!(first.report.outcome, RunOutcome::Changed);
     assert_eq!(
         host.done,
         [
@@ -65,7 +65,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
 
     let again = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
     assert_eq!(again.plan.to_string(), "nothing to do; 5 things are right already\n");
-    assert_eq!(again.report.outcome, Outcome::Unchanged);
+    assert_eq!(again.report.outcome, RunOutcome::Unchanged);
 
     host.done.clear();
     let changed = story::run(
@@ -81,7 +81,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
 
     host.done.clear();
     let gone = story::run(&story::node(" {}"), &mut host, &state, &mut shelf);
-    assert_eq!(gone.report.outcome, Outcome::Changed);
+    assert_eq!(gone.report.outcome, RunOutcome::Changed);
     assert_eq!(
         host.done,
         [
@@ -98,7 +98,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
 #[test]
 fn a_new_version_of_the_payload_restarts_its_service_once() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
@@ -118,7 +118,7 @@ fn a_new_version_of_the_payload_restarts_its_service_once() {
 #[test]
 fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     host.unreadable.insert(id("file:/etc/shop.conf"), "permission denied".to_owned());
     let run = story::run(
@@ -127,7 +127,7 @@ fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
         &state,
         &mut Shelf::new().with(&SHOP),
     );
-    assert_eq!(run.report.outcome, Outcome::Blocked);
+    assert_eq!(run.report.outcome, RunOutcome::Blocked);
     assert!(host.done.is_empty());
     let text = run.plan.to_string();
     assert!(text.contains("blocked file:/etc/shop.conf: permission denied"), "{text}");
@@ -137,35 +137,35 @@ fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
 #[test]
 fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     let node = story::node(" {shop: {version: 1.0.0}}");
     host.fails.insert("create file:/etc/shop.conf".to_owned());
     let failed = story::run(&node, &mut host, &state, &mut shelf).report;
-    assert_eq!(failed.outcome, Outcome::Failed);
+    assert_eq!(failed.outcome, RunOutcome::Failed);
     let results: Vec<EntryResult> = failed.entries.iter().map(|entry| entry.result).collect();
     use EntryResult::{Done, Failed, Skipped};
     assert_eq!(results, [Done, Done, Done, Failed, Skipped, Skipped]);
     host.fails.clear();
     let completed = story::run(&node, &mut host, &state, &mut shelf).report;
-    assert_eq!(completed.outcome, Outcome::Changed);
+    assert_eq!(completed.outcome, RunOutcome::Changed);
     assert!(story::plan(&node, &host, &state, &mut shelf).is_empty());
 }
 
 #[test]
 fn a_service_notified_before_a_failure_is_restarted_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
     let node = story::node(" {shop: {version: 1.0.0, values: {port: 81}}}");
     host.fails.insert("restart service:shop".to_owned());
-    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, Outcome::Failed);
+    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, RunOutcome::Failed);
     host.fails.clear();
     host.done.clear();
-    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, Outcome::Changed);
+    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, RunOutcome::Changed);
     assert_eq!(host.done, ["restart service:shop"]);
     assert!(story::plan(&node, &host, &state, &mut shelf).is_empty());
 }
@@ -177,18 +177,18 @@ fn a_health_check_that_never_answers_fails_the_run() {
     let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..SHOP });
     let mut host = MemoryHost { sick: Some("connection refused".to_owned()), ..host() };
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let report = story::run(&node, &mut host, &State::at(folder.path()), &mut shelf).report;
-    assert_eq!(report.outcome, Outcome::Failed);
+    let report = story::run(&node, &mut host, &HostState::at(folder.path()), &mut shelf).report;
+    assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.entries.last().unwrap().detail, "not within 0 s: connection refused");
 }
 
 #[test]
 fn what_was_there_before_punch_came_is_never_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
-    host.resources.insert(id("user:shop"), Facts::from([("uid", Fact::Text("7".to_owned()))]));
+    host.resources.insert(id("user:shop"), ResourceFacts::from([("uid", Fact::Text("7".to_owned()))]));
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
     story::run(&story::node(" {}"), &mut host, &state, &mut shelf);
@@ -214,7 +214,7 @@ fn a_resource_that_moves_to_another_component_stays() {
         .with(&part("one", "1.1", empty))
         .with(&part("two", "1.1", motd));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     story::run(&story::node(" {one: {version: \"1.0\"}}"), &mut host, &state, &mut shelf);
     let node = story::node(" {one: {version: \"1.1\"}, two: {version: \"1.1\"}}");

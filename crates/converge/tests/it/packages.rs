@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use converge::{Machine, State};
-use model::report::Outcome;
+use converge::{HostState, Machine};
+use model::report::RunOutcome;
 
 use crate::story::{self, Component, Shelf};
 
@@ -27,7 +27,7 @@ const NEEDS_LIB: &str = r#""requires": {"lib": "*"},"#;
 
 struct World {
     root: tempfile::TempDir,
-    state: State,
+    state: HostState,
     shelf: Shelf,
 }
 
@@ -38,7 +38,7 @@ impl World {
             return None;
         }
         let root = tempfile::tempdir().unwrap();
-        let state = State::at(root.path());
+        let state = HostState::at(root.path());
         let shelf = components.iter().fold(Shelf::new(), Shelf::with);
         Some(Self { root, state, shelf })
     }
@@ -51,7 +51,7 @@ impl World {
     /// A run that must succeed, and leave nothing to do.
     fn ok(&mut self, components: &str) {
         let run = self.run(components);
-        assert_eq!(run.report.outcome, Outcome::Changed, "{}\n{:#?}", run.plan, run.report);
+        assert_eq!(run.report.outcome, RunOutcome::Changed, "{}\n{:#?}", run.plan, run.report);
         let machine = Machine::new(self.root.path()).unwrap();
         let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.shelf);
         assert!(plan.is_empty(), "{plan}");
@@ -93,7 +93,7 @@ fn a_dependency_that_a_package_outside_the_plan_needs_is_kept_in_rpms_own_words(
     let text = fs::read_to_string(&managed).unwrap().replace("\"other\": \"other\",", "");
     fs::write(&managed, text).unwrap();
     let run = world.run(" {shop: {version: \"2.0\"}}");
-    assert_eq!(run.report.outcome, Outcome::Failed, "{}", run.plan);
+    assert_eq!(run.report.outcome, RunOutcome::Failed, "{}", run.plan);
     let failed = run.report.entries.iter().find(|entry| entry.detail.contains("is needed by")).unwrap();
     assert!(failed.detail.contains("lib is needed by (installed) other-1.0-1"), "{}", failed.detail);
     assert!(world.path("usr/lib/lib/so").exists(), "nothing is torn from under it");
@@ -142,7 +142,7 @@ fn a_folder_that_must_go_and_is_not_empty_fails_the_run() {
     fs::create_dir_all(world.path("srv/old/mine")).unwrap();
     fs::set_permissions(world.path("srv/old"), fs::Permissions::from_mode(0o755)).unwrap();
     let run = world.run(" {shop: {version: \"1.0\"}}");
-    assert_eq!(run.report.outcome, Outcome::Failed);
+    assert_eq!(run.report.outcome, RunOutcome::Failed);
     let detail = &run.report.entries.last().unwrap().detail;
     assert_eq!(detail, "directory:/srv/old is still there: it is not empty");
     fs::remove_dir(world.path("srv/old/mine")).unwrap();

@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
-use converge::{Discreet, Machine, State, memory::MemoryHost};
+use converge::{HostState, Machine, SecretMasking, memory::MemoryHost};
 use model::resource::{ResourceId, ResourceKind};
 
 use crate::story::{self, Component, Shelf};
@@ -41,7 +41,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let state = State::at(root.path());
+    let state = HostState::at(root.path());
     let mut shelf = Shelf::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
@@ -61,7 +61,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
     let last = node("2.0.0");
     for mode in [0o644, 0o600] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let host = Discreet::new(machine(), [&last]);
+        let host = SecretMasking::new(machine(), [&last]);
         let plan =
             story::plan(&story::node(" {shop: {version: 3.0.0}}"), &host, &state, &mut shelf).to_string();
         assert!(plan.contains("content:") && !plan.contains(SECRET), "{plan}");
@@ -72,12 +72,12 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
 fn what_a_host_says_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut shelf = Shelf::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();
     host.unreadable.insert(id, format!("`ask {SECRET}` had not ended"));
-    let mut host = Discreet::new(host, [&node]);
+    let mut host = SecretMasking::new(host, [&node]);
     let run = story::run(&node, &mut host, &state, &mut shelf);
     let told = format!("{}{:?}", run.plan, run.report);
     assert!(told.contains("`ask ******` had not ended") && !told.contains(SECRET), "{told}");
@@ -86,7 +86,7 @@ fn what_a_host_says_is_masked_in_plan_and_report() {
     let host = MemoryHost { booted: true, sick, ..MemoryHost::default() };
     let checked = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
     let mut shelf = Shelf::new().with(&component("1.0.0", checked));
-    let run = story::run(&node, &mut Discreet::new(host, [&node]), &state, &mut shelf);
+    let run = story::run(&node, &mut SecretMasking::new(host, [&node]), &state, &mut shelf);
     let told = format!("{:?}", run.report);
     assert!(told.contains("password ****** is wrong") && !told.contains(SECRET), "{told}");
 }

@@ -7,11 +7,11 @@ use std::{
     process::Command,
 };
 
-use converge::{FetchError, Host, Look, Packages, Pin, Problem, State};
+use converge::{FetchError, Host, HostInspection, HostState, InspectionError, PackageFetcher, PackagePin};
 use model::{
     format,
     node::Node,
-    plan::{Limits, Plan},
+    plan::{Plan, PlanLimits},
     report::Report,
 };
 use tempfile::TempDir;
@@ -84,8 +84,8 @@ impl Shelf {
     }
 }
 
-impl Packages for Shelf {
-    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError> {
+impl PackageFetcher for Shelf {
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError> {
         let key = (pin.name.clone(), pin.version.version().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| FetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
@@ -109,16 +109,16 @@ pub(crate) struct Run {
 pub(crate) fn look(
     node: &Node,
     host: &dyn Host,
-    state: &State,
+    state: &HostState,
     shelf: &mut Shelf,
-) -> Result<Look, Vec<Problem>> {
+) -> Result<HostInspection, Vec<InspectionError>> {
     converge::look(node, host, state, shelf, 1_700_000_000_000_000)
 }
 
-pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &State, shelf: &mut Shelf) -> Run {
+pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &HostState, shelf: &mut Shelf) -> Run {
     let _lock = state.lock().unwrap();
     let look = look(node, host, state, shelf).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits { max_removals: 50 });
+    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
     let fetched = converge::fetch(&look, &plan, shelf).unwrap();
     let report =
         converge::apply(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| 1_700_000_000_000_000)
@@ -127,9 +127,9 @@ pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &State, shelf: &mut S
 }
 
 /// The plan alone; nothing is touched.
-pub(crate) fn plan(node: &Node, host: &dyn Host, state: &State, shelf: &mut Shelf) -> Plan {
+pub(crate) fn plan(node: &Node, host: &dyn Host, state: &HostState, shelf: &mut Shelf) -> Plan {
     let look = look(node, host, state, shelf).unwrap();
-    model::plan::plan(&look.wanted, &look.observed, &Limits::default())
+    model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default())
 }
 
 /// Every path under `root` with its type, mode and content, but for what punch and rpm note there.

@@ -1,10 +1,10 @@
 //! Stories of things that change their name, their owner or their place between two runs.
 
-use converge::{Event, State, memory::MemoryHost};
+use converge::{ApplyEvent, HostState, memory::MemoryHost};
 use model::{
-    observe::{Fact, Facts},
-    plan::Limits,
-    report::{EntryResult, Outcome},
+    observe::{Fact, ResourceFacts},
+    plan::PlanLimits,
+    report::{EntryResult, RunOutcome},
     resource::ResourceId,
 };
 
@@ -38,7 +38,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
@@ -48,7 +48,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
         vec![
             (id("file:/etc/part"), None),
             (id("directory:/etc/d"), Some(loose)),
-            (id("file:/etc/default"), Some(Facts::new())),
+            (id("file:/etc/default"), Some(ResourceFacts::new())),
         ],
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
@@ -77,14 +77,14 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
         format!("format: geppetto/manifest/1\nresources:\n  - file: /etc/cron.d/job\n    content: {job:?}\n");
     let mut shelf = Shelf::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     // On a real host both are one file.
     let content = host.resources[&id("cron:job")]["content"].clone();
     host.resources.insert(
         id("file:/etc/cron.d/job"),
-        Facts::from([("content", content), ("type", Fact::Text("file".into()))]),
+        ResourceFacts::from([("content", content), ("type", Fact::Text("file".into()))]),
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
@@ -100,14 +100,14 @@ fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", both));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     host.deployments.clear();
     let mut shelf = Shelf::new().with(&part("1.0", one));
     host.done.clear();
     host.fails.insert("restart service:part".to_owned());
-    assert_eq!(story::run(&node("1.0"), &mut host, &state, &mut shelf).report.outcome, Outcome::Failed);
+    assert_eq!(story::run(&node("1.0"), &mut host, &state, &mut shelf).report.outcome, RunOutcome::Failed);
     assert_eq!(host.done, ["remove file:/etc/part/b"]);
     // The file is gone, and still nobody told the service.
     host.fails.clear();
@@ -123,12 +123,12 @@ fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", told)));
     assert_eq!(state.managed().unwrap().resources[0].notify, [id("service:part")]);
     let run = story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", untold)));
-    assert_eq!(run.report.outcome, Outcome::Unchanged);
+    assert_eq!(run.report.outcome, RunOutcome::Unchanged);
     assert!(state.managed().unwrap().resources[0].notify.is_empty());
 }
 
@@ -136,12 +136,12 @@ fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
 fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change_it() {
     let mut shelf = Shelf::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
     host.fails.insert("install part-1.1-1".to_owned());
     let failed = story::run(&node("1.1"), &mut host, &state, &mut shelf);
-    assert_eq!(failed.report.outcome, Outcome::Failed);
+    assert_eq!(failed.report.outcome, RunOutcome::Failed);
     let packages: Vec<String> = state.managed().unwrap().packages.into_keys().collect();
     assert_eq!(packages, ["part-deployment"]);
 }
@@ -152,18 +152,18 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
         "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut shelf).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
     let mut told = Vec::new();
-    let mut progress = |event: Event<'_>| {
-        if let Event::Step { number: 4, .. } = event {
+    let mut progress = |event: ApplyEvent<'_>| {
+        if let ApplyEvent::Step { number: 4, .. } = event {
             told.push(state.interrupted().unwrap().unwrap());
         }
-        if let Event::Finished { entry } = event
+        if let ApplyEvent::Finished { entry } = event
             && entry.action.starts_with("check")
         {
             told.push(state.interrupted().unwrap().unwrap());
@@ -180,11 +180,11 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 fn a_run_counts_from_when_it_began_to_look() {
     let mut shelf = Shelf::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = converge::look(&node, &host, &state, &mut shelf, 5_000).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
     let clock = || 12_000;
     let report =
@@ -196,15 +196,15 @@ fn a_run_counts_from_when_it_began_to_look() {
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     let mut shelf = Shelf::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
         story::run(&node(version), &mut host, &state, &mut shelf);
     }
     let history = state.history().unwrap();
-    let outcomes: Vec<(u64, Outcome)> =
+    let outcomes: Vec<(u64, RunOutcome)> =
         history.iter().map(|(number, report)| (*number, report.outcome)).collect();
-    use Outcome::{Changed, Unchanged};
+    use RunOutcome::{Changed, Unchanged};
     assert_eq!(outcomes, [(1, Changed), (2, Unchanged), (3, Changed), (4, Unchanged)]);
 }
 
@@ -215,16 +215,16 @@ fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
     let mut shelf = Shelf::new().with(&part("1.0", &manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = State::at(folder.path());
+    let state = HostState::at(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut shelf).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &Limits::default());
+    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
     let kept = folder.path().join("var/lib/geppetto/punch");
     let mut sizes = Vec::new();
-    let mut progress = |event: Event<'_>| {
-        if let Event::Step { .. } = event {
+    let mut progress = |event: ApplyEvent<'_>| {
+        if let ApplyEvent::Step { .. } = event {
             assert!(!kept.join("managed.json").exists(), "it is written once, at the end");
             sizes.push(std::fs::metadata(kept.join("running.jsonl")).unwrap().len());
         }

@@ -4,31 +4,31 @@ use axum::{Json, extract::State};
 use model::wire;
 
 use super::{
-    App, extract,
-    extract::{Allowed, Large, Operator},
-    problem::Problem,
+    ApiState, extract,
+    extract::{Allowed, LargeBody, Operator},
+    problem::ProblemResponse,
 };
-use crate::backoffice::{Proposal, Proposed};
+use crate::backoffice::{ChangeProposal, ProposedEstate};
 
 /// Change some objects, or say what a change would do
 ///
 /// All of the change is committed as one revision, or nothing. A change that changes nothing makes none. With
 /// `base`, a change of what others changed since that revision is refused.
 #[utoipa::path(
-    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::Change,
+    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
-        (status = 409, description = "Somebody else changed the same since `base`", body = wire::Problem),
-        (status = 422, description = "It cannot be accepted; the detail lists every reason", body = wire::Problem),
+        (status = 409, description = "Somebody else changed the same since `base`", body = wire::ProblemDetails),
+        (status = 422, description = "It cannot be accepted; the detail lists every reason", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn change(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Operator>,
-    _turn: Large,
-    extract::Json(change): extract::Json<wire::Change>,
-) -> Result<Json<wire::ChangeResult>, Problem> {
-    let wire::Change { documents, message, preview, base } = change;
-    let proposal = Proposal { proposed: Proposed::Some(documents), message, preview, base };
+    _turn: LargeBody,
+    extract::JsonBody(change): extract::JsonBody<wire::ChangeRequest>,
+) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
+    let wire::ChangeRequest { documents, message, preview, base } = change;
+    let proposal = ChangeProposal { proposed: ProposedEstate::Some(documents), message, preview, base };
     Ok(Json(app.office.change(proposal, &caller.actor()).await?))
 }

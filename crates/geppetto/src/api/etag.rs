@@ -11,7 +11,7 @@ use axum::{
 };
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
+use super::problem::ProblemResponse;
 
 /// Far above any page of a list.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -27,7 +27,7 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     let (mut head, text) = response.into_parts();
     let text: Bytes = match body::to_bytes(text, LARGEST).await {
         Ok(text) => text,
-        Err(error) => return Problem::internal(&error).into_response(),
+        Err(error) => return ProblemResponse::internal(&error).into_response(),
     };
     let etag = of(&text);
     if holds(&asked, &etag) {

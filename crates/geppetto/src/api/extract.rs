@@ -9,51 +9,51 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{App, problem::Problem};
-use crate::auth::{self, Caller, Role};
+use super::{ApiState, problem::ProblemResponse};
+use crate::auth::{self, AccessLevel, Principal};
 
 /// A body of JSON.
 #[derive(FromRequest)]
-#[from_request(via(axum::Json), rejection(Problem))]
-pub(super) struct Json<T>(pub T);
+#[from_request(via(axum::Json), rejection(ProblemResponse))]
+pub(super) struct JsonBody<T>(pub T);
 
 /// Parameters of the path.
 #[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Path), rejection(Problem))]
-pub(super) struct Path<T>(pub T);
+#[from_request(via(axum::extract::Path), rejection(ProblemResponse))]
+pub(super) struct PathParameters<T>(pub T);
 
 /// Parameters of the query.
 #[derive(FromRequestParts)]
-#[from_request(via(axum::extract::Query), rejection(Problem))]
-pub(super) struct Query<T>(pub T);
+#[from_request(via(axum::extract::Query), rejection(ProblemResponse))]
+pub(super) struct QueryParameters<T>(pub T);
 
-impl FromRequestParts<App> for Caller {
-    type Rejection = Problem;
+impl FromRequestParts<ApiState> for Principal {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
-            return Err(Problem::unauthorized(
+            return Err(ProblemResponse::unauthorized(
                 "this needs a token: send `Authorization: Bearer TOKEN`; an operator of the control plane makes \
                  one with `geppetto token create NAME --role ROLE`",
             ));
         };
         let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
         let Some((_, shown)) = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-            return Err(Problem::unauthorized(
+            return Err(ProblemResponse::unauthorized(
                 "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
             ));
         };
         let caller = auth::identify(&app.office.store, shown.trim(), app.office.clock.now_us()).await?;
         let caller = caller.ok_or_else(|| {
-            Problem::unauthorized(
+            ProblemResponse::unauthorized(
                 "the token is not known, has expired or was revoked: a person asks an operator for a new one \
                  (`geppetto token create`), a server joins again (`geppetto join-token SERVER`, then `punch join`)",
             )
         })?;
-        if let Caller::Server(server) = &caller
+        if let Principal::Server(server) = &caller
             && !app.office.state().await?.estate.servers.contains_key(server)
         {
-            return Err(Problem::unauthorized(format!(
+            return Err(ProblemResponse::unauthorized(format!(
                 "the server {server} is not in the estate any more, and its credential opens nothing; to take it \
                  back, import servers/{server}.yaml, then join again"
             )));
@@ -63,17 +63,17 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// A level of rights, as a type, so that a handler's signature says who may call it.
-pub(super) trait Level {
+pub(super) trait RequiredLevel {
     /// The weakest role allowed.
-    const ROLE: Role;
+    const ROLE: AccessLevel;
 }
 
 macro_rules! levels {
     ($($(#[$doc:meta])* $name:ident),*) => { $(
         $(#[$doc])*
         pub(super) struct $name;
-        impl Level for $name {
-            const ROLE: Role = Role::$name;
+        impl RequiredLevel for $name {
+            const ROLE: AccessLevel = AccessLevel::$name;
         }
     )* };
 }
@@ -89,30 +89,30 @@ levels!(
 /// A caller that has at least the role `L`.
 pub(super) struct Allowed<L> {
     /// Who calls.
-    pub caller: Caller,
+    pub caller: Principal,
     level: PhantomData<L>,
 }
 
-impl<L: Level + Send> FromRequestParts<App> for Allowed<L> {
-    type Rejection = Problem;
+impl<L: RequiredLevel + Send> FromRequestParts<ApiState> for Allowed<L> {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, app).await?;
+    async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
+        let caller = Principal::from_request_parts(parts, app).await?;
         needs(&caller, L::ROLE)?;
         Ok(Self { caller, level: PhantomData })
     }
 }
 
 /// Refuses a caller that has less than this role.
-pub(super) fn needs(caller: &Caller, role: Role) -> Result<(), Problem> {
+pub(super) fn needs(caller: &Principal, role: AccessLevel) -> Result<(), ProblemResponse> {
     if caller.has(role) {
         return Ok(());
     }
     let who = match caller {
-        Caller::Token { name, role } => format!("the token `{name}` has the role {role}"),
-        Caller::Server(name) => format!("this is the credential of the server {name}"),
+        Principal::Token { name, role } => format!("the token `{name}` has the role {role}"),
+        Principal::Server(name) => format!("this is the credential of the server {name}"),
     };
-    Err(Problem::forbidden(format!(
+    Err(ProblemResponse::forbidden(format!(
         "this needs the role {role} or more, and {who}; ask an operator to do it"
     )))
 }
@@ -120,17 +120,17 @@ pub(super) fn needs(caller: &Caller, role: Role) -> Result<(), Problem> {
 /// A place among the few large bodies that are held at once.
 ///
 /// To be taken after the caller is known and before the body is read.
-pub(super) struct Large {
+pub(super) struct LargeBody {
     _place: OwnedSemaphorePermit,
 }
 
-impl FromRequestParts<App> for Large {
-    type Rejection = Problem;
+impl FromRequestParts<ApiState> for LargeBody {
+    type Rejection = ProblemResponse;
 
-    async fn from_request_parts(_parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(_parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let place = Arc::clone(&app.large_bodies).acquire_owned().await;
         // Nobody closes it.
-        let _place = place.map_err(|error| Problem::internal(&error))?;
+        let _place = place.map_err(|error| ProblemResponse::internal(&error))?;
         Ok(Self { _place })
     }
 }
@@ -138,7 +138,7 @@ impl FromRequestParts<App> for Large {
 /// What part of a list is asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Page {
+pub(super) struct PageQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
     pub limit: Option<u32>,
     /// The `next` of the page before.
@@ -148,7 +148,7 @@ pub(super) struct Page {
 /// What part of a history is asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct HistoryPage {
+pub(super) struct HistoryQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
     pub limit: Option<u32>,
     /// Only items older than this number; the `next` of the page before.
@@ -156,11 +156,11 @@ pub(super) struct HistoryPage {
 }
 
 /// How many items a page has.
-pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, ProblemResponse> {
     match asked {
         None => Ok(100),
         Some(limit @ 1..=1000) => Ok(limit),
-        Some(other) => Err(Problem::bad_request(format!(
+        Some(other) => Err(ProblemResponse::bad_request(format!(
             "`limit` is {other}; it can be 1 to 1000, follow `next` for more"
         ))),
     }

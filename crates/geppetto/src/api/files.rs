@@ -17,14 +17,14 @@ use model::name::Name;
 use tower_http::services::ServeDir;
 
 use super::{
-    App,
+    ApiState,
     pairs::{Client, Pairs},
-    problem::Problem,
+    problem::ProblemResponse,
 };
 use crate::serve::Connection;
 
 /// The routes below `/repository`.
-pub(super) fn routes(app: &App) -> Router<App> {
+pub(super) fn routes(app: &ApiState) -> Router<ApiState> {
     let files = ServeDir::new(app.office.served()).append_index_html_on_directories(false);
     let pairs = (app.clone(), Arc::new(Pairs::default()));
     Router::new()
@@ -34,7 +34,7 @@ pub(super) fn routes(app: &App) -> Router<App> {
         .layer(middleware::from_fn(no_hidden_files))
 }
 
-async fn keys(State(app): State<App>) -> Result<Response, Problem> {
+async fn keys(State(app): State<ApiState>) -> Result<Response, ProblemResponse> {
     let keys = app.office.package_keys().await?;
     Ok(([(header::CONTENT_TYPE, "application/pgp-keys")], keys).into_response())
 }
@@ -50,10 +50,10 @@ async fn no_hidden_files(request: Request, next: Next) -> Response {
 /// Answers `repomd.xml`, and then its signature, out of the same generation, also when a publication comes
 /// between the two requests.
 async fn both_of_one_generation(
-    State((app, pairs)): State<(App, Arc<Pairs>)>,
+    State((app, pairs)): State<(ApiState, Arc<Pairs>)>,
     mut request: Request,
     next: Next,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let Some((channel, file)) = pair_of(request.uri().path()) else { return Ok(next.run(request).await) };
     let Some(now) = app.office.repomd_folder(channel.clone()).await? else {
         return Ok(next.run(request).await);

@@ -3,11 +3,11 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{App, problem::Problem};
+use super::{ApiState, problem::ProblemResponse};
 
 /// A sign of life.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(super) struct Health {
+pub(super) struct HealthStatus {
     /// `ok`: the database answers.
     status: &'static str,
     /// The program's version.
@@ -17,9 +17,9 @@ pub(super) struct Health {
 /// A sign of life
 #[utoipa::path(
     get, path = "/api/v1/health", tag = "control plane", security(()),
-    responses((status = 200, description = "It works", body = Health))
+    responses((status = 200, description = "It works", body = HealthStatus))
 )]
-pub(super) async fn health(State(app): State<App>) -> Result<Json<Health>, Problem> {
+pub(super) async fn health(State(app): State<ApiState>) -> Result<Json<HealthStatus>, ProblemResponse> {
     app.office.store.ping().await?;
-    Ok(Json(Health { status: "ok", version: env!("CARGO_PKG_VERSION") }))
+    Ok(Json(HealthStatus { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -4,21 +4,21 @@ use axum::{Json, extract::State};
 use model::wire;
 
 use super::{
-    App, extract,
-    extract::{Allowed, HistoryPage, Operator, Query, Viewer},
-    problem::Problem,
+    ApiState, extract,
+    extract::{Allowed, HistoryQuery, Operator, QueryParameters, Viewer},
+    problem::ProblemResponse,
 };
 
 /// Revisions, newest first
 #[utoipa::path(
-    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryPage),
-    responses((status = 200, description = "A page of revisions", body = wire::Revisions))
+    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
+    responses((status = 200, description = "A page of revisions", body = wire::RevisionPage))
 )]
 pub(super) async fn revisions(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Viewer>,
-    Query(page): Query<HistoryPage>,
-) -> Result<Json<wire::Revisions>, Problem> {
+    QueryParameters(page): QueryParameters<HistoryQuery>,
+) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)?;
     let found = app.office.store.revisions(page.before, limit).await?;
     let next = found.last().filter(|last| found.len() == limit as usize && last.number > 1);
@@ -32,25 +32,25 @@ pub(super) async fn revisions(
             message: r.message,
         })
         .collect();
-    Ok(Json(wire::Revisions { items, next }))
+    Ok(Json(wire::RevisionPage { items, next }))
 }
 
 /// The audit log, newest first
 #[utoipa::path(
-    get, path = "/api/v1/audit", tag = "control plane", params(HistoryPage),
-    responses((status = 200, description = "A page of the audit log", body = wire::AuditLog))
+    get, path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
+    responses((status = 200, description = "A page of the audit log", body = wire::AuditPage))
 )]
 pub(super) async fn audit(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Operator>,
-    Query(page): Query<HistoryPage>,
-) -> Result<Json<wire::AuditLog>, Problem> {
+    QueryParameters(page): QueryParameters<HistoryQuery>,
+) -> Result<Json<wire::AuditPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)?;
     let found = app.office.store.audit(page.before, limit).await?;
     let next = found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
     let items = found
         .into_iter()
-        .map(|a| wire::Audited {
+        .map(|a| wire::AuditEntry {
             id: a.id,
             at_us: a.at_us,
             actor: a.actor,
@@ -59,5 +59,5 @@ pub(super) async fn audit(
             detail: a.detail,
         })
         .collect();
-    Ok(Json(wire::AuditLog { items, next }))
+    Ok(Json(wire::AuditPage { items, next }))
 }

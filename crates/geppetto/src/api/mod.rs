@@ -22,13 +22,13 @@ use std::sync::Arc;
 pub use router::{document, router};
 use tokio::sync::Semaphore;
 
-use crate::backoffice::Office;
+use crate::backoffice::BackOffice;
 
 /// What handlers share.
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct ApiState {
     /// The back-office.
-    pub office: Arc<Office>,
+    pub office: Arc<BackOffice>,
     /// The largest package accepted, in bytes.
     pub max_package_bytes: u64,
     /// How many more large bodies may be held now.
@@ -38,9 +38,9 @@ pub struct App {
 /// How many large bodies are held at once.
 const LARGE_BODIES: usize = 4;
 
-impl App {
+impl ApiState {
     /// What handlers share.
-    pub fn new(office: Arc<Office>, max_package_bytes: u64) -> Self {
+    pub fn new(office: Arc<BackOffice>, max_package_bytes: u64) -> Self {
         Self { office, max_package_bytes, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)) }
     }
 }

@@ -19,12 +19,12 @@ use model::{
 use serde::Deserialize;
 
 use super::{
-    App, etag,
-    extract::{Path, Query, needs},
-    problem::Problem,
+    ApiState, etag,
+    extract::{PathParameters, QueryParameters, needs},
+    problem::ProblemResponse,
 };
 use crate::{
-    auth::{Caller, Role},
+    auth::{AccessLevel, Principal},
     backoffice::{NodeVersion, node},
     store::StoredNode,
 };
@@ -41,20 +41,20 @@ use crate::{
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
         (status = 304, description = "It is the one you have"),
-        (status = 404, description = "There is no such server", body = wire::Problem),
-        (status = 409, description = "It cannot be made: versions or values contradict each other", body = wire::Problem),
+        (status = 404, description = "There is no such server", body = wire::ProblemDetails),
+        (status = 409, description = "It cannot be made: versions or values contradict each other", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn node(
-    State(app): State<App>,
-    caller: Caller,
-    Path(server): Path<ServerName>,
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters(server): PathParameters<ServerName>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let sight = sight(&caller, &server)?;
     let version = app.office.node_version(&server).await?;
     // Who sees all of it is told from the number alone that it has it already.
-    if sight == Sight::Signed && etag::holds(&headers, &tag(&version)) {
+    if sight == Visibility::Signed && etag::holds(&headers, &tag(&version)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag(&version))]).into_response());
     }
     let stored = app.office.generation(&server, version.generation).await?;
@@ -72,15 +72,15 @@ pub(super) async fn node(
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
         (status = 304, description = "It is the one you have"),
-        (status = 404, description = "It was never made", body = wire::Problem),
+        (status = 404, description = "It was never made", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn generation(
-    State(app): State<App>,
-    caller: Caller,
-    Path((server, generation)): Path<(ServerName, u64)>,
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let sight = sight(&caller, &server)?;
     let stored = app.office.generation(&server, generation).await?;
     deliver(&server, &stored, sight, &headers)
@@ -89,7 +89,7 @@ pub(super) async fn generation(
 /// What is asked about.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Question {
+pub(super) struct ExplainQuery {
     /// `COMPONENT.PARAMETER`: `shop.http_port`
     key: String,
 }
@@ -97,27 +97,30 @@ pub(super) struct Question {
 /// Why a value is what it is
 #[utoipa::path(
     get, path = "/api/v1/servers/{server}/explain", tag = "servers",
-    params(("server" = String, Path, description = "The server"), Question),
+    params(("server" = String, Path, description = "The server"), ExplainQuery),
     responses(
         (status = 200, description = "Who said what; secrets are never shown", body = Explanation),
-        (status = 404, description = "There is no such server or key", body = wire::Problem),
+        (status = 404, description = "There is no such server or key", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn explain(
-    State(app): State<App>,
-    caller: Caller,
-    Path(server): Path<ServerName>,
-    Query(question): Query<Question>,
-) -> Result<Json<Explanation>, Problem> {
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters(server): PathParameters<ServerName>,
+    QueryParameters(question): QueryParameters<ExplainQuery>,
+) -> Result<Json<Explanation>, ProblemResponse> {
     sight(&caller, &server)?;
     let stored = app.office.node(&server).await?;
     let node = node::read(&server, &stored)?;
-    Ok(Json(resolve::explain(&node, &question.key).map_err(|error| Problem::not_found(error.to_string()))?))
+    Ok(Json(
+        resolve::explain(&node, &question.key)
+            .map_err(|error| ProblemResponse::not_found(error.to_string()))?,
+    ))
 }
 
 /// How much of a node file somebody sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum Visibility {
     /// All of it.
     Signed,
     /// All but the secrets.
@@ -130,28 +133,28 @@ fn tag(version: &NodeVersion) -> HeaderValue {
 }
 
 /// Who may see a server's node, and how much of it.
-fn sight(caller: &Caller, server: &ServerName) -> Result<Sight, Problem> {
-    if caller.is_server(server) || caller.has(Role::Operator) {
-        return Ok(Sight::Signed);
+fn sight(caller: &Principal, server: &ServerName) -> Result<Visibility, ProblemResponse> {
+    if caller.is_server(server) || caller.has(AccessLevel::Operator) {
+        return Ok(Visibility::Signed);
     }
-    if let Caller::Server(other) = caller {
-        return Err(Problem::forbidden(format!(
+    if let Principal::Server(other) = caller {
+        return Err(ProblemResponse::forbidden(format!(
             "this is the credential of {other}; it opens nothing of {server}"
         )));
     }
-    needs(caller, Role::Viewer)?;
-    Ok(Sight::Masked)
+    needs(caller, AccessLevel::Viewer)?;
+    Ok(Visibility::Masked)
 }
 
 fn deliver(
     server: &ServerName,
     stored: &StoredNode,
-    sight: Sight,
+    sight: Visibility,
     headers: &HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ProblemResponse> {
     let (text, tag) = match sight {
-        Sight::Signed => (stored.text.clone(), tag(&stored.into())),
-        Sight::Masked => {
+        Visibility::Signed => (stored.text.clone(), tag(&stored.into())),
+        Visibility::Masked => {
             let text = format::node::write(&node::masked(server, stored)?);
             // Not the digest of the whole: that would let a secret be guessed at.
             let tag = etag::of(text.as_bytes());

@@ -7,14 +7,14 @@ use model::{
 };
 
 use super::{
-    App, extract,
-    extract::{Allowed, Page, Path, Query, Viewer},
-    problem::Problem,
+    ApiState, extract,
+    extract::{Allowed, PageQuery, PathParameters, QueryParameters, Viewer},
+    problem::ProblemResponse,
 };
-use crate::auth::Role;
+use crate::auth::AccessLevel;
 
 /// A part of a list, and where the next one begins.
-pub(super) struct Cut<'a, T> {
+pub(super) struct PageSlice<'a, T> {
     pub(super) items: Vec<(&'a str, T)>,
     pub(super) next: Option<String>,
 }
@@ -22,15 +22,15 @@ pub(super) struct Cut<'a, T> {
 /// The part of a list that a page asks for, and where the next one begins. The names are in order.
 pub(super) fn cut<'a, T>(
     all: impl Iterator<Item = (&'a str, T)>,
-    page: &Page,
-) -> Result<Cut<'a, T>, Problem> {
+    page: &PageQuery,
+) -> Result<PageSlice<'a, T>, ProblemResponse> {
     let limit = extract::limit(page.limit)? as usize;
     let after = page.after.as_deref().unwrap_or_default();
     let mut items: Vec<_> = all.filter(|(name, _)| *name > after).take(limit + 1).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|(name, _)| (*name).to_owned());
-    Ok(Cut { items, next })
+    Ok(PageSlice { items, next })
 }
 
 /// The handlers of a kind of object that says no more than its description.
@@ -38,25 +38,25 @@ macro_rules! objects {
     ($kind:literal, $field:ident, $list_path:literal, $one_path:literal, $list:ident, $one:ident) => {
         #[doc = concat!("All ", $kind, "s")]
         #[utoipa::path(
-                            get, path = $list_path, tag = "back-office", params(Page),
-                            responses((status = 200, description = "A page of them", body = wire::Objects))
+                            get, path = $list_path, tag = "back-office", params(PageQuery),
+                            responses((status = 200, description = "A page of them", body = wire::PlacePage))
                         )]
         pub(super) async fn $list(
-            State(app): State<App>,
+            State(app): State<ApiState>,
             _caller: Allowed<Viewer>,
-            Query(page): Query<Page>,
-        ) -> Result<Json<wire::Objects>, Problem> {
+            QueryParameters(page): QueryParameters<PageQuery>,
+        ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
             let state = app.office.state().await?;
             let all = state.estate.$field.iter().map(|(name, object)| (name.as_str(), &object.description));
-            let Cut { items, next } = cut(all, &page)?;
+            let PageSlice { items, next } = cut(all, &page)?;
             let items = items
                 .into_iter()
-                .map(|(name, description)| wire::ObjectSummary {
+                .map(|(name, description)| wire::PlaceSummary {
                     name: name.to_owned(),
                     description: description.clone(),
                 })
                 .collect();
-            Ok(Json(wire::Objects { items, next }))
+            Ok(Json(wire::PlacePage { items, next }))
         }
 
         #[doc = concat!("One ", $kind)]
@@ -64,18 +64,18 @@ macro_rules! objects {
                             get, path = $one_path, tag = "back-office",
                             params(("name" = String, Path, description = "Its name")),
                             responses(
-                                (status = 200, description = "Its file", body = wire::Object),
-                                (status = 404, description = "There is none", body = wire::Problem),
+                                (status = 200, description = "Its file", body = wire::PlaceDocument),
+                                (status = 404, description = "There is none", body = wire::ProblemDetails),
                             )
                         )]
         pub(super) async fn $one(
-            State(app): State<App>,
+            State(app): State<ApiState>,
             Allowed { caller, .. }: Allowed<Viewer>,
-            Path(name): Path<Name>,
-        ) -> Result<Json<wire::Object>, Problem> {
+            PathParameters(name): PathParameters<Name>,
+        ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
             let path = concat!($list_path, "/");
             let folder = path.trim_start_matches("/api/v1/");
-            let unmasked = caller.has(Role::Operator);
+            let unmasked = caller.has(AccessLevel::Operator);
             Ok(Json(app.office.object($kind, folder, name.as_str(), unmasked).await?))
         }
     };
@@ -94,17 +94,17 @@ objects!(
 
 /// All servers
 #[utoipa::path(
-    get, path = "/api/v1/servers", tag = "servers", params(Page),
-    responses((status = 200, description = "A page of them, with how they are", body = wire::Servers))
+    get, path = "/api/v1/servers", tag = "servers", params(PageQuery),
+    responses((status = 200, description = "A page of them, with how they are", body = wire::ServerPage))
 )]
 pub(super) async fn servers(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Viewer>,
-    Query(page): Query<Page>,
-) -> Result<Json<wire::Servers>, Problem> {
+    QueryParameters(page): QueryParameters<PageQuery>,
+) -> Result<Json<wire::ServerPage>, ProblemResponse> {
     let state = app.office.state().await?;
     let all = state.estate.servers.iter().map(|(name, server)| (name.as_str(), server));
-    let Cut { items: found, next } = cut(all, &page)?;
+    let PageSlice { items: found, next } = cut(all, &page)?;
     let mut items = Vec::with_capacity(found.len());
     for (name, server) in found {
         let status = app.office.store.server_status(name).await?;
@@ -119,7 +119,7 @@ pub(super) async fn servers(
             reported_us: status.reported_us,
         });
     }
-    Ok(Json(wire::Servers { items, next }))
+    Ok(Json(wire::ServerPage { items, next }))
 }
 
 /// One server
@@ -127,15 +127,15 @@ pub(super) async fn servers(
     get, path = "/api/v1/servers/{server}", tag = "servers",
     params(("server" = String, Path, description = "Its name")),
     responses(
-        (status = 200, description = "Its file", body = wire::Object),
-        (status = 404, description = "There is none", body = wire::Problem),
+        (status = 200, description = "Its file", body = wire::PlaceDocument),
+        (status = 404, description = "There is none", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn server(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Viewer>,
-    Path(server): Path<ServerName>,
-) -> Result<Json<wire::Object>, Problem> {
-    let unmasked = caller.has(Role::Operator);
+    PathParameters(server): PathParameters<ServerName>,
+) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
+    let unmasked = caller.has(AccessLevel::Operator);
     Ok(Json(app.office.object("server", "servers/", server.as_str(), unmasked).await?))
 }

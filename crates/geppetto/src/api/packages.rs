@@ -8,14 +8,16 @@ use axum::{
 };
 use model::{
     name::Name,
-    wire::{self, Promotion, Publication, Published, Received, Versions},
+    wire::{
+        self, ComponentVersionPage, PromotionRequest, PublicationRequest, PublicationResult, ReceivedPackage,
+    },
 };
 
 use super::{
-    App, extract,
-    extract::{Allowed, Developer, Page, Path, Query, Viewer},
-    objects::{Cut, cut},
-    problem::Problem,
+    ApiState, extract,
+    extract::{Allowed, Developer, PageQuery, PathParameters, QueryParameters, Viewer},
+    objects::{PageSlice, cut},
+    problem::ProblemResponse,
     upload,
 };
 
@@ -28,24 +30,24 @@ use super::{
     params(("file" = String, Path, description = "`NAME-VERSION-RELEASE.ARCH.rpm`")),
     request_body(content = inline(Vec<u8>), content_type = "application/x-rpm"),
     responses(
-        (status = 201, description = "It is received", body = Received),
-        (status = 409, description = "The repository has other bytes under this name", body = wire::Problem),
-        (status = 413, description = "It is too large", body = wire::Problem),
-        (status = 422, description = "It is no package, or not signed by a trusted key", body = wire::Problem),
+        (status = 201, description = "It is received", body = ReceivedPackage),
+        (status = 409, description = "The repository has other bytes under this name", body = wire::ProblemDetails),
+        (status = 413, description = "It is too large", body = wire::ProblemDetails),
+        (status = 422, description = "It is no package, or not signed by a trusted key", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn receive(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Developer>,
-    Path(file): Path<String>,
+    PathParameters(file): PathParameters<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Received>), Problem> {
+) -> Result<(StatusCode, Json<ReceivedPackage>), ProblemResponse> {
     let limit = app.max_package_bytes;
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > limit) {
-        return Err(Problem::new(
+        return Err(ProblemResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
             "What was sent is too large",
@@ -63,75 +65,75 @@ pub(super) async fn receive(
 
 /// Make received packages visible in a channel, all or none
 #[utoipa::path(
-    post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = Publication,
+    post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
     params(("channel" = String, Path, description = "The channel; it is made if it is new")),
     responses(
-        (status = 200, description = "They are visible", body = Published),
-        (status = 409, description = "They cannot be visible like this", body = wire::Problem),
+        (status = 200, description = "They are visible", body = PublicationResult),
+        (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn publish(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Developer>,
-    Path(channel): Path<Name>,
-    extract::Json(publication): extract::Json<Publication>,
-) -> Result<Json<Published>, Problem> {
+    PathParameters(channel): PathParameters<Name>,
+    extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
+) -> Result<Json<PublicationResult>, ProblemResponse> {
     Ok(Json(app.office.publish(&channel, publication.files, &caller.actor()).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
 #[utoipa::path(
-    post, path = "/api/v1/promotions", tag = "packages", request_body = Promotion,
+    post, path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
     responses(
-        (status = 200, description = "They are visible", body = Published),
-        (status = 404, description = "There is no such version or channel", body = wire::Problem),
-        (status = 409, description = "Something it requires is missing", body = wire::Problem),
+        (status = 200, description = "They are visible", body = PublicationResult),
+        (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
+        (status = 409, description = "Something it requires is missing", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn promote(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Developer>,
-    extract::Json(promotion): extract::Json<Promotion>,
-) -> Result<Json<Published>, Problem> {
+    extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
+) -> Result<Json<PublicationResult>, ProblemResponse> {
     Ok(Json(app.office.promote(&promotion, &caller.actor()).await?))
 }
 
 /// All channels
 #[utoipa::path(
-    get, path = "/api/v1/channels", tag = "packages", params(Page),
-    responses((status = 200, description = "A page of them", body = wire::Channels))
+    get, path = "/api/v1/channels", tag = "packages", params(PageQuery),
+    responses((status = 200, description = "A page of them", body = wire::ChannelPage))
 )]
 pub(super) async fn channels(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Viewer>,
-    Query(page): Query<Page>,
-) -> Result<Json<wire::Channels>, Problem> {
+    QueryParameters(page): QueryParameters<PageQuery>,
+) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
     let catalog = app.office.catalog().await?;
     let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
-    let Cut { items, next } = cut(all, &page)?;
+    let PageSlice { items, next } = cut(all, &page)?;
     let items = items
         .into_iter()
         .map(|(name, components)| wire::ChannelSummary { name: name.to_owned(), components })
         .collect();
-    Ok(Json(wire::Channels { items, next }))
+    Ok(Json(wire::ChannelPage { items, next }))
 }
 
 /// All components of the repository
 #[utoipa::path(
-    get, path = "/api/v1/components", tag = "packages", params(Page),
-    responses((status = 200, description = "A page of them", body = wire::ComponentList))
+    get, path = "/api/v1/components", tag = "packages", params(PageQuery),
+    responses((status = 200, description = "A page of them", body = wire::ComponentPage))
 )]
 pub(super) async fn components(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Viewer>,
-    Query(page): Query<Page>,
-) -> Result<Json<wire::ComponentList>, Problem> {
+    QueryParameters(page): QueryParameters<PageQuery>,
+) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
     let catalog = app.office.catalog().await?;
     let newest = catalog
         .components
         .iter()
         .filter_map(|(name, versions)| Some((name.as_str(), (name, versions.values().next_back()?))));
-    let Cut { items: found, next } = cut(newest, &page)?;
+    let PageSlice { items: found, next } = cut(newest, &page)?;
     let items = found
         .into_iter()
         .map(|(_, (name, newest))| wire::ComponentSummary {
@@ -147,29 +149,29 @@ pub(super) async fn components(
                 .collect(),
         })
         .collect();
-    Ok(Json(wire::ComponentList { items, next }))
+    Ok(Json(wire::ComponentPage { items, next }))
 }
 
 /// The versions of a component, newest first
 #[utoipa::path(
     get, path = "/api/v1/components/{name}/versions", tag = "packages",
-    params(("name" = String, Path, description = "The component"), Page),
+    params(("name" = String, Path, description = "The component"), PageQuery),
     responses(
-        (status = 200, description = "A page of them, with the channels each is visible in", body = Versions),
-        (status = 404, description = "There is no such component", body = wire::Problem),
+        (status = 200, description = "A page of them, with the channels each is visible in", body = ComponentVersionPage),
+        (status = 404, description = "There is no such component", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn versions(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     _caller: Allowed<Viewer>,
-    Path(name): Path<Name>,
-    Query(page): Query<Page>,
-) -> Result<Json<Versions>, Problem> {
+    PathParameters(name): PathParameters<Name>,
+    QueryParameters(page): QueryParameters<PageQuery>,
+) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)? as usize;
     let mut items = app.office.versions(&name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
-            Problem::bad_request(format!(
+            ProblemResponse::bad_request(format!(
                 "`after` is `{after}`, which is no version of {name}: use `next` as it came"
             ))
         })?;
@@ -178,5 +180,5 @@ pub(super) async fn versions(
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| last.version.clone());
-    Ok(Json(Versions { items, next }))
+    Ok(Json(ComponentVersionPage { items, next }))
 }

@@ -9,20 +9,20 @@ use axum::{
 };
 use model::wire;
 
-use crate::{backoffice::OfficeError, failure::chain, store::StoreError};
+use crate::{backoffice::BackOfficeError, failure::chain, store::StoreError};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// A refusal.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct ProblemResponse {
     status: StatusCode,
     kind: &'static str,
     title: &'static str,
     detail: String,
 }
 
-impl Problem {
+impl ProblemResponse {
     /// A refusal of this sort.
     pub fn new(
         status: StatusCode,
@@ -75,9 +75,9 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ProblemResponse {
     fn into_response(self) -> Response {
-        let body = wire::Problem {
+        let body = wire::ProblemDetails {
             kind: self.kind.to_owned(),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
@@ -93,7 +93,7 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
+impl From<StoreError> for ProblemResponse {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Overtaken { .. } => Self::new(
@@ -113,29 +113,31 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<OfficeError> for Problem {
-    fn from(error: OfficeError) -> Self {
+impl From<BackOfficeError> for ProblemResponse {
+    fn from(error: BackOfficeError) -> Self {
         match error {
-            OfficeError::Unknown { .. } | OfficeError::Absent(_) => Self::not_found(error.to_string()),
-            OfficeError::Refused(detail) => Self::new(
+            BackOfficeError::Unknown { .. } | BackOfficeError::Absent(_) => {
+                Self::not_found(error.to_string())
+            }
+            BackOfficeError::Refused(detail) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "refused",
                 "What was sent cannot be accepted",
                 detail,
             ),
-            OfficeError::Conflict(detail) => {
+            BackOfficeError::Conflict(detail) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there", detail)
             }
-            OfficeError::TooLarge(detail) => {
+            BackOfficeError::TooLarge(detail) => {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "What was sent is too large", detail)
             }
-            OfficeError::Store(error) => error.into(),
-            OfficeError::Broken(_) => Self::internal(&error),
+            BackOfficeError::Store(error) => error.into(),
+            BackOfficeError::Broken(_) => Self::internal(&error),
         }
     }
 }
 
-impl From<rejection::JsonRejection> for Problem {
+impl From<rejection::JsonRejection> for ProblemResponse {
     fn from(error: rejection::JsonRejection) -> Self {
         let kind = match error.status() {
             StatusCode::UNPROCESSABLE_ENTITY => ("wrong-shape", "The JSON has not the shape asked for"),
@@ -148,13 +150,13 @@ impl From<rejection::JsonRejection> for Problem {
     }
 }
 
-impl From<rejection::PathRejection> for Problem {
+impl From<rejection::PathRejection> for ProblemResponse {
     fn from(error: rejection::PathRejection) -> Self {
         Self::bad_request(error.body_text())
     }
 }
 
-impl From<rejection::QueryRejection> for Problem {
+impl From<rejection::QueryRejection> for ProblemResponse {
     fn from(error: rejection::QueryRejection) -> Self {
         Self::bad_request(error.body_text())
     }
@@ -171,10 +173,10 @@ pub(super) async fn everywhere(request: Request, next: Next) -> Response {
         return response;
     }
     let problem = match status {
-        StatusCode::NOT_FOUND => Problem::not_found(format!(
+        StatusCode::NOT_FOUND => ProblemResponse::not_found(format!(
             "nothing is at {path}; /api/v1/openapi.json lists the API, packages are under /repository/CHANNEL/"
         )),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED => ProblemResponse::new(
             status,
             "wrong-method",
             "The method is not allowed here",
@@ -182,19 +184,19 @@ pub(super) async fn everywhere(request: Request, next: Next) -> Response {
                 "{path} does not answer {method}; the Allow header and /api/v1/openapi.json say what it answers"
             ),
         ),
-        StatusCode::REQUEST_TIMEOUT => Problem::new(
+        StatusCode::REQUEST_TIMEOUT => ProblemResponse::new(
             status,
             "timeout",
             "It took too long",
             "the request was not done in time; try again, and look at the control plane's load if it happens again",
         ),
-        StatusCode::RANGE_NOT_SATISFIABLE => Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE => ProblemResponse::new(
             status,
             "wrong-range",
             "The range is not in the file",
             format!("{path} is shorter than the range asked for; fetch it again from its beginning"),
         ),
-        _ => Problem::new(
+        _ => ProblemResponse::new(
             status,
             "refused",
             "The request was refused",

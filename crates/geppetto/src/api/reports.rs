@@ -4,11 +4,11 @@ use axum::{Json, extract::State, http::StatusCode};
 use model::{name::ServerName, report::Report, wire};
 
 use super::{
-    App, extract,
-    extract::{HistoryPage, Path, Query, needs},
-    problem::Problem,
+    ApiState, extract,
+    extract::{HistoryQuery, PathParameters, QueryParameters, needs},
+    problem::ProblemResponse,
 };
-use crate::auth::{Caller, Role};
+use crate::auth::{AccessLevel, Principal};
 
 /// Report what a run did
 ///
@@ -20,16 +20,16 @@ use crate::auth::{Caller, Role};
     responses((status = 201, description = "It is stored", body = wire::StoredReport))
 )]
 pub(super) async fn add_report(
-    State(app): State<App>,
-    caller: Caller,
-    Path(server): Path<ServerName>,
-    extract::Json(report): extract::Json<Report>,
-) -> Result<(StatusCode, Json<wire::StoredReport>), Problem> {
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters(server): PathParameters<ServerName>,
+    extract::JsonBody(report): extract::JsonBody<Report>,
+) -> Result<(StatusCode, Json<wire::StoredReport>), ProblemResponse> {
     if !caller.is_server(&server) {
-        return Err(Problem::forbidden(format!("only {server} itself may report for {server}")));
+        return Err(ProblemResponse::forbidden(format!("only {server} itself may report for {server}")));
     }
     if report.server != server.as_str() {
-        return Err(Problem::bad_request(format!(
+        return Err(ProblemResponse::bad_request(format!(
             "the report is about `{}` and was sent as one of {server}; report for the server that ran",
             report.server
         )));
@@ -41,20 +41,20 @@ pub(super) async fn add_report(
 /// A server's reports, newest first
 #[utoipa::path(
     get, path = "/api/v1/servers/{server}/reports", tag = "servers",
-    params(("server" = String, Path, description = "The server"), HistoryPage),
+    params(("server" = String, Path, description = "The server"), HistoryQuery),
     responses(
-        (status = 200, description = "A page of reports, without what was done", body = wire::Reports),
-        (status = 404, description = "There is no such server", body = wire::Problem),
+        (status = 200, description = "A page of reports, without what was done", body = wire::ReportPage),
+        (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn reports(
-    State(app): State<App>,
-    caller: Caller,
-    Path(server): Path<ServerName>,
-    Query(page): Query<HistoryPage>,
-) -> Result<Json<wire::Reports>, Problem> {
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters(server): PathParameters<ServerName>,
+    QueryParameters(page): QueryParameters<HistoryQuery>,
+) -> Result<Json<wire::ReportPage>, ProblemResponse> {
     if !caller.is_server(&server) {
-        needs(&caller, Role::Viewer)?;
+        needs(&caller, AccessLevel::Viewer)?;
     }
     let limit = extract::limit(page.limit)?;
     Ok(Json(app.office.reports(&server, page.before, limit).await?))
@@ -69,16 +69,16 @@ pub(super) async fn reports(
     ),
     responses(
         (status = 200, description = "All of it", body = wire::StoredReport),
-        (status = 404, description = "There is none, or it is too old to be kept", body = wire::Problem),
+        (status = 404, description = "There is none, or it is too old to be kept", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn report(
-    State(app): State<App>,
-    caller: Caller,
-    Path((server, report)): Path<(ServerName, u64)>,
-) -> Result<Json<wire::StoredReport>, Problem> {
+    State(app): State<ApiState>,
+    caller: Principal,
+    PathParameters((server, report)): PathParameters<(ServerName, u64)>,
+) -> Result<Json<wire::StoredReport>, ProblemResponse> {
     if !caller.is_server(&server) {
-        needs(&caller, Role::Viewer)?;
+        needs(&caller, AccessLevel::Viewer)?;
     }
     Ok(Json(app.office.report(&server, report).await?))
 }

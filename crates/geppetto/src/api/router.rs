@@ -18,8 +18,8 @@ use utoipa::openapi::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    App, changes, etag, files, health, history, join, nodes, objects, packages, problem, reports, servers,
-    upload,
+    ApiState, changes, etag, files, health, history, join, nodes, objects, packages, problem, reports,
+    servers, upload,
 };
 
 /// The largest body of a request that says a few words, in bytes. Anybody can send one.
@@ -31,7 +31,7 @@ const CHANGE_BYTES: usize = 32 * 1024 * 1024;
 /// How long a request may take, uploads and downloads of packages excepted.
 const WITHIN: Duration = Duration::from_secs(60);
 
-fn api() -> OpenApiRouter<App> {
+fn api() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(head())
         .routes(routes!(health::health))
         .routes(routes!(join::join))
@@ -68,12 +68,12 @@ fn api() -> OpenApiRouter<App> {
 }
 
 /// Uploads take as long as they take; how long a client may be silent is bounded where they are read.
-fn uploads() -> OpenApiRouter<App> {
+fn uploads() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(packages::receive))
 }
 
 /// Everything the control plane answers.
-pub fn router(app: App) -> Router {
+pub fn router(app: ApiState) -> Router {
     let (routes, _) = api().split_for_parts();
     let (uploads, _) = uploads().split_for_parts();
     let uploads = uploads.layer(middleware::from_fn(upload::hear_out));

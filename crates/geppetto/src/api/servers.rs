@@ -4,9 +4,9 @@ use axum::{extract::State, http::StatusCode};
 use model::{name::ServerName, wire};
 
 use super::{
-    App,
-    extract::{Allowed, Operator, Path},
-    problem::Problem,
+    ApiState,
+    extract::{Allowed, Operator, PathParameters},
+    problem::ProblemResponse,
 };
 
 /// Revoke a server's credential and join tokens; it must join again
@@ -15,14 +15,14 @@ use super::{
     params(("server" = String, Path, description = "The server, also one that is not in the estate any more")),
     responses(
         (status = 204, description = "It has none"),
-        (status = 404, description = "There is no such server", body = wire::Problem),
+        (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn revoke(
-    State(app): State<App>,
+    State(app): State<ApiState>,
     Allowed { caller, .. }: Allowed<Operator>,
-    Path(server): Path<ServerName>,
-) -> Result<StatusCode, Problem> {
+    PathParameters(server): PathParameters<ServerName>,
+) -> Result<StatusCode, ProblemResponse> {
     app.office.revoke_server(&server, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,8 +3,8 @@
 mod role;
 mod secret;
 
-pub use role::Role;
-pub use secret::{Drawn, Presented, SecretKind, draw, same};
+pub use role::AccessLevel;
+pub use secret::{GeneratedSecret, PresentedSecret, SecretKind, draw, same};
 
 use model::name::ServerName;
 
@@ -12,41 +12,41 @@ use crate::store::{Store, StoreError};
 
 /// Somebody who showed a good secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
+pub enum Principal {
     /// A person or program, by the name of its token.
     Token {
         /// The token's name.
         name: String,
         /// What it may do.
-        role: Role,
+        role: AccessLevel,
     },
     /// A server that joined.
     Server(ServerName),
 }
 
-impl Caller {
+impl Principal {
     /// The caller as the audit log names it.
     pub fn actor(&self) -> String {
         match self {
-            Caller::Token { name, .. } => format!("token {name}"),
-            Caller::Server(name) => format!("server {name}"),
+            Principal::Token { name, .. } => format!("token {name}"),
+            Principal::Server(name) => format!("server {name}"),
         }
     }
 
     /// Whether the caller has at least this role. Servers have none.
-    pub fn has(&self, role: Role) -> bool {
-        matches!(self, Caller::Token { role: mine, .. } if *mine >= role)
+    pub fn has(&self, role: AccessLevel) -> bool {
+        matches!(self, Principal::Token { role: mine, .. } if *mine >= role)
     }
 
     /// Whether the caller is this very server.
     pub fn is_server(&self, server: &ServerName) -> bool {
-        matches!(self, Caller::Server(mine) if mine == server)
+        matches!(self, Principal::Server(mine) if mine == server)
     }
 }
 
 /// Finds out whose secret this is; `None` when it is nobody's, or no longer good.
-pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<Caller>, StoreError> {
-    let Some(presented) = Presented::read(shown) else { return Ok(None) };
+pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<Principal>, StoreError> {
+    let Some(presented) = PresentedSecret::read(shown) else { return Ok(None) };
     match presented.kind {
         SecretKind::Token => {
             let Some(token) = store.token(&presented.id, now_us).await? else { return Ok(None) };
@@ -55,7 +55,7 @@ pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<
             }
             let role =
                 token.role.parse().map_err(|_| StoreError::Corrupt(format!("the role `{}`", token.role)))?;
-            Ok(Some(Caller::Token { name: token.name, role }))
+            Ok(Some(Principal::Token { name: token.name, role }))
         }
         SecretKind::Server => {
             let Some((server, hash)) = store.credential(&presented.id).await? else { return Ok(None) };
@@ -64,7 +64,7 @@ pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<
             }
             let server = ServerName::new(&server)
                 .map_err(|_| StoreError::Corrupt(format!("the server name `{server}`")))?;
-            Ok(Some(Caller::Server(server)))
+            Ok(Some(Principal::Server(server)))
         }
         // A join token opens one door only, and that one asks for it in the body.
         SecretKind::Join => Ok(None),

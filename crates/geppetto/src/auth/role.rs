@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Role {
+pub enum AccessLevel {
     /// Look at everything but secrets.
     Viewer,
     /// Publish and promote packages.
@@ -15,22 +15,23 @@ pub enum Role {
     Admin,
 }
 
-impl Role {
+impl AccessLevel {
     /// All of them, weakest first.
-    pub const ALL: [Role; 4] = [Role::Viewer, Role::Developer, Role::Operator, Role::Admin];
+    pub const ALL: [AccessLevel; 4] =
+        [AccessLevel::Viewer, AccessLevel::Developer, AccessLevel::Operator, AccessLevel::Admin];
 
     /// Its name: `viewer`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Role::Viewer => "viewer",
-            Role::Developer => "developer",
-            Role::Operator => "operator",
-            Role::Admin => "admin",
+            AccessLevel::Viewer => "viewer",
+            AccessLevel::Developer => "developer",
+            AccessLevel::Operator => "operator",
+            AccessLevel::Admin => "admin",
         }
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for AccessLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -39,11 +40,11 @@ impl fmt::Display for Role {
 /// A text that names no role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a role is one of viewer, developer, operator, admin")]
-pub struct NoRole;
+pub struct UnknownAccessLevel;
 
-impl FromStr for Role {
-    type Err = NoRole;
-    fn from_str(text: &str) -> Result<Self, NoRole> {
-        Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or(NoRole)
+impl FromStr for AccessLevel {
+    type Err = UnknownAccessLevel;
+    fn from_str(text: &str) -> Result<Self, UnknownAccessLevel> {
+        AccessLevel::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownAccessLevel)
     }
 }

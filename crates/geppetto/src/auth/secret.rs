@@ -32,7 +32,7 @@ impl SecretKind {
 
 /// A secret just drawn. Its text is to be shown once and kept nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Drawn {
+pub struct GeneratedSecret {
     /// The whole of it.
     pub text: String,
     /// Its public part.
@@ -41,14 +41,14 @@ pub struct Drawn {
     pub hash: String,
 }
 
-impl std::fmt::Debug for Drawn {
+impl std::fmt::Debug for GeneratedSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Drawn").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 /// Draws a secret.
-pub fn draw(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> Drawn {
+pub fn draw(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> GeneratedSecret {
     let mut id = [0; 8];
     chance.fill_bytes(&mut id);
     let mut secret = [0; 32];
@@ -56,12 +56,12 @@ pub fn draw(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> Drawn 
     let id = hex::encode(id);
     let text = format!("{}_{id}_{}", kind.prefix(), hex::encode(secret));
     let hash = hash(&text);
-    Drawn { text, id, hash }
+    GeneratedSecret { text, id, hash }
 }
 
 /// A secret somebody shows, taken apart. It may be anybody's or nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presented {
+pub struct PresentedSecret {
     /// What it claims to be good for.
     pub kind: SecretKind,
     /// Its public part.
@@ -70,7 +70,7 @@ pub struct Presented {
     pub hash: String,
 }
 
-impl Presented {
+impl PresentedSecret {
     /// Takes the text apart; `None` when it has not the form of a secret.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > 128 {
@@ -102,19 +102,19 @@ mod tests {
     #[test]
     fn a_drawn_secret_is_recognised_by_its_hash_and_no_other_is() {
         let drawn = draw(SecretKind::Token, &mut OsRng);
-        let shown = Presented::read(&drawn.text).unwrap();
+        let shown = PresentedSecret::read(&drawn.text).unwrap();
         assert_eq!((shown.kind, &shown.id), (SecretKind::Token, &drawn.id));
         assert!(same(&shown.hash, &drawn.hash));
         let mut forged = drawn.text.clone();
         forged.pop();
-        assert!(!same(&Presented::read(&forged).unwrap().hash, &drawn.hash));
+        assert!(!same(&PresentedSecret::read(&forged).unwrap().hash, &drawn.hash));
         assert!(!same("", &drawn.hash));
     }
 
     #[test]
     fn what_is_no_secret_is_taken_apart_without_a_panic() {
         for text in ["", "gpt", "gpt_", "gpt_a", "xyz_a_b", "gpt_é", &"gpt_a_".repeat(100)] {
-            assert_eq!(Presented::read(text), None, "{text}");
+            assert_eq!(PresentedSecret::read(text), None, "{text}");
         }
     }
 

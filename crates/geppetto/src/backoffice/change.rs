@@ -11,18 +11,18 @@ use std::{
 use model::{
     catalog::Catalog,
     diff,
-    estate::{Estate, Origin, Place},
+    estate::{Estate, Place, RevisionOrigin},
     format::{
-        estate::{self, Documents},
+        estate::{self, EstateDocuments},
         node::content_digest,
     },
     name::ServerName,
     resolve::{Severity, check_change, reach, resolve},
-    wire::{ChangeResult, ChangedObject},
+    wire::{ChangeResult, ChangedPlace},
 };
 
-use super::{Office, OfficeError, State, mask::Secrets, state};
-use crate::store::{Deed, ObjectChange, ObjectText, StoreError};
+use super::{BackOffice, BackOfficeError, EstateSnapshot, mask::SecretParameters, state};
+use crate::store::{AuditContext, ObjectChange, ObjectText, StoreError};
 
 /// How often a change is made again because another program committed meanwhile.
 const ATTEMPTS: usize = 10;
@@ -32,9 +32,9 @@ const DIFF_LINES: usize = 1_000;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
-pub struct Proposal {
+pub struct ChangeProposal {
     /// What shall be.
-    pub proposed: Proposed,
+    pub proposed: ProposedEstate,
     /// Why, for the history.
     pub message: String,
     /// Only say what would happen.
@@ -45,11 +45,11 @@ pub struct Proposal {
 
 /// What shall be.
 #[derive(Debug, Clone)]
-pub enum Proposed {
+pub enum ProposedEstate {
     /// The whole estate: what is not here is removed.
     Whole {
         /// All files.
-        documents: Documents,
+        documents: EstateDocuments,
         /// It is meant that nothing is left.
         allow_empty: bool,
     },
@@ -57,9 +57,13 @@ pub enum Proposed {
     Some(BTreeMap<String, Option<String>>),
 }
 
-impl Office {
+impl BackOffice {
     /// Checks a proposal, says what it changes, and commits it unless it is a preview.
-    pub async fn change(&self, proposal: Proposal, actor: &str) -> Result<ChangeResult, OfficeError> {
+    pub async fn change(
+        &self,
+        proposal: ChangeProposal,
+        actor: &str,
+    ) -> Result<ChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
         let _turn = match proposal.preview {
             true => None,
@@ -67,30 +71,30 @@ impl Office {
         };
         let base = match (&proposal.proposed, proposal.base) {
             // Whatever is committed from now on is not in those files, and would be undone by them.
-            (Proposed::Whole { .. }, None) => Some(self.state().await?.revision),
+            (ProposedEstate::Whole { .. }, None) => Some(self.state().await?.revision),
             (_, base) => base,
         };
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
             match self.attempt(&proposal, base, actor).await {
-                Err(OfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
+                Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
                 done => return done,
             }
         }
-        Err(overtaken.map_or_else(|| OfficeError::Broken("no change was tried".to_owned()), Into::into))
+        Err(overtaken.map_or_else(|| BackOfficeError::Broken("no change was tried".to_owned()), Into::into))
     }
 
     /// Makes the change from the newest state; fails with [`StoreError::Overtaken`] when that is not the newest
     /// any more.
     async fn attempt(
         &self,
-        proposal: &Proposal,
+        proposal: &ChangeProposal,
         base: Option<u64>,
         actor: &str,
-    ) -> Result<ChangeResult, OfficeError> {
+    ) -> Result<ChangeResult, BackOfficeError> {
         let state = self.state().await?;
         let documents = documents(&state, &proposal.proposed)?;
-        let origin = Origin { revision: state.revision + 1, by: actor.to_owned() };
+        let origin = RevisionOrigin { revision: state.revision + 1, by: actor.to_owned() };
         let (catalog, secrets) = (self.catalog().await?, self.secrets().await?);
         let newer = match base {
             Some(base) => self.newer(&state, base).await?,
@@ -102,12 +106,12 @@ impl Office {
             judge(&current, &documents, &newer, &origin, &catalog, &secrets)
         })
         .await
-        .map_err(|error| OfficeError::Broken(format!("a change could not be checked: {error}")))??;
+        .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
         let Judged { changes, next, mut result } = judged;
         if changes.is_empty() || proposal.preview {
             return Ok(result);
         }
-        let deed = Deed { at_us: self.clock.now_us(), actor };
+        let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let revision = self.store.commit_revision(state.revision, &changes, &proposal.message, &deed).await?;
         self.known().learn_state(Arc::new(next));
         result.revision = Some(revision);
@@ -115,9 +119,9 @@ impl Office {
     }
 
     /// What was changed after revision `base`.
-    async fn newer(&self, state: &State, base: u64) -> Result<Newer, OfficeError> {
+    async fn newer(&self, state: &EstateSnapshot, base: u64) -> Result<Newer, BackOfficeError> {
         if base > state.revision {
-            return Err(OfficeError::Unknown {
+            return Err(BackOfficeError::Unknown {
                 what: "revision",
                 name: base.to_string(),
                 nearest: Some(state.revision.to_string()),
@@ -142,7 +146,7 @@ struct Newer {
 
 impl Newer {
     /// Refuses to overwrite any of it.
-    fn spared_by(&self, changes: &[ObjectChange]) -> Result<(), OfficeError> {
+    fn spared_by(&self, changes: &[ObjectChange]) -> Result<(), BackOfficeError> {
         let lines: Vec<String> = changes
             .iter()
             .filter_map(|change| {
@@ -153,7 +157,7 @@ impl Newer {
         if lines.is_empty() {
             return Ok(());
         }
-        Err(OfficeError::Conflict(format!(
+        Err(BackOfficeError::Conflict(format!(
             "nothing was changed: this was made from revision {}, and since then others changed{}\nStart again \
              from the newest revision (`geppetto export DIR --replace`), or say that theirs is to be overwritten \
              (`geppetto import --overwrite`; over the API, leave `base` out)",
@@ -164,11 +168,11 @@ impl Newer {
 }
 
 /// All texts as they shall be.
-fn documents(state: &State, proposed: &Proposed) -> Result<Documents, OfficeError> {
+fn documents(state: &EstateSnapshot, proposed: &ProposedEstate) -> Result<EstateDocuments, BackOfficeError> {
     match proposed {
-        Proposed::Whole { documents, allow_empty } => {
+        ProposedEstate::Whole { documents, allow_empty } => {
             if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
-                return Err(OfficeError::Refused(format!(
+                return Err(BackOfficeError::Refused(format!(
                     "there is no role, group, environment or server in what was given: all {} objects of \
                      revision {} would be removed. If that is meant, say so with --allow-empty",
                     state.documents.len(),
@@ -177,7 +181,7 @@ fn documents(state: &State, proposed: &Proposed) -> Result<Documents, OfficeErro
             }
             Ok(documents.clone())
         }
-        Proposed::Some(edits) => {
+        ProposedEstate::Some(edits) => {
             let mut documents = state.documents.clone();
             for (path, text) in edits {
                 match text {
@@ -186,7 +190,7 @@ fn documents(state: &State, proposed: &Proposed) -> Result<Documents, OfficeErro
                     None => {
                         let known = documents.keys().map(String::as_str);
                         let list = "nothing is there to remove";
-                        return Err(OfficeError::unknown("object", path, known, list));
+                        return Err(BackOfficeError::unknown("object", path, known, list));
                     }
                 }
             }
@@ -199,20 +203,20 @@ fn documents(state: &State, proposed: &Proposed) -> Result<Documents, OfficeErro
 struct Judged {
     changes: Vec<ObjectChange>,
     /// The state after the commit.
-    next: State,
+    next: EstateSnapshot,
     result: ChangeResult,
 }
 
 /// What a proposal does to each object, and the same for people.
 fn judge(
-    state: &State,
-    documents: &Documents,
+    state: &EstateSnapshot,
+    documents: &EstateDocuments,
     newer: &Newer,
-    origin: &Origin,
+    origin: &RevisionOrigin,
     catalog: &Catalog,
-    secrets: &Secrets,
-) -> Result<Judged, OfficeError> {
-    let edited: Documents = documents
+    secrets: &SecretParameters,
+) -> Result<Judged, BackOfficeError> {
+    let edited: EstateDocuments = documents
         .iter()
         .filter(|(path, text)| state.documents.get(*path) != Some(*text))
         .map(|(path, text)| (path.clone(), text.clone()))
@@ -224,7 +228,7 @@ fn judge(
     let texts = estate::write(&edited);
     readable(&texts)?;
 
-    let mut next = State { revision: origin.revision, ..state.clone() };
+    let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
     let mut changes = Vec::new();
     for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
         next.documents.remove(path);
@@ -257,7 +261,7 @@ fn judge(
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
-fn readable(texts: &Documents) -> Result<(), OfficeError> {
+fn readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
     estate::read(texts).map(|_| ()).map_err(|errors| {
         refused(errors.iter().map(|error| format!("{error} (as it would be stored, one value a line)")))
     })
@@ -275,7 +279,12 @@ fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
 }
 
 /// The changes as people see them: unified diffs with the secrets masked.
-fn shown(old: &Estate, new: &Estate, changes: &[ObjectChange], secrets: &Secrets) -> Vec<ChangedObject> {
+fn shown(
+    old: &Estate,
+    new: &Estate,
+    changes: &[ObjectChange],
+    secrets: &SecretParameters,
+) -> Vec<ChangedPlace> {
     let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     let (mut old, mut new) = (state::part(old, &paths), state::part(new, &paths));
     secrets.mask_pair(&mut old, &mut new);
@@ -292,7 +301,7 @@ fn shown(old: &Estate, new: &Estate, changes: &[ObjectChange], secrets: &Secrets
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", diff(before, after, 3, DIFF_LINES));
-            ChangedObject { object: object(path), how: how.to_owned(), diff }
+            ChangedPlace { object: object(path), how: how.to_owned(), diff }
         })
         .collect()
 }
@@ -302,8 +311,8 @@ fn object(path: &str) -> String {
     estate::place(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }
 
-fn refused(errors: impl Iterator<Item = String>) -> OfficeError {
-    OfficeError::Refused(format!(
+fn refused(errors: impl Iterator<Item = String>) -> BackOfficeError {
+    BackOfficeError::Refused(format!(
         "nothing was changed, because of:\n  {}",
         errors.collect::<Vec<_>>().join("\n").replace('\n', "\n  ")
     ))

@@ -3,13 +3,13 @@
 use model::exit::Exit;
 
 use crate::{
-    failure::{Failure, chain},
+    failure::{DaemonError, chain},
     store::StoreError,
 };
 
 /// Why the back-office did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum OfficeError {
+pub enum BackOfficeError {
     /// A name nobody has.
     #[error("{}", unknown(.what, .name, .nearest.as_deref(), .list))]
     Unknown {
@@ -50,7 +50,7 @@ fn unknown(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String 
     }
 }
 
-impl OfficeError {
+impl BackOfficeError {
     /// A name nobody of `names` has.
     pub fn unknown<'a>(
         what: &'static str,
@@ -59,40 +59,40 @@ impl OfficeError {
         list: &'static str,
     ) -> Self {
         let nearest = model::nearest(name, names).map(str::to_owned);
-        OfficeError::Unknown { what, name: name.to_owned(), nearest, list }
+        BackOfficeError::Unknown { what, name: name.to_owned(), nearest, list }
     }
 }
 
-impl From<OfficeError> for Failure {
-    fn from(error: OfficeError) -> Self {
+impl From<BackOfficeError> for DaemonError {
+    fn from(error: BackOfficeError) -> Self {
         match error {
-            OfficeError::Unknown { .. }
-            | OfficeError::Absent(_)
-            | OfficeError::Refused(_)
-            | OfficeError::Conflict(_)
-            | OfficeError::TooLarge(_) => Failure::input(error.to_string()),
-            OfficeError::Store(error) => error.into(),
-            OfficeError::Broken(_) => Failure::failed(error.to_string()),
+            BackOfficeError::Unknown { .. }
+            | BackOfficeError::Absent(_)
+            | BackOfficeError::Refused(_)
+            | BackOfficeError::Conflict(_)
+            | BackOfficeError::TooLarge(_) => DaemonError::input(error.to_string()),
+            BackOfficeError::Store(error) => error.into(),
+            BackOfficeError::Broken(_) => DaemonError::failed(error.to_string()),
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for DaemonError {
     fn from(error: StoreError) -> Self {
         let message = chain(&error);
         match error {
-            StoreError::Overtaken { .. } => Failure::input(message)
+            StoreError::Overtaken { .. } => DaemonError::input(message)
                 .hint("look at what changed (`geppetto export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                Failure::input(message).hint("choose another name, or `geppetto token revoke NAME` first")
+                DaemonError::input(message).hint("choose another name, or `geppetto token revoke NAME` first")
             }
-            StoreError::WrongKey(_) => Failure::input(message)
+            StoreError::WrongKey(_) => DaemonError::input(message)
                 .hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
-            StoreError::Unsealed(_) => Failure::input(message)
+            StoreError::Unsealed(_) => DaemonError::input(message)
                 .hint("restore the data folder from a backup; or write the estate with the program that made it (`geppetto export DIR`) and import it into a new data folder"),
-            StoreError::Open { .. } => Failure { exit: Exit::Input, message, hint: None }
+            StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }
                 .hint("check that this user may read and write the data folder and that its disk has room"),
-            _ => Failure::failed(message),
+            _ => DaemonError::failed(message),
         }
     }
 }

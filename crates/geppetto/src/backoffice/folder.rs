@@ -11,14 +11,14 @@ use std::{
 use model::{
     format::{
         self,
-        estate::{Documents, FOLDERS},
-        yaml::{Document, MAX_BYTES},
+        estate::{EstateDocuments, FOLDERS},
+        yaml::{DocumentFormat, MAX_BYTES},
     },
     nearest,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::failure::DaemonError;
 
 /// How much is read in all: far above any estate, far below the memory of any machine.
 const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
@@ -34,7 +34,7 @@ struct Base {
     revision: u64,
 }
 
-impl Document for Base {
+impl DocumentFormat for Base {
     const FORMAT: &'static str = "geppetto/estate/1";
     fn format(&self) -> &str {
         &self.format
@@ -44,8 +44,8 @@ impl Document for Base {
 /// Reads the folder. What does not belong there is an error, and all errors are told at once.
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are nobody's mistake and are passed over.
-pub fn read(folder: &Path) -> Result<Documents, Failure> {
-    let mut documents = Documents::new();
+pub fn read(folder: &Path) -> Result<EstateDocuments, DaemonError> {
+    let mut documents = EstateDocuments::new();
     let mut errors = Vec::new();
     let mut total = 0;
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
@@ -75,7 +75,7 @@ pub fn read(folder: &Path) -> Result<Documents, Failure> {
     if errors.is_empty() {
         return Ok(documents);
     }
-    Err(Failure::input(format!(
+    Err(DaemonError::input(format!(
         "the folder `{}` cannot be imported:\n  {}",
         folder.display(),
         errors.join("\n  ")
@@ -91,7 +91,7 @@ fn one(
     file: &str,
     kind: fs::FileType,
     total: &mut usize,
-    documents: &mut Documents,
+    documents: &mut EstateDocuments,
     errors: &mut Vec<String>,
 ) {
     if file.starts_with('.') {
@@ -147,22 +147,22 @@ fn foreign(name: &str) -> String {
     }
 }
 
-fn unreadable(folder: &Path, error: &io::Error) -> Failure {
-    Failure::input(format!("the folder `{}` could not be read: {error}", folder.display()))
+fn unreadable(folder: &Path, error: &io::Error) -> DaemonError {
+    DaemonError::input(format!("the folder `{}` could not be read: {error}", folder.display()))
 }
 
 /// Says in a folder which revision it was written from, or was last imported as.
-pub fn write_base(folder: &Path, revision: u64) -> Result<(), Failure> {
+pub fn write_base(folder: &Path, revision: u64) -> Result<(), DaemonError> {
     let base = format::yaml::write(&Base { format: Base::FORMAT.to_owned(), revision });
     fs::write(folder.join(BASE), base).map_err(|error| {
-        Failure::failed(format!("`{}` could not be written: {error}", folder.join(BASE).display()))
+        DaemonError::failed(format!("`{}` could not be written: {error}", folder.join(BASE).display()))
     })
 }
 
 /// Which revision a folder was written from; `None` when it does not say.
-pub fn base(folder: &Path) -> Result<Option<u64>, Failure> {
+pub fn base(folder: &Path) -> Result<Option<u64>, DaemonError> {
     let wrong = |why: String| {
-        Failure::input(why).hint(format!(
+        DaemonError::input(why).hint(format!(
             "`{BASE}` says which revision the folder is from; without the file nothing is known about that"
         ))
     };
@@ -178,7 +178,7 @@ pub fn base(folder: &Path) -> Result<Option<u64>, Failure> {
 }
 
 /// Writes the estate's files. Files that are not part of it are in the way, unless they may be replaced.
-pub fn write(folder: &Path, documents: &Documents, replace: bool) -> Result<(), Failure> {
+pub fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -> Result<(), DaemonError> {
     let mut present = BTreeSet::new();
     for kind in FOLDERS {
         match entries(&folder.join(kind)) {
@@ -193,14 +193,14 @@ pub fn write(folder: &Path, documents: &Documents, replace: bool) -> Result<(), 
         }
     }
     if let Some(first) = present.iter().next().filter(|_| !replace) {
-        return Err(Failure::input(format!(
+        return Err(DaemonError::input(format!(
             "there is an estate in `{}` already ({first})",
             folder.display()
         ))
         .hint("choose an empty folder, or give --replace to make it equal to what is exported"));
     }
     let failed = |path: &Path, error: io::Error| {
-        Failure::failed(format!("`{}` could not be written: {error}", path.display()))
+        DaemonError::failed(format!("`{}` could not be written: {error}", path.display()))
     };
     for (path, text) in documents {
         let target = folder.join(path);

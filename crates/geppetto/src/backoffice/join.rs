@@ -3,25 +3,25 @@
 use model::{name::ServerName, wire};
 use rand::rngs::OsRng;
 
-use super::{Office, OfficeError, keys};
+use super::{BackOffice, BackOfficeError, keys};
 use crate::{
-    auth::{Presented, SecretKind, draw, same},
-    store::{Deed, NewJoinToken},
+    auth::{PresentedSecret, SecretKind, draw, same},
+    store::{AuditContext, JoinTokenRow},
 };
 
 /// The longest a join token may be good for: thirty days.
 const LONGEST_SECONDS: u32 = 30 * 86_400;
 
-impl Office {
+impl BackOffice {
     /// Makes a token `server` can join with, once.
     pub async fn create_join_token(
         &self,
         server: &ServerName,
         seconds: u32,
         actor: &str,
-    ) -> Result<wire::JoinToken, OfficeError> {
+    ) -> Result<wire::IssuedJoinToken, BackOfficeError> {
         if seconds == 0 || seconds > LONGEST_SECONDS {
-            return Err(OfficeError::Refused(format!(
+            return Err(BackOfficeError::Refused(format!(
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
@@ -29,16 +29,19 @@ impl Office {
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let drawn = draw(SecretKind::Join, &mut OsRng);
-        let token = NewJoinToken { id: &drawn.id, server: server.as_str(), hash: &drawn.hash, expires_us };
-        self.store.create_join_token(&token, &Deed { at_us: now_us, actor }).await?;
-        Ok(wire::JoinToken { token: drawn.text, server: server.to_string(), expires_us })
+        let token = JoinTokenRow { id: &drawn.id, server: server.as_str(), hash: &drawn.hash, expires_us };
+        self.store.create_join_token(&token, &AuditContext { at_us: now_us, actor }).await?;
+        Ok(wire::IssuedJoinToken { token: drawn.text, server: server.to_string(), expires_us })
     }
 
     /// Gives the server its credential, if the token is good; `None` if it is not.
     ///
     /// Why a token is not good is not told: whoever has a wrong one learns nothing about the right ones.
-    pub async fn join(&self, join: &wire::Join) -> Result<Option<wire::Joined>, OfficeError> {
-        let Some(shown) = Presented::read(&join.token) else { return Ok(None) };
+    pub async fn join(
+        &self,
+        join: &wire::JoinRequest,
+    ) -> Result<Option<wire::JoinResponse>, BackOfficeError> {
+        let Some(shown) = PresentedSecret::read(&join.token) else { return Ok(None) };
         let now_us = self.clock.now_us();
         let Some(hash) = self.store.join_token(&shown.id, &join.server, now_us).await? else {
             return Ok(None);
@@ -48,11 +51,11 @@ impl Office {
         }
         let credential = draw(SecretKind::Server, &mut OsRng);
         let actor = format!("server {}", join.server);
-        let deed = Deed { at_us: now_us, actor: &actor };
+        let deed = AuditContext { at_us: now_us, actor: &actor };
         if !self.store.join(&shown.id, &join.server, &credential.id, &credential.hash, &deed).await? {
             return Ok(None);
         }
-        Ok(Some(wire::Joined {
+        Ok(Some(wire::JoinResponse {
             server: join.server.clone(),
             credential: credential.text,
             node_key: keys::public_text(&self.node_key),
@@ -61,8 +64,8 @@ impl Office {
     }
 
     /// Revokes what a server shows, and the join tokens made for it; `false` if it had nothing to show.
-    pub async fn revoke_server(&self, server: &ServerName, actor: &str) -> Result<bool, OfficeError> {
-        let deed = Deed { at_us: self.clock.now_us(), actor };
+    pub async fn revoke_server(&self, server: &ServerName, actor: &str) -> Result<bool, BackOfficeError> {
+        let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let revoked = self.store.revoke_credential(server.as_str(), &deed).await?;
         if !revoked {
             self.known_server(server).await?;
@@ -71,13 +74,13 @@ impl Office {
     }
 
     /// Refuses a server that is not in the newest revision.
-    pub async fn known_server(&self, server: &ServerName) -> Result<(), OfficeError> {
+    pub async fn known_server(&self, server: &ServerName) -> Result<(), BackOfficeError> {
         let state = self.state().await?;
         if state.estate.servers.contains_key(server) {
             return Ok(());
         }
         let names = state.estate.servers.keys().map(ServerName::as_str);
-        Err(OfficeError::unknown("server", server.as_str(), names, NO_SERVER))
+        Err(BackOfficeError::unknown("server", server.as_str(), names, NO_SERVER))
     }
 }
 

@@ -11,10 +11,10 @@ use packaging::{
 };
 use rand::{CryptoRng, RngCore};
 
-use crate::{data::write_secret, failure::Failure};
+use crate::{data::write_secret, failure::DaemonError};
 
 /// A key of 32 bytes, and what to say when something is wrong with it.
-struct Sort {
+struct SealingKey {
     name: &'static str,
     /// What whoever has it can do.
     power: &'static str,
@@ -24,14 +24,14 @@ struct Sort {
     damaged: &'static str,
 }
 
-const NODE: Sort = Sort {
+const NODE: SealingKey = SealingKey {
     name: "node key",
     power: "whoever has it can command every server",
     lost: "replace it and let every server join again",
     damaged: "restore it from a backup; a new key would be refused by every server until it joins again",
 };
 
-const STORE: Sort = Sort {
+const STORE: SealingKey = SealingKey {
     name: "store key",
     power: "whoever has it and the database can read every secret",
     lost: "change the secrets in the estate",
@@ -39,7 +39,7 @@ const STORE: Sort = Sort {
 };
 
 /// The key that signs node files; it is made if there is none.
-pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<SigningKey, Failure> {
+pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<SigningKey, DaemonError> {
     Ok(SigningKey::from_bytes(&key(path, &NODE, chance)?))
 }
 
@@ -48,19 +48,23 @@ pub fn store_key(
     path: &Path,
     database: &Path,
     chance: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], Failure> {
+) -> Result<[u8; 32], DaemonError> {
     // A new key would open nothing, and stand where the old one is to be put back. An empty file is a database
     // that was never written to.
     let written = fs::metadata(database).is_ok_and(|database| database.len() > 0);
     if written && !path.exists() {
-        return Err(Failure::input(format!("the {} `{}` is not there", STORE.name, path.display()))
+        return Err(DaemonError::input(format!("the {} `{}` is not there", STORE.name, path.display()))
             .hint(STORE.damaged));
     }
     key(path, &STORE, chance)
 }
 
 /// Reads a key, or makes one if there is none.
-fn key(path: &Path, sort: &Sort, chance: &mut (impl RngCore + CryptoRng)) -> Result<[u8; 32], Failure> {
+fn key(
+    path: &Path,
+    sort: &SealingKey,
+    chance: &mut (impl RngCore + CryptoRng),
+) -> Result<[u8; 32], DaemonError> {
     if !path.exists() {
         let mut seed = [0; 32];
         chance.fill_bytes(&mut seed);
@@ -69,21 +73,24 @@ fn key(path: &Path, sort: &Sort, chance: &mut (impl RngCore + CryptoRng)) -> Res
             // Somebody else started at the same moment; their key is the key.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(Failure::failed(format!("`{}` could not be written: {error}", path.display())));
+                return Err(DaemonError::failed(format!(
+                    "`{}` could not be written: {error}",
+                    path.display()
+                )));
             }
         }
     }
     read(path, sort)
 }
 
-fn read(path: &Path, sort: &Sort) -> Result<[u8; 32], Failure> {
-    let Sort { name, power, lost, damaged } = sort;
+fn read(path: &Path, sort: &SealingKey) -> Result<[u8; 32], DaemonError> {
+    let SealingKey { name, power, lost, damaged } = sort;
     let shown = path.display();
     let unreadable =
-        |error: io::Error| Failure::input(format!("the key `{shown}` could not be read: {error}"));
+        |error: io::Error| DaemonError::input(format!("the key `{shown}` could not be read: {error}"));
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(Failure::input(format!(
+        return Err(DaemonError::input(format!(
             "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
@@ -92,14 +99,14 @@ fn read(path: &Path, sort: &Sort) -> Result<[u8; 32], Failure> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     seed.ok_or_else(|| {
-        Failure::input(format!("`{shown}` is not a {name} (32 bytes in base64)")).hint(*damaged)
+        DaemonError::input(format!("`{shown}` is not a {name} (32 bytes in base64)")).hint(*damaged)
     })
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.
-pub fn repository(root: &Path, now_us: i64) -> Result<Repository, Failure> {
+pub fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
     let failed =
-        |error: &dyn std::fmt::Display| Failure::input(format!("the repository cannot be used: {error}"));
+        |error: &dyn std::fmt::Display| DaemonError::input(format!("the repository cannot be used: {error}"));
     if !Repository::exists(root) {
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
         let key = SecretKey::generate("Geppetto repository", created).map_err(|error| failed(&error))?;

@@ -11,24 +11,24 @@ use model::{
     resolve::reach,
 };
 
-use super::{NodeVersion, State};
+use super::{EstateSnapshot, NodeVersion};
 
 /// The newest state and catalog that were seen, and the servers' nodes as they follow from these two.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    state: Option<Arc<State>>,
+pub(super) struct ResolutionCache {
+    state: Option<Arc<EstateSnapshot>>,
     catalog: Option<Arc<Catalog>>,
     nodes: BTreeMap<ServerName, NodeVersion>,
 }
 
-impl Known {
+impl ResolutionCache {
     /// The state of a revision, if it is known.
-    pub(super) fn state(&self, revision: u64) -> Option<Arc<State>> {
+    pub(super) fn state(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
         self.state.clone().filter(|state| state.revision == revision)
     }
 
     /// Takes in a state; nodes stay known that it does not reach. What is known of its revision already stays.
-    pub(super) fn learn_state(&mut self, state: Arc<State>) -> Arc<State> {
+    pub(super) fn learn_state(&mut self, state: Arc<EstateSnapshot>) -> Arc<EstateSnapshot> {
         match &self.state {
             Some(known) if known.revision == state.revision => return Arc::clone(known),
             // Somebody read it before the newest was committed.
@@ -71,7 +71,7 @@ impl Known {
     pub(super) fn node(
         &self,
         server: &ServerName,
-        state: &Arc<State>,
+        state: &Arc<EstateSnapshot>,
         catalog: &Arc<Catalog>,
     ) -> Option<NodeVersion> {
         self.nodes.get(server).filter(|_| self.follow_from(state, catalog)).cloned()
@@ -82,7 +82,7 @@ impl Known {
         &mut self,
         server: &ServerName,
         version: &NodeVersion,
-        state: &Arc<State>,
+        state: &Arc<EstateSnapshot>,
         catalog: &Arc<Catalog>,
     ) {
         if self.follow_from(state, catalog) {
@@ -91,7 +91,7 @@ impl Known {
     }
 
     /// Whether the nodes here are those of this state with this catalog.
-    fn follow_from(&self, state: &Arc<State>, catalog: &Arc<Catalog>) -> bool {
+    fn follow_from(&self, state: &Arc<EstateSnapshot>, catalog: &Arc<Catalog>) -> bool {
         self.state.as_ref().is_some_and(|known| Arc::ptr_eq(known, state))
             && self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog))
     }

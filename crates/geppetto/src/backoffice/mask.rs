@@ -10,13 +10,13 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    estate::{Estate, Said, Says},
+    estate::{Assignment, Estate, Overrides},
     name::{Key, Name},
     node::Node,
     value::Value,
 };
 
-use super::{Office, OfficeError, state::everything};
+use super::{BackOffice, BackOfficeError, state::everything};
 
 /// What stands in the place of a secret.
 const MASK: &str = "(secret)";
@@ -32,7 +32,7 @@ type Parameters = BTreeSet<(String, String)>;
 
 /// Knows which values are secret.
 #[derive(Debug, Clone)]
-pub struct Secrets {
+pub struct SecretParameters {
     catalog: Arc<Catalog>,
     ever: Arc<Parameters>,
 }
@@ -40,15 +40,15 @@ pub struct Secrets {
 /// The catalog whose secrets are remembered, and all that are.
 pub(super) type Remembered = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
-impl Office {
+impl BackOffice {
     /// What is secret, by the word of every version that is or ever was in a channel.
-    pub async fn secrets(&self) -> Result<Secrets, OfficeError> {
+    pub async fn secrets(&self) -> Result<SecretParameters, BackOfficeError> {
         let catalog = self.catalog().await?;
         let remembered = self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         if let Some((known, ever)) = remembered
             && Arc::ptr_eq(&known, &catalog)
         {
-            return Ok(Secrets { catalog, ever });
+            return Ok(SecretParameters { catalog, ever });
         }
         let mut ever = self.store.secret_parameters().await?;
         let new: Vec<(String, String)> =
@@ -60,7 +60,7 @@ impl Office {
         let ever = Arc::new(ever);
         let remembered = Some((Arc::clone(&catalog), Arc::clone(&ever)));
         *self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = remembered;
-        Ok(Secrets { catalog, ever })
+        Ok(SecretParameters { catalog, ever })
     }
 }
 
@@ -75,7 +75,7 @@ fn declared_secrets(catalog: &Catalog) -> Parameters {
     secrets
 }
 
-impl Secrets {
+impl SecretParameters {
     /// Whether the parameter is a secret; `None` when no version there is declares it.
     fn secret(&self, component: &Name, key: &Key) -> Option<bool> {
         if self.ever.contains(&(component.to_string(), key.to_string())) {
@@ -85,7 +85,7 @@ impl Secrets {
         versions.any(|published| published.component.parameters.contains_key(key)).then_some(false)
     }
 
-    fn mask(&self, component: &Name, key: &Key, said: &mut Said, changed: bool) {
+    fn mask(&self, component: &Name, key: &Key, said: &mut Assignment, changed: bool) {
         let text = match (self.secret(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
@@ -109,7 +109,7 @@ impl Secrets {
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
     pub fn mask_pair(&self, old: &mut Estate, new: &mut Estate) {
-        let before: BTreeMap<String, Says> =
+        let before: BTreeMap<String, Overrides> =
             everything(old).map(|(path, says)| (path, says.clone())).collect();
         for (path, says) in everything(new) {
             for (component, values) in &mut says.values {

@@ -23,22 +23,22 @@ use ed25519_dalek::SigningKey;
 use packaging::repository::Repository;
 use rand::rngs::OsRng;
 
-pub use change::{Proposal, Proposed};
-pub use error::OfficeError;
+pub use change::{ChangeProposal, ProposedEstate};
+pub use error::BackOfficeError;
 pub use node::NodeVersion;
-pub use state::State;
-pub use tokens::Issued;
+pub use state::EstateSnapshot;
+pub use tokens::IssuedToken;
 
 use crate::{
     clock::Clock,
     data::DataFolder,
-    failure::Failure,
+    failure::DaemonError,
     store::{Seal, Store},
 };
 
 /// A control plane's data, opened.
 #[derive(Debug)]
-pub struct Office {
+pub struct BackOffice {
     /// Where it lies.
     pub data: DataFolder,
     /// What it remembers.
@@ -48,7 +48,7 @@ pub struct Office {
     repository: Arc<Repository>,
     node_key: SigningKey,
     /// What was found out once.
-    known: Mutex<known::Known>,
+    known: Mutex<known::ResolutionCache>,
     /// What is secret for ever.
     remembered: Mutex<mask::Remembered>,
     /// Held by the one change that is being made.
@@ -56,9 +56,9 @@ pub struct Office {
     resolutions: AtomicU64,
 }
 
-impl Office {
+impl BackOffice {
     /// Opens what lies in the data folder; keys that are missing are made.
-    pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, Failure> {
+    pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, DaemonError> {
         let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
         let database = data.database();
         let seal = Seal::new(&keys::store_key(&data.store_key(), &database, &mut OsRng)?);
@@ -68,7 +68,7 @@ impl Office {
         Ok(Self { data, store, clock, repository, node_key, known, remembered, changing, resolutions })
     }
 
-    fn known(&self) -> MutexGuard<'_, known::Known> {
+    fn known(&self) -> MutexGuard<'_, known::ResolutionCache> {
         // What is in there is whole at every moment, also when its last user panicked.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,8 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use model::{catalog::Catalog, format::node, name::ServerName, node::Node, resolve::resolve};
 
-use super::{Office, OfficeError, State, mask};
-use crate::store::{Deed, NewNode, StoredNode};
+use super::{BackOffice, BackOfficeError, EstateSnapshot, mask};
+use crate::store::{AuditContext, NewNode, StoredNode};
 
 /// How often a node is made again because somebody committed or made it meanwhile.
 const ATTEMPTS: usize = 10;
@@ -23,9 +23,9 @@ pub struct NodeVersion {
 }
 
 /// A node before it has a number, and what it was made from.
-pub(super) struct Draft {
+pub(super) struct NodeDraft {
     latest: Option<StoredNode>,
-    state: Arc<State>,
+    state: Arc<EstateSnapshot>,
     catalog: Arc<Catalog>,
     node: Node,
 }
@@ -36,11 +36,11 @@ impl From<&StoredNode> for NodeVersion {
     }
 }
 
-impl Office {
+impl BackOffice {
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub async fn node_version(&self, server: &ServerName) -> Result<NodeVersion, OfficeError> {
+    pub async fn node_version(&self, server: &ServerName) -> Result<NodeVersion, BackOfficeError> {
         for _ in 0..ATTEMPTS {
             let (state, catalog) = (self.state().await?, self.catalog().await?);
             if let Some(version) = self.known().node(server, &state, &catalog) {
@@ -51,19 +51,23 @@ impl Office {
             self.known().learn_node(server, &version, &draft.state, &draft.catalog);
             return Ok(version);
         }
-        Err(OfficeError::Conflict(format!(
+        Err(BackOfficeError::Conflict(format!(
             "the estate changes faster than the node file of {server} can be made; try again in a moment"
         )))
     }
 
     /// The signed text of what [`Self::node_version`] tells.
-    pub async fn node(&self, server: &ServerName) -> Result<StoredNode, OfficeError> {
+    pub async fn node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
         let version = self.node_version(server).await?;
         self.generation(server, version.generation).await
     }
 
     /// One generation of a server's node file.
-    pub async fn generation(&self, server: &ServerName, generation: u64) -> Result<StoredNode, OfficeError> {
+    pub async fn generation(
+        &self,
+        server: &ServerName,
+        generation: u64,
+    ) -> Result<StoredNode, BackOfficeError> {
         if let Some(node) = self.store.node(server.as_str(), generation).await? {
             return Ok(node);
         }
@@ -71,7 +75,7 @@ impl Office {
         if latest.is_none() {
             self.known_server(server).await?;
         }
-        Err(OfficeError::Unknown {
+        Err(BackOfficeError::Unknown {
             what: "generation",
             name: format!("{generation} of {server}"),
             nearest: latest.map(|node| node.generation.to_string()),
@@ -82,7 +86,7 @@ impl Office {
     /// Resolves the node of a server as everything is now.
     ///
     /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
-    pub(super) async fn draft(&self, server: &ServerName) -> Result<Draft, OfficeError> {
+    pub(super) async fn draft(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
         self.known_server(server).await?;
         let latest = self.store.latest_node(server.as_str()).await?;
         let (state, catalog) = (self.state().await?, self.catalog().await?);
@@ -90,22 +94,22 @@ impl Office {
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         let resolved = tokio::task::spawn_blocking(move || resolve(&estate.estate, &offer, &name))
             .await
-            .map_err(|error| OfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
+            .map_err(|error| BackOfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
         let node = resolved.map_err(|error| {
             let faults: Vec<String> =
                 error.faults.iter().map(|fault| fault.in_file(&state.documents)).collect();
-            OfficeError::Conflict(format!(
+            BackOfficeError::Conflict(format!(
                 "the node file of {server} cannot be made from revision {}:\n  {}",
                 state.revision,
                 faults.join("\n").replace('\n', "\n  ")
             ))
         })?;
-        Ok(Draft { latest, state, catalog, node })
+        Ok(NodeDraft { latest, state, catalog, node })
     }
 
     /// Numbers a draft and stores it, if it differs from the latest; `None` when somebody else made a newer one
     /// meanwhile.
-    pub(super) async fn number(&self, draft: &Draft) -> Result<Option<NodeVersion>, OfficeError> {
+    pub(super) async fn number(&self, draft: &NodeDraft) -> Result<Option<NodeVersion>, BackOfficeError> {
         let digest = node::content_digest(&draft.node);
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
             return Ok(Some(latest.into()));
@@ -118,7 +122,7 @@ impl Office {
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
         let text = node::publish(&numbered, &self.node_key).map_err(|error| {
-            OfficeError::Conflict(format!(
+            BackOfficeError::Conflict(format!(
                 "the node file of {} could not be read again: {error}",
                 numbered.server
             ))
@@ -131,7 +135,7 @@ impl Office {
             revision: draft.state.revision,
             components: &components,
         };
-        let deed = Deed { at_us: self.clock.now_us(), actor: ACTOR };
+        let deed = AuditContext { at_us: self.clock.now_us(), actor: ACTOR };
         let added = self.store.add_node(&new, &deed).await?;
         Ok(added.then_some(NodeVersion { generation, digest }))
     }
@@ -143,15 +147,15 @@ impl Office {
 }
 
 /// A stored node file as a node.
-pub fn read(server: &ServerName, stored: &StoredNode) -> Result<Node, OfficeError> {
+pub fn read(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let file = format!("generation {} of {server}", stored.generation);
     node::read(&file, &stored.text)
-        .map_err(|error| OfficeError::Broken(format!("a stored node file cannot be read: {error}")))
+        .map_err(|error| BackOfficeError::Broken(format!("a stored node file cannot be read: {error}")))
 }
 
 /// A stored node file for everybody who is neither the server nor an operator: secrets masked, unsigned, and
 /// therefore nothing a server would take.
-pub fn masked(server: &ServerName, stored: &StoredNode) -> Result<Node, OfficeError> {
+pub fn masked(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let mut node = read(server, stored)?;
     mask::node(&mut node);
     Ok(node)

@@ -2,9 +2,9 @@
 
 use model::{format::estate, wire};
 
-use super::{Office, OfficeError};
+use super::{BackOffice, BackOfficeError};
 
-impl Office {
+impl BackOffice {
     /// The file of an object in the newest revision; `folder` is that of its kind (`roles/`).
     pub async fn object(
         &self,
@@ -12,7 +12,7 @@ impl Office {
         folder: &str,
         name: &str,
         unmasked: bool,
-    ) -> Result<wire::Object, OfficeError> {
+    ) -> Result<wire::PlaceDocument, BackOfficeError> {
         let state = self.state().await?;
         let path = format!("{folder}{name}.yaml");
         let Some(text) = state.documents.get(&path) else {
@@ -21,7 +21,7 @@ impl Office {
             };
             let names: Vec<String> = state.documents.keys().filter_map(|path| named(path)).collect();
             let names = names.iter().map(String::as_str);
-            return Err(OfficeError::unknown(
+            return Err(BackOfficeError::unknown(
                 what,
                 name,
                 names,
@@ -33,10 +33,10 @@ impl Office {
         } else {
             let alone = [(path.clone(), text.clone())].into();
             let mut masked = estate::read(&alone)
-                .map_err(|_| OfficeError::Broken(format!("{path} cannot be read back")))?;
+                .map_err(|_| BackOfficeError::Broken(format!("{path} cannot be read back")))?;
             self.secrets().await?.mask_estate(&mut masked);
             estate::write(&masked).remove(&path).unwrap_or_default()
         };
-        Ok(wire::Object { path, revision: state.revision, document })
+        Ok(wire::PlaceDocument { path, revision: state.revision, document })
     }
 }

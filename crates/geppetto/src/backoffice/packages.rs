@@ -6,43 +6,45 @@ use model::{
     catalog::Catalog,
     name::Name,
     version::Version,
-    wire::{ComponentVersion, Promotion, Published, Received},
+    wire::{ComponentVersion, PromotionRequest, PublicationResult, ReceivedPackage},
 };
 use packaging::{
     openpgp::Fingerprint,
     repository::{Repository, RepositoryError},
 };
 
-use super::{Office, OfficeError};
-use crate::{failure::chain, store::Deed};
+use super::{BackOffice, BackOfficeError};
+use crate::{failure::chain, store::AuditContext};
 
-impl Office {
+impl BackOffice {
     /// Does something with the repository, on a thread that may wait for the disk.
     pub async fn with_repository<T, E>(
         &self,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, OfficeError>
+    ) -> Result<T, BackOfficeError>
     where
         T: Send + 'static,
         E: Send + 'static,
-        OfficeError: From<E>,
+        BackOfficeError: From<E>,
     {
         let repository = Arc::clone(&self.repository);
         let done = tokio::task::spawn_blocking(move || work(&repository)).await;
-        Ok(done.map_err(|error| OfficeError::Broken(format!("the repository's work broke off: {error}")))??)
+        Ok(done.map_err(|error| {
+            BackOfficeError::Broken(format!("the repository's work broke off: {error}"))
+        })??)
     }
 
     /// Changes the repository, with two entries in the audit log: one when it is begun, one of how it ended.
     pub(super) async fn audited<T, E>(
         &self,
-        entry: Entry,
+        entry: AuditNote,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
         told: impl FnOnce(&T) -> String + Send + 'static,
-    ) -> Result<T, OfficeError>
+    ) -> Result<T, BackOfficeError>
     where
         T: Send + 'static,
         E: Send + 'static,
-        OfficeError: From<E>,
+        BackOfficeError: From<E>,
     {
         let begun = format!("begun: {}", entry.detail);
         self.store.record(&self.deed(&entry.actor), entry.action, &entry.subject, &begun).await?;
@@ -52,27 +54,27 @@ impl Office {
     /// Changes the repository, with an entry in the audit log of how it ended. Whoever asked may go away before.
     async fn carried_out<T, E>(
         &self,
-        entry: Entry,
+        entry: AuditNote,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
         told: impl FnOnce(&T) -> String + Send + 'static,
-    ) -> Result<T, OfficeError>
+    ) -> Result<T, BackOfficeError>
     where
         T: Send + 'static,
         E: Send + 'static,
-        OfficeError: From<E>,
+        BackOfficeError: From<E>,
     {
         let (store, clock, repository) =
             (self.store.clone(), self.clock.clone(), Arc::clone(&self.repository));
-        let broke_off = |error| OfficeError::Broken(format!("the repository's work broke off: {error}"));
+        let broke_off = |error| BackOfficeError::Broken(format!("the repository's work broke off: {error}"));
         let task = tokio::spawn(async move {
             let done = tokio::task::spawn_blocking(move || work(&repository)).await.map_err(broke_off);
-            let done = done.and_then(|done| done.map_err(OfficeError::from));
+            let done = done.and_then(|done| done.map_err(BackOfficeError::from));
             let outcome = match &done {
                 Ok(done) => format!("done: {}", told(done)),
-                Err(error @ OfficeError::Broken(_)) => format!("failed: {error}"),
+                Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
                 Err(error) => format!("refused: {error}"),
             };
-            let deed = Deed { at_us: clock.now_us(), actor: &entry.actor };
+            let deed = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
             if let Err(error) = store.record(&deed, entry.action, &entry.subject, &outcome).await {
                 // It is done or not done all the same; that it was begun is recorded.
                 tracing::error!(error = %chain(&error), "the outcome of a {} is not recorded", entry.action);
@@ -88,19 +90,19 @@ impl Office {
     }
 
     /// The folder, below [`Office::served`], of the `repomd.xml` a channel shows now and its signature.
-    pub async fn repomd_folder(&self, channel: Name) -> Result<Option<std::path::PathBuf>, OfficeError> {
+    pub async fn repomd_folder(&self, channel: Name) -> Result<Option<std::path::PathBuf>, BackOfficeError> {
         self.with_repository(move |repository| repository.repomd_folder(&channel)).await
     }
 
     /// What the channels hold.
-    pub async fn catalog(&self) -> Result<Arc<Catalog>, OfficeError> {
+    pub async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.with_repository(Repository::catalog).await?;
         self.known().learn_catalog(&catalog);
         Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
-    pub async fn package_keys(&self) -> Result<String, OfficeError> {
+    pub async fn package_keys(&self) -> Result<String, BackOfficeError> {
         self.with_repository(Repository::keys_armored).await
     }
 
@@ -111,9 +113,9 @@ impl Office {
         file: &str,
         limit: u64,
         actor: &str,
-    ) -> Result<Received, OfficeError> {
+    ) -> Result<ReceivedPackage, BackOfficeError> {
         let name = file.to_owned();
-        let entry = Entry::new(actor, "receive", file, "");
+        let entry = AuditNote::new(actor, "receive", file, "");
         self.carried_out(
             entry,
             move |repository| repository.receive(reader, &name, limit),
@@ -128,11 +130,13 @@ impl Office {
         channel: &Name,
         files: Vec<String>,
         actor: &str,
-    ) -> Result<Published, OfficeError> {
+    ) -> Result<PublicationResult, BackOfficeError> {
         if files.is_empty() {
-            return Err(OfficeError::Refused("no files were named; there is nothing to publish".to_owned()));
+            return Err(BackOfficeError::Refused(
+                "no files were named; there is nothing to publish".to_owned(),
+            ));
         }
-        let entry = Entry::new(actor, "publish", channel.as_str(), &files.join(", "));
+        let entry = AuditNote::new(actor, "publish", channel.as_str(), &files.join(", "));
         let (channel, now) = (channel.clone(), self.seconds());
         let published =
             self.audited(entry, move |repository| repository.publish(&channel, &files, now), visible).await?;
@@ -141,23 +145,27 @@ impl Office {
     }
 
     /// Makes a version, and what it requires, visible in one more channel.
-    pub async fn promote(&self, promotion: &Promotion, actor: &str) -> Result<Published, OfficeError> {
-        let named = |text: &str| Name::new(text).map_err(|error| OfficeError::Refused(error.to_string()));
+    pub async fn promote(
+        &self,
+        promotion: &PromotionRequest,
+        actor: &str,
+    ) -> Result<PublicationResult, BackOfficeError> {
+        let named = |text: &str| Name::new(text).map_err(|error| BackOfficeError::Refused(error.to_string()));
         let (name, from, to) = (named(&promotion.name)?, named(&promotion.from)?, named(&promotion.to)?);
         let version: Version = promotion
             .version
             .parse()
-            .map_err(|error: model::version::VersionError| OfficeError::Refused(error.to_string()))?;
+            .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
         let subject = format!("{name}@{version}");
-        let entry = Entry::new(actor, "promote", &subject, &format!("from {from} to {to}"));
+        let entry = AuditNote::new(actor, "promote", &subject, &format!("from {from} to {to}"));
         let now = self.seconds();
         self.audited(entry, move |repository| repository.promote(&name, &version, &from, &to, now), visible)
             .await
     }
 
     /// Trusts packages signed by these armored certificates.
-    pub async fn trust(&self, armored: String, actor: &str) -> Result<Vec<Fingerprint>, OfficeError> {
-        let entry = Entry::new(actor, "trust", "packages", "a key was given");
+    pub async fn trust(&self, armored: String, actor: &str) -> Result<Vec<Fingerprint>, BackOfficeError> {
+        let entry = AuditNote::new(actor, "trust", "packages", "a key was given");
         self.audited(
             entry,
             move |repository| repository.trust(&armored),
@@ -167,13 +175,13 @@ impl Office {
     }
 
     /// The versions of a component, newest first.
-    pub async fn versions(&self, name: &Name) -> Result<Vec<ComponentVersion>, OfficeError> {
+    pub async fn versions(&self, name: &Name) -> Result<Vec<ComponentVersion>, BackOfficeError> {
         let wanted = name.clone();
         let versions = self.with_repository(move |repository| repository.versions(&wanted)).await?;
         if versions.is_empty() {
             let catalog = self.catalog().await?;
             let names = catalog.components.keys().map(Name::as_str);
-            return Err(OfficeError::unknown(
+            return Err(BackOfficeError::unknown(
                 "component",
                 name.as_str(),
                 names,
@@ -183,8 +191,8 @@ impl Office {
         Ok(versions)
     }
 
-    fn deed<'a>(&self, actor: &'a str) -> Deed<'a> {
-        Deed { at_us: self.clock.now_us(), actor }
+    fn deed<'a>(&self, actor: &'a str) -> AuditContext<'a> {
+        AuditContext { at_us: self.clock.now_us(), actor }
     }
 
     /// The time as OpenPGP keeps it.
@@ -194,20 +202,20 @@ impl Office {
 }
 
 /// What the audit log says of something that is done to the repository.
-pub(super) struct Entry {
+pub(super) struct AuditNote {
     actor: String,
     action: &'static str,
     subject: String,
     detail: String,
 }
 
-impl Entry {
+impl AuditNote {
     pub(super) fn new(actor: &str, action: &'static str, subject: &str, detail: &str) -> Self {
         Self { actor: actor.to_owned(), action, subject: subject.to_owned(), detail: detail.to_owned() }
     }
 }
 
-fn visible(published: &Published) -> String {
+fn visible(published: &PublicationResult) -> String {
     let added = published.added.join(", ");
     format!(
         "{} files became visible, {} were before: {added}",
@@ -216,20 +224,20 @@ fn visible(published: &Published) -> String {
     )
 }
 
-impl From<RepositoryError> for OfficeError {
+impl From<RepositoryError> for BackOfficeError {
     fn from(error: RepositoryError) -> Self {
         use RepositoryError as R;
         let text = error.to_string();
         match error {
             R::Io { .. } | R::Damaged { .. } | R::Absent { .. } | R::Exists { .. } | R::Key(_) => {
-                OfficeError::Broken(text)
+                BackOfficeError::Broken(text)
             }
-            R::TooLarge { .. } => OfficeError::TooLarge(text),
+            R::TooLarge { .. } => BackOfficeError::TooLarge(text),
             R::OtherBytes { .. } | R::SameVersion { .. } | R::Alone { .. } | R::Incomplete { .. } => {
-                OfficeError::Conflict(text)
+                BackOfficeError::Conflict(text)
             }
-            R::NoChannel { .. } | R::NoVersion { .. } => OfficeError::Absent(text),
-            _ => OfficeError::Refused(text),
+            R::NoChannel { .. } | R::NoVersion { .. } => BackOfficeError::Absent(text),
+            _ => BackOfficeError::Refused(text),
         }
     }
 }

@@ -2,29 +2,29 @@
 
 use model::{
     name::ServerName,
-    report::{Outcome, Report},
+    report::{Report, RunOutcome},
     wire,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Office, OfficeError};
-use crate::store::{Deed, NewReport, ReportHead};
+use super::{BackOffice, BackOfficeError};
+use crate::store::{AuditContext, NewReport, ReportHead};
 
 /// The most things a run can do.
 const MAX_ENTRIES: usize = 10_000;
 /// The longest text of an entry that is kept, in characters; the host has the rest.
 const MAX_TEXT: usize = 4000;
 
-impl Office {
+impl BackOffice {
     /// Stores what a server reports. A run that was reported before keeps its first report.
     pub async fn add_report(
         &self,
         server: &ServerName,
         mut report: Report,
         actor: &str,
-    ) -> Result<wire::StoredReport, OfficeError> {
+    ) -> Result<wire::StoredReport, BackOfficeError> {
         if report.entries.len() > MAX_ENTRIES {
-            return Err(OfficeError::Refused(format!(
+            return Err(BackOfficeError::Refused(format!(
                 "the report has {} entries, and at most {MAX_ENTRIES} are stored; `punch history` on {server} \
                  shows them all",
                 report.entries.len()
@@ -36,7 +36,7 @@ impl Office {
             }
         }
         let json = serde_json::to_string(&report)
-            .map_err(|error| OfficeError::Broken(format!("a report has no JSON form: {error}")))?;
+            .map_err(|error| BackOfficeError::Broken(format!("a report has no JSON form: {error}")))?;
         let head = ReportHead {
             generation: report.generation,
             outcome: word(&report.outcome),
@@ -45,7 +45,7 @@ impl Office {
             unchanged: report.unchanged as u64,
             entries: report.entries.len() as u64,
         };
-        let deed = Deed { at_us: self.clock.now_us(), actor };
+        let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let new = NewReport { server: server.as_str(), head, json: &json };
         let id = self.store.add_report(&new, &deed).await?;
         self.report(server, id).await
@@ -57,7 +57,7 @@ impl Office {
         server: &ServerName,
         before: Option<u64>,
         limit: u32,
-    ) -> Result<wire::Reports, OfficeError> {
+    ) -> Result<wire::ReportPage, BackOfficeError> {
         let stored = self.store.reports(server.as_str(), before, limit).await?;
         if stored.is_empty() {
             self.known_server(server).await?;
@@ -71,22 +71,22 @@ impl Office {
                     id: id.id,
                     received_us: id.received_us,
                     generation: head.generation,
-                    outcome: read::<Outcome>(id.id, &format!("\"{}\"", head.outcome))?,
+                    outcome: read::<RunOutcome>(id.id, &format!("\"{}\"", head.outcome))?,
                     started_us: head.started_us,
                     duration_us: head.duration_us,
                     unchanged: head.unchanged,
                     entries: head.entries,
                 })
             })
-            .collect::<Result<_, OfficeError>>()?;
-        Ok(wire::Reports { items, next })
+            .collect::<Result<_, BackOfficeError>>()?;
+        Ok(wire::ReportPage { items, next })
     }
 
     /// One report of a server, whole.
-    pub async fn report(&self, server: &ServerName, id: u64) -> Result<wire::StoredReport, OfficeError> {
+    pub async fn report(&self, server: &ServerName, id: u64) -> Result<wire::StoredReport, BackOfficeError> {
         let Some(stored) = self.store.report(server.as_str(), id).await? else {
             self.known_server(server).await?;
-            return Err(OfficeError::Absent(format!(
+            return Err(BackOfficeError::Absent(format!(
                 "there is no report {id} of {server}: it may be too old to be kept; \
                  `GET /api/v1/servers/{server}/reports` lists those there are"
             )));
@@ -111,7 +111,7 @@ fn word(value: &impl Serialize) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn read<T: DeserializeOwned>(id: u64, json: &str) -> Result<T, OfficeError> {
+fn read<T: DeserializeOwned>(id: u64, json: &str) -> Result<T, BackOfficeError> {
     serde_json::from_str(json)
-        .map_err(|error| OfficeError::Broken(format!("report {id} cannot be read back: {error}")))
+        .map_err(|error| BackOfficeError::Broken(format!("report {id} cannot be read back: {error}")))
 }

@@ -3,17 +3,21 @@
 use std::collections::BTreeSet;
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
-use packaging::repository::Removed;
+use packaging::repository::RemovedVersion;
 use tokio::runtime::Handle;
 
-use super::{Office, OfficeError, packages::Entry, state};
+use super::{BackOffice, BackOfficeError, packages::AuditNote, state};
 use crate::store::{Store, StoreError};
 
-impl Office {
+impl BackOffice {
     /// Removes all but the newest `keep` versions of each component from the repository.
-    pub async fn retain(&self, keep: usize, actor: &str) -> Result<Removed, OfficeError> {
-        let entry =
-            Entry::new(actor, "retain", "repository", &format!("keep the newest {keep} of each component"));
+    pub async fn retain(&self, keep: usize, actor: &str) -> Result<RemovedVersion, BackOfficeError> {
+        let entry = AuditNote::new(
+            actor,
+            "retain",
+            "repository",
+            &format!("keep the newest {keep} of each component"),
+        );
         // What goes may be the last to say that a parameter is secret.
         self.secrets().await?;
         let (store, now) = (self.store.clone(), self.seconds());
@@ -30,8 +34,8 @@ impl Office {
     }
 
     /// Writes a channel's metadata anew from the index, and links its packages again.
-    pub async fn rebuild(&self, channel: Name, actor: &str) -> Result<(), OfficeError> {
-        let entry = Entry::new(actor, "rebuild", &format!("channel {channel}"), "its metadata and links");
+    pub async fn rebuild(&self, channel: Name, actor: &str) -> Result<(), BackOfficeError> {
+        let entry = AuditNote::new(actor, "rebuild", &format!("channel {channel}"), "its metadata and links");
         let now = self.seconds();
         self.audited(
             entry,
@@ -43,7 +47,7 @@ impl Office {
 }
 
 /// The versions that kept node files name, and those that servers would get if they asked now.
-async fn needed(store: &Store, catalog: &Catalog) -> Result<BTreeSet<(Name, Version)>, OfficeError> {
+async fn needed(store: &Store, catalog: &Catalog) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
     for (name, version) in store.needed_versions().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));

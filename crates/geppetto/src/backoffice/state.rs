@@ -6,27 +6,27 @@ use std::{
 };
 
 use model::{
-    estate::{Estate, Place, Says},
-    format::estate::{self, Documents, Origins},
+    estate::{Estate, Overrides, Place},
+    format::estate::{self, EstateDocuments, OverrideOrigins},
 };
 
-use super::{Office, OfficeError};
+use super::{BackOffice, BackOfficeError};
 use crate::store::{ObjectText, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub struct EstateSnapshot {
     /// The revision; 0 before the first.
     pub revision: u64,
     /// What it says.
     pub estate: Estate,
     /// The canonical texts it was read from.
-    pub documents: Documents,
+    pub documents: EstateDocuments,
 }
 
-impl Office {
+impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
-    pub async fn state(&self) -> Result<Arc<State>, OfficeError> {
+    pub async fn state(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
         let revision = self.store.current_revision().await?;
         if let Some(state) = self.known().state(revision) {
             return Ok(state);
@@ -36,10 +36,10 @@ impl Office {
     }
 
     /// The estate in any revision.
-    pub async fn state_of(&self, revision: u64) -> Result<State, OfficeError> {
+    pub async fn state_of(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
         let newest = self.store.current_revision().await?;
         if revision > newest {
-            return Err(OfficeError::Unknown {
+            return Err(BackOfficeError::Unknown {
                 what: "revision",
                 name: revision.to_string(),
                 nearest: (newest > 0).then(|| newest.to_string()),
@@ -52,16 +52,16 @@ impl Office {
 }
 
 /// The estate in the newest revision, read from the database.
-pub(super) async fn newest(store: &Store) -> Result<State, OfficeError> {
+pub(super) async fn newest(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
     let (revision, objects) = store.newest().await?;
     read(revision, objects)
 }
 
-fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<State, OfficeError> {
-    let documents: Documents =
+fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSnapshot, BackOfficeError> {
+    let documents: EstateDocuments =
         objects.iter().map(|(path, object)| (path.clone(), object.text.clone())).collect();
     let broken = |why: String| {
-        OfficeError::Broken(format!(
+        BackOfficeError::Broken(format!(
             "revision {revision} cannot be read back by this version of geppetto: {why}"
         ))
     };
@@ -69,18 +69,18 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<State, O
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     for (path, says) in everything(&mut estate) {
         let Some(object) = objects.get(&path) else { continue };
-        let origins: Origins =
+        let origins: OverrideOrigins =
             serde_json::from_str(&object.origins).map_err(|error| broken(format!("{path}: {error}")))?;
         origins.give(says);
     }
-    Ok(State { revision, estate, documents })
+    Ok(EstateSnapshot { revision, estate, documents })
 }
 
 /// The origins of all that each object says, as they are stored, by path.
 pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
     everything(estate)
         // Maps of texts and numbers always have a JSON form.
-        .map(|(path, says)| (path, serde_json::to_string(&Origins::of(says)).unwrap_or_default()))
+        .map(|(path, says)| (path, serde_json::to_string(&OverrideOrigins::of(says)).unwrap_or_default()))
         .collect()
 }
 
@@ -123,7 +123,7 @@ pub(super) fn remove(estate: &mut Estate, path: &str) {
 }
 
 /// All objects of an estate, by path, with what they say.
-pub(super) fn everything(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Says)> {
+pub(super) fn everything(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Overrides)> {
     let Estate { roles, groups, environments, servers } = estate;
     let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.says));
     let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.says));

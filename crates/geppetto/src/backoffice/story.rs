@@ -11,7 +11,7 @@ use model::{
     name::{Name, ServerName},
     wire::ChangeResult,
 };
-use packaging::{openpgp::SecretKey, package::package_at_level, source::Source};
+use packaging::{openpgp::SecretKey, package::package_at_level, source::ComponentSource};
 
 use super::*;
 
@@ -21,7 +21,7 @@ const PROD: &str = "format: geppetto/environment/1\nchannel: prod\n";
 
 /// A back-office in a folder of its own, and a key its packages are signed with.
 struct Story {
-    office: Arc<Office>,
+    office: Arc<BackOffice>,
     key: SecretKey,
     folder: tempfile::TempDir,
 }
@@ -31,7 +31,7 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let data = DataFolder::create(&folder.path().join("data")).unwrap();
         let clock = Clock::telling(|| i64::from(NOW) * 1_000_000);
-        let office = Arc::new(Office::open(data, clock).await.unwrap());
+        let office = Arc::new(BackOffice::open(data, clock).await.unwrap());
         let key = SecretKey::generate("CI", NOW).unwrap();
         office.trust(key.public_armored().unwrap(), "ann").await.unwrap();
         Self { office, key, folder }
@@ -49,7 +49,7 @@ impl Story {
         fs::write(source.join("shop"), version).unwrap();
         let manifest = "format: geppetto/manifest/1\nresources: []\n";
         fs::write(source.join("deploy/manifest.yaml"), manifest).unwrap();
-        let loaded = Source::load(&source).unwrap();
+        let loaded = ComponentSource::load(&source).unwrap();
         let out = self.folder.path().join("dist");
         let packages = package_at_level(&loaded, &out, Some(&self.key), NOW, 1).unwrap();
         let mut files = Vec::new();
@@ -65,18 +65,20 @@ impl Story {
         name
     }
 
-    async fn change(&self, documents: &[(&str, &str)]) -> Result<ChangeResult, OfficeError> {
+    async fn change(&self, documents: &[(&str, &str)]) -> Result<ChangeResult, BackOfficeError> {
         let some = documents.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned())));
         change(&self.office, some.collect()).await
     }
 }
 
 async fn change(
-    office: &Office,
+    office: &BackOffice,
     documents: BTreeMap<String, Option<String>>,
-) -> Result<ChangeResult, OfficeError> {
-    let proposed = Proposed::Some(documents);
-    office.change(Proposal { proposed, message: String::new(), preview: false, base: None }, "ann").await
+) -> Result<ChangeResult, BackOfficeError> {
+    let proposed = ProposedEstate::Some(documents);
+    office
+        .change(ChangeProposal { proposed, message: String::new(), preview: false, base: None }, "ann")
+        .await
 }
 
 fn server(name: &str) -> ServerName {
@@ -144,7 +146,7 @@ async fn a_change_and_a_publication_cost_what_they_reach() {
     story.publish("1.1.0", SHOP, "dev").await;
     assert_eq!(all().await, 21, "a publication in another channel reaches none");
     // Another program commits: only what is in the database tells.
-    let other = Office::open(office.data.clone(), office.clock.clone()).await.unwrap();
+    let other = BackOffice::open(office.data.clone(), office.clock.clone()).await.unwrap();
     change(&other, [("roles/r5.yaml".to_owned(), Some(role("*", 9001)))].into()).await.unwrap();
     assert_eq!(all().await, 22);
     story.publish("1.2.0", SHOP, "prod").await;
@@ -204,7 +206,7 @@ async fn a_secret_stays_hidden_when_the_version_that_declared_it_is_gone() {
     let shop = &office.catalog().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "nothing in the repository says any more that it is a secret");
     // Also after a new start.
-    let again = Office::open(office.data.clone(), office.clock.clone()).await.unwrap();
+    let again = BackOffice::open(office.data.clone(), office.clock.clone()).await.unwrap();
     for office in [office.as_ref(), &again] {
         let shown = office.object("role", "roles/", "spare", false).await.unwrap().document;
         assert!(!shown.contains("hunter"), "{shown}");

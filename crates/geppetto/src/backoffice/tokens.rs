@@ -2,57 +2,57 @@
 
 use rand::rngs::OsRng;
 
-use super::{Office, OfficeError};
+use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{Role, SecretKind, draw},
-    store::{Deed, NewToken},
+    auth::{AccessLevel, SecretKind, draw},
+    store::{AuditContext, NewTokenRow},
 };
 
 /// A token just made.
 #[derive(Clone)]
-pub struct Issued {
+pub struct IssuedToken {
     /// To be shown once.
     pub text: String,
     /// Its public part.
     pub id: String,
 }
 
-impl Office {
+impl BackOffice {
     /// Makes a token of this name and role, good for `days` or for ever.
     pub async fn create_token(
         &self,
         name: &str,
-        role: Role,
+        role: AccessLevel,
         days: Option<u32>,
         actor: &str,
-    ) -> Result<Issued, OfficeError> {
+    ) -> Result<IssuedToken, BackOfficeError> {
         let readable = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
         if name.is_empty() || name.len() > 63 || !name.chars().all(readable) {
-            return Err(OfficeError::Refused(
+            return Err(BackOfficeError::Refused(
                 "a token's name has 1 to 63 letters, digits and `-_.@+`: it says in the audit log who did what"
                     .to_owned(),
             ));
         }
         let now_us = self.clock.now_us();
         let drawn = draw(SecretKind::Token, &mut OsRng);
-        let token = NewToken {
+        let token = NewTokenRow {
             id: &drawn.id,
             name,
             role: role.as_str(),
             hash: &drawn.hash,
             expires_us: days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000)),
         };
-        self.store.create_token(&token, &Deed { at_us: now_us, actor }).await?;
-        Ok(Issued { text: drawn.text, id: drawn.id })
+        self.store.create_token(&token, &AuditContext { at_us: now_us, actor }).await?;
+        Ok(IssuedToken { text: drawn.text, id: drawn.id })
     }
 
     /// Revokes the token of this name.
-    pub async fn revoke_token(&self, name: &str, actor: &str) -> Result<(), OfficeError> {
-        if self.store.revoke_token(name, &Deed { at_us: self.clock.now_us(), actor }).await? {
+    pub async fn revoke_token(&self, name: &str, actor: &str) -> Result<(), BackOfficeError> {
+        if self.store.revoke_token(name, &AuditContext { at_us: self.clock.now_us(), actor }).await? {
             return Ok(());
         }
         let tokens = self.store.tokens().await?;
         let good = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
-        Err(OfficeError::unknown("token", name, good, "`geppetto token list` shows them"))
+        Err(BackOfficeError::unknown("token", name, good, "`geppetto token list` shows them"))
     }
 }

@@ -2,8 +2,8 @@
 
 use model::{name::ServerName, resolve};
 
-use super::Context;
-use crate::{backoffice::node, failure::Failure, output};
+use super::DaemonContext;
+use crate::{backoffice::node, failure::DaemonError, output};
 
 /// Print a server's classes and parameters for Puppet (external node classifier)
 ///
@@ -17,7 +17,7 @@ pub struct Enc {
 
 impl Enc {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let stored = office.node(&self.server).await?;
         output::data(&resolve::enc(&node::read(&self.server, &stored)?));

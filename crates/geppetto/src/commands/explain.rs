@@ -2,8 +2,8 @@
 
 use model::{name::ServerName, resolve};
 
-use super::Context;
-use crate::{backoffice::node, failure::Failure, output};
+use super::DaemonContext;
+use crate::{backoffice::node, failure::DaemonError, output};
 
 /// Say why a value of a server is what it is
 ///
@@ -22,12 +22,12 @@ pub struct Explain {
 
 impl Explain {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let stored = office.node(&self.server).await?;
         let node = node::read(&self.server, &stored)?;
         let explanation =
-            resolve::explain(&node, &self.key).map_err(|error| Failure::input(error.to_string()))?;
+            resolve::explain(&node, &self.key).map_err(|error| DaemonError::input(error.to_string()))?;
         match self.json {
             true => output::line(&serde_json::to_string_pretty(&explanation).unwrap_or_default()),
             false => output::line(&explanation.to_string()),

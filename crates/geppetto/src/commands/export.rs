@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Context;
-use crate::{backoffice::folder, failure::Failure, output};
+use super::DaemonContext;
+use crate::{backoffice::folder, failure::DaemonError, output};
 
 /// Write the estate as a folder of YAML files
 ///
@@ -25,7 +25,7 @@ pub struct Export {
 
 impl Export {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let revision = match self.revision {
             Some(revision) => revision,

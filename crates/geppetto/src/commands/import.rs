@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use model::wire::ChangeResult;
 
-use super::Context;
+use super::DaemonContext;
 use crate::{
-    backoffice::{Proposal, Proposed, folder},
-    failure::Failure,
+    backoffice::{ChangeProposal, ProposedEstate, folder},
+    failure::DaemonError,
     output,
 };
 
@@ -39,12 +39,12 @@ pub struct Import {
 
 impl Import {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let documents = folder::read(&self.folder)?;
         let base = folder::base(&self.folder)?;
         let office = context.office().await?;
-        let proposal = Proposal {
-            proposed: Proposed::Whole { documents, allow_empty: self.allow_empty },
+        let proposal = ChangeProposal {
+            proposed: ProposedEstate::Whole { documents, allow_empty: self.allow_empty },
             message: self.message,
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::Context;
+use super::DaemonContext;
 use crate::{
-    auth::Role,
-    backoffice::Office,
+    auth::AccessLevel,
+    backoffice::BackOffice,
     data::{DataFolder, write_secret},
-    failure::Failure,
+    failure::DaemonError,
     output,
 };
 
@@ -18,7 +18,7 @@ pub struct Init {}
 
 impl Init {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = create(context).await?;
         let (root, token) = (office.data.root().display(), office.data.admin_token());
         output::note(&match token.exists() {
@@ -37,19 +37,19 @@ impl Init {
 }
 
 /// Opens the control plane and makes what is missing of it.
-pub async fn create(context: &Context) -> Result<Office, Failure> {
-    let office = Office::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
+pub async fn create(context: &DaemonContext) -> Result<BackOffice, DaemonError> {
+    let office = BackOffice::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
     let path = office.data.admin_token();
     // Whoever removed the file took the token away on purpose: it is made for an empty control plane only.
     if !path.exists() && office.store.tokens().await?.is_empty() {
-        let issued = office.create_token("admin", Role::Admin, None, &context.actor).await?;
+        let issued = office.create_token("admin", AccessLevel::Admin, None, &context.actor).await?;
         match write_secret(&path, format!("{}\n", issued.text).as_bytes()) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 office.revoke_token("admin", &context.actor).await?;
                 let what = format!("the first token could not be written to `{}`: {error}", path.display());
-                return Err(Failure::failed(what).hint("make room or grant access, then run this again"));
+                return Err(DaemonError::failed(what).hint("make room or grant access, then run this again"));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use model::name::ServerName;
 
-use super::Context;
-use crate::{failure::Failure, output};
+use super::DaemonContext;
+use crate::{failure::DaemonError, output};
 
 /// Make a one-time token for a server to join with
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub struct JoinToken {
 
 impl JoinToken {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let seconds = self.minutes.saturating_mul(60);
         let token = office.create_join_token(&self.server, seconds, &context.actor).await?;

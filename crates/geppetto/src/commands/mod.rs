@@ -15,15 +15,15 @@ pub mod token;
 pub mod trust;
 
 use crate::{
-    backoffice::Office,
+    backoffice::BackOffice,
     cli::{Cli, Verb},
     clock::Clock,
     data::DataFolder,
-    failure::Failure,
+    failure::DaemonError,
 };
 
 /// What every verb may need to know.
-pub struct Context {
+pub struct DaemonContext {
     /// The folder named on the command line.
     pub data: std::path::PathBuf,
     /// Who runs the command: `local user ann`.
@@ -32,16 +32,16 @@ pub struct Context {
     pub clock: Clock,
 }
 
-impl Context {
+impl DaemonContext {
     /// Opens the control plane, which must be there.
-    pub async fn office(&self) -> Result<Office, Failure> {
-        Office::open(DataFolder::open(&self.data)?, self.clock.clone()).await
+    pub async fn office(&self) -> Result<BackOffice, DaemonError> {
+        BackOffice::open(DataFolder::open(&self.data)?, self.clock.clone()).await
     }
 }
 
 /// Runs the verb of a command line.
-pub async fn run(cli: Cli, clock: Clock) -> Result<(), Failure> {
-    let context = Context { actor: cli.actor(), data: cli.data, clock };
+pub async fn run(cli: Cli, clock: Clock) -> Result<(), DaemonError> {
+    let context = DaemonContext { actor: cli.actor(), data: cli.data, clock };
     match cli.verb {
         Verb::Init(init) => init.run(&context).await,
         Verb::Serve(serve) => serve.run(&context).await,

@@ -2,8 +2,8 @@
 
 use model::{format, name::ServerName};
 
-use super::Context;
-use crate::{backoffice::node, failure::Failure, output};
+use super::DaemonContext;
+use crate::{backoffice::node, failure::DaemonError, output};
 
 /// Print the node file of a server: everything it must be
 ///
@@ -35,7 +35,7 @@ enum Format {
 
 impl Node {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let stored = match self.generation {
             Some(generation) => office.generation(&self.server, generation).await?,

@@ -1,7 +1,7 @@
 //! `geppetto openapi`: the API's description.
 
-use super::Context;
-use crate::{api, failure::Failure, output};
+use super::DaemonContext;
+use crate::{api, failure::DaemonError, output};
 
 /// Print the OpenAPI document of the API
 #[derive(Debug, clap::Args)]
@@ -10,15 +10,15 @@ pub struct Openapi {}
 
 impl Openapi {
     /// Runs the verb.
-    pub async fn run(self, _context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, _context: &DaemonContext) -> Result<(), DaemonError> {
         output::data(&text()?);
         Ok(())
     }
 }
 
 /// The document as it is printed and committed.
-pub fn text() -> Result<String, Failure> {
+pub fn text() -> Result<String, DaemonError> {
     let text = serde_json::to_string_pretty(&api::document())
-        .map_err(|error| Failure::failed(format!("the API's description has no JSON form: {error}")))?;
+        .map_err(|error| DaemonError::failed(format!("the API's description has no JSON form: {error}")))?;
     Ok(text + "\n")
 }

@@ -3,8 +3,8 @@
 use model::{exit::Exit, name::Name};
 use packaging::repository::Repository as Packages;
 
-use super::Context;
-use crate::{failure::Failure, output};
+use super::DaemonContext;
+use crate::{failure::DaemonError, output};
 
 /// Look after the packages
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ enum RepositoryVerb {
 
 impl Repository {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         match self.verb {
             RepositoryVerb::Check => {
@@ -49,7 +49,7 @@ impl Repository {
                     return Ok(());
                 }
                 let message = format!("the repository has {} damaged files", findings.len());
-                Err(Failure { exit: Exit::Failed, message, hint: None }
+                Err(DaemonError { exit: Exit::Failed, message, hint: None }
                     .hint("each line says what to do; package files that are gone come from a backup, or as a new release"))
             }
             RepositoryVerb::Rebuild { channel } => {

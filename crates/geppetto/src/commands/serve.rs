@@ -10,11 +10,11 @@ use std::{
 
 use tokio::net::TcpListener;
 
-use super::{Context, init};
+use super::{DaemonContext, init};
 use crate::{
-    api::{self, App},
+    api::{self, ApiState},
     data::DataFolder,
-    failure::Failure,
+    failure::DaemonError,
     output, serve,
 };
 
@@ -57,7 +57,7 @@ fn url(text: &str) -> Result<String, String> {
 
 impl Serve {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_max_level(self.log)
@@ -67,11 +67,11 @@ impl Serve {
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
         let address = listener
             .local_addr()
-            .map_err(|error| Failure::failed(format!("{} is not an address: {error}", self.listen)))?;
+            .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
         let office = init::create(context).await?;
         let data = office.data.clone();
         let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
-        let app = App::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
+        let app = ApiState::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
         let router = api::router(app.clone());
 
         // Before anybody is told that it is ready: from then on it may be told to end.
@@ -84,7 +84,7 @@ impl Serve {
         }
         output::line(&url);
         tracing::info!(%url, data = %data.root().display(), "ready");
-        serve::serve(listener, router, serve::Limits::default(), end).await;
+        serve::serve(listener, router, serve::ConnectionLimits::default(), end).await;
         let _ = fs::remove_file(place);
         app.office.store.close().await;
         tracing::info!("ended");
@@ -119,7 +119,7 @@ fn reached_at(address: SocketAddr) -> String {
 }
 
 /// Writes a file whole or not at all: who waits for it never reads half a URL. It is locked until it is dropped.
-fn write(path: &Path, url: &str) -> Result<File, Failure> {
+fn write(path: &Path, url: &str) -> Result<File, DaemonError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let written = || {
@@ -130,23 +130,26 @@ fn write(path: &Path, url: &str) -> Result<File, Failure> {
         Ok(file)
     };
     written().map_err(|error: io::Error| {
-        Failure::input(format!("`{}` could not be written: {error}", path.display()))
+        DaemonError::input(format!("`{}` could not be written: {error}", path.display()))
     })
 }
 
-fn occupied(address: SocketAddr, error: &io::Error) -> Failure {
+fn occupied(address: SocketAddr, error: &io::Error) -> DaemonError {
     match error.kind() {
-        io::ErrorKind::AddrInUse => Failure::input(format!("another program listens on {address} already"))
-            .hint(format!(
+        io::ErrorKind::AddrInUse => {
+            DaemonError::input(format!("another program listens on {address} already")).hint(format!(
                 "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                 address.port()
-            )),
-        io::ErrorKind::PermissionDenied => Failure::input(format!("this user may not listen on {address}"))
-            .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
+            ))
+        }
+        io::ErrorKind::PermissionDenied => {
+            DaemonError::input(format!("this user may not listen on {address}"))
+                .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen")
+        }
         io::ErrorKind::AddrNotAvailable => {
-            Failure::input(format!("{address} is not an address of this machine"))
+            DaemonError::input(format!("{address} is not an address of this machine"))
                 .hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
-        _ => Failure::input(format!("cannot listen on {address}: {error}")),
+        _ => DaemonError::input(format!("cannot listen on {address}: {error}")),
     }
 }

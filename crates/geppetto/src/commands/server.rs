@@ -2,8 +2,8 @@
 
 use model::name::ServerName;
 
-use super::Context;
-use crate::{failure::Failure, output};
+use super::DaemonContext;
+use crate::{failure::DaemonError, output};
 
 /// Take from a server what it shows
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ enum ServerVerb {
 
 impl Server {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         let ServerVerb::Revoke { server } = self.verb;
         output::note(&match office.revoke_server(&server, &context.actor).await? {

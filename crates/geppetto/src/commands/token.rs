@@ -1,7 +1,7 @@
 //! `geppetto token`: makes, lists and revokes API tokens.
 
-use super::Context;
-use crate::{auth::Role, failure::Failure, output};
+use super::DaemonContext;
+use crate::{auth::AccessLevel, failure::DaemonError, output};
 
 /// Make, list and revoke API tokens
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ enum TokenVerb {
         name: String,
         /// What it may do; each role may do what the one before it may
         #[arg(long)]
-        role: Role,
+        role: AccessLevel,
         /// How many days it is good for; for ever if not given
         #[arg(long)]
         days: Option<u32>,
@@ -38,7 +38,7 @@ enum TokenVerb {
 
 impl Token {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let office = context.office().await?;
         match self.verb {
             TokenVerb::Create { name, role, days } => {

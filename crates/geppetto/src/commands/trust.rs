@@ -2,8 +2,8 @@
 
 use std::{fs, path::PathBuf};
 
-use super::Context;
-use crate::{failure::Failure, output};
+use super::DaemonContext;
+use crate::{failure::DaemonError, output};
 
 /// Trust packages signed by the keys in a file
 ///
@@ -17,10 +17,10 @@ pub struct Trust {
 
 impl Trust {
     /// Runs the verb.
-    pub async fn run(self, context: &Context) -> Result<(), Failure> {
+    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let shown = self.file.display();
         let armored = fs::read_to_string(&self.file)
-            .map_err(|error| Failure::input(format!("`{shown}` could not be read: {error}")))?;
+            .map_err(|error| DaemonError::input(format!("`{shown}` could not be read: {error}")))?;
         let office = context.office().await?;
         for fingerprint in office.trust(armored, &context.actor).await? {
             output::line(&fingerprint.to_string());

@@ -6,7 +6,7 @@ use super::{Store, StoreError, big, number, while_};
 
 /// A write, as the audit log records it.
 #[derive(Debug, Clone)]
-pub struct Deed<'a> {
+pub struct AuditContext<'a> {
     /// When, in microseconds since 1970-01-01 UTC.
     pub at_us: i64,
     /// Who: `token ci`, `server web-01`, `local user root`.
@@ -15,7 +15,7 @@ pub struct Deed<'a> {
 
 /// One entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audited {
+pub struct AuditRow {
     /// Its number.
     pub id: u64,
     /// When, in microseconds since 1970-01-01 UTC.
@@ -36,7 +36,7 @@ const DETAIL: usize = 2000;
 /// Adds an entry within the transaction of the write it is about.
 pub(super) async fn record(
     transaction: &mut Transaction<'static, Sqlite>,
-    deed: &Deed<'_>,
+    deed: &AuditContext<'_>,
     action: &str,
     subject: &str,
     detail: &str,
@@ -68,7 +68,7 @@ impl Store {
     /// it is done or refused.
     pub async fn record(
         &self,
-        deed: &Deed<'_>,
+        deed: &AuditContext<'_>,
         action: &str,
         subject: &str,
         detail: &str,
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// The newest entries before `before`, newest first.
-    pub async fn audit(&self, before: Option<u64>, limit: u32) -> Result<Vec<Audited>, StoreError> {
+    pub async fn audit(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
         let rows: Vec<(i64, i64, String, String, String, String)> = sqlx::query_as(
             "SELECT id, at_us, actor, action, subject, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
         )
@@ -91,7 +91,7 @@ impl Store {
         .map_err(while_("reading the audit log"))?;
         rows.into_iter()
             .map(|(id, at_us, actor, action, subject, detail)| {
-                Ok(Audited { id: number(id, "audit entry")?, at_us, actor, action, subject, detail })
+                Ok(AuditRow { id: number(id, "audit entry")?, at_us, actor, action, subject, detail })
             })
             .collect()
     }

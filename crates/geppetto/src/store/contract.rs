@@ -9,7 +9,7 @@ async fn store() -> (Store, tempfile::TempDir) {
     (store, folder)
 }
 
-const ANN: Deed<'static> = Deed { at_us: 1_000, actor: "local user ann" };
+const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "local user ann" };
 
 fn becomes(path: &str, text: &str) -> ObjectChange {
     let object = ObjectText { text: text.to_owned(), origins: "{}".to_owned() };
@@ -65,12 +65,12 @@ async fn of_many_commits_from_one_revision_exactly_one_wins() {
 #[tokio::test]
 async fn a_token_is_good_until_it_expires_or_is_revoked() {
     let (store, _folder) = store().await;
-    let ci = NewToken { id: "1", name: "ci", role: "developer", hash: "h", expires_us: Some(2_000) };
+    let ci = NewTokenRow { id: "1", name: "ci", role: "developer", hash: "h", expires_us: Some(2_000) };
     store.create_token(&ci, &ANN).await.unwrap();
     assert_eq!(store.token("1", 1_999).await.unwrap().unwrap().role, "developer");
     assert_eq!(store.token("1", 2_000).await.unwrap(), None);
 
-    let again = NewToken { id: "2", expires_us: None, ..ci.clone() };
+    let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
     assert!(
         matches!(store.create_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
     );
@@ -81,22 +81,22 @@ async fn a_token_is_good_until_it_expires_or_is_revoked() {
     assert!(store.token("2", i64::MAX).await.unwrap().is_some());
 
     // The name of an expired token can be given again.
-    let short = NewToken { id: "3", name: "short", expires_us: Some(500), ..ci };
-    store.create_token(&short, &Deed { at_us: 400, ..ANN }).await.unwrap();
-    store.create_token(&NewToken { id: "4", ..short }, &ANN).await.unwrap();
+    let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
+    store.create_token(&short, &AuditContext { at_us: 400, ..ANN }).await.unwrap();
+    store.create_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
     assert_eq!(store.tokens().await.unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn a_join_token_lets_one_server_in_once_and_not_after_its_time() {
     let (store, _folder) = store().await;
-    let token = NewJoinToken { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
+    let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
     store.create_join_token(&token, &ANN).await.unwrap();
     assert_eq!(store.join_token("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
     assert_eq!(store.join_token("j", "web-02", 1_000).await.unwrap(), None);
     assert_eq!(store.join_token("j", "web-01", 2_000).await.unwrap(), None);
 
-    assert!(!store.join("j", "web-01", "c0", "h0", &Deed { at_us: 2_000, ..ANN }).await.unwrap());
+    assert!(!store.join("j", "web-01", "c0", "h0", &AuditContext { at_us: 2_000, ..ANN }).await.unwrap());
     assert!(store.join("j", "web-01", "c1", "h1", &ANN).await.unwrap());
     assert!(!store.join("j", "web-01", "c2", "h2", &ANN).await.unwrap());
     assert_eq!(store.credential("c1").await.unwrap(), Some(("web-01".to_owned(), "h1".to_owned())));
@@ -107,7 +107,7 @@ async fn a_join_token_lets_one_server_in_once_and_not_after_its_time() {
 async fn joining_again_revokes_the_earlier_credential() {
     let (store, _folder) = store().await;
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
-        let token = NewJoinToken { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.create_join_token(&token, &ANN).await.unwrap();
         assert!(store.join(token.id, "web-01", credential, "h", &ANN).await.unwrap());
     }
@@ -198,7 +198,7 @@ async fn what_changed_since_a_revision_is_told_with_who_did_it() {
     store.commit_revision(0, &both, "", &ANN).await.unwrap();
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &ANN).await.unwrap();
     let removal = ObjectChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store.commit_revision(2, &[removal], "", &Deed { actor: "token bob", ..ANN }).await.unwrap();
+    store.commit_revision(2, &[removal], "", &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
     let told = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
         store.changed_since(1).await.unwrap(),
@@ -214,7 +214,7 @@ async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
     let (store, _folder) = store().await;
     store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &ANN).await.unwrap();
     let join = async |token: &'static str, credential: &str| {
-        let new = NewJoinToken { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.create_join_token(&new, &ANN).await.unwrap();
         assert!(store.join(token, "web-01", credential, "h", &ANN).await.unwrap());
     };
@@ -223,7 +223,7 @@ async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
     assert!(!store.revoke_credential("web-01", &ANN).await.unwrap());
     assert_eq!(store.credential("c1").await.unwrap(), None);
     join("j2", "c2").await;
-    let spare = NewJoinToken { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
+    let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.create_join_token(&spare, &ANN).await.unwrap();
     let removal = ObjectChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &ANN).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
 #[tokio::test]
 async fn every_write_is_in_the_audit_log_which_only_grows() {
     let (store, _folder) = store().await;
-    let ci = NewToken { id: "1", name: "ci", role: "viewer", hash: "h", expires_us: None };
+    let ci = NewTokenRow { id: "1", name: "ci", role: "viewer", hash: "h", expires_us: None };
     store.create_token(&ci, &ANN).await.unwrap();
     store.commit_revision(0, &[], "why", &ANN).await.unwrap();
     store.record(&ANN, "publish", "shop", "to dev").await.unwrap();

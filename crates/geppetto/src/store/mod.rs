@@ -21,13 +21,13 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use audit::{Audited, Deed};
+pub use audit::{AuditContext, AuditRow};
 pub use nodes::{NewNode, StoredNode};
-pub use reports::{NewReport, ReportHead, ReportId, ServerStatus, StoredReport};
-pub use revisions::{ObjectChange, ObjectText, Revision};
+pub use reports::{NewReport, ReportHead, ReportId, ReportRow, ServerStatus};
+pub use revisions::{ObjectChange, ObjectText, RevisionRow};
 pub use seal::Seal;
-pub use servers::NewJoinToken;
-pub use tokens::{NewToken, StoredToken, TokenRow};
+pub use servers::JoinTokenRow;
+pub use tokens::{NewTokenRow, StoredToken, TokenRow};
 
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Deed, Store, StoreError, audit, big, number, while_};
+use super::{AuditContext, Store, StoreError, audit, big, number, while_};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// Both are looked at under the write lock. The number is the one after the latest that was read *before* the
     /// content was made, so that a slow request can never put an older content above a newer one.
-    pub async fn add_node(&self, node: &NewNode<'_>, deed: &Deed<'_>) -> Result<bool, StoreError> {
+    pub async fn add_node(&self, node: &NewNode<'_>, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
         let doing = "storing a node file";
         let (of_text, of_digest) = of(node.server, big(node.generation));
         let mut transaction = self.begin(doing).await?;

@@ -1,6 +1,6 @@
 //! Reports: what servers said they did.
 
-use super::{Deed, Store, StoreError, audit, big, number, while_};
+use super::{AuditContext, Store, StoreError, audit, big, number, while_};
 
 /// So many reports of each server are kept in any case.
 const KEPT_REPORTS: u32 = 500;
@@ -9,7 +9,7 @@ const KEPT_FAILURES: u32 = 50;
 
 /// A report as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReport {
+pub struct ReportRow {
     /// Grows with each report.
     pub id: u64,
     /// When it came in, in microseconds since 1970-01-01 UTC.
@@ -102,7 +102,11 @@ impl Store {
     /// Stores a server's report and gives its number; of a run that was reported before, the number it has.
     ///
     /// The newest of each server are kept, and the newest of those that are no success.
-    pub async fn add_report(&self, report: &NewReport<'_>, deed: &Deed<'_>) -> Result<u64, StoreError> {
+    pub async fn add_report(
+        &self,
+        report: &NewReport<'_>,
+        deed: &AuditContext<'_>,
+    ) -> Result<u64, StoreError> {
         let doing = "storing a report";
         let mut transaction = self.begin(doing).await?;
         let added: Option<(i64,)> = sqlx::query_as(
@@ -184,7 +188,7 @@ impl Store {
     }
 
     /// One report of a server, whole.
-    pub async fn report(&self, server: &str, id: u64) -> Result<Option<StoredReport>, StoreError> {
+    pub async fn report(&self, server: &str, id: u64) -> Result<Option<ReportRow>, StoreError> {
         let row: Option<(i64, String)> =
             sqlx::query_as("SELECT received_us, report FROM reports WHERE server = $1 AND id = $2")
                 .bind(server)
@@ -192,6 +196,6 @@ impl Store {
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(while_("reading a report"))?;
-        Ok(row.map(|(received_us, report)| StoredReport { id, received_us, report }))
+        Ok(row.map(|(received_us, report)| ReportRow { id, received_us, report }))
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Deed, Store, StoreError, audit, big, number, servers, while_};
+use super::{AuditContext, Store, StoreError, audit, big, number, servers, while_};
 
 /// A committed state of the estate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
+pub struct RevisionRow {
     /// Counted from 1.
     pub number: u64,
     /// When, in microseconds since 1970-01-01 UTC.
@@ -38,8 +38,8 @@ pub struct ObjectChange {
 type Row = (i64, i64, String, String);
 type ObjectRow = (String, i64, String, String);
 
-fn revision((number_, created_us, author, message): Row) -> Result<Revision, StoreError> {
-    Ok(Revision { number: number(number_, "revision")?, created_us, author, message })
+fn revision((number_, created_us, author, message): Row) -> Result<RevisionRow, StoreError> {
+    Ok(RevisionRow { number: number(number_, "revision")?, created_us, author, message })
 }
 
 /// The server whose file this is.
@@ -63,7 +63,7 @@ impl Store {
     }
 
     /// Revisions before `before`, newest first.
-    pub async fn revisions(&self, before: Option<u64>, limit: u32) -> Result<Vec<Revision>, StoreError> {
+    pub async fn revisions(&self, before: Option<u64>, limit: u32) -> Result<Vec<RevisionRow>, StoreError> {
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT number, created_us, author, message FROM revisions
              WHERE number < $1 ORDER BY number DESC LIMIT $2",
@@ -138,7 +138,7 @@ impl Store {
         base: u64,
         changes: &[ObjectChange],
         message: &str,
-        deed: &Deed<'_>,
+        deed: &AuditContext<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
         let mut transaction = self.begin(doing).await?;

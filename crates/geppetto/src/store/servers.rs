@@ -2,11 +2,11 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{Deed, Store, StoreError, audit, while_};
+use super::{AuditContext, Store, StoreError, audit, while_};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
-pub struct NewJoinToken<'a> {
+pub struct JoinTokenRow<'a> {
     /// Its public part.
     pub id: &'a str,
     /// The server that may join.
@@ -45,8 +45,8 @@ impl Store {
     /// Stores a join token.
     pub async fn create_join_token(
         &self,
-        token: &NewJoinToken<'_>,
-        deed: &Deed<'_>,
+        token: &JoinTokenRow<'_>,
+        deed: &AuditContext<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a join token";
         let mut transaction = self.begin(doing).await?;
@@ -98,7 +98,7 @@ impl Store {
         server: &str,
         credential_id: &str,
         credential_hash: &str,
-        deed: &Deed<'_>,
+        deed: &AuditContext<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "letting a server join";
         let mut transaction = self.begin(doing).await?;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
-    pub async fn revoke_credential(&self, server: &str, deed: &Deed<'_>) -> Result<bool, StoreError> {
+    pub async fn revoke_credential(&self, server: &str, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
         let doing = "revoking a credential";
         let mut transaction = self.begin(doing).await?;
         let revoked = revoke(&mut transaction, server, deed.at_us).await?;

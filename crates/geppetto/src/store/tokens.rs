@@ -1,10 +1,10 @@
 //! API tokens. The database holds their hashes; the tokens themselves are shown once and kept nowhere.
 
-use super::{Deed, Store, StoreError, audit, while_};
+use super::{AuditContext, Store, StoreError, audit, while_};
 
 /// A token to be stored.
 #[derive(Debug, Clone)]
-pub struct NewToken<'a> {
+pub struct NewTokenRow<'a> {
     /// Its public part.
     pub id: &'a str,
     /// Whose it is: `ci`.
@@ -49,7 +49,11 @@ pub struct TokenRow {
 
 impl Store {
     /// Stores a token; its name must be free.
-    pub async fn create_token(&self, token: &NewToken<'_>, deed: &Deed<'_>) -> Result<(), StoreError> {
+    pub async fn create_token(
+        &self,
+        token: &NewTokenRow<'_>,
+        deed: &AuditContext<'_>,
+    ) -> Result<(), StoreError> {
         let doing = "storing a token";
         let mut transaction = self.begin(doing).await?;
         // An expired token does not hold on to its name.
@@ -108,7 +112,7 @@ impl Store {
     }
 
     /// Revokes the token of this name; `false` if there is none.
-    pub async fn revoke_token(&self, name: &str, deed: &Deed<'_>) -> Result<bool, StoreError> {
+    pub async fn revoke_token(&self, name: &str, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
         let doing = "revoking a token";
         let mut transaction = self.begin(doing).await?;
         let done = sqlx::query("UPDATE tokens SET revoked_us = $1 WHERE name = $2 AND revoked_us IS NULL")

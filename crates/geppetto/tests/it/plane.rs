@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use packaging::{openpgp::SecretKey, package::package_at_level, source::Source};
+use packaging::{openpgp::SecretKey, package::package_at_level, source::ComponentSource};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Method, Request};
 
@@ -245,7 +245,7 @@ impl Plane {
         fs::write(source.join("shop.py"), format!("print('{version}')\n")).unwrap();
         fs::write(source.join("deploy/manifest.yaml"), "format: geppetto/manifest/1\nresources: []\n")
             .unwrap();
-        let loaded = Source::load(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let loaded = ComponentSource::load(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
         let packages = package_at_level(&loaded, &self.path("dist"), key, 1_700_000_000, 1).unwrap();
         [packages.payload, packages.deployment]
     }

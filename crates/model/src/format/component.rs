@@ -6,17 +6,17 @@ mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use command::Command;
-pub use entry::{FileEntry, Mode, Origin, destination, inside};
-pub use running::{Launch, Restart, Schedule, Tomcat};
+pub use command::CommandLine;
+pub use entry::{FileMode, FileSource, PackagedFile, destination, inside};
+pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
 use serde::Deserialize;
 
 use super::{FormatError, yaml};
 use crate::{
-    component::{ComponentKind, OsPackages},
+    component::{ComponentKind, OsRequirements},
     name::{Key, Name},
     parameter::Parameter,
-    version::Range,
+    version::VersionRange,
 };
 
 /// The first line of every `component.yaml`.
@@ -54,25 +54,25 @@ pub struct ComponentFile {
     #[serde(default)]
     pub arch: Arch,
     /// Builds what is packaged; run in the component's folder before packaging.
-    pub build: Option<Command>,
+    pub build: Option<CommandLine>,
     /// Tests the component; run in the component's folder by `punch test`.
-    pub test: Option<Command>,
+    pub test: Option<CommandLine>,
     /// What the payload package holds.
     #[serde(default)]
-    pub files: Vec<FileEntry>,
+    pub files: Vec<PackagedFile>,
     /// A daemon: becomes a systemd service named like the component.
-    pub launch: Option<Launch>,
+    pub launch: Option<LaunchCommand>,
     /// A job run at given times: becomes a systemd timer and service named like the component.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<JobSchedule>,
     /// A web archive served by Tomcat.
-    pub tomcat: Option<Tomcat>,
+    pub tomcat: Option<TomcatContext>,
     /// Other components needed on the same host, and in which versions: `base-lib: ">=1.2, <2"`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
-    pub requires: BTreeMap<Name, Range>,
+    pub requires: BTreeMap<Name, VersionRange>,
     /// Packages of the operating system that are needed.
     #[serde(default)]
-    pub os_packages: OsPackages,
+    pub os_packages: OsRequirements,
     /// What can be configured, by key.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Parameter>")]
@@ -121,7 +121,7 @@ pub fn schema() -> serde_json::Value {
     schemars::schema_for!(ComponentFile).to_value()
 }
 
-impl yaml::Document for ComponentFile {
+impl yaml::DocumentFormat for ComponentFile {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {

@@ -9,19 +9,19 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Origin, Place, Says},
+    estate::{Estate, Overrides, Place, RevisionOrigin},
     name::{Key, Name, ServerName},
     nearest,
 };
 
 /// File texts by path inside the folder: `roles/web.yaml`.
-pub type Documents = BTreeMap<String, String>;
+pub type EstateDocuments = BTreeMap<String, String>;
 
 /// The folders, in the order of the words.
 pub const FOLDERS: [&str; 4] = ["roles", "groups", "environments", "servers"];
 
 /// Reads all files; the errors are of all files, not of the first.
-pub fn read(documents: &Documents) -> Result<Estate, Vec<FormatError>> {
+pub fn read(documents: &EstateDocuments) -> Result<Estate, Vec<FormatError>> {
     let mut estate = Estate::default();
     let mut errors = Vec::new();
     for (path, text) in documents {
@@ -33,8 +33,8 @@ pub fn read(documents: &Documents) -> Result<Estate, Vec<FormatError>> {
 }
 
 /// Writes every object as its file. `read(write(estate))` is the estate, but for origins.
-pub fn write(estate: &Estate) -> Documents {
-    let mut documents = Documents::new();
+pub fn write(estate: &Estate) -> EstateDocuments {
+    let mut documents = EstateDocuments::new();
     for (name, object) in &estate.roles {
         documents.insert(format!("roles/{name}.yaml"), role::write(object));
     }
@@ -92,7 +92,7 @@ pub fn place(path: &str) -> Result<Place, FormatError> {
 
 /// Gives the wishes, values and removals of `new` that `old` already had their origin back, and all
 /// others `origin`.
-pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &Origin) {
+pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
         carry(old.roles.get(name).map(|old| &old.says), &mut role.says, origin);
     }
@@ -107,7 +107,7 @@ pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &Origin) {
     }
 }
 
-fn carry(old: Option<&Says>, new: &mut Says, origin: &Origin) {
+fn carry(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
     for (name, wish) in &mut new.components {
         wish.origin = match old.and_then(|old| old.components.get(name)) {
             Some(before) if before.range == wish.range => before.origin.clone(),
@@ -132,19 +132,19 @@ fn carry(old: Option<&Says>, new: &mut Says, origin: &Origin) {
 /// Who said each thing a place says, and when: kept beside its file, which does not tell.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Origins {
+pub struct OverrideOrigins {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    components: BTreeMap<Name, Origin>,
+    components: BTreeMap<Name, RevisionOrigin>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    values: BTreeMap<Name, BTreeMap<Key, Origin>>,
+    values: BTreeMap<Name, BTreeMap<Key, RevisionOrigin>>,
     /// By the removal as it is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    remove: BTreeMap<String, Origin>,
+    remove: BTreeMap<String, RevisionOrigin>,
 }
 
-impl Origins {
+impl OverrideOrigins {
     /// The origins of all that a place says.
-    pub fn of(says: &Says) -> Self {
+    pub fn of(says: &Overrides) -> Self {
         let mut origins = Self::default();
         for (name, wish) in &says.components {
             origins.components.extend(wish.origin.clone().map(|origin| (name.clone(), origin)));
@@ -160,7 +160,7 @@ impl Origins {
     }
 
     /// Gives all that a place says the origins it had.
-    pub fn give(&self, says: &mut Says) {
+    pub fn give(&self, says: &mut Overrides) {
         for (name, wish) in &mut says.components {
             wish.origin = self.components.get(name).cloned();
         }
@@ -192,7 +192,7 @@ fn add(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
 ///
 /// Only asked for when there is an error to show, so that reading stays cheap.
 pub fn locate(
-    documents: &Documents,
+    documents: &EstateDocuments,
     place: &Place,
     component: Option<&str>,
     key: Option<&str>,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    says::{Components, RemovalText, Values, parts, says},
-    yaml::{self, Document, FormatError},
+    says::{RemovalText, RequirementsByComponent, ValuesByComponent, parts, says},
+    yaml::{self, DocumentFormat, FormatError},
 };
 use crate::estate::Group;
 
@@ -21,18 +21,18 @@ pub(super) struct GroupFile {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
     /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
-    #[serde(default, skip_serializing_if = "Components::is_empty")]
-    components: Components,
+    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
+    components: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
-    #[serde(default, skip_serializing_if = "Values::is_empty")]
-    values: Values,
+    #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
+    values: ValuesByComponent,
     /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     remove: Vec<RemovalText>,
 }
 
-impl Document for GroupFile {
+impl DocumentFormat for GroupFile {
     const FORMAT: &'static str = "geppetto/group/1";
     fn format(&self) -> &str {
         &self.format

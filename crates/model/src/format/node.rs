@@ -8,15 +8,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use super::signature::{is_signed, key_id, sign, verify};
-use super::yaml::{self, Document, FormatError};
+use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Origin, Place},
+    estate::{Place, RevisionOrigin},
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Voice, Wished},
+    node::{Node, NodeComponent, NodeValue, Provenance, RequirementProvenance},
     value::Value,
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 
 /// Everything one server must be.
@@ -40,14 +40,14 @@ pub(super) struct NodeFile {
     #[serde(default)]
     generation: u64,
     /// The components it runs, by name.
-    components: BTreeMap<Name, ComponentFile>,
+    components: BTreeMap<Name, NodeComponentFile>,
 }
 
 /// One component, in an exact version, with final values.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "NodeComponent")]
-struct ComponentFile {
+struct NodeComponentFile {
     /// The exact version.
     version: Version,
     /// What kind of component it is.
@@ -61,7 +61,7 @@ struct ComponentFile {
     deployment: Option<PackageFile>,
     /// Who asked for this component and who took it away, the winner first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    wished: Vec<WishedFile>,
+    wished: Vec<RequirementFile>,
     /// Final values, by parameter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     values: BTreeMap<Key, Value>,
@@ -70,20 +70,20 @@ struct ComponentFile {
     secrets: BTreeSet<Key>,
     /// Who said something about a value, the winner first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    voices: BTreeMap<Key, Vec<VoiceFile>>,
+    voices: BTreeMap<Key, Vec<ProvenanceFile>>,
 }
 
 /// What one place, or a component that requires it, wants of a component.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Wished")]
-struct WishedFile {
+struct RequirementFile {
     /// Who wished: `role web`, `server web-01`; `default of shop` when `shop` requires it.
     #[schemars(with = "String")]
     place: PlaceText,
     /// For which versions; absent where it takes away what weaker places wish for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    range: Option<Range>,
+    range: Option<VersionRange>,
     /// Whether it had a part in the choice.
     counts: bool,
     /// The revision that brought it.
@@ -98,7 +98,7 @@ struct WishedFile {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Voice")]
-struct VoiceFile {
+struct ProvenanceFile {
     /// Who said it: `role web`, `server web-01`, `default of shop`.
     #[schemars(with = "String")]
     place: PlaceText,
@@ -123,7 +123,7 @@ struct VoiceFile {
 #[serde(try_from = "String", into = "String")]
 struct PlaceText(Place);
 
-impl Document for NodeFile {
+impl DocumentFormat for NodeFile {
     const FORMAT: &'static str = "geppetto/node/1";
     fn format(&self) -> &str {
         &self.format
@@ -211,13 +211,13 @@ impl NodeFile {
             components: node
                 .components
                 .iter()
-                .map(|(name, component)| (name.clone(), ComponentFile::new(component)))
+                .map(|(name, component)| (name.clone(), NodeComponentFile::new(component)))
                 .collect(),
         }
     }
 }
 
-impl ComponentFile {
+impl NodeComponentFile {
     fn new(component: &NodeComponent) -> Self {
         let values = || component.values.iter();
         Self {
@@ -225,12 +225,12 @@ impl ComponentFile {
             kind: component.kind,
             payload: component.payload.clone(),
             deployment: component.deployment.clone(),
-            wished: component.wished.iter().map(WishedFile::new).collect(),
+            wished: component.wished.iter().map(RequirementFile::new).collect(),
             values: values().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
             secrets: values().filter(|(_, value)| value.secret).map(|(key, _)| key.clone()).collect(),
             voices: values()
                 .filter(|(_, value)| !value.voices.is_empty())
-                .map(|(key, value)| (key.clone(), value.voices.iter().map(VoiceFile::new).collect()))
+                .map(|(key, value)| (key.clone(), value.voices.iter().map(ProvenanceFile::new).collect()))
                 .collect(),
         }
     }
@@ -251,7 +251,7 @@ impl ComponentFile {
                 let value = NodeValue {
                     value,
                     secret: self.secrets.contains(&key),
-                    voices: voices.into_iter().map(VoiceFile::read).collect(),
+                    voices: voices.into_iter().map(ProvenanceFile::read).collect(),
                 };
                 (key, value)
             })
@@ -261,14 +261,14 @@ impl ComponentFile {
             kind: self.kind,
             payload: self.payload,
             deployment: self.deployment,
-            wished: self.wished.into_iter().map(WishedFile::read).collect(),
+            wished: self.wished.into_iter().map(RequirementFile::read).collect(),
             values,
         })
     }
 }
 
-impl WishedFile {
-    fn new(wished: &Wished) -> Self {
+impl RequirementFile {
+    fn new(wished: &RequirementProvenance) -> Self {
         Self {
             place: PlaceText(wished.place.clone()),
             range: wished.range.clone(),
@@ -278,8 +278,8 @@ impl WishedFile {
         }
     }
 
-    fn read(self) -> Wished {
-        Wished {
+    fn read(self) -> RequirementProvenance {
+        RequirementProvenance {
             place: self.place.0,
             range: self.range,
             counts: self.counts,
@@ -288,8 +288,8 @@ impl WishedFile {
     }
 }
 
-impl VoiceFile {
-    fn new(voice: &Voice) -> Self {
+impl ProvenanceFile {
+    fn new(voice: &Provenance) -> Self {
         Self {
             place: PlaceText(voice.place.clone()),
             value: voice.value.clone(),
@@ -300,8 +300,8 @@ impl VoiceFile {
         }
     }
 
-    fn read(self) -> Voice {
-        Voice {
+    fn read(self) -> Provenance {
+        Provenance {
             place: self.place.0,
             value: self.value,
             removes: self.removes,
@@ -311,8 +311,8 @@ impl VoiceFile {
     }
 }
 
-fn origin(revision: Option<u64>, by: Option<String>) -> Option<Origin> {
-    revision.map(|revision| Origin { revision, by: by.unwrap_or_default() })
+fn origin(revision: Option<u64>, by: Option<String>) -> Option<RevisionOrigin> {
+    revision.map(|revision| RevisionOrigin { revision, by: by.unwrap_or_default() })
 }
 
 impl TryFrom<String> for PlaceText {

@@ -7,34 +7,38 @@ use serde::{Deserialize, Serialize};
 
 use super::yaml::FormatError;
 use crate::{
-    estate::{Removal, Removed, Said, Says, Wish},
+    estate::{Assignment, Overrides, Removal, RemovalTarget, Requirement},
     name::{Key, Name},
     value::Value,
-    version::Range,
+    version::VersionRange,
 };
 
 /// `components:` of a file.
-pub(super) type Components = BTreeMap<Name, Range>;
+pub(super) type RequirementsByComponent = BTreeMap<Name, VersionRange>;
 
 /// `values:` of a file.
-pub(super) type Values = BTreeMap<Name, BTreeMap<Key, Value>>;
+pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
 /// Joins the three keys of a file.
-pub(super) fn says(components: Components, values: Values, remove: Vec<RemovalText>) -> Says {
-    let said = |value| Said { value, origin: None };
-    let wish = |range| Wish { range, origin: None };
-    Says {
+pub(super) fn says(
+    components: RequirementsByComponent,
+    values: ValuesByComponent,
+    remove: Vec<RemovalText>,
+) -> Overrides {
+    let said = |value| Assignment { value, origin: None };
+    let wish = |range| Requirement { range, origin: None };
+    Overrides {
         components: components.into_iter().map(|(name, range)| (name, wish(range))).collect(),
         values: values
             .into_iter()
             .map(|(name, values)| (name, values.into_iter().map(|(key, value)| (key, said(value))).collect()))
             .collect(),
-        remove: remove.into_iter().map(|text| Removed { what: text.0, origin: None }).collect(),
+        remove: remove.into_iter().map(|text| Removal { what: text.0, origin: None }).collect(),
     }
 }
 
 /// The three keys of a file.
-pub(super) fn parts(says: &Says) -> (Components, Values, Vec<RemovalText>) {
+pub(super) fn parts(says: &Overrides) -> (RequirementsByComponent, ValuesByComponent, Vec<RemovalText>) {
     let values = says
         .values
         .iter()
@@ -62,7 +66,7 @@ pub(super) fn once(file: &str, key: &str, names: &[Name]) -> Result<(), FormatEr
 /// A dot inside a key of a map is written `\.`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(super) struct RemovalText(pub(super) Removal);
+pub(super) struct RemovalText(pub(super) RemovalTarget);
 
 impl TryFrom<String> for RemovalText {
     type Error = String;
@@ -72,15 +76,15 @@ impl TryFrom<String> for RemovalText {
         };
         let mut parts = split(&text).into_iter();
         let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
-        let Some(key) = parts.next() else { return Ok(Self(Removal::Component(name))) };
+        let Some(key) = parts.next() else { return Ok(Self(RemovalTarget::Component(name))) };
         let key = Key::new(&key).map_err(|error| wrong(&error.to_string()))?;
         let path: Vec<String> = parts.collect();
         if path.iter().any(String::is_empty) {
             return Err(wrong("an entry between dots is empty"));
         }
         Ok(Self(match path.is_empty() {
-            true => Removal::Value(name, key),
-            false => Removal::Entry(name, key, path),
+            true => RemovalTarget::Value(name, key),
+            false => RemovalTarget::Entry(name, key, path),
         }))
     }
 }
@@ -91,12 +95,12 @@ impl From<RemovalText> for String {
     }
 }
 
-impl std::fmt::Display for Removal {
+impl std::fmt::Display for RemovalTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Removal::Component(name) => write!(f, "{name}"),
-            Removal::Value(name, key) => write!(f, "{name}.{key}"),
-            Removal::Entry(name, key, path) => {
+            RemovalTarget::Component(name) => write!(f, "{name}"),
+            RemovalTarget::Value(name, key) => write!(f, "{name}.{key}"),
+            RemovalTarget::Entry(name, key, path) => {
                 write!(f, "{name}.{key}")?;
                 for part in path {
                     write!(f, ".{}", part.replace('\\', "\\\\").replace('.', "\\."))?;

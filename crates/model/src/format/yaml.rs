@@ -35,7 +35,7 @@ impl FormatError {
 }
 
 /// A file format with a version of its own: `format: geppetto/role/1` is its first line.
-pub trait Document: DeserializeOwned {
+pub trait DocumentFormat: DeserializeOwned {
     /// What `format:` must say.
     const FORMAT: &'static str;
     /// What `format:` says.
@@ -52,7 +52,7 @@ pub const MAX_NODES: usize = 500_000;
 pub const MAX_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
-pub fn read_document<T: Document>(file: &str, text: &str) -> Result<T, FormatError> {
+pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, FormatError> {
     match read::<T>(file, text) {
         Ok(document) if document.format() == T::FORMAT => Ok(document),
         Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),

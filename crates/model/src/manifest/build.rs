@@ -1,8 +1,11 @@
 //! One filled-in declaration becomes one resource: what each kind is made of, and what it refuses.
 
-use super::fields::{self, Fields};
+use super::fields::{self, FieldReader};
 use crate::{
-    resource::{Body, Cron, Exec, File, Group, Ownership, Probe, ResourceKind, Service, User},
+    resource::{
+        CronResource, ExecResource, FileResource, GroupResource, HealthProbe, Ownership, ResourceBody,
+        ResourceKind, ServiceResource, UserResource,
+    },
     value::Value,
 };
 
@@ -16,39 +19,41 @@ pub(super) fn kind(word: &str) -> Option<ResourceKind> {
 pub(super) fn body(
     word: &str,
     name: &str,
-    fields: &mut Fields<'_>,
+    fields: &mut FieldReader<'_>,
     content: Option<Vec<u8>>,
-) -> Option<Body> {
+) -> Option<ResourceBody> {
     let kind = kind(word)?;
     if let Some(problem) = name_problem(kind, name) {
         fields.wrong(&problem);
     }
     Some(match kind {
-        ResourceKind::File => {
-            Body::File(File { content: file_content(fields, content), ownership: ownership(fields) })
-        }
-        ResourceKind::Directory => Body::Directory(ownership(fields)),
-        ResourceKind::Symlink => Body::Symlink(symlink(fields)),
-        ResourceKind::User => Body::User(user(fields)),
-        ResourceKind::Group => {
-            Body::Group(Group { gid: fields.id("gid"), system: fields.flag("system").unwrap_or(false) })
-        }
-        ResourceKind::Service => Body::Service(Service {
+        ResourceKind::File => ResourceBody::File(FileResource {
+            content: file_content(fields, content),
+            ownership: ownership(fields),
+        }),
+        ResourceKind::Directory => ResourceBody::Directory(ownership(fields)),
+        ResourceKind::Symlink => ResourceBody::Symlink(symlink(fields)),
+        ResourceKind::User => ResourceBody::User(user(fields)),
+        ResourceKind::Group => ResourceBody::Group(GroupResource {
+            gid: fields.id("gid"),
+            system: fields.flag("system").unwrap_or(false),
+        }),
+        ResourceKind::Service => ResourceBody::Service(ServiceResource {
             enabled: fields.flag("enabled"),
             running: fields.flag("running"),
             reload: fields.flag("reload").unwrap_or(false),
         }),
-        ResourceKind::Cron => Body::Cron(cron(fields)),
-        ResourceKind::Package => Body::Package { version: fields.text("version") },
-        ResourceKind::Exec => Body::Exec(exec(fields)),
+        ResourceKind::Cron => ResourceBody::Cron(cron(fields)),
+        ResourceKind::Package => ResourceBody::Package { version: fields.text("version") },
+        ResourceKind::Exec => ResourceBody::Exec(exec(fields)),
     })
 }
 
 /// What the health check asks; mistakes are noted in `fields`.
-pub(super) fn probe(word: &str, subject: Value, fields: &mut Fields<'_>) -> Option<Probe> {
+pub(super) fn probe(word: &str, subject: Value, fields: &mut FieldReader<'_>) -> Option<HealthProbe> {
     match word {
         "command" => match fields::command(subject) {
-            Some(command) => Some(Probe::Command { command }),
+            Some(command) => Some(HealthProbe::Command { command }),
             None => {
                 fields.wrong(
                     "`command` must be a list: the program with its absolute path, then its arguments",
@@ -62,7 +67,7 @@ pub(super) fn probe(word: &str, subject: Value, fields: &mut Fields<'_>) -> Opti
             if port.is_none_or(|port| port == 0) {
                 fields.wrong("write HOST:PORT, for instance `127.0.0.1:8080`");
             }
-            Some(Probe::Tcp { address })
+            Some(HealthProbe::Tcp { address })
         }
         _ => {
             let url = fields::scalar(subject).unwrap_or_default();
@@ -77,12 +82,12 @@ pub(super) fn probe(word: &str, subject: Value, fields: &mut Fields<'_>) -> Opti
             if !(100..=599).contains(&status) {
                 fields.wrong("`status` must be from 100 to 599");
             }
-            Some(Probe::Http { url, status, contains: fields.text("contains") })
+            Some(HealthProbe::Http { url, status, contains: fields.text("contains") })
         }
     }
 }
 
-fn file_content(fields: &mut Fields<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
+fn file_content(fields: &mut FieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
     match (fields.content("content"), source) {
         (Some(content), None) => content.into_bytes(),
         (None, Some(source)) => source,
@@ -94,7 +99,7 @@ fn file_content(fields: &mut Fields<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
     }
 }
 
-fn ownership(fields: &mut Fields<'_>) -> Ownership {
+fn ownership(fields: &mut FieldReader<'_>) -> Ownership {
     let ownership =
         Ownership { owner: fields.text("owner"), group: fields.text("group"), mode: fields.mode() };
     for name in ownership.owner.iter().chain(&ownership.group) {
@@ -105,7 +110,7 @@ fn ownership(fields: &mut Fields<'_>) -> Ownership {
     ownership
 }
 
-fn symlink(fields: &mut Fields<'_>) -> String {
+fn symlink(fields: &mut FieldReader<'_>) -> String {
     let target = fields.required_text("target");
     if target.is_empty() {
         fields.wrong("`target` must not be empty");
@@ -113,8 +118,8 @@ fn symlink(fields: &mut Fields<'_>) -> String {
     target
 }
 
-fn user(fields: &mut Fields<'_>) -> User {
-    let user = User {
+fn user(fields: &mut FieldReader<'_>) -> UserResource {
+    let user = UserResource {
         uid: fields.id("uid"),
         group: fields.text("group"),
         groups: fields.texts("groups"),
@@ -141,8 +146,8 @@ fn user(fields: &mut Fields<'_>) -> User {
     user
 }
 
-fn cron(fields: &mut Fields<'_>) -> Cron {
-    let cron = Cron {
+fn cron(fields: &mut FieldReader<'_>) -> CronResource {
+    let cron = CronResource {
         schedule: fields.required_text("schedule").split_whitespace().collect::<Vec<_>>().join(" "),
         user: fields.text("user").unwrap_or_else(|| "root".to_owned()),
         command: fields.required_text("command"),
@@ -161,8 +166,8 @@ fn cron(fields: &mut Fields<'_>) -> Cron {
     cron
 }
 
-fn exec(fields: &mut Fields<'_>) -> Exec {
-    let exec = Exec {
+fn exec(fields: &mut FieldReader<'_>) -> ExecResource {
+    let exec = ExecResource {
         command: fields.command("command").unwrap_or_default(),
         creates: fields.text("creates"),
         unless: fields.command("unless"),

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use self::secrets::Secrets;
+use self::secrets::SecretTexts;
 use super::{
-    Declaration, Evaluated, Files, Manifest, build,
-    fields::{self, Fields},
+    DeploymentFiles, EvaluatedManifest, Manifest, ResourceDeclaration, build,
+    fields::{self, FieldReader},
 };
 use crate::{
     component::Component,
@@ -17,8 +17,8 @@ use crate::{
     name::{Key, Name},
     nearest,
     node::NodeValue,
-    observe::Family,
-    resource::{Body, Health, Resource, ResourceId},
+    observe::OsFamily,
+    resource::{HealthCheck, Resource, ResourceBody, ResourceId},
     template::{self, Renderer},
     value::Value,
 };
@@ -28,7 +28,7 @@ const MOST: usize = 5000;
 
 /// What a manifest's and its templates' variables stand for.
 #[derive(Debug, Clone)]
-pub struct Scope<'a> {
+pub struct EvaluationContext<'a> {
     /// `server.name`
     pub server: &'a str,
     /// `server.environment`
@@ -40,7 +40,7 @@ pub struct Scope<'a> {
     /// `components.NAME.KEY`: the parameters of the other components on this server.
     pub others: BTreeMap<&'a Name, &'a BTreeMap<Key, NodeValue>>,
     /// `host.family`: `deb`, `rpm`, or an empty text in a bare folder.
-    pub family: Option<Family>,
+    pub family: Option<OsFamily>,
 }
 
 /// The variables that are always there; no parameter can have such a name.
@@ -49,19 +49,19 @@ pub(super) const RESERVED: &[&str] = &["server", "component", "components", "hos
 /// Fills in all holes of a manifest and its templates. All mistakes are told, not just the first.
 pub fn evaluate(
     manifest: &Manifest,
-    files: &Files,
-    scope: &Scope<'_>,
-) -> Result<Evaluated, Vec<FormatError>> {
+    files: &DeploymentFiles,
+    scope: &EvaluationContext<'_>,
+) -> Result<EvaluatedManifest, Vec<FormatError>> {
     let context = context(scope);
-    let mut evaluator = Evaluator {
+    let mut evaluator = ManifestEvaluator {
         manifest,
         files,
         renderer: Renderer::new(&context),
         context,
-        secrets: Secrets::of(scope),
+        secrets: SecretTexts::of(scope),
         errors: Vec::new(),
     };
-    let mut evaluated = Evaluated::default();
+    let mut evaluated = EvaluatedManifest::default();
     for declaration in &manifest.resources {
         evaluator.resources(declaration, &mut evaluated.resources);
     }
@@ -71,14 +71,14 @@ pub fn evaluate(
     if evaluator.errors.is_empty() {
         return Ok(evaluated);
     }
-    let Evaluator { mut errors, secrets, .. } = evaluator;
+    let ManifestEvaluator { mut errors, secrets, .. } = evaluator;
     for error in &mut errors {
         error.message = secrets.mask(&error.message);
     }
     Err(errors)
 }
 
-fn context(scope: &Scope<'_>) -> serde_json::Map<String, serde_json::Value> {
+fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json::Value> {
     let plain = |values: &BTreeMap<Key, NodeValue>| -> BTreeMap<String, Value> {
         values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
     };
@@ -99,12 +99,12 @@ fn context(scope: &Scope<'_>) -> serde_json::Map<String, serde_json::Value> {
     context
 }
 
-struct Evaluator<'a> {
+struct ManifestEvaluator<'a> {
     manifest: &'a Manifest,
-    files: &'a Files,
+    files: &'a DeploymentFiles,
     renderer: Renderer,
     context: serde_json::Map<String, serde_json::Value>,
-    secrets: Secrets,
+    secrets: SecretTexts,
     errors: Vec<FormatError>,
 }
 
@@ -115,7 +115,7 @@ struct Round<'a> {
     secret: bool,
 }
 
-impl<'a> Evaluator<'a> {
+impl<'a> ManifestEvaluator<'a> {
     fn place(&self, line: u64) -> String {
         format!("{}:{line}", self.manifest.file)
     }
@@ -124,7 +124,7 @@ impl<'a> Evaluator<'a> {
         result.map_err(|error| self.errors.push(error)).ok()
     }
 
-    fn resources(&mut self, declaration: &'a Declaration, into: &mut Vec<Resource>) {
+    fn resources(&mut self, declaration: &'a ResourceDeclaration, into: &mut Vec<Resource>) {
         let Some(each) = declaration.fields.get("each") else {
             let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
             let resource = self.resource(declaration, &Round { renderer: &renderer, secret: false });
@@ -155,7 +155,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    fn resource(&mut self, declaration: &'a Declaration, round: &Round<'_>) -> Option<Resource> {
+    fn resource(&mut self, declaration: &'a ResourceDeclaration, round: &Round<'_>) -> Option<Resource> {
         let (mut fields, name, mut secret) = self.fill(declaration, round)?;
         let text = fields::scalar(name.clone()).unwrap_or_default();
         let template = match declaration.kind.as_str() {
@@ -174,7 +174,7 @@ impl<'a> Evaluator<'a> {
         self.errors.append(&mut fields.errors);
         let mut body = body.filter(|_| !wrong)?;
         // Who may read a secret is said, or it is its owner's alone; also in a file everybody could read.
-        if let Body::File(file) = &mut body
+        if let ResourceBody::File(file) = &mut body
             && secret
         {
             file.ownership.mode.get_or_insert(0o600);
@@ -183,7 +183,7 @@ impl<'a> Evaluator<'a> {
         Some(Resource { id, present, body, require, notify, secret })
     }
 
-    fn health(&mut self, declaration: &'a Declaration) -> Option<Health> {
+    fn health(&mut self, declaration: &'a ResourceDeclaration) -> Option<HealthCheck> {
         let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
@@ -192,16 +192,16 @@ impl<'a> Evaluator<'a> {
         let within = fields.number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.append(&mut fields.errors);
-        Some(Health { probe: probe.filter(|_| !wrong)?, within, secret })
+        Some(HealthCheck { probe: probe.filter(|_| !wrong)?, within, secret })
     }
 
     /// Fills in the fields of a declaration: them, its name, and whether a secret went in. `None` when
     /// its `when` says no, or a mistake was found.
     fn fill<'f>(
         &mut self,
-        declaration: &'f Declaration,
+        declaration: &'f ResourceDeclaration,
         round: &Round<'_>,
-    ) -> Option<(Fields<'f>, Value, bool)>
+    ) -> Option<(FieldReader<'f>, Value, bool)>
     where
         'a: 'f,
     {
@@ -248,15 +248,15 @@ impl<'a> Evaluator<'a> {
             fields::scalar(name.clone()).unwrap_or_default()
         };
         let what = format!("{} {shown}", declaration.kind);
-        Some((Fields::new(&self.manifest.file, what, declaration.line, values), name, secret))
+        Some((FieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
     }
 
     /// The content of a rendered template.
     fn template(
         &mut self,
-        declaration: &Declaration,
+        declaration: &ResourceDeclaration,
         round: &Round<'_>,
-        fields: &mut Fields<'_>,
+        fields: &mut FieldReader<'_>,
         secret: &mut bool,
     ) -> Option<Vec<u8>> {
         let name = fields.required_text("source");
@@ -279,14 +279,18 @@ impl<'a> Evaluator<'a> {
         clippy::option_option,
         reason = "the outer one is a mistake already told, the inner one is no source"
     )]
-    fn verbatim(&mut self, declaration: &Declaration, fields: &mut Fields<'_>) -> Option<Option<Vec<u8>>> {
+    fn verbatim(
+        &mut self,
+        declaration: &ResourceDeclaration,
+        fields: &mut FieldReader<'_>,
+    ) -> Option<Option<Vec<u8>>> {
         match fields.text("source") {
             Some(name) => self.source(declaration, &name).map(|bytes| Some(bytes.to_vec())),
             None => Some(None),
         }
     }
 
-    fn source(&mut self, declaration: &Declaration, name: &str) -> Option<&'a [u8]> {
+    fn source(&mut self, declaration: &ResourceDeclaration, name: &str) -> Option<&'a [u8]> {
         if let Some(bytes) = self.files.get(name) {
             return Some(bytes);
         }
@@ -316,7 +320,7 @@ fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, Format
     }
 }
 
-fn ids(fields: &mut Fields<'_>, name: &str) -> Vec<ResourceId> {
+fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
     let mut ids = Vec::new();
     for text in fields.texts(name).unwrap_or_default() {
         match ResourceId::try_from(text) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{format::FormatError, value::Value};
 
 /// Filled-in fields; mistakes are collected, so that all of them are told at once.
-pub(super) struct Fields<'a> {
+pub(super) struct FieldReader<'a> {
     file: &'a str,
     what: String,
     line: u64,
@@ -13,7 +13,7 @@ pub(super) struct Fields<'a> {
     pub(super) errors: Vec<FormatError>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> FieldReader<'a> {
     pub(super) fn new(
         file: &'a str,
         what: String,

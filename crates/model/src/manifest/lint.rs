@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Declaration, Files, Manifest, Scope, build, evaluate, evaluate::RESERVED};
+use super::{
+    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build, evaluate, evaluate::RESERVED,
+};
 use crate::{
-    component::Component, format::FormatError, name::Key, nearest, node::NodeValue, parameter::Kind,
+    component::Component, format::FormatError, name::Key, nearest, node::NodeValue, parameter::ParameterType,
     resource::ResourceId, template, value::Value,
 };
 
 /// Mistakes in a manifest and its templates, as sentences with their place; empty when there are none.
-pub fn lint(manifest: &Manifest, files: &Files, component: &Component) -> Vec<String> {
+pub fn lint(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<String> {
     let mut notes = Vec::new();
     for name in component.parameters.keys().filter(|key| RESERVED.contains(&key.as_str())) {
         notes.push(format!(
@@ -49,7 +51,7 @@ pub fn lint(manifest: &Manifest, files: &Files, component: &Component) -> Vec<St
     if notes.is_empty() {
         // With plausible values every remaining mistake shows: missing sources, types, names.
         let values = samples(component);
-        let scope = Scope {
+        let scope = EvaluationContext {
             server: "server.example",
             environment: "prod",
             component,
@@ -119,7 +121,7 @@ fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
     }
 }
 
-fn references(declaration: &Declaration) -> impl Iterator<Item = (u64, &str)> {
+fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &str)> {
     let fields = ["require", "notify"].into_iter().filter_map(|name| declaration.fields.get(name));
     fields.flat_map(|field| {
         let list = match &field.value {
@@ -135,19 +137,19 @@ fn references(declaration: &Declaration) -> impl Iterator<Item = (u64, &str)> {
 fn samples(component: &Component) -> BTreeMap<Key, NodeValue> {
     let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
         (Some(default), _) => default.clone(),
-        (None, Kind::String) => {
+        (None, ParameterType::String) => {
             Value::Text(parameter.one_of.first().cloned().unwrap_or_else(|| "text".to_owned()))
         }
-        (None, Kind::Integer) => Value::Integer(parameter.min.unwrap_or(1)),
-        (None, Kind::Number) => Value::Number(1.0),
-        (None, Kind::Boolean) => Value::Boolean(true),
-        (None, Kind::Port) => Value::Integer(8080),
-        (None, Kind::Path) => Value::from("/path"),
-        (None, Kind::Host) => Value::from("host.example"),
-        (None, Kind::Ip) => Value::from("192.0.2.1"),
-        (None, Kind::Url) => Value::from("http://host.example/"),
-        (None, Kind::List | Kind::StringList) => Value::List(Vec::new()),
-        (None, Kind::Map) => Value::Map(BTreeMap::new()),
+        (None, ParameterType::Integer) => Value::Integer(parameter.min.unwrap_or(1)),
+        (None, ParameterType::Number) => Value::Number(1.0),
+        (None, ParameterType::Boolean) => Value::Boolean(true),
+        (None, ParameterType::Port) => Value::Integer(8080),
+        (None, ParameterType::Path) => Value::from("/path"),
+        (None, ParameterType::Host) => Value::from("host.example"),
+        (None, ParameterType::Ip) => Value::from("192.0.2.1"),
+        (None, ParameterType::Url) => Value::from("http://host.example/"),
+        (None, ParameterType::List | ParameterType::StringList) => Value::List(Vec::new()),
+        (None, ParameterType::Map) => Value::Map(BTreeMap::new()),
     };
     component
         .parameters

@@ -13,11 +13,11 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::{
-    resource::{Health, Resource},
+    resource::{HealthCheck, Resource},
     value::Value,
 };
 
-pub use evaluate::{Scope, evaluate};
+pub use evaluate::{EvaluationContext, evaluate};
 pub use lint::lint;
 pub use read::read;
 pub use words::schema;
@@ -26,7 +26,7 @@ pub use words::schema;
 pub const FORMAT: &str = "geppetto/manifest/1";
 
 /// Files of `deploy/templates`, by their path in it.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub type DeploymentFiles = BTreeMap<String, Vec<u8>>;
 
 /// A manifest as written: its shape is checked, its holes are not filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,14 +34,14 @@ pub struct Manifest {
     /// Its name in errors.
     pub file: String,
     /// Its resources, in order.
-    pub resources: Vec<Declaration>,
+    pub resources: Vec<ResourceDeclaration>,
     /// Its health checks, in order.
-    pub health: Vec<Declaration>,
+    pub health: Vec<ResourceDeclaration>,
 }
 
 /// One resource or health check as written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Declaration {
+pub struct ResourceDeclaration {
     /// The word it starts with: `file`, `template`, `user`, `http`.
     pub kind: String,
     /// What follows that word: a path, a name, a URL, a command.
@@ -49,12 +49,12 @@ pub struct Declaration {
     /// Its line in the manifest.
     pub line: u64,
     /// Its other fields.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: BTreeMap<String, DeclaredField>,
 }
 
 /// A field as written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Field {
+pub struct DeclaredField {
     /// Its line in the manifest.
     pub line: u64,
     /// Its value, holes included.
@@ -63,9 +63,9 @@ pub struct Field {
 
 /// A manifest with its holes filled in.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Evaluated {
+pub struct EvaluatedManifest {
     /// The resources, in manifest order.
     pub resources: Vec<Resource>,
     /// The health checks, in manifest order.
-    pub health: Vec<Health>,
+    pub health: Vec<HealthCheck>,
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    Declaration, FORMAT, Field, Manifest,
-    words::{COMMON, HEALTH, HEALTH_COMMON, Kind, RESOURCES, Word},
+    DeclaredField, FORMAT, Manifest, ResourceDeclaration,
+    words::{COMMON, FieldSchema, HEALTH, HEALTH_COMMON, RESOURCES, ResourceSchema},
 };
 use crate::{
     format::{
@@ -32,7 +32,7 @@ struct Document {
     health: Vec<Written>,
 }
 
-impl yaml::Document for Document {
+impl yaml::DocumentFormat for Document {
     const FORMAT: &'static str = FORMAT;
     fn format(&self) -> &str {
         &self.format
@@ -45,7 +45,7 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
     }
-    let read = |list: Vec<Written>, kinds, common| -> Result<Vec<Declaration>, FormatError> {
+    let read = |list: Vec<Written>, kinds, common| -> Result<Vec<ResourceDeclaration>, FormatError> {
         list.into_iter().map(|written| declaration(file, written, kinds, common)).collect()
     };
     Ok(Manifest {
@@ -58,14 +58,14 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
 fn declaration(
     file: &str,
     written: Written,
-    kinds: &[Kind],
-    common: &[Word],
-) -> Result<Declaration, FormatError> {
+    kinds: &[ResourceSchema],
+    common: &[FieldSchema],
+) -> Result<ResourceDeclaration, FormatError> {
     let line = written.referenced.line();
-    let mut fields: BTreeMap<String, Field> = written
+    let mut fields: BTreeMap<String, DeclaredField> = written
         .value
         .into_iter()
-        .map(|(name, value)| (name, Field { line: value.referenced.line(), value: value.value }))
+        .map(|(name, value)| (name, DeclaredField { line: value.referenced.line(), value: value.value }))
         .collect();
     // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
     let kind = kinds
@@ -92,14 +92,14 @@ fn declaration(
         return Err(FormatError::new(&format!("{file}:{line}"), message));
     }
     let subject = fields.remove(kind.word).map_or(Value::Null, |field| field.value);
-    Ok(Declaration { kind: kind.word.to_owned(), subject, line, fields })
+    Ok(ResourceDeclaration { kind: kind.word.to_owned(), subject, line, fields })
 }
 
 fn unknown<'a>(
-    fields: &'a BTreeMap<String, Field>,
-    kind: &'a Kind,
-    common: &'a [Word],
-) -> impl Iterator<Item = (&'a String, &'a Field)> {
+    fields: &'a BTreeMap<String, DeclaredField>,
+    kind: &'a ResourceSchema,
+    common: &'a [FieldSchema],
+) -> impl Iterator<Item = (&'a String, &'a DeclaredField)> {
     fields.iter().filter(move |(name, _)| {
         *name != kind.word && !kind.fields.iter().chain(common).any(|(known, ..)| known == name)
     })

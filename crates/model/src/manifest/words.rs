@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 /// A field: its name, what it holds, what it is for.
-pub(super) type Word = (&'static str, Shape, &'static str);
+pub(super) type FieldSchema = (&'static str, FieldShape, &'static str);
 
 /// A kind of resource or health check.
-pub(super) struct Kind {
+pub(super) struct ResourceSchema {
     /// The word a declaration starts with.
     pub(super) word: &'static str,
     /// What follows that word.
-    pub(super) subject: (Shape, &'static str),
+    pub(super) subject: (FieldShape, &'static str),
     /// Its own fields.
-    pub(super) fields: &'static [Word],
+    pub(super) fields: &'static [FieldSchema],
     /// Those of them that must be there.
     required: &'static [&'static str],
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum FieldShape {
     /// A text, or what is written like one.
     Text,
     /// `true` or `false`.
@@ -38,14 +38,14 @@ pub(super) enum Shape {
     List,
 }
 
-use Shape::{Command, Flag, List, Map, Mode, Number, Text, Texts};
+use FieldShape::{Command, Flag, List, Map, Mode, Number, Text, Texts};
 
-const OWNER: Word = ("owner", Text, "The user it belongs to.");
-const GROUP: Word = ("group", Text, "The group it belongs to.");
-const MODE: Word = ("mode", Mode, "Its permission bits, in quotes: \"0644\".");
+const OWNER: FieldSchema = ("owner", Text, "The user it belongs to.");
+const GROUP: FieldSchema = ("group", Text, "The group it belongs to.");
+const MODE: FieldSchema = ("mode", Mode, "Its permission bits, in quotes: \"0644\".");
 
 /// The fields every resource may have.
-pub(super) const COMMON: &[Word] = &[
+pub(super) const COMMON: &[FieldSchema] = &[
     ("present", Flag, "`false` removes it."),
     ("when", Flag, "`false` leaves it out."),
     ("each", List, "One resource for each of these; `item` is the one."),
@@ -54,8 +54,8 @@ pub(super) const COMMON: &[Word] = &[
 ];
 
 /// The kinds of resource.
-pub(super) const RESOURCES: &[Kind] = &[
-    Kind {
+pub(super) const RESOURCES: &[ResourceSchema] = &[
+    ResourceSchema {
         word: "file",
         subject: (Text, "A regular file with given content; its absolute path."),
         fields: &[
@@ -67,7 +67,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         ],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "template",
         subject: (
             Text,
@@ -76,19 +76,19 @@ pub(super) const RESOURCES: &[Kind] = &[
         fields: &[("source", Text, "The template, in deploy/templates."), OWNER, GROUP, MODE],
         required: &["source"],
     },
-    Kind {
+    ResourceSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
         fields: &[OWNER, GROUP, MODE],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
         fields: &[("target", Text, "Where it points.")],
         required: &["target"],
     },
-    Kind {
+    ResourceSchema {
         word: "user",
         subject: (Text, "A user of the system; its name."),
         fields: &[
@@ -103,7 +103,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         ],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "group",
         subject: (Text, "A group of the system; its name."),
         fields: &[
@@ -112,7 +112,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         ],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
         fields: &[
@@ -122,7 +122,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         ],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
         fields: &[
@@ -133,7 +133,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         ],
         required: &["schedule", "command"],
     },
-    Kind {
+    ResourceSchema {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
         fields: &[(
@@ -143,7 +143,7 @@ pub(super) const RESOURCES: &[Kind] = &[
         )],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "exec",
         subject: (Text, "A command run when its guard says so; a name for it."),
         fields: &[
@@ -166,14 +166,14 @@ pub(super) const RESOURCES: &[Kind] = &[
 ];
 
 /// The fields every health check may have.
-pub(super) const HEALTH_COMMON: &[Word] = &[
+pub(super) const HEALTH_COMMON: &[FieldSchema] = &[
     ("within", Number, "Seconds in which it must have succeeded once; 30 when left out."),
     ("when", Flag, "`false` leaves it out."),
 ];
 
 /// The kinds of health check.
-pub(super) const HEALTH: &[Kind] = &[
-    Kind {
+pub(super) const HEALTH: &[ResourceSchema] = &[
+    ResourceSchema {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
         fields: &[
@@ -182,13 +182,13 @@ pub(super) const HEALTH: &[Kind] = &[
         ],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "tcp",
         subject: (Text, "HOST:PORT that must accept a connection."),
         fields: &[],
         required: &[],
     },
-    Kind {
+    ResourceSchema {
         word: "command",
         subject: (
             Command,
@@ -201,7 +201,7 @@ pub(super) const HEALTH: &[Kind] = &[
 
 /// The JSON Schema of a manifest.
 pub fn schema() -> Value {
-    let list = |kinds: &[Kind], common: &[Word]| -> Value {
+    let list = |kinds: &[ResourceSchema], common: &[FieldSchema]| -> Value {
         kinds.iter().map(|kind| declaration(kind, common)).collect()
     };
     json!({
@@ -227,7 +227,7 @@ pub fn schema() -> Value {
     })
 }
 
-fn declaration(kind: &Kind, common: &[Word]) -> Value {
+fn declaration(kind: &ResourceSchema, common: &[FieldSchema]) -> Value {
     let mut properties = serde_json::Map::new();
     for (name, shape, about) in kind.fields.iter().chain(common) {
         properties.insert((*name).to_owned(), field(*shape, about));
@@ -237,7 +237,7 @@ fn declaration(kind: &Kind, common: &[Word]) -> Value {
     json!({"title": kind.word, "type": "object", "additionalProperties": false, "required": required, "properties": properties})
 }
 
-fn field(shape: Shape, about: &str) -> Value {
+fn field(shape: FieldShape, about: &str) -> Value {
     let plain = match shape {
         Text => return json!({"description": about, "type": ["string", "number", "boolean"]}),
         Flag => json!({"type": "boolean"}),

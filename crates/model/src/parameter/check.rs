@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Kind, Merge, Parameter};
+use super::{MergeStrategy, Parameter, ParameterType};
 use crate::value::Value;
 
 /// The heaviest value allowed; see [`weight`].
@@ -48,7 +48,7 @@ impl Parameter {
         }
         if !self.fits(value) {
             let (wanted, advice) = (self.wanted(), self.advice(value));
-            return Err(match wrong_item(value).filter(|_| self.kind == Kind::StringList) {
+            return Err(match wrong_item(value).filter(|_| self.kind == ParameterType::StringList) {
                 Some((number, item)) => {
                     let advice = match item {
                         Value::List(_) | Value::Map(_) | Value::Null => "",
@@ -99,7 +99,8 @@ impl Parameter {
     /// Everything in the declaration itself that contradicts something else in it.
     pub fn check_declaration(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        let number = matches!(self.kind, Kind::Integer | Kind::Number | Kind::Port);
+        let number =
+            matches!(self.kind, ParameterType::Integer | ParameterType::Number | ParameterType::Port);
         if self.description.trim().is_empty() {
             wrong.push("its `description` is empty; say in one sentence what it is for".to_owned());
         }
@@ -114,7 +115,7 @@ impl Parameter {
                     .to_owned(),
             );
         }
-        if !self.one_of.is_empty() && self.kind != Kind::String {
+        if !self.one_of.is_empty() && self.kind != ParameterType::String {
             wrong.push("`one_of` is only for parameters of type `string`".to_owned());
         }
         if !number && (self.min.is_some() || self.max.is_some()) {
@@ -127,10 +128,12 @@ impl Parameter {
         {
             wrong.push(format!("its `min` {min} is greater than its `max` {max}"));
         }
-        if self.merge == Merge::Append && !matches!(self.kind, Kind::List | Kind::StringList) {
+        if self.merge == MergeStrategy::Append
+            && !matches!(self.kind, ParameterType::List | ParameterType::StringList)
+        {
             wrong.push("`merge: append` is only for parameters of type `list` or `string-list`".to_owned());
         }
-        if self.merge == Merge::Deep && self.kind != Kind::Map {
+        if self.merge == MergeStrategy::Deep && self.kind != ParameterType::Map {
             wrong.push("`merge: deep` is only for parameters of type `map`".to_owned());
         }
         wrong.extend(self.check_default().err());
@@ -139,25 +142,29 @@ impl Parameter {
 
     fn fits(&self, value: &Value) -> bool {
         match (self.kind, value) {
-            (Kind::String, Value::Text(text)) => self.one_of.is_empty() || self.one_of.contains(text),
-            (Kind::Integer | Kind::Number, Value::Integer(number)) => {
+            (ParameterType::String, Value::Text(text)) => {
+                self.one_of.is_empty() || self.one_of.contains(text)
+            }
+            (ParameterType::Integer | ParameterType::Number, Value::Integer(number)) => {
                 self.in_range((*number).into(), (*number).into())
             }
-            (Kind::Number, Value::Number(number)) => {
+            (ParameterType::Number, Value::Number(number)) => {
                 // Whole numbers around it say the same about whole bounds, and lose nothing.
                 number.is_finite() && self.in_range(number.floor() as i128, number.ceil() as i128)
             }
-            (Kind::Port, Value::Integer(number)) => {
+            (ParameterType::Port, Value::Integer(number)) => {
                 (1..=65535).contains(number) && self.in_range((*number).into(), (*number).into())
             }
-            (Kind::Boolean, Value::Boolean(_)) => true,
-            (Kind::Path, Value::Text(text)) => is_path(text),
-            (Kind::Host, Value::Text(text)) => is_host(text),
-            (Kind::Ip, Value::Text(text)) => text.parse::<IpAddr>().is_ok(),
-            (Kind::Url, Value::Text(text)) => is_url(text),
-            (Kind::List, Value::List(_)) => true,
-            (Kind::StringList, Value::List(items)) => items.iter().all(|item| item.as_text().is_some()),
-            (Kind::Map, Value::Map(_)) => true,
+            (ParameterType::Boolean, Value::Boolean(_)) => true,
+            (ParameterType::Path, Value::Text(text)) => is_path(text),
+            (ParameterType::Host, Value::Text(text)) => is_host(text),
+            (ParameterType::Ip, Value::Text(text)) => text.parse::<IpAddr>().is_ok(),
+            (ParameterType::Url, Value::Text(text)) => is_url(text),
+            (ParameterType::List, Value::List(_)) => true,
+            (ParameterType::StringList, Value::List(items)) => {
+                items.iter().all(|item| item.as_text().is_some())
+            }
+            (ParameterType::Map, Value::Map(_)) => true,
             _ => false,
         }
     }
@@ -167,13 +174,20 @@ impl Parameter {
     }
 
     fn takes_text(&self) -> bool {
-        matches!(self.kind, Kind::String | Kind::Path | Kind::Host | Kind::Ip | Kind::Url)
+        matches!(
+            self.kind,
+            ParameterType::String
+                | ParameterType::Path
+                | ParameterType::Host
+                | ParameterType::Ip
+                | ParameterType::Url
+        )
     }
 
     fn kind_of_collection(&self, value: &Value) -> bool {
         match value {
-            Value::List(_) => matches!(self.kind, Kind::List | Kind::StringList),
-            Value::Map(_) => self.kind == Kind::Map,
+            Value::List(_) => matches!(self.kind, ParameterType::List | ParameterType::StringList),
+            Value::Map(_) => self.kind == ParameterType::Map,
             _ => false,
         }
     }
@@ -181,28 +195,28 @@ impl Parameter {
     /// What the parameter takes: `a whole number from 1 to 10`.
     pub fn wanted(&self) -> String {
         let what = match self.kind {
-            Kind::String if !self.one_of.is_empty() => {
+            ParameterType::String if !self.one_of.is_empty() => {
                 let texts: Vec<String> = self.one_of.iter().map(|text| format!("`{text}`")).collect();
                 return match texts.len() {
                     1 => texts.join(""),
                     _ => format!("one of {}", texts.join(", ")),
                 };
             }
-            Kind::String => "a string",
-            Kind::Integer => "a whole number",
-            Kind::Number => "a number",
-            Kind::Boolean => "`true` or `false`",
-            Kind::Port => "a port",
-            Kind::Path => "an absolute path without `..`",
-            Kind::Host => "a host name or an IP address",
-            Kind::Ip => "an IP address",
-            Kind::Url => "a URL like `https://host/path`",
-            Kind::List => "a list",
-            Kind::StringList => "a list of strings",
-            Kind::Map => "a map",
+            ParameterType::String => "a string",
+            ParameterType::Integer => "a whole number",
+            ParameterType::Number => "a number",
+            ParameterType::Boolean => "`true` or `false`",
+            ParameterType::Port => "a port",
+            ParameterType::Path => "an absolute path without `..`",
+            ParameterType::Host => "a host name or an IP address",
+            ParameterType::Ip => "an IP address",
+            ParameterType::Url => "a URL like `https://host/path`",
+            ParameterType::List => "a list",
+            ParameterType::StringList => "a list of strings",
+            ParameterType::Map => "a map",
         };
         let (min, max) = match self.kind {
-            Kind::Port => (Some(self.min.unwrap_or(1)), Some(self.max.unwrap_or(65535))),
+            ParameterType::Port => (Some(self.min.unwrap_or(1)), Some(self.max.unwrap_or(65535))),
             _ => (self.min, self.max),
         };
         match (min, max) {
@@ -216,14 +230,16 @@ impl Parameter {
     /// What to do about the commonest slips.
     fn advice(&self, value: &Value) -> &'static str {
         match (self.kind, value) {
-            (Kind::Integer | Kind::Number | Kind::Port, Value::Text(text)) if text.parse::<f64>().is_ok() => {
+            (ParameterType::Integer | ParameterType::Number | ParameterType::Port, Value::Text(text))
+                if text.parse::<f64>().is_ok() =>
+            {
                 "; take the quotes away"
             }
-            (Kind::Boolean, Value::Text(_)) => "; write `true` or `false` without quotes",
+            (ParameterType::Boolean, Value::Text(_)) => "; write `true` or `false` without quotes",
             (_, Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) if self.takes_text() => {
                 "; put quotes around it"
             }
-            (Kind::List | Kind::StringList, Value::Text(_)) => "; write it as `[...]`",
+            (ParameterType::List | ParameterType::StringList, Value::Text(_)) => "; write it as `[...]`",
             _ => "",
         }
     }

@@ -1,25 +1,25 @@
 //! Commands: whether their turn comes, and why.
 
-use super::{Action, Difference, make::Maker, need::not_there, order::Owned};
+use super::{FactDifference, PlannedAction, make::Planner, need::not_there, order::OwnedResource};
 use crate::{
     name::Name,
-    observe::{Fact, Facts, Seen},
-    resource::{Exec, ResourceId},
+    observe::{Fact, Observation, ResourceFacts},
+    resource::{ExecResource, ResourceId},
 };
 
-impl Maker<'_> {
+impl Planner<'_> {
     /// Plans a command when its guard asks for it, when it was notified, and when packages or what it requires
     /// change before its turn and may change what its guard says.
     pub(super) fn command(
         &mut self,
-        (component, resource): Owned<'_>,
-        exec: &Exec,
-        seen: &Seen<Facts>,
+        (component, resource): OwnedResource<'_>,
+        exec: &ExecResource,
+        seen: &Observation<ResourceFacts>,
         changed: &[Name],
     ) {
         let lacks = lacking(seen);
         let due = match seen {
-            Seen::Present(facts) => match facts.get("due") {
+            Observation::Present(facts) => match facts.get("due") {
                 Some(Fact::Flag(due)) => Some(*due),
                 _ => None,
             },
@@ -43,7 +43,9 @@ impl Maker<'_> {
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
         let because = |text: String| (Some(Fact::Text(text)), None);
         let (before, after) = match due {
-            Some(true) => ((*seen != Seen::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false))),
+            Some(true) => {
+                ((*seen != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
+            }
             _ if notified => because("notified".to_owned()),
             None => {
                 let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
@@ -59,8 +61,8 @@ impl Maker<'_> {
             }
         };
         let secret = resource.secret && due != Some(false);
-        let difference = Difference { fact: "due", before, after, secret };
-        let action = Action::Apply(Box::new(resource.clone()));
+        let difference = FactDifference { fact: "due", before, after, secret };
+        let action = PlannedAction::Apply(Box::new(resource.clone()));
         self.push(action, component.to_string(), vec![difference], false);
         self.brings = true;
         self.notify(resource);
@@ -68,9 +70,9 @@ impl Maker<'_> {
 }
 
 /// What a command needs and was not seen.
-fn lacking(seen: &Seen<Facts>) -> Vec<ResourceId> {
+fn lacking(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
     match seen {
-        Seen::Present(facts) => match facts.get("lacks") {
+        Observation::Present(facts) => match facts.get("lacks") {
             Some(Fact::Set(names)) => {
                 names.iter().filter_map(|name| ResourceId::try_from(name.clone()).ok()).collect()
             }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{Action, Change, Difference, Plan};
-use crate::{diff, observe::Fact, resource::Body};
+use super::{FactDifference, Plan, PlannedAction, PlannedChange};
+use crate::{diff, observe::Fact, resource::ResourceBody};
 
 /// How many lines of one diff are shown.
 const LINES: usize = 60;
@@ -22,7 +22,7 @@ impl fmt::Display for Plan {
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
-        let counts = Counts::of(self);
+        let counts = PlanCounts::of(self);
         match (self.is_empty(), counts.blocked) {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
             (false, 0) => writeln!(f, "{counts}"),
@@ -33,7 +33,7 @@ impl fmt::Display for Plan {
 
 /// How many changes of each sort a plan has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Counts {
+pub struct PlanCounts {
     /// Made anew: packages and resources.
     pub created: usize,
     /// Made different, commands run.
@@ -48,34 +48,34 @@ pub struct Counts {
     pub unchanged: usize,
 }
 
-impl Counts {
+impl PlanCounts {
     /// Counts the changes of `plan`.
     pub fn of(plan: &Plan) -> Self {
         let mut counts = Self { blocked: plan.blocked.len(), unchanged: plan.unchanged, ..Self::default() };
         for change in &plan.changes {
             match &change.action {
-                Action::InstallPackages(_) => {
+                PlannedAction::InstallPackages(_) => {
                     let new =
                         change.differences.iter().filter(|difference| difference.before.is_none()).count();
                     counts.created += new;
                     counts.changed += change.differences.len() - new;
                 }
-                Action::RemovePackages { names, .. } => counts.removed += names.len(),
-                Action::Apply(_) if change.creates => counts.created += 1,
-                Action::Apply(_) => counts.changed += 1,
-                Action::Remove { .. } => counts.removed += 1,
+                PlannedAction::RemovePackages { names, .. } => counts.removed += names.len(),
+                PlannedAction::Apply(_) if change.creates => counts.created += 1,
+                PlannedAction::Apply(_) => counts.changed += 1,
+                PlannedAction::Remove { .. } => counts.removed += 1,
                 // They are right, and are counted so.
-                Action::LookAgain(_) => (),
-                Action::Restart { .. } => counts.restarted += 1,
+                PlannedAction::LookAgain(_) => (),
+                PlannedAction::Restart { .. } => counts.restarted += 1,
             }
         }
         counts
     }
 }
 
-impl fmt::Display for Counts {
+impl fmt::Display for PlanCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { created, changed, removed, restarted, blocked, unchanged } = self;
+        let PlanCounts { created, changed, removed, restarted, blocked, unchanged } = self;
         write!(f, "{created} to create, {changed} to change, {removed} to remove, {restarted} to restart")?;
         if *blocked > 0 {
             write!(f, ", {blocked} blocked")?;
@@ -85,34 +85,34 @@ impl fmt::Display for Counts {
 }
 
 /// One line that names what is done: `change file:/etc/motd`.
-impl fmt::Display for Action {
+impl fmt::Display for PlannedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::InstallPackages(versions) => {
+            PlannedAction::InstallPackages(versions) => {
                 write!(f, "install")?;
                 versions.iter().try_for_each(|(name, version)| write!(f, " {name}-{version}"))
             }
-            Action::RemovePackages { names, .. } => write!(f, "remove packages {}", names.join(" ")),
-            Action::Apply(resource) => match resource.body {
-                Body::Exec(_) => write!(f, "run {}", resource.id),
+            PlannedAction::RemovePackages { names, .. } => write!(f, "remove packages {}", names.join(" ")),
+            PlannedAction::Apply(resource) => match resource.body {
+                ResourceBody::Exec(_) => write!(f, "run {}", resource.id),
                 _ => write!(f, "apply {}", resource.id),
             },
-            Action::Remove { id, .. } => write!(f, "remove {id}"),
-            Action::LookAgain(resources) => {
+            PlannedAction::Remove { id, .. } => write!(f, "remove {id}"),
+            PlannedAction::LookAgain(resources) => {
                 let paths = if resources.len() == 1 { "path" } else { "paths" };
                 write!(f, "look again at {} {paths} that packages may have touched", resources.len())
             }
-            Action::Restart { service, reload: false } => write!(f, "restart {service}"),
-            Action::Restart { service, reload: true } => write!(f, "reload {service}"),
+            PlannedAction::Restart { service, reload: false } => write!(f, "restart {service}"),
+            PlannedAction::Restart { service, reload: true } => write!(f, "reload {service}"),
         }
     }
 }
 
-impl Change {
+impl PlannedChange {
     /// One line that names the change: `create file:/etc/motd`.
     pub fn title(&self) -> String {
         match &self.action {
-            Action::Apply(resource) if !matches!(resource.body, Body::Exec(_)) => {
+            PlannedAction::Apply(resource) if !matches!(resource.body, ResourceBody::Exec(_)) => {
                 format!("{} {}", if self.creates { "create" } else { "change" }, resource.id)
             }
             action => action.to_string(),
@@ -135,9 +135,9 @@ impl Change {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for PlannedChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Action::InstallPackages(versions) = &self.action {
+        if let PlannedAction::InstallPackages(versions) = &self.action {
             writeln!(f, "install packages ({})", self.component)?;
             for ((name, version), difference) in versions.iter().zip(&self.differences) {
                 match &difference.before {
@@ -152,7 +152,7 @@ impl fmt::Display for Change {
     }
 }
 
-fn write_difference(f: &mut fmt::Formatter<'_>, difference: &Difference, creates: bool) -> fmt::Result {
+fn write_difference(f: &mut fmt::Formatter<'_>, difference: &FactDifference, creates: bool) -> fmt::Result {
     let fact = difference.fact;
     if difference.secret {
         return writeln!(f, "  {fact}: (secret)");

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, Blocked, Change, Difference, Limits, Plan, Wanted, compare,
+    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, compare,
     once::each_once,
-    order::{self, Owned},
+    order::{self, OwnedResource},
 };
 use crate::{
     component::deployment_package,
     name::Name,
-    observe::{Fact, Facts, Observed, Seen},
-    resource::{Body, Resource, ResourceId, Service},
+    observe::{Fact, Observation, ObservedHost, ResourceFacts},
+    resource::{Resource, ResourceBody, ResourceId, ServiceResource},
     version::Version,
 };
 
@@ -21,11 +21,11 @@ use crate::{
 /// packages, then folders and accounts); users, groups and packages of the system; payload packages; a
 /// second look at what those packages may have touched; all other resources; restarts, once for each
 /// service. Health checks come after all of them.
-pub fn plan(wanted: &Wanted, seen: &Observed, limits: &Limits) -> Plan {
+pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> Plan {
     let (once, blocked) = each_once(wanted);
-    let resources: Vec<Owned<'_>> =
+    let resources: Vec<OwnedResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
-    let mut maker = Maker::new(seen, &resources);
+    let mut maker = Planner::new(seen, &resources);
     maker.plan.blocked = blocked;
     let sorted = match order::sort(&resources) {
         Ok(sorted) => sorted,
@@ -62,9 +62,10 @@ pub fn plan(wanted: &Wanted, seen: &Observed, limits: &Limits) -> Plan {
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn look_again(resources: &[(Name, Resource)], seen: &Observed) -> Plan {
-    let owned: Vec<Owned<'_>> = resources.iter().map(|(component, resource)| (component, resource)).collect();
-    let mut maker = Maker::new(seen, &owned);
+pub fn look_again(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
+    let owned: Vec<OwnedResource<'_>> =
+        resources.iter().map(|(component, resource)| (component, resource)).collect();
+    let mut maker = Planner::new(seen, &owned);
     for (component, resource) in &owned {
         let before = maker.plan.changes.len();
         maker.resource((component, resource), &[]);
@@ -76,8 +77,8 @@ pub fn look_again(resources: &[(Name, Resource)], seen: &Observed) -> Plan {
     maker.plan
 }
 
-pub(super) struct Maker<'a> {
-    pub(super) seen: &'a Observed,
+pub(super) struct Planner<'a> {
+    pub(super) seen: &'a ObservedHost,
     pub(super) plan: Plan,
     /// All that is wanted, absence included.
     pub(super) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
@@ -100,8 +101,8 @@ pub(super) struct Maker<'a> {
     doubted: Vec<(Name, Resource)>,
 }
 
-impl<'a> Maker<'a> {
-    fn new(seen: &'a Observed, resources: &[Owned<'a>]) -> Self {
+impl<'a> Planner<'a> {
+    fn new(seen: &'a ObservedHost, resources: &[OwnedResource<'a>]) -> Self {
         Self {
             seen,
             plan: Plan::default(),
@@ -118,7 +119,7 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn block(&mut self, what: String, because: String) {
-        self.plan.blocked.push(Blocked { what, because });
+        self.plan.blocked.push(BlockedItem { what, because });
     }
 
     fn block_cycle(&mut self, cycle: &[ResourceId]) {
@@ -132,55 +133,61 @@ impl<'a> Maker<'a> {
 
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
     /// Returns the components for which it does.
-    fn install(&mut self, wanted: &Wanted, package: impl Fn(&Name) -> String) -> Vec<Name> {
+    fn install(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
         let mut versions: BTreeMap<String, Version> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
         for component in &wanted.components {
             let name = package(&component.name);
-            let before = match self.seen.packages.get(&name).unwrap_or(&Seen::Absent) {
-                Seen::Present(version) if version == &component.version => {
+            let before = match self.seen.packages.get(&name).unwrap_or(&Observation::Absent) {
+                Observation::Present(version) if version == &component.version => {
                     self.plan.unchanged += 1;
                     continue;
                 }
-                Seen::Unreadable(because) => {
+                Observation::Unreadable(because) => {
                     self.block(format!("package {name}"), because.clone());
                     continue;
                 }
-                Seen::Absent => None,
-                Seen::Present(version) => Some(Fact::Text(version.to_string())),
+                Observation::Absent => None,
+                Observation::Present(version) => Some(Fact::Text(version.to_string())),
             };
             let after = Some(Fact::Text(component.version.to_string()));
-            differences.push(Difference { fact: "version", before, after, secret: false });
+            differences.push(FactDifference { fact: "version", before, after, secret: false });
             versions.insert(name, component.version.clone());
             changed.push(component.name.clone());
         }
         if !versions.is_empty() {
             // Differences go by package, as the transaction's map does.
-            let mut pairs: Vec<(Name, Difference)> = changed.iter().cloned().zip(differences).collect();
+            let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
             let component = changed.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
-            self.push(Action::InstallPackages(versions), component, differences, false);
+            self.push(PlannedAction::InstallPackages(versions), component, differences, false);
         }
         changed
     }
 
     pub(super) fn push(
         &mut self,
-        action: Action,
+        action: PlannedAction,
         component: String,
-        differences: Vec<Difference>,
+        differences: Vec<FactDifference>,
         creates: bool,
     ) {
-        self.plan.changes.push(Change { action, component, differences, creates, notifies: Vec::new() });
+        self.plan.changes.push(PlannedChange {
+            action,
+            component,
+            differences,
+            creates,
+            notifies: Vec::new(),
+        });
     }
 
-    fn resource(&mut self, (component, resource): Owned<'a>, changed: &[Name]) {
+    fn resource(&mut self, (component, resource): OwnedResource<'a>, changed: &[Name]) {
         let seen = self.seen_of(resource);
         let comes = changed.contains(component) || self.os_packages;
-        if let Body::Service(service) = &resource.body
-            && *seen == Seen::Absent
+        if let ResourceBody::Service(service) = &resource.body
+            && *seen == Observation::Absent
             && !starts(service)
             && !comes
         {
@@ -193,7 +200,7 @@ impl<'a> Maker<'a> {
             self.plan.notes.push(note);
             return;
         }
-        if let Seen::Unreadable(because) = seen {
+        if let Observation::Unreadable(because) = seen {
             return self.block(resource.id.to_string(), because.clone());
         }
         if let Some(because) = in_the_way(resource, seen) {
@@ -202,13 +209,13 @@ impl<'a> Maker<'a> {
         if !resource.present {
             return self.absence((component, resource), seen);
         }
-        if let Body::Exec(exec) = &resource.body {
+        if let ResourceBody::Exec(exec) = &resource.body {
             return self.command((component, resource), exec, seen, changed);
         }
         let differences = compare::differences(resource, seen, self.seen);
-        let absent = *seen == Seen::Absent;
+        let absent = *seen == Observation::Absent;
         // A group nobody describes closer has no fact that differs, and still has to be made.
-        let must_be_made = absent && !matches!(resource.body, Body::Service(_));
+        let must_be_made = absent && !matches!(resource.body, ResourceBody::Service(_));
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
@@ -217,37 +224,37 @@ impl<'a> Maker<'a> {
             return self.block(resource.id.to_string(), because);
         }
         let creates = match &resource.body {
-            Body::Service(service) => at_rest(seen) && starts(service),
+            ResourceBody::Service(service) => at_rest(seen) && starts(service),
             _ => absent || self.inherited.contains(&resource.id),
         };
-        if let Body::Service(Service { running: Some(true), .. }) = resource.body
+        if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
             && differences.iter().any(|difference| difference.fact == "running")
         {
             self.started.insert(resource.id.clone());
         }
-        if matches!(resource.body, Body::Package { .. }) {
+        if matches!(resource.body, ResourceBody::Package { .. }) {
             (self.os_packages, self.brings) = (true, true);
         }
-        let action = Action::Apply(Box::new(resource.clone()));
+        let action = PlannedAction::Apply(Box::new(resource.clone()));
         self.push(action, component.to_string(), differences, creates);
         self.notify(resource);
     }
 
-    fn absence(&mut self, (component, resource): Owned<'_>, seen: &Seen<Facts>) {
-        if *seen == Seen::Absent {
+    fn absence(&mut self, (component, resource): OwnedResource<'_>, seen: &Observation<ResourceFacts>) {
+        if *seen == Observation::Absent {
             self.plan.unchanged += 1;
             return;
         }
-        let action = Action::Remove { id: resource.id.clone(), must: true };
+        let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
         self.push(action, component.to_string(), Vec::new(), false);
         self.notify(resource);
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
-    fn seen_of(&self, resource: &Resource) -> &'a Seen<Facts> {
+    fn seen_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
         let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
         let seen = self.seen.resources.get(&resource.id).filter(|_| !cleared);
-        seen.unwrap_or(&Seen::Absent)
+        seen.unwrap_or(&Observation::Absent)
     }
 
     fn packages_change(&self) -> bool {
@@ -255,7 +262,7 @@ impl<'a> Maker<'a> {
     }
 
     /// Remembers what a package may undo: it brings and takes away files without asking.
-    fn doubt(&mut self, (component, resource): Owned<'_>) {
+    fn doubt(&mut self, (component, resource): OwnedResource<'_>) {
         if resource.id.path().is_some() {
             self.doubted.push((component.clone(), resource.clone()));
         }
@@ -268,9 +275,9 @@ impl<'a> Maker<'a> {
             return;
         }
         let components: BTreeSet<&str> = doubted.iter().map(|(component, _)| component.as_str()).collect();
-        let change = Change {
+        let change = PlannedChange {
             component: components.into_iter().collect::<Vec<_>>().join(", "),
-            action: Action::LookAgain(doubted),
+            action: PlannedAction::LookAgain(doubted),
             differences: Vec::new(),
             creates: false,
             notifies: Vec::new(),
@@ -281,8 +288,8 @@ impl<'a> Maker<'a> {
     /// A folder without a system has only the units our packages bring; one of the operating system's own
     /// packages will never come.
     fn missing_unit(&self, resource: &Resource) -> Option<String> {
-        let wished = matches!(&resource.body, Body::Service(service) if *service != Service::default());
-        let absent = matches!(self.seen.resources.get(&resource.id), None | Some(Seen::Absent));
+        let wished = matches!(&resource.body, ResourceBody::Service(service) if *service != ServiceResource::default());
+        let absent = matches!(self.seen.resources.get(&resource.id), None | Some(Observation::Absent));
         let system = self.seen.family.is_some() || self.seen.booted;
         (wished && absent && !system).then(|| {
             format!("{} is not enabled: there is no such unit, and no system under this root", resource.id)
@@ -292,20 +299,22 @@ impl<'a> Maker<'a> {
     /// What cannot be done on this host at all, as a note.
     fn impossible(&self, resource: &Resource) -> Option<String> {
         match &resource.body {
-            Body::Exec(_) if !self.seen.runs_commands => {
+            ResourceBody::Exec(_) if !self.seen.runs_commands => {
                 Some(format!("{} is not run: there is no system under this root", resource.id))
             }
-            Body::Package { .. } if self.seen.family.is_none() => {
+            ResourceBody::Package { .. } if self.seen.family.is_none() => {
                 Some(format!("{} is not looked at: there is no system under this root", resource.id))
             }
-            Body::Service(Service { enabled: None, running: Some(_), .. }) if !self.seen.booted => {
+            ResourceBody::Service(ServiceResource { enabled: None, running: Some(_), .. })
+                if !self.seen.booted =>
+            {
                 Some(format!("{} is not started: systemd does not run here", resource.id))
             }
             _ => None,
         }
     }
 
-    fn health(&mut self, wanted: &Wanted) {
+    fn health(&mut self, wanted: &DesiredHost) {
         let checks = wanted.components.iter().flat_map(|component| {
             component.health.iter().map(|check| (component.name.clone(), check.clone()))
         });
@@ -321,14 +330,14 @@ impl<'a> Maker<'a> {
 }
 
 /// Whether a service is wanted on, at boot or now.
-fn starts(service: &Service) -> bool {
+fn starts(service: &ServiceResource) -> bool {
     service.enabled == Some(true) || service.running == Some(true)
 }
 
 /// A service that neither runs nor starts at boot.
-fn at_rest(seen: &Seen<Facts>) -> bool {
+fn at_rest(seen: &Observation<ResourceFacts>) -> bool {
     match seen {
-        Seen::Present(facts) => {
+        Observation::Present(facts) => {
             ["enabled", "running"].iter().all(|fact| facts.get(fact) != Some(&Fact::Flag(true)))
         }
         _ => true,
@@ -337,13 +346,13 @@ fn at_rest(seen: &Seen<Facts>) -> bool {
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// shall be absent is removed only when it is what the manifest calls it.
-fn in_the_way(resource: &Resource, seen: &Seen<Facts>) -> Option<String> {
-    let Seen::Present(facts) = seen else { return None };
+fn in_the_way(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
+    let Observation::Present(facts) = seen else { return None };
     let Some(Fact::Text(seen)) = facts.get("type") else { return None };
-    let wants_folder = matches!(resource.body, Body::Directory(_));
+    let wants_folder = matches!(resource.body, ResourceBody::Directory(_));
     let other = match &resource.body {
-        Body::File(_) | Body::Symlink(_) => seen != "file" && seen != "symlink",
-        Body::Directory(_) => seen != "directory",
+        ResourceBody::File(_) | ResourceBody::Symlink(_) => seen != "file" && seen != "symlink",
+        ResourceBody::Directory(_) => seen != "directory",
         _ => false,
     };
     other.then(|| {

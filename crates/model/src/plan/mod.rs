@@ -16,25 +16,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     name::Name,
     observe::Fact,
-    resource::{Health, Resource, ResourceId},
+    resource::{HealthCheck, Resource, ResourceId},
     version::Version,
 };
 
 pub use compare::wanted_facts;
-pub use display::Counts;
+pub use display::PlanCounts;
 pub use make::{look_again, plan};
 pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, view};
 
 /// What a host must be: a node's components with their deployments evaluated.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct DesiredHost {
     /// Components in the order they are deployed (required ones first).
-    pub components: Vec<WantedComponent>,
+    pub components: Vec<DesiredComponent>,
 }
 
 /// One component a host must run.
 #[derive(Debug, Clone)]
-pub struct WantedComponent {
+pub struct DesiredComponent {
     /// Its name.
     pub name: Name,
     /// Its exact version, release included.
@@ -42,17 +42,17 @@ pub struct WantedComponent {
     /// Its resources, in manifest order.
     pub resources: Vec<Resource>,
     /// Its health checks.
-    pub health: Vec<Health>,
+    pub health: Vec<HealthCheck>,
 }
 
 /// What a plan may do at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PlanLimits {
     /// How many components may leave, each with all it has, and resources be given up by those that stay.
     pub max_removals: usize,
 }
 
-impl Default for Limits {
+impl Default for PlanLimits {
     fn default() -> Self {
         Self { max_removals: 5 }
     }
@@ -62,26 +62,26 @@ impl Default for Limits {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What is done, in this order.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PlannedChange>,
     /// What cannot be decided, and why. A plan with blocked entries is not applied.
-    pub blocked: Vec<Blocked>,
+    pub blocked: Vec<BlockedItem>,
     /// How many things were looked at and are right already.
     pub unchanged: usize,
     /// What this host cannot be made or asked, and therefore is not.
     pub notes: Vec<String>,
     /// Checks run at the end, with the component they are of.
-    pub health: Vec<(Name, Health)>,
+    pub health: Vec<(Name, HealthCheck)>,
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct PlannedChange {
     /// What is done.
-    pub action: Action,
+    pub action: PlannedAction,
     /// The component it is for; several for a package transaction, joined by `, `.
     pub component: String,
     /// What differs, and how.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FactDifference>,
     /// Whether it makes something that was not there: punch removes it when nobody wants it any more.
     pub creates: bool,
     /// Services and commands whose turn comes later in the plan because of this change.
@@ -90,7 +90,7 @@ pub struct Change {
 
 /// What is done in one change.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum PlannedAction {
     /// Install or change to exactly these package versions, in one transaction.
     InstallPackages(BTreeMap<String, Version>),
     /// Remove packages, in one transaction.
@@ -123,7 +123,7 @@ pub enum Action {
 
 /// One fact that differs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub struct FactDifference {
     /// Which fact.
     pub fact: &'static str,
     /// What was seen; `None` when it is not there.
@@ -136,19 +136,19 @@ pub struct Difference {
 
 /// Something that cannot be decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
+pub struct BlockedItem {
     /// What.
     pub what: String,
     /// Why, and what to do.
     pub because: String,
 }
 
-impl Change {
+impl PlannedChange {
     /// Whether it makes, changes or removes this resource.
     pub fn touches(&self, id: &ResourceId) -> bool {
         match &self.action {
-            Action::Apply(resource) => resource.id == *id,
-            Action::Remove { id: removed, .. } => removed == id,
+            PlannedAction::Apply(resource) => resource.id == *id,
+            PlannedAction::Remove { id: removed, .. } => removed == id,
             _ => false,
         }
     }

@@ -1,16 +1,16 @@
 //! What a resource needs that no `require` names: accounts, folders, programs. What is not there yet is
 //! fine as long as something in the plan can bring it.
 
-use super::make::Maker;
+use super::make::Planner;
 use crate::{
-    observe::Seen,
-    resource::{Body, Resource, ResourceId, ResourceKind},
+    observe::Observation,
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-impl Maker<'_> {
+impl Planner<'_> {
     /// Why a resource cannot be made: nobody by that name will be there to own it.
     pub(super) fn unknown_account(&self, resource: &Resource) -> Option<String> {
-        let absent = |id: &ResourceId| self.seen.resources.get(id) == Some(&Seen::Absent);
+        let absent = |id: &ResourceId| self.seen.resources.get(id) == Some(&Observation::Absent);
         let missing = resource.accounts().into_iter().find(|id| absent(id) && !self.comes(id))?;
         Some(not_there(&missing))
     }
@@ -26,13 +26,13 @@ impl Maker<'_> {
         match id.kind {
             ResourceKind::Group => wanted.any(|resource| match &resource.body {
                 // A user of no other group gets one of its own.
-                Body::User(user) => user.group.is_none() && resource.id.name == id.name,
+                ResourceBody::User(user) => user.group.is_none() && resource.id.name == id.name,
                 _ => resource.id == *id,
             }),
             ResourceKind::Directory | ResourceKind::File => {
                 let beneath = format!("{}/", id.name);
                 wanted.any(|resource| match (&resource.body, resource.id.path()) {
-                    (Body::User(user), _) => user.home.as_ref() == Some(&id.name),
+                    (ResourceBody::User(user), _) => user.home.as_ref() == Some(&id.name),
                     (_, Some(path)) => path == id.name || path.starts_with(&beneath),
                     _ => false,
                 })

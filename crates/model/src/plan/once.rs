@@ -5,19 +5,19 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
 };
 
-use super::{Blocked, Wanted};
+use super::{BlockedItem, DesiredHost};
 use crate::{
     name::Name,
-    resource::{Body, Resource, ResourceId},
+    resource::{Resource, ResourceBody, ResourceId},
 };
 
 /// A resource with the component it is of; a copy where several descriptions were joined.
-pub(super) type Joined<'a> = (&'a Name, Cow<'a, Resource>);
+pub(super) type MergedResources<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn each_once(wanted: &Wanted) -> (Vec<Joined<'_>>, Vec<Blocked>) {
-    let mut once: Vec<Joined<'_>> = Vec::new();
+pub(super) fn each_once(wanted: &DesiredHost) -> (Vec<MergedResources<'_>>, Vec<BlockedItem>) {
+    let mut once: Vec<MergedResources<'_>> = Vec::new();
     let mut blocked = Vec::new();
     let mut first: BTreeMap<&ResourceId, usize> = BTreeMap::new();
     for component in &wanted.components {
@@ -36,7 +36,7 @@ pub(super) fn each_once(wanted: &Wanted) -> (Vec<Joined<'_>>, Vec<Blocked>) {
                     "components `{other}` and `{}` want it differently; let one of them describe it",
                     component.name
                 );
-                blocked.push(Blocked { what: resource.id.to_string(), because });
+                blocked.push(BlockedItem { what: resource.id.to_string(), because });
             }
         }
     }
@@ -48,8 +48,8 @@ pub(super) fn each_once(wanted: &Wanted) -> (Vec<Joined<'_>>, Vec<Blocked>) {
 fn join(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
     let body = match (&first.body, &second.body) {
         // Whoever leaves the version open can live with the one that is named.
-        (Body::Package { version: None }, Body::Package { version: Some(_) }) => &second.body,
-        (Body::Package { version: Some(_) }, Body::Package { version: None }) => &first.body,
+        (ResourceBody::Package { version: None }, ResourceBody::Package { version: Some(_) }) => &second.body,
+        (ResourceBody::Package { version: Some(_) }, ResourceBody::Package { version: None }) => &first.body,
         (one, other) if one == other => one,
         _ => return false,
     };
@@ -73,7 +73,7 @@ fn join(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
 }
 
 /// A path cannot be two things: each run would undo what the one before did.
-fn two_at_one_path(resources: &[Joined<'_>]) -> Vec<Blocked> {
+fn two_at_one_path(resources: &[MergedResources<'_>]) -> Vec<BlockedItem> {
     let mut first: BTreeMap<String, (&Name, &Resource)> = BTreeMap::new();
     let mut blocked = Vec::new();
     for (component, resource) in resources {
@@ -87,7 +87,7 @@ fn two_at_one_path(resources: &[Joined<'_>]) -> Vec<Blocked> {
                         "it is {} too (components `{other}` and `{component}`), and a path can only be one thing; take one of them out",
                         described.id
                     );
-                    blocked.push(Blocked { what: resource.id.to_string(), because });
+                    blocked.push(BlockedItem { what: resource.id.to_string(), because });
                 }
             }
         }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     name::Name,
-    resource::{Body, Resource, ResourceId, ResourceKind},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 /// A resource with the component it is of.
-pub(super) type Owned<'a> = (&'a Name, &'a Resource);
+pub(super) type OwnedResource<'a> = (&'a Name, &'a Resource);
 
 /// Sorts resources so that what is required comes first, keeping the written order otherwise.
 /// A cycle is returned as the resources on it.
-pub(super) fn sort<'a>(resources: &[Owned<'a>]) -> Result<Vec<Owned<'a>>, Vec<ResourceId>> {
+pub(super) fn sort<'a>(resources: &[OwnedResource<'a>]) -> Result<Vec<OwnedResource<'a>>, Vec<ResourceId>> {
     let index: BTreeMap<&ResourceId, usize> =
         resources.iter().enumerate().map(|(at, (_, resource))| (&resource.id, at)).collect();
     let mut first: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
@@ -65,7 +65,7 @@ pub(super) fn sort<'a>(resources: &[Owned<'a>]) -> Result<Vec<Owned<'a>>, Vec<Re
 }
 
 /// The resources that must be there before payloads are installed, and all they require.
-pub(super) fn before_payloads(resources: &[Owned<'_>]) -> BTreeSet<ResourceId> {
+pub(super) fn before_payloads(resources: &[OwnedResource<'_>]) -> BTreeSet<ResourceId> {
     let by_id: BTreeMap<&ResourceId, &Resource> =
         resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect();
     let mut todo: Vec<&Resource> = resources
@@ -86,12 +86,14 @@ pub(super) fn before_payloads(resources: &[Owned<'_>]) -> BTreeSet<ResourceId> {
 /// and where.
 fn implied(resource: &Resource) -> Vec<ResourceId> {
     match &resource.body {
-        Body::File(_) | Body::Directory(_) | Body::Symlink(_) => folders_above(&resource.id.name),
-        Body::User(user) => {
+        ResourceBody::File(_) | ResourceBody::Directory(_) | ResourceBody::Symlink(_) => {
+            folders_above(&resource.id.name)
+        }
+        ResourceBody::User(user) => {
             let groups = user.groups.iter().flatten().chain(&user.group);
             groups.map(|group| ResourceId::new(ResourceKind::Group, group)).collect()
         }
-        Body::Exec(exec) => {
+        ResourceBody::Exec(exec) => {
             let user = exec.user.iter().map(|user| ResourceId::new(ResourceKind::User, user));
             let folder = exec.directory.iter().map(|path| ResourceId::new(ResourceKind::Directory, path));
             user.chain(folder).collect()
@@ -117,7 +119,7 @@ enum Visit {
 }
 
 /// The cycle through `start`, by the shortest way.
-fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[Owned<'_>]) -> Vec<ResourceId> {
+fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[OwnedResource<'_>]) -> Vec<ResourceId> {
     let mut from: BTreeMap<usize, usize> = BTreeMap::new();
     let mut todo = std::collections::VecDeque::from([start]);
     while let Some(at) = todo.pop_front() {

@@ -2,16 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Blocked, Limits, Wanted, make::Maker, order::Owned};
+use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, make::Planner, order::OwnedResource};
 use crate::{
     component::deployment_package,
-    observe::{Fact, Facts, ManagedResource, Seen},
+    observe::{Fact, ManagedResource, Observation, ResourceFacts},
     resource::{Resource, ResourceId, ResourceKind},
 };
 
-impl<'a> Maker<'a> {
+impl<'a> Planner<'a> {
     /// Removes what punch made or installed and nobody wants any more.
-    pub(super) fn removals(&mut self, wanted: &Wanted, resources: &[Owned<'a>], limits: &Limits) {
+    pub(super) fn removals(
+        &mut self,
+        wanted: &DesiredHost,
+        resources: &[OwnedResource<'a>],
+        limits: &PlanLimits,
+    ) {
         let heirs: BTreeMap<String, &Resource> =
             resources.iter().filter_map(|(_, resource)| Some((resource.id.path()?, *resource))).collect();
         let mut gone: Vec<&'a ManagedResource> = Vec::new();
@@ -22,18 +27,18 @@ impl<'a> Maker<'a> {
             }
             let path = managed.id.path();
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
-            match seen.resources.get(&managed.id).unwrap_or(&Seen::Absent) {
-                Seen::Absent => (),
-                Seen::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
-                Seen::Present(facts) if replaced(managed.id.kind, facts) => {
+            match seen.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
+                Observation::Absent => (),
+                Observation::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
+                Observation::Present(facts) if replaced(managed.id.kind, facts) => {
                     // What is wanted there now says itself what stands in its way.
                     if heir.is_none() {
                         let note = format!("{} is left as it is: something else is there now", managed.id);
                         self.plan.notes.push(note);
                     }
                 }
-                Seen::Present(facts) if idle(managed.id.kind, facts, seen.booted) => (),
-                Seen::Present(_) => match (heir, path) {
+                Observation::Present(facts) if idle(managed.id.kind, facts, seen.booted) => (),
+                Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if folder(&heir.id) == folder(&managed.id) => {
                         self.inherited.insert(heir.id.clone());
@@ -59,7 +64,7 @@ impl<'a> Maker<'a> {
         }
         // While their packages, which may go too, are still there.
         for (service, component) in &strangers {
-            let action = Action::Restart { service: service.clone(), reload: false };
+            let action = PlannedAction::Restart { service: service.clone(), reload: false };
             self.push(action, component.clone(), Vec::new(), false);
         }
         if !packages.is_empty() {
@@ -68,7 +73,7 @@ impl<'a> Maker<'a> {
             let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
             let changing = self.changing_packages(wanted);
             self.packages = true;
-            self.push(Action::RemovePackages { names, changing }, component, Vec::new(), false);
+            self.push(PlannedAction::RemovePackages { names, changing }, component, Vec::new(), false);
         }
         for managed in late {
             self.remove_managed(managed, &strangers);
@@ -77,7 +82,7 @@ impl<'a> Maker<'a> {
 
     fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, String>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
-        let action = Action::Remove { id: managed.id.clone(), must };
+        let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.push(action, managed.component.clone(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
@@ -93,7 +98,7 @@ impl<'a> Maker<'a> {
         // A run that was killed may have owed it.
         let owed = seen.managed.pending.iter().map(|id| (id, ""));
         let running = |id: &ResourceId| match seen.resources.get(id) {
-            Some(Seen::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
+            Some(Observation::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
             _ => false,
         };
         owed.chain(told)
@@ -107,10 +112,10 @@ impl<'a> Maker<'a> {
     /// packages and resources it has, and so does each resource that a component which stays gives up.
     fn limit(
         &mut self,
-        wanted: &Wanted,
+        wanted: &DesiredHost,
         gone: &[&ManagedResource],
         packages: &[(&str, &str)],
-        limits: &Limits,
+        limits: &PlanLimits,
     ) {
         let stays: BTreeSet<&str> =
             wanted.components.iter().map(|component| component.name.as_str()).collect();
@@ -132,7 +137,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn unwanted_packages(&mut self, wanted: &Wanted) -> Vec<(&'a str, &'a str)> {
+    fn unwanted_packages(&mut self, wanted: &DesiredHost) -> Vec<(&'a str, &'a str)> {
         let keep: BTreeSet<String> = wanted
             .components
             .iter()
@@ -141,23 +146,23 @@ impl<'a> Maker<'a> {
         let mut unwanted = Vec::new();
         let seen = self.seen;
         for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
-            match seen.packages.get(name).unwrap_or(&Seen::Absent) {
-                Seen::Absent => (),
-                Seen::Present(_) => unwanted.push((name.as_str(), component.as_str())),
-                Seen::Unreadable(because) => self
+            match seen.packages.get(name).unwrap_or(&Observation::Absent) {
+                Observation::Absent => (),
+                Observation::Present(_) => unwanted.push((name.as_str(), component.as_str())),
+                Observation::Unreadable(because) => self
                     .plan
                     .blocked
-                    .push(Blocked { what: format!("package {name}"), because: because.clone() }),
+                    .push(BlockedItem { what: format!("package {name}"), because: because.clone() }),
             }
         }
         unwanted
     }
 
     /// Installed payloads that this plan replaces by another version.
-    fn changing_packages(&self, wanted: &Wanted) -> BTreeSet<String> {
+    fn changing_packages(&self, wanted: &DesiredHost) -> BTreeSet<String> {
         let changing = wanted.components.iter().filter(|component| {
             matches!(self.seen.packages.get(component.name.as_str()),
-                Some(Seen::Present(version)) if *version != component.version)
+                Some(Observation::Present(version)) if *version != component.version)
         });
         changing.map(|component| component.name.to_string()).collect()
     }
@@ -180,7 +185,7 @@ fn stage(kind: ResourceKind) -> u8 {
 }
 
 /// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
-fn idle(kind: ResourceKind, facts: &Facts, booted: bool) -> bool {
+fn idle(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
     match kind {
         ResourceKind::Service => {
             facts.get("enabled") != Some(&Fact::Flag(true))
@@ -192,7 +197,7 @@ fn idle(kind: ResourceKind, facts: &Facts, booted: bool) -> bool {
 }
 
 /// Whether something of another type now lies where punch made something.
-fn replaced(kind: ResourceKind, facts: &Facts) -> bool {
+fn replaced(kind: ResourceKind, facts: &ResourceFacts) -> bool {
     let made = match kind {
         ResourceKind::File => "file",
         ResourceKind::Directory => "directory",

@@ -1,13 +1,13 @@
 //! Who is notified by what changes, and the one restart each notified service gets.
 
-use super::{Action, make::Maker, order::Owned};
+use super::{PlannedAction, make::Planner, order::OwnedResource};
 use crate::{
     name::Name,
-    observe::{Fact, Seen},
-    resource::{Body, Resource, ResourceId, ResourceKind},
+    observe::{Fact, Observation},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-impl Maker<'_> {
+impl Planner<'_> {
     /// Marks what the change just planned notifies.
     pub(super) fn notify(&mut self, resource: &Resource) {
         self.notify_all(resource.notify.clone());
@@ -24,7 +24,7 @@ impl Maker<'_> {
 
     /// Services of components whose payload changed run the old program until they are restarted, and
     /// commands' guards may answer differently.
-    pub(super) fn payloads_changed(&mut self, changed: &[Name], resources: &[Owned<'_>]) {
+    pub(super) fn payloads_changed(&mut self, changed: &[Name], resources: &[OwnedResource<'_>]) {
         let mut notifies = Vec::new();
         for (component, resource) in resources {
             if resource.id.kind == ResourceKind::Service && changed.contains(component) {
@@ -38,7 +38,7 @@ impl Maker<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(super) fn restarts(&mut self, resources: &[Owned<'_>]) {
+    pub(super) fn restarts(&mut self, resources: &[OwnedResource<'_>]) {
         if !self.seen.booted {
             return;
         }
@@ -47,10 +47,10 @@ impl Maker<'_> {
             self.notified.entry(id).or_insert(true);
         }
         for (component, resource) in resources {
-            let Body::Service(service) = &resource.body else { continue };
+            let ResourceBody::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };
             let (runs, unit) = match self.seen.resources.get(&resource.id) {
-                Some(Seen::Present(facts)) => (facts.get("running") == Some(&Fact::Flag(true)), true),
+                Some(Observation::Present(facts)) => (facts.get("running") == Some(&Fact::Flag(true)), true),
                 _ => (false, false),
             };
             // Debian's packages start their services as they are installed: before the files of this plan.
@@ -59,7 +59,8 @@ impl Maker<'_> {
             if (just_started && !comes_started) || service.running == Some(false) {
                 continue;
             }
-            let action = Action::Restart { service: resource.id.clone(), reload: service.reload && !restart };
+            let action =
+                PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
             self.push(action, component.to_string(), Vec::new(), false);
         }
     }

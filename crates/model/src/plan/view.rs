@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Plan, display::Counts};
+use super::{Plan, display::PlanCounts};
 use crate::observe::Fact;
 
 /// A plan, for programs.
@@ -17,7 +17,7 @@ pub struct PlanView {
     /// Health checks at the end.
     pub health: Vec<String>,
     /// How many changes of each sort.
-    pub counts: Counts,
+    pub counts: PlanCounts,
 }
 
 /// One change, for programs.
@@ -84,6 +84,6 @@ pub fn view(plan: &Plan) -> PlanView {
         blocked: blocked.collect(),
         notes: plan.notes.clone(),
         health: plan.health.iter().map(|(component, health)| format!("{health} ({component})")).collect(),
-        counts: Counts::of(plan),
+        counts: PlanCounts::of(plan),
     }
 }

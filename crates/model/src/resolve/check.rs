@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     component::Component,
-    estate::{Estate, Place, Removal, Says, Server},
+    estate::{Estate, Overrides, Place, RemovalTarget, Server},
     name::{Key, Name, ServerName},
     nearest,
     value::Value,
@@ -167,7 +167,14 @@ fn named_by<'s>(name: &ServerName, server: &'s Server) -> impl Iterator<Item = P
 
 /// Checks what one place says against the versions it can meet. Of a place that is not looked at `whole`, only
 /// what meets the servers at hand is: others that nobody resolved may settle on what they share with it.
-fn says(catalog: &Catalog, uses: &Uses<'_>, place: &Place, whole: bool, says: &Says, notes: &mut Vec<Note>) {
+fn says(
+    catalog: &Catalog,
+    uses: &Uses<'_>,
+    place: &Place,
+    whole: bool,
+    says: &Overrides,
+    notes: &mut Vec<Note>,
+) {
     let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
     for name in says.components.keys().chain(says.values.keys()) {
         let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
@@ -194,7 +201,7 @@ fn met<'c>(
     uses: &Uses<'_>,
     place: &Place,
     name: &Name,
-    says: &Says,
+    says: &Overrides,
 ) -> (Vec<&'c Component>, bool) {
     let Some(published) = catalog.components.get(name) else { return (Vec::new(), false) };
     if let Some(versions) = uses.settled.get(&(place.clone(), name)) {
@@ -257,10 +264,10 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
 }
 
 /// A removal of something that never existed is a slip, but changes nothing.
-fn removed(catalog: &Catalog, place: &Place, removal: &Removal) -> Option<Note> {
+fn removed(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> Option<Note> {
     let (name, key) = match removal {
-        Removal::Component(name) => (name, None),
-        Removal::Value(name, key) | Removal::Entry(name, key, _) => (name, Some(key)),
+        RemovalTarget::Component(name) => (name, None),
+        RemovalTarget::Value(name, key) | RemovalTarget::Entry(name, key, _) => (name, Some(key)),
     };
     let hint = |near: Option<&str>| near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     let message = match (catalog.components.get(name), key) {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::{
     evaluate,
     fault::ResolveError,
-    layers::{Layer, Layers},
+    layers::{PlaceLayer, PlaceStack},
 };
 use crate::{
     component::Component,
-    estate::{Place, Removal, Removed, Said, Says},
+    estate::{Assignment, Overrides, Place, Removal, RemovalTarget},
     name::Name,
     node::Node,
     value::Value,
@@ -22,8 +22,8 @@ use crate::{
 pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<Node, ResolveError> {
     let place = Place::Server(node.server.clone());
     let says = says(node);
-    let stack = vec![Layer { place, says: &says }];
-    let layers = Layers::new(&node.server, &node.environment, &node.channel, stack);
+    let stack = vec![PlaceLayer { place, says: &says }];
+    let layers = PlaceStack::new(&node.server, &node.environment, &node.channel, stack);
     let declared: BTreeMap<&Name, &Component> =
         node.components.keys().filter_map(|name| Some((name, *components.get(name)?))).collect();
     let values = evaluate::values(&layers, &declared, None)?.values;
@@ -40,18 +40,18 @@ pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<
 
 /// What the node says, as if its server were the only place, and nothing weaker were wanted: the
 /// defaults are joined already.
-fn says(node: &Node) -> Says {
+fn says(node: &Node) -> Overrides {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
-        let said =
-            values.map(|(key, value)| (key.clone(), Said { value: literal(&value.value), origin: None }));
+        let said = values
+            .map(|(key, value)| (key.clone(), Assignment { value: literal(&value.value), origin: None }));
         (name.clone(), said.collect())
     });
     let keys = node.components.iter().flat_map(|(name, component)| {
-        component.values.keys().map(|key| Removal::Value(name.clone(), key.clone()))
+        component.values.keys().map(|key| RemovalTarget::Value(name.clone(), key.clone()))
     });
-    let remove = keys.map(|what| Removed { what, origin: None });
-    Says { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
+    let remove = keys.map(|what| Removal { what, origin: None });
+    Overrides { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
 }
 
 /// The value with every `${` written so that it stays one.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{format::yaml, node::Node, value::Value};
 
 #[derive(Serialize)]
-struct Enc<'a> {
+struct EncDocument<'a> {
     environment: String,
     classes: BTreeMap<String, BTreeMap<&'a str, &'a Value>>,
     parameters: BTreeMap<&'static str, Facts<'a>>,
@@ -29,7 +29,7 @@ struct Facts<'a> {
 /// Writes the node as an external node classifier's answer.
 pub fn enc(node: &Node) -> String {
     let components = || node.components.iter();
-    yaml::write(&Enc {
+    yaml::write(&EncDocument {
         environment: puppet_name(node.environment.as_str()),
         classes: components()
             .map(|(name, component)| {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     fault::{Fault, FaultKind, ResolveError},
-    gather::{Speakers, Speech, Spoken},
-    layers::Layers,
+    gather::{Operation, SourcedOperation, Sources},
+    layers::PlaceStack,
     merge::{merge, prune},
     reference::has_references,
 };
@@ -17,7 +17,7 @@ use crate::{
     estate::Place,
     name::{Key, Name},
     nearest,
-    node::{NodeValue, Voice},
+    node::{NodeValue, Provenance},
     parameter::{MAX_WEIGHT, NODE_WEIGHT, Parameter, weight},
     value::Value,
 };
@@ -33,7 +33,7 @@ const MAX_SAID_WEIGHT: usize = 4 * 1024 * 1024;
 const ENTRY_WEIGHT: usize = 10 * NODE_WEIGHT;
 
 /// The final values of a server.
-pub(super) struct Values {
+pub(super) struct ResolvedValues {
     /// Of every component, in the order of its name.
     pub(super) values: Vec<BTreeMap<Key, NodeValue>>,
     /// What they and all that was said about them weigh.
@@ -44,12 +44,12 @@ pub(super) struct Values {
 ///
 /// `catalog` knows which parameters were secrets in other versions, where there is one.
 pub(super) fn values(
-    layers: &Layers<'_>,
+    layers: &PlaceStack<'_>,
     settled: &BTreeMap<&Name, &Component>,
     catalog: Option<&Catalog>,
-) -> Result<Values, ResolveError> {
-    let speakers = settled.keys().map(|name| (*name, Speakers::new(layers, name))).collect();
-    let mut evaluator = Evaluator {
+) -> Result<ResolvedValues, ResolveError> {
+    let speakers = settled.keys().map(|name| (*name, Sources::new(layers, name))).collect();
+    let mut evaluator = ValueEvaluator {
         layers,
         settled,
         catalog,
@@ -81,7 +81,7 @@ pub(super) fn values(
         });
         values.collect()
     });
-    Ok(Values { values: values.collect(), weight: evaluator.weight + evaluator.said })
+    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.said })
 }
 
 /// How far a value is.
@@ -95,11 +95,11 @@ enum State {
     Failed,
 }
 
-struct Evaluator<'a, 'l> {
-    layers: &'l Layers<'a>,
+struct ValueEvaluator<'a, 'l> {
+    layers: &'l PlaceStack<'a>,
     settled: &'l BTreeMap<&'l Name, &'l Component>,
     catalog: Option<&'l Catalog>,
-    speakers: &'l BTreeMap<&'l Name, Speakers<'a, 'l>>,
+    speakers: &'l BTreeMap<&'l Name, Sources<'a, 'l>>,
     done: HashMap<(&'l Name, &'l Key), State>,
     /// The values being worked on, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
@@ -117,7 +117,7 @@ struct Site<'s> {
     place: &'s Place,
 }
 
-impl<'a, 'l> Evaluator<'a, 'l> {
+impl<'a, 'l> ValueEvaluator<'a, 'l> {
     /// Notes every value said for a parameter that does not exist.
     fn refuse_unknown(&mut self, name: &'l Name) {
         let component = self.settled[name];
@@ -173,7 +173,7 @@ impl<'a, 'l> Evaluator<'a, 'l> {
         let mut joined = 0;
         for (at, voice) in spoken.iter().enumerate() {
             self.said = self.said.saturating_add(ENTRY_WEIGHT);
-            let Speech::Value(value) = voice.what else { continue };
+            let Operation::Value(value) = voice.what else { continue };
             self.said = self.said.saturating_add(weight(value));
             if !voice.counts {
                 continue;
@@ -188,7 +188,7 @@ impl<'a, 'l> Evaluator<'a, 'l> {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
             for stronger in &spoken[..at] {
-                if let Speech::RemoveEntry(path) = stronger.what
+                if let Operation::RemoveEntry(path) = stronger.what
                     && stronger.counts
                 {
                     prune(&mut value, path);
@@ -267,17 +267,17 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
 }
 
 /// Provenance: values that count, then removals that count, then the rest, each strongest first.
-fn voices(spoken: Vec<Spoken<'_, '_>>, secret: bool) -> Vec<Voice> {
-    let mut voices: Vec<Voice> = spoken
+fn voices(spoken: Vec<SourcedOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
+    let mut voices: Vec<Provenance> = spoken
         .into_iter()
-        .map(|voice| Voice {
+        .map(|voice| Provenance {
             place: voice.place.clone(),
-            removes: !matches!(voice.what, Speech::Value(_)),
+            removes: !matches!(voice.what, Operation::Value(_)),
             value: match voice.what {
                 _ if secret => None,
-                Speech::Value(value) => Some(value.clone()),
-                Speech::RemoveAll => None,
-                Speech::RemoveEntry(path) => Some(Value::Text(path.join("."))),
+                Operation::Value(value) => Some(value.clone()),
+                Operation::RemoveAll => None,
+                Operation::RemoveEntry(path) => Some(Value::Text(path.join("."))),
             },
             counts: voice.counts,
             origin: voice.origin.cloned(),

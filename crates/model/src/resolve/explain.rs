@@ -6,7 +6,7 @@ use crate::{
     nearest,
     node::{Node, NodeComponent},
     value::Value,
-    wire::{ExplainedVoice, Explanation},
+    wire::{ExplainedProvenance, Explanation},
 };
 
 /// Why something cannot be explained.
@@ -41,7 +41,7 @@ pub fn explain(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
         voices: value
             .voices
             .iter()
-            .map(|voice| ExplainedVoice {
+            .map(|voice| ExplainedProvenance {
                 place: voice.place.to_string(),
                 value: voice.value.as_ref().filter(|_| !value.secret).map(json),
                 removes: voice.removes,
@@ -62,7 +62,7 @@ fn version(name: &Name, component: &NodeComponent) -> Explanation {
         voices: component
             .wished
             .iter()
-            .map(|wished| ExplainedVoice {
+            .map(|wished| ExplainedProvenance {
                 place: match &wished.place {
                     Place::Default(requirer) => format!("requirement of {requirer}"),
                     place => place.to_string(),

@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::{
     estate::Place,
-    format::estate::{Documents, locate},
+    format::estate::{EstateDocuments, locate},
     name::{Key, Name},
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 
 /// Why a server has no node: every fault found, not only the first.
@@ -77,7 +77,7 @@ pub enum FaultKind {
         /// The channel of the server's environment.
         channel: Name,
         /// Who asked for what.
-        asked: Vec<(Place, Range)>,
+        asked: Vec<(Place, VersionRange)>,
         /// What the channel has, newest first.
         available: Vec<Version>,
     },
@@ -91,7 +91,7 @@ pub enum FaultKind {
         /// What needs it.
         requirer: Name,
         /// In which versions.
-        range: Range,
+        range: VersionRange,
     },
     /// Versions contradict each other in more ways than can be tried.
     #[error(
@@ -213,7 +213,7 @@ impl Fault {
     }
 
     /// The fault with the file and line to change, for estates that come from files.
-    pub fn in_file(&self, documents: &Documents) -> String {
+    pub fn in_file(&self, documents: &EstateDocuments) -> String {
         self.clone().into_note().in_file(documents)
     }
 
@@ -236,7 +236,7 @@ impl Fault {
 
 impl Note {
     /// The note with the file and line to change, for estates that come from files.
-    pub fn in_file(&self, documents: &Documents) -> String {
+    pub fn in_file(&self, documents: &EstateDocuments) -> String {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
         match locate(documents, &self.place, component, key, self.listed.as_deref()) {
@@ -320,7 +320,7 @@ fn orders(orders: &[(Name, Name, Place)]) -> String {
     texts.join(", ")
 }
 
-fn wishes(asked: &[(Place, Range)]) -> String {
+fn wishes(asked: &[(Place, VersionRange)]) -> String {
     let texts: Vec<String> = asked
         .iter()
         .map(|(place, range)| match place {

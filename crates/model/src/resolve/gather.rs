@@ -2,43 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::Layers;
+use super::layers::PlaceStack;
 use crate::{
-    estate::{Origin, Place, Removal, Removed, Said},
+    estate::{Assignment, Place, Removal, RemovalTarget, RevisionOrigin},
     name::{Key, Name},
-    parameter::{Merge, Parameter},
+    parameter::{MergeStrategy, Parameter},
     value::Value,
 };
 
 /// The places that say something about one component: found once, asked for each of its parameters.
-pub(super) struct Speakers<'a, 'l> {
+pub(super) struct Sources<'a, 'l> {
     /// Strongest first.
-    speakers: Vec<Speaker<'a, 'l>>,
+    speakers: Vec<PlaceSource<'a, 'l>>,
     /// The number of layers that count.
     counting: usize,
     /// The place that takes the component away from weaker ones.
-    cut: Option<(&'l Place, Option<&'a Origin>)>,
+    cut: Option<(&'l Place, Option<&'a RevisionOrigin>)>,
     /// The component itself, which speaks last.
     default: Place,
 }
 
-struct Speaker<'a, 'l> {
+struct PlaceSource<'a, 'l> {
     at: usize,
     place: &'l Place,
-    values: Option<&'a BTreeMap<Key, Said>>,
-    removals: Vec<&'a Removed>,
+    values: Option<&'a BTreeMap<Key, Assignment>>,
+    removals: Vec<&'a Removal>,
 }
 
 /// What one place says, before references are replaced.
-pub(super) struct Spoken<'a, 'l> {
+pub(super) struct SourcedOperation<'a, 'l> {
     pub(super) place: &'l Place,
-    pub(super) what: Speech<'a>,
-    pub(super) origin: Option<&'a Origin>,
+    pub(super) what: Operation<'a>,
+    pub(super) origin: Option<&'a RevisionOrigin>,
     pub(super) counts: bool,
 }
 
 /// A value, or something taken away.
-pub(super) enum Speech<'a> {
+pub(super) enum Operation<'a> {
     Value(&'a Value),
     /// All that weaker places say.
     RemoveAll,
@@ -46,18 +46,18 @@ pub(super) enum Speech<'a> {
     RemoveEntry(&'a [String]),
 }
 
-impl<'a, 'l> Speakers<'a, 'l> {
+impl<'a, 'l> Sources<'a, 'l> {
     /// Finds who says something about `component`.
-    pub(super) fn new(layers: &'l Layers<'a>, component: &Name) -> Self {
+    pub(super) fn new(layers: &'l PlaceStack<'a>, component: &Name) -> Self {
         let speakers = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
             let values = layer.says.values.get(component);
-            let about = |removed: &&Removed| match &removed.what {
-                Removal::Component(_) => false,
-                Removal::Value(name, _) | Removal::Entry(name, _, _) => name == component,
+            let about = |removed: &&Removal| match &removed.what {
+                RemovalTarget::Component(_) => false,
+                RemovalTarget::Value(name, _) | RemovalTarget::Entry(name, _, _) => name == component,
             };
-            let removals: Vec<&Removed> = layer.says.remove.iter().filter(about).collect();
+            let removals: Vec<&Removal> = layer.says.remove.iter().filter(about).collect();
             let speaks = values.is_some() || !removals.is_empty();
-            speaks.then_some(Speaker { at, place: &layer.place, values, removals })
+            speaks.then_some(PlaceSource { at, place: &layer.place, values, removals })
         });
         Self {
             speakers: speakers.collect(),
@@ -68,7 +68,7 @@ impl<'a, 'l> Speakers<'a, 'l> {
     }
 
     /// What the layers that count say, by place.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Said>)> {
+    pub(super) fn values(&self) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Assignment>)> {
         let counting = self.speakers.iter().filter(|speaker| speaker.at < self.counting);
         counting.filter_map(|speaker| Some((speaker.place, speaker.values?)))
     }
@@ -77,8 +77,8 @@ impl<'a, 'l> Speakers<'a, 'l> {
     ///
     /// A default is merged like any other value, unless somebody took weaker values away and set one of
     /// his own. When nobody is left to say anything the default counts again.
-    pub(super) fn gather<'s>(&'s self, key: &Key, parameter: &'s Parameter) -> Vec<Spoken<'s, 's>> {
-        let replace = parameter.merge == Merge::Replace;
+    pub(super) fn gather<'s>(&'s self, key: &Key, parameter: &'s Parameter) -> Vec<SourcedOperation<'s, 's>> {
+        let replace = parameter.merge == MergeStrategy::Replace;
         let mut spoken = Vec::new();
         let mut cut = false;
         let mut valued = false;
@@ -89,29 +89,29 @@ impl<'a, 'l> Speakers<'a, 'l> {
                     // The whole component was taken away by a stronger place, which then is the reason.
                     let (place, origin) = self.cut.unwrap_or((place, None));
                     let counts = !(replace && valued);
-                    spoken.push(Spoken { place, what: Speech::RemoveAll, origin, counts });
+                    spoken.push(SourcedOperation { place, what: Operation::RemoveAll, origin, counts });
                     cut = true;
                 }
                 let counts = !(cut || replace && valued);
                 valued |= counts;
-                let (what, origin) = (Speech::Value(&said.value), said.origin.as_ref());
-                spoken.push(Spoken { place, what, origin, counts });
+                let (what, origin) = (Operation::Value(&said.value), said.origin.as_ref());
+                spoken.push(SourcedOperation { place, what, origin, counts });
             }
             for removed in &speaker.removals {
                 let what = match &removed.what {
-                    Removal::Value(_, of) if of == key => Speech::RemoveAll,
-                    Removal::Entry(_, of, path) if of == key => Speech::RemoveEntry(path),
+                    RemovalTarget::Value(_, of) if of == key => Operation::RemoveAll,
+                    RemovalTarget::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
                     _ => continue,
                 };
                 let counts = !cut && speaker.at < self.counting && !(replace && valued);
-                cut |= matches!(what, Speech::RemoveAll);
-                spoken.push(Spoken { place, what, origin: removed.origin.as_ref(), counts });
+                cut |= matches!(what, Operation::RemoveAll);
+                spoken.push(SourcedOperation { place, what, origin: removed.origin.as_ref(), counts });
             }
         }
         if let Some(default) = &parameter.default {
             let counts = !valued || (!replace && !cut);
-            let what = Speech::Value(default);
-            spoken.push(Spoken { place: &self.default, what, origin: None, counts });
+            let what = Operation::Value(default);
+            spoken.push(SourcedOperation { place: &self.default, what, origin: None, counts });
         }
         spoken
     }

@@ -4,54 +4,57 @@ use std::collections::BTreeMap;
 
 use super::{
     fault::{Fault, FaultKind, ResolveError},
-    linearise::Hierarchy,
+    linearise::RoleHierarchy,
 };
 use crate::{
-    estate::{Estate, Origin, Place, Removal, Says},
+    estate::{Estate, Overrides, Place, RemovalTarget, RevisionOrigin},
     name::{Name, ServerName},
     nearest,
 };
 
 /// The places of one server and what they say.
-pub(super) struct Layers<'a> {
+pub(super) struct PlaceStack<'a> {
     pub(super) server: &'a ServerName,
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
     /// Strongest first: the server, its groups, its environment, its roles.
-    pub(super) stack: Vec<Layer<'a>>,
+    pub(super) stack: Vec<PlaceLayer<'a>>,
     /// The strongest layer that removes a component: weaker ones do not count for it.
-    floors: BTreeMap<&'a Name, (usize, Option<&'a Origin>)>,
+    floors: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
 }
 
 /// One place and what it says.
-pub(super) struct Layer<'a> {
+pub(super) struct PlaceLayer<'a> {
     pub(super) place: Place,
-    pub(super) says: &'a Says,
+    pub(super) says: &'a Overrides,
 }
 
 /// Stacks the places of `server`.
 pub(super) fn layers<'a>(
     estate: &'a Estate,
-    hierarchy: &Hierarchy<'a>,
+    hierarchy: &RoleHierarchy<'a>,
     server: &ServerName,
-) -> Result<Layers<'a>, ResolveError> {
+) -> Result<PlaceStack<'a>, ResolveError> {
     let Some((name, server)) = estate.servers.get_key_value(server) else {
         let known = estate.servers.keys().map(ServerName::as_str);
         return Err(unknown(Place::Server(server.clone()), "server", server.as_str(), known).into());
     };
     let me = Place::Server(name.clone());
     let mut faults = Vec::new();
-    let mut stack = vec![Layer { place: me.clone(), says: &server.says }];
+    let mut stack = vec![PlaceLayer { place: me.clone(), says: &server.says }];
     for group in &server.groups {
         match estate.groups.get(group) {
-            Some(found) => stack.push(Layer { place: Place::Group(group.clone()), says: &found.says }),
+            Some(found) => stack.push(PlaceLayer { place: Place::Group(group.clone()), says: &found.says }),
             None => faults.push(unknown(me.clone(), "group", group.as_str(), names(&estate.groups))),
         }
     }
     let environment = estate.environments.get(&server.environment);
     match environment {
         Some(found) => {
-            stack.push(Layer { place: Place::Environment(server.environment.clone()), says: &found.says });
+            stack.push(PlaceLayer {
+                place: Place::Environment(server.environment.clone()),
+                says: &found.says,
+            });
         }
         None => {
             let known = names(&estate.environments);
@@ -60,22 +63,24 @@ pub(super) fn layers<'a>(
     }
     match hierarchy.join(&me, &server.roles) {
         Ok(order) => stack.extend(order.into_iter().filter_map(|role| {
-            Some(Layer { place: Place::Role(role.clone()), says: &estate.roles.get(role)?.says })
+            Some(PlaceLayer { place: Place::Role(role.clone()), says: &estate.roles.get(role)?.says })
         })),
         Err(wrong) => faults.extend(wrong),
     }
     match environment {
-        Some(found) if faults.is_empty() => Ok(Layers::new(name, &server.environment, &found.channel, stack)),
+        Some(found) if faults.is_empty() => {
+            Ok(PlaceStack::new(name, &server.environment, &found.channel, stack))
+        }
         _ => Err(faults.into()),
     }
 }
 
-impl<'a> Layers<'a> {
+impl<'a> PlaceStack<'a> {
     pub(super) fn new(
         server: &'a ServerName,
         environment: &'a Name,
         channel: &'a Name,
-        stack: Vec<Layer<'a>>,
+        stack: Vec<PlaceLayer<'a>>,
     ) -> Self {
         Self { server, environment, channel, floors: floors(&stack), stack }
     }
@@ -86,16 +91,16 @@ impl<'a> Layers<'a> {
     }
 
     /// The place that takes a component away from weaker ones, and since when.
-    pub(super) fn cut(&self, component: &Name) -> Option<(&Place, Option<&'a Origin>)> {
+    pub(super) fn cut(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
         self.floors.get(component).map(|(floor, origin)| (&self.stack[*floor].place, *origin))
     }
 }
 
-fn floors<'a>(stack: &[Layer<'a>]) -> BTreeMap<&'a Name, (usize, Option<&'a Origin>)> {
+fn floors<'a>(stack: &[PlaceLayer<'a>]) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
     let mut floors = BTreeMap::new();
     for (at, layer) in stack.iter().enumerate() {
         for removed in &layer.says.remove {
-            if let Removal::Component(name) = &removed.what {
+            if let RemovalTarget::Component(name) = &removed.what {
                 floors.entry(name).or_insert((at, removed.origin.as_ref()));
             }
         }

@@ -19,7 +19,7 @@ pub(super) const MAX_ROLES: usize = 500;
 const MAX_SHOWN: usize = 16;
 
 /// Every role's linearisation, or what is wrong with it.
-pub(super) struct Hierarchy<'a> {
+pub(super) struct RoleHierarchy<'a> {
     roles: &'a BTreeMap<Name, Role>,
     orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, Fault>>,
 }
@@ -30,7 +30,7 @@ struct Order<'a, 'b> {
     owner: Place,
 }
 
-impl<'a> Hierarchy<'a> {
+impl<'a> RoleHierarchy<'a> {
     /// Linearises the roles in `wanted` and all they inherit, each once, parents first.
     pub(super) fn new(roles: &'a BTreeMap<Name, Role>, wanted: impl IntoIterator<Item = &'a Name>) -> Self {
         let mut hierarchy = Self { roles, orders: BTreeMap::new() };

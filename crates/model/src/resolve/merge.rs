@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::{parameter::Merge, value::Value};
+use crate::{parameter::MergeStrategy, value::Value};
 
 /// Merges values of several places, strongest first.
 ///
 /// On failure the index of the first value that is not of the shape the merge needs.
-pub(super) fn merge(how: Merge, values: Vec<Value>) -> Result<Option<Value>, usize> {
+pub(super) fn merge(how: MergeStrategy, values: Vec<Value>) -> Result<Option<Value>, usize> {
     match how {
-        Merge::Replace => Ok(values.into_iter().next()),
-        Merge::Append => append(values),
-        Merge::Deep => deep(values),
+        MergeStrategy::Replace => Ok(values.into_iter().next()),
+        MergeStrategy::Append => append(values),
+        MergeStrategy::Deep => deep(values),
     }
 }
 

@@ -45,9 +45,11 @@ pub use self::{
     fault::{Fault, FaultKind, Note, ResolveError, Severity},
     reach::reach,
 };
-use self::{evaluate::Values, layers::Layers, linearise::Hierarchy, settle::Settled};
+use self::{
+    evaluate::ResolvedValues, layers::PlaceStack, linearise::RoleHierarchy, settle::SettledComponent,
+};
 use crate::{
-    catalog::{Catalog, Published},
+    catalog::{Catalog, CatalogVersion},
     component::Component,
     estate::{Estate, Place},
     format::{node, yaml::MAX_BYTES},
@@ -63,7 +65,7 @@ const HEAVY: usize = MAX_BYTES / 80;
 pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
-    hierarchy: Hierarchy<'a>,
+    hierarchy: RoleHierarchy<'a>,
 }
 
 /// Makes the node of one server; its generation is 0, for the back-office to number.
@@ -71,14 +73,14 @@ pub struct Resolver<'a> {
 /// Puts only this server's roles in order. For many servers make one [`Resolver`].
 pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
     let roles = estate.servers.get(server).into_iter().flat_map(|server| &server.roles);
-    let hierarchy = Hierarchy::new(&estate.roles, roles);
+    let hierarchy = RoleHierarchy::new(&estate.roles, roles);
     Resolver { estate, catalog, hierarchy }.resolve(server)
 }
 
 impl<'a> Resolver<'a> {
     /// Puts the roles in order; what is wrong with them is said when a server needs them.
     pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
-        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles, estate.roles.keys()) }
+        Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, estate.roles.keys()) }
     }
 
     /// Puts only the roles in order that some of these servers and places need.
@@ -94,7 +96,7 @@ impl<'a> Resolver<'a> {
             Place::Role(name) => Some(name),
             _ => None,
         });
-        Self { estate, catalog, hierarchy: Hierarchy::new(&estate.roles, theirs.chain(named)) }
+        Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, theirs.chain(named)) }
     }
 
     /// Makes the node of one server; its generation is 0, for the back-office to number.
@@ -109,14 +111,15 @@ impl<'a> Resolver<'a> {
         Ok(self.layers(server)?.stack.into_iter().map(|layer| layer.place).collect())
     }
 
-    fn layers(&self, server: &ServerName) -> Result<Layers<'a>, ResolveError> {
+    fn layers(&self, server: &ServerName) -> Result<PlaceStack<'a>, ResolveError> {
         layers::layers(self.estate, &self.hierarchy, server)
     }
 
-    fn node(&self, layers: &Layers<'a>, settled: SettledComponents<'a>) -> Result<Node, ResolveError> {
-        let Values { values, weight } = evaluate::values(layers, &declared(&settled), Some(self.catalog))?;
+    fn node(&self, layers: &PlaceStack<'a>, settled: SettledComponents<'a>) -> Result<Node, ResolveError> {
+        let ResolvedValues { values, weight } =
+            evaluate::values(layers, &declared(&settled), Some(self.catalog))?;
         let components = settled.into_iter().zip(values);
-        let components = components.map(|((name, Settled { published, wished }), values)| {
+        let components = components.map(|((name, SettledComponent { published, wished }), values)| {
             (name.clone(), component(published, wished, values))
         });
         let node = Node {
@@ -141,8 +144,8 @@ fn readable(node: &Node) -> Result<(), ResolveError> {
 }
 
 fn component(
-    published: &Arc<Published>,
-    wished: Vec<crate::node::Wished>,
+    published: &Arc<CatalogVersion>,
+    wished: Vec<crate::node::RequirementProvenance>,
     values: BTreeMap<crate::name::Key, crate::node::NodeValue>,
 ) -> NodeComponent {
     NodeComponent {
@@ -160,4 +163,4 @@ fn declared<'a>(settled: &SettledComponents<'a>) -> BTreeMap<&'a Name, &'a Compo
 }
 
 /// The settled components of a server, by name.
-type SettledComponents<'a> = BTreeMap<&'a Name, Settled<'a>>;
+type SettledComponents<'a> = BTreeMap<&'a Name, SettledComponent<'a>>;

@@ -11,7 +11,7 @@ use crate::{
 ///
 /// A server that only `old` has is not: it has no node any more.
 pub fn reach(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
-    let changed = Changed::new(old, new);
+    let changed = ChangedPlaces::new(old, new);
     new.servers
         .iter()
         .filter(|(name, server)| match old.servers.get(*name) {
@@ -22,7 +22,7 @@ pub fn reach(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
         .collect()
 }
 
-struct Changed<'a> {
+struct ChangedPlaces<'a> {
     /// Roles that changed, and all that inherit one that did.
     roles: BTreeSet<&'a Name>,
     groups: BTreeSet<&'a Name>,
@@ -32,7 +32,7 @@ struct Changed<'a> {
 /// The places of either estate that say something else now, or stand in another order: a place that only
 /// inherits a change is among them.
 pub(super) fn changed_places(old: &Estate, new: &Estate) -> BTreeSet<Place> {
-    let Changed { roles, groups, environments } = Changed::new(old, new);
+    let ChangedPlaces { roles, groups, environments } = ChangedPlaces::new(old, new);
     let servers = new
         .servers
         .iter()
@@ -44,7 +44,7 @@ pub(super) fn changed_places(old: &Estate, new: &Estate) -> BTreeSet<Place> {
     roles.chain(groups).chain(environments).chain(servers).collect()
 }
 
-impl<'a> Changed<'a> {
+impl<'a> ChangedPlaces<'a> {
     fn new(old: &'a Estate, new: &'a Estate) -> Self {
         Self {
             roles: changed_roles(old, new),

@@ -9,7 +9,7 @@ use crate::{
 
 /// A piece of a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Part<'a> {
+pub(super) enum ReferencePart<'a> {
     /// Stands for itself.
     Text(&'a str),
     /// What is inside `${}`.
@@ -18,7 +18,7 @@ pub(super) enum Part<'a> {
 
 /// What a reference means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum ReferenceTarget {
     ServerName,
     ServerEnvironment,
     Value(Name, Key),
@@ -38,37 +38,37 @@ pub(super) fn has_references(value: &Value) -> bool {
 }
 
 /// Cuts a text at its references; `None` when a `${` is never closed.
-pub(super) fn parts(text: &str) -> Option<Vec<Part<'_>>> {
+pub(super) fn parts(text: &str) -> Option<Vec<ReferencePart<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let escaped = rest[..at].ends_with('$');
         let before = if escaped { at - 1 } else { at };
         if before > 0 {
-            parts.push(Part::Text(&rest[..before]));
+            parts.push(ReferencePart::Text(&rest[..before]));
         }
         if escaped {
-            parts.push(Part::Text(&rest[at..at + 2]));
+            parts.push(ReferencePart::Text(&rest[at..at + 2]));
             rest = &rest[at + 2..];
         } else {
             let end = at + rest[at..].find('}')?;
-            parts.push(Part::Reference(&rest[at + 2..end]));
+            parts.push(ReferencePart::Reference(&rest[at + 2..end]));
             rest = &rest[end + 1..];
         }
     }
     if !rest.is_empty() {
-        parts.push(Part::Text(rest));
+        parts.push(ReferencePart::Text(rest));
     }
     Some(parts)
 }
 
 /// What the inside of `${}` means; `None` when it is of no known form.
-pub(super) fn target(inside: &str) -> Option<Target> {
+pub(super) fn target(inside: &str) -> Option<ReferenceTarget> {
     match inside.split_once('.')? {
-        ("server", "name") => Some(Target::ServerName),
-        ("server", "environment") => Some(Target::ServerEnvironment),
+        ("server", "name") => Some(ReferenceTarget::ServerName),
+        ("server", "environment") => Some(ReferenceTarget::ServerEnvironment),
         ("server", _) => None,
-        (component, key) => Some(Target::Value(Name::new(component).ok()?, Key::new(key).ok()?)),
+        (component, key) => Some(ReferenceTarget::Value(Name::new(component).ok()?, Key::new(key).ok()?)),
     }
 }
 
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_references_and_escapes_stay_texts() {
-        use Part::{Reference, Text};
+        use ReferencePart::{Reference, Text};
         for (text, expected) in [
             ("plain $HOME {x}", vec![Text("plain $HOME {x}")]),
             ("${a.b}", vec![Reference("a.b")]),
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_server_name_and_environment_are_known_of_the_server() {
-        assert_eq!(target("server.name"), Some(Target::ServerName));
+        assert_eq!(target("server.name"), Some(ReferenceTarget::ServerName));
         assert_eq!(target("server.nam"), None);
         assert_eq!(target("HOME"), None);
         assert_eq!(target("a.b.c"), None);

@@ -8,13 +8,13 @@ use std::{
 
 use super::{
     fault::{Fault, FaultKind},
-    layers::Layers,
+    layers::PlaceStack,
 };
 use crate::{
-    catalog::{Catalog, Published},
+    catalog::{Catalog, CatalogVersion},
     estate::Place,
     name::Name,
-    version::Range,
+    version::VersionRange,
 };
 
 /// So many dead ends are met before giving up; an estate people wrote needs a few hundred.
@@ -22,24 +22,24 @@ const MAX_STEPS: usize = 50_000;
 
 /// Somebody's wish for a component.
 #[derive(Clone)]
-pub(super) struct Ask<'a> {
+pub(super) struct VersionConstraint<'a> {
     pub(super) place: Place,
-    pub(super) range: &'a Range,
+    pub(super) range: &'a VersionRange,
     /// The choice that brought this wish; `None` for a place's.
     pub(super) depth: Option<usize>,
 }
 
 /// A component, its version, and all who asked for it.
-pub(super) type Choice<'a> = (&'a Name, &'a Arc<Published>, Vec<Ask<'a>>);
+pub(super) type VersionChoice<'a> = (&'a Name, &'a Arc<CatalogVersion>, Vec<VersionConstraint<'a>>);
 
-pub(super) struct Search<'a, 'l> {
+pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    layers: &'l Layers<'a>,
+    layers: &'l PlaceStack<'a>,
     /// Components in the order they are decided: those wished for by name, then those required.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
     position: BTreeMap<&'a Name, usize>,
-    asked: BTreeMap<&'a Name, Vec<Ask<'a>>>,
+    asked: BTreeMap<&'a Name, Vec<VersionConstraint<'a>>>,
     /// One for each decided component of `order`.
     frames: Vec<Frame<'a>>,
     /// The first contradiction met: the one to show when nothing works out.
@@ -47,7 +47,7 @@ pub(super) struct Search<'a, 'l> {
 }
 
 struct Frame<'a> {
-    candidates: Vec<&'a Arc<Published>>,
+    candidates: Vec<&'a Arc<CatalogVersion>>,
     /// The candidate after the chosen one.
     next: usize,
     /// How long `order` was before the choice.
@@ -56,8 +56,8 @@ struct Frame<'a> {
     culprits: BTreeSet<usize>,
 }
 
-impl<'a, 'l> Search<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, layers: &'l Layers<'a>) -> Self {
+impl<'a, 'l> VersionSearch<'a, 'l> {
+    pub(super) fn new(catalog: &'a Catalog, layers: &'l PlaceStack<'a>) -> Self {
         Self {
             catalog,
             layers,
@@ -70,14 +70,14 @@ impl<'a, 'l> Search<'a, 'l> {
     }
 
     /// Adds a place's wish.
-    pub(super) fn wish(&mut self, name: &'a Name, ask: Ask<'a>) {
+    pub(super) fn wish(&mut self, name: &'a Name, ask: VersionConstraint<'a>) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
         self.asked.insert(name, vec![ask]);
     }
 
     /// Decides everything, or says the first reason why that is impossible.
-    pub(super) fn run(mut self) -> Result<Vec<Choice<'a>>, Box<Fault>> {
+    pub(super) fn run(mut self) -> Result<Vec<VersionChoice<'a>>, Box<Fault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.open();
@@ -144,7 +144,8 @@ impl<'a, 'l> Search<'a, 'l> {
                         self.position.insert(required, self.order.len());
                         self.order.push(required);
                     }
-                    let ask = Ask { place: Place::Default(name.clone()), range, depth: Some(depth) };
+                    let ask =
+                        VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
                     self.asked.entry(required).or_default().push(ask);
                 }
                 return true;
@@ -153,7 +154,7 @@ impl<'a, 'l> Search<'a, 'l> {
         false
     }
 
-    fn agrees(&mut self, name: &'a Name, depth: usize, candidate: &'a Published) -> bool {
+    fn agrees(&mut self, name: &'a Name, depth: usize, candidate: &'a CatalogVersion) -> bool {
         for (required, range) in &candidate.component.requires {
             if let Some(fault) = self.removed(name, required, range) {
                 self.why.get_or_insert(fault);
@@ -167,7 +168,8 @@ impl<'a, 'l> Search<'a, 'l> {
             if let (Some(at), Some(chosen)) = (at, chosen)
                 && !range.contains(&chosen.component.version)
             {
-                let ask = Ask { place: Place::Default(name.clone()), range, depth: Some(depth) };
+                let ask =
+                    VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
                 let fault = self.no_version(required, Some(ask));
                 self.why.get_or_insert(fault);
                 if at < depth {
@@ -212,7 +214,7 @@ impl<'a, 'l> Search<'a, 'l> {
     }
 
     /// Whether a place took away what `name` requires, and no place wishes for it.
-    fn removed(&self, name: &Name, required: &Name, range: &Range) -> Option<Fault> {
+    fn removed(&self, name: &Name, required: &Name, range: &VersionRange) -> Option<Fault> {
         let (place, _) = self.layers.cut(required)?;
         let wished = self.asked.get(required).is_some_and(|asks| asks.iter().any(|ask| ask.depth.is_none()));
         let kind = FaultKind::RemovedButRequired {
@@ -223,9 +225,10 @@ impl<'a, 'l> Search<'a, 'l> {
         Some(Fault::new(place.clone(), kind).about(required)).filter(|_| !wished)
     }
 
-    fn no_version(&self, name: &Name, more: Option<Ask<'_>>) -> Fault {
+    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> Fault {
         let asks = self.asked.get(name).into_iter().flatten().chain(more.as_ref());
-        let asked: Vec<(Place, Range)> = asks.map(|ask| (ask.place.clone(), ask.range.clone())).collect();
+        let asked: Vec<(Place, VersionRange)> =
+            asks.map(|ask| (ask.place.clone(), ask.range.clone())).collect();
         let place = asked.iter().map(|(place, _)| place).find(|place| !matches!(place, Place::Default(_)));
         let place = place.cloned().unwrap_or_else(|| Place::Server(self.layers.server.clone()));
         let available = self.catalog.versions(self.layers.channel, name).iter().rev().cloned().collect();

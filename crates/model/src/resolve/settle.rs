@@ -8,41 +8,43 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     SettledComponents,
     fault::{Fault, FaultKind, ResolveError},
-    layers::Layers,
-    search::{Ask, Search},
+    layers::PlaceStack,
+    search::{VersionConstraint, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, Published},
-    estate::{Origin, Place, Removal},
+    catalog::{Catalog, CatalogVersion},
+    estate::{Place, RemovalTarget, RevisionOrigin},
     name::Name,
     nearest,
-    node::Wished,
-    version::Range,
+    node::RequirementProvenance,
+    version::VersionRange,
 };
 
 /// A component in the version it got.
-pub(super) struct Settled<'a> {
-    pub(super) published: &'a Arc<Published>,
+pub(super) struct SettledComponent<'a> {
+    pub(super) published: &'a Arc<CatalogVersion>,
     /// Places first, strongest first; then the components that require it.
-    pub(super) wished: Vec<Wished>,
+    pub(super) wished: Vec<RequirementProvenance>,
 }
 
 /// Chooses a version for every component wished for, and for all these require.
 pub(super) fn settle<'a>(
     catalog: &'a Catalog,
-    layers: &Layers<'a>,
+    layers: &PlaceStack<'a>,
 ) -> Result<SettledComponents<'a>, ResolveError> {
     let wishes = wishes(layers);
-    let mut search = Search::new(catalog, layers);
+    let mut search = VersionSearch::new(catalog, layers);
     let mut faults = Vec::new();
     for (name, wishes) in &wishes {
-        let Some(Wish { place, range: Some(range), .. }) = wishes.iter().find(|wish| wish.decides) else {
+        let Some(PlacedRequirement { place, range: Some(range), .. }) =
+            wishes.iter().find(|wish| wish.decides)
+        else {
             continue;
         };
         if catalog.versions(layers.channel, name).is_empty() {
             faults.push(unknown(catalog, layers, place, name));
         }
-        search.wish(name, Ask { place: (*place).clone(), range, depth: None });
+        search.wish(name, VersionConstraint { place: (*place).clone(), range, depth: None });
     }
     if !faults.is_empty() {
         return Err(faults.into());
@@ -51,32 +53,33 @@ pub(super) fn settle<'a>(
         .run()?
         .into_iter()
         .map(|(name, published, asks)| {
-            let places = wishes.get(name).into_iter().flatten().map(Wish::wished);
+            let places = wishes.get(name).into_iter().flatten().map(PlacedRequirement::wished);
             // The strongest place's wish is both in `wishes` and in `asks`.
-            let requirers = asks.into_iter().filter(|ask| ask.depth.is_some()).map(|ask| Wished {
-                place: ask.place,
-                range: Some(ask.range.clone()),
-                counts: true,
-                origin: None,
-            });
-            (name, Settled { published, wished: places.chain(requirers).collect() })
+            let requirers =
+                asks.into_iter().filter(|ask| ask.depth.is_some()).map(|ask| RequirementProvenance {
+                    place: ask.place,
+                    range: Some(ask.range.clone()),
+                    counts: true,
+                    origin: None,
+                });
+            (name, SettledComponent { published, wished: places.chain(requirers).collect() })
         })
         .collect())
 }
 
 /// What one place wants of a component.
-struct Wish<'a, 'l> {
+struct PlacedRequirement<'a, 'l> {
     place: &'l Place,
     /// `None` takes away what weaker places wish for.
-    range: Option<&'a Range>,
-    origin: Option<&'a Origin>,
+    range: Option<&'a VersionRange>,
+    origin: Option<&'a RevisionOrigin>,
     /// Whether this wish, or this removal, is the one that counts.
     decides: bool,
 }
 
-impl Wish<'_, '_> {
-    fn wished(&self) -> Wished {
-        Wished {
+impl PlacedRequirement<'_, '_> {
+    fn wished(&self) -> RequirementProvenance {
+        RequirementProvenance {
             place: self.place.clone(),
             range: self.range.cloned(),
             counts: self.decides,
@@ -86,7 +89,7 @@ impl Wish<'_, '_> {
 }
 
 /// Who wishes for what and who takes it away, strongest first.
-fn wishes<'a, 'l>(layers: &'l Layers<'a>) -> BTreeMap<&'a Name, Vec<Wish<'a, 'l>>> {
+fn wishes<'a, 'l>(layers: &'l PlaceStack<'a>) -> BTreeMap<&'a Name, Vec<PlacedRequirement<'a, 'l>>> {
     let mut wishes: BTreeMap<&Name, Vec<_>> = BTreeMap::new();
     for (at, layer) in layers.stack.iter().enumerate() {
         let place = &layer.place;
@@ -94,20 +97,25 @@ fn wishes<'a, 'l>(layers: &'l Layers<'a>) -> BTreeMap<&'a Name, Vec<Wish<'a, 'l>
             let wishes = wishes.entry(name).or_default();
             let decides = wishes.is_empty() && at < layers.counting(name);
             let (range, origin) = (Some(&wish.range), wish.origin.as_ref());
-            wishes.push(Wish { place, range, origin, decides });
+            wishes.push(PlacedRequirement { place, range, origin, decides });
         }
         for removed in &layer.says.remove {
-            if let Removal::Component(name) = &removed.what {
+            if let RemovalTarget::Component(name) = &removed.what {
                 let decides = at + 1 == layers.counting(name);
                 let origin = removed.origin.as_ref();
-                wishes.entry(name).or_default().push(Wish { place, range: None, origin, decides });
+                wishes.entry(name).or_default().push(PlacedRequirement {
+                    place,
+                    range: None,
+                    origin,
+                    decides,
+                });
             }
         }
     }
     wishes
 }
 
-fn unknown(catalog: &Catalog, layers: &Layers<'_>, place: &Place, component: &Name) -> Fault {
+fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component: &Name) -> Fault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()

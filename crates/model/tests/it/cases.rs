@@ -12,10 +12,10 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, PackageFile, Published},
+    catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
     format::{
-        estate::{self, Documents},
+        estate::{self, EstateDocuments},
         node, yaml,
     },
     name::{Name, ServerName},
@@ -138,8 +138,8 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn documents(case: &Path) -> Documents {
-    let mut documents = Documents::new();
+fn documents(case: &Path) -> EstateDocuments {
+    let mut documents = EstateDocuments::new();
     for folder in folders(case) {
         for file in fs::read_dir(&folder).unwrap() {
             let file = file.unwrap().path();
@@ -169,7 +169,7 @@ fn catalog(case: &Path) -> Catalog {
             sha256: "0".repeat(64),
             size: 1,
         };
-        let published = Published {
+        let published = CatalogVersion {
             payload: package(component.name.to_string()),
             deployment: package(component.deployment_package()),
             component: component.clone(),

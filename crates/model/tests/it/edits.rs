@@ -7,7 +7,7 @@ use model::{
     component::Component,
     estate::Estate,
     format::{
-        estate::{self, Documents},
+        estate::{self, EstateDocuments},
         yaml,
     },
     resolve::{Note, Severity, check, check_change, reach, resolve},
@@ -57,7 +57,7 @@ fn says(wild: u32) -> BoxedStrategy<String> {
 }
 
 /// Three roles, two groups, two environments, three servers; some of them missing.
-fn documents(wild: u32) -> BoxedStrategy<Documents> {
+fn documents(wild: u32) -> BoxedStrategy<EstateDocuments> {
     let list = |names: &'static [&'static str]| proptest::sample::subsequence(names, 0..=names.len());
     let role = |at: usize, parents: &'static [&'static str]| {
         (list(parents), says(wild), prop::bool::weighted(0.9))
@@ -108,7 +108,7 @@ fn documents(wild: u32) -> BoxedStrategy<Documents> {
     objects.prop_map(|objects| objects.into_iter().flatten().collect()).boxed()
 }
 
-fn read(documents: &Documents) -> Estate {
+fn read(documents: &EstateDocuments) -> Estate {
     estate::read(documents).unwrap()
 }
 
@@ -156,7 +156,7 @@ proptest! {
 #[test]
 fn a_place_nobody_changed_is_not_judged_by_servers_that_were_not_looked_at() {
     let server = |says: &str| format!("format: geppetto/server/1\nenvironment: e1\n{says}remove: [shop]\n");
-    let mut files = Documents::from([
+    let mut files = EstateDocuments::from([
         (
             "environments/e1.yaml".to_owned(),
             "format: geppetto/environment/1\nchannel: prod\ncomponents: {shop: \"2\"}\n\

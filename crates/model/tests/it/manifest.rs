@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use model::{
     component::Component,
-    manifest::{self, Files, Scope},
+    manifest::{self, DeploymentFiles, EvaluationContext},
     name::Key,
     node::NodeValue,
-    resource::{Body, Probe, Resource},
+    resource::{HealthProbe, Resource, ResourceBody},
     value::Value,
 };
 
@@ -31,12 +31,12 @@ fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, NodeValue> {
 
 fn evaluate(
     text: &str,
-    files: &Files,
+    files: &DeploymentFiles,
     values: &BTreeMap<Key, NodeValue>,
-) -> Result<manifest::Evaluated, Vec<String>> {
+) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest = manifest::read("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
-    let scope = Scope {
+    let scope = EvaluationContext {
         server: "web-01",
         environment: "prod",
         component: &component,
@@ -50,7 +50,7 @@ fn evaluate(
 
 fn refused(entry: &str) -> String {
     let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
-    evaluate(&text, &Files::new(), &BTreeMap::new()).unwrap_err().join("\n")
+    evaluate(&text, &DeploymentFiles::new(), &BTreeMap::new()).unwrap_err().join("\n")
 }
 
 fn resources(text: &str) -> Vec<Resource> {
@@ -60,8 +60,10 @@ fn resources(text: &str) -> Vec<Resource> {
         ("users", Value::List(vec![user("ann"), user("bob")]), false),
         ("password", Value::from("hunter2"), true),
     ]);
-    let files =
-        Files::from([("a.j2".to_owned(), b"{{ password }}".to_vec()), ("b".to_owned(), vec![0, 255])]);
+    let files = DeploymentFiles::from([
+        ("a.j2".to_owned(), b"{{ password }}".to_vec()),
+        ("b".to_owned(), vec![0, 255]),
+    ]);
     evaluate(&format!("format: geppetto/manifest/1\nresources:\n{text}"), &files, &values).unwrap().resources
 }
 
@@ -69,9 +71,9 @@ fn resources(text: &str) -> Vec<Resource> {
 fn a_value_is_never_more_than_a_value() {
     let values = values(&[("http_port", Value::from("x\n  - file: /etc/shadow"), false)]);
     let text = "format: geppetto/manifest/1\nresources: [{file: /a, content: \"{{ http_port }}\"}]\n";
-    let evaluated = evaluate(text, &Files::new(), &values).unwrap();
+    let evaluated = evaluate(text, &DeploymentFiles::new(), &values).unwrap();
     assert_eq!(evaluated.resources.len(), 1);
-    let Body::File(file) = &evaluated.resources[0].body else { unreachable!() };
+    let ResourceBody::File(file) = &evaluated.resources[0].body else { unreachable!() };
     assert_eq!(file.content, b"x\n  - file: /etc/shadow");
 }
 
@@ -117,7 +119,7 @@ health:
   - tcp: \"127.0.0.1:{{ http_port }}\"
   - command: [/usr/lib/shop/check, \"{{ http_port }}\"]
 ";
-    let health = evaluate(text, &Files::new(), &values).unwrap().health;
+    let health = evaluate(text, &DeploymentFiles::new(), &values).unwrap().health;
     let shown: Vec<String> = health.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
@@ -127,7 +129,7 @@ health:
             "command /usr/lib/shop/check 8080 succeeds",
         ]
     );
-    assert!(matches!(&health[0].probe, Probe::Http { contains: Some(text), .. } if text == "ok"));
+    assert!(matches!(&health[0].probe, HealthProbe::Http { contains: Some(text), .. } if text == "ok"));
     assert_eq!(health[0].within, 5);
 }
 
@@ -213,7 +215,7 @@ resources:
   - {file: /etc/b, content: \"{{ http_prot }}\"}
 ";
     let manifest = manifest::read("manifest.yaml", text).unwrap();
-    let files = Files::from([
+    let files = DeploymentFiles::from([
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),
     ]);

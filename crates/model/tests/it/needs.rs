@@ -1,49 +1,52 @@
 //! Plans on hosts where something is not there yet: accounts, programs, units, packages.
 
 use model::{
-    observe::{Fact, Facts, Family, Observed, Seen},
-    plan::{self, Action, WantedComponent},
-    resource::{Body, Exec, File, Ownership, Resource, Service, User},
+    observe::{Fact, Observation, ObservedHost, OsFamily, ResourceFacts},
+    plan::{self, DesiredComponent, PlannedAction},
+    resource::{
+        ExecResource, FileResource, Ownership, Resource, ResourceBody, ServiceResource, UserResource,
+    },
 };
 
 use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
 
 fn command(user: Option<&str>) -> Resource {
-    let exec = Exec {
+    let exec = ExecResource {
         command: vec!["/bin/migrate".to_owned()],
         only_if: Some(vec!["/usr/bin/tset".to_owned()]),
         user: user.map(str::to_owned),
-        ..Exec::default()
+        ..ExecResource::default()
     };
-    resource("exec:migrate", Body::Exec(exec))
+    resource("exec:migrate", ResourceBody::Exec(exec))
 }
 
 /// A host on which the guard of the command cannot be asked.
-fn lacking(what: &str) -> Observed {
+fn lacking(what: &str) -> ObservedHost {
     let mut host = host();
-    let facts = Facts::from([("lacks", Fact::Set(vec![what.to_owned()]))]);
-    host.resources.insert(id("exec:migrate"), Seen::Present(facts));
-    host.family = Some(Family::Deb);
+    let facts = ResourceFacts::from([("lacks", Fact::Set(vec![what.to_owned()]))]);
+    host.resources.insert(id("exec:migrate"), Observation::Present(facts));
+    host.family = Some(OsFamily::Deb);
     host
 }
 
 fn package(version: Option<&str>) -> Resource {
-    resource("package:coreutils", Body::Package { version: version.map(str::to_owned) })
+    resource("package:coreutils", ResourceBody::Package { version: version.map(str::to_owned) })
 }
 
 fn off(name: &str) -> Resource {
-    let body = Body::Service(Service { enabled: Some(false), running: Some(false), reload: false });
+    let body =
+        ResourceBody::Service(ServiceResource { enabled: Some(false), running: Some(false), reload: false });
     resource(&format!("service:{name}"), body)
 }
 
 fn owned(owner: &str) -> Resource {
     let ownership = Ownership { owner: Some(owner.to_owned()), ..Ownership::default() };
-    resource("file:/etc/shop.conf", Body::File(File { content: b"x".to_vec(), ownership }))
+    resource("file:/etc/shop.conf", ResourceBody::File(FileResource { content: b"x".to_vec(), ownership }))
 }
 
 #[test]
 fn a_guard_that_waits_for_something_this_plan_makes_is_asked_when_its_turn_comes() {
-    let user = resource("user:shop", Body::User(User::default()));
+    let user = resource("user:shop", ResourceBody::User(UserResource::default()));
     let plan = make(&wanted(vec![command(Some("shop")), user]), &lacking("user:shop"));
     insta::assert_snapshot!(plan, @r"
     create user:shop (shop)
@@ -68,8 +71,8 @@ fn a_guard_whose_program_is_missing_is_no_yes() {
     let with_package = wanted(vec![command(None), package(None)]);
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     // And a guard that said no may say yes after it.
-    let facts = Facts::from([("due", Fact::Flag(false))]);
-    host.resources.insert(id("exec:migrate"), Seen::Present(facts));
+    let facts = ResourceFacts::from([("due", Fact::Flag(false))]);
+    host.resources.insert(id("exec:migrate"), Observation::Present(facts));
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     assert!(make(&wanted(vec![command(None)]), &host).is_empty());
 }
@@ -79,7 +82,8 @@ fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
     let mut migrate = command(None);
     migrate.require = vec![id("file:/etc/shop.conf")];
     let mut host = host();
-    host.resources.insert(id("exec:migrate"), Seen::Present(Facts::from([("due", Fact::Flag(false))])));
+    host.resources
+        .insert(id("exec:migrate"), Observation::Present(ResourceFacts::from([("due", Fact::Flag(false))])));
     host.resources.insert(id("file:/etc/shop.conf"), seen("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
     assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
@@ -89,19 +93,19 @@ fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
 
 #[test]
 fn a_command_comes_after_the_folder_it_runs_in() {
-    let exec = Exec {
+    let exec = ExecResource {
         command: vec!["/bin/migrate".to_owned()],
         directory: Some("/srv/shop".to_owned()),
-        ..Exec::default()
+        ..ExecResource::default()
     };
-    let folder = resource("directory:/srv/shop", Body::Directory(Ownership::default()));
-    let plan = make(&wanted(vec![resource("exec:migrate", Body::Exec(exec)), folder]), &host());
+    let folder = resource("directory:/srv/shop", ResourceBody::Directory(Ownership::default()));
+    let plan = make(&wanted(vec![resource("exec:migrate", ResourceBody::Exec(exec)), folder]), &host());
     assert_eq!(titles(&plan), ["create directory:/srv/shop", "run exec:migrate"]);
 }
 
 #[test]
 fn a_service_that_is_not_there_is_off() {
-    let host = Observed { family: Some(Family::Deb), ..host() };
+    let host = ObservedHost { family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![off("telnet")]), &host);
     assert!(plan.is_empty(), "{plan}");
     // Unless a package of this plan may bring it.
@@ -113,19 +117,19 @@ fn a_service_that_is_not_there_is_off() {
 fn equal_descriptions_of_one_thing_are_joined() {
     let mut both = wanted(vec![package(None), service("a"), service("b")]);
     let second = Resource { notify: vec![id("service:b")], secret: true, ..package(Some("9.1")) };
-    both.components.push(WantedComponent {
+    both.components.push(DesiredComponent {
         name: "other".parse().unwrap(),
         resources: vec![second],
         ..both.components[0].clone()
     });
-    let mut host = Observed { family: Some(Family::Deb), ..host() };
+    let mut host = ObservedHost { family: Some(OsFamily::Deb), ..host() };
     for name in ["other", "other-deployment"] {
-        host.packages.insert(name.to_owned(), Seen::Present("1.0-1".parse().unwrap()));
+        host.packages.insert(name.to_owned(), Observation::Present("1.0-1".parse().unwrap()));
     }
     host.resources.insert(id("service:a"), runs());
     host.resources.insert(id("service:b"), runs());
-    let facts = Facts::from([("version", Fact::Text("9.0".to_owned()))]);
-    host.resources.insert(id("package:coreutils"), Seen::Present(facts));
+    let facts = ResourceFacts::from([("version", Fact::Text("9.0".to_owned()))]);
+    host.resources.insert(id("package:coreutils"), Observation::Present(facts));
     let plan = make(&both, &host);
     assert_eq!(titles(&plan), ["change package:coreutils", "restart service:b"], "{plan}");
     assert!(plan.changes[0].differences[0].secret);
@@ -134,16 +138,16 @@ fn equal_descriptions_of_one_thing_are_joined() {
 #[test]
 fn an_owner_nobody_makes_blocks_before_anything_is_touched() {
     let mut host = host();
-    host.resources.insert(id("user:shpo"), Seen::Absent);
+    host.resources.insert(id("user:shpo"), Observation::Absent);
     let plan = make(&wanted(vec![owned("shpo")]), &host);
     assert_eq!(plan.blocked[0].what, "file:/etc/shop.conf");
     assert!(plan.blocked[0].because.contains("there is no user `shpo`"), "{plan}");
-    let user = resource("user:shpo", Body::User(User::default()));
+    let user = resource("user:shpo", ResourceBody::User(UserResource::default()));
     assert!(make(&wanted(vec![owned("shpo"), user]), &host).blocked.is_empty());
     // Numbers are nobody's names.
     assert!(owned("1000").accounts().is_empty());
     // A package may bring its own users.
-    host.packages.insert("shop".to_owned(), Seen::Absent);
+    host.packages.insert("shop".to_owned(), Observation::Absent);
     assert!(make(&wanted(vec![owned("shpo")]), &host).blocked.is_empty());
 }
 
@@ -153,7 +157,7 @@ fn what_was_right_is_looked_at_again_after_packages_changed() {
     host.resources.insert(id("file:/etc/motd"), seen("hello"));
     let motd = wanted(vec![file("/etc/motd", "hello"), file("/etc/new", "")]);
     assert_eq!(titles(&make(&motd, &host)), ["create file:/etc/new"], "no package, no second look");
-    host.packages.insert("shop".to_owned(), Seen::Present("0.9-1".parse().unwrap()));
+    host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));
     let plan = make(&motd, &host);
     insta::assert_snapshot!(plan, @r"
     install packages (shop)
@@ -162,8 +166,8 @@ fn what_was_right_is_looked_at_again_after_packages_changed() {
     create file:/etc/new (shop)
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
-    let Action::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
+    let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
     assert!(plan::look_again(resources, &host).is_empty(), "nothing was touched");
-    host.resources.insert(id("file:/etc/motd"), Seen::Absent);
+    host.resources.insert(id("file:/etc/motd"), Observation::Absent);
     assert_eq!(titles(&plan::look_again(resources, &host)), ["create file:/etc/motd"]);
 }

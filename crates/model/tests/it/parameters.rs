@@ -1,18 +1,18 @@
 //! Values are checked against what a parameter declares, in sentences that say what to write.
 
 use model::{
-    parameter::{Kind, MAX_NESTING, MAX_WEIGHT, Merge, Parameter},
+    parameter::{MAX_NESTING, MAX_WEIGHT, MergeStrategy, Parameter, ParameterType},
     value::Value,
 };
 
-fn parameter(kind: Kind) -> Parameter {
+fn parameter(kind: ParameterType) -> Parameter {
     Parameter {
         kind,
         description: "For a test.".to_owned(),
         default: None,
         required: false,
         secret: false,
-        merge: Merge::Replace,
+        merge: MergeStrategy::Replace,
         one_of: Vec::new(),
         min: None,
         max: None,
@@ -26,29 +26,29 @@ fn list(items: &[&str]) -> Value {
 #[test]
 fn each_type_takes_its_values_and_refuses_others() {
     let text = |text: &str| Value::from(text);
-    let cases: Vec<(Kind, Vec<Value>, Vec<Value>)> = vec![
-        (Kind::String, vec![text(""), text("a\nb")], vec![Value::Integer(1), text("a\0b")]),
-        (Kind::Integer, vec![Value::Integer(-1)], vec![Value::Number(1.0), text("1")]),
+    let cases: Vec<(ParameterType, Vec<Value>, Vec<Value>)> = vec![
+        (ParameterType::String, vec![text(""), text("a\nb")], vec![Value::Integer(1), text("a\0b")]),
+        (ParameterType::Integer, vec![Value::Integer(-1)], vec![Value::Number(1.0), text("1")]),
         (
-            Kind::Number,
+            ParameterType::Number,
             vec![Value::Integer(1), Value::Number(0.5)],
             vec![text("0.5"), Value::Number(f64::NAN)],
         ),
-        (Kind::Boolean, vec![Value::Boolean(false)], vec![text("yes"), Value::Integer(0)]),
+        (ParameterType::Boolean, vec![Value::Boolean(false)], vec![text("yes"), Value::Integer(0)]),
         (
-            Kind::Port,
+            ParameterType::Port,
             vec![Value::Integer(1), Value::Integer(65535)],
             vec![Value::Integer(0), Value::Integer(65536)],
         ),
-        (Kind::Path, vec![text("/"), text("/a..b/c")], vec![text("a"), text("/a/../b"), text("")]),
+        (ParameterType::Path, vec![text("/"), text("/a..b/c")], vec![text("a"), text("/a/../b"), text("")]),
         (
-            Kind::Host,
+            ParameterType::Host,
             vec![text("a.B-1"), text("::1"), text("10.0.0.1")],
             vec![text("a_b"), text(""), text("-a"), text("a..b")],
         ),
-        (Kind::Ip, vec![text("::1"), text("10.0.0.1")], vec![text("10.0.0.256"), text("localhost")]),
+        (ParameterType::Ip, vec![text("::1"), text("10.0.0.1")], vec![text("10.0.0.256"), text("localhost")]),
         (
-            Kind::Url,
+            ParameterType::Url,
             vec![text("http://a"), text("jdbc+x://u:p@a.b:80/c?d#e"), text("http://[::1]:8080/")],
             vec![
                 text("a"),
@@ -59,9 +59,13 @@ fn each_type_takes_its_values_and_refuses_others() {
                 text("http://a b"),
             ],
         ),
-        (Kind::List, vec![Value::List(vec![Value::Null])], vec![text("a")]),
-        (Kind::StringList, vec![list(&[]), list(&["a"])], vec![Value::List(vec![Value::Integer(1)])]),
-        (Kind::Map, vec![Value::Map([].into())], vec![list(&[])]),
+        (ParameterType::List, vec![Value::List(vec![Value::Null])], vec![text("a")]),
+        (
+            ParameterType::StringList,
+            vec![list(&[]), list(&["a"])],
+            vec![Value::List(vec![Value::Integer(1)])],
+        ),
+        (ParameterType::Map, vec![Value::Map([].into())], vec![list(&[])]),
     ];
     for (kind, right, wrong) in cases {
         for value in right {
@@ -75,14 +79,14 @@ fn each_type_takes_its_values_and_refuses_others() {
 
 #[test]
 fn a_wrong_value_is_told_what_to_write_instead() {
-    let mut port = parameter(Kind::Port);
+    let mut port = parameter(ParameterType::Port);
     assert_eq!(
         port.check(&Value::from("8080")).unwrap_err(),
         "must be a port from 1 to 65535, not the string \"8080\"; take the quotes away"
     );
     port.min = Some(1024);
     assert_eq!(port.check(&Value::Integer(80)).unwrap_err(), "must be a port from 1024 to 65535, not 80");
-    let mut level = parameter(Kind::String);
+    let mut level = parameter(ParameterType::String);
     level.one_of = vec!["info".to_owned(), "debug".to_owned()];
     assert_eq!(
         level.check(&Value::from("inof")).unwrap_err(),
@@ -93,7 +97,7 @@ fn a_wrong_value_is_told_what_to_write_instead() {
 
 #[test]
 fn the_value_of_a_secret_is_never_in_the_sentence() {
-    let mut key = parameter(Kind::Url);
+    let mut key = parameter(ParameterType::Url);
     key.secret = true;
     let sentence = key.check(&Value::from("hunter2")).unwrap_err();
     assert_eq!(sentence, "must be a URL like `https://host/path`, not a string (it is secret and not shown)");
@@ -101,24 +105,24 @@ fn the_value_of_a_secret_is_never_in_the_sentence() {
 
 #[test]
 fn a_value_with_references_is_checked_as_far_as_it_can_be() {
-    let port = parameter(Kind::Port);
+    let port = parameter(ParameterType::Port);
     assert_eq!(port.check_said(&Value::from("${shop.port}")), Ok(()));
     assert!(port.check_said(&Value::from("1${shop.port}")).is_err());
-    assert_eq!(parameter(Kind::Url).check_said(&Value::from("http://${server.name}/")), Ok(()));
-    assert_eq!(parameter(Kind::StringList).check_said(&list(&["${shop.a}"])), Ok(()));
-    assert!(parameter(Kind::Map).check_said(&list(&["${shop.a}"])).is_err());
+    assert_eq!(parameter(ParameterType::Url).check_said(&Value::from("http://${server.name}/")), Ok(()));
+    assert_eq!(parameter(ParameterType::StringList).check_said(&list(&["${shop.a}"])), Ok(()));
+    assert!(parameter(ParameterType::Map).check_said(&list(&["${shop.a}"])).is_err());
 }
 
 #[test]
 fn a_declaration_that_contradicts_itself_is_told_so() {
-    let mut port = parameter(Kind::Port);
+    let mut port = parameter(ParameterType::Port);
     port.default = Some(Value::from("eighty"));
     port.required = true;
-    port.merge = Merge::Deep;
+    port.merge = MergeStrategy::Deep;
     let wrong = port.check_declaration();
     assert_eq!(wrong.len(), 3, "{wrong:?}");
     assert!(wrong.iter().any(|sentence| sentence.starts_with("its default must be a port")));
-    assert_eq!(parameter(Kind::String).check_declaration(), Vec::<String>::new());
+    assert_eq!(parameter(ParameterType::String).check_declaration(), Vec::<String>::new());
 }
 
 #[test]
@@ -127,14 +131,14 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
     for _ in 0..=MAX_NESTING {
         deep = Value::List(vec![deep]);
     }
-    assert!(parameter(Kind::List).check(&deep).unwrap_err().contains("32 deep"));
+    assert!(parameter(ParameterType::List).check(&deep).unwrap_err().contains("32 deep"));
     let heavy = Value::from("x".repeat(MAX_WEIGHT + 1));
-    assert!(parameter(Kind::String).check(&heavy).unwrap_err().contains("bytes"));
+    assert!(parameter(ParameterType::String).check(&heavy).unwrap_err().contains("bytes"));
 }
 
 #[test]
 fn bounds_are_exact_also_where_fractions_are_not() {
-    let mut number = parameter(Kind::Number);
+    let mut number = parameter(ParameterType::Number);
     (number.min, number.max) = (Some(-(1 << 53)), Some(1 << 53));
     for (value, fits) in [
         (Value::Integer(1 << 53), true),

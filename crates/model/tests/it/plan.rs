@@ -1,67 +1,70 @@
 //! Plans: what is wanted and what is seen, to the text people read.
 
 use model::{
-    observe::{Content, Fact, Facts, Family, Managed, ManagedResource, Observed, Seen},
-    plan::{self, Limits, Plan, Wanted, WantedComponent},
-    resource::{Body, Exec, File, Ownership, Resource, ResourceId, Service},
+    observe::{
+        Fact, FileContent, ManagedResource, ManagedState, Observation, ObservedHost, OsFamily, ResourceFacts,
+    },
+    plan::{self, DesiredComponent, DesiredHost, Plan, PlanLimits},
+    resource::{ExecResource, FileResource, Ownership, Resource, ResourceBody, ResourceId, ServiceResource},
 };
 
 pub(crate) fn id(text: &str) -> ResourceId {
     ResourceId::try_from(text.to_owned()).unwrap()
 }
 
-pub(crate) fn resource(text: &str, body: Body) -> Resource {
+pub(crate) fn resource(text: &str, body: ResourceBody) -> Resource {
     Resource { id: id(text), present: true, body, require: Vec::new(), notify: Vec::new(), secret: false }
 }
 
 pub(crate) fn file(path: &str, content: &str) -> Resource {
-    let body = Body::File(File { content: content.into(), ownership: Ownership::default() });
+    let body = ResourceBody::File(FileResource { content: content.into(), ownership: Ownership::default() });
     resource(&format!("file:{path}"), body)
 }
 
 pub(crate) fn service(name: &str) -> Resource {
-    let body = Body::Service(Service { enabled: Some(true), running: Some(true), reload: false });
+    let body =
+        ResourceBody::Service(ServiceResource { enabled: Some(true), running: Some(true), reload: false });
     resource(&format!("service:{name}"), body)
 }
 
-pub(crate) fn wanted(resources: Vec<Resource>) -> Wanted {
-    let component = WantedComponent {
+pub(crate) fn wanted(resources: Vec<Resource>) -> DesiredHost {
+    let component = DesiredComponent {
         name: "shop".parse().unwrap(),
         version: "1.0-1".parse().unwrap(),
         resources,
         health: Vec::new(),
     };
-    Wanted { components: vec![component] }
+    DesiredHost { components: vec![component] }
 }
 
 /// A booted host on which the component's packages are installed.
-pub(crate) fn host() -> Observed {
-    let version = Seen::Present("1.0-1".parse().unwrap());
-    Observed {
+pub(crate) fn host() -> ObservedHost {
+    let version = Observation::Present("1.0-1".parse().unwrap());
+    ObservedHost {
         packages: [("shop".to_owned(), version.clone()), ("shop-deployment".to_owned(), version)].into(),
         booted: true,
         runs_commands: true,
-        ..Observed::default()
+        ..ObservedHost::default()
     }
 }
 
-pub(crate) fn seen(text: &str) -> Seen<Facts> {
-    Seen::Present(Facts::from([
+pub(crate) fn seen(text: &str) -> Observation<ResourceFacts> {
+    Observation::Present(ResourceFacts::from([
         ("type", Fact::Text("file".to_owned())),
-        ("content", Fact::Content(Content::of(text.as_bytes()))),
+        ("content", Fact::Content(FileContent::of(text.as_bytes()))),
     ]))
 }
 
-pub(crate) fn runs() -> Seen<Facts> {
-    Seen::Present(Facts::from([("enabled", Fact::Flag(true)), ("running", Fact::Flag(true))]))
+pub(crate) fn runs() -> Observation<ResourceFacts> {
+    Observation::Present(ResourceFacts::from([("enabled", Fact::Flag(true)), ("running", Fact::Flag(true))]))
 }
 
-pub(crate) fn make(wanted: &Wanted, seen: &Observed) -> Plan {
-    plan::plan(wanted, seen, &Limits::default())
+pub(crate) fn make(wanted: &DesiredHost, seen: &ObservedHost) -> Plan {
+    plan::plan(wanted, seen, &PlanLimits::default())
 }
 
 pub(crate) fn titles(plan: &Plan) -> Vec<String> {
-    plan.changes.iter().map(plan::Change::title).collect()
+    plan.changes.iter().map(plan::PlannedChange::title).collect()
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn a_plan_shows_what_differs_line_by_line() {
     let mut host = host();
     host.resources.insert(id("file:/etc/motd"), seen("hello\nworld\n"));
     host.resources.insert(id("service:shop"), runs());
-    host.packages.insert("shop".to_owned(), Seen::Present("0.9-1".parse().unwrap()));
+    host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));
     let plan = make(&wanted(vec![file("/etc/motd", "hello\nmoon\n"), service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
     install packages (shop)
@@ -86,12 +89,12 @@ fn a_plan_shows_what_differs_line_by_line() {
 
 #[test]
 fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it() {
-    let package = || resource("package:openssh-server", Body::Package { version: None });
+    let package = || resource("package:openssh-server", ResourceBody::Package { version: None });
     let settings = || Resource {
         notify: vec![id("service:ssh")],
         ..file("/etc/ssh/sshd_config.d/port.conf", "Port 2222\n")
     };
-    let mut host = Observed { family: Some(Family::Deb), ..host() };
+    let mut host = ObservedHost { family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
     assert_eq!(
         titles(&plan),
@@ -104,7 +107,7 @@ fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it
     );
 
     // Without a package that could have started it, the start alone is enough.
-    host.resources.insert(id("package:openssh-server"), Seen::Present(Facts::new()));
+    host.resources.insert(id("package:openssh-server"), Observation::Present(ResourceFacts::new()));
     let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
     assert_eq!(titles(&plan), ["create file:/etc/ssh/sshd_config.d/port.conf", "create service:ssh"]);
 }
@@ -153,14 +156,15 @@ fn a_circle_of_requirements_blocks_and_names_its_members() {
 
 #[test]
 fn folders_come_before_what_is_in_them_and_go_after_it() {
-    let folder = |path: &str| resource(&format!("directory:{path}"), Body::Directory(Ownership::default()));
+    let folder =
+        |path: &str| resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()));
     let plan = make(&wanted(vec![file("/a/b/c", ""), folder("/a/b"), folder("/a")]), &host());
     assert_eq!(titles(&plan), ["create directory:/a", "create directory:/a/b", "create file:/a/b/c"]);
 
     let absent = |resource: Resource| Resource { present: false, ..resource };
     let mut host = host();
     for path in ["directory:/a", "directory:/a/b", "file:/a/b/c"] {
-        host.resources.insert(id(path), Seen::Present(Facts::new()));
+        host.resources.insert(id(path), Observation::Present(ResourceFacts::new()));
     }
     let plan =
         make(&wanted(vec![absent(folder("/a")), absent(folder("/a/b")), absent(file("/a/b/c", ""))]), &host);
@@ -172,11 +176,11 @@ fn too_many_removals_block_and_are_named() {
     let mut host = host();
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
-        host.resources.insert(id.clone(), Seen::Present(Facts::new()));
+        host.resources.insert(id.clone(), Observation::Present(ResourceFacts::new()));
         let component = if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) };
         host.managed.resources.push(ManagedResource { id, component, notify: Vec::new() });
     }
-    let most = |max_removals| plan::plan(&wanted(Vec::new()), &host, &Limits { max_removals }).blocked;
+    let most = |max_removals| plan::plan(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked;
     // A component that leaves counts once, what one that stays gives up counts each.
     let because = &most(7)[0].because;
     assert!(
@@ -194,13 +198,13 @@ fn only_what_punch_made_is_removed() {
     let mut host = host();
     host.resources.insert(id("file:/etc/mine"), seen("x"));
     host.resources.insert(id("file:/etc/theirs"), seen("x"));
-    host.managed = Managed {
+    host.managed = ManagedState {
         resources: vec![ManagedResource {
             id: id("file:/etc/mine"),
             component: "old".to_owned(),
             notify: Vec::new(),
         }],
-        ..Managed::default()
+        ..ManagedState::default()
     };
     assert_eq!(titles(&make(&wanted(Vec::new()), &host)), ["remove file:/etc/mine"]);
 }
@@ -208,7 +212,7 @@ fn only_what_punch_made_is_removed() {
 #[test]
 fn two_components_that_differ_about_one_thing_block() {
     let mut both = wanted(vec![file("/etc/motd", "one")]);
-    both.components.push(WantedComponent {
+    both.components.push(DesiredComponent {
         name: "other".parse().unwrap(),
         resources: vec![file("/etc/motd", "two")],
         ..both.components[0].clone()
@@ -220,7 +224,7 @@ fn two_components_that_differ_about_one_thing_block() {
 
 #[test]
 fn where_systemd_does_not_run_services_are_enabled_only() {
-    let host = Observed { booted: false, family: Some(Family::Deb), ..host() };
+    let host = ObservedHost { booted: false, family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
     create service:shop (shop)
@@ -231,11 +235,16 @@ fn where_systemd_does_not_run_services_are_enabled_only() {
 
 #[test]
 fn a_command_waits_for_its_notification() {
-    let migrate = Exec { command: vec!["/bin/migrate".to_owned()], refresh_only: true, ..Exec::default() };
-    let migrate = resource("exec:migrate", Body::Exec(migrate));
+    let migrate = ExecResource {
+        command: vec!["/bin/migrate".to_owned()],
+        refresh_only: true,
+        ..ExecResource::default()
+    };
+    let migrate = resource("exec:migrate", ResourceBody::Exec(migrate));
     let source = Resource { notify: vec![id("exec:migrate")], ..file("/etc/schema", "2") };
     let mut host = host();
-    host.resources.insert(id("exec:migrate"), Seen::Present(Facts::from([("due", Fact::Flag(false))])));
+    host.resources
+        .insert(id("exec:migrate"), Observation::Present(ResourceFacts::from([("due", Fact::Flag(false))])));
     host.resources.insert(id("file:/etc/schema"), seen("2"));
     let wanted = wanted(vec![migrate, source]);
     assert!(make(&wanted, &host).is_empty());

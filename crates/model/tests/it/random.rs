@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PackageFile, Published},
+    catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
-    estate::{Environment, Estate, Group, Origin, Place, Removal, Removed, Role, Said, Says, Server, Wish},
+    estate::{
+        Assignment, Environment, Estate, Group, Overrides, Place, Removal, RemovalTarget, Requirement,
+        RevisionOrigin, Role, Server,
+    },
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Voice, Wished},
+    node::{Node, NodeComponent, NodeValue, Provenance, RequirementProvenance},
     value::Value,
-    version::{Range, Version},
+    version::{Version, VersionRange},
 };
 use proptest::{collection, option, prelude::*};
 
@@ -59,7 +62,7 @@ fn version() -> impl Strategy<Value = Version> {
     "[0-9]{1,2}([.][0-9]{1,2}){0,2}(-[1-9])?".prop_map(|text| text.parse().unwrap())
 }
 
-fn range() -> impl Strategy<Value = Range> {
+fn range() -> impl Strategy<Value = VersionRange> {
     prop_oneof![Just("*".to_owned()), "[~^]?[1-9]([.][0-9]){0,2}", ">=[1-9], <[1-9][.]0"]
         .prop_map(|text| text.parse().unwrap())
 }
@@ -74,20 +77,21 @@ fn place() -> impl Strategy<Value = Place> {
     ]
 }
 
-fn origin() -> impl Strategy<Value = Origin> {
-    (any::<u64>(), text()).prop_map(|(revision, by)| Origin { revision, by })
+fn origin() -> impl Strategy<Value = RevisionOrigin> {
+    (any::<u64>(), text()).prop_map(|(revision, by)| RevisionOrigin { revision, by })
 }
 
-fn voice() -> impl Strategy<Value = Voice> {
-    (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin()))
-        .prop_map(|(place, value, removes, counts, origin)| Voice { place, value, removes, counts, origin })
+fn voice() -> impl Strategy<Value = Provenance> {
+    (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin())).prop_map(
+        |(place, value, removes, counts, origin)| Provenance { place, value, removes, counts, origin },
+    )
 }
 
 pub(crate) fn node() -> impl Strategy<Value = Node> {
     let node_value = (value(), any::<bool>(), collection::vec(voice(), 0..3))
         .prop_map(|(value, secret, voices)| NodeValue { value, secret, voices });
     let wished = (place(), option::of(range()), any::<bool>(), option::of(origin()))
-        .prop_map(|(place, range, counts, origin)| Wished { place, range, counts, origin });
+        .prop_map(|(place, range, counts, origin)| RequirementProvenance { place, range, counts, origin });
     let component =
         (version(), collection::vec(wished, 0..3), collection::btree_map(key(), node_value, 0..4)).prop_map(
             |(version, wished, values)| NodeComponent {
@@ -110,26 +114,26 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
     )
 }
 
-fn removal() -> impl Strategy<Value = Removal> {
+fn removal() -> impl Strategy<Value = RemovalTarget> {
     let part = text().prop_filter("not empty", |text| !text.is_empty());
     prop_oneof![
-        name().prop_map(Removal::Component),
-        (name(), key()).prop_map(|(name, key)| Removal::Value(name, key)),
+        name().prop_map(RemovalTarget::Component),
+        (name(), key()).prop_map(|(name, key)| RemovalTarget::Value(name, key)),
         (name(), key(), collection::vec(part, 1..3))
-            .prop_map(|(name, key, path)| Removal::Entry(name, key, path)),
+            .prop_map(|(name, key, path)| RemovalTarget::Entry(name, key, path)),
     ]
 }
 
-fn says() -> impl Strategy<Value = Says> {
-    let said = value().prop_map(|value| Said { value, origin: None });
-    let wish = range().prop_map(|range| Wish { range, origin: None });
-    let removed = removal().prop_map(|what| Removed { what, origin: None });
+fn says() -> impl Strategy<Value = Overrides> {
+    let said = value().prop_map(|value| Assignment { value, origin: None });
+    let wish = range().prop_map(|range| Requirement { range, origin: None });
+    let removed = removal().prop_map(|what| Removal { what, origin: None });
     (
         collection::btree_map(name(), wish, 0..3),
         collection::btree_map(name(), collection::btree_map(key(), said, 0..3), 0..3),
         collection::vec(removed, 0..3),
     )
-        .prop_map(|(components, values, remove)| Says { components, values, remove })
+        .prop_map(|(components, values, remove)| Overrides { components, values, remove })
 }
 
 fn names() -> impl Strategy<Value = Vec<Name>> {
@@ -180,7 +184,7 @@ pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
             size: 1,
         };
         let published =
-            Published { payload: package.clone(), deployment: package, component: component.clone() };
+            CatalogVersion { payload: package.clone(), deployment: package, component: component.clone() };
         let channel = catalog.channels.entry(Name::new("prod").unwrap()).or_default();
         channel.entry(component.name.clone()).or_default().push(component.version.clone());
         let versions = catalog.components.entry(component.name).or_default();

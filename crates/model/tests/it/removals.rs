@@ -1,9 +1,9 @@
 //! Plans that take things away: what goes, what stays under another name, and who is told.
 
 use model::{
-    observe::{Fact, Facts, ManagedResource, Observed, Seen},
-    plan::{Action, Plan, Wanted},
-    resource::{Body, Cron, Ownership, Resource},
+    observe::{Fact, ManagedResource, Observation, ObservedHost, ResourceFacts},
+    plan::{DesiredHost, Plan, PlannedAction},
+    resource::{CronResource, Ownership, Resource, ResourceBody},
 };
 
 use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
@@ -13,15 +13,15 @@ fn made(text: &str) -> ManagedResource {
 }
 
 fn folder(path: &str) -> Resource {
-    resource(&format!("directory:{path}"), Body::Directory(Ownership::default()))
+    resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()))
 }
 
-fn typed(word: &str) -> Seen<Facts> {
-    Seen::Present(Facts::from([("type", Fact::Text(word.to_owned()))]))
+fn typed(word: &str) -> Observation<ResourceFacts> {
+    Observation::Present(ResourceFacts::from([("type", Fact::Text(word.to_owned()))]))
 }
 
 /// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
-fn with(what: &str, seen: &Seen<Facts>, others: &[&str]) -> Observed {
+fn with(what: &str, seen: &Observation<ResourceFacts>, others: &[&str]) -> ObservedHost {
     let mut host = host();
     for name in others.iter().chain([&what]) {
         host.resources.insert(id(name), seen.clone());
@@ -45,14 +45,14 @@ fn a_service_that_is_not_ours_forgets_what_went_away() {
     let mut host = with("file:/etc/ssh/sshd_config.d/shop.conf", &seen("x"), &[]);
     host.resources.insert(id("service:sshd"), runs());
     host.managed.resources[0].notify = vec![id("service:sshd"), id("service:stopped"), id("exec:once")];
-    let nothing = Wanted::default();
+    let nothing = DesiredHost::default();
     let plan = make(&nothing, &host);
     let removal = "remove file:/etc/ssh/sshd_config.d/shop.conf";
     assert_eq!(titles(&plan)[..2], [removal, "restart service:sshd"]);
     assert_eq!(plan.changes[0].notifies, [id("service:sshd")]);
 
     // Killed between the two, the next run owes it still.
-    let mut host = with("file:/etc/other", &Seen::Absent, &[]);
+    let mut host = with("file:/etc/other", &Observation::Absent, &[]);
     host.resources.insert(id("service:sshd"), runs());
     host.managed.pending.insert(id("service:sshd"));
     assert!(titles(&make(&nothing, &host)).contains(&"restart service:sshd".to_owned()));
@@ -68,7 +68,7 @@ fn a_service_that_is_not_ours_forgets_what_went_away() {
 
 #[test]
 fn a_path_that_is_wanted_under_another_name_is_not_removed() {
-    let cron = Cron {
+    let cron = CronResource {
         schedule: "@daily".to_owned(),
         user: "root".to_owned(),
         command: "/bin/true".to_owned(),
@@ -96,7 +96,7 @@ fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
     let host = with("directory:/etc/d", &typed("directory"), &["file:/etc/d"]);
     let plan = make(&wanted(vec![file("/etc/d", "x")]), &host);
     assert_eq!(titles(&plan), ["remove directory:/etc/d", "create file:/etc/d"]);
-    assert!(matches!(plan.changes[0].action, Action::Remove { must: true, .. }), "it must make way");
+    assert!(matches!(plan.changes[0].action, PlannedAction::Remove { must: true, .. }), "it must make way");
 
     let host = with("file:/etc/d", &typed("file"), &["directory:/etc/d"]);
     let plan = make(&wanted(vec![folder("/etc/d")]), &host);
@@ -111,7 +111,7 @@ fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
 #[test]
 fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
     let host = with("file:/etc/l", &typed("file"), &["symlink:/etc/l"]);
-    let link = resource("symlink:/etc/l", Body::Symlink("/etc/m".to_owned()));
+    let link = resource("symlink:/etc/l", ResourceBody::Symlink("/etc/m".to_owned()));
     let plan = make(&wanted(vec![link]), &host);
     assert_eq!(titles(&plan), ["create symlink:/etc/l"]);
     assert!(plan.changes[0].creates);
@@ -136,7 +136,7 @@ fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
 
 #[test]
 fn a_path_described_as_two_things_blocks() {
-    let link = resource("symlink:/etc/x", Body::Symlink("y".to_owned()));
+    let link = resource("symlink:/etc/x", ResourceBody::Symlink("y".to_owned()));
     let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
     assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");
 }

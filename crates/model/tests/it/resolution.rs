@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     catalog::Catalog,
     component::Component,
-    estate::{Environment, Estate, Origin, Place, Removal, Removed, Role, Server, Wish},
+    estate::{Environment, Estate, Place, Removal, RemovalTarget, Requirement, RevisionOrigin, Role, Server},
     format::{
-        estate::{Origins, carry_origins},
+        estate::{OverrideOrigins, carry_origins},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -150,7 +150,7 @@ proptest! {
 
     #[test]
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
-        let origin = |revision| model::estate::Origin { revision, by: "ann".to_owned() };
+        let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
         let mut first = old.clone();
         carry_origins(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
@@ -300,7 +300,7 @@ fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
     }
     let (mut estate, _) = shop("", "");
     let web = estate.roles.get_mut("web").unwrap();
-    let wish = Wish { range: "*".parse().unwrap(), origin: None };
+    let wish = Requirement { range: "*".parse().unwrap(), origin: None };
     let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), wish.clone()));
     (web.says.components, web.says.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
@@ -321,21 +321,21 @@ fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
 #[test]
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
-    let origin = |revision, by: &str| Origin { revision, by: by.to_owned() };
+    let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
     carry_origins(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
-    let what = Removal::Value(Name::new("shop").unwrap(), key);
+    let what = RemovalTarget::Value(Name::new("shop").unwrap(), key);
     let server_says = &mut second.servers.get_mut("s").unwrap().says;
-    server_says.remove = vec![Removed { what, origin: None }];
-    let wish = Wish { range: "1".parse().unwrap(), origin: None };
+    server_says.remove = vec![Removal { what, origin: None }];
+    let wish = Requirement { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), wish)].into();
     carry_origins(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored = model::format::estate::read(&model::format::estate::write(&second)).unwrap();
-    Origins::of(&second.roles["web"].says).give(&mut stored.roles.get_mut("web").unwrap().says);
-    Origins::of(&second.servers["s"].says).give(&mut stored.servers.get_mut("s").unwrap().says);
+    OverrideOrigins::of(&second.roles["web"].says).give(&mut stored.roles.get_mut("web").unwrap().says);
+    OverrideOrigins::of(&second.servers["s"].says).give(&mut stored.servers.get_mut("s").unwrap().says);
     assert_eq!(stored, second);
 
     let node = resolve::resolve(&second, &catalog, &server()).unwrap();

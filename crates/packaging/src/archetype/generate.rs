@@ -9,8 +9,8 @@ use std::{
 
 use model::{component::reserved, name::Name};
 
-use super::{Answers, Archetype, ArchetypeError, record::Record, render::Files};
-use crate::source::Source;
+use super::{Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles};
+use crate::source::ComponentSource;
 
 /// Generates the component `name` in the new folder `dir`; returns the paths of its files.
 ///
@@ -18,7 +18,7 @@ use crate::source::Source;
 pub fn generate(
     archetype: &Archetype,
     name: &Name,
-    answers: &Answers,
+    answers: &ArchetypeAnswers,
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
@@ -53,9 +53,9 @@ pub fn generate(
     fs::create_dir_all(&aside).map_err(cannot)?;
     let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(&aside).map_err(cannot)?;
     write_all(draft.path(), &files).map_err(cannot)?;
-    Source::load(draft.path())
+    ComponentSource::load(draft.path())
         .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
-    let record = Record::new(archetype, name, &answers, &files);
+    let record = ArchetypeRecord::new(archetype, name, &answers, &files);
     write_all(draft.path(), &record.files(&files)).map_err(cannot)?;
     if there {
         // The folder itself stays: somebody may stand in it, or something be mounted there.
@@ -85,7 +85,7 @@ fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_all(dir: &Path, files: &Files) -> io::Result<()> {
+fn write_all(dir: &Path, files: &RenderedFiles) -> io::Result<()> {
     files.iter().try_for_each(|(path, bytes)| write_file(dir, path, bytes, None))
 }
 

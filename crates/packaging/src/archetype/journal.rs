@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ArchetypeError, FileOutcome,
     generate::write_file,
-    record::{Record, hash},
+    record::{ArchetypeRecord, hash},
 };
 
 const FILE: &str = ".geppetto/update.yaml";
@@ -20,7 +20,7 @@ const FORMAT: &str = "geppetto/archetype-update/1";
 /// The changes of one update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Journal {
+pub(super) struct UpdateJournal {
     format: String,
     /// The digest of the files the archetype gives; another update's journal says nothing about this one.
     target: String,
@@ -35,7 +35,7 @@ struct Entry {
     sha256: String,
 }
 
-impl yaml::Document for Journal {
+impl yaml::DocumentFormat for UpdateJournal {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {
@@ -43,14 +43,17 @@ impl yaml::Document for Journal {
     }
 }
 
-impl Journal {
+impl UpdateJournal {
     /// The journal of the update to `new` in `dir` that was cut off, or an empty one.
-    pub(super) fn resumed(dir: &Path, new: &Record) -> Journal {
-        let empty =
-            Journal { format: FORMAT.to_owned(), target: new.digest().to_owned(), files: BTreeMap::new() };
+    pub(super) fn resumed(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
+        let empty = UpdateJournal {
+            format: FORMAT.to_owned(),
+            target: new.digest().to_owned(),
+            files: BTreeMap::new(),
+        };
         // One that cannot be read was cut off itself, before the first change.
         let found = fs::read_to_string(dir.join(FILE)).ok();
-        let found = found.and_then(|text| yaml::read_document::<Journal>(FILE, &text).ok());
+        let found = found.and_then(|text| yaml::read_document::<UpdateJournal>(FILE, &text).ok());
         found.filter(|found| found.target == empty.target).unwrap_or(empty)
     }
 

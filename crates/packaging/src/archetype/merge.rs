@@ -4,7 +4,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// A merged text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Merged {
+pub struct MergeResult {
     /// The text, with both sides of every conflict between marks.
     pub text: String,
     /// How many conflicts it holds.
@@ -18,13 +18,13 @@ const THEIRS: &str = ">>>>>>>";
 
 /// Merges two descendants of `base`: what one side changed is taken from it; where both changed the same
 /// lines differently, both versions are kept between marks, the second one under the name `label`.
-pub fn merge(base: &str, ours: &str, theirs: &str, label: &str) -> Merged {
+pub fn merge(base: &str, ours: &str, theirs: &str, label: &str) -> MergeResult {
     let base: Vec<&str> = base.split_inclusive('\n').collect();
     let ours: Vec<&str> = ours.split_inclusive('\n').collect();
     let theirs: Vec<&str> = theirs.split_inclusive('\n').collect();
     let in_ours = same_lines(&base, &ours);
     let in_theirs = same_lines(&base, &theirs);
-    let mut merged = Merged { text: String::new(), conflicts: 0 };
+    let mut merged = MergeResult { text: String::new(), conflicts: 0 };
     let (mut b, mut o, mut t) = (0, 0, 0);
     loop {
         // The next line of the base that both sides still have ends the stretch that may differ.
@@ -38,7 +38,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str, label: &str) -> Merged {
     merged
 }
 
-impl Merged {
+impl MergeResult {
     fn stretch(&mut self, base: &[&str], ours: &[&str], theirs: &[&str], label: &str) {
         if ours == base || ours == theirs {
             return self.text.extend(theirs.iter().copied());

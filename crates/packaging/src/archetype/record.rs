@@ -9,7 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Answers, Archetype, ArchetypeError, generate::write_file, render::Files};
+use super::{Archetype, ArchetypeAnswers, ArchetypeError, generate::write_file, render::RenderedFiles};
 
 /// The folder of what is remembered.
 const FOLDER: &str = ".geppetto";
@@ -23,7 +23,7 @@ pub(super) const BASE: &str = ".geppetto/base";
 /// What a component was generated from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Record {
+pub struct ArchetypeRecord {
     format: String,
     /// The archetype.
     pub archetype: Name,
@@ -36,12 +36,12 @@ pub struct Record {
     pub name: Name,
     /// What was answered.
     #[serde(default)]
-    pub answers: Answers,
+    pub answers: ArchetypeAnswers,
     /// SHA-256 over the generated files, so that an edited `.geppetto/base` is noticed.
     digest: String,
 }
 
-impl yaml::Document for Record {
+impl yaml::DocumentFormat for ArchetypeRecord {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {
@@ -49,9 +49,14 @@ impl yaml::Document for Record {
     }
 }
 
-impl Record {
-    pub(super) fn new(archetype: &Archetype, name: &Name, answers: &Answers, files: &Files) -> Record {
-        Record {
+impl ArchetypeRecord {
+    pub(super) fn new(
+        archetype: &Archetype,
+        name: &Name,
+        answers: &ArchetypeAnswers,
+        files: &RenderedFiles,
+    ) -> ArchetypeRecord {
+        ArchetypeRecord {
             format: FORMAT.to_owned(),
             archetype: archetype.name.clone(),
             version: archetype.version,
@@ -68,9 +73,9 @@ impl Record {
     }
 
     /// The files that say all this, by path in the component's folder.
-    pub(super) fn files(&self, base: &Files) -> Files {
+    pub(super) fn files(&self, base: &RenderedFiles) -> RenderedFiles {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
-        let mut files: Files =
+        let mut files: RenderedFiles =
             base.iter().map(|(path, bytes)| (format!("{BASE}/{path}"), bytes.clone())).collect();
         files.insert(FILE.to_owned(), format!("{head}{}", yaml::write(self)).into_bytes());
         files
@@ -78,7 +83,7 @@ impl Record {
 }
 
 /// Reads what the component in `dir` was generated from.
-pub fn recorded(dir: &Path) -> Result<Record, ArchetypeError> {
+pub fn recorded(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
     let text = fs::read_to_string(dir.join(FILE)).map_err(|error| ArchetypeError::Folder {
         path: dir.to_path_buf(),
         reason: match error.kind() {
@@ -92,7 +97,11 @@ pub fn recorded(dir: &Path) -> Result<Record, ArchetypeError> {
 }
 
 /// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover`] finds it.
-pub(super) fn replace(dir: &Path, record: &Record, base: &Files) -> Result<(), ArchetypeError> {
+pub(super) fn replace(
+    dir: &Path,
+    record: &ArchetypeRecord,
+    base: &RenderedFiles,
+) -> Result<(), ArchetypeError> {
     let cannot = |error: std::io::Error| ArchetypeError::Folder {
         path: dir.join(FOLDER),
         reason: format!("cannot be written: {error}; nothing is lost, repeat the update"),
@@ -121,8 +130,8 @@ pub(super) fn recover(dir: &Path) -> Result<(), ArchetypeError> {
 }
 
 /// Reads the files as they were generated, and checks that nobody edited them.
-pub(super) fn base(dir: &Path, record: &Record) -> Result<Files, ArchetypeError> {
-    let mut found = Files::new();
+pub(super) fn base(dir: &Path, record: &ArchetypeRecord) -> Result<RenderedFiles, ArchetypeError> {
+    let mut found = RenderedFiles::new();
     collect(dir, BASE, &mut found)?;
     if digest(&found) != record.digest {
         return Err(FormatError::new(
@@ -134,7 +143,7 @@ pub(super) fn base(dir: &Path, record: &Record) -> Result<Files, ArchetypeError>
     Ok(found)
 }
 
-fn collect(dir: &Path, below: &str, found: &mut Files) -> Result<(), ArchetypeError> {
+fn collect(dir: &Path, below: &str, found: &mut RenderedFiles) -> Result<(), ArchetypeError> {
     let unreadable = |error: std::io::Error| FormatError::new(below, format!("it cannot be read: {error}"));
     for entry in fs::read_dir(dir.join(below)).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -155,7 +164,7 @@ pub(super) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-fn digest(files: &Files) -> String {
+fn digest(files: &RenderedFiles) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in files {
         hash.update((path.len() as u64).to_be_bytes());

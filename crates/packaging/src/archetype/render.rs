@@ -6,12 +6,12 @@ use model::{
     format::{FormatError, component},
     name::{Key, Name},
     nearest,
-    parameter::{Kind, Merge, Parameter},
+    parameter::{MergeStrategy, Parameter, ParameterType},
     template::Renderer,
     value::Value,
 };
 
-use super::{Answers, Archetype, ArchetypeError, Question};
+use super::{Archetype, ArchetypeAnswers, ArchetypeError, ArchetypeQuestion};
 
 /// What every template knows besides the answers.
 pub(super) const RESERVED: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
@@ -27,11 +27,11 @@ while with yield
 const TEMPLATE: &str = ".tmpl";
 
 /// Generated files, by path.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type RenderedFiles = BTreeMap<String, Vec<u8>>;
 
 impl Archetype {
     /// Completes answers with defaults, and checks them.
-    pub fn answers(&self, name: &Name, given: &Answers) -> Result<Answers, ArchetypeError> {
+    pub fn answers(&self, name: &Name, given: &ArchetypeAnswers) -> Result<ArchetypeAnswers, ArchetypeError> {
         for key in given.keys() {
             if !self.questions.contains_key(key) {
                 let known = self.questions.keys().map(Key::as_str);
@@ -45,8 +45,8 @@ impl Archetype {
                 )));
             }
         }
-        let mut context = self.context(name, &Answers::new());
-        let mut answers = Answers::new();
+        let mut context = self.context(name, &ArchetypeAnswers::new());
+        let mut answers = ArchetypeAnswers::new();
         // In the order of the questions' names, so a default may use the answers before it.
         for (key, question) in &self.questions {
             let answer = match (given.get(key), &question.default) {
@@ -82,10 +82,14 @@ impl Archetype {
     }
 
     /// All files of the component `name`, with complete answers filled in.
-    pub(super) fn render(&self, name: &Name, answers: &Answers) -> Result<Files, ArchetypeError> {
+    pub(super) fn render(
+        &self,
+        name: &Name,
+        answers: &ArchetypeAnswers,
+    ) -> Result<RenderedFiles, ArchetypeError> {
         let context = self.context(name, answers);
         let renderer = Renderer::new(&context);
-        let mut files = Files::new();
+        let mut files = RenderedFiles::new();
         for (path, bytes) in &self.files {
             let (path, is_template) = match path.strip_suffix(TEMPLATE) {
                 Some(path) => (path, true),
@@ -107,7 +111,7 @@ impl Archetype {
         Ok(files)
     }
 
-    fn context(&self, name: &Name, answers: &Answers) -> BTreeMap<String, String> {
+    fn context(&self, name: &Name, answers: &ArchetypeAnswers) -> BTreeMap<String, String> {
         let identifier = |words: &[&str]| match words {
             [word] if KEYWORDS.split_whitespace().any(|keyword| keyword == *word) => format!("{word}_"),
             words => words.join("_"),
@@ -128,7 +132,7 @@ impl Archetype {
     }
 }
 
-impl Question {
+impl ArchetypeQuestion {
     /// A parameter that takes what answers the question.
     fn parameter(&self) -> Parameter {
         Parameter {
@@ -137,7 +141,7 @@ impl Question {
             default: None,
             required: false,
             secret: false,
-            merge: Merge::default(),
+            merge: MergeStrategy::default(),
             one_of: Vec::new(),
             min: None,
             max: None,
@@ -147,9 +151,9 @@ impl Question {
     /// An answer as the value it stands for.
     fn value(&self, answer: &str) -> Value {
         match self.kind {
-            Kind::Integer | Kind::Port => answer.parse().map(Value::Integer).ok(),
-            Kind::Number => answer.parse().map(Value::Number).ok(),
-            Kind::Boolean => answer.parse().map(Value::Boolean).ok(),
+            ParameterType::Integer | ParameterType::Port => answer.parse().map(Value::Integer).ok(),
+            ParameterType::Number => answer.parse().map(Value::Number).ok(),
+            ParameterType::Boolean => answer.parse().map(Value::Boolean).ok(),
             _ => None,
         }
         .unwrap_or_else(|| Value::Text(answer.to_owned()))

@@ -11,17 +11,17 @@ use model::format::FormatError;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answers, Archetype, ArchetypeError,
+    Archetype, ArchetypeAnswers, ArchetypeError,
     generate::write_file,
-    journal::Journal,
+    journal::UpdateJournal,
     merge::{merge, unresolved},
     named,
-    record::{self, Record, recorded},
+    record::{self, ArchetypeRecord, recorded},
 };
 
 /// What an update did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Updated {
+pub struct UpdateResult {
     /// The archetype's version before.
     pub from: u32,
     /// And now.
@@ -55,7 +55,7 @@ pub enum FileOutcome {
     StayedDeleted,
 }
 
-impl Updated {
+impl UpdateResult {
     /// The files a person has to look at.
     pub fn conflicts(&self) -> impl Iterator<Item = &str> {
         self.files
@@ -78,8 +78,8 @@ enum Step {
 pub fn update(
     dir: &Path,
     archetype: Option<&Archetype>,
-    answers: &Answers,
-) -> Result<Updated, ArchetypeError> {
+    answers: &ArchetypeAnswers,
+) -> Result<UpdateResult, ArchetypeError> {
     record::recover(dir)?;
     let record = recorded(dir)?;
     let found;
@@ -112,17 +112,17 @@ pub fn update(
     }
     let base = record::base(dir, &record)?;
     // A question the new version no longer asks has no answer any more.
-    let mut all: Answers = record.answers.clone();
+    let mut all: ArchetypeAnswers = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
     all.extend(answers.clone());
     let all = archetype.answers(&record.name, &all)?;
     let theirs = archetype.render(&record.name, &all)?;
 
-    let new = Record::new(archetype, &record.name, &all, &theirs);
+    let new = ArchetypeRecord::new(archetype, &record.name, &all, &theirs);
     let mut update = Update {
         dir,
         label: format!("archetype {} {}", archetype.name, archetype.version),
-        earlier: Journal::resumed(dir, &new),
+        earlier: UpdateJournal::resumed(dir, &new),
         steps: Vec::new(),
         beside: BTreeMap::new(),
     };
@@ -161,7 +161,7 @@ pub fn update(
         }
     }
     record::replace(dir, &new, &theirs)?;
-    Ok(Updated { from: record.version, to: archetype.version, files, beside })
+    Ok(UpdateResult { from: record.version, to: archetype.version, files, beside })
 }
 
 /// Your version of a file: its bytes and permissions.
@@ -205,7 +205,7 @@ struct Update<'a> {
     /// What the archetype's side of a conflict is called.
     label: String,
     /// What the same update did before it was cut off.
-    earlier: Journal,
+    earlier: UpdateJournal,
     steps: Vec<Step>,
     beside: BTreeMap<String, String>,
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     PackagingError,
-    collect::{Content, Item, wrong},
+    collect::{CollectedContent, CollectedFile, wrong},
 };
 
 /// Archives whose files add up to more than this have sizes of 64 bits.
@@ -21,7 +21,7 @@ pub(super) const SMALL: u64 = u32::MAX as u64;
 const PIECE: usize = 128 * 1024;
 
 /// What became known while writing.
-pub(super) struct Written {
+pub(super) struct WrittenArchive {
     /// SHA-256 of each item's content in hexadecimal; empty for what has none.
     pub(super) digests: Vec<String>,
     /// SHA-256 of the archive before compression.
@@ -33,22 +33,27 @@ pub(super) struct Written {
 }
 
 /// Why writing stopped.
-pub(super) enum Stop {
+pub(super) enum ArchiveError {
     /// The source is at fault.
     Source(PackagingError),
     /// The output could not be written.
     Output(io::Error),
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        Stop::Output(error)
+        ArchiveError::Output(error)
     }
 }
 
 /// Writes the archive of `items` to `to`; every time in it is `time`.
-pub(super) fn write(items: &[Item], time: u32, level: i32, to: &mut File) -> Result<Written, Stop> {
-    let large = items.iter().map(Item::size).sum::<u64>() > SMALL;
+pub(super) fn write(
+    items: &[CollectedFile],
+    time: u32,
+    level: i32,
+    to: &mut File,
+) -> Result<WrittenArchive, ArchiveError> {
+    let large = items.iter().map(CollectedFile::size).sum::<u64>() > SMALL;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
     let mut digests = Vec::with_capacity(items.len());
@@ -67,37 +72,40 @@ pub(super) fn write(items: &[Item], time: u32, level: i32, to: &mut File) -> Res
     archive.write_all(&newc("TRAILER!!!", 0, 0, 0, 0))?;
     let (compressor, archive_sha256, _) = archive.finish();
     let (_, payload_sha256, payload_size) = compressor.finish()?.finish();
-    Ok(Written { digests, archive_sha256, payload_sha256, payload_size })
+    Ok(WrittenArchive { digests, archive_sha256, payload_sha256, payload_size })
 }
 
 /// Type and permission bits as `stat` has them.
-pub(super) fn mode(item: &Item) -> u16 {
+pub(super) fn mode(item: &CollectedFile) -> u16 {
     item.mode
         | match item.content {
-            Content::File(..) | Content::Bytes(_) => 0o100_000,
-            Content::Directory => 0o040_000,
-            Content::Symlink(_) => 0o120_000,
+            CollectedContent::File(..) | CollectedContent::Bytes(_) => 0o100_000,
+            CollectedContent::Directory => 0o040_000,
+            CollectedContent::Symlink(_) => 0o120_000,
         }
 }
 
 /// Writes one item's content, and tells its digest.
-fn content(item: &Item, archive: &mut impl Write, piece: &mut [u8]) -> Result<String, Stop> {
+fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> Result<String, ArchiveError> {
     match &item.content {
-        Content::Directory => Ok(String::new()),
-        Content::Symlink(target) => {
+        CollectedContent::Directory => Ok(String::new()),
+        CollectedContent::Symlink(target) => {
             archive.write_all(target.as_bytes())?;
             Ok(String::new())
         }
-        Content::Bytes(bytes) => {
+        CollectedContent::Bytes(bytes) => {
             archive.write_all(bytes)?;
             Ok(hex::encode(Sha256::digest(bytes)))
         }
-        Content::File(path, size) => {
+        CollectedContent::File(path, size) => {
             let place = path.display().to_string();
             let unreadable =
-                |error: io::Error| Stop::Source(wrong(&place, format!("it cannot be read: {error}")));
+                |error: io::Error| ArchiveError::Source(wrong(&place, format!("it cannot be read: {error}")));
             let changed = || {
-                Stop::Source(wrong(&place, "its size changed while it was packaged; try again".to_owned()))
+                ArchiveError::Source(wrong(
+                    &place,
+                    "its size changed while it was packaged; try again".to_owned(),
+                ))
             };
             let mut file = File::open(path).map_err(unreadable)?;
             let mut digest = Sha256::new();

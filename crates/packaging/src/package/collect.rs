@@ -7,17 +7,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::format::component::{FileEntry, Origin};
+use model::format::component::{FileSource, PackagedFile};
 
 use super::{PackagingError, pattern};
 
 /// One path of a package.
 #[derive(Debug, Clone)]
-pub(crate) struct Item {
+pub(crate) struct CollectedFile {
     /// Where it goes: absolute, without a slash at its end.
     pub(crate) path: String,
     /// What is there.
-    pub(crate) content: Content,
+    pub(crate) content: CollectedContent,
     /// Permission bits.
     pub(crate) mode: u16,
     /// User that owns it.
@@ -30,7 +30,7 @@ pub(crate) struct Item {
 
 /// What a path of a package holds.
 #[derive(Debug, Clone)]
-pub(crate) enum Content {
+pub(crate) enum CollectedContent {
     /// The bytes of a file on the disk, which has this size now.
     File(PathBuf, u64),
     /// These bytes.
@@ -41,20 +41,20 @@ pub(crate) enum Content {
     Symlink(String),
 }
 
-impl Item {
+impl CollectedFile {
     /// A path of root's.
-    pub(super) fn new(path: impl Into<String>, content: Content, mode: u16) -> Item {
+    pub(super) fn new(path: impl Into<String>, content: CollectedContent, mode: u16) -> CollectedFile {
         let root = "root".to_owned();
-        Item { path: path.into(), content, mode, owner: root.clone(), group: root, config: false }
+        CollectedFile { path: path.into(), content, mode, owner: root.clone(), group: root, config: false }
     }
 
     /// How many bytes it holds.
     pub(super) fn size(&self) -> u64 {
         match &self.content {
-            Content::File(_, size) => *size,
-            Content::Bytes(bytes) => bytes.len() as u64,
-            Content::Symlink(target) => target.len() as u64,
-            Content::Directory => 0,
+            CollectedContent::File(_, size) => *size,
+            CollectedContent::Bytes(bytes) => bytes.len() as u64,
+            CollectedContent::Symlink(target) => target.len() as u64,
+            CollectedContent::Directory => 0,
         }
     }
 }
@@ -65,7 +65,7 @@ const NOT_SOURCE: [&str; 2] = [".git", ".geppetto"];
 /// What has been collected, by path; what one entry names itself outranks what came with a folder or pattern.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    items: BTreeMap<String, (Item, bool)>,
+    items: BTreeMap<String, (CollectedFile, bool)>,
     /// The folder packages are written to, canonical.
     out: Option<PathBuf>,
 }
@@ -77,9 +77,9 @@ impl Collected {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn add(&mut self, item: Item, named: bool) -> Result<(), PackagingError> {
+    pub(super) fn add(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
-            if *there == named && (named || !matches!(item.content, Content::Directory)) {
+            if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
                 return Err(wrong(
                     &item.path,
                     "two entries of `files` put something there; keep one of them".to_owned(),
@@ -94,12 +94,12 @@ impl Collected {
     }
 
     /// All items in the order of their paths, once it is sure that none lies below a file.
-    pub(super) fn finish(self) -> Result<Vec<Item>, PackagingError> {
+    pub(super) fn finish(self) -> Result<Vec<CollectedFile>, PackagingError> {
         for path in self.items.keys() {
             let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
             for parent in above {
                 if let Some((item, _)) = self.items.get(parent)
-                    && !matches!(item.content, Content::Directory)
+                    && !matches!(item.content, CollectedContent::Directory)
                 {
                     return Err(wrong(path, format!("`{parent}`, which is packaged too, is no directory")));
                 }
@@ -109,15 +109,15 @@ impl Collected {
     }
 
     /// Adds what one entry of `files` speaks of; `root` is the component's folder, canonical.
-    pub(super) fn entry(&mut self, root: &Path, entry: &FileEntry) -> Result<(), PackagingError> {
+    pub(super) fn entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.origin() {
-            Origin::Directory => self.add(dressed(entry, path, Content::Directory, 0o755), true),
-            Origin::Symlink(target) => {
-                self.add(dressed(entry, path, Content::Symlink(target.to_owned()), 0o777), true)
+            FileSource::Directory => self.add(dressed(entry, path, CollectedContent::Directory, 0o755), true),
+            FileSource::Symlink(target) => {
+                self.add(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
             }
-            Origin::Source(source) if pattern::is_pattern(source) => self.pattern(root, entry, source),
-            Origin::Source(source) => {
+            FileSource::Source(source) if pattern::is_pattern(source) => self.pattern(root, entry, source),
+            FileSource::Source(source) => {
                 let real = inside(root, &root.join(source), source)?;
                 if real.is_dir() {
                     return self.folder(root, entry, &real, source, path);
@@ -133,21 +133,21 @@ impl Collected {
     fn folder(
         &mut self,
         root: &Path,
-        entry: &FileEntry,
+        entry: &PackagedFile,
         dir: &Path,
         shown: &str,
         path: &str,
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.add(dressed(&plain, path, Content::Directory, 0o755), false)?;
+        self.add(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.add(dressed(entry, &path, Content::Symlink(target), 0o777), false)?;
+                self.add(dressed(entry, &path, CollectedContent::Symlink(target), 0o777), false)?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
@@ -158,7 +158,7 @@ impl Collected {
     }
 
     /// Adds the files a pattern matches, each below `path` as it is below the pattern's fixed folder.
-    fn pattern(&mut self, root: &Path, entry: &FileEntry, source: &str) -> Result<(), PackagingError> {
+    fn pattern(&mut self, root: &Path, entry: &PackagedFile, source: &str) -> Result<(), PackagingError> {
         let (base, parts) = pattern::split(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
@@ -240,9 +240,9 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     Ok(found)
 }
 
-fn dressed(entry: &FileEntry, path: &str, content: Content, mode: u16) -> Item {
+fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
-    let mut item = Item::new(path, content, mode);
+    let mut item = CollectedFile::new(path, content, mode);
     if let Some(owner) = &entry.owner {
         item.owner.clone_from(owner);
     }
@@ -254,7 +254,7 @@ fn dressed(entry: &FileEntry, path: &str, content: Content, mode: u16) -> Item {
 }
 
 /// A regular file; only whether its owner may execute it is taken from the disk, the rest is umask's chance.
-fn file(entry: &FileEntry, path: &str, real: &Path, shown: &str) -> Result<Item, PackagingError> {
+fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<CollectedFile, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
         return Err(wrong(
@@ -263,7 +263,7 @@ fn file(entry: &FileEntry, path: &str, real: &Path, shown: &str) -> Result<Item,
         ));
     }
     let mode = if metadata.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
-    Ok(dressed(entry, path, Content::File(real.to_path_buf(), metadata.len()), mode))
+    Ok(dressed(entry, path, CollectedContent::File(real.to_path_buf(), metadata.len()), mode))
 }
 
 /// The target of a link inside a packaged folder, which must stay inside the component's folder on the

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use model::format::component::Command;
+use model::format::component::CommandLine;
 
 use super::PackagingError;
-use crate::source::Source;
+use crate::source::ComponentSource;
 
 /// How many of the last lines an error repeats.
 const TAIL: usize = 15;
@@ -23,7 +23,7 @@ const LINE: u64 = 4096;
 
 /// Runs the component's build command, if it has one; `output` gets each line it prints.
 pub fn build_source(
-    source: &Source,
+    source: &ComponentSource,
     source_date: u32,
     output: &mut dyn FnMut(&str),
 ) -> Result<(), PackagingError> {
@@ -32,7 +32,7 @@ pub fn build_source(
 
 /// Runs the component's own test, if it has one; `output` gets each line it prints.
 pub fn test_source(
-    source: &Source,
+    source: &ComponentSource,
     source_date: u32,
     output: &mut dyn FnMut(&str),
 ) -> Result<(), PackagingError> {
@@ -41,8 +41,8 @@ pub fn test_source(
 
 fn run(
     what: &'static str,
-    command: &Command,
-    source: &Source,
+    command: &CommandLine,
+    source: &ComponentSource,
     source_date: u32,
     output: &mut dyn FnMut(&str),
 ) -> Result<(), PackagingError> {

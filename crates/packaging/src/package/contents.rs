@@ -4,21 +4,21 @@ use std::path::Path;
 
 use model::{
     component::DEPLOYMENTS,
-    format::component::{Arch, Launch},
-    version::Range,
+    format::component::{Arch, LaunchCommand},
+    version::VersionRange,
 };
 use rpm::Dependency;
 
 use super::{
     PackagingError,
-    collect::{Collected, Content, Item, wrong},
+    collect::{Collected, CollectedContent, CollectedFile, wrong},
     directories, unit,
 };
-use crate::source::Source;
+use crate::source::ComponentSource;
 
 /// A package, before it is written.
 #[derive(Debug)]
-pub(super) struct Package {
+pub(super) struct PackageContents {
     /// Its name.
     pub(super) name: String,
     /// Where it runs.
@@ -28,7 +28,7 @@ pub(super) struct Package {
     /// Some sentences about it.
     pub(super) description: String,
     /// Its paths, sorted.
-    pub(super) items: Vec<Item>,
+    pub(super) items: Vec<CollectedFile>,
     /// What it says it is.
     pub(super) provides: Vec<Dependency>,
     /// What must be there with it.
@@ -36,7 +36,7 @@ pub(super) struct Package {
 }
 
 /// The payload package of a component.
-pub(super) fn payload(source: &Source, out: &Path) -> Result<Package, PackagingError> {
+pub(super) fn payload(source: &ComponentSource, out: &Path) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let mut requires = Vec::new();
     for (name, range) in &component.requires {
@@ -46,7 +46,7 @@ pub(super) fn payload(source: &Source, out: &Path) -> Result<Package, PackagingE
         // On Debian, rpm knows none of the system's packages: there punch sees to `os_packages.deb`.
         requires.push(Dependency::any(format!("({package} if (system-release or distribution-release))")));
     }
-    Ok(Package {
+    Ok(PackageContents {
         name: component.name.to_string(),
         arch: source.arch,
         summary: component.summary.clone(),
@@ -61,23 +61,26 @@ pub(super) fn payload(source: &Source, out: &Path) -> Result<Package, PackagingE
 }
 
 /// The deployment package of a component.
-pub(super) fn deployment(source: &Source) -> Result<Package, PackagingError> {
+pub(super) fn deployment(source: &ComponentSource) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let dir = format!("/{DEPLOYMENTS}/{}", component.name);
     let mut collected = Collected::default();
     let mut description = serde_json::to_vec_pretty(component)
         .map_err(|error| wrong("component.json", format!("it cannot be written: {error}")))?;
     description.push(b'\n');
-    collected.add(Item::new(format!("{dir}/component.json"), Content::Bytes(description), 0o644), true)?;
+    collected.add(
+        CollectedFile::new(format!("{dir}/component.json"), CollectedContent::Bytes(description), 0o644),
+        true,
+    )?;
     if let Some(manifest) = &source.deploy.manifest {
-        let bytes = Content::Bytes(manifest.clone().into_bytes());
-        collected.add(Item::new(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
+        let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
+        collected.add(CollectedFile::new(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
-        collected.add(Item::new(path, Content::Bytes(bytes.clone()), 0o644), true)?;
+        collected.add(CollectedFile::new(path, CollectedContent::Bytes(bytes.clone()), 0o644), true)?;
     }
-    Ok(Package {
+    Ok(PackageContents {
         name: component.deployment_package(),
         arch: Arch::Noarch,
         summary: format!("Deployment of {}", component.name),
@@ -95,14 +98,14 @@ pub(super) fn deployment(source: &Source) -> Result<Package, PackagingError> {
 }
 
 /// The paths of a component's payload package.
-fn payload_items(source: &Source, out: &Path) -> Result<Vec<Item>, PackagingError> {
+fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFile>, PackagingError> {
     let name = source.component.name.as_str();
     let mut collected = Collected::beside(out);
     for entry in &source.files {
         collected.entry(&source.dir, entry)?;
     }
     if let Some(tomcat) = &source.tomcat {
-        let entry = model::format::component::FileEntry {
+        let entry = model::format::component::PackagedFile {
             source: Some(tomcat.war.clone()),
             path: format!("/usr/share/{name}/{name}.war"),
             directory: false,
@@ -116,21 +119,21 @@ fn payload_items(source: &Source, out: &Path) -> Result<Vec<Item>, PackagingErro
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
-        collected.add(Item::new(path, Content::Bytes(text.into_bytes()), 0o644), true)
+        collected.add(CollectedFile::new(path, CollectedContent::Bytes(text.into_bytes()), 0o644), true)
     };
-    let facts = unit::Facts { name, summary: &source.component.summary, url: source.url.as_deref() };
+    let facts = unit::UnitSettings { name, summary: &source.component.summary, url: source.url.as_deref() };
     if let Some(launch) = &source.launch {
         units(format!("{name}.service"), unit::daemon(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
-        let launch: Launch = schedule.as_launch();
+        let launch: LaunchCommand = schedule.as_launch();
         units(format!("{name}.service"), unit::job(&facts, &launch))?;
         units(format!("{name}.timer"), unit::timer(&facts, schedule))?;
     }
     with_directories(name, collected)
 }
 
-fn with_directories(name: &str, collected: Collected) -> Result<Vec<Item>, PackagingError> {
+fn with_directories(name: &str, collected: Collected) -> Result<Vec<CollectedFile>, PackagingError> {
     let mut items = collected.finish()?;
     items.extend(directories::owned(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));
@@ -138,7 +141,7 @@ fn with_directories(name: &str, collected: Collected) -> Result<Vec<Item>, Packa
 }
 
 /// A range of versions of a component as RPM's dependencies, one a bound.
-fn needs(name: &str, range: &Range) -> Vec<Dependency> {
+fn needs(name: &str, range: &VersionRange) -> Vec<Dependency> {
     use model::version::Comparison::{Above, AtLeast, AtMost, Below, Equal};
 
     if range.bounds().is_empty() {

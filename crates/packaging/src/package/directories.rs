@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::collect::{Content, Item};
+use super::collect::{CollectedContent, CollectedFile};
 
 /// Directories that belong to the system or to many packages; what lies below them may be a component's own.
 const SHARED: &str = "
@@ -34,7 +34,7 @@ const SOFTWARE: [&str; 3] = ["/usr", "/opt", "/srv"];
 ///
 /// In `/etc` and `/var` a directory may be another package's with an owner and mode of its own, so only those
 /// named after the component are taken; others can be named with `directory: true`.
-pub(super) fn owned(name: &str, items: &[Item]) -> Vec<Item> {
+pub(super) fn owned(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
     let shared: BTreeSet<&str> = SHARED.split_whitespace().collect();
     let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
     let mut found = BTreeSet::new();
@@ -48,10 +48,10 @@ pub(super) fn owned(name: &str, items: &[Item]) -> Vec<Item> {
             }
         }
     }
-    found.into_iter().map(|path| Item::new(path, Content::Directory, 0o755)).collect()
+    found.into_iter().map(|path| CollectedFile::new(path, CollectedContent::Directory, 0o755)).collect()
 }
 
-fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[Item]) -> bool {
+fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[CollectedFile]) -> bool {
     if shared.contains(dir) || manual_section(dir) {
         return false;
     }
@@ -60,7 +60,7 @@ fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[Item]) -> bool 
         .split('/')
         .any(|part| part == name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')));
     let below_own = items.iter().any(|item| {
-        matches!(item.content, Content::Directory)
+        matches!(item.content, CollectedContent::Directory)
             && dir.strip_prefix(item.path.as_str()).is_some_and(|rest| rest.starts_with('/'))
     });
     software || named || below_own
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn only_what_is_there_for_the_component_is_owned() {
-        let file = |path: &str| Item::new(path, Content::Bytes(Vec::new()), 0o644);
+        let file = |path: &str| CollectedFile::new(path, CollectedContent::Bytes(Vec::new()), 0o644);
         let items = [
             file("/usr/lib/shop/web/a"),
             file("/usr/lib/acme/tool"),
@@ -89,7 +89,7 @@ mod tests {
             file("/etc/systemd/system/shop.service.d/a.conf"),
             file("/etc/foreign/x"),
             file("/usr/share/man/man1/shop.1"),
-            Item::new("/var/acme", Content::Directory, 0o750),
+            CollectedFile::new("/var/acme", CollectedContent::Directory, 0o750),
             file("/var/acme/deep/x"),
         ];
         let owned: Vec<String> = owned("shop", &items).into_iter().map(|item| item.path).collect();

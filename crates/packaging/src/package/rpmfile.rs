@@ -18,28 +18,28 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::{
     PackagingError,
-    archive::{self, Stop, Written},
-    collect::{Content, Item},
-    contents::Package,
+    archive::{self, ArchiveError, WrittenArchive},
+    collect::{CollectedContent, CollectedFile},
+    contents::PackageContents,
 };
-use crate::{openpgp::SecretKey, source::Source};
+use crate::{openpgp::SecretKey, source::ComponentSource};
 
 /// What all packages of one run share.
-pub(super) struct Settings<'a> {
+pub(super) struct PackageSettings<'a> {
     pub(super) key: Option<&'a SecretKey>,
     pub(super) source_date: u32,
     pub(super) level: i32,
 }
 
 /// The folder packages are written to.
-pub(super) struct Output {
+pub(super) struct PackageOutput {
     dir: PathBuf,
 }
 
-impl Output {
+impl PackageOutput {
     /// Makes the folder, if it is not there.
-    pub(super) fn open(dir: &Path) -> Result<Output, PackagingError> {
-        let output = Output { dir: dir.to_path_buf() };
+    pub(super) fn open(dir: &Path) -> Result<PackageOutput, PackagingError> {
+        let output = PackageOutput { dir: dir.to_path_buf() };
         fs::create_dir_all(dir).map_err(|error| output.failed(&error))?;
         Ok(output)
     }
@@ -66,13 +66,13 @@ impl Output {
 }
 
 /// A package that is written, but does not have its name yet: dropping it leaves nothing.
-pub(super) struct Finished {
+pub(super) struct FinishedPackage {
     file: NamedTempFile,
-    output: Output,
+    output: PackageOutput,
     name: String,
 }
 
-impl Finished {
+impl FinishedPackage {
     /// Where it will be.
     pub(super) fn path(&self) -> PathBuf {
         self.output.dir.join(&self.name)
@@ -99,11 +99,11 @@ impl Finished {
 
 /// Writes one package to a temporary file in `out`.
 pub(super) fn write(
-    source: &Source,
-    package: &Package,
-    out: &Output,
-    settings: &Settings<'_>,
-) -> Result<Finished, PackagingError> {
+    source: &ComponentSource,
+    package: &PackageContents,
+    out: &PackageOutput,
+    settings: &PackageSettings<'_>,
+) -> Result<FinishedPackage, PackagingError> {
     let refused =
         |error: rpm::Error| PackagingError::Rpm { package: package.name.clone(), reason: error.to_string() };
     let failed = |error: io::Error| out.failed(&error);
@@ -112,8 +112,8 @@ pub(super) fn write(
     let mut payload = out.temporary()?;
     let written = archive::write(&package.items, settings.source_date, settings.level, payload.as_file_mut())
         .map_err(|stop| match stop {
-            Stop::Source(error) => error,
-            Stop::Output(error) => failed(error),
+            ArchiveError::Source(error) => error,
+            ArchiveError::Output(error) => failed(error),
         })?;
 
     let metadata = metadata(skeleton, package, &written, settings).map_err(refused)?;
@@ -129,14 +129,14 @@ pub(super) fn write(
     finish().map_err(failed)?;
     let version = &source.component.version;
     let name = format!("{}-{version}.{}.rpm", package.name, package.arch.word());
-    Ok(Finished { file, output: Output { dir: out.dir.clone() }, name })
+    Ok(FinishedPackage { file, output: PackageOutput { dir: out.dir.clone() }, name })
 }
 
 /// A package with all paths and facts, and no content.
 fn skeleton(
-    source: &Source,
-    package: &Package,
-    settings: &Settings<'_>,
+    source: &ComponentSource,
+    package: &PackageContents,
+    settings: &PackageSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let version = &source.component.version;
     let license = source.license.as_deref().unwrap_or("LicenseRef-Unspecified");
@@ -169,7 +169,7 @@ fn skeleton(
     for required in &package.requires {
         builder.requires(required.clone());
     }
-    if package.items.iter().map(Item::size).sum::<u64>() > archive::SMALL {
+    if package.items.iter().map(CollectedFile::size).sum::<u64>() > archive::SMALL {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
     }
     for item in &package.items {
@@ -178,12 +178,14 @@ fn skeleton(
     Ok(builder.build()?.metadata)
 }
 
-fn add(builder: &mut PackageBuilder, item: &Item, time: u32) -> Result<(), rpm::Error> {
+fn add(builder: &mut PackageBuilder, item: &CollectedFile, time: u32) -> Result<(), rpm::Error> {
     let path = item.path.as_str();
     let options = match &item.content {
-        Content::File(..) | Content::Bytes(_) => FileOptions::new(path).permissions(item.mode),
-        Content::Directory => FileOptions::dir(path).permissions(item.mode),
-        Content::Symlink(target) => FileOptions::symlink(path, target),
+        CollectedContent::File(..) | CollectedContent::Bytes(_) => {
+            FileOptions::new(path).permissions(item.mode)
+        }
+        CollectedContent::Directory => FileOptions::dir(path).permissions(item.mode),
+        CollectedContent::Symlink(target) => FileOptions::symlink(path, target),
     };
     let mut options = options.user(&item.owner).group(&item.group).modified_at(Timestamp(time));
     if item.config {
@@ -196,9 +198,11 @@ fn add(builder: &mut PackageBuilder, item: &Item, time: u32) -> Result<(), rpm::
         options = options.license();
     }
     match &item.content {
-        Content::File(..) | Content::Bytes(_) => builder.with_file_contents(Vec::new(), options)?,
-        Content::Directory => builder.with_dir_entry(options)?,
-        Content::Symlink(_) => builder.with_symlink(options)?,
+        CollectedContent::File(..) | CollectedContent::Bytes(_) => {
+            builder.with_file_contents(Vec::new(), options)?
+        }
+        CollectedContent::Directory => builder.with_dir_entry(options)?,
+        CollectedContent::Symlink(_) => builder.with_symlink(options)?,
     };
     Ok(())
 }
@@ -206,11 +210,11 @@ fn add(builder: &mut PackageBuilder, item: &Item, time: u32) -> Result<(), rpm::
 /// The skeleton's metadata with what streaming found, digests and signature.
 fn metadata(
     skeleton: PackageMetadata,
-    package: &Package,
-    written: &Written,
-    settings: &Settings<'_>,
+    package: &PackageContents,
+    written: &WrittenArchive,
+    settings: &PackageSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
-    let sizes: Vec<u64> = package.items.iter().map(Item::size).collect();
+    let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size).collect();
     let total: u64 = sizes.iter().sum();
     let short = |number: &u64| u32::try_from(*number).ok();
     let mut entries = Vec::new();

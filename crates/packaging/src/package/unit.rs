@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use model::format::component::{Launch, Restart, Schedule};
+use model::format::component::{JobSchedule, LaunchCommand, RestartPolicy};
 
 /// What a unit says about its component.
-pub(super) struct Facts<'a> {
+pub(super) struct UnitSettings<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,
     pub(super) url: Option<&'a str>,
@@ -41,7 +41,7 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn daemon(facts: &Facts<'_>, launch: &Launch) -> String {
+pub(super) fn daemon(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -49,7 +49,7 @@ pub(super) fn daemon(facts: &Facts<'_>, launch: &Launch) -> String {
     text.push_str("\n[Service]\n");
     service(&mut text, launch);
     let _ = writeln!(text, "Restart={}", launch.restart.word());
-    if launch.restart != Restart::No {
+    if launch.restart != RestartPolicy::No {
         text.push_str("RestartSec=1\n");
     }
     text.push_str("\n[Install]\nWantedBy=multi-user.target\n");
@@ -57,7 +57,7 @@ pub(super) fn daemon(facts: &Facts<'_>, launch: &Launch) -> String {
 }
 
 /// The service a timer starts.
-pub(super) fn job(facts: &Facts<'_>, launch: &Launch) -> String {
+pub(super) fn job(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     text.push_str("\n[Service]\nType=oneshot\n");
     service(&mut text, launch);
@@ -65,7 +65,7 @@ pub(super) fn job(facts: &Facts<'_>, launch: &Launch) -> String {
 }
 
 /// The timer of a job.
-pub(super) fn timer(facts: &Facts<'_>, schedule: &Schedule) -> String {
+pub(super) fn timer(facts: &UnitSettings<'_>, schedule: &JobSchedule) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -75,7 +75,7 @@ pub(super) fn timer(facts: &Facts<'_>, schedule: &Schedule) -> String {
     text
 }
 
-fn head(facts: &Facts<'_>) -> String {
+fn head(facts: &UnitSettings<'_>) -> String {
     let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
     let _ = writeln!(text, "Description={}", percent(facts.summary));
     if let Some(url) = facts.url {
@@ -84,7 +84,7 @@ fn head(facts: &Facts<'_>) -> String {
     text
 }
 
-fn service(text: &mut String, launch: &Launch) {
+fn service(text: &mut String, launch: &LaunchCommand) {
     let words: Vec<String> = launch.command.words().iter().map(|word| quote(word)).collect();
     let _ = writeln!(text, "ExecStart={}", words.join(" "));
     let _ = writeln!(text, "User={}", launch.user);
@@ -146,7 +146,7 @@ fn percent(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::format::component::Command;
+    use model::format::component::CommandLine;
 
     use super::*;
 
@@ -168,15 +168,15 @@ mod tests {
 
     #[test]
     fn a_daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
-        let facts = Facts { name: "shop", summary: "A shop", url: None };
-        let mut launch = Launch {
-            command: Command::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
+        let facts = UnitSettings { name: "shop", summary: "A shop", url: None };
+        let mut launch = LaunchCommand {
+            command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),
             group: None,
             environment: [("A".to_owned(), "b c".to_owned())].into(),
             environment_file: Some("/etc/shop/env".into()),
             working_directory: None,
-            restart: Restart::Always,
+            restart: RestartPolicy::Always,
             after: vec!["postgresql.service".into()],
             writable: vec!["/var/lib/shop".into()],
             ports_below_1024: false,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, Published},
+    catalog::{Catalog, CatalogVersion},
     component::Component,
     name::Name,
     version::Version,
@@ -13,15 +13,15 @@ use model::{
 use super::{
     Repository, Result,
     channel::Channel,
-    members::Member,
-    record::{Kind, Record},
+    members::GzipMember,
+    record::{PackageHalf, PackageRecord},
 };
 
 /// The packages of a member that are halves of components. Members never change, so this neither does.
 #[derive(Debug, Default)]
-pub(super) struct Halves {
-    payloads: Vec<(Version, Arc<Record>)>,
-    deployments: Vec<Arc<Record>>,
+pub(super) struct ComponentHalves {
+    payloads: Vec<(Version, Arc<PackageRecord>)>,
+    deployments: Vec<Arc<PackageRecord>>,
 }
 
 impl Repository {
@@ -45,15 +45,15 @@ impl Repository {
         let mut catalog = Catalog::default();
         for name in self.channels()? {
             let halves = self.halves(&*self.channel(&name)?)?;
-            let mut payloads: BTreeMap<(&Name, &Version), &Record> = BTreeMap::new();
+            let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
             for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
-                if let Kind::Payload(component) = &record.what {
+                if let PackageHalf::Payload(component) = &record.what {
                     payloads.insert((component, version), record);
                 }
             }
             let visible = catalog.channels.entry(name).or_default();
             for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
-                let Kind::Deployment(component) = &deployment.what else { continue };
+                let PackageHalf::Deployment(component) = &deployment.what else { continue };
                 let Some(payload) = payloads.remove(&(&component.name, &component.version)) else { continue };
                 visible.entry(component.name.clone()).or_default().push(component.version.clone());
                 catalog
@@ -71,7 +71,7 @@ impl Repository {
     }
 
     /// What the members of `channel` have, each looked through once.
-    fn halves(&self, channel: &Channel) -> Result<Vec<Arc<Halves>>> {
+    fn halves(&self, channel: &Channel) -> Result<Vec<Arc<ComponentHalves>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
         for member in &channel.members {
@@ -86,18 +86,18 @@ impl Repository {
         Ok(halves)
     }
 
-    fn halves_of(&self, member: &Member) -> Result<Halves> {
-        let mut halves = Halves::default();
+    fn halves_of(&self, member: &GzipMember) -> Result<ComponentHalves> {
+        let mut halves = ComponentHalves::default();
         for listed in &member.packages {
             let record = self.listed(listed)?;
             match &record.what {
-                Kind::Payload(_) => {
+                PackageHalf::Payload(_) => {
                     if let Some((_, version)) = record.half_of() {
                         halves.payloads.push((version, record));
                     }
                 }
-                Kind::Deployment(_) => halves.deployments.push(record),
-                Kind::Other => (),
+                PackageHalf::Deployment(_) => halves.deployments.push(record),
+                PackageHalf::Other => (),
             }
         }
         Ok(halves)
@@ -107,7 +107,7 @@ impl Repository {
     pub fn versions(&self, name: &Name) -> Result<Vec<ComponentVersion>> {
         let catalog = self.catalog()?;
         let Some(versions) = catalog.components.get(name) else { return Ok(Vec::new()) };
-        let version = |(version, published): (&Version, &Arc<Published>)| ComponentVersion {
+        let version = |(version, published): (&Version, &Arc<CatalogVersion>)| ComponentVersion {
             name: name.to_string(),
             version: version.to_string(),
             kind: published.component.kind,
@@ -127,9 +127,9 @@ impl Repository {
 fn published(
     before: &Catalog,
     component: &Component,
-    payload: &Record,
-    deployment: &Record,
-) -> Arc<Published> {
+    payload: &PackageRecord,
+    deployment: &PackageRecord,
+) -> Arc<CatalogVersion> {
     let known = before.components.get(&component.name).and_then(|versions| versions.get(&component.version));
     match known {
         Some(known)
@@ -137,7 +137,7 @@ fn published(
         {
             Arc::clone(known)
         }
-        _ => Arc::new(Published {
+        _ => Arc::new(CatalogVersion {
             component: component.clone(),
             payload: payload.package_file(),
             deployment: deployment.package_file(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Repository, RepositoryError, Result,
     disk::{self, Unflushed},
-    members::{Listed, Member},
+    members::{GzipMember, MemberPackage},
 };
 
 /// One generation of a channel.
@@ -17,19 +17,19 @@ pub(super) struct Channel {
     pub(super) name: Name,
     /// 0 for a channel that was never published to.
     pub(super) generation: u64,
-    pub(super) members: Vec<Arc<Member>>,
+    pub(super) members: Vec<Arc<GzipMember>>,
     pub(super) next_member: u64,
     /// The size of its files in `repodata`.
     pub(super) bytes: u64,
     /// The generations before it whose files stay, oldest first.
-    pub(super) history: Vec<Past>,
+    pub(super) history: Vec<SupersededGeneration>,
     /// The packages that are no longer in it, but whose links stay.
-    pub(super) gone: Vec<Gone>,
+    pub(super) gone: Vec<RemovedPackage>,
 }
 
 /// A generation whose files are kept for readers that still hold its `repomd.xml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Past {
+pub(super) struct SupersededGeneration {
     pub(super) generation: u64,
     /// When the next one took its place, in seconds since 1970: since then nobody gets it any more.
     pub(super) replaced: u32,
@@ -39,7 +39,7 @@ pub(super) struct Past {
 
 /// A package whose link is kept for readers of metadata that still spoke of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Gone {
+pub(super) struct RemovedPackage {
     pub(super) file: String,
     /// When it left the channel, in seconds since 1970.
     pub(super) since: u32,
@@ -47,17 +47,17 @@ pub(super) struct Gone {
 
 /// [`Channel`], as it is written down.
 #[derive(Debug, Serialize, Deserialize)]
-struct State {
+struct ChannelState {
     members: Vec<u64>,
     next_member: u64,
     bytes: u64,
-    history: Vec<Past>,
-    gone: Vec<Gone>,
+    history: Vec<SupersededGeneration>,
+    gone: Vec<RemovedPackage>,
 }
 
 impl Channel {
     /// All packages, in the order they were published.
-    pub(super) fn packages(&self) -> impl Iterator<Item = &Listed> {
+    pub(super) fn packages(&self) -> impl Iterator<Item = &MemberPackage> {
         self.members.iter().flat_map(|member| &member.packages)
     }
 
@@ -132,8 +132,8 @@ impl Repository {
                 gone: Vec::new(),
             });
         }
-        let state: State = disk::read_json(&self.layout().state(name, generation))?;
-        let known: BTreeMap<u64, &Arc<Member>> =
+        let state: ChannelState = disk::read_json(&self.layout().state(name, generation))?;
+        let known: BTreeMap<u64, &Arc<GzipMember>> =
             known.iter().flat_map(|channel| &channel.members).map(|member| (member.id, member)).collect();
         let members = state.members.iter().map(|id| match known.get(id) {
             Some(member) => Ok(Arc::clone(member)),
@@ -151,7 +151,7 @@ impl Repository {
     }
 
     pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
-        let state = State {
+        let state = ChannelState {
             members: channel.members.iter().map(|member| member.id).collect(),
             next_member: channel.next_member,
             bytes: channel.bytes,

@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::{Channel, Gone, Past},
+    channel::{Channel, RemovedPackage, SupersededGeneration},
     disk::{self, Unflushed},
-    members::{File, Listed, Member, gzip},
+    members::{GzipMember, MemberPackage, MetadataFile, gzip},
 };
 
 /// What only readers of older metadata can ask for is kept for so long,
@@ -32,17 +32,17 @@ const KEEP_BYTES: u64 = 1 << 30;
 const KEEP_SECONDS_AT_LEAST: u32 = 300;
 
 /// What a new generation is made of.
-pub(super) enum Part {
+pub(super) enum GenerationPart {
     /// A member of the current generation, unchanged.
-    Kept(Arc<Member>),
+    Kept(Arc<GzipMember>),
     /// A member of the current generation with packages behind its own.
-    Grown(Arc<Member>, Vec<Listed>),
+    Grown(Arc<GzipMember>, Vec<MemberPackage>),
     /// Packages whose metadata is compressed anew.
-    New(Vec<Listed>),
+    New(Vec<MemberPackage>),
 }
 
 struct Data {
-    file: File,
+    file: MetadataFile,
     name: String,
     sha256: String,
     size: u64,
@@ -55,7 +55,7 @@ impl Repository {
     pub(super) fn commit(
         &self,
         channel: &Channel,
-        parts: Vec<Part>,
+        parts: Vec<GenerationPart>,
         mut unflushed: Unflushed,
         now: u32,
     ) -> Result<Arc<Channel>> {
@@ -89,7 +89,7 @@ impl Repository {
         &self,
         channel: &Channel,
         next: &mut Channel,
-        parts: Vec<Part>,
+        parts: Vec<GenerationPart>,
         unflushed: &mut Unflushed,
         now: u32,
     ) -> Result<()> {
@@ -99,15 +99,17 @@ impl Repository {
         self.make_repodata(next, unflushed)?;
         for part in parts {
             match part {
-                Part::Kept(member) => next.members.push(member),
-                Part::Grown(member, packages) => {
+                GenerationPart::Kept(member) => next.members.push(member),
+                GenerationPart::Grown(member, packages) => {
                     self.write_members(next, Some(&member), &packages, unflushed)?;
                 }
-                Part::New(packages) => self.write_members(next, None, &packages, unflushed)?,
+                GenerationPart::New(packages) => self.write_members(next, None, &packages, unflushed)?,
             }
         }
-        let data: Vec<Data> =
-            File::ALL.iter().map(|file| self.concatenate(next, *file, unflushed)).collect::<Result<_>>()?;
+        let data: Vec<Data> = MetadataFile::ALL
+            .iter()
+            .map(|file| self.concatenate(next, *file, unflushed))
+            .collect::<Result<_>>()?;
         next.bytes = data.iter().map(|data| data.size).sum();
         next.gone = self.gone(channel, next, now);
 
@@ -136,7 +138,7 @@ impl Repository {
     }
 
     /// Writes one metadata file: a header, the members as they are, a footer.
-    fn concatenate(&self, channel: &Channel, file: File, unflushed: &mut Unflushed) -> Result<Data> {
+    fn concatenate(&self, channel: &Channel, file: MetadataFile, unflushed: &mut Unflushed) -> Result<Data> {
         let folder = self.layout().repodata(&channel.name);
         let io = |why| RepositoryError::io("write", &folder, why);
         let packages = channel.members.iter().map(|member| member.packages.len()).sum();
@@ -177,11 +179,11 @@ impl Repository {
     }
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
-    fn gone(&self, channel: &Channel, next: &Channel, now: u32) -> Vec<Gone> {
+    fn gone(&self, channel: &Channel, next: &Channel, now: u32) -> Vec<RemovedPackage> {
         let there = next.digests();
-        let left = channel.packages().map(|listed| Gone { file: listed.file.clone(), since: now });
+        let left = channel.packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
         let folder = self.layout().packages(&channel.name);
-        let stays = |gone: &Gone| {
+        let stays = |gone: &RemovedPackage| {
             // One whose time is over is forgotten when its link is really away.
             !there.contains_key(gone.file.as_str())
                 && (!over(gone.since, now) || folder.join(&gone.file).exists())
@@ -226,17 +228,17 @@ fn over(since: u32, now: u32) -> bool {
 }
 
 /// The generations up to `channel` whose files stay when the next one takes its place, oldest first.
-fn history(channel: &Channel, now: u32) -> Vec<Past> {
-    let past = Past { generation: channel.generation, replaced: now, bytes: channel.bytes };
+fn history(channel: &Channel, now: u32) -> Vec<SupersededGeneration> {
+    let past = SupersededGeneration { generation: channel.generation, replaced: now, bytes: channel.bytes };
     let mut bytes = 0;
-    let stays = |past: &Past| {
+    let stays = |past: &SupersededGeneration| {
         bytes += past.bytes;
         let age = now.saturating_sub(past.replaced);
         age < KEEP_SECONDS_AT_LEAST || (age < KEEP_SECONDS && bytes <= KEEP_BYTES)
     };
     let published = (channel.generation > 0).then_some(past);
     let newest_first = published.into_iter().chain(channel.history.iter().rev().cloned());
-    let mut kept: Vec<Past> = newest_first.take_while(stays).collect();
+    let mut kept: Vec<SupersededGeneration> = newest_first.take_while(stays).collect();
     kept.reverse();
     kept
 }

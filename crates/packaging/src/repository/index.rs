@@ -11,26 +11,29 @@ use std::{
 
 use super::{
     Repository, RepositoryError, Result, disk,
-    members::Listed,
-    record::{FileName, Fragments, Record},
+    members::MemberPackage,
+    record::{Fragments, PackageRecord, RpmFileName},
 };
 use crate::{
-    envelope::{Envelope, PackageError, malformed},
+    envelope::{PackageEnvelope, PackageError, malformed},
     inspect,
 };
 
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) record: Record,
+pub(super) struct IndexEntry {
+    pub(super) record: PackageRecord,
     pub(super) fragments: Fragments,
 }
 
-impl Entry {
+impl IndexEntry {
     /// What the index must say of a package that came in at `received`. Reads all of it, and checks its
     /// content against its header.
-    pub(super) fn of(envelope: &mut Envelope, received: u64) -> std::result::Result<Self, PackageError> {
-        let record = Record::new(inspect::look_into(envelope)?, received);
+    pub(super) fn of(
+        envelope: &mut PackageEnvelope,
+        received: u64,
+    ) -> std::result::Result<Self, PackageError> {
+        let record = PackageRecord::new(inspect::look_into(envelope)?, received);
         let fragments = Fragments::new(&envelope.metadata, &record)
             .map_err(|why| malformed(&envelope.shown, &why.to_string()))?;
         Ok(Self { record, fragments })
@@ -47,15 +50,15 @@ impl Entry {
 
 impl Repository {
     /// The record of a package in the pool, as it is on disk now.
-    pub(super) fn record(&self, file: &str) -> Result<Arc<Record>> {
+    pub(super) fn record(&self, file: &str) -> Result<Arc<PackageRecord>> {
         let name = self.pooled_name(file)?;
-        let record: Arc<Record> = Arc::new(read_line(&self.layout().indexed(name, file), 0)?);
+        let record: Arc<PackageRecord> = Arc::new(read_line(&self.layout().indexed(name, file), 0)?);
         self.known().records.insert(file.to_owned(), Arc::clone(&record));
         Ok(record)
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn listed(&self, listed: &Listed) -> Result<Arc<Record>> {
+    pub(super) fn listed(&self, listed: &MemberPackage) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
         {
@@ -70,12 +73,12 @@ impl Repository {
     }
 
     /// The whole entry, as it is on disk now.
-    pub(super) fn entry(&self, file: &str) -> Result<Entry> {
-        Ok(Entry { record: (*self.record(file)?).clone(), fragments: self.fragments(file)? })
+    pub(super) fn entry(&self, file: &str) -> Result<IndexEntry> {
+        Ok(IndexEntry { record: (*self.record(file)?).clone(), fragments: self.fragments(file)? })
     }
 
     /// What the index must say of a package in the pool, from the package itself.
-    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(Entry, Envelope)> {
+    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, PackageEnvelope)> {
         let pooled = self.layout().pooled(self.pooled_name(file)?, file);
         let received = match self.record(file) {
             Ok(record) => record.received,
@@ -85,13 +88,13 @@ impl Repository {
                     as u64
             }
         };
-        let mut envelope = Envelope::open_as(&pooled, Path::new(file))?;
-        Ok((Entry::of(&mut envelope, received)?, envelope))
+        let mut envelope = PackageEnvelope::open_as(&pooled, Path::new(file))?;
+        Ok((IndexEntry::of(&mut envelope, received)?, envelope))
     }
 
     /// Makes the entry of a listed package anew where it does not say what the package does. A package
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
-    pub(super) fn mend_index(&self, listed: &Listed) -> Result<()> {
+    pub(super) fn mend_index(&self, listed: &MemberPackage) -> Result<()> {
         let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
         if right.record.sha256 == listed.sha256 && self.entry(&listed.file).ok().as_ref() != Some(&right) {
             let _lock = self.lock()?;
@@ -104,7 +107,7 @@ impl Repository {
     }
 
     /// Writes an entry of a package that is in the pool.
-    pub(super) fn replace_entry(&self, entry: &Entry) -> Result<()> {
+    pub(super) fn replace_entry(&self, entry: &IndexEntry) -> Result<()> {
         let path = self.layout().indexed(&entry.record.name, &entry.record.file);
         disk::create_folder(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.lines(&path)?)?;
@@ -125,7 +128,7 @@ fn absent(file: &str) -> RepositoryError {
 }
 
 fn package_name(file: &str) -> Result<&str> {
-    FileName::parse(file).map(|parsed| parsed.name).ok_or_else(|| absent(file))
+    RpmFileName::parse(file).map(|parsed| parsed.name).ok_or_else(|| absent(file))
 }
 
 /// Reads one line of JSON; the record is read without the fragments, which are much longer.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use model::name::Name;
 
 /// The paths of a repository.
-pub(super) struct Layout<'a>(pub(super) &'a Path);
+pub(super) struct RepositoryLayout<'a>(pub(super) &'a Path);
 
-impl Layout<'_> {
+impl RepositoryLayout<'_> {
     pub(super) fn folders(&self) -> [PathBuf; 6] {
         [
             self.0.to_owned(),

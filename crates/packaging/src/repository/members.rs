@@ -33,71 +33,72 @@ const FULL_BYTES: u64 = 1 << 20;
 
 /// The three files of metadata that describe a channel's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum File {
+pub(super) enum MetadataFile {
     Primary,
     Filelists,
     Other,
 }
 
-impl File {
-    pub(super) const ALL: [File; 3] = [File::Primary, File::Filelists, File::Other];
+impl MetadataFile {
+    pub(super) const ALL: [MetadataFile; 3] =
+        [MetadataFile::Primary, MetadataFile::Filelists, MetadataFile::Other];
 
     /// What `repomd.xml` calls it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            File::Primary => "primary",
-            File::Filelists => "filelists",
-            File::Other => "other",
+            MetadataFile::Primary => "primary",
+            MetadataFile::Filelists => "filelists",
+            MetadataFile::Other => "other",
         }
     }
 
     pub(super) fn header(self, packages: usize) -> String {
         let element = match self {
-            File::Primary => {
+            MetadataFile::Primary => {
                 "metadata xmlns=\"http://linux.duke.edu/metadata/common\" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\""
             }
-            File::Filelists => "filelists xmlns=\"http://linux.duke.edu/metadata/filelists\"",
-            File::Other => "otherdata xmlns=\"http://linux.duke.edu/metadata/other\"",
+            MetadataFile::Filelists => "filelists xmlns=\"http://linux.duke.edu/metadata/filelists\"",
+            MetadataFile::Other => "otherdata xmlns=\"http://linux.duke.edu/metadata/other\"",
         };
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{element} packages=\"{packages}\">\n")
     }
 
     pub(super) fn footer(self) -> &'static str {
         match self {
-            File::Primary => "</metadata>\n",
-            File::Filelists => "</filelists>\n",
-            File::Other => "</otherdata>\n",
+            MetadataFile::Primary => "</metadata>\n",
+            MetadataFile::Filelists => "</filelists>\n",
+            MetadataFile::Other => "</otherdata>\n",
         }
     }
 
     pub(super) fn of(self, fragments: &Fragments) -> &str {
         match self {
-            File::Primary => &fragments.primary,
-            File::Filelists => &fragments.filelists,
-            File::Other => &fragments.other,
+            MetadataFile::Primary => &fragments.primary,
+            MetadataFile::Filelists => &fragments.filelists,
+            MetadataFile::Other => &fragments.other,
         }
     }
 }
 
 /// A package in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Listed {
+pub(super) struct MemberPackage {
     pub(super) file: String,
     pub(super) sha256: String,
 }
 
 /// A member. On disk: this in one line, then the compressed bytes of each of [`File::ALL`]. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Member {
+pub(super) struct GzipMember {
     pub(super) id: u64,
-    pub(super) packages: Vec<Listed>,
+    pub(super) packages: Vec<MemberPackage>,
     /// Uncompressed bytes of each of [`File::ALL`].
     pub(super) open_sizes: [u64; 3],
     /// Compressed bytes of each.
     pub(super) sizes: [u64; 3],
 }
 
-impl Member {
+impl GzipMember {
     /// Whether it takes no more packages.
     pub(super) fn is_full(&self) -> bool {
         full(self.packages.len(), &self.open_sizes)
@@ -113,7 +114,7 @@ fn full(packages: usize, open_sizes: &[u64; 3]) -> bool {
 struct Draft {
     /// The member it extends, if it extends one.
     from: Option<u64>,
-    packages: Vec<Listed>,
+    packages: Vec<MemberPackage>,
     /// What is compressed already.
     kept: [Vec<u8>; 3],
     /// What comes behind it.
@@ -122,9 +123,9 @@ struct Draft {
 }
 
 impl Draft {
-    fn add(&mut self, listed: &Listed, fragments: &Fragments) {
+    fn add(&mut self, listed: &MemberPackage, fragments: &Fragments) {
         self.packages.push(listed.clone());
-        for file in File::ALL {
+        for file in MetadataFile::ALL {
             let fragment = file.of(fragments);
             self.text[file as usize].push_str(fragment);
             self.open_sizes[file as usize] += fragment.len() as u64;
@@ -160,8 +161,8 @@ impl Repository {
     pub(super) fn write_members(
         &self,
         next: &mut Channel,
-        open: Option<&Member>,
-        packages: &[Listed],
+        open: Option<&GzipMember>,
+        packages: &[MemberPackage],
         unflushed: &mut Unflushed,
     ) -> Result<()> {
         let mut draft = Draft::default();
@@ -169,7 +170,7 @@ impl Repository {
             draft.from = Some(member.id);
             draft.packages.clone_from(&member.packages);
             draft.open_sizes = member.open_sizes;
-            for file in File::ALL {
+            for file in MetadataFile::ALL {
                 draft.kept[file as usize] = self.member_bytes(&next.name, member, file)?;
             }
         }
@@ -188,7 +189,7 @@ impl Repository {
             let from = draft.from.map_or_else(|| path.clone(), |id| self.layout().member(&next.name, id));
             RepositoryError::damaged(&from, why)
         })?;
-        let member = Member {
+        let member = GzipMember {
             id: next.next_member,
             packages: draft.packages,
             open_sizes: draft.open_sizes,
@@ -203,7 +204,7 @@ impl Repository {
         Ok(())
     }
 
-    pub(super) fn read_member(&self, channel: &Name, id: u64) -> Result<Member> {
+    pub(super) fn read_member(&self, channel: &Name, id: u64) -> Result<GzipMember> {
         let path = self.layout().member(channel, id);
         let read = || {
             let mut line = Vec::new();
@@ -215,13 +216,18 @@ impl Repository {
     }
 
     /// The compressed bytes of one file of a member.
-    pub(super) fn member_bytes(&self, channel: &Name, member: &Member, file: File) -> Result<Vec<u8>> {
+    pub(super) fn member_bytes(
+        &self,
+        channel: &Name,
+        member: &GzipMember,
+        file: MetadataFile,
+    ) -> Result<Vec<u8>> {
         let path = self.layout().member(channel, member.id);
         read_piece(&path, member, file).map_err(|why| RepositoryError::io("read", &path, why))
     }
 }
 
-fn read_piece(path: &Path, member: &Member, file: File) -> io::Result<Vec<u8>> {
+fn read_piece(path: &Path, member: &GzipMember, file: MetadataFile) -> io::Result<Vec<u8>> {
     let mut from = fs::File::open(path)?;
     // The pieces are at the file's end.
     let behind: u64 = member.sizes[file as usize..].iter().sum();

@@ -47,9 +47,9 @@ use std::{
 
 use model::name::Name;
 
-pub use check::Finding;
+pub use check::RepositoryFinding;
 pub use error::RepositoryError;
-pub use retain::Removed;
+pub use retain::RemovedVersion;
 
 use crate::openpgp::{Fingerprint, PublicKeys, SecretKey};
 
@@ -67,8 +67,8 @@ pub struct Repository {
 #[derive(Debug, Default)]
 struct Known {
     channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
-    records: BTreeMap<String, std::sync::Arc<record::Record>>,
-    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::Halves>>>,
+    records: BTreeMap<String, std::sync::Arc<record::PackageRecord>>,
+    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::ComponentHalves>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
 
@@ -92,7 +92,7 @@ impl Repository {
 
     /// Opens the repository in `root`.
     pub fn open(root: &Path) -> Result<Self> {
-        let repository_key = layout::Layout(root).signing_key();
+        let repository_key = layout::RepositoryLayout(root).signing_key();
         if !repository_key.exists() {
             return Err(RepositoryError::Absent { root: root.to_owned() });
         }
@@ -105,7 +105,7 @@ impl Repository {
 
     /// Whether there is a repository in `root`.
     pub fn exists(root: &Path) -> bool {
-        layout::Layout(root).signing_key().exists()
+        layout::RepositoryLayout(root).signing_key().exists()
     }
 
     /// Trusts packages signed by the armored certificates in `armored` too; says which keys these are.
@@ -157,8 +157,8 @@ impl Repository {
         self.channels()?.iter().map(|channel| self.generation(channel)).sum()
     }
 
-    fn layout(&self) -> layout::Layout<'_> {
-        layout::Layout(&self.root)
+    fn layout(&self) -> layout::RepositoryLayout<'_> {
+        layout::RepositoryLayout(&self.root)
     }
 
     /// Writes a single file: a reader finds the old or the new one.

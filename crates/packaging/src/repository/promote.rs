@@ -6,10 +6,10 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, Published as Versioned},
+    catalog::{Catalog, CatalogVersion as Versioned},
     name::Name,
-    version::{Range, Version},
-    wire::Published,
+    version::{Version, VersionRange},
+    wire::PublicationResult,
 };
 
 use super::{Repository, RepositoryError, Result};
@@ -25,7 +25,7 @@ impl Repository {
         from: &Name,
         to: &Name,
         now: u32,
-    ) -> Result<Published> {
+    ) -> Result<PublicationResult> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.catalog()?;
         let _lock = self.lock()?;
@@ -82,7 +82,7 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
         let mut better = BTreeMap::new();
         let mut lacking = BTreeSet::new();
         for (required, wishes) in wishes(&reached) {
-            let ranges: Vec<&Range> = wishes.iter().map(|(_, range)| *range).collect();
+            let ranges: Vec<&VersionRange> = wishes.iter().map(|(_, range)| *range).collect();
             let there = chosen.get(required);
             if there.is_some_and(|there| suits(there, &ranges)) {
                 continue;
@@ -124,8 +124,8 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
 }
 
 /// Each component that some of `chosen` require, with who does and how.
-fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &Range)>> {
-    let mut wishes: BTreeMap<&Name, Vec<(&Versioned, &Range)>> = BTreeMap::new();
+fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> {
+    let mut wishes: BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> = BTreeMap::new();
     for published in chosen {
         for (required, range) in &published.component.requires {
             wishes.entry(required).or_default().push((published, range));
@@ -134,7 +134,7 @@ fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &Range)
     wishes
 }
 
-fn suits(published: &Versioned, ranges: &[&Range]) -> bool {
+fn suits(published: &Versioned, ranges: &[&VersionRange]) -> bool {
     ranges.iter().all(|range| range.contains(&published.component.version))
 }
 
@@ -156,7 +156,7 @@ fn lack(
     catalog: &Catalog,
     requirer: &Versioned,
     required: &Name,
-    range: &Range,
+    range: &VersionRange,
     from: &Name,
     to: &Name,
 ) -> String {

@@ -5,21 +5,21 @@ use std::{
     sync::Arc,
 };
 
-use model::{name::Name, wire::Published};
+use model::{name::Name, wire::PublicationResult};
 
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
     disk::{self, Unflushed},
-    generation::Part,
-    members::Listed,
-    record::Record,
+    generation::GenerationPart,
+    members::MemberPackage,
+    record::PackageRecord,
 };
 
 impl Repository {
     /// Makes received packages visible in `channel`, which is made if it is new. `now` is in seconds
     /// since 1970. Packages that are visible already are no error.
-    pub fn publish(&self, channel: &Name, files: &[String], now: u32) -> Result<Published> {
+    pub fn publish(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
         let _lock = self.lock()?;
         self.publish_locked(channel, files, now)
     }
@@ -43,17 +43,22 @@ impl Repository {
         }
         let _lock = self.lock()?;
         let channel = self.existing_channel(channel)?;
-        let packages: Vec<Listed> = channel.packages().cloned().collect();
+        let packages: Vec<MemberPackage> = channel.packages().cloned().collect();
         let mut unflushed = Unflushed::default();
         for listed in &packages {
             let record = self.record(&listed.file)?;
             self.link_package(&channel.name, &record, &mut unflushed)?;
         }
-        self.commit(&channel, vec![Part::New(packages)], unflushed, now)?;
+        self.commit(&channel, vec![GenerationPart::New(packages)], unflushed, now)?;
         Ok(())
     }
 
-    pub(super) fn publish_locked(&self, name: &Name, files: &[String], now: u32) -> Result<Published> {
+    pub(super) fn publish_locked(
+        &self,
+        name: &Name,
+        files: &[String],
+        now: u32,
+    ) -> Result<PublicationResult> {
         let channel = self.channel(name)?;
         let digests = channel.digests();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
@@ -86,9 +91,10 @@ impl Repository {
                 .values()
                 .try_for_each(|record| self.link_package(name, record, &mut unflushed))
                 .and_then(|()| {
-                    let new = added
-                        .values()
-                        .map(|record| Listed { file: record.file.clone(), sha256: record.sha256.clone() });
+                    let new = added.values().map(|record| MemberPackage {
+                        file: record.file.clone(),
+                        sha256: record.sha256.clone(),
+                    });
                     self.commit(&channel, appended(&channel, new.collect()), unflushed, now)
                 });
             if shown.is_err() && self.generation(name)? == channel.generation {
@@ -98,14 +104,14 @@ impl Repository {
             }
             shown?;
         }
-        Ok(Published {
+        Ok(PublicationResult {
             channel: name.to_string(),
             added: added.into_keys().collect(),
             present: present.into_iter().collect(),
         })
     }
 
-    fn link_package(&self, channel: &Name, record: &Record, unflushed: &mut Unflushed) -> Result<()> {
+    fn link_package(&self, channel: &Name, record: &PackageRecord, unflushed: &mut Unflushed) -> Result<()> {
         let layout = self.layout();
         unflushed.folder(&layout.packages(channel))?;
         let pooled = layout.pooled(&record.name, &record.file);
@@ -114,7 +120,7 @@ impl Repository {
 }
 
 /// Refuses a component's package whose other half is not in the channel.
-fn both_halves(channel: &Name, record: &Record, becoming: &BTreeSet<&str>) -> Result<()> {
+fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>) -> Result<()> {
     let Some(other) = record.other_half() else { return Ok(()) };
     // The other half may have another architecture.
     let start = format!("{other}-{}.", record.evr());
@@ -130,14 +136,14 @@ fn both_halves(channel: &Name, record: &Record, becoming: &BTreeSet<&str>) -> Re
 }
 
 /// The channel's members with `new` packages after them, in the last one while it is not full.
-fn appended(channel: &Channel, new: Vec<Listed>) -> Vec<Part> {
-    let mut parts: Vec<Part> = channel.members.iter().cloned().map(Part::Kept).collect();
+fn appended(channel: &Channel, new: Vec<MemberPackage>) -> Vec<GenerationPart> {
+    let mut parts: Vec<GenerationPart> = channel.members.iter().cloned().map(GenerationPart::Kept).collect();
     match channel.members.last() {
         Some(last) if !last.is_full() => {
             parts.pop();
-            parts.push(Part::Grown(Arc::clone(last), new));
+            parts.push(GenerationPart::Grown(Arc::clone(last), new));
         }
-        _ => parts.push(Part::New(new)),
+        _ => parts.push(GenerationPart::New(new)),
     }
     parts
 }

@@ -7,38 +7,38 @@ use std::{
     path::Path,
 };
 
-use model::wire::Received;
+use model::wire::ReceivedPackage;
 use rpmrepo_metadata::Evr;
 use tempfile::NamedTempFile;
 
 use super::{
     Repository, RepositoryError, Result,
     disk::{self, Unflushed},
-    index::Entry,
-    record::{FileName, Record},
+    index::IndexEntry,
+    record::{PackageRecord, RpmFileName},
 };
-use crate::envelope::Envelope;
+use crate::envelope::PackageEnvelope;
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
     /// signature checked there. It is in no channel yet. The same bytes again are no error; other bytes
     /// under the same name are. On any error nothing stays.
-    pub fn receive(&self, mut reader: impl Read, file_name: &str, limit: u64) -> Result<Received> {
+    pub fn receive(&self, mut reader: impl Read, file_name: &str, limit: u64) -> Result<ReceivedPackage> {
         let wrong_name = |why: &str| RepositoryError::FileName {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
         };
-        if FileName::parse(file_name).is_none() || file_name.len() > 240 {
+        if RpmFileName::parse(file_name).is_none() || file_name.len() > 240 {
             return Err(wrong_name("it must be NAME-VERSION-RELEASE.ARCH.rpm"));
         }
         let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
-        let mut envelope = Envelope::open_as(upload.path(), Path::new(file_name))?;
+        let mut envelope = PackageEnvelope::open_as(upload.path(), Path::new(file_name))?;
         envelope.verify(&self.keys()?)?;
         let uploaded =
             upload.as_file().metadata().map_err(|why| RepositoryError::io("read", upload.path(), why))?;
-        let entry = Entry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
+        let entry = IndexEntry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
@@ -46,7 +46,7 @@ impl Repository {
 
         let _lock = self.lock()?;
         let received =
-            Received { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
+            ReceivedPackage { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
         if self.layout().pooled(&record.name, &record.file).is_file() {
             self.receive_again(record, &uploaded)?;
         } else {
@@ -57,7 +57,7 @@ impl Repository {
     }
 
     /// Puts a new package into the pool.
-    fn keep(&self, upload: NamedTempFile, entry: &Entry) -> Result<()> {
+    fn keep(&self, upload: NamedTempFile, entry: &IndexEntry) -> Result<()> {
         let (name, file) = (&entry.record.name, &entry.record.file);
         let (pooled, indexed) = (self.layout().pooled(name, file), self.layout().indexed(name, file));
         let keep = || {
@@ -82,7 +82,7 @@ impl Repository {
 
     /// Takes in a package that is in the pool already: it counts as fresh again, and if its entry in the
     /// index was lost it gets a new one.
-    fn receive_again(&self, record: &Record, uploaded: &fs::Metadata) -> Result<()> {
+    fn receive_again(&self, record: &PackageRecord, uploaded: &fs::Metadata) -> Result<()> {
         let other_bytes = |there: &str| RepositoryError::OtherBytes {
             file: record.file.clone(),
             there: there.to_owned(),
@@ -108,7 +108,7 @@ impl Repository {
     }
 
     /// Refuses another spelling of a version that is there: rpm, and so every host, takes them for one.
-    fn refuse_same_version(&self, record: &Record) -> Result<()> {
+    fn refuse_same_version(&self, record: &PackageRecord) -> Result<()> {
         // `==` would compare the letters; rpm's rule is in the order.
         let same = |version: &str, release: &str| {
             let (one, other) =
@@ -116,7 +116,7 @@ impl Repository {
             one.cmp(&other).is_eq()
         };
         for file in disk::list(&self.layout().pool().join(&record.name))? {
-            let Some(there) = FileName::parse(&file) else { continue };
+            let Some(there) = RpmFileName::parse(&file) else { continue };
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
                 && same(there.version, there.release)

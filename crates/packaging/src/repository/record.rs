@@ -12,11 +12,11 @@ use rpmrepo_metadata::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::inspect::{Inspected, What};
+use crate::inspect::{InspectedPackage, PackageRole};
 
 /// A package in the pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(super) struct PackageRecord {
     pub(super) file: String,
     pub(super) name: String,
     pub(super) epoch: u32,
@@ -27,20 +27,20 @@ pub(super) struct Record {
     pub(super) size: u64,
     /// When it was received first, in seconds since 1970: the file's time, for readers of the metadata.
     pub(super) received: u64,
-    pub(super) what: Kind,
+    pub(super) what: PackageHalf,
 }
 
 /// [`What`], as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum PackageHalf {
     Payload(Name),
     Deployment(Box<Component>),
     Other,
 }
 
-impl Record {
-    pub(super) fn new(inspected: Inspected, received: u64) -> Self {
+impl PackageRecord {
+    pub(super) fn new(inspected: InspectedPackage, received: u64) -> Self {
         Self {
             file: inspected.file_name(),
             name: inspected.name,
@@ -52,9 +52,9 @@ impl Record {
             size: inspected.size,
             received,
             what: match inspected.what {
-                What::Payload(name) => Kind::Payload(name),
-                What::Deployment(component) => Kind::Deployment(component),
-                What::Other => Kind::Other,
+                PackageRole::Payload(name) => PackageHalf::Payload(name),
+                PackageRole::Deployment(component) => PackageHalf::Deployment(component),
+                PackageRole::Other => PackageHalf::Other,
             },
         }
     }
@@ -67,9 +67,9 @@ impl Record {
     /// The component version this is a half of, if it is one.
     pub(super) fn half_of(&self) -> Option<(&Name, Version)> {
         let name = match &self.what {
-            Kind::Payload(name) => name,
-            Kind::Deployment(component) => &component.name,
-            Kind::Other => return None,
+            PackageHalf::Payload(name) => name,
+            PackageHalf::Deployment(component) => &component.name,
+            PackageHalf::Other => return None,
         };
         Some((name, Version::new(&self.version, Some(&self.release)).ok()?))
     }
@@ -77,9 +77,9 @@ impl Record {
     /// The name of the package this one cannot be deployed without.
     pub(super) fn other_half(&self) -> Option<String> {
         match &self.what {
-            Kind::Payload(name) => Some(deployment_package(name)),
-            Kind::Deployment(component) => Some(component.payload_package().to_owned()),
-            Kind::Other => None,
+            PackageHalf::Payload(name) => Some(deployment_package(name)),
+            PackageHalf::Deployment(component) => Some(component.payload_package().to_owned()),
+            PackageHalf::Other => None,
         }
     }
 
@@ -105,7 +105,7 @@ impl Fragments {
     /// Writes them for a package.
     pub(super) fn new(
         metadata: &rpm::PackageMetadata,
-        record: &Record,
+        record: &PackageRecord,
     ) -> std::result::Result<Self, MetadataError> {
         let source = PackageSource {
             checksum: Some(Checksum::Sha256(record.sha256.clone())),
@@ -132,13 +132,13 @@ impl Fragments {
 
 /// What a package file's name says: `NAME-VERSION-RELEASE.ARCH.rpm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileName<'a> {
+pub(super) struct RpmFileName<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
     pub(super) release: &'a str,
 }
 
-impl<'a> FileName<'a> {
+impl<'a> RpmFileName<'a> {
     pub(super) fn parse(file: &'a str) -> Option<Self> {
         let plain = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))

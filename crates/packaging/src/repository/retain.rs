@@ -12,9 +12,9 @@ use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
     disk::{self, Unflushed},
-    generation::Part,
-    members::Listed,
-    record::Record,
+    generation::GenerationPart,
+    members::MemberPackage,
+    record::PackageRecord,
 };
 
 /// A package that was received but not published is left alone for this long.
@@ -22,7 +22,7 @@ const GRACE_SECONDS: u64 = 24 * 3600;
 
 /// What a retention removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Removed {
+pub struct RemovedVersion {
     /// By channel: the files that are no longer visible there.
     pub channels: BTreeMap<Name, Vec<String>>,
     /// The files that no channel shows any more.
@@ -36,7 +36,12 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
     /// publication or retention after that which takes their links away and so frees their bytes.
-    pub fn retain(&self, keep: &BTreeSet<(Name, Version)>, newest: usize, now: u32) -> Result<Removed> {
+    pub fn retain(
+        &self,
+        keep: &BTreeSet<(Name, Version)>,
+        newest: usize,
+        now: u32,
+    ) -> Result<RemovedVersion> {
         self.retain_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
 
@@ -46,7 +51,7 @@ impl Repository {
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
         now: u32,
-    ) -> std::result::Result<Removed, E> {
+    ) -> std::result::Result<RemovedVersion, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.catalog()?;
         let _lock = self.lock()?;
@@ -61,8 +66,8 @@ impl Repository {
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
-    ) -> Result<Removed> {
-        let mut removed = Removed::default();
+    ) -> Result<RemovedVersion> {
+        let mut removed = RemovedVersion::default();
         let mut needed = BTreeSet::new();
         for name in self.channels()? {
             let channel = self.channel(&name)?;
@@ -94,7 +99,7 @@ impl Repository {
 
     /// The newest packages that belong to no component.
     fn kept_plain(&self, channel: &Channel, newest: usize) -> Result<BTreeSet<String>> {
-        let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<Record>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.packages() {
             let record = self.listed(listed)?;
             if record.half_of().is_none() {
@@ -110,7 +115,7 @@ impl Repository {
     }
 
     /// Removes from the pool what is in no channel any more.
-    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut Removed) -> Result<()> {
+    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut RemovedVersion) -> Result<()> {
         let layout = self.layout();
         let mut just_gone: BTreeSet<&str> = BTreeSet::new();
         just_gone.extend(removed.channels.values().flatten().map(String::as_str));
@@ -142,8 +147,8 @@ impl Repository {
 }
 
 /// Compares as rpm does.
-fn older_first(a: &Record, b: &Record) -> std::cmp::Ordering {
-    let evr = |record: &Record| {
+fn older_first(a: &PackageRecord, b: &PackageRecord) -> std::cmp::Ordering {
+    let evr = |record: &PackageRecord| {
         rpmrepo_metadata::Evr::new(record.epoch.to_string(), record.version.clone(), record.release.clone())
     };
     evr(a).cmp(&evr(b))
@@ -185,15 +190,15 @@ fn kept_components(
 }
 
 /// The channel's members without the packages in `gone`.
-fn without(channel: &Channel, gone: &BTreeSet<String>) -> Vec<Part> {
+fn without(channel: &Channel, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
     let mut parts = Vec::new();
     for member in &channel.members {
-        let left: Vec<Listed> =
+        let left: Vec<MemberPackage> =
             member.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
         if left.len() == member.packages.len() {
-            parts.push(Part::Kept(member.clone()));
+            parts.push(GenerationPart::Kept(member.clone()));
         } else if !left.is_empty() {
-            parts.push(Part::New(left));
+            parts.push(GenerationPart::New(left));
         }
     }
     parts

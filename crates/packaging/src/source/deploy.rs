@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use model::{
-    component::{Component, OsPackages},
+    component::{Component, OsRequirements},
     format::{
         FormatError,
-        component::{Launch, Tomcat},
+        component::{LaunchCommand, TomcatContext},
     },
 };
 
@@ -17,16 +17,16 @@ const CONTEXT_TEMPLATE: &str = "context.xml.j2";
 
 /// What the deployment package holds besides the component's description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deploy {
+pub struct DeployFolder {
     /// The text of `deploy/manifest.yaml`, or the one that follows from `component.yaml`.
     pub manifest: Option<String>,
     /// `deploy/templates/**`, by path below `templates/`.
     pub templates: BTreeMap<String, Vec<u8>>,
 }
 
-impl Deploy {
-    pub(super) fn load(root: &Path, errors: &mut Vec<FormatError>) -> Deploy {
-        let mut deploy = Deploy::default();
+impl DeployFolder {
+    pub(super) fn load(root: &Path, errors: &mut Vec<FormatError>) -> DeployFolder {
+        let mut deploy = DeployFolder::default();
         let manifest = root.join("deploy/manifest.yaml");
         if manifest.symlink_metadata().is_ok() {
             match within(root, &manifest).and_then(|()| super::read_text(&manifest)) {
@@ -82,10 +82,10 @@ impl Deploy {
     pub(super) fn completed(
         mut self,
         component: &Component,
-        launch: Option<&Launch>,
+        launch: Option<&LaunchCommand>,
         timer: bool,
-        tomcat: Option<&Tomcat>,
-    ) -> Deploy {
+        tomcat: Option<&TomcatContext>,
+    ) -> DeployFolder {
         let name = &component.name;
         if tomcat.is_some() {
             self.templates.entry(CONTEXT_TEMPLATE.to_owned()).or_insert_with(|| {
@@ -104,9 +104,9 @@ impl Deploy {
 
 fn default_manifest(
     component: &Component,
-    launch: Option<&Launch>,
+    launch: Option<&LaunchCommand>,
     timer: bool,
-    tomcat: Option<&Tomcat>,
+    tomcat: Option<&TomcatContext>,
 ) -> Option<String> {
     use std::fmt::Write;
 
@@ -128,7 +128,7 @@ fn default_manifest(
             tomcat.context_file()
         );
     }
-    let os_only = component.os_packages != OsPackages::default();
+    let os_only = component.os_packages != OsRequirements::default();
     if text.is_empty() && !os_only {
         return None;
     }

@@ -13,7 +13,7 @@ use model::{
 
 /// What a project's own file says; in the words of `component.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct ProjectFacts {
     /// The name.
     pub name: Option<Name>,
     /// The version, as RPM writes it.
@@ -27,7 +27,7 @@ pub struct Facts {
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read(root: &Path, from: &str) -> Result<Facts, FormatError> {
+pub fn read(root: &Path, from: &str) -> Result<ProjectFacts, FormatError> {
     let text = super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message))?;
     match from {
         "pom.xml" => maven::Pom::read(root, &text)?.facts(),

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use model::name::{Key, Name};
 use packaging::{
-    archetype::{Answers, Archetype, generate},
+    archetype::{Archetype, ArchetypeAnswers, generate},
     lint::lint,
-    package::{Packages, build_source, package, test_source},
-    source::Source,
+    package::{PackagePair, build_source, package, test_source},
+    source::ComponentSource,
 };
 
 use tempfile::TempDir;
@@ -15,28 +15,34 @@ use tempfile::TempDir;
 use crate::tools::{NOON, has, key};
 
 /// Answers that are hard to quote.
-fn answers(archetype: &Archetype) -> Answers {
-    let hostile =
-        Answers::from([(Key::new("summary").unwrap(), "It's 100% \"ready\": <b>{{ go }}</b> #1".to_owned())]);
+fn answers(archetype: &Archetype) -> ArchetypeAnswers {
+    let hostile = ArchetypeAnswers::from([(
+        Key::new("summary").unwrap(),
+        "It's 100% \"ready\": <b>{{ go }}</b> #1".to_owned(),
+    )]);
     hostile.into_iter().filter(|(key, _)| archetype.questions.contains_key(key)).collect()
 }
 
-fn generated(archetype: &str, dir: &Path, answers: impl Fn(&Archetype) -> Answers) -> Source {
+fn generated(
+    archetype: &str,
+    dir: &Path,
+    answers: impl Fn(&Archetype) -> ArchetypeAnswers,
+) -> ComponentSource {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../library/archetypes");
     let archetype = Archetype::load(&library.join(archetype)).unwrap_or_else(|error| panic!("{error}"));
     let name = Name::new("my-thing").unwrap();
     generate(&archetype, &name, &answers(&archetype), dir).unwrap_or_else(|error| panic!("{error}"));
-    Source::load(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    ComponentSource::load(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
 /// The component an archetype gives to who answers nothing.
-pub(crate) fn plain(archetype: &str, dir: &Path) -> Source {
-    generated(archetype, dir, |_| Answers::new())
+pub(crate) fn plain(archetype: &str, dir: &Path) -> ComponentSource {
+    generated(archetype, dir, |_| ArchetypeAnswers::new())
 }
 
-fn works(archetype: &str) -> Option<(TempDir, Packages)> {
+fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
     let dir = tempfile::tempdir().unwrap();
-    let source = generated(archetype, &dir.path().join("a"), |_| Answers::new());
+    let source = generated(archetype, &dir.path().join("a"), |_| ArchetypeAnswers::new());
     let notes = lint(&source);
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
@@ -55,7 +61,7 @@ fn works(archetype: &str) -> Option<(TempDir, Packages)> {
     build_source(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     package(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
-    let source = Source::load(&dir.path().join("a")).unwrap();
+    let source = ComponentSource::load(&dir.path().join("a")).unwrap();
     build_source(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     let key = key("builder");
     let packages = package(&source, &dir.path().join("dist"), Some(&key), NOON).unwrap();
@@ -72,7 +78,7 @@ fn a_web_service_works_as_generated() {
 fn a_web_service_on_a_low_port_may_answer_there() {
     let dir = tempfile::tempdir().unwrap();
     let port = |port: &'static str| {
-        move |_: &Archetype| Answers::from([(Key::new("port").unwrap(), port.to_owned())])
+        move |_: &Archetype| ArchetypeAnswers::from([(Key::new("port").unwrap(), port.to_owned())])
     };
     let low = generated("web-service", &dir.path().join("low"), port("80"));
     assert!(low.launch.as_ref().unwrap().ports_below_1024);
@@ -93,7 +99,7 @@ fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
         ("port", "99999", "the answer to `port` must be a port"),
         ("url", "nowhere", "the answer to `url` must be a URL"),
     ] {
-        let answers = Answers::from([(Key::new(key).unwrap(), answer.to_owned())]);
+        let answers = ArchetypeAnswers::from([(Key::new(key).unwrap(), answer.to_owned())]);
         let name = Name::new("shop").unwrap();
         let error = generate(&archetype, &name, &answers, &dir.path().join("x")).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
@@ -105,7 +111,7 @@ fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
     let dir = tempfile::tempdir().unwrap();
     let archetype = packaging::archetype::named("webapp").unwrap();
     let name = Name::new("class").unwrap();
-    let files = generate(&archetype, &name, &Answers::new(), &dir.path().join("x")).unwrap();
+    let files = generate(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap();
     assert!(files.contains(&"src/main/java/class_/Page.java".to_owned()), "{files:?}");
     let text = std::fs::read_to_string(dir.path().join("x/src/main/java/class_/Page.java")).unwrap();
     assert!(text.starts_with("package class_;\n"), "{text}");
@@ -120,7 +126,7 @@ fn a_name_that_is_taken_is_refused_before_anything_is_made() {
         ("shop-deployment", "that is the deployment package of a component `shop`; choose another name"),
     ] {
         let name = Name::new(name).unwrap();
-        let error = generate(&archetype, &name, &Answers::new(), &dir.path().join("x")).unwrap_err();
+        let error = generate(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

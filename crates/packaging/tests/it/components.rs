@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use packaging::source::Source;
+use packaging::source::ComponentSource;
 use tempfile::TempDir;
 
 /// A component's folder that lives as long as the test.
@@ -49,14 +49,14 @@ impl Folder {
     }
 
     #[track_caller]
-    pub(crate) fn load(&self) -> Source {
-        Source::load(self.path()).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    pub(crate) fn load(&self) -> ComponentSource {
+        ComponentSource::load(self.path()).unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     /// All that is wrong with it, one mistake a line.
     #[track_caller]
     pub(crate) fn mistakes(&self) -> String {
-        let errors = Source::load(self.path()).expect_err("it was expected to be refused");
+        let errors = ComponentSource::load(self.path()).expect_err("it was expected to be refused");
         errors.iter().map(|error| format!("{error}\n")).collect()
     }
 }

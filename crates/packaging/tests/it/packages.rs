@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use packaging::{
     openpgp::SecretKey,
-    package::{Packages, package},
+    package::{PackagePair, package},
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     tools::{self, NOON, has, run},
 };
 
-fn built(folder: &Folder) -> Packages {
+fn built(folder: &Folder) -> PackagePair {
     package(&folder.load(), &folder.out(), None, NOON).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -22,7 +22,7 @@ fn ask(file: &Path, question: &[&str]) -> String {
 }
 
 /// Holds signed packages against `rpm -K` and `rpmlint`, with only `key` known to rpm.
-pub(crate) fn judged(packages: &Packages, key: &SecretKey) {
+pub(crate) fn judged(packages: &PackagePair, key: &SecretKey) {
     let home = tempfile::tempdir().unwrap();
     let database = home.path().join("rpmdb");
     fs::write(home.path().join(".rpmmacros"), format!("%_dbpath {}\n", database.display())).unwrap();
@@ -143,7 +143,7 @@ fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
 }
 
 /// A component in two versions, of which the second has one file less and one more.
-fn two_versions() -> (Folder, Packages, Packages) {
+fn two_versions() -> (Folder, PackagePair, PackagePair) {
     let folder = Folder::new(
         "files: [{source: v, path: /usr/lib/shop}, {source: shop.conf, path: /etc/shop/shop.conf, config: true}]\n",
     )
@@ -292,7 +292,7 @@ const LARGE: &str = "GEPPETTO_TEST_LARGE_COMPONENT";
 fn memory_does_not_grow_with_the_payload() {
     if let Some(dir) = std::env::var_os(LARGE) {
         let dir = Path::new(&dir);
-        let source = packaging::source::Source::load(dir).unwrap();
+        let source = packaging::source::ComponentSource::load(dir).unwrap();
         packaging::package::package_at_level(&source, &dir.join("dist"), None, NOON, 1).unwrap();
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

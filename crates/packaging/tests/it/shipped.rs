@@ -8,14 +8,14 @@ use std::{
 };
 
 use model::{
-    manifest::{Evaluated, Scope, evaluate, read},
+    manifest::{EvaluatedManifest, EvaluationContext, evaluate, read},
     name::Key,
     node::NodeValue,
-    observe::Family,
-    resource::{Body, Probe},
+    observe::OsFamily,
+    resource::{HealthProbe, ResourceBody},
     value::Value,
 };
-use packaging::{lint::lint, package::package, source::Source};
+use packaging::{lint::lint, package::package, source::ComponentSource};
 
 use crate::{
     packages::judged,
@@ -49,7 +49,11 @@ fn copied(component: &str) -> tempfile::TempDir {
 }
 
 /// What the manifest of a component gives with these values over the defaults, on a host of this family.
-fn deployed(source: &Source, values: &[(&str, Value)], family: Option<Family>) -> Evaluated {
+fn deployed(
+    source: &ComponentSource,
+    values: &[(&str, Value)],
+    family: Option<OsFamily>,
+) -> EvaluatedManifest {
     let plain = |value: &Value| NodeValue { value: value.clone(), secret: false, voices: Vec::new() };
     let mut all: BTreeMap<Key, NodeValue> = BTreeMap::new();
     for (key, parameter) in &source.component.parameters {
@@ -58,7 +62,7 @@ fn deployed(source: &Source, values: &[(&str, Value)], family: Option<Family>) -
     for (key, value) in values {
         all.insert(Key::new(key).unwrap(), plain(value));
     }
-    let scope = Scope {
+    let scope = EvaluationContext {
         server: "web-01",
         environment: "prod",
         component: &source.component,
@@ -72,18 +76,18 @@ fn deployed(source: &Source, values: &[(&str, Value)], family: Option<Family>) -
 
 /// The text of the file at `path`.
 #[track_caller]
-fn file(evaluated: &Evaluated, path: &str) -> String {
+fn file(evaluated: &EvaluatedManifest, path: &str) -> String {
     let found = evaluated.resources.iter().find_map(|resource| match &resource.body {
-        Body::File(file) if resource.id.name == path => Some(file.content.clone()),
+        ResourceBody::File(file) if resource.id.name == path => Some(file.content.clone()),
         _ => None,
     });
     let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();
     String::from_utf8(found.unwrap_or_else(|| panic!("{path} is not in {ids:?}"))).unwrap()
 }
 
-fn asked(evaluated: &Evaluated) -> Vec<String> {
-    let url = |probe: &Probe| match probe {
-        Probe::Http { url, .. } => Some(url.to_string()),
+fn asked(evaluated: &EvaluatedManifest) -> Vec<String> {
+    let url = |probe: &HealthProbe| match probe {
+        HealthProbe::Http { url, .. } => Some(url.to_string()),
         _ => None,
     };
     evaluated.health.iter().filter_map(|health| url(&health.probe)).collect()
@@ -101,7 +105,8 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
         "examples/tomcat-examples",
     ] {
         let dir = copied(component);
-        let source = Source::load(dir.path()).unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
+        let source =
+            ComponentSource::load(dir.path()).unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
         let notes = lint(&source);
         // Our own have no page to read more on, and their tests are in the crates.
         let minor = ["`url` is missing", "`test` is missing"];
@@ -125,8 +130,8 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
 
 #[test]
 fn an_address_of_either_kind_is_listened_on_and_asked() {
-    let geppetto = Source::load(&checkout().join("library/geppetto")).unwrap();
-    let exporter = Source::load(&checkout().join("examples/node-exporter")).unwrap();
+    let geppetto = ComponentSource::load(&checkout().join("library/geppetto")).unwrap();
+    let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
     for (address, listening, asking) in [
         ("127.0.0.1", "127.0.0.1:", "http://127.0.0.1:"),
         ("192.0.2.7", "192.0.2.7:", "http://192.0.2.7:"),
@@ -136,17 +141,17 @@ fn an_address_of_either_kind_is_listened_on_and_asked() {
         ("2001:db8::7", "[2001:db8::7]:", "http://[2001:db8::7]:"),
     ] {
         let values = [("address", Value::from(address))];
-        let evaluated = deployed(&geppetto, &values, Some(Family::Deb));
+        let evaluated = deployed(&geppetto, &values, Some(OsFamily::Deb));
         let text = file(&evaluated, "/etc/geppetto/geppetto.env");
         assert!(text.contains(&format!("\nLISTEN={listening}8700\n")), "{text}");
         assert_eq!(asked(&evaluated), [format!("{asking}8700/api/v1/health")]);
 
-        let evaluated = deployed(&exporter, &values, Some(Family::Deb));
+        let evaluated = deployed(&exporter, &values, Some(OsFamily::Deb));
         let text = file(&evaluated, "/etc/default/prometheus-node-exporter");
         assert!(text.contains(&format!("--web.listen-address={listening}9100\"")), "{text}");
         assert_eq!(asked(&evaluated), [format!("{asking}9100/metrics")]);
     }
-    let everywhere = deployed(&exporter, &[], Some(Family::Deb));
+    let everywhere = deployed(&exporter, &[], Some(OsFamily::Deb));
     assert!(
         file(&everywhere, "/etc/default/prometheus-node-exporter").contains("--web.listen-address=:9100")
     );
@@ -155,9 +160,9 @@ fn an_address_of_either_kind_is_listened_on_and_asked() {
 
 #[test]
 fn a_label_of_the_exporter_may_hold_any_text() {
-    let exporter = Source::load(&checkout().join("examples/node-exporter")).unwrap();
+    let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
     let labels = Value::Map(BTreeMap::from([("data-centre".to_owned(), Value::from("a \"b\" \\ c\nd"))]));
-    let evaluated = deployed(&exporter, &[("labels", labels)], Some(Family::Deb));
+    let evaluated = deployed(&exporter, &[("labels", labels)], Some(OsFamily::Deb));
     let text = file(&evaluated, "/var/lib/prometheus/node-exporter/geppetto.prom");
     assert!(
         text.ends_with("\ngeppetto_server{server=\"web-01\",data_centre=\"a \\\"b\\\" \\\\ c\\nd\"} 1\n"),
@@ -167,29 +172,29 @@ fn a_label_of_the_exporter_may_hold_any_text() {
 
 #[test]
 fn a_value_cannot_end_the_attribute_it_is_in() {
-    let examples = Source::load(&checkout().join("examples/tomcat-examples")).unwrap();
-    let evaluated = deployed(&examples, &[("allow", Value::from("\"/><Evil a=\""))], Some(Family::Deb));
+    let examples = ComponentSource::load(&checkout().join("examples/tomcat-examples")).unwrap();
+    let evaluated = deployed(&examples, &[("allow", Value::from("\"/><Evil a=\""))], Some(OsFamily::Deb));
     let text = file(&evaluated, "/etc/tomcat10/Catalina/localhost/examples.xml");
     assert!(text.contains("unpackWAR=\"false\"") && !text.contains("<Evil"), "{text}");
 }
 
 #[test]
 fn names_that_differ_between_families_follow_the_host() {
-    let ssh = Source::load(&checkout().join("library/os-config/ssh-server")).unwrap();
-    for (family, unit) in [(Some(Family::Deb), "service:ssh"), (Some(Family::Rpm), "service:sshd")] {
+    let ssh = ComponentSource::load(&checkout().join("library/os-config/ssh-server")).unwrap();
+    for (family, unit) in [(Some(OsFamily::Deb), "service:ssh"), (Some(OsFamily::Rpm), "service:sshd")] {
         let evaluated = deployed(&ssh, &[], family);
         let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();
         assert!(ids.iter().any(|id| id == unit), "{ids:?}");
     }
     for (archetype, family, expected) in [
-        ("webapp", Family::Deb, ["file:/etc/tomcat10/Catalina/localhost/my-thing.xml", "service:tomcat10"]),
-        ("webapp", Family::Rpm, ["file:/etc/tomcat/Catalina/localhost/my-thing.xml", "service:tomcat"]),
+        ("webapp", OsFamily::Deb, ["file:/etc/tomcat10/Catalina/localhost/my-thing.xml", "service:tomcat10"]),
+        ("webapp", OsFamily::Rpm, ["file:/etc/tomcat/Catalina/localhost/my-thing.xml", "service:tomcat"]),
         (
             "monitoring-plugin",
-            Family::Deb,
+            OsFamily::Deb,
             ["file:/etc/nagios/nrpe.d/my-thing.cfg", "directory:/etc/nagios/nrpe.d"],
         ),
-        ("monitoring-plugin", Family::Rpm, ["file:/etc/nrpe.d/my-thing.cfg", "directory:/etc/nrpe.d"]),
+        ("monitoring-plugin", OsFamily::Rpm, ["file:/etc/nrpe.d/my-thing.cfg", "directory:/etc/nrpe.d"]),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let source = crate::archetypes::plain(archetype, &dir.path().join("it"));
@@ -206,6 +211,6 @@ fn what_the_agent_is_told_to_run_is_quoted() {
     let dir = tempfile::tempdir().unwrap();
     let source = crate::archetypes::plain("monitoring-plugin", &dir.path().join("it"));
     let values = [("path", Value::from("/srv/it's here")), ("warning", Value::from("10; rm"))];
-    let text = file(&deployed(&source, &values, Some(Family::Deb)), "/etc/nagios/nrpe.d/my-thing.cfg");
+    let text = file(&deployed(&source, &values, Some(OsFamily::Deb)), "/etc/nagios/nrpe.d/my-thing.cfg");
     assert!(text.contains("/check_my_thing -p '/srv/it'\\''s here' -w '10; rm' -c '1000'\n"), "{text}");
 }

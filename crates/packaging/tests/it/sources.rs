@@ -3,9 +3,9 @@
 use std::os::unix::fs::symlink;
 
 use packaging::{
-    lint::{Severity, lint},
+    lint::{LintSeverity, lint},
     package::{build_source, package},
-    source::Source,
+    source::ComponentSource,
 };
 
 use crate::{
@@ -21,7 +21,7 @@ fn refused(rest: &str, expected: &str) {
     std::fs::write(outside.path().join("secret"), "secret").unwrap();
     symlink(outside.path(), folder.path().join("away")).unwrap();
     symlink(outside.path().join("secret"), folder.path().join("dir/leaving")).unwrap();
-    let message = match Source::load(folder.path()) {
+    let message = match ComponentSource::load(folder.path()) {
         Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         Ok(source) => package(&source, &folder.out(), None, NOON).unwrap_err().to_string(),
     };
@@ -153,7 +153,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let (said, heard) = std::sync::mpsc::channel();
     let waiting = folder.path().to_owned();
-    std::thread::spawn(move || said.send(Source::load(&waiting).unwrap_err()[0].to_string()));
+    std::thread::spawn(move || said.send(ComponentSource::load(&waiting).unwrap_err()[0].to_string()));
     let message = heard.recv_timeout(std::time::Duration::from_secs(20));
     // Whoever waits for a writer gets one.
     drop(std::fs::File::options().read(true).write(true).open(&path));
@@ -166,7 +166,7 @@ fn a_folder_without_a_component_says_what_to_do() {
     assert!(
         folder.mistakes().contains("go to a component's folder, or make one with `punch new ARCHETYPE NAME`")
     );
-    let errors = Source::load(&folder.path().join("nowhere")).unwrap_err();
+    let errors = ComponentSource::load(&folder.path().join("nowhere")).unwrap_err();
     assert!(errors[0].to_string().contains("cannot be opened: No such file or directory"), "{errors:?}");
 }
 
@@ -239,7 +239,7 @@ fn a_pom_with_properties_is_a_component_without_another_file() {
         .write("target/shop-1.0-SNAPSHOT.war", "war");
     let source = folder.load();
     assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
-    assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
+    assert!(lint(&source).iter().all(|note| note.severity == LintSeverity::Warning), "{:#?}", lint(&source));
     let packages = package(&source, &folder.out(), None, NOON).unwrap();
     let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
     let paths = deployment.get_file_paths().unwrap();
@@ -294,15 +294,18 @@ parameters:
     .write("deploy/templates/unused.j2", "");
     let notes = lint(&folder.load());
     for (severity, expected) in [
-        (Severity::Fatal, "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it"),
-        (Severity::Fatal, "at `/run/shop/file.txt`, which does not survive a reboot"),
-        (Severity::Fatal, "`files` takes `gone.txt`, which is not there"),
-        (Severity::Fatal, "`port`"),
-        (Severity::Fatal, "prt"),
-        (Severity::Warning, "`/opt` belongs to the host's administrator"),
-        (Severity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
-        (Severity::Warning, "deploy/manifest.yaml does not use it"),
-        (Severity::Warning, "`test` is missing"),
+        (
+            LintSeverity::Fatal,
+            "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it",
+        ),
+        (LintSeverity::Fatal, "at `/run/shop/file.txt`, which does not survive a reboot"),
+        (LintSeverity::Fatal, "`files` takes `gone.txt`, which is not there"),
+        (LintSeverity::Fatal, "`port`"),
+        (LintSeverity::Fatal, "prt"),
+        (LintSeverity::Warning, "`/opt` belongs to the host's administrator"),
+        (LintSeverity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
+        (LintSeverity::Warning, "deploy/manifest.yaml does not use it"),
+        (LintSeverity::Warning, "`test` is missing"),
     ] {
         assert!(
             notes.iter().any(|note| note.severity == severity && note.message.contains(expected)),

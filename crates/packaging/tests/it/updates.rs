@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use model::name::{Key, Name};
-use packaging::archetype::{Answers, Archetype, FileOutcome, generate, recorded, update};
+use packaging::archetype::{Archetype, ArchetypeAnswers, FileOutcome, generate, recorded, update};
 
 use crate::{components::Folder, tools::run};
 
@@ -31,7 +31,7 @@ fn load(folder: &Folder) -> Archetype {
     Archetype::load(folder.path()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn answers(pairs: &[(&str, &str)]) -> Answers {
+fn answers(pairs: &[(&str, &str)]) -> ArchetypeAnswers {
     pairs.iter().map(|(key, answer)| (Key::new(key).unwrap(), (*answer).to_owned())).collect()
 }
 
@@ -122,7 +122,7 @@ fn every_kind_of_difference_is_handled_and_nothing_is_lost() {
     let record = recorded(path).unwrap();
     assert_eq!((record.version, record.answers), (2, answers(&[("colour", "red"), ("size", "big")])));
     // The same again changes nothing.
-    let again = update(path, Some(&load(&new)), &Answers::new()).unwrap();
+    let again = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(again.files, []);
 }
 
@@ -169,7 +169,7 @@ fn an_update_that_was_cut_off_is_repeated() {
     let dir = generated(&load(&old));
     // As after a crash between the two renames.
     fs::rename(dir.path().join(".geppetto"), dir.path().join(".geppetto.old")).unwrap();
-    let updated = update(dir.path(), Some(&load(&new)), &Answers::new()).unwrap();
+    let updated = update(dir.path(), Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!((updated.from, updated.to), (1, 2));
     assert_eq!(read(dir.path(), "a.txt"), "new\n");
     assert!(!dir.path().join(".geppetto.old").exists());
@@ -191,16 +191,16 @@ fn an_update_cut_off_in_its_midst_is_repeated_as_if_it_had_not_been() {
     let other = tempfile::tempdir().unwrap();
     let whole = other.path().join("whole");
     run(std::process::Command::new("cp").arg("-a").arg(path).arg(&whole));
-    let expected = update(&whole, Some(&load(&new)), &Answers::new()).unwrap();
+    let expected = update(&whole, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(expected.conflicts().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
 
     // A file where a folder is needed: the first files are written by then.
     fs::write(path.join("x"), "in the way").unwrap();
-    let cut = update(path, Some(&load(&new)), &Answers::new()).unwrap_err().to_string();
+    let cut = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap_err().to_string();
     assert!(cut.ends_with("nothing is lost, repeat the update"), "{cut}");
     assert!(read(path, "a.txt").contains("<<<<<<< yours"));
     fs::remove_file(path.join("x")).unwrap();
-    let repeated = update(path, Some(&load(&new)), &Answers::new()).unwrap();
+    let repeated = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(repeated, expected);
     for file in ["a.txt", "picture.bin", "picture.bin.archetype", "z.txt", ".geppetto/archetype.yaml"] {
         assert_eq!(read(path, file), read(&whole, file), "{file}");
@@ -215,7 +215,8 @@ fn a_file_of_yours_beside_is_never_taken_for_ours() {
     fs::write(path.join("picture.bin"), "\0mine").unwrap();
     fs::write(path.join("picture.bin.archetype"), "my notes").unwrap();
     let updated =
-        update(path, Some(&load(&archetype(2, &[("picture.bin", "\0new")]))), &Answers::new()).unwrap();
+        update(path, Some(&load(&archetype(2, &[("picture.bin", "\0new")]))), &ArchetypeAnswers::new())
+            .unwrap();
     assert_eq!(read(path, "picture.bin.archetype"), "my notes");
     assert_eq!(updated.beside["picture.bin"], "picture.bin.2.archetype");
     assert_eq!(read(path, "picture.bin.2.archetype"), "\0new");
@@ -230,7 +231,7 @@ fn what_becomes_a_program_can_be_executed() {
     fs::write(path.join("edited"), "one\ntwo\nmine\n").unwrap();
     fs::set_permissions(path.join("edited"), fs::Permissions::from_mode(0o640)).unwrap();
     let new = archetype(2, &[("run", "#!/bin/sh\ntwo\n"), ("edited", "#!/bin/sh\ntwo\n")]);
-    update(path, Some(&load(&new)), &Answers::new()).unwrap();
+    update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     let mode = |file: &str| path.join(file).metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("run"), mode("edited")), (0o755, 0o750));
 }
@@ -239,7 +240,7 @@ fn what_becomes_a_program_can_be_executed() {
 fn an_archetype_whose_folder_is_elsewhere_now_can_be_named() {
     let dir = generated(&load(&archetype(1, &[])));
     // The folder it was generated from is gone with the test that made it.
-    let error = update(dir.path(), None, &Answers::new()).unwrap_err().to_string();
+    let error = update(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
     assert!(error.contains("cannot be opened: No such file or directory"), "{error}");
     assert!(error.ends_with("say where the archetype is now with `--from FOLDER`"), "{error}");
 }
@@ -250,7 +251,7 @@ fn a_component_is_generated_whole_or_not_at_all() {
     let name = Name::new("my-thing").unwrap();
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("my-thing");
-    let error = generate(&good, &name, &Answers::new(), &dir).unwrap_err().to_string();
+    let error = generate(&good, &name, &ArchetypeAnswers::new(), &dir).unwrap_err().to_string();
     assert_eq!(
         error,
         "the archetype `thing` needs an answer to `size` (How big); give it with `--set size=...`"

@@ -1,6 +1,6 @@
 //! Reading answers: bounded, and never trusted with the terminal.
 
-use model::wire::Problem;
+use model::wire::ProblemDetails;
 use serde::de::DeserializeOwned;
 use ureq::{Body, http::Response};
 
@@ -25,7 +25,7 @@ pub(super) fn json<T: DeserializeOwned>(url: &str, response: &mut Response<Body>
 pub(super) fn problem(url: &str, response: &mut Response<Body>) -> ClientError {
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
-    let (title, detail) = match serde_json::from_str::<Problem>(&body) {
+    let (title, detail) = match serde_json::from_str::<ProblemDetails>(&body) {
         Ok(problem) => (printable(&problem.title, 200), printable(&problem.detail, 8000)),
         Err(_) => (printable(response.status().canonical_reason().unwrap_or_default(), 200), String::new()),
     };

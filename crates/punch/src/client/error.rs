@@ -4,7 +4,7 @@ use std::io;
 
 use model::exit::Exit;
 
-use crate::failure::{Failure, reason};
+use crate::failure::{CommandError, reason};
 
 /// Why a request got no answer, or not the one wished for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,14 +94,14 @@ fn io_words(error: &io::Error) -> String {
     }
 }
 
-impl From<ClientError> for Failure {
+impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> Self {
         let message = error.to_string();
         if error.is_unreachable() {
-            return Failure::new(Exit::Unreachable, message)
+            return CommandError::new(Exit::Unreachable, message)
                 .hint("check the address, the network and that `geppetto serve` runs there");
         }
-        let failure = Failure::input(message);
+        let failure = CommandError::input(message);
         match error.status() {
             Some(401) => failure.hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
             Some(403) => failure.hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),

@@ -21,23 +21,23 @@ use ureq::{
 pub(crate) use answer::printable;
 pub(crate) use error::ClientError;
 
-use crate::failure::Failure;
+use crate::failure::CommandError;
 
 /// The largest JSON or YAML answer read, in bytes.
 const MAX_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// A secret shown as a bearer token; never printed.
 #[derive(Clone)]
-pub(crate) struct Token(String);
+pub(crate) struct BearerToken(String);
 
-impl Token {
+impl BearerToken {
     /// Checks that it can be sent in a header.
-    pub(crate) fn new(text: &str) -> Result<Self, Failure> {
+    pub(crate) fn new(text: &str) -> Result<Self, CommandError> {
         if text.is_empty() {
-            return Err(Failure::input("the token is empty"));
+            return Err(CommandError::input("the token is empty"));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Failure::input(
+            return Err(CommandError::input(
                 "the token holds spaces or characters that no token has; was something else pasted?",
             ));
         }
@@ -51,10 +51,10 @@ impl Token {
 }
 
 /// A back-office, and who we are there.
-pub(crate) struct Client {
+pub(crate) struct ApiClient {
     agent: Agent,
     base: String,
-    token: Option<Token>,
+    token: Option<BearerToken>,
 }
 
 /// A server's node file, unless it is the one we have.
@@ -70,9 +70,13 @@ pub(crate) enum NodeAnswer {
     },
 }
 
-impl Client {
+impl ApiClient {
     /// Speaks to the back-office at `url`, trusting the authorities in a PEM file instead of the public ones.
-    pub(crate) fn new(url: &str, token: Option<Token>, authorities: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        url: &str,
+        token: Option<BearerToken>,
+        authorities: Option<&Path>,
+    ) -> Result<Self, CommandError> {
         let base = base(url)?;
         Ok(Self { agent: agent(authorities)?, base, token })
     }
@@ -90,7 +94,7 @@ impl Client {
     }
 
     /// Trades a one-time token for a credential and the keys to trust.
-    pub(crate) fn join(&self, join: &wire::Join) -> Result<wire::Joined, ClientError> {
+    pub(crate) fn join(&self, join: &wire::JoinRequest) -> Result<wire::JoinResponse, ClientError> {
         self.post("/api/v1/join", join)
     }
 
@@ -121,18 +125,25 @@ impl Client {
     pub(crate) fn publish(
         &self,
         channel: &Name,
-        publication: &wire::Publication,
-    ) -> Result<wire::Published, ClientError> {
+        publication: &wire::PublicationRequest,
+    ) -> Result<wire::PublicationResult, ClientError> {
         self.post(&format!("/api/v1/channels/{channel}/publications"), publication)
     }
 
     /// Makes a version visible in another channel, with what it needs.
-    pub(crate) fn promote(&self, promotion: &wire::Promotion) -> Result<wire::Published, ClientError> {
+    pub(crate) fn promote(
+        &self,
+        promotion: &wire::PromotionRequest,
+    ) -> Result<wire::PublicationResult, ClientError> {
         self.post("/api/v1/promotions", promotion)
     }
 
     /// One page of a component's versions, newest first.
-    pub(crate) fn versions(&self, name: &Name, after: Option<&str>) -> Result<wire::Versions, ClientError> {
+    pub(crate) fn versions(
+        &self,
+        name: &Name,
+        after: Option<&str>,
+    ) -> Result<wire::ComponentVersionPage, ClientError> {
         let url = self.url(&format!("/api/v1/components/{name}/versions"));
         let mut request = self.agent.get(&url).query("limit", "200");
         if let Some(after) = after {
@@ -175,9 +186,9 @@ impl Client {
 }
 
 /// Checks an address and takes the slashes off its end.
-pub(crate) fn base(url: &str) -> Result<String, Failure> {
+pub(crate) fn base(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
-        Failure::input(format!("`{}` is not an address: {why}", answer::printable(url, 200)))
+        CommandError::input(format!("`{}` is not an address: {why}", answer::printable(url, 200)))
             .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
     };
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
@@ -196,7 +207,7 @@ pub(crate) fn base(url: &str) -> Result<String, Failure> {
 }
 
 /// An HTTP agent with bounded waiting. Long bodies may take as long as they keep moving.
-pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, Failure> {
+pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
     // Fails only when a provider is installed already, which is as good.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let roots = match authorities {
@@ -215,20 +226,20 @@ pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, Failure> {
         .new_agent())
 }
 
-fn authorities_of(path: &Path) -> Result<RootCerts, Failure> {
-    let pem = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
+fn authorities_of(path: &Path) -> Result<RootCerts, CommandError> {
+    let pem = std::fs::read(path).map_err(|error| CommandError::reading(path, &error))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => (),
             Err(error) => {
-                return Err(Failure::input(format!("{} is not PEM: {error}", path.display())));
+                return Err(CommandError::input(format!("{} is not PEM: {error}", path.display())));
             }
         }
     }
     if certificates.is_empty() {
-        return Err(Failure::input(format!("{} holds no certificate", path.display()))
+        return Err(CommandError::input(format!("{} holds no certificate", path.display()))
             .hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
     }
     Ok(RootCerts::new_with_certs(&certificates))
@@ -261,7 +272,7 @@ mod tests {
             ("http://127.0.0.1:8470", false),
             ("http://localhost:8470", false),
         ] {
-            assert_eq!(Client::new(url, None, None).unwrap().is_exposed(), exposed, "{url}");
+            assert_eq!(ApiClient::new(url, None, None).unwrap().is_exposed(), exposed, "{url}");
         }
     }
 }

@@ -8,13 +8,13 @@ use std::{
 
 use model::wire;
 
-use super::{Client, answer};
-use crate::{failure::Failure, output::Bar};
+use super::{ApiClient, answer};
+use crate::{failure::CommandError, output::ProgressBar};
 
 /// A reader that moves a bar.
 struct Watched<'a, R> {
     inner: R,
-    bar: &'a Bar,
+    bar: &'a ProgressBar,
 }
 
 impl<R: Read> Read for Watched<'_, R> {
@@ -25,11 +25,16 @@ impl<R: Read> Read for Watched<'_, R> {
     }
 }
 
-impl Client {
+impl ApiClient {
     /// Sends one package file; it is not visible in a channel yet.
-    pub(crate) fn upload(&self, path: &Path, name: &str, bar: &Bar) -> Result<wire::Received, Failure> {
-        let file = File::open(path).map_err(|error| Failure::reading(path, &error))?;
-        let size = file.metadata().map_err(|error| Failure::reading(path, &error))?.len();
+    pub(crate) fn upload(
+        &self,
+        path: &Path,
+        name: &str,
+        bar: &ProgressBar,
+    ) -> Result<wire::ReceivedPackage, CommandError> {
+        let file = File::open(path).map_err(|error| CommandError::reading(path, &error))?;
+        let size = file.metadata().map_err(|error| CommandError::reading(path, &error))?.len();
         let mut reader = Watched { inner: file.take(size), bar };
         let request = self
             .authorised(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{exit::Exit, plan::Limits};
+use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    cli::HostArgs, context::Context, deploy, failure::Failure, membership::Membership, office::Office,
-    root::Root, source::Source, state::State, trust::Trust, wish::Wish,
+    cli::HostArgs, context::CommandContext, deploy, failure::CommandError, membership::Membership,
+    office::BackOfficeLink, root::HostPaths, source::PackageSource, state::AgentState, trust::TrustedKeys,
+    wish::TrustedNode,
 };
 
 /// Make this host, or a folder, what a node file says
@@ -15,14 +16,14 @@ use crate::{
     punch apply node.yaml --repository https://geppetto.example.org/repository/dev\n\n\
     A node file written by hand needs no more than this:\n\n  \
     format: geppetto/node/1\n  components:\n    shop:\n      version: 1.0.0\n      values: {http_port: 8080}")]
-pub(crate) struct Args {
+pub(crate) struct ApplyArgs {
     /// Node file
     #[arg(value_name = "NODEFILE")]
     node: PathBuf,
     #[command(flatten)]
-    from: From,
+    from: NodeFileArgs,
     /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = Limits::default().max_removals, value_name = "N")]
+    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
     #[command(flatten)]
     host: HostArgs,
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 
 /// Where packages come from when the user says so.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct From {
+pub(super) struct NodeFileArgs {
     /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
     repository: Option<String>,
@@ -39,7 +40,7 @@ pub(super) struct From {
     allow_unsigned: bool,
 }
 
-impl From {
+impl NodeFileArgs {
     /// Whether something was asked for that only makes sense with a node file of the user.
     pub(super) fn needs_node_file(&self) -> bool {
         self.repository.is_some() || self.allow_unsigned
@@ -49,26 +50,26 @@ impl From {
     /// is new enough, when anything is going to change.
     pub(super) fn open(
         &self,
-        context: &Context,
-        root: &Root,
+        context: &CommandContext,
+        root: &HostPaths,
         node: &Path,
-    ) -> Result<(Wish, Source), Failure> {
+    ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
             context.output.warn(
                 "--allow-unsigned: nobody checks who made the node file and the packages; they are installed as they are",
             );
-            Trust::anybody()
+            TrustedKeys::anybody()
         } else {
-            Trust::load(root)?
+            TrustedKeys::load(root)?
         };
-        let wish = Wish::read(node, &trust, &context.output)?;
+        let wish = TrustedNode::read(node, &trust, &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
             None if Membership::load(root)?.is_some() => {
-                Office::of(root)?.repository(wish.node.channel.as_str())
+                BackOfficeLink::of(root)?.repository(wish.node.channel.as_str())
             }
             None => {
-                return Err(Failure::input(
+                return Err(CommandError::input(
                     "where do packages come from? This host has not joined a back-office",
                 )
                 .hint(
@@ -76,20 +77,20 @@ impl From {
                 ));
             }
         };
-        let source = Source::open(&repository, root, trust.packages, &context.output)?;
+        let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
         Ok((wish, source))
     }
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl ApplyArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
-        let state = State::new(&root);
+        let state = AgentState::new(&root);
         let (wish, mut source) = self.from.open(context, &root, &self.node)?;
         let lock = state.lock()?;
         wish.accept(state.begun()?.as_ref())?;
         let last = state.last_good()?;
-        let limits = Limits { max_removals: self.max_removals };
+        let limits = PlanLimits { max_removals: self.max_removals };
         deploy::deploy(context, &root, &lock, &wish, last.as_ref(), &mut source, &limits)?.finish(context)
     }
 }

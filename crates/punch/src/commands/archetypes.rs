@@ -7,12 +7,12 @@ use packaging::archetype::{self, Archetype};
 use serde::Serialize;
 
 use super::new::refused;
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// List the archetypes: the templates `punch new` makes components of
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch archetypes\n  punch archetypes --from our-archetypes --json")]
-pub(crate) struct Args {
+pub(crate) struct ArchetypesArgs {
     /// List those in a folder instead of the built-in ones
     #[arg(long, value_name = "FOLDER")]
     from: Option<PathBuf>,
@@ -35,8 +35,8 @@ struct Asked {
     one_of: Vec<String>,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl ArchetypesArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let all = match &self.from {
             Some(folder) => in_folder(folder)?,
             None => archetype::list(),
@@ -75,12 +75,12 @@ fn listed(archetype: &Archetype) -> Listed {
 }
 
 /// The archetype that `folder` is, or those in its subfolders.
-fn in_folder(folder: &Path) -> Result<Vec<Archetype>, Failure> {
+fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
     let describes = |dir: &Path| dir.join("archetype.yaml").is_file();
     if describes(folder) {
         return Ok(vec![Archetype::load(folder).map_err(refused)?]);
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| Failure::reading(folder, &error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| CommandError::reading(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, format::node, resolve::explain};
 
-use crate::{cli::HostArgs, context::Context, failure::Failure, state::State};
+use crate::{cli::HostArgs, context::CommandContext, failure::CommandError, state::AgentState};
 
 /// Show why a value is what it is: who set it, and who lost
 #[derive(Debug, clap::Args)]
@@ -12,7 +12,7 @@ use crate::{cli::HostArgs, context::Context, failure::Failure, state::State};
     after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n\n\
     A component's name alone explains its version. Secrets are never shown, only where they were set."
 )]
-pub(crate) struct Args {
+pub(crate) struct ExplainArgs {
     /// Component, or component and parameter
     #[arg(value_name = "COMPONENT[.PARAMETER]")]
     key: String,
@@ -23,22 +23,24 @@ pub(crate) struct Args {
     host: HostArgs,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl ExplainArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let node = match &self.node {
             Some(file) => {
-                let text = std::fs::read_to_string(file).map_err(|error| Failure::reading(file, &error))?;
+                let text =
+                    std::fs::read_to_string(file).map_err(|error| CommandError::reading(file, &error))?;
                 node::read(&file.display().to_string(), &text)?
             }
             None => {
-                let good = State::new(&self.host.root()?).last_good()?.ok_or_else(|| {
-                    Failure::input("this host has no last good node file yet")
+                let good = AgentState::new(&self.host.root()?).last_good()?.ok_or_else(|| {
+                    CommandError::input("this host has no last good node file yet")
                         .hint("run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`")
                 })?;
                 good.node
             }
         };
-        let explanation = explain(&node, &self.key).map_err(|error| Failure::input(error.to_string()))?;
+        let explanation =
+            explain(&node, &self.key).map_err(|error| CommandError::input(error.to_string()))?;
         context.output.line(explanation.to_string());
         context.output.json(&explanation);
         Ok(Exit::Done)

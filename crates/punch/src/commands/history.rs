@@ -3,12 +3,12 @@
 use model::{exit::Exit, report::Report};
 use serde::Serialize;
 
-use crate::{cli::HostArgs, context::Context, failure::Failure, state::State, told, when};
+use crate::{cli::HostArgs, context::CommandContext, failure::CommandError, state::AgentState, told, when};
 
 /// Show what earlier runs did on this host
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch history\n  punch history 12\n  punch history --json --limit 1")]
-pub(crate) struct Args {
+pub(crate) struct HistoryArgs {
     /// Show this run in full
     number: Option<u64>,
     /// Show at most so many runs, newest first
@@ -26,9 +26,9 @@ struct Run {
     report: Report,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let state = State::new(&self.host.root()?);
+impl HistoryArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let state = AgentState::new(&self.host.root()?);
         let Some(number) = self.number else {
             let runs = state.history(self.limit)?;
             for (number, report) in &runs {
@@ -42,7 +42,7 @@ impl Args {
             return Ok(Exit::Done);
         };
         let report = state.report(number)?.ok_or_else(|| {
-            Failure::input(format!("run {number} is not in the history of this host"))
+            CommandError::input(format!("run {number} is not in the history of this host"))
                 .hint("`punch history` lists the runs that are still kept")
         })?;
         context.output.line(line(number, &report));

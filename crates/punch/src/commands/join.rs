@@ -8,19 +8,19 @@ use std::{
 use model::{
     exit::Exit,
     name::ServerName,
-    wire::{Join, Joined},
+    wire::{JoinRequest, JoinResponse},
 };
 use serde::Serialize;
 
 use crate::{
     cli::HostArgs,
-    client::{Client, ClientError, Token},
-    context::Context,
-    failure::Failure,
+    client::{ApiClient, BearerToken, ClientError},
+    context::CommandContext,
+    failure::CommandError,
     membership::Membership,
-    root::{self, Root},
+    root::{self, HostPaths},
     settings::read_token,
-    state::State,
+    state::AgentState,
     trust,
 };
 
@@ -30,7 +30,7 @@ use crate::{
     echo \"$TOKEN\" | punch join https://geppetto.example.org --token-file - --server web-01\n\n\
     An operator makes the token: `geppetto join-token web-01`. It can be used once.\n\
     Joining again needs a new token and replaces what was saved before.")]
-pub(crate) struct Args {
+pub(crate) struct JoinArgs {
     /// Address of the back-office
     url: String,
     /// The join token; other users of this machine can see it in `ps`, so better use --token-file
@@ -57,19 +57,21 @@ struct JoinedHost<'a> {
     settings: String,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl JoinArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
         let server = match &self.server {
             Some(server) => server.clone(),
             None => host_name()?,
         };
         let token = match (&self.token, &self.token_file) {
-            (Some(token), _) => Token::new(token.trim())?,
+            (Some(token), _) => BearerToken::new(token.trim())?,
             (None, Some(file)) => read_token(file)?,
-            (None, None) => return Err(Failure::input("a join token is needed: give --token-file FILE")),
+            (None, None) => {
+                return Err(CommandError::input("a join token is needed: give --token-file FILE"));
+            }
         };
-        let client = Client::new(&self.url, None, self.ca_file.as_deref())?;
+        let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
         if client.is_exposed() {
             context.output.warn(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
@@ -78,10 +80,10 @@ impl Args {
         }
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
-        let state = State::new(&root);
+        let state = AgentState::new(&root);
         let _lock = state.lock()?;
         let joined = client
-            .join(&Join { token: token.reveal().to_owned(), server: server.to_string() })
+            .join(&JoinRequest { token: token.reveal().to_owned(), server: server.to_string() })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
         state.forget_back_office()?;
@@ -99,9 +101,9 @@ impl Args {
     }
 }
 
-fn refused(error: ClientError) -> Failure {
+fn refused(error: ClientError) -> CommandError {
     let used = matches!(error.status(), Some(401 | 403));
-    let failure = Failure::from(error);
+    let failure = CommandError::from(error);
     if used {
         failure.hint(
             "a join token works once and not for ever: ask for a new one (`geppetto join-token SERVER`)",
@@ -112,7 +114,7 @@ fn refused(error: ClientError) -> Failure {
 }
 
 /// Makes the folders and proves that they can be written to.
-fn prepare(root: &Root) -> Result<(), Failure> {
+fn prepare(root: &HostPaths) -> Result<(), CommandError> {
     for file in [root.membership(), root.node_key()] {
         if let Some(folder) = file.parent() {
             root::host_folder(folder)?;
@@ -125,20 +127,25 @@ fn prepare(root: &Root) -> Result<(), Failure> {
 }
 
 /// Writes what the back-office gave: the keys first, so that no run ever has a credential without them.
-fn save(root: &Root, client: &Client, joined: &Joined, authorities: Option<&Path>) -> Result<(), Failure> {
+fn save(
+    root: &HostPaths,
+    client: &ApiClient,
+    joined: &JoinResponse,
+    authorities: Option<&Path>,
+) -> Result<(), CommandError> {
     let strange = |why: String| {
-        Failure::input(format!("{} sent keys that cannot be used: {why}", client.base()))
+        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.base()))
             .hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
-    Token::new(&joined.credential).map_err(|failure| strange(failure.message))?;
+    BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
     trust::check_node_key(&joined.node_key).map_err(&strange)?;
     trust::check_package_keys(&joined.package_keys).map_err(&strange)?;
     root::replace(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
     root::replace(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
-            let pem = fs::read(file).map_err(|error| Failure::reading(file, &error))?;
+            let pem = fs::read(file).map_err(|error| CommandError::reading(file, &error))?;
             root::replace(root.authorities(), &pem, 0o644)?;
         }
         None => root::remove_if_there(root.authorities())?,
@@ -147,11 +154,11 @@ fn save(root: &Root, client: &Client, joined: &Joined, authorities: Option<&Path
 }
 
 /// The kernel's host name, in lower case as DNS compares it.
-fn host_name() -> Result<ServerName, Failure> {
+fn host_name() -> Result<ServerName, CommandError> {
     let path = Path::new("/proc/sys/kernel/hostname");
-    let name = fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    let name = fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
     name.trim().to_lowercase().parse().map_err(|error| {
-        Failure::input(format!("this machine's host name cannot be used: {error}"))
+        CommandError::input(format!("this machine's host name cannot be used: {error}"))
             .hint("give the name the back-office knows it by: `--server NAME`")
     })
 }

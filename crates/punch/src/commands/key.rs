@@ -6,17 +6,17 @@ use model::exit::Exit;
 use packaging::openpgp::{KeyError, SecretKey};
 use serde::Serialize;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// Make and show keys that sign packages
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct KeyArgs {
     #[command(subcommand)]
-    what: What,
+    what: KeyCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum KeyCommand {
     New(New),
     Public(Public),
 }
@@ -51,31 +51,33 @@ struct Key {
     public: String,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl KeyArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.what {
-            What::New(new) => new.run(context),
-            What::Public(public) => public.run(context),
+            KeyCommand::New(new) => new.run(context),
+            KeyCommand::Public(public) => public.run(context),
         }
     }
 }
 
 impl New {
-    fn run(self, context: &Context) -> Result<Exit, Failure> {
+    fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.out.exists() {
-            return Err(Failure::input(format!("{} is there already", self.out.display()))
+            return Err(CommandError::input(format!("{} is there already", self.out.display()))
                 .hint("a key is never overwritten; give another file with `--out FILE`"));
         }
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
-            return Err(Failure::input("the name of the key's owner is empty or holds control characters")
-                .hint("write it like 'Alice <alice@example.org>'"));
+            return Err(CommandError::input(
+                "the name of the key's owner is empty or holds control characters",
+            )
+            .hint("write it like 'Alice <alice@example.org>'"));
         }
         let created = u32::try_from((context.now)() / 1_000_000).unwrap_or(u32::MAX);
         let key = SecretKey::generate(self.name.trim(), created)
-            .map_err(|error| Failure::new(Exit::Bug, format!("no key could be made: {error}")))?;
+            .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
         key.save(&self.out).map_err(|error| match error {
-            KeyError::Io { path, why, .. } => Failure::writing(&path, &why),
-            other => Failure::new(Exit::Bug, other.to_string()),
+            KeyError::Io { path, why, .. } => CommandError::writing(&path, &why),
+            other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
         context.output.note(format!("wrote {}; keep it secret", self.out.display()));
         context.output.line(format!("fingerprint {}", key.fingerprint()));
@@ -84,14 +86,14 @@ impl New {
 }
 
 impl Public {
-    fn run(self, context: &Context) -> Result<Exit, Failure> {
+    fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let key = load(&self.file)?;
         context.output.line(armored(&key)?);
         show(context, &self.file, &key)
     }
 }
 
-fn show(context: &Context, file: &Path, key: &SecretKey) -> Result<Exit, Failure> {
+fn show(context: &CommandContext, file: &Path, key: &SecretKey) -> Result<Exit, CommandError> {
     context.output.json(&Key {
         file: file.display().to_string(),
         fingerprint: key.fingerprint().to_string(),
@@ -100,15 +102,15 @@ fn show(context: &Context, file: &Path, key: &SecretKey) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-fn armored(key: &SecretKey) -> Result<String, Failure> {
-    key.public_armored().map_err(|error| Failure::new(Exit::Bug, error.to_string()))
+fn armored(key: &SecretKey) -> Result<String, CommandError> {
+    key.public_armored().map_err(|error| CommandError::new(Exit::Bug, error.to_string()))
 }
 
 /// Reads a secret key; others must not be able to.
-pub(super) fn load(file: &Path) -> Result<SecretKey, Failure> {
-    std::fs::File::open(file).map_err(|error| Failure::reading(file, &error))?;
+pub(super) fn load(file: &Path) -> Result<SecretKey, CommandError> {
+    std::fs::File::open(file).map_err(|error| CommandError::reading(file, &error))?;
     SecretKey::load(file).map_err(|error| {
-        Failure::input(error.to_string())
+        CommandError::input(error.to_string())
             .hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
 }

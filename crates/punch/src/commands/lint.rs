@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use model::exit::Exit;
 use packaging::{
-    lint::{self, Severity},
-    source::Source,
+    lint::{self, LintSeverity},
+    source::ComponentSource,
 };
 use serde::Serialize;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// Check a component's description, manifest and templates without building it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch lint\n  punch lint shop --json\n\n\
     The exit code is 1 when something must be changed; warnings alone are 0.")]
-pub(crate) struct Args {
+pub(crate) struct LintArgs {
     /// Folder of the component
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -29,15 +29,15 @@ struct Finding {
     message: String,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let findings = match Source::load(&self.dir) {
+impl LintArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let findings = match ComponentSource::load(&self.dir) {
             Ok(source) => lint::lint(&source)
                 .into_iter()
                 .map(|note| Finding {
                     severity: match note.severity {
-                        Severity::Fatal => "error",
-                        Severity::Warning => "warning",
+                        LintSeverity::Fatal => "error",
+                        LintSeverity::Warning => "warning",
                     },
                     place: note.place,
                     message: note.message,
@@ -48,7 +48,7 @@ impl Args {
                 .into_iter()
                 .map(|error| Finding { severity: "error", place: error.file, message: error.message })
                 .collect(),
-            Err(errors) => return Err(Failure::from(errors)),
+            Err(errors) => return Err(CommandError::from(errors)),
         };
         let findings: Vec<Finding> = findings;
         for finding in &findings {

@@ -6,17 +6,17 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
-    client::Client,
-    context::Context,
-    failure::Failure,
-    settings::{Saved, read_token},
+    client::ApiClient,
+    context::CommandContext,
+    failure::CommandError,
+    settings::{SavedLogin, read_token},
 };
 
 /// Save the back-office's address and your API token for later commands
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch login https://geppetto.example.org --token-file token.txt\n\n\
     The token is saved for your eyes only (mode 0600).")]
-pub(crate) struct Args {
+pub(crate) struct LoginArgs {
     /// Address of the back-office
     url: String,
     /// File that holds the token; `-` reads it from stdin
@@ -34,14 +34,14 @@ struct LoggedIn<'a> {
     saved: String,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl LoginArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = context.settings.as_deref().ok_or_else(|| {
-            Failure::input("this user has no home folder to save a token in")
+            CommandError::input("this user has no home folder to save a token in")
                 .hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token(&self.token_file)?;
-        let client = Client::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
+        let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.health()?;
         if client.is_exposed() {
             context
@@ -49,10 +49,12 @@ impl Args {
                 .warn(format!("{} is not encrypted: the token can be read on the way", client.base()));
         }
         let ca_file = match self.ca_file {
-            Some(file) => Some(std::path::absolute(&file).map_err(|error| Failure::reading(&file, &error))?),
+            Some(file) => {
+                Some(std::path::absolute(&file).map_err(|error| CommandError::reading(&file, &error))?)
+            }
             None => None,
         };
-        Saved { url: client.base().to_owned(), token: token.reveal().to_owned(), ca_file }.save(path)?;
+        SavedLogin { url: client.base().to_owned(), token: token.reveal().to_owned(), ca_file }.save(path)?;
         context.output.note(format!("saved {} and its token in {}", client.base(), path.display()));
         context.output.json(&LoggedIn { url: client.base(), saved: path.display().to_string() });
         Ok(Exit::Done)

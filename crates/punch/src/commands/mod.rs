@@ -21,18 +21,18 @@ mod versions;
 use clap::Subcommand;
 use model::exit::Exit;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 macro_rules! verbs {
-    ($($name:ident => $module:ident,)*) => {
+    ($($name:ident => $module:ident::$args:ident,)*) => {
         /// Everything `punch` can do.
         #[derive(Debug, Subcommand)]
-        pub(crate) enum Verb { $($name($module::Args),)* }
+        pub(crate) enum PunchCommand { $($name($module::$args),)* }
 
-        impl Verb {
+        impl PunchCommand {
             /// Does it.
-            pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-                match self { $(Verb::$name(args) => args.run(context),)* }
+            pub(crate) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+                match self { $(PunchCommand::$name(args) => args.run(context),)* }
             }
         }
     };
@@ -40,21 +40,21 @@ macro_rules! verbs {
 
 // In the order of a component's life.
 verbs! {
-    Archetypes => archetypes,
-    New => new,
-    Lint => lint,
-    Test => test,
-    Package => package,
-    Key => key,
-    Login => login,
-    Publish => publish,
-    Promote => promote,
-    Versions => versions,
-    Join => join,
-    Plan => plan,
-    Apply => apply,
-    Restore => restore,
-    Explain => explain,
-    Status => status,
-    History => history,
+    Archetypes => archetypes::ArchetypesArgs,
+    New => new::NewArgs,
+    Lint => lint::LintArgs,
+    Test => test::TestArgs,
+    Package => package::PackageArgs,
+    Key => key::KeyArgs,
+    Login => login::LoginArgs,
+    Publish => publish::PublishArgs,
+    Promote => promote::PromoteArgs,
+    Versions => versions::VersionsArgs,
+    Join => join::JoinArgs,
+    Plan => plan::PlanArgs,
+    Apply => apply::ApplyArgs,
+    Restore => restore::RestoreArgs,
+    Explain => explain::ExplainArgs,
+    Status => status::StatusArgs,
+    History => history::HistoryArgs,
 }

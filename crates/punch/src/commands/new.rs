@@ -6,10 +6,10 @@ use model::{
     exit::Exit,
     name::{Key, Name},
 };
-use packaging::archetype::{self, Answers, Archetype, ArchetypeError, FileOutcome};
+use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileOutcome};
 use serde::Serialize;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// Make a new component of an archetype, or merge a newer archetype into one
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ use crate::{context::Context, failure::Failure};
     An update merges three ways: what you changed, what the archetype changed, and what it was before.\n\
     What both changed is marked with conflict marks, and the exit code is 1."
 )]
-pub(crate) struct Args {
+pub(crate) struct NewArgs {
     /// Archetype; `punch archetypes` lists them
     #[arg(required_unless_present = "update", conflicts_with = "update")]
     archetype: Option<String>,
@@ -66,9 +66,9 @@ struct MergedFile {
     beside: Option<String>,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let answers: Answers = self.answers.iter().cloned().collect();
+impl NewArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let answers: ArchetypeAnswers = self.answers.iter().cloned().collect();
         match (&self.archetype, &self.name) {
             (Some(archetype), Some(name)) => {
                 let found = find(archetype, self.from.as_deref())?;
@@ -80,13 +80,13 @@ impl Args {
 
     fn make(
         &self,
-        context: &Context,
+        context: &CommandContext,
         archetype: &Archetype,
         name: &str,
-        answers: &Answers,
-    ) -> Result<Exit, Failure> {
+        answers: &ArchetypeAnswers,
+    ) -> Result<Exit, CommandError> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
-            Failure::input(error.to_string()).hint(
+            CommandError::input(error.to_string()).hint(
                 "a component's name is the name of its package, its folder and its user: `shop`, `web-base`",
             )
         })?;
@@ -110,7 +110,7 @@ impl Args {
         Ok(Exit::Done)
     }
 
-    fn update(&self, context: &Context, answers: &Answers) -> Result<Exit, Failure> {
+    fn update(&self, context: &CommandContext, answers: &ArchetypeAnswers) -> Result<Exit, CommandError> {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
@@ -160,16 +160,16 @@ impl Args {
 }
 
 /// A built-in archetype, or one in a folder: the folder itself, or the one of that name in it.
-fn find(name: &str, from: Option<&Path>) -> Result<Archetype, Failure> {
+fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
     let Some(folder) = from else { return archetype::named(name).map_err(refused) };
     let itself = folder.join("archetype.yaml").is_file();
-    let name = Name::new(name).map_err(|error| Failure::input(error.to_string()))?;
+    let name = Name::new(name).map_err(|error| CommandError::input(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
     let found = Archetype::load(&dir).map_err(|error| {
         refused(error).hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
-        return Err(Failure::input(format!(
+        return Err(CommandError::input(format!(
             "{} is the archetype `{}`, not `{name}`",
             dir.display(),
             found.name
@@ -197,6 +197,6 @@ fn word(outcome: FileOutcome) -> &'static str {
 }
 
 /// What archetypes refuse is the user's input.
-pub(super) fn refused(error: ArchetypeError) -> Failure {
-    Failure::input(error.to_string())
+pub(super) fn refused(error: ArchetypeError) -> CommandError {
+    CommandError::input(error.to_string())
 }

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use model::exit::Exit;
-use packaging::{package, source::Source};
+use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use super::{key, test::failed};
-use crate::{context::Context, failure::Failure, source_date::SourceDate};
+use crate::{context::CommandContext, failure::CommandError, source_date::SourceDate};
 
 /// Build a component and make its two packages: what runs, and how it is deployed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch package\n  punch package shop --out dist --key alice.key\n\n\
     The same source gives the same bytes. Unsigned packages are for trying out: a repository refuses them.")]
-pub(crate) struct Args {
+pub(crate) struct PackageArgs {
     /// Folder of the component
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -41,11 +41,11 @@ struct Packaged {
     source_date: u32,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl PackageArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // The key first: a build may take long, and a wrong key makes it vain.
         let key = self.key.as_deref().map(key::load).transpose()?;
-        let source = Source::load(&self.dir)?;
+        let source = ComponentSource::load(&self.dir)?;
         let date = self.date.of(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.note(format!("  | {line}"));

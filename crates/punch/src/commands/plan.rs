@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, plan::Limits, plan::view};
+use model::{exit::Exit, plan::PlanLimits, plan::view};
 
-use super::{apply::From, restore::wish};
+use super::{apply::NodeFileArgs, restore::wish};
 use crate::{
     cli::HostArgs,
-    context::Context,
+    context::CommandContext,
     deploy,
-    failure::Failure,
-    office::Office,
-    root::Root,
-    source::Source,
-    state::{LastGood, State},
-    wish::Wish,
+    failure::CommandError,
+    office::BackOfficeLink,
+    root::HostPaths,
+    source::PackageSource,
+    state::{AgentState, LastGood},
+    wish::TrustedNode,
 };
 
 /// Show what `restore` or `apply` would do
@@ -23,35 +23,35 @@ use crate::{
     after_help = "Example:\n  punch plan\n  punch plan --cached\n  punch plan node.yaml --repository dist/ --root /tmp/try\n\n\
     The exit code is 0 when there is nothing to do, 10 when there is, 3 when something is blocked."
 )]
-pub(crate) struct Args {
+pub(crate) struct PlanArgs {
     /// Node file; else the back-office is asked
     #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
     #[command(flatten)]
-    from: From,
+    from: NodeFileArgs,
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
     /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = Limits::default().max_removals, value_name = "N")]
+    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
     #[command(flatten)]
     host: HostArgs,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl PlanArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
-        let last = State::new(&root).last_good()?;
+        let last = AgentState::new(&root).last_good()?;
         let (wish, mut source) = match &self.node {
             Some(node) => {
                 let (wish, source) = self.from.open(context, &root, node)?;
-                wish.accept(State::new(&root).begun()?.as_ref())?;
+                wish.accept(AgentState::new(&root).begun()?.as_ref())?;
                 (wish, source)
             }
             None => self.ask(context, &root, last.as_ref())?,
         };
-        let limits = Limits { max_removals: self.max_removals };
+        let limits = PlanLimits { max_removals: self.max_removals };
         let plan = deploy::prepare(&root, &wish, last.as_ref(), &mut source, &limits, (context.now)())?.plan;
         context.output.line(plan.to_string());
         context.output.json(&view(&plan));
@@ -63,22 +63,22 @@ impl Args {
     }
 }
 
-impl Args {
+impl PlanArgs {
     /// The node file and the repository of the back-office.
     fn ask(
         &self,
-        context: &Context,
-        root: &Root,
+        context: &CommandContext,
+        root: &HostPaths,
         last: Option<&LastGood>,
-    ) -> Result<(Wish, Source), Failure> {
+    ) -> Result<(TrustedNode, PackageSource), CommandError> {
         if self.from.needs_node_file() {
-            return Err(Failure::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
+            return Err(CommandError::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
                 .hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
-        let office = Office::of(root)?;
+        let office = BackOfficeLink::of(root)?;
         let (wish, trust) = wish(context, root, &office, last, self.cached)?;
         let repository = office.repository(wish.node.channel.as_str());
-        let source = Source::open(&repository, root, trust.packages, &context.output)?;
+        let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
         Ok((wish, source))
     }
 }

@@ -1,18 +1,18 @@
 //! `punch promote`: makes a version visible in the next channel, with everything it needs.
 
-use model::{exit::Exit, name::Name, wire::Promotion};
+use model::{exit::Exit, name::Name, wire::PromotionRequest};
 
-use crate::component_at::ComponentAt;
-use crate::{context::Context, failure::Failure, settings::Remote};
+use crate::component_at::ComponentSpec;
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
 
 /// Make a version visible in another channel, with the components it requires
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch promote shop@1.2.0 --from dev --to staging\n\n\
     Both packages and the closure of required components move together, or nothing does.")]
-pub(crate) struct Args {
+pub(crate) struct PromoteArgs {
     /// Component and version
     #[arg(value_name = "NAME@VERSION")]
-    component: ComponentAt,
+    component: ComponentSpec,
     /// Channel it is in
     #[arg(long, value_name = "CHANNEL")]
     from: Name,
@@ -20,12 +20,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CHANNEL")]
     to: Name,
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteArgs,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let published = self.remote.client(context.settings.as_deref())?.promote(&Promotion {
+impl PromoteArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let published = self.remote.client(context.settings.as_deref())?.promote(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),
             from: self.from.to_string(),

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{exit::Exit, name::Name, wire::Publication};
+use model::{exit::Exit, name::Name, wire::PublicationRequest};
 
-use crate::{context::Context, failure::Failure, settings::Remote};
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
 
 /// Send packages to the repository and make them visible in a channel, all or none
 #[derive(Debug, clap::Args)]
@@ -12,7 +12,7 @@ use crate::{context::Context, failure::Failure, settings::Remote};
     after_help = "Example:\n  punch publish dist/*.rpm\n  punch publish dist/*.rpm --channel staging\n\n\
     Sending the same bytes twice changes nothing; other bytes under the same name, version and release are refused."
 )]
-pub(crate) struct Args {
+pub(crate) struct PublishArgs {
     /// Packages, as `punch package` made them
     #[arg(required = true, value_name = "FILE.rpm")]
     files: Vec<PathBuf>,
@@ -20,14 +20,14 @@ pub(crate) struct Args {
     #[arg(long, default_value = "dev", value_name = "NAME")]
     channel: Name,
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteArgs,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl PublishArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // All names are checked before the first byte is sent.
         let named: Vec<(&Path, &str, u64)> =
-            self.files.iter().map(|path| check(path)).collect::<Result<_, Failure>>()?;
+            self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
         let client = self.remote.client(context.settings.as_deref())?;
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
@@ -38,7 +38,7 @@ impl Args {
             context.output.note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client.publish(&self.channel, &Publication { files })?;
+        let published = client.publish(&self.channel, &PublicationRequest { files })?;
         for file in &published.added {
             context.output.line(format!("{file} is now in {}", published.channel));
         }
@@ -50,15 +50,15 @@ impl Args {
     }
 }
 
-fn check(path: &Path) -> Result<(&Path, &str, u64), Failure> {
+fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {
     let metadata = std::fs::metadata(path).map_err(|error| {
-        Failure::reading(path, &error)
+        CommandError::reading(path, &error)
             .hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
     })?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
     if !metadata.is_file() || !name.ends_with(".rpm") || !name.chars().all(usual) {
-        return Err(Failure::input(format!(
+        return Err(CommandError::input(format!(
             "{} is not a package: it must be a file named *.rpm",
             path.display()
         ))

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{exit::Exit, report::Outcome};
+use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    cli::HostArgs, client::Client, context::Context, failure::Failure, membership::Membership, state::State,
-    told, when,
+    cli::HostArgs, client::ApiClient, context::CommandContext, failure::CommandError, membership::Membership,
+    state::AgentState, told, when,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -15,7 +15,7 @@ use crate::{
 #[command(after_help = "Example:\n  punch status\n  punch status --check --json\n\n\
     Without --check nothing is sent over the network. With it the exit code is 6 when the back-office\n\
     cannot be reached.")]
-pub(crate) struct Args {
+pub(crate) struct StatusArgs {
     /// Also ask whether the back-office can be reached
     #[arg(long)]
     check: bool,
@@ -54,23 +54,23 @@ struct Good {
 #[derive(Serialize)]
 struct Run {
     number: u64,
-    outcome: Outcome,
+    outcome: RunOutcome,
     generation: u64,
     started_us: i64,
     age_seconds: i64,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl StatusArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
         let now = (context.now)();
-        let state = State::new(&root);
+        let state = AgentState::new(&root);
         let membership = Membership::load(&root)?;
         let good = state.last_good()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
                 let authorities = Some(root.authorities()).filter(|path| path.exists());
-                Client::new(&membership.url, None, authorities)?.health().err()
+                ApiClient::new(&membership.url, None, authorities)?.health().err()
             }
             _ => None,
         };
@@ -117,7 +117,7 @@ impl Args {
     }
 }
 
-fn print(context: &Context, status: &Status, now: when::Micros) {
+fn print(context: &CommandContext, status: &Status, now: when::Micros) {
     let line = |name: &str, text: String| context.output.line(format!("{name:12} {text}"));
     line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
     let reachable = match status.reachable {

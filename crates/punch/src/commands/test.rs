@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 
 use model::exit::Exit;
-use packaging::{package, source::Source};
+use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use crate::source_date::SourceDate;
-use crate::{context::Context, failure::Failure};
+use crate::{context::CommandContext, failure::CommandError};
 
 /// Run a component's own test
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch test\n  punch test shop\n\n\
     Runs the `test` command of component.yaml in the component's folder, after its `build` command.")]
-pub(crate) struct Args {
+pub(crate) struct TestArgs {
     /// Folder of the component
     #[arg(default_value = ".")]
     dir: PathBuf,
@@ -33,9 +33,9 @@ struct Tested {
     tested: bool,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let source = Source::load(&self.dir)?;
+impl TestArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let source = ComponentSource::load(&self.dir)?;
         let date = self.date.of(&source.dir, context)?;
         let mut show = |line: &str| context.output.note(format!("  | {line}"));
         if !self.no_build {
@@ -61,12 +61,12 @@ impl Args {
 }
 
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
-pub(super) fn failed(error: package::PackagingError) -> Failure {
+pub(super) fn failed(error: package::PackagingError) -> CommandError {
     match error {
-        package::PackagingError::Write { .. } => Failure::blocked(error.to_string()),
-        package::PackagingError::Rpm { .. } => Failure::new(Exit::Bug, error.to_string()),
+        package::PackagingError::Write { .. } => CommandError::blocked(error.to_string()),
+        package::PackagingError::Rpm { .. } => CommandError::new(Exit::Bug, error.to_string()),
         package::PackagingError::Source { .. } | package::PackagingError::Command { .. } => {
-            Failure::input(error.to_string())
+            CommandError::input(error.to_string())
         }
     }
 }

@@ -2,20 +2,20 @@
 
 use model::{exit::Exit, name::Name, wire::ComponentVersion};
 
-use crate::{context::Context, failure::Failure, settings::Remote};
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
 
 /// List the published versions of a component and the channels they are in, newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch versions shop\n  punch versions shop --json")]
-pub(crate) struct Args {
+pub(crate) struct VersionsArgs {
     /// Component
     name: Name,
     #[command(flatten)]
-    remote: Remote,
+    remote: RemoteArgs,
 }
 
-impl Args {
-    pub(super) fn run(self, context: &Context) -> Result<Exit, Failure> {
+impl VersionsArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.client(context.settings.as_deref())?;
         let mut all: Vec<ComponentVersion> = Vec::new();
         let mut after: Option<String> = None;

@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use crate::failure::reason;
 
 /// A folder of fetched files.
-pub(crate) struct Cache(PathBuf);
+pub(crate) struct PackageCache(PathBuf);
 
-impl Cache {
+impl PackageCache {
     pub(crate) fn new(folder: PathBuf) -> Self {
         Self(folder)
     }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_thrown_away() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().join("cache"));
+        let cache = PackageCache::new(folder.path().join("cache"));
         let stored = cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         assert_eq!(cache.find(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_transfer_that_fails_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().to_owned());
+        let cache = PackageCache::new(folder.path().to_owned());
         assert!(cache.store(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err());
         assert_eq!(fs::read_dir(folder.path().join(EMPTY)).unwrap().count(), 0);
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn only_what_is_still_needed_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().to_owned());
+        let cache = PackageCache::new(folder.path().to_owned());
         cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         cache.store("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.retain(&BTreeSet::from([EMPTY.to_owned()]));

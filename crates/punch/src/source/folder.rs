@@ -5,31 +5,31 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::Pin;
-use packaging::inspect::{self, Header};
+use converge::PackagePin;
+use packaging::inspect::{self, PackageHeader};
 
 use super::{SourceError, cache, missing, suits};
 
 /// A folder of packages.
-pub(super) struct Folder {
+pub(super) struct PackageFolder {
     path: PathBuf,
     /// What is in it, once somebody asked.
     packages: Option<Scan>,
 }
 
 struct Scan {
-    packages: Vec<(PathBuf, Header)>,
+    packages: Vec<(PathBuf, PackageHeader)>,
     /// Files named `*.rpm` that are no packages, and why.
     broken: Vec<String>,
 }
 
-impl Folder {
+impl PackageFolder {
     pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), packages: None }
     }
 
     /// The newest package that is what `pin` says.
-    pub(super) fn find(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+    pub(super) fn find(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         let scan = match self.packages.take() {
             Some(scan) => scan,
             None => scan(&self.path)?,
@@ -40,10 +40,10 @@ impl Folder {
     }
 }
 
-fn choose(folder: &Path, scan: &Scan, pin: &Pin) -> Result<PathBuf, SourceError> {
+fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, SourceError> {
     let of_name =
         || scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits(&header.arch));
-    let mut fitting: Vec<&(PathBuf, Header)> =
+    let mut fitting: Vec<&(PathBuf, PackageHeader)> =
         of_name().filter(|(_, header)| header.version.is(&pin.version)).collect();
     fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));
     let Some((newest, _)) = fitting.last() else {

@@ -20,7 +20,7 @@ const MAX_ENTRY: usize = 16 * 1024 * 1024;
 
 /// Where `repomd.xml` says that the list of packages is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Primary {
+pub(super) struct PrimaryLocation {
     /// Relative to the repository.
     pub(super) href: String,
     /// SHA-256 of the compressed file, in hexadecimal.
@@ -31,7 +31,7 @@ pub(super) struct Primary {
 
 /// One package of a repository.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Listed {
+pub(super) struct ListedPackage {
     /// Its name.
     pub(super) name: String,
     /// Version and release.
@@ -47,7 +47,7 @@ pub(super) struct Listed {
 }
 
 /// Finds the list of packages in `repomd.xml`.
-pub(super) fn primary(repomd: &str) -> Result<Primary, String> {
+pub(super) fn primary(repomd: &str) -> Result<PrimaryLocation, String> {
     let document = roxmltree::Document::parse(repomd).map_err(|error| format!("it is not XML: {error}"))?;
     let data = document
         .root_element()
@@ -56,7 +56,7 @@ pub(super) fn primary(repomd: &str) -> Result<Primary, String> {
         .ok_or("it names no `primary` metadata")?;
     let href =
         child(data, "location").and_then(|node| node.attribute("href")).ok_or("`primary` has no location")?;
-    Ok(Primary {
+    Ok(PrimaryLocation {
         href: inside(href)?.to_owned(),
         sha256: checksum(data)?,
         size: text(data, "size").and_then(|size| size.parse().ok()),
@@ -65,13 +65,13 @@ pub(super) fn primary(repomd: &str) -> Result<Primary, String> {
 
 /// Calls `each` with every package of an uncompressed `primary.xml`. Packages whose version is not one
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
-pub(super) fn packages(primary: impl BufRead, each: impl FnMut(Listed)) -> Result<(), String> {
+pub(super) fn packages(primary: impl BufRead, each: impl FnMut(ListedPackage)) -> Result<(), String> {
     packages_within(primary, each, MAX_LIST, MAX_PACKAGES)
 }
 
 fn packages_within(
     primary: impl BufRead,
-    mut each: impl FnMut(Listed),
+    mut each: impl FnMut(ListedPackage),
     most_bytes: u64,
     most_packages: usize,
 ) -> Result<(), String> {
@@ -123,7 +123,7 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
     }
 }
 
-fn listed(package: roxmltree::Node<'_, '_>) -> Result<Option<Listed>, String> {
+fn listed(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
     let problem = |why: &str| format!("the entry of package `{}`: {why}", crate::client::printable(name, 80));
     let evr = child(package, "version").ok_or_else(|| problem("no version"))?;
@@ -136,7 +136,7 @@ fn listed(package: roxmltree::Node<'_, '_>) -> Result<Option<Listed>, String> {
     let href = child(package, "location")
         .and_then(|node| node.attribute("href"))
         .ok_or_else(|| problem("no location"))?;
-    Ok(Some(Listed {
+    Ok(Some(ListedPackage {
         name: name.to_owned(),
         version,
         arch: text(package, "arch").unwrap_or("noarch").to_owned(),
@@ -194,7 +194,7 @@ mod tests {
         )
     }
 
-    fn read(entries: &str) -> Result<Vec<Listed>, String> {
+    fn read(entries: &str) -> Result<Vec<ListedPackage>, String> {
         let text = format!("<?xml version=\"1.0\"?>\n{OPEN}\n{entries}\n{CLOSE}");
         let mut all = Vec::new();
         packages(text.as_bytes(), |listed| all.push(listed))?;

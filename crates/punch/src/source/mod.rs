@@ -11,14 +11,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::{FetchError, Pin};
+use converge::{FetchError, PackagePin};
 use model::version::Version;
 use packaging::{PackageError, inspect, openpgp::PublicKeys};
 
-pub(crate) use cache::Cache;
+pub(crate) use cache::PackageCache;
 
-use self::{folder::Folder, place::Place, repository::Repository};
-use crate::{client, failure::Failure, output::Output, root::Root};
+use self::{folder::PackageFolder, place::SourceLocation, repository::YumRepository};
+use crate::{client, failure::CommandError, output::TerminalOutput, root::HostPaths};
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,43 +43,43 @@ pub(crate) enum SourceError {
 }
 
 /// Where packages come from.
-pub(crate) struct Source {
+pub(crate) struct PackageSource {
     kind: Kind,
     /// Whose signature packages must bear; `None` when any will do.
     keys: Option<PublicKeys>,
 }
 
 enum Kind {
-    Folder(Folder),
-    Repository(Box<Repository>),
+    Folder(PackageFolder),
+    Repository(Box<YumRepository>),
 }
 
-impl Source {
+impl PackageSource {
     /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
     pub(crate) fn open(
         place: &str,
-        root: &Root,
+        root: &HostPaths,
         keys: Option<PublicKeys>,
-        output: &Output,
-    ) -> Result<Self, Failure> {
-        let cache = Cache::new(root.cache());
+        output: &TerminalOutput,
+    ) -> Result<Self, CommandError> {
+        let cache = PackageCache::new(root.cache());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let authorities = Some(root.authorities()).filter(|path| path.exists());
             let agent = client::agent(authorities)?;
-            let place = Place::Web { agent, base: client::base(place)? };
-            Kind::Repository(Box::new(Repository::new(place, cache, keys.clone(), output.clone())))
+            let place = SourceLocation::Web { agent, base: client::base(place)? };
+            Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
             let entries = std::fs::read_dir(folder);
             entries.map_err(|error| {
-                Failure::reading(folder, &error)
+                CommandError::reading(folder, &error)
                     .hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
             })?;
             if folder.join("repodata/repomd.xml").exists() {
-                let place = Place::Folder(folder.to_owned());
-                Kind::Repository(Box::new(Repository::new(place, cache, keys.clone(), output.clone())))
+                let place = SourceLocation::Folder(folder.to_owned());
+                Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
             } else {
-                Kind::Folder(Folder::new(folder))
+                Kind::Folder(PackageFolder::new(folder))
             }
         };
         Ok(Self { kind, keys })
@@ -93,7 +93,7 @@ impl Source {
         }
     }
 
-    fn get(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+    fn get(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         let path = match &mut self.kind {
             Kind::Folder(folder) => folder.find(pin)?,
             Kind::Repository(repository) => repository.find(pin)?,
@@ -110,7 +110,7 @@ impl Source {
     }
 
     /// A package that nobody we trust signed, that is damaged or is another package, is never handed out.
-    fn verify(&self, pin: &Pin, path: &Path) -> Result<(), SourceError> {
+    fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), SourceError> {
         let refused = |error: PackageError| SourceError::Refused(error.to_string());
         match &self.keys {
             Some(keys) => drop(keys.verify_rpm(path).map_err(refused)?),
@@ -131,8 +131,8 @@ impl Source {
     }
 }
 
-impl converge::Packages for Source {
-    fn fetch(&mut self, pin: &Pin) -> Result<PathBuf, FetchError> {
+impl converge::PackageFetcher for PackageSource {
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError> {
         self.get(pin).map_err(|error| FetchError {
             unreachable: matches!(error, SourceError::Unreachable { .. }),
             message: error.to_string(),
@@ -146,7 +146,7 @@ fn suits(arch: &str) -> bool {
 }
 
 /// `no shop 2.0 in dist/: it has shop 1.0.0-1, 1.1.0-1`, or what it has instead.
-fn missing(pin: &Pin, place: &str, versions: &mut [Version], names: &BTreeSet<&str>) -> SourceError {
+fn missing(pin: &PackagePin, place: &str, versions: &mut [Version], names: &BTreeSet<&str>) -> SourceError {
     versions.sort();
     let there = if !versions.is_empty() {
         let texts: Vec<String> = versions.iter().rev().take(8).map(ToString::to_string).collect();

@@ -9,10 +9,10 @@ use std::{
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use crate::{client::printable, failure::reason, output::Bar};
+use crate::{client::printable, failure::reason, output::ProgressBar};
 
 /// A tree of files.
-pub(super) enum Place {
+pub(super) enum SourceLocation {
     /// Served over HTTP.
     Web {
         /// How to speak.
@@ -35,16 +35,16 @@ pub(super) enum ReadError {
     Other(String),
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SourceLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Web { base, .. } => f.write_str(base),
-            Place::Folder(path) => write!(f, "{}", path.display()),
+            SourceLocation::Web { base, .. } => f.write_str(base),
+            SourceLocation::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl Place {
+impl SourceLocation {
     /// Reads a small file whole.
     pub(super) fn text(&self, href: &str, most: u64) -> Result<String, ReadError> {
         let mut bytes = Vec::new();
@@ -58,15 +58,15 @@ impl Place {
         href: &str,
         most: u64,
         into: &mut impl Write,
-        bar: Option<&Bar>,
+        bar: Option<&ProgressBar>,
     ) -> Result<String, ReadError> {
         let reader: Box<dyn Read> = match self {
-            Place::Folder(folder) => match File::open(folder.join(href)) {
+            SourceLocation::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing),
                 Err(error) => return Err(ReadError::Other(reason(&error))),
             },
-            Place::Web { agent, base } => get(agent, &format!("{base}/{}", escaped(href)))?,
+            SourceLocation::Web { agent, base } => get(agent, &format!("{base}/{}", escaped(href)))?,
         };
         // One byte more than allowed tells a file that is too long from one that just fits.
         pour(reader.take(most.saturating_add(1)), most, into, bar)
@@ -97,7 +97,7 @@ fn pour(
     mut from: impl Read,
     most: u64,
     into: &mut impl Write,
-    bar: Option<&Bar>,
+    bar: Option<&ProgressBar>,
 ) -> Result<String, ReadError> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];

@@ -10,17 +10,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::Pin;
+use converge::PackagePin;
 use packaging::openpgp::{PublicKeys, SignatureError};
 
 use super::{
-    Cache, SourceError,
-    metadata::{self, Listed, Primary},
+    PackageCache, SourceError,
+    metadata::{self, ListedPackage, PrimaryLocation},
     missing,
-    place::{Place, ReadError},
+    place::{ReadError, SourceLocation},
     suits,
 };
-use crate::output::Output;
+use crate::output::TerminalOutput;
 
 const REPOMD: &str = "repodata/repomd.xml";
 const SIGNATURE: &str = "repodata/repomd.xml.asc";
@@ -33,17 +33,22 @@ const MAX_PRIMARY: u64 = 1024 * 1024 * 1024;
 const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
 
 /// A YUM repository.
-pub(super) struct Repository {
-    place: Place,
-    cache: Cache,
+pub(super) struct YumRepository {
+    place: SourceLocation,
+    cache: PackageCache,
     keys: Option<PublicKeys>,
-    output: Output,
-    index: Option<BTreeMap<String, Vec<Listed>>>,
+    output: TerminalOutput,
+    index: Option<BTreeMap<String, Vec<ListedPackage>>>,
     used: BTreeSet<String>,
 }
 
-impl Repository {
-    pub(super) fn new(place: Place, cache: Cache, keys: Option<PublicKeys>, output: Output) -> Self {
+impl YumRepository {
+    pub(super) fn new(
+        place: SourceLocation,
+        cache: PackageCache,
+        keys: Option<PublicKeys>,
+        output: TerminalOutput,
+    ) -> Self {
         Self { place, cache, keys, output, index: None, used: BTreeSet::new() }
     }
 
@@ -53,7 +58,7 @@ impl Repository {
     }
 
     /// The newest package that is what `pin` says, in the cache or fetched into it.
-    pub(super) fn find(&mut self, pin: &Pin) -> Result<PathBuf, SourceError> {
+    pub(super) fn find(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         if let (Some(sha256), Some(file)) = (&pin.sha256, &pin.file)
             && metadata::inside(file).is_ok()
             && !file.contains('/')
@@ -75,7 +80,7 @@ impl Repository {
         }
     }
 
-    fn listed(&mut self, pin: &Pin) -> Result<Listed, SourceError> {
+    fn listed(&mut self, pin: &PackagePin) -> Result<ListedPackage, SourceError> {
         let index = match self.index.take() {
             Some(index) => index,
             None => self.read_index()?,
@@ -85,9 +90,13 @@ impl Repository {
         found
     }
 
-    fn choose(&self, index: &BTreeMap<String, Vec<Listed>>, pin: &Pin) -> Result<Listed, SourceError> {
+    fn choose(
+        &self,
+        index: &BTreeMap<String, Vec<ListedPackage>>,
+        pin: &PackagePin,
+    ) -> Result<ListedPackage, SourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
-        let fitting = |listed: &&Listed| suits(&listed.arch) && listed.version.is(&pin.version);
+        let fitting = |listed: &&ListedPackage| suits(&listed.arch) && listed.version.is(&pin.version);
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
         let Some(newest) = newest else {
             let names: BTreeSet<&str> = index.keys().map(String::as_str).collect();
@@ -105,14 +114,14 @@ impl Repository {
         }
     }
 
-    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<Listed>>, SourceError> {
+    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<ListedPackage>>, SourceError> {
         let repomd = self.read_repomd()?;
         let broken =
             |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
         let primary = metadata::primary(&repomd).map_err(broken)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
-        let mut index: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+        let mut index: BTreeMap<String, Vec<ListedPackage>> = BTreeMap::new();
         let reader = open(&path, &primary.href).map_err(&broken)?;
         metadata::packages(BufReader::new(reader), |listed| {
             index.entry(listed.name.clone()).or_default().push(listed);
@@ -160,7 +169,7 @@ impl Repository {
         Ok(keys.verify_detached(repomd.as_bytes(), &signature).map(drop))
     }
 
-    fn fetch_primary(&self, primary: &Primary) -> Result<PathBuf, SourceError> {
+    fn fetch_primary(&self, primary: &PrimaryLocation) -> Result<PathBuf, SourceError> {
         let name = primary.href.rsplit('/').next().unwrap_or_default();
         match self.cache.find(&primary.sha256, name) {
             Some(path) => Ok(path),

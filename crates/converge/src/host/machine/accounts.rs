@@ -6,19 +6,19 @@ mod keys;
 use std::{collections::BTreeMap, io::Read};
 
 use model::{
-    observe::{Fact, Facts, Seen},
-    resource::{Body, Resource},
+    observe::{Fact, Observation, ResourceFacts},
+    resource::{Resource, ResourceBody},
 };
 use nix::errno::Errno;
 
-use super::beneath::Root;
+use super::beneath::HostRoot;
 use crate::host::{HostError, because};
 
 /// The users and groups of a host.
 #[derive(Debug, Default)]
-pub(super) struct Accounts {
-    users: BTreeMap<String, Account>,
-    groups: BTreeMap<String, Group>,
+pub(super) struct AccountDatabase {
+    users: BTreeMap<String, PasswdEntry>,
+    groups: BTreeMap<String, GroupEntry>,
     /// Why the files could not be read, when they could not.
     unreadable: Option<String>,
     /// Whether this is the running host, which can be asked beyond its files.
@@ -27,7 +27,7 @@ pub(super) struct Accounts {
 
 /// A user.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct PasswdEntry {
     pub(super) uid: u32,
     pub(super) gid: u32,
     pub(super) comment: String,
@@ -36,14 +36,14 @@ pub(super) struct Account {
 }
 
 #[derive(Debug)]
-struct Group {
+struct GroupEntry {
     gid: u32,
     members: Vec<String>,
 }
 
-impl Accounts {
+impl AccountDatabase {
     /// Reads `/etc/passwd` and `/etc/group` once.
-    pub(super) fn read(root: &Root, running: bool) -> Self {
+    pub(super) fn read(root: &HostRoot, running: bool) -> Self {
         let mut accounts = Self { running, ..Self::default() };
         let mut text = |path: &str| {
             let mut bytes = Vec::new();
@@ -63,7 +63,7 @@ impl Accounts {
     }
 
     /// A user by name; an error when the host cannot be asked, which is not "there is none".
-    pub(super) fn user(&self, name: &str) -> Result<Option<Account>, HostError> {
+    pub(super) fn user(&self, name: &str) -> Result<Option<PasswdEntry>, HostError> {
         if let Some(account) = self.users.get(name) {
             return Ok(Some(account.clone()));
         }
@@ -71,7 +71,7 @@ impl Accounts {
             return Ok(None);
         }
         let user = answer("user", name, nix::unistd::User::from_name(name))?;
-        Ok(user.map(|user| Account {
+        Ok(user.map(|user| PasswdEntry {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
             comment: user.gecos.to_string_lossy().into_owned(),
@@ -156,17 +156,22 @@ impl Accounts {
     }
 
     /// Facts about a user. Its authorized keys are read only when `wanted` speaks of them.
-    pub(super) fn observe_user(&self, root: &Root, name: &str, wanted: Option<&Resource>) -> Seen<Facts> {
+    pub(super) fn observe_user(
+        &self,
+        root: &HostRoot,
+        name: &str,
+        wanted: Option<&Resource>,
+    ) -> Observation<ResourceFacts> {
         if let Some(because) = &self.unreadable {
-            return Seen::Unreadable(because.clone());
+            return Observation::Unreadable(because.clone());
         }
         let user = match self.user(name) {
             Ok(Some(user)) => user,
-            Ok(None) => return Seen::Absent,
-            Err(error) => return Seen::Unreadable(error.to_string()),
+            Ok(None) => return Observation::Absent,
+            Err(error) => return Observation::Unreadable(error.to_string()),
         };
         let wish = match wanted.map(|wanted| &wanted.body) {
-            Some(Body::User(wish)) => Some(wish),
+            Some(ResourceBody::User(wish)) => Some(wish),
             _ => None,
         };
         let mut groups: Vec<String> = self
@@ -176,7 +181,7 @@ impl Accounts {
             .map(|(group, _)| group.clone())
             .collect();
         groups.sort();
-        let mut facts = Facts::from([
+        let mut facts = ResourceFacts::from([
             ("uid", Fact::Text(user.uid.to_string())),
             ("group", Fact::Text(self.group_named(user.gid, wish.and_then(|wish| wish.group.as_deref())))),
             ("groups", Fact::Set(groups)),
@@ -190,22 +195,26 @@ impl Accounts {
                 Ok(keys) => _ = facts.insert("authorized_keys", keys),
                 Err(error) => {
                     let because = because(&error);
-                    return Seen::Unreadable(format!("cannot read {home}/.ssh/authorized_keys: {because}"));
+                    return Observation::Unreadable(format!(
+                        "cannot read {home}/.ssh/authorized_keys: {because}"
+                    ));
                 }
             }
         }
-        Seen::Present(facts)
+        Observation::Present(facts)
     }
 
     /// Facts about a group.
-    pub(super) fn observe_group(&self, name: &str) -> Seen<Facts> {
+    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
         if let Some(because) = &self.unreadable {
-            return Seen::Unreadable(because.clone());
+            return Observation::Unreadable(because.clone());
         }
         match self.group(name) {
-            Ok(Some(gid)) => Seen::Present(Facts::from([("gid", Fact::Text(gid.to_string()))])),
-            Ok(None) => Seen::Absent,
-            Err(error) => Seen::Unreadable(error.to_string()),
+            Ok(Some(gid)) => {
+                Observation::Present(ResourceFacts::from([("gid", Fact::Text(gid.to_string()))]))
+            }
+            Ok(None) => Observation::Absent,
+            Err(error) => Observation::Unreadable(error.to_string()),
         }
     }
 }
@@ -222,10 +231,10 @@ fn answer<T>(kind: &str, name: &str, asked: nix::Result<Option<T>>) -> Result<Op
     }
 }
 
-fn user_line(line: &str) -> Option<(String, Account)> {
+fn user_line(line: &str) -> Option<(String, PasswdEntry)> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, uid, gid, comment, home, shell] = fields[..] else { return None };
-    let account = Account {
+    let account = PasswdEntry {
         uid: uid.parse().ok()?,
         gid: gid.parse().ok()?,
         comment: comment.to_owned(),
@@ -235,11 +244,11 @@ fn user_line(line: &str) -> Option<(String, Account)> {
     Some((name.to_owned(), account))
 }
 
-fn group_line(line: &str) -> Option<(String, Group)> {
+fn group_line(line: &str) -> Option<(String, GroupEntry)> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, gid, members] = fields[..] else { return None };
     let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
-    Some((name.to_owned(), Group { gid: gid.parse().ok()?, members }))
+    Some((name.to_owned(), GroupEntry { gid: gid.parse().ok()?, members }))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use nix::{
 
 /// A host's root folder, kept open.
 #[derive(Debug)]
-pub(super) struct Root {
+pub(super) struct HostRoot {
     folder: OwnedFd,
     way: Way,
 }
@@ -35,12 +35,12 @@ enum Way {
 }
 
 /// A folder that is open, and the last part of a path in it.
-pub(super) struct Spot<'a> {
+pub(super) struct PathHandle<'a> {
     pub(super) folder: OwnedFd,
     pub(super) name: &'a str,
 }
 
-impl Root {
+impl HostRoot {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let old = if path == Path::new("/") { Way::Plain } else { Way::Walk };
         let mut root = Self::open_in(path, Way::Kernel)?;
@@ -58,13 +58,13 @@ impl Root {
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
-    pub(super) fn spot<'a>(&self, path: &'a str) -> io::Result<Spot<'a>> {
+    pub(super) fn spot<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(Spot { folder: self.folder(above)?, name })
+        Ok(PathHandle { folder: self.folder(above)?, name })
     }
 
     /// The same, making the folders above where there are none.
-    pub(super) fn spot_made<'a>(&self, path: &'a str) -> io::Result<Spot<'a>> {
+    pub(super) fn spot_made<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
         match self.spot(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (),
             found => return found,
@@ -85,7 +85,7 @@ impl Root {
                 found => found?,
             };
         }
-        Ok(Spot { folder, name })
+        Ok(PathHandle { folder, name })
     }
 
     /// Opens a folder.
@@ -144,7 +144,7 @@ fn by_kernel(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno>
     }
 }
 
-impl Spot<'_> {
+impl PathHandle<'_> {
     /// What lies there, a symbolic link not followed; `None` when nothing does.
     pub(super) fn stat(&self) -> io::Result<Option<FileStat>> {
         match fstatat(self.folder.as_fd(), self.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -170,11 +170,11 @@ mod tests {
     use super::*;
 
     /// Both ways to resolve a path beneath a root that is not `/`.
-    fn both(root: &Path) -> [Root; 2] {
-        [Way::Kernel, Way::Walk].map(|way| Root::open_in(root, way).unwrap())
+    fn both(root: &Path) -> [HostRoot; 2] {
+        [Way::Kernel, Way::Walk].map(|way| HostRoot::open_in(root, way).unwrap())
     }
 
-    fn read(root: &Root, path: &str) -> io::Result<String> {
+    fn read(root: &HostRoot, path: &str) -> io::Result<String> {
         let mut text = String::new();
         root.read(path)?.read_to_string(&mut text)?;
         Ok(text)

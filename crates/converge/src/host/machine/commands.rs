@@ -3,46 +3,46 @@
 use std::process::Command;
 
 use model::{
-    observe::{Fact, Facts, Seen},
-    resource::{Exec, ResourceId, ResourceKind},
+    observe::{Fact, Observation, ResourceFacts},
+    resource::{ExecResource, ResourceId, ResourceKind},
 };
 
 use super::{
-    accounts::Accounts,
-    beneath::Root,
+    accounts::AccountDatabase,
+    beneath::HostRoot,
     process::{failed, program, run_within},
 };
 use crate::host::HostError;
 
 /// Where and as whom commands run.
-pub(super) struct Runner<'a> {
-    pub(super) root: &'a Root,
-    pub(super) accounts: &'a Accounts,
+pub(super) struct CommandRunner<'a> {
+    pub(super) root: &'a HostRoot,
+    pub(super) accounts: &'a AccountDatabase,
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<&'a str>,
 }
 
-impl Runner<'_> {
+impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe(&self, exec: &Exec) -> Seen<Facts> {
+    pub(super) fn observe(&self, exec: &ExecResource) -> Observation<ResourceFacts> {
         // `refresh_only` commands wait for a notification, whatever their guard says.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.due(exec) };
-        let mut facts = Facts::new();
+        let mut facts = ResourceFacts::new();
         let (due, lacks) = match due.and_then(|due| Ok((due, self.lacks(exec)?))) {
             Ok(seen) => seen,
-            Err(error) => return Seen::Unreadable(format!("its guard cannot be asked: {error}")),
+            Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
         facts.extend(due.map(|due| ("due", Fact::Flag(due))));
         let lacks: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
         if !lacks.is_empty() {
             facts.insert("lacks", Fact::Set(lacks));
         }
-        Seen::Present(facts)
+        Observation::Present(facts)
     }
 
     /// Runs a command unless its guard says that there is nothing to do.
-    pub(super) fn apply(&self, exec: &Exec) -> Result<Option<String>, HostError> {
+    pub(super) fn apply(&self, exec: &ExecResource) -> Result<Option<String>, HostError> {
         // The guard may be part of a payload that came with this very run, so it is asked again.
         let due = self.due(exec)?;
         if due == Some(false) {
@@ -59,14 +59,14 @@ impl Runner<'_> {
 
     /// Runs a health check's command once.
     pub(super) fn probe(&self, words: &[String]) -> Result<(), String> {
-        let exec = Exec { timeout: 30, ..Exec::default() };
+        let exec = ExecResource { timeout: 30, ..ExecResource::default() };
         let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
         let ended = run_within(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
         if ended.status.success() { Ok(()) } else { Err(failed(&command, &ended).to_string()) }
     }
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.
-    fn due(&self, exec: &Exec) -> Result<Option<bool>, HostError> {
+    fn due(&self, exec: &ExecResource) -> Result<Option<bool>, HostError> {
         if let Some(path) = &exec.creates
             && self.there(path)?
         {
@@ -90,7 +90,7 @@ impl Runner<'_> {
     }
 
     /// Whether a guard succeeds; nothing when who runs it, or where, is not there yet.
-    fn succeeds(&self, words: &[String], exec: &Exec) -> Result<Option<bool>, HostError> {
+    fn succeeds(&self, words: &[String], exec: &ExecResource) -> Result<Option<bool>, HostError> {
         if !self.lacks_place(exec)?.is_empty() {
             return Ok(None);
         }
@@ -99,7 +99,7 @@ impl Runner<'_> {
     }
 
     /// What must be there for the guard to be asked and the command to be run, and is not.
-    fn lacks(&self, exec: &Exec) -> Result<Vec<ResourceId>, HostError> {
+    fn lacks(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
         let mut lacks = self.lacks_place(exec)?;
         for words in [exec.only_if.as_ref(), Some(&exec.command)].into_iter().flatten() {
             if let Some(program) = words.first()
@@ -111,7 +111,7 @@ impl Runner<'_> {
         Ok(lacks)
     }
 
-    fn lacks_place(&self, exec: &Exec) -> Result<Vec<ResourceId>, HostError> {
+    fn lacks_place(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
         let mut lacks = Vec::new();
         if let Some(name) = &exec.user
             && self.accounts.user(name)?.is_none()
@@ -135,7 +135,7 @@ impl Runner<'_> {
     }
 
     /// A command as its user would run it: with all of its groups, and with nothing of punch's environment.
-    fn command(&self, words: &[String], exec: &Exec) -> Result<Command, HostError> {
+    fn command(&self, words: &[String], exec: &ExecResource) -> Result<Command, HostError> {
         let Some((name, arguments)) = words.split_first() else {
             return Err(HostError::Other("there is no command to run".to_owned()));
         };
@@ -185,14 +185,15 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn seen(exec: Exec) -> Facts {
+    fn seen(exec: ExecResource) -> ResourceFacts {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
-        let root = Root::open(folder.path()).unwrap();
-        let accounts = Accounts::read(&root, false);
-        let runner = Runner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
-        let Seen::Present(facts) = runner.observe(&Exec { command: words("/bin/run").unwrap(), ..exec })
+        let root = HostRoot::open(folder.path()).unwrap();
+        let accounts = AccountDatabase::read(&root, false);
+        let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
+        let Observation::Present(facts) =
+            runner.observe(&ExecResource { command: words("/bin/run").unwrap(), ..exec })
         else {
             panic!("looking must not fail");
         };
@@ -205,25 +206,25 @@ mod tests {
 
     #[test]
     fn a_guard_without_its_program_is_no_answer_unless_it_is_to_fail() {
-        let facts = seen(Exec { only_if: words("/bin/tset"), ..Exec::default() });
+        let facts = seen(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!((facts.get("due"), facts.get("lacks").cloned()), (None, lacks(&["file:/bin/tset"])));
-        let facts = seen(Exec { unless: words("/bin/tset"), ..Exec::default() });
+        let facts = seen(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!((facts.get("due"), facts.get("lacks")), (Some(&Fact::Flag(true)), None));
     }
 
     #[test]
     fn a_guard_without_its_user_or_folder_is_no_answer() {
-        let exec = Exec {
+        let exec = ExecResource {
             unless: words("/bin/run"),
             user: Some("shop".to_owned()),
             directory: Some("/srv/shop".to_owned()),
-            ..Exec::default()
+            ..ExecResource::default()
         };
         let facts = seen(exec.clone());
         assert_eq!(facts.get("due"), None);
         assert_eq!(facts.get("lacks").cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
         // What is there already needs nobody to ask.
-        let facts = seen(Exec { creates: Some("/bin/run".to_owned()), ..exec });
+        let facts = seen(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
         assert_eq!(facts.get("due"), Some(&Fact::Flag(false)));
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    observe::{Content, Fact, Facts, Seen},
-    resource::{Body, Ownership, Resource, ResourceId, ResourceKind},
+    observe::{Fact, FileContent, Observation, ResourceFacts},
+    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 use nix::{
     errno::Errno,
@@ -19,37 +19,37 @@ use nix::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    accounts::Accounts,
-    beneath::{Root, Spot},
+    accounts::AccountDatabase,
+    beneath::{HostRoot, PathHandle},
 };
 use crate::host::{HostError, because};
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
 pub(super) fn observe(
-    root: &Root,
-    accounts: &Accounts,
+    root: &HostRoot,
+    accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> Seen<Facts> {
+) -> Observation<ResourceFacts> {
     match facts(root, accounts, path, wanted) {
-        Ok(Some(facts)) => Seen::Present(facts),
-        Ok(None) => Seen::Absent,
-        Err(error) => Seen::Unreadable(format!("cannot look at {path}: {}", because(&error))),
+        Ok(Some(facts)) => Observation::Present(facts),
+        Ok(None) => Observation::Absent,
+        Err(error) => Observation::Unreadable(format!("cannot look at {path}: {}", because(&error))),
     }
 }
 
 fn facts(
-    root: &Root,
-    accounts: &Accounts,
+    root: &HostRoot,
+    accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> io::Result<Option<Facts>> {
+) -> io::Result<Option<ResourceFacts>> {
     let spot = match root.spot(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
     let Some(stat) = spot.stat()? else { return Ok(None) };
-    let mut facts = Facts::new();
+    let mut facts = ResourceFacts::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let word = match kind {
         SFlag::S_IFREG => "file",
@@ -80,12 +80,17 @@ fn facts(
 }
 
 /// How a cron file is seen: its content, or what is wrong with it when cron would not believe it.
-pub(super) fn observe_cron(root: &Root, accounts: &Accounts, path: &str, secret: bool) -> Seen<Facts> {
+pub(super) fn observe_cron(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    path: &str,
+    secret: bool,
+) -> Observation<ResourceFacts> {
     let facts = match observe(root, accounts, path, None) {
-        Seen::Present(facts) => facts,
+        Observation::Present(facts) => facts,
         seen => return seen,
     };
-    let content = facts.get("content").cloned().unwrap_or_else(|| Fact::Content(Content::of(b"")));
+    let content = facts.get("content").cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
     let wrong = match root.spot(path).and_then(|spot| spot.stat()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
@@ -95,39 +100,43 @@ pub(super) fn observe_cron(root: &Root, accounts: &Accounts, path: &str, secret:
         }
         _ => None,
     };
-    Seen::Present(Facts::from([("content", wrong.map_or(content, Fact::Text))]))
+    Observation::Present(ResourceFacts::from([("content", wrong.map_or(content, Fact::Text))]))
 }
 
-fn open(spot: &Spot<'_>) -> io::Result<File> {
+fn open(spot: &PathHandle<'_>) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
 }
 
 /// Digests a file of any size; only a small one is kept for diffs.
-fn content(mut file: File) -> io::Result<Content> {
+fn content(mut file: File) -> io::Result<FileContent> {
     let mut start = Vec::new();
-    (&mut file).take(Content::SHOWN as u64 + 1).read_to_end(&mut start)?;
-    if start.len() <= Content::SHOWN {
-        return Ok(Content::of(&start));
+    (&mut file).take(FileContent::SHOWN as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileContent::SHOWN {
+        return Ok(FileContent::of(&start));
     }
     let mut hash = Sha256::new();
     hash.update(&start);
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(Content { sha256: hex::encode(hash.finalize()), text: None }),
+            0 => return Ok(FileContent { sha256: hex::encode(hash.finalize()), text: None }),
             count => hash.update(&buffer[..count]),
         }
     }
 }
 
 /// Makes a file, folder or link what it must be.
-pub(super) fn apply(root: &Root, accounts: &Accounts, resource: &Resource) -> Result<(), HostError> {
+pub(super) fn apply(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    resource: &Resource,
+) -> Result<(), HostError> {
     let path = resource.id.name.as_str();
     let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
     let spot = root.spot_made(path).map_err(wrong)?;
     match &resource.body {
-        Body::File(file) => {
+        ResourceBody::File(file) => {
             let owner = ids(accounts, &file.ownership)?;
             let kept = spot.stat().map_err(wrong)?.filter(is_file);
             let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
@@ -137,18 +146,18 @@ pub(super) fn apply(root: &Root, accounts: &Accounts, resource: &Resource) -> Re
             );
             replace(&spot, &file.content, owner, mode).map_err(wrong)
         }
-        Body::Directory(ownership) => {
+        ResourceBody::Directory(ownership) => {
             let owner = ids(accounts, ownership)?;
             folder(&spot, owner, ownership.mode).map_err(wrong)
         }
-        Body::Symlink(target) => link(&spot, target).map_err(wrong),
+        ResourceBody::Symlink(target) => link(&spot, target).map_err(wrong),
         _ => Ok(()),
     }
 }
 
 /// Replaces the file at `spot` whole: written aside, owned and permitted, on disk, then renamed.
 pub(super) fn replace(
-    spot: &Spot<'_>,
+    spot: &PathHandle<'_>,
     bytes: &[u8],
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: u32,
@@ -174,7 +183,7 @@ pub(super) fn replace(
 }
 
 /// A new file beside `spot` that nobody else can have made.
-fn aside(spot: &Spot<'_>) -> io::Result<(OwnedFd, String)> {
+fn aside(spot: &PathHandle<'_>) -> io::Result<(OwnedFd, String)> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     for _ in 0..64 {
         let name = unused()?;
@@ -192,7 +201,11 @@ fn unused() -> io::Result<String> {
     Ok(format!(".punch-{}", hex::encode(random)))
 }
 
-fn folder(spot: &Spot<'_>, (owner, group): (Option<Uid>, Option<Gid>), mode: Option<u32>) -> io::Result<()> {
+fn folder(
+    spot: &PathHandle<'_>,
+    (owner, group): (Option<Uid>, Option<Gid>),
+    mode: Option<u32>,
+) -> io::Result<()> {
     let new = spot.stat()?.is_none();
     if new {
         mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
@@ -209,7 +222,7 @@ fn folder(spot: &Spot<'_>, (owner, group): (Option<Uid>, Option<Gid>), mode: Opt
     sync(spot)
 }
 
-fn link(spot: &Spot<'_>, target: &str) -> io::Result<()> {
+fn link(spot: &PathHandle<'_>, target: &str) -> io::Result<()> {
     let name = unused()?;
     symlinkat(target, spot.folder.as_fd(), name.as_str())?;
     if let Err(error) = renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name) {
@@ -220,7 +233,7 @@ fn link(spot: &Spot<'_>, target: &str) -> io::Result<()> {
 }
 
 /// Removes a file, link or folder; a folder that is not empty is left, and said to be.
-pub(super) fn remove(root: &Root, id: &ResourceId) -> Result<Option<String>, HostError> {
+pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
     let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
     let spot = match root.spot(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -274,12 +287,12 @@ fn is_file(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 
-fn ids(accounts: &Accounts, ownership: &Ownership) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+fn ids(accounts: &AccountDatabase, ownership: &Ownership) -> Result<(Option<Uid>, Option<Gid>), HostError> {
     let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
     let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
     Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
 
-fn sync(spot: &Spot<'_>) -> io::Result<()> {
+fn sync(spot: &PathHandle<'_>) -> io::Result<()> {
     Ok(nix::unistd::fsync(spot.folder.as_fd())?)
 }

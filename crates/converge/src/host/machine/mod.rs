@@ -21,11 +21,11 @@ use std::{
 
 use model::{
     component::DEPLOYMENTS,
-    manifest::Files,
+    manifest::DeploymentFiles,
     name::Name,
-    observe::{Facts, Family, Seen},
-    plan::{Action, Change},
-    resource::{Body, Ownership, Probe, Resource, ResourceId, ResourceKind},
+    observe::{Observation, OsFamily, ResourceFacts},
+    plan::{PlannedAction, PlannedChange},
+    resource::{HealthProbe, Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
 
@@ -37,13 +37,13 @@ use nix::{
 };
 
 use self::{
-    accounts::Accounts, beneath::Root, commands::Runner, os_packages::OsPackages, rpm::Rpm,
-    services::Systemd, users::Tools,
+    accounts::AccountDatabase, beneath::HostRoot, commands::CommandRunner, os_packages::OsPackageManager,
+    rpm::RpmDatabase, services::Systemd, users::AccountTools,
 };
 use super::{Host, HostError, because};
 use crate::{
     deployment::{LARGEST, LARGEST_FILE},
-    state::Lock,
+    state::RunLock,
 };
 
 /// A real host.
@@ -51,9 +51,9 @@ use crate::{
 pub struct Machine {
     /// The path of the root as text, when it is not `/`: how tools are told.
     prefix: Option<String>,
-    root: Root,
-    rpm: Rpm,
-    os_packages: OsPackages,
+    root: HostRoot,
+    rpm: RpmDatabase,
+    os_packages: OsPackageManager,
     systemd: Systemd,
     /// What programs that change something hold locked.
     held: Option<PathBuf>,
@@ -79,11 +79,11 @@ impl Machine {
                 return Err(HostError::Other(format!("the root folder {shown} must have a name in UTF-8")));
             }
         };
-        let root = Root::open(&path).map_err(|error| wrong(&error))?;
+        let root = HostRoot::open(&path).map_err(|error| wrong(&error))?;
         let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
         Ok(Self {
-            rpm: Rpm { prefix: prefix.clone() },
-            os_packages: OsPackages {
+            rpm: RpmDatabase { prefix: prefix.clone() },
+            os_packages: OsPackageManager {
                 family: family(&root),
                 zypper: root.exists("/usr/bin/zypper").unwrap_or(false)
                     && !root.exists("/usr/bin/dnf").unwrap_or(false),
@@ -97,26 +97,30 @@ impl Machine {
     }
 
     /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
-    pub fn hold(&mut self, lock: &Lock) {
+    pub fn hold(&mut self, lock: &RunLock) {
         self.held = Some(lock.programs().to_owned());
     }
 
-    fn accounts(&self) -> Accounts {
-        Accounts::read(&self.root, self.prefix.is_none())
+    fn accounts(&self) -> AccountDatabase {
+        AccountDatabase::read(&self.root, self.prefix.is_none())
     }
 
-    fn apply_resource(&mut self, resource: &Resource, change: &Change) -> Result<Option<String>, HostError> {
+    fn apply_resource(
+        &mut self,
+        resource: &Resource,
+        change: &PlannedChange,
+    ) -> Result<Option<String>, HostError> {
         let name = resource.id.name.as_str();
         let facts: Vec<&str> = change.differences.iter().map(|difference| difference.fact).collect();
         let accounts = self.accounts();
-        let tools = Tools { prefix: self.prefix.as_deref() };
+        let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            Body::File(_) | Body::Directory(_) | Body::Symlink(_) => {
+            ResourceBody::File(_) | ResourceBody::Directory(_) | ResourceBody::Symlink(_) => {
                 files::apply(&self.root, &accounts, resource)?;
             }
-            Body::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
-            Body::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
-            Body::Service(service) => {
+            ResourceBody::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
+            ResourceBody::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
+            ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
                 // packages of the operating system, which cannot be installed there.
                 if self.os_packages.family.is_none() && services::absent(&self.root, name)? {
@@ -126,16 +130,17 @@ impl Machine {
                 }
                 self.systemd.apply(&self.root, name, service, &facts)?;
             }
-            Body::Cron(cron) => {
+            ResourceBody::Cron(cron) => {
                 let path = cron_path(name);
                 let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
                 let spot = self.root.spot_made(&path).map_err(wrong)?;
                 files::replace(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
                     .map_err(wrong)?;
             }
-            Body::Package { version } => self.os_packages.install(name, version.as_deref())?,
-            Body::Exec(exec) => {
-                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+            ResourceBody::Package { version } => self.os_packages.install(name, version.as_deref())?,
+            ResourceBody::Exec(exec) => {
+                let runner =
+                    CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
                 return runner.apply(exec).map_err(|error| hidden(resource, error));
             }
         }
@@ -144,7 +149,7 @@ impl Machine {
 
     /// Removes a resource; what it says is why the resource was left.
     fn remove(&mut self, id: &ResourceId) -> Result<Option<String>, HostError> {
-        let tools = Tools { prefix: self.prefix.as_deref() };
+        let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
                 files::remove(&self.root, id)
@@ -163,7 +168,7 @@ impl Machine {
 }
 
 impl Host for Machine {
-    fn family(&self) -> Option<Family> {
+    fn family(&self) -> Option<OsFamily> {
         self.os_packages.family
     }
 
@@ -176,25 +181,29 @@ impl Host for Machine {
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Seen<Version>> {
+    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.rpm.versions(&self.root, names)
     }
 
-    fn deployment(&self, name: &Name) -> Seen<Files> {
+    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
         let folder = format!("/{DEPLOYMENTS}/{name}");
-        let mut files = Files::new();
+        let mut files = DeploymentFiles::new();
         let mut total = 0;
         let read =
             self.root.folder(&folder).and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
         match read {
-            Ok(()) if files.is_empty() => Seen::Absent,
-            Ok(()) => Seen::Present(files),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::Absent,
-            Err(error) => Seen::Unreadable(format!("cannot read {folder}: {}", because(&error))),
+            Ok(()) if files.is_empty() => Observation::Absent,
+            Ok(()) => Observation::Present(files),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
+            Err(error) => Observation::Unreadable(format!("cannot read {folder}: {}", because(&error))),
         }
     }
 
-    fn resources(&self, wanted: &[&Resource], others: &[ResourceId]) -> BTreeMap<ResourceId, Seen<Facts>> {
+    fn resources(
+        &self,
+        wanted: &[&Resource],
+        others: &[ResourceId],
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         let mut all: BTreeMap<&ResourceId, Option<&Resource>> = others.iter().map(|id| (id, None)).collect();
         all.extend(wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
@@ -205,7 +214,7 @@ impl Host for Machine {
             of(ResourceKind::Package).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
         let mut packages = self.os_packages.observe(&packages);
         let accounts = self.accounts();
-        let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+        let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut seen = BTreeMap::new();
         for (id, wish) in all {
             let one = match id.kind {
@@ -218,14 +227,16 @@ impl Host for Machine {
                 }
                 ResourceKind::User => accounts.observe_user(&self.root, &id.name, wish),
                 ResourceKind::Group => accounts.observe_group(&id.name),
-                ResourceKind::Service => services.remove(&id.name).unwrap_or(Seen::Absent),
-                ResourceKind::Package => packages.remove(&id.name).unwrap_or(Seen::Absent),
+                ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
+                ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Exec => match wish.map(|wish| (&wish.body, wish.secret)) {
-                    Some((Body::Exec(exec), secret)) if self.runs_commands() => match runner.observe(exec) {
-                        Seen::Unreadable(_) if secret => Seen::Unreadable(HIDDEN.to_owned()),
+                    Some((ResourceBody::Exec(exec), secret)) if self.runs_commands() => match runner
+                        .observe(exec)
+                    {
+                        Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
                         seen => seen,
                     },
-                    _ => Seen::Absent,
+                    _ => Observation::Absent,
                 },
             };
             seen.insert(id.clone(), one);
@@ -233,7 +244,7 @@ impl Host for Machine {
         seen
     }
 
-    fn apply(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let held = self.held.clone();
         process::holding(held.as_deref(), || self.make(change, packages))
     }
@@ -242,13 +253,14 @@ impl Host for Machine {
         self.systemd.settle()
     }
 
-    fn probe(&self, probe: &Probe) -> Result<(), String> {
+    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
-            Probe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
-            Probe::Tcp { address } => http::connect(address).map(drop),
-            Probe::Command { command } => {
+            HealthProbe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
+            HealthProbe::Tcp { address } => http::connect(address).map(drop),
+            HealthProbe::Command { command } => {
                 let accounts = self.accounts();
-                let runner = Runner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
+                let runner =
+                    CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
                 runner.probe(command)
             }
         }
@@ -256,23 +268,25 @@ impl Host for Machine {
 }
 
 impl Machine {
-    fn make(&mut self, change: &Change, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            Action::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
-            Action::RemovePackages { names, changing } => self.rpm.remove(names, changing).map(|()| None),
-            Action::Apply(resource) => self.apply_resource(resource, change),
-            Action::Remove { id, must } => self.remove(id).and_then(|left| match left {
+            PlannedAction::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
+            PlannedAction::RemovePackages { names, changing } => {
+                self.rpm.remove(names, changing).map(|()| None)
+            }
+            PlannedAction::Apply(resource) => self.apply_resource(resource, change),
+            PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
                 Some(left) if *must => {
                     let because = left.strip_prefix("left: ").unwrap_or(&left);
                     Err(HostError::Other(format!("{id} is still there: {because}")))
                 }
                 left => Ok(left),
             }),
-            Action::Restart { service, reload } => {
+            PlannedAction::Restart { service, reload } => {
                 self.systemd.restart(&service.name, *reload).map(|()| None)
             }
             // What is seen then is made right by changes of its own.
-            Action::LookAgain(_) => Ok(None),
+            PlannedAction::LookAgain(_) => Ok(None),
         };
         // Also when it failed: half of it may be done.
         if services::touches_units(&change.action) {
@@ -284,7 +298,7 @@ impl Machine {
 
 /// The family of the distribution under a root: what it says of itself, and only then what lies there,
 /// as the tools of one family can be installed on the other.
-fn family(root: &Root) -> Option<Family> {
+fn family(root: &HostRoot) -> Option<OsFamily> {
     let mut text = String::new();
     if let Ok(file) = root.read("/etc/os-release") {
         // Without it the rest still tells.
@@ -294,19 +308,19 @@ fn family(root: &Root) -> Option<Family> {
     let words: Vec<&str> = like.flat_map(|value| value.trim_matches(['"', '\'']).split(' ')).collect();
     let is = |kin: &[&str]| words.iter().any(|word| kin.contains(word));
     if is(&["debian", "ubuntu"]) {
-        Some(Family::Deb)
+        Some(OsFamily::Deb)
     } else if is(&["rhel", "fedora", "centos", "suse", "opensuse", "sles", "amzn"]) {
-        Some(Family::Rpm)
+        Some(OsFamily::Rpm)
     } else {
-        root.exists("/var/lib/dpkg/status").unwrap_or(false).then_some(Family::Deb)
+        root.exists("/var/lib/dpkg/status").unwrap_or(false).then_some(OsFamily::Deb)
     }
 }
 
 /// Who shall own a file or folder.
 fn ownership(resource: &Resource) -> Option<&Ownership> {
     match &resource.body {
-        Body::File(file) => Some(&file.ownership),
-        Body::Directory(ownership) => Some(ownership),
+        ResourceBody::File(file) => Some(&file.ownership),
+        ResourceBody::Directory(ownership) => Some(ownership),
         _ => None,
     }
 }
@@ -338,7 +352,7 @@ fn read_folder(
     folder: OwnedFd,
     prefix: &str,
     depth: usize,
-    files: &mut Files,
+    files: &mut DeploymentFiles,
     total: &mut u64,
 ) -> std::io::Result<()> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, process::Command, thread, time::Duration};
 
 use model::{
-    observe::{Fact, Facts, Family, Seen},
-    resource::{Body, Resource},
+    observe::{Fact, Observation, OsFamily, ResourceFacts},
+    resource::{Resource, ResourceBody},
 };
 
-use super::process::{Ended, failed, program, run, succeed};
+use super::process::{ProcessOutput, failed, program, run, succeed};
 use crate::host::HostError;
 
 /// How often a removal is tried while somebody else holds dpkg's lock, and the pause between.
@@ -16,30 +16,33 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// The distribution's package tools, told which root they work on.
 #[derive(Debug)]
-pub(super) struct OsPackages {
-    pub(super) family: Option<Family>,
+pub(super) struct OsPackageManager {
+    pub(super) family: Option<OsFamily>,
     /// Whether packages are installed by zypper, as on SUSE, and not by dnf.
     pub(super) zypper: bool,
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<String>,
 }
 
-impl OsPackages {
+impl OsPackageManager {
     /// Facts about packages, by name; `wanted` is what shall become of them.
-    pub(super) fn observe(&self, wanted: &[(&str, Option<&Resource>)]) -> BTreeMap<String, Seen<Facts>> {
+    pub(super) fn observe(
+        &self,
+        wanted: &[(&str, Option<&Resource>)],
+    ) -> BTreeMap<String, Observation<ResourceFacts>> {
         let (Some(family), false) = (self.family, wanted.is_empty()) else { return BTreeMap::new() };
         let mut command = self.query(family);
         let ended = run(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
         let error = match &ended {
             // 1 is `some are not there`; both tools then say so for each and tell about the others.
-            Ok(ended) if matches!(ended.status.code(), Some(code) if family == Family::Rpm || code < 2) => {
+            Ok(ended) if matches!(ended.status.code(), Some(code) if family == OsFamily::Rpm || code < 2) => {
                 None
             }
             Ok(ended) => Some(failed(&command, ended).to_string()),
             Err(error) => Some(error.to_string()),
         };
         let mut found = BTreeMap::new();
-        for line in ended.iter().flat_map(|ended: &Ended| ended.stdout.lines()) {
+        for line in ended.iter().flat_map(|ended: &ProcessOutput| ended.stdout.lines()) {
             if let [name, arch, "installed", version] = line.split('\t').collect::<Vec<_>>()[..] {
                 found.insert(name.to_owned(), version.to_owned());
                 found.insert(format!("{name}:{arch}"), version.to_owned());
@@ -49,7 +52,7 @@ impl OsPackages {
             .iter()
             .map(|(name, wish)| {
                 let seen = match (error.clone().or_else(|| strange(family, name)), found.get(*name)) {
-                    (Some(because), _) => Seen::Unreadable(because),
+                    (Some(because), _) => Observation::Unreadable(because),
                     (None, Some(version)) => present(version, *wish),
                     (None, None) => self.provided(family, name),
                 };
@@ -59,9 +62,9 @@ impl OsPackages {
     }
 
     /// A query that says name, machine, `installed` and version of the packages named after it.
-    fn query(&self, family: Family) -> Command {
+    fn query(&self, family: OsFamily) -> Command {
         match family {
-            Family::Deb => {
+            OsFamily::Deb => {
                 let mut command = program("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
@@ -71,7 +74,7 @@ impl OsPackages {
                     .arg("--showformat=${Package}\\t${Architecture}\\t${db:Status-Status}\\t${Version}\\n");
                 command
             }
-            Family::Rpm => {
+            OsFamily::Rpm => {
                 let mut command = program("rpm");
                 if let Some(prefix) = &self.prefix {
                     command.args(["--root", prefix]);
@@ -84,13 +87,13 @@ impl OsPackages {
     }
 
     /// A name no package has may be one that an installed package provides: that, too, is there.
-    fn provided(&self, family: Family, name: &str) -> Seen<Facts> {
+    fn provided(&self, family: OsFamily, name: &str) -> Observation<ResourceFacts> {
         let provided = match family {
-            Family::Rpm => {
+            OsFamily::Rpm => {
                 let ended = run(self.query(family).args(["--whatprovides", "--", name]));
                 ended.map(|ended| ended.status.success())
             }
-            Family::Deb => {
+            OsFamily::Deb => {
                 let mut command = program("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
@@ -105,16 +108,16 @@ impl OsPackages {
             }
         };
         match provided {
-            Ok(true) => Seen::Present(Facts::new()),
-            Ok(false) => Seen::Absent,
-            Err(error) => Seen::Unreadable(error.to_string()),
+            Ok(true) => Observation::Present(ResourceFacts::new()),
+            Ok(false) => Observation::Absent,
+            Err(error) => Observation::Unreadable(error.to_string()),
         }
     }
 
     /// Installs a package, in this version if one is named.
     pub(super) fn install(&self, name: &str, version: Option<&str>) -> Result<(), HostError> {
         match self.family {
-            Some(Family::Deb) => {
+            Some(OsFamily::Deb) => {
                 let what = version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"));
                 let install = |tool: &Self| {
                     succeed(
@@ -132,7 +135,7 @@ impl OsPackages {
                     result => result.map(drop),
                 }
             }
-            Some(Family::Rpm) => {
+            Some(OsFamily::Rpm) => {
                 let joint = if self.zypper { "=" } else { "-" };
                 let what =
                     version.map_or_else(|| name.to_owned(), |version| format!("{name}{joint}{version}"));
@@ -157,7 +160,7 @@ impl OsPackages {
     /// Removes a package unless others need it: then it is left, and said to be.
     pub(super) fn remove(&self, name: &str) -> Result<Option<String>, HostError> {
         let mut command = match self.family {
-            Some(Family::Deb) => {
+            Some(OsFamily::Deb) => {
                 let mut command = program("dpkg");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--root={prefix}"));
@@ -165,7 +168,7 @@ impl OsPackages {
                 command.args(["--remove", "--", name]);
                 command
             }
-            Some(Family::Rpm) => {
+            Some(OsFamily::Rpm) => {
                 let mut command = program("rpm");
                 if let Some(prefix) = &self.prefix {
                     command.args(["--root", prefix]);
@@ -213,17 +216,17 @@ impl OsPackages {
 }
 
 /// Why a package tool would take `name` for something else than the name of a package.
-fn strange(family: Family, name: &str) -> Option<String> {
-    let strange = name.starts_with('-') || (family == Family::Deb && name.ends_with('-'));
+fn strange(family: OsFamily, name: &str) -> Option<String> {
+    let strange = name.starts_with('-') || (family == OsFamily::Deb && name.ends_with('-'));
     strange.then(|| {
         "this is no name of a package: the package tool would remove it, or take it for an option".to_owned()
     })
 }
 
 /// A version as it is wanted, when what is wanted leaves out the release or the epoch and the rest is equal.
-fn present(version: &str, wish: Option<&Resource>) -> Seen<Facts> {
+fn present(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let wanted = match wish.map(|wish| &wish.body) {
-        Some(Body::Package { version: Some(version) }) => Some(version.as_str()),
+        Some(ResourceBody::Package { version: Some(version) }) => Some(version.as_str()),
         _ => None,
     };
     let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
@@ -231,7 +234,7 @@ fn present(version: &str, wish: Option<&Resource>) -> Seen<Facts> {
         .into_iter()
         .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
     let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
-    Seen::Present(Facts::from([("version", Fact::Text(shown.to_owned()))]))
+    Observation::Present(ResourceFacts::from([("version", Fact::Text(shown.to_owned()))]))
 }
 
 #[cfg(test)]
@@ -245,13 +248,13 @@ mod tests {
         let wish = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
-            body: Body::Package { version: Some(version.to_owned()) },
+            body: ResourceBody::Package { version: Some(version.to_owned()) },
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,
         };
         let shown = |wanted: &str| match present("1:1.20.1-10.el9", Some(&wish(wanted))) {
-            Seen::Present(facts) => facts["version"].to_string(),
+            Observation::Present(facts) => facts["version"].to_string(),
             _ => unreachable!(),
         };
         for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {
@@ -262,8 +265,8 @@ mod tests {
 
     #[test]
     fn a_name_that_means_a_removal_is_refused() {
-        assert!(strange(Family::Deb, "nginx-").is_some());
-        assert!(strange(Family::Rpm, "--allmatches").is_some());
-        assert_eq!(strange(Family::Deb, "g++"), None);
+        assert!(strange(OsFamily::Deb, "nginx-").is_some());
+        assert!(strange(OsFamily::Rpm, "--allmatches").is_some());
+        assert_eq!(strange(OsFamily::Deb, "g++"), None);
     }
 }

@@ -23,7 +23,7 @@ use crate::host::HostError;
 const KEPT: u64 = 4 * 1024 * 1024;
 
 /// What a program that ended left.
-pub(super) struct Ended {
+pub(super) struct ProcessOutput {
     pub(super) status: ExitStatus,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -62,18 +62,18 @@ pub(super) fn program(name: &str) -> Command {
 }
 
 /// Runs a program to its end, however it ends.
-pub(super) fn run(command: &mut Command) -> Result<Ended, HostError> {
+pub(super) fn run(command: &mut Command) -> Result<ProcessOutput, HostError> {
     run_within(command, None)
 }
 
 /// Runs a program that must succeed; else its own words are the error.
-pub(super) fn succeed(command: &mut Command) -> Result<Ended, HostError> {
+pub(super) fn succeed(command: &mut Command) -> Result<ProcessOutput, HostError> {
     let ended = run(command)?;
     if ended.status.success() { Ok(ended) } else { Err(failed(command, &ended)) }
 }
 
 /// Runs a program, and stops it with all its children when `seconds` are over.
-pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<Ended, HostError> {
+pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<ProcessOutput, HostError> {
     // Files, not pipes: a program that starts a daemon leaves a pipe open behind it.
     let scratch = |error| HostError::io("cannot write", "a temporary file", &error);
     let mut stdout = tempfile::tempfile().map_err(scratch)?;
@@ -103,11 +103,11 @@ pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<
     };
     let stdout = text(&mut stdout).map_err(scratch)?;
     let stderr = text(&mut stderr).map_err(scratch)?;
-    Ok(Ended { status, stdout, stderr })
+    Ok(ProcessOutput { status, stdout, stderr })
 }
 
 /// Why `command` failed, in its own words.
-pub(super) fn failed(command: &Command, ended: &Ended) -> HostError {
+pub(super) fn failed(command: &Command, ended: &ProcessOutput) -> HostError {
     let words = |text: &str| {
         let lines: Vec<&str> = text
             .lines()

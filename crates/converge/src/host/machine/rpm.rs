@@ -6,10 +6,10 @@ use std::{
     process::Command,
 };
 
-use model::{observe::Seen, version::Version};
+use model::{observe::Observation, version::Version};
 
 use super::{
-    beneath::Root,
+    beneath::HostRoot,
     process::{failed, program, run, succeed},
 };
 use crate::host::{HostError, because};
@@ -19,12 +19,12 @@ const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage
 
 /// The real `rpm`, told which root it works on.
 #[derive(Debug)]
-pub(super) struct Rpm {
+pub(super) struct RpmDatabase {
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<String>,
 }
 
-impl Rpm {
+impl RpmDatabase {
     fn program(&self) -> Command {
         let mut command = program("rpm");
         // Debian's rpm keeps its database in the home of who runs it: always the same one, then.
@@ -36,15 +36,20 @@ impl Rpm {
     }
 
     /// The installed versions of packages.
-    pub(super) fn versions(&self, root: &Root, names: &[String]) -> BTreeMap<String, Seen<Version>> {
-        let all = |seen: Seen<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
+    pub(super) fn versions(
+        &self,
+        root: &HostRoot,
+        names: &[String],
+    ) -> BTreeMap<String, Observation<Version>> {
+        let all =
+            |seen: Observation<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
         // Asking makes a database where there is none; looking must leave no trace.
         match root.first(DATABASES.map(str::to_owned)) {
             Ok(Some(_)) if !names.is_empty() => (),
-            Ok(_) => return all(Seen::Absent),
+            Ok(_) => return all(Observation::Absent),
             Err(error) => {
                 let because = because(&error);
-                return all(Seen::Unreadable(format!("cannot look for rpm's database: {because}")));
+                return all(Observation::Unreadable(format!("cannot look for rpm's database: {because}")));
             }
         }
         let mut command = self.program();
@@ -52,17 +57,17 @@ impl Rpm {
         let ended = match run(&mut command) {
             Ok(ended) => ended,
             // What rpm could have installed is not there; installing says how to get rpm.
-            Err(HostError::Missing { .. }) => return all(Seen::Absent),
-            Err(error) => return all(Seen::Unreadable(error.to_string())),
+            Err(HostError::Missing { .. }) => return all(Observation::Absent),
+            Err(error) => return all(Observation::Unreadable(error.to_string())),
         };
-        let mut found: BTreeMap<String, Seen<Version>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Observation<Version>> = BTreeMap::new();
         for line in ended.stdout.lines() {
             if let [name, version, release] = line.split('\t').collect::<Vec<_>>()[..] {
                 let seen = match Version::new(version, Some(release)) {
-                    Ok(version) => Seen::Present(version),
-                    Err(error) => {
-                        Seen::Unreadable(format!("package {name} has a version punch cannot read: {error}"))
-                    }
+                    Ok(version) => Observation::Present(version),
+                    Err(error) => Observation::Unreadable(format!(
+                        "package {name} has a version punch cannot read: {error}"
+                    )),
                 };
                 let seen = match found.remove(name) {
                     Some(other) => both(other, seen),
@@ -72,14 +77,14 @@ impl Rpm {
             } else if let Some(name) =
                 line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
             {
-                found.entry(name.to_owned()).or_insert(Seen::Absent);
+                found.entry(name.to_owned()).or_insert(Observation::Absent);
             }
         }
         let error = failed(&command, &ended).to_string();
         names
             .iter()
             .map(|name| {
-                let seen = found.remove(name).unwrap_or_else(|| Seen::Unreadable(error.clone()));
+                let seen = found.remove(name).unwrap_or_else(|| Observation::Unreadable(error.clone()));
                 (name.clone(), seen)
             })
             .collect()
@@ -132,16 +137,16 @@ fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
 
 /// A package that is there twice: rpm died after it had put the new one there and before it took the old
 /// one away. It is neither version, so that it is installed again, which leaves only the right one.
-fn both(one: Seen<Version>, other: Seen<Version>) -> Seen<Version> {
+fn both(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
     match (one, other) {
-        (Seen::Present(one), Seen::Present(other)) => {
+        (Observation::Present(one), Observation::Present(other)) => {
             let release = one.release().zip(other.release()).map(|(one, other)| format!("{one}_{other}"));
             match Version::new(&format!("{}_and_{}", one.version(), other.version()), release.as_deref()) {
-                Ok(version) => Seen::Present(version),
-                Err(error) => Seen::Unreadable(error.to_string()),
+                Ok(version) => Observation::Present(version),
+                Err(error) => Observation::Unreadable(error.to_string()),
             }
         }
-        (Seen::Present(_), unreadable) | (unreadable, _) => unreadable,
+        (Observation::Present(_), unreadable) | (unreadable, _) => unreadable,
     }
 }
 

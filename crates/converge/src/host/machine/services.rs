@@ -6,14 +6,14 @@
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
-    observe::{Fact, Facts, Seen},
-    plan::Action,
-    resource::{Body, Resource, ResourceId, ResourceKind, Service, UNITS},
+    observe::{Fact, Observation, ResourceFacts},
+    plan::PlannedAction,
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNITS},
 };
 use nix::fcntl::{OFlag, openat};
 
 use super::{
-    beneath::Root,
+    beneath::HostRoot,
     process::{program, run, succeed},
 };
 use crate::host::{HostError, because};
@@ -40,17 +40,17 @@ fn unit(name: &str) -> String {
 }
 
 /// Whether an action may change unit files, or what lies beside them.
-pub(super) fn touches_units(action: &Action) -> bool {
+pub(super) fn touches_units(action: &PlannedAction) -> bool {
     let folder = |id: &ResourceId| {
         id.path().is_some_and(|path| {
             FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
         })
     };
     match action {
-        Action::InstallPackages(_) | Action::RemovePackages { .. } => true,
-        Action::Apply(resource) => resource.id.kind == ResourceKind::Package || folder(&resource.id),
-        Action::Remove { id, .. } => id.kind == ResourceKind::Package || folder(id),
-        Action::Restart { .. } | Action::LookAgain(_) => false,
+        PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. } => true,
+        PlannedAction::Apply(resource) => resource.id.kind == ResourceKind::Package || folder(&resource.id),
+        PlannedAction::Remove { id, .. } => id.kind == ResourceKind::Package || folder(id),
+        PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => false,
     }
 }
 
@@ -62,9 +62,9 @@ impl Systemd {
     /// Facts about services, by name; `wanted` is what shall become of them.
     pub(super) fn observe(
         &self,
-        root: &Root,
+        root: &HostRoot,
         services: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Seen<Facts>> {
+    ) -> BTreeMap<String, Observation<ResourceFacts>> {
         if services.is_empty() {
             return BTreeMap::new();
         }
@@ -94,7 +94,7 @@ impl Systemd {
             .map(|(name, wish)| {
                 let seen = match blocks.next() {
                     Some(block) => from_block(block, *wish),
-                    None => Seen::Unreadable(format!("systemctl says nothing about {name}")),
+                    None => Observation::Unreadable(format!("systemctl says nothing about {name}")),
                 };
                 ((*name).to_owned(), seen)
             })
@@ -104,15 +104,15 @@ impl Systemd {
     /// Makes a service what it must be; `facts` are the names of what differs.
     pub(super) fn apply(
         &mut self,
-        root: &Root,
+        root: &HostRoot,
         name: &str,
-        service: &Service,
+        service: &ServiceResource,
         facts: &[&str],
     ) -> Result<(), HostError> {
         self.reload_units()?;
         let on = service.enabled == Some(true) || service.running == Some(true);
         // The package that was to bring it has not: a service that is not there is off.
-        if !on && self.observe(root, &[(name, None)]).get(name) == Some(&Seen::Absent) {
+        if !on && self.observe(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
             return Ok(());
         }
         if let Some(enabled) = service.enabled.filter(|_| facts.contains(&"enabled")) {
@@ -130,7 +130,7 @@ impl Systemd {
     }
 
     /// Stops a service and keeps it from starting at boot.
-    pub(super) fn remove(&mut self, root: &Root, name: &str) -> Result<Option<String>, HostError> {
+    pub(super) fn remove(&mut self, root: &HostRoot, name: &str) -> Result<Option<String>, HostError> {
         if self.booted {
             self.systemctl("stop", name)?;
         }
@@ -189,29 +189,35 @@ impl Systemd {
     }
 }
 
-fn all(services: &[(&str, Option<&Resource>)], because: &str) -> BTreeMap<String, Seen<Facts>> {
-    services.iter().map(|(name, _)| ((*name).to_owned(), Seen::Unreadable(because.to_owned()))).collect()
+fn all(
+    services: &[(&str, Option<&Resource>)],
+    because: &str,
+) -> BTreeMap<String, Observation<ResourceFacts>> {
+    services
+        .iter()
+        .map(|(name, _)| ((*name).to_owned(), Observation::Unreadable(because.to_owned())))
+        .collect()
 }
 
-fn from_block(block: &str, wish: Option<&Resource>) -> Seen<Facts> {
+fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
     };
     match value("LoadState") {
-        "not-found" => return Seen::Absent,
+        "not-found" => return Observation::Absent,
         // Nothing starts a masked unit: that is off enough for who wants it off, and gone enough for
         // who wants it gone.
-        "masked" if wish.is_none() => return Seen::Absent,
+        "masked" if wish.is_none() => return Observation::Absent,
         "masked" if !wants_on(wish) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
-            return Seen::Present(Facts::from([
+            return Observation::Present(ResourceFacts::from([
                 ("enabled", Fact::Flag(false)),
                 ("running", Fact::Flag(running)),
             ]));
         }
         "masked" => {
-            return Seen::Unreadable(
+            return Observation::Unreadable(
                 "the unit is masked; `systemctl unmask` it if punch shall manage it".to_owned(),
             );
         }
@@ -225,32 +231,38 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Seen<Facts> {
         // Static and generated units are neither: other units decide. They are as good as wanted.
         _ => wished(wish).unwrap_or(false),
     };
-    Seen::Present(Facts::from([("enabled", Fact::Flag(enabled)), ("running", Fact::Flag(running))]))
+    Observation::Present(ResourceFacts::from([
+        ("enabled", Fact::Flag(enabled)),
+        ("running", Fact::Flag(running)),
+    ]))
 }
 
 fn wants_on(wish: Option<&Resource>) -> bool {
     match wish.map(|wish| &wish.body) {
-        Some(Body::Service(service)) => service.enabled == Some(true) || service.running == Some(true),
+        Some(ResourceBody::Service(service)) => {
+            service.enabled == Some(true) || service.running == Some(true)
+        }
         _ => false,
     }
 }
 
 fn wished(wish: Option<&Resource>) -> Option<bool> {
     match wish.map(|wish| &wish.body) {
-        Some(Body::Service(service)) => service.enabled,
+        Some(ResourceBody::Service(service)) => service.enabled,
         _ => None,
     }
 }
 
-fn from_files(root: &Root, name: &str, wish: Option<&Resource>) -> Seen<Facts> {
+fn from_files(root: &HostRoot, name: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), installs(root, file)?))) {
-        Ok((false, _)) if !enabled => Seen::Absent,
-        Ok((_, true)) => Seen::Present(Facts::from([("enabled", Fact::Flag(enabled))])),
-        Ok((_, false)) => {
-            Seen::Present(Facts::from([("enabled", Fact::Flag(wished(wish).unwrap_or(enabled)))]))
-        }
-        Err(error) => Seen::Unreadable(format!("cannot read the unit of {name}: {}", because(&error))),
+        Ok((false, _)) if !enabled => Observation::Absent,
+        Ok((_, true)) => Observation::Present(ResourceFacts::from([("enabled", Fact::Flag(enabled))])),
+        Ok((_, false)) => Observation::Present(ResourceFacts::from([(
+            "enabled",
+            Fact::Flag(wished(wish).unwrap_or(enabled)),
+        )])),
+        Err(error) => Observation::Unreadable(format!("cannot read the unit of {name}: {}", because(&error))),
     }
 }
 
@@ -265,17 +277,17 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Whether no file below the root describes the unit.
-pub(super) fn absent(root: &Root, name: &str) -> Result<bool, HostError> {
+pub(super) fn absent(root: &HostRoot, name: &str) -> Result<bool, HostError> {
     let wrong = |error| HostError::io("cannot look for the unit", name, &error);
     Ok(file_of(root, name).map_err(wrong)?.is_none())
 }
 
-fn file_of(root: &Root, name: &str) -> std::io::Result<Option<String>> {
+fn file_of(root: &HostRoot, name: &str) -> std::io::Result<Option<String>> {
     root.first(unit_files(name))
 }
 
 /// Whether a unit can be enabled at all: it says by whom it is wanted. Of one without a file nobody knows.
-fn installs(root: &Root, file: Option<String>) -> std::io::Result<bool> {
+fn installs(root: &HostRoot, file: Option<String>) -> std::io::Result<bool> {
     use std::io::Read;
     let Some(path) = file else { return Ok(true) };
     let mut text = String::new();
@@ -284,7 +296,7 @@ fn installs(root: &Root, file: Option<String>) -> std::io::Result<bool> {
 }
 
 /// Whether a link in `/etc/systemd/system/*.wants` starts the unit at boot.
-fn enabled_by_link(root: &Root, name: &str) -> bool {
+fn enabled_by_link(root: &HostRoot, name: &str) -> bool {
     let unit = unit(name);
     let Ok(folder) = root.folder("/etc/systemd/system") else { return false };
     let Ok(copy) = folder.try_clone() else { return false };
@@ -306,11 +318,13 @@ mod tests {
 
     #[test]
     fn whatever_may_bring_or_take_a_unit_makes_systemd_read_them_again() {
-        let remove =
-            |id: &str| Action::Remove { id: ResourceId::try_from(id.to_owned()).unwrap(), must: false };
+        let remove = |id: &str| PlannedAction::Remove {
+            id: ResourceId::try_from(id.to_owned()).unwrap(),
+            must: false,
+        };
         for (action, touches) in [
-            (Action::InstallPackages(BTreeMap::new()), true),
-            (Action::RemovePackages { names: Vec::new(), changing: Default::default() }, true),
+            (PlannedAction::InstallPackages(BTreeMap::new()), true),
+            (PlannedAction::RemovePackages { names: Vec::new(), changing: Default::default() }, true),
             (remove("file:/etc/systemd/system/shop.service.d/limits.conf"), true),
             (remove("directory:/usr/lib/systemd/system/shop.service.d"), true),
             (remove("package:nginx"), true),
@@ -336,9 +350,9 @@ mod tests {
     #[test]
     fn a_service_no_package_brought_is_off_and_needs_no_telling() {
         let folder = tempfile::tempdir().unwrap();
-        let root = Root::open(folder.path()).unwrap();
+        let root = HostRoot::open(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
-        let off = Service { enabled: Some(false), running: Some(false), reload: false };
+        let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
         systemd.apply(&root, "telnet", &off, &["enabled", "running"]).unwrap();
     }
 
@@ -346,10 +360,10 @@ mod tests {
         Resource {
             id: ResourceId::new(ResourceKind::Service, "shop"),
             present: true,
-            body: Body::Service(Service {
+            body: ResourceBody::Service(ServiceResource {
                 enabled: Some(enabled),
                 running: Some(enabled),
-                ..Service::default()
+                ..ServiceResource::default()
             }),
             require: Vec::new(),
             notify: Vec::new(),
@@ -360,16 +374,16 @@ mod tests {
     #[test]
     fn a_masked_unit_is_in_the_way_only_of_who_wants_it_on() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
-        assert!(matches!(from_block(masked, Some(&service(true))), Seen::Unreadable(_)));
-        let off = Facts::from([("enabled", Fact::Flag(false)), ("running", Fact::Flag(false))]);
-        assert_eq!(from_block(masked, Some(&service(false))), Seen::Present(off));
-        assert_eq!(from_block(masked, None), Seen::Absent);
+        assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
+        let off = ResourceFacts::from([("enabled", Fact::Flag(false)), ("running", Fact::Flag(false))]);
+        assert_eq!(from_block(masked, Some(&service(false))), Observation::Present(off));
+        assert_eq!(from_block(masked, None), Observation::Absent);
     }
 
     #[test]
     fn a_linked_unit_is_not_enabled() {
         let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
-        let Seen::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
+        let Observation::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
         assert_eq!(facts["enabled"], Fact::Flag(false));
     }
 }

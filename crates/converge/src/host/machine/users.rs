@@ -2,24 +2,24 @@
 
 use std::process::Command;
 
-use model::resource::{Group, ResourceId, ResourceKind, User};
+use model::resource::{GroupResource, ResourceId, ResourceKind, UserResource};
 use nix::unistd::{Gid, Uid};
 
 use super::{
-    accounts::Accounts,
-    beneath::{Root, Spot},
+    accounts::AccountDatabase,
+    beneath::{HostRoot, PathHandle},
     files,
     process::{program, succeed},
 };
 use crate::host::HostError;
 
 /// The tools, told which folder holds the accounts they are for.
-pub(super) struct Tools<'a> {
+pub(super) struct AccountTools<'a> {
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<&'a str>,
 }
 
-impl Tools<'_> {
+impl AccountTools<'_> {
     fn program(&self, name: &str) -> Command {
         let mut command = program(name);
         if let Some(prefix) = self.prefix {
@@ -31,10 +31,10 @@ impl Tools<'_> {
     /// Makes or changes a user; `facts` are the names of what differs.
     pub(super) fn apply_user(
         &self,
-        root: &Root,
-        accounts: &Accounts,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
         name: &str,
-        user: &User,
+        user: &UserResource,
         facts: &[&str],
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
@@ -77,7 +77,7 @@ impl Tools<'_> {
         if let Some(keys) = &user.authorized_keys
             && wants("authorized_keys")
         {
-            let accounts = Accounts::read(root, self.prefix.is_none());
+            let accounts = AccountDatabase::read(root, self.prefix.is_none());
             write_keys(root, &accounts, name, keys)?;
         }
         Ok(())
@@ -85,10 +85,10 @@ impl Tools<'_> {
 
     pub(super) fn apply_group(
         &self,
-        root: &Root,
-        accounts: &Accounts,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
         name: &str,
-        group: &Group,
+        group: &GroupResource,
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
         let new = accounts.group(name)?.is_none();
@@ -103,13 +103,18 @@ impl Tools<'_> {
     }
 
     /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
-    pub(super) fn remove_user(&self, root: &Root, accounts: &Accounts, name: &str) -> Result<(), HostError> {
+    pub(super) fn remove_user(
+        &self,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
+        name: &str,
+    ) -> Result<(), HostError> {
         let before = accounts.group(name)?;
         if accounts.user(name)?.is_some() {
             succeed(self.program("userdel").args(["--", name]))?;
         }
         // Whether userdel took the group with it depends on the host's settings.
-        let left = Accounts::read(root, self.prefix.is_none());
+        let left = AccountDatabase::read(root, self.prefix.is_none());
         match (is_noted(root, name)?, before, left.group(name)?) {
             (true, _, Some(_)) if left.is_empty_group(name) => self.remove_group(&left, name)?,
             (false, Some(gid), None) => {
@@ -121,7 +126,7 @@ impl Tools<'_> {
         forget_group(root, name)
     }
 
-    pub(super) fn remove_group(&self, accounts: &Accounts, name: &str) -> Result<(), HostError> {
+    pub(super) fn remove_group(&self, accounts: &AccountDatabase, name: &str) -> Result<(), HostError> {
         match accounts.group(name)? {
             // userdel takes a user's own group with it.
             None => Ok(()),
@@ -130,7 +135,7 @@ impl Tools<'_> {
     }
 
     /// A bare folder gets account files of its own, so that the tools have something to work on.
-    fn ensure_files(&self, root: &Root) -> Result<(), HostError> {
+    fn ensure_files(&self, root: &HostRoot) -> Result<(), HostError> {
         if self.prefix.is_none() {
             return Ok(());
         }
@@ -150,25 +155,30 @@ impl Tools<'_> {
 /// Where it is noted which groups were made with a user: a group that was there before is never removed.
 const GROUPS: &str = "/var/lib/geppetto/punch/groups";
 
-fn note_group(root: &Root, name: &str) -> Result<(), HostError> {
+fn note_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = format!("{GROUPS}/{name}");
     let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
     let spot = root.spot_made(&path).map_err(wrong)?;
     files::replace(&spot, b"", (None, None), 0o600).map_err(wrong)
 }
 
-fn is_noted(root: &Root, name: &str) -> Result<bool, HostError> {
+fn is_noted(root: &HostRoot, name: &str) -> Result<bool, HostError> {
     let path = format!("{GROUPS}/{name}");
     root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
 }
 
-fn forget_group(root: &Root, name: &str) -> Result<(), HostError> {
+fn forget_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let id = ResourceId { kind: ResourceKind::File, name: format!("{GROUPS}/{name}") };
     files::remove(root, &id).map(drop)
 }
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
-fn write_keys(root: &Root, accounts: &Accounts, name: &str, keys: &[String]) -> Result<(), HostError> {
+fn write_keys(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    name: &str,
+    keys: &[String],
+) -> Result<(), HostError> {
     let Some(user) = accounts.user(name)? else {
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
@@ -183,6 +193,6 @@ fn write_keys(root: &Root, accounts: &Accounts, name: &str, keys: &[String]) -> 
     let folder = files::private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = Spot { folder, name: "authorized_keys" };
+    let spot = PathHandle { folder, name: "authorized_keys" };
     files::replace(&spot, text.as_bytes(), owner, 0o600).map_err(wrong)
 }

@@ -11,19 +11,19 @@ use super::shown;
 
 /// A command of `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum CommandLine {
     /// Run by `sh -c`.
     Shell(String),
     /// A program and its arguments, run as they are.
     Program(Vec<String>),
 }
 
-impl Command {
+impl CommandLine {
     /// The program and its arguments, the shell included.
     pub fn words(&self) -> Vec<String> {
         match self {
-            Command::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
-            Command::Program(words) => words.clone(),
+            CommandLine::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
+            CommandLine::Program(words) => words.clone(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Command {
     /// Checks a command that systemd starts: its program must be absolute.
     pub(super) fn check_unit(&self, key: &str, mistakes: &mut Vec<String>) {
         self.check(key, mistakes);
-        if let Command::Program(words) = self
+        if let CommandLine::Program(words) = self
             && let Some(program) = words.first()
             && !program.is_empty()
             && !program.starts_with('/')
@@ -54,16 +54,16 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for CommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Command::Shell(text) => f.write_str(text),
-            Command::Program(words) => f.write_str(&words.join(" ")),
+            CommandLine::Shell(text) => f.write_str(text),
+            CommandLine::Program(words) => f.write_str(&words.join(" ")),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Command {
+impl<'de> Deserialize<'de> for CommandLine {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Form)
     }
@@ -72,25 +72,25 @@ impl<'de> Deserialize<'de> for Command {
 struct Form;
 
 impl<'de> Visitor<'de> for Form {
-    type Value = Command;
+    type Value = CommandLine;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a command: a text for the shell (`./build.sh --fast`), or a list (`[make, all]`)")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Command, E> {
-        Ok(Command::Shell(text.to_owned()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<CommandLine, E> {
+        Ok(CommandLine::Shell(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Command, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<CommandLine, A::Error> {
         let mut words = Vec::new();
         while let Some(word) = seq.next_element()? {
             words.push(word);
         }
-        Ok(Command::Program(words))
+        Ok(CommandLine::Program(words))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Command, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<CommandLine, A::Error> {
         let mut command = None;
         while let Some(key) = map.next_key::<String>()? {
             if key != "command" {
@@ -102,7 +102,7 @@ impl<'de> Visitor<'de> for Form {
     }
 }
 
-impl schemars::JsonSchema for Command {
+impl schemars::JsonSchema for CommandLine {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Command".into()
     }

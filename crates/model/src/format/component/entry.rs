@@ -9,7 +9,7 @@ use super::shown;
 /// One entry of `files`: something of the component's folder, a directory, or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FileEntry {
+pub struct PackagedFile {
     /// A file, folder or pattern (`*`, `?`, `**`) inside the component's folder.
     pub source: Option<String>,
     /// Where it goes on the host; a pattern's or folder's files go below it, and so does a file when it ends with `/`.
@@ -20,7 +20,7 @@ pub struct FileEntry {
     /// Makes `path` a symbolic link to this target.
     pub symlink: Option<String>,
     /// Permissions in octal, quoted: `"0644"`. By default `0644`, `0755` for directories and what is executable.
-    pub mode: Option<Mode>,
+    pub mode: Option<FileMode>,
     /// The user that owns it; root by default.
     pub owner: Option<String>,
     /// The group that owns it; root by default.
@@ -32,7 +32,7 @@ pub struct FileEntry {
 
 /// Where the content of an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin<'a> {
+pub enum FileSource<'a> {
     /// The component's folder.
     Source(&'a str),
     /// Nowhere: a directory.
@@ -41,13 +41,13 @@ pub enum Origin<'a> {
     Symlink(&'a str),
 }
 
-impl FileEntry {
+impl PackagedFile {
     /// Where its content comes from.
-    pub fn origin(&self) -> Origin<'_> {
+    pub fn origin(&self) -> FileSource<'_> {
         match (&self.source, &self.symlink) {
-            (Some(source), _) => Origin::Source(source),
-            (None, Some(target)) => Origin::Symlink(target),
-            (None, None) => Origin::Directory,
+            (Some(source), _) => FileSource::Source(source),
+            (None, Some(target)) => FileSource::Symlink(target),
+            (None, None) => FileSource::Directory,
         }
     }
 
@@ -137,9 +137,9 @@ pub fn inside(source: &str) -> Result<(), &'static str> {
 
 /// Permission bits, written as a quoted octal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode(pub u16);
+pub struct FileMode(pub u16);
 
-impl<'de> Deserialize<'de> for Mode {
+impl<'de> Deserialize<'de> for FileMode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Octal)
     }
@@ -148,22 +148,22 @@ impl<'de> Deserialize<'de> for Mode {
 struct Octal;
 
 impl de::Visitor<'_> for Octal {
-    type Value = Mode;
+    type Value = FileMode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("permissions as three or four octal digits in quotes, for instance \"0644\"")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Mode, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<FileMode, E> {
         let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
         match u16::from_str_radix(text, 8) {
-            Ok(bits) if digits => Ok(Mode(bits)),
+            Ok(bits) if digits => Ok(FileMode(bits)),
             _ => Err(E::invalid_value(de::Unexpected::Str(&shown(text)), &self)),
         }
     }
 }
 
-impl schemars::JsonSchema for Mode {
+impl schemars::JsonSchema for FileMode {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Mode".into()
     }

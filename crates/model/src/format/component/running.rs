@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Command, destination, inside, shown};
+use super::{CommandLine, destination, inside, shown};
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Launch {
+pub struct LaunchCommand {
     /// What is started: a list with the whole path of the program first, or a text for the shell.
-    pub command: Command,
+    pub command: CommandLine,
     /// The account it runs as; the manifest creates it.
     pub user: String,
     /// Its group; the user's own when absent.
@@ -25,7 +25,7 @@ pub struct Launch {
     pub working_directory: Option<String>,
     /// When systemd starts it again.
     #[serde(default)]
-    pub restart: Restart,
+    pub restart: RestartPolicy,
     /// Units started before it: `postgresql.service`.
     #[serde(default)]
     pub after: Vec<String>,
@@ -43,7 +43,7 @@ pub struct Launch {
 /// When systemd starts a daemon again that ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Restart {
+pub enum RestartPolicy {
     /// When it failed.
     #[default]
     OnFailure,
@@ -53,13 +53,13 @@ pub enum Restart {
     No,
 }
 
-impl Restart {
+impl RestartPolicy {
     /// The word systemd uses.
     pub fn word(self) -> &'static str {
         match self {
-            Restart::OnFailure => "on-failure",
-            Restart::Always => "always",
-            Restart::No => "no",
+            RestartPolicy::OnFailure => "on-failure",
+            RestartPolicy::Always => "always",
+            RestartPolicy::No => "no",
         }
     }
 }
@@ -67,9 +67,9 @@ impl Restart {
 /// A job run at given times.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Schedule {
+pub struct JobSchedule {
     /// What is run: a list with the whole path of the program first, or a text for the shell.
-    pub command: Command,
+    pub command: CommandLine,
     /// When, as systemd writes it (`systemd.time(7)`): `hourly`, `*:0/5`, `Mon *-*-* 04:30`.
     pub calendar: String,
     /// The account it runs as; the manifest creates it.
@@ -94,7 +94,7 @@ pub struct Schedule {
 /// A web archive served by Tomcat.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Tomcat {
+pub struct TomcatContext {
     /// The archive inside the component's folder, after the build: `target/shop.war`.
     pub war: String,
     /// Where it answers: `/shop`, or `/` for the host's root.
@@ -105,7 +105,7 @@ fn yes() -> bool {
     true
 }
 
-impl Launch {
+impl LaunchCommand {
     pub(super) fn check(&self, key: &str, mistakes: &mut Vec<String>) {
         self.command.check_unit(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
@@ -153,17 +153,17 @@ impl Launch {
     }
 }
 
-impl Schedule {
+impl JobSchedule {
     /// The same facts as those of a daemon.
-    pub fn as_launch(&self) -> Launch {
-        Launch {
+    pub fn as_launch(&self) -> LaunchCommand {
+        LaunchCommand {
             command: self.command.clone(),
             user: self.user.clone(),
             group: self.group.clone(),
             environment: self.environment.clone(),
             environment_file: self.environment_file.clone(),
             working_directory: self.working_directory.clone(),
-            restart: Restart::No,
+            restart: RestartPolicy::No,
             after: Vec::new(),
             writable: self.writable.clone(),
             ports_below_1024: false,
@@ -182,7 +182,7 @@ impl Schedule {
     }
 }
 
-impl Tomcat {
+impl TomcatContext {
     /// The name of the context file in Tomcat's `conf/Catalina/localhost`, which is where Tomcat takes the
     /// context's path from.
     pub fn context_file(&self) -> String {

@@ -79,7 +79,7 @@ fn modes_are_quoted_octal_numbers() {
     refused("files: [{path: /x, source: a, mode: 644}]\n", "three or four octal digits in quotes");
     refused("files: [{path: /x, source: a, mode: '0888'}]\n", "three or four octal digits in quotes");
     let component = read("c", &format!("{LEAST}files: [{{path: /x, source: a, mode: '2755'}}]\n")).unwrap();
-    assert_eq!(component.files[0].mode, Some(Mode(0o2755)));
+    assert_eq!(component.files[0].mode, Some(FileMode(0o2755)));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn unknown_keys_wrong_types_and_wrong_names_name_their_line() {
 #[test]
 fn the_context_file_is_named_as_tomcat_wants_it() {
     for (context, file) in [("/", "ROOT.xml"), ("/shop", "shop.xml"), ("/a/b", "a#b.xml")] {
-        let tomcat = Tomcat { war: "x".into(), context: context.into() };
+        let tomcat = TomcatContext { war: "x".into(), context: context.into() };
         assert_eq!(tomcat.context_file(), file);
     }
 }

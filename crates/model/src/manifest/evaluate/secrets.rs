@@ -5,11 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Scope;
+use super::EvaluationContext;
 use crate::{template, value::Value};
 
 /// The secrets a manifest's expressions can name.
-pub(super) struct Secrets {
+pub(super) struct SecretTexts {
     /// Names of the component's own secret parameters.
     own: BTreeSet<String>,
     /// `components.NAME.KEY` of other components' secrets.
@@ -18,8 +18,8 @@ pub(super) struct Secrets {
     texts: Vec<String>,
 }
 
-impl Secrets {
-    pub(super) fn of(scope: &Scope<'_>) -> Self {
+impl SecretTexts {
+    pub(super) fn of(scope: &EvaluationContext<'_>) -> Self {
         let mut secrets = Self { own: BTreeSet::new(), others: BTreeSet::new(), texts: Vec::new() };
         for (key, value) in scope.values.iter().filter(|(_, value)| value.secret) {
             secrets.own.insert(key.to_string());

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evaluator, Site, State};
+use super::{Site, State, ValueEvaluator};
 use crate::{
     name::Key,
     nearest,
     parameter::{MAX_WEIGHT, NODE_WEIGHT, weight},
     resolve::{
         fault::{Fault, FaultKind},
-        reference::{Part, SERVER, Target, parts, target},
+        reference::{ReferencePart, ReferenceTarget, SERVER, parts, target},
     },
     value::Value,
 };
@@ -17,7 +17,7 @@ use crate::{
 /// References may lead through so many values.
 const MAX_CHAIN: usize = 32;
 
-impl Evaluator<'_, '_> {
+impl ValueEvaluator<'_, '_> {
     /// Replaces the references in a value; `None` when one of them has no value. What it becomes is
     /// subtracted from `left` piece by piece, so that it is never larger than allowed, not even for a
     /// moment.
@@ -72,14 +72,14 @@ impl Evaluator<'_, '_> {
         let Some(parts) = parts(text) else {
             return self.wrong(site, "has a `${` without `}`; write `$${` for the text `${`".to_owned());
         };
-        if let [Part::Reference(inside)] = parts[..] {
+        if let [ReferencePart::Reference(inside)] = parts[..] {
             return self.follow(site, inside, secret);
         }
         let mut joined = String::new();
         for part in parts {
             match part {
-                Part::Text(text) => joined.push_str(text),
-                Part::Reference(inside) => match self.follow(site, inside, secret)? {
+                ReferencePart::Text(text) => joined.push_str(text),
+                ReferencePart::Reference(inside) => match self.follow(site, inside, secret)? {
                     Value::Text(text) => joined.push_str(&text),
                     value @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
                         joined.push_str(&value.to_string());
@@ -103,9 +103,11 @@ impl Evaluator<'_, '_> {
     /// The value a reference stands for.
     fn follow(&mut self, site: &Site<'_>, inside: &str, secret: &mut bool) -> Option<Value> {
         let (name, key) = match target(inside) {
-            Some(Target::ServerName) => return Some(Value::Text(self.layers.server.to_string())),
-            Some(Target::ServerEnvironment) => return Some(Value::Text(self.layers.environment.to_string())),
-            Some(Target::Value(name, key)) => (name, key),
+            Some(ReferenceTarget::ServerName) => return Some(Value::Text(self.layers.server.to_string())),
+            Some(ReferenceTarget::ServerEnvironment) => {
+                return Some(Value::Text(self.layers.environment.to_string()));
+            }
+            Some(ReferenceTarget::Value(name, key)) => (name, key),
             None => {
                 let near = nearest(inside, SERVER).map(str::to_owned);
                 let why = format!(

@@ -162,7 +162,7 @@ impl Repository {
         for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
             let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
             let kind = data.attribute("type").unwrap_or_default();
-            let Some(file) = members::File::ALL.into_iter().find(|file| file.name() == kind) else {
+            let Some(file) = members::MetadataFile::ALL.into_iter().find(|file| file.name() == kind) else {
                 continue;
             };
             seen.insert(kind);
@@ -183,7 +183,7 @@ impl Repository {
                 }
             }
         }
-        if seen.len() < members::File::ALL.len() {
+        if seen.len() < members::MetadataFile::ALL.len() {
             findings.add(path, "it does not name all three files of metadata", REBUILD);
         }
     }
@@ -192,7 +192,7 @@ impl Repository {
     fn check_members(
         &self,
         channel: &Channel,
-        file: members::File,
+        file: members::MetadataFile,
         whole: &Path,
         findings: &mut Findings<'_>,
     ) {
@@ -214,7 +214,7 @@ impl Repository {
     /// The digests that the uncompressed files must have, each entry of the index read once.
     fn expected(&self, channel: &Channel, findings: &Findings<'_>) -> [String; 3] {
         let count = channel.packages().count();
-        let mut digests = members::File::ALL.map(|file| Sha256::new_with_prefix(file.header(count)));
+        let mut digests = members::MetadataFile::ALL.map(|file| Sha256::new_with_prefix(file.header(count)));
         for listed in channel.packages() {
             let fragments = match findings.right.get(&listed.file) {
                 Some(right) => Ok(right.fragments.clone()),
@@ -222,11 +222,11 @@ impl Repository {
             };
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };
-            for file in members::File::ALL {
+            for file in members::MetadataFile::ALL {
                 digests[file as usize].update(file.of(&fragments));
             }
         }
-        for file in members::File::ALL {
+        for file in members::MetadataFile::ALL {
             digests[file as usize].update(file.footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))

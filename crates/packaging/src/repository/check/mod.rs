@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, disk, index::Entry};
+use super::{Repository, RepositoryError, Result, disk, index::IndexEntry};
 use crate::openpgp::PublicKeys;
 
 mod channels;
@@ -21,7 +21,7 @@ const REINDEX: &str = "`geppetto repository rebuild` of a channel that shows the
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub struct RepositoryFinding {
     /// The file, relative to the repository's folder.
     pub file: PathBuf,
     /// What is wrong with it.
@@ -30,7 +30,7 @@ pub struct Finding {
     pub advice: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for RepositoryFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}; {}", self.file.display(), self.what, self.advice)
     }
@@ -38,21 +38,21 @@ impl fmt::Display for Finding {
 
 struct Findings<'a> {
     root: &'a Path,
-    all: Vec<Finding>,
+    all: Vec<RepositoryFinding>,
     /// What the index must say where it does not: by file, made from the package.
-    right: BTreeMap<String, Entry>,
+    right: BTreeMap<String, IndexEntry>,
 }
 
 impl Findings<'_> {
     fn add(&mut self, file: &Path, what: impl Into<String>, advice: &str) {
         let file = file.strip_prefix(self.root).unwrap_or(file).to_owned();
-        self.all.push(Finding { file, what: what.into(), advice: advice.to_owned() });
+        self.all.push(RepositoryFinding { file, what: what.into(), advice: advice.to_owned() });
     }
 }
 
 impl Repository {
     /// Reads everything; the result is empty if all is well.
-    pub fn check(&self) -> Result<Vec<Finding>> {
+    pub fn check(&self) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
         let keys = self.keys()?;
         self.check_pool(&keys, &mut findings)?;

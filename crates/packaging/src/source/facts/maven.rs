@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::Facts;
+use super::ProjectFacts;
 
 const FILE: &str = "pom.xml";
 /// How many parents are read, and how deep `${...}` may refer.
@@ -126,8 +126,8 @@ impl Pom {
         Ok(filled)
     }
 
-    pub(super) fn facts(&self) -> Result<Facts, FormatError> {
-        Ok(Facts {
+    pub(super) fn facts(&self) -> Result<ProjectFacts, FormatError> {
+        Ok(ProjectFacts {
             name: self.value("project.artifactId")?.map(|text| super::name(FILE, &text)).transpose()?,
             version: self.value("project.version")?.map(|text| super::version(FILE, &text)).transpose()?,
             description: self.value("project.description")?,

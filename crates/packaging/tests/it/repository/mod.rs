@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{component::Component, name::Name, wire::Received};
+use model::{component::Component, name::Name, wire::ReceivedPackage};
 use packaging::{
     openpgp::SecretKey,
     repository::{Repository, RepositoryError},
@@ -62,7 +62,7 @@ impl Ground {
         self.root().join("channels").join(channel)
     }
 
-    fn receive(&self, rpm: &Path) -> Result<Received, RepositoryError> {
+    fn receive(&self, rpm: &Path) -> Result<ReceivedPackage, RepositoryError> {
         let file = rpm.file_name().unwrap().to_str().unwrap();
         self.repository.receive(fs::File::open(rpm).unwrap(), file, LIMIT)
     }
@@ -78,7 +78,7 @@ impl Ground {
         vec![self.take(payload(name, version)), self.take(deployment(name, version, requires))]
     }
 
-    fn publish(&self, channel: &str, files: &[String]) -> model::wire::Published {
+    fn publish(&self, channel: &str, files: &[String]) -> model::wire::PublicationResult {
         self.repository.publish(&name(channel), files, NOON).unwrap()
     }
 }

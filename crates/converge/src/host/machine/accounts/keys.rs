@@ -13,13 +13,13 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 
-use super::super::beneath::Root;
+use super::super::beneath::HostRoot;
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
 /// The keys of a user as a fact: a set, or a text that says what is wrong with where they are.
-pub(super) fn observe(root: &Root, home: &str, uid: u32) -> io::Result<Fact> {
+pub(super) fn observe(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
     let nothing = || Fact::Set(Vec::new());
     let home = match root.folder(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
