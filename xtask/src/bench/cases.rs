@@ -23,6 +23,8 @@ pub(super) struct Prepared {
 
 /// Makes the folders all commands work on.
 pub(super) fn prepare(stage: &Stage) -> Result<Prepared, CommandFailure> {
+    let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
+    stage.you.run(&format!("geppetto init --data data{channels}"))?;
     let plane = stage::serve(&stage.you, "127.0.0.1")?;
     stage::sign_in(&stage.you, &plane)?;
     let mut cases = vec![packaging(stage)?];

@@ -66,9 +66,10 @@ pub(super) async fn receive(
 /// Make received packages visible in a channel, all or none
 #[utoipa::path(
     post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
-    params(("channel" = String, Path, description = "The channel; it is made if it is new")),
+    params(("channel" = String, Path, description = "The channel")),
     responses(
         (status = 200, description = "They are visible", body = PublicationResult),
+        (status = 404, description = "There is no such channel", body = wire::ProblemDetails),
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]

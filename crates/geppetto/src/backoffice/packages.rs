@@ -124,6 +124,35 @@ impl BackOffice {
         .await
     }
 
+    /// Creates a channel directly behind `after` in the order of promotion, or at its end. Returns whether it
+    /// is new.
+    pub async fn create_channel(
+        &self,
+        channel: &Name,
+        after: Option<&Name>,
+        actor: &str,
+    ) -> Result<bool, BackOfficeError> {
+        let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
+        let entry = AuditNote::new(actor, "create channel", channel.as_str(), &place);
+        let (channel, after, now) = (channel.clone(), after.cloned(), self.seconds());
+        self.audited(
+            entry,
+            move |repository| repository.create_channel(&channel, after.as_ref(), now),
+            |new| if *new { "created" } else { "existed already" }.to_owned(),
+        )
+        .await
+    }
+
+    /// Creates `channels`, in this order of promotion, if the repository has none at all.
+    pub async fn create_first_channels(&self, channels: &[Name], actor: &str) -> Result<(), BackOfficeError> {
+        if self.with_repository(Repository::channels).await?.is_empty() {
+            for channel in channels {
+                self.create_channel(channel, None, actor).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes received packages visible in a channel, all or none.
     pub async fn publish(
         &self,
@@ -233,9 +262,12 @@ impl From<RepositoryError> for BackOfficeError {
                 BackOfficeError::Broken(text)
             }
             R::TooLarge { .. } => BackOfficeError::TooLarge(text),
-            R::OtherBytes { .. } | R::SameVersion { .. } | R::Alone { .. } | R::Incomplete { .. } => {
-                BackOfficeError::Conflict(text)
-            }
+            R::OtherBytes { .. }
+            | R::SameVersion { .. }
+            | R::Alone { .. }
+            | R::Incomplete { .. }
+            | R::ChannelExists { .. }
+            | R::BackwardPromotion { .. } => BackOfficeError::Conflict(text),
             R::NoChannel { .. } | R::NoVersion { .. } => BackOfficeError::Absent(text),
             _ => BackOfficeError::Refused(text),
         }

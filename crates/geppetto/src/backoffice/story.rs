@@ -32,6 +32,8 @@ impl Story {
         let data = DataFolder::create(&folder.path().join("data")).unwrap();
         let clock = Clock::telling(|| i64::from(NOW) * 1_000_000);
         let office = Arc::new(BackOffice::open(data, clock).await.unwrap());
+        let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
+        office.create_first_channels(&channels, "ann").await.unwrap();
         let key = SecretKey::generate("CI", NOW).unwrap();
         office.trust(key.public_armored().unwrap(), "ann").await.unwrap();
         Self { office, key, folder }

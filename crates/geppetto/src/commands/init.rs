@@ -2,6 +2,8 @@
 
 use std::io;
 
+use model::name::Name;
+
 use super::DaemonContext;
 use crate::{
     auth::AccessLevel,
@@ -13,13 +15,20 @@ use crate::{
 
 /// Make the folder of a new control plane
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  geppetto init --data /var/lib/geppetto")]
-pub struct Init {}
+#[command(after_help = "Example:\n  geppetto init --data /var/lib/geppetto --channel dev --channel prod")]
+pub struct Init {
+    /// A channel to create in a new repository; repeat it in the order of promotion
+    #[arg(long = "channel", value_name = "NAME", default_values = DEFAULT_CHANNELS)]
+    channels: Vec<Name>,
+}
+
+/// The channels of a new repository, in the order of promotion.
+pub const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
 impl Init {
     /// Runs the verb.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = create(context).await?;
+        let office = create(context, &self.channels).await?;
         let (root, token) = (office.data.root().display(), office.data.admin_token());
         output::note(&match token.exists() {
             true => {
@@ -36,9 +45,15 @@ impl Init {
     }
 }
 
-/// Opens the control plane and makes what is missing of it.
-pub async fn create(context: &DaemonContext) -> Result<BackOffice, DaemonError> {
+/// [`DEFAULT_CHANNELS`] as names.
+pub fn default_channels() -> Vec<Name> {
+    DEFAULT_CHANNELS.iter().filter_map(|name| Name::new(name).ok()).collect()
+}
+
+/// Opens the control plane and makes what is missing of it; a repository without channels gets `channels`.
+pub async fn create(context: &DaemonContext, channels: &[Name]) -> Result<BackOffice, DaemonError> {
     let office = BackOffice::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
+    office.create_first_channels(channels, &context.actor).await?;
     let path = office.data.admin_token();
     // Whoever removed the file took the token away on purpose: it is made for an empty control plane only.
     if !path.exists() && office.store.tokens().await?.is_empty() {

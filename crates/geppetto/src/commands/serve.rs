@@ -68,7 +68,7 @@ impl Serve {
         let address = listener
             .local_addr()
             .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
-        let office = init::create(context).await?;
+        let office = init::create(context, &init::default_channels()).await?;
         let data = office.data.clone();
         let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
         let app = ApiState::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));

@@ -30,7 +30,7 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let components = plane.get("/api/v1/components", &developer).ok();
     assert_eq!(components["items"][0]["channels"], json!({"dev": "1.1.0-1", "prod": "1.0.0-1"}));
     let channels = plane.get("/api/v1/channels", &developer).ok();
-    assert_eq!(channels["items"].as_array().unwrap().len(), 2);
+    assert_eq!(channels["items"].as_array().unwrap().len(), 3);
     let detail = plane.get("/api/v1/components/shp/versions", &developer).problem(404);
     assert!(detail.contains("did you mean `shop`?"), "{detail}");
 
@@ -38,7 +38,12 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let detail = plane.post("/api/v1/promotions", &developer, &missing).problem(404);
     assert!(detail.contains("1.1.0"), "{detail}");
     let alone = json!({"files": [files[0]]});
-    plane.post("/api/v1/channels/lonely/publications", &developer, &alone).problem(409);
+    plane.post("/api/v1/channels/staging/publications", &developer, &alone).problem(409);
+    let detail = plane.post("/api/v1/channels/stagin/publications", &developer, &alone).problem(404);
+    assert!(detail.contains("did you mean `staging`?"), "{detail}");
+    let backward = json!({"name": "shop", "version": "1.0.0", "from": "prod", "to": "dev"});
+    let detail = plane.post("/api/v1/promotions", &developer, &backward).problem(409);
+    assert!(detail.contains("order of promotion (dev, staging, prod)"), "{detail}");
     plane.post("/api/v1/channels/UPPER/publications", &developer, &alone).problem(400);
     plane.post("/api/v1/channels/dev/publications", &developer, &json!({"files": []})).problem(422);
 }

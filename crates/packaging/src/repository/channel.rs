@@ -70,7 +70,7 @@ impl Channel {
 impl Repository {
     /// The current generation of `channel`; 0 where nothing was published yet.
     pub(super) fn generation(&self, channel: &Name) -> Result<u64> {
-        let link = self.layout().switch(channel);
+        let link = self.layout().current_link(channel);
         match fs::read_link(&link) {
             Ok(target) => target
                 .file_name()
@@ -115,9 +115,7 @@ impl Repository {
         if channel.generation > 0 {
             return Ok(channel);
         }
-        let known: Vec<String> = self.channels()?.iter().map(Name::to_string).collect();
-        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
-        Err(RepositoryError::NoChannel { channel: name.clone(), known })
+        Err(self.no_channel(name)?)
     }
 
     fn read_channel(&self, name: &Name, generation: u64, known: Option<&Channel>) -> Result<Channel> {

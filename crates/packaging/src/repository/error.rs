@@ -123,12 +123,36 @@ pub enum RepositoryError {
         missing: String,
     },
     /// The channel is not there.
-    #[error("there is no channel `{channel}` (there are: {known})")]
+    #[error(
+        "there is no channel `{channel}`{hint} (channels: {known}; `punch channel create` makes another)"
+    )]
     NoChannel {
         /// The channel.
         channel: Name,
+        /// `; did you mean ...?`, or nothing.
+        hint: String,
         /// The channels there are.
         known: String,
+    },
+    /// A channel of that name has another place in the order of promotion.
+    #[error("there is a channel `{channel}` already, elsewhere in the order of promotion ({order})")]
+    ChannelExists {
+        /// The channel.
+        channel: Name,
+        /// All channels, in order.
+        order: String,
+    },
+    /// A promotion that does not go forward.
+    #[error(
+        "`{from}` does not come before `{to}` in the order of promotion ({order}): promote to a later channel, or publish the version in `{to}` itself"
+    )]
+    BackwardPromotion {
+        /// The source channel.
+        from: Name,
+        /// The target channel.
+        to: Name,
+        /// All channels, in order.
+        order: String,
     },
     /// The version is not there.
     #[error("channel `{channel}` has no version `{version}` of `{name}` ({known})")]

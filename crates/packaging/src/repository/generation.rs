@@ -77,7 +77,7 @@ impl Repository {
         written?;
         let folder = self.layout().generation(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        disk::switch(&self.layout().incoming(), &self.layout().switch(&next.name), &target)?;
+        disk::switch(&self.layout().incoming(), &self.layout().current_link(&next.name), &target)?;
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.

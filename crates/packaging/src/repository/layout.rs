@@ -63,6 +63,10 @@ impl RepositoryLayout<'_> {
         self.members(channel).join(format!("{generation:08}.json"))
     }
 
+    pub(super) fn promotion_order(&self) -> PathBuf {
+        self.0.join("order.json")
+    }
+
     pub(super) fn channels(&self) -> PathBuf {
         self.0.join("channels")
     }
@@ -84,7 +88,7 @@ impl RepositoryLayout<'_> {
     }
 
     /// The symbolic link to the current generation.
-    pub(super) fn switch(&self, channel: &Name) -> PathBuf {
+    pub(super) fn current_link(&self, channel: &Name) -> PathBuf {
         self.channel(channel).join("current")
     }
 

@@ -9,6 +9,7 @@
 //! incoming/                            uploads and single files in progress
 //! pool/NAME/FILE.rpm                   every package, once
 //! index/NAME/FILE.jsonl                what each package is, and its pieces of the metadata
+//! order.json                           the channels, in the order of promotion
 //! members/CHANNEL/NNNNNNNN.json        generation N of a channel: which members it is made of
 //! members/CHANNEL/mNNNNNNNN            some hundred packages: their list and compressed metadata
 //! channels/CHANNEL/                    a plain static YUM tree, served as it is
@@ -33,6 +34,7 @@ mod index;
 mod layout;
 mod members;
 mod promote;
+mod promotion_order;
 mod publish;
 mod receive;
 mod record;
@@ -138,18 +140,6 @@ impl Repository {
     /// The folder whose sub-folders are the channels: what a web server may serve.
     pub fn served(&self) -> PathBuf {
         self.layout().channels()
-    }
-
-    /// The names of all channels.
-    pub fn channels(&self) -> Result<Vec<Name>> {
-        let folder = self.layout().channels();
-        let mut names: Vec<Name> = disk::list(&folder)?
-            .iter()
-            .filter_map(|name| Name::new(name).ok())
-            .filter(|name| self.layout().switch(name).is_symlink())
-            .collect();
-        names.sort();
-        Ok(names)
     }
 
     /// A number that grows with every publication, promotion or removal in any channel.

@@ -30,6 +30,8 @@ impl Repository {
         self.catalog()?;
         let _lock = self.lock()?;
         self.existing_channel(from)?;
+        self.existing_channel(to)?;
+        self.check_promotion_order(from, to)?;
         let catalog = self.catalog()?;
         let root = catalog
             .versions(from, name)

@@ -17,21 +17,11 @@ use super::{
 };
 
 impl Repository {
-    /// Makes received packages visible in `channel`, which is made if it is new. `now` is in seconds
-    /// since 1970. Packages that are visible already are no error.
+    /// Makes received packages visible in the channel `channel`, all or none. `now` is in seconds since
+    /// 1970. Packages that are visible already are no error.
     pub fn publish(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
         let _lock = self.lock()?;
         self.publish_locked(channel, files, now)
-    }
-
-    /// Makes an empty channel, if there is none of that name.
-    pub fn create_channel(&self, channel: &Name, now: u32) -> Result<()> {
-        let _lock = self.lock()?;
-        let current = self.channel(channel)?;
-        if current.generation == 0 {
-            self.commit(&current, Vec::new(), Unflushed::default(), now)?;
-        }
-        Ok(())
     }
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
@@ -59,7 +49,7 @@ impl Repository {
         files: &[String],
         now: u32,
     ) -> Result<PublicationResult> {
-        let channel = self.channel(name)?;
+        let channel = self.existing_channel(name)?;
         let digests = channel.digests();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
         for file in files {

@@ -24,6 +24,7 @@ fn published() -> World {
         let bytes = fs::File::open(world.path("dist").join(file)).unwrap();
         repository.receive(bytes, file, 1 << 30).unwrap();
     }
+    repository.create_channel(&"dev".parse().unwrap(), None, NOON).unwrap();
     repository.publish(&"dev".parse().unwrap(), &files, NOON).unwrap();
     world.write("root/etc/geppetto/trust/packages.asc", &repository.keys_armored().unwrap());
     let channel = repository.served().join("dev");

@@ -66,7 +66,7 @@ impl Repository {
     fn pin(&self, name: &Name, findings: &mut Findings<'_>) -> Result<Option<(Arc<Channel>, Vec<String>)>> {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
-        let switch = self.layout().switch(name);
+        let switch = self.layout().current_link(name);
         match self.channel(name) {
             Ok(channel) if channel.generation > 0 => {
                 Ok(Some((channel, disk::list(&self.layout().packages(name))?)))

@@ -77,7 +77,7 @@ fn damaged_metadata_is_found_and_rebuilt() {
     let repomd = repodata.join("repomd.xml");
     fs::write(&repomd, fs::read_to_string(&repomd).unwrap() + " ").unwrap();
     let found = findings(&ground);
-    assert!(found[0].contains("generations/00000002/repomd.xml: its signature by key"), "{found:?}");
+    assert!(found[0].contains("generations/00000003/repomd.xml: its signature by key"), "{found:?}");
     ground.repository.rebuild(&name("dev"), NOON).unwrap();
 
     fs::remove_file(repodata.join(primary(&ground))).unwrap();
@@ -130,7 +130,7 @@ fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package()
 #[test]
 fn a_lost_state_is_found() {
     let ground = self::ground();
-    fs::remove_file(ground.root().join("members/dev/00000001.json")).unwrap();
+    fs::remove_file(ground.root().join("members/dev/00000002.json")).unwrap();
     let found = findings(&ground).join("\n");
     assert!(found.starts_with("channels/dev/current: cannot read "), "{found}");
 }

@@ -69,7 +69,7 @@ fn dnf_refuses_a_channel_whose_repomd_was_tampered_with() {
     ground.publish("dev", &files);
     let repomd = ground.channel("dev").join("repodata/repomd.xml");
     let text = fs::read_to_string(&repomd).unwrap();
-    fs::write(&repomd, text.replace("<revision>1<", "<revision>9<")).unwrap();
+    fs::write(&repomd, text.replace("<revision>2<", "<revision>9<")).unwrap();
     let said = fails(dnf(&ground, &file_url(&ground.channel("dev"))).arg("makecache"));
     assert!(said.contains("GPG"), "{said}");
 }

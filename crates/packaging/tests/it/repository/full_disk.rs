@@ -37,6 +37,7 @@ fn a_full_disk_leaves_the_repository_as_it_was() {
     };
     let packager = key("packager");
     let repository = Repository::create(&tiny.0, key("repository")).unwrap();
+    repository.create_channel(&name("dev"), None, NOON).unwrap();
     repository.trust(&packager.public_armored().unwrap()).unwrap();
     let built = folder.path().join("built");
     fs::create_dir(&built).unwrap();
@@ -64,5 +65,5 @@ fn a_full_disk_leaves_the_repository_as_it_was() {
     let repository = Repository::open(&tiny.0).unwrap();
     assert_eq!(repository.check().unwrap(), []);
     let primary = fs::read_to_string(tiny.0.join("channels/dev/repodata/repomd.xml")).unwrap();
-    assert!(primary.contains(&format!("<revision>{}</revision>", published.len())), "{primary}");
+    assert!(primary.contains(&format!("<revision>{}</revision>", 1 + published.len())), "{primary}");
 }

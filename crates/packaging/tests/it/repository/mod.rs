@@ -1,5 +1,6 @@
 //! The repository, judged by `dnf` and `createrepo_c`.
 
+mod channels;
 mod check;
 mod concurrent;
 mod dnf;
@@ -45,6 +46,9 @@ impl Ground {
         let folder = folder.unwrap();
         fs::create_dir(folder.path().join("built")).unwrap();
         let repository = Repository::create(&folder.path().join("repository"), key("repository")).unwrap();
+        for channel in ["dev", "prod"] {
+            repository.create_channel(&name(channel), None, NOON).unwrap();
+        }
         let packager = key("packager");
         repository.trust(&packager.public_armored().unwrap()).unwrap();
         Self { folder, repository, packager }

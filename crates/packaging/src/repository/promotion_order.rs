@@ -1,0 +1,87 @@
+//! The order of promotion: a channel exists once it was created, and has a place between the others.
+//!
+//! `order.json` lists the channels' names, from the first a version is published to, to the last it is
+//! promoted to. A new channel is entered there first, then gets its first, empty generation: an entry
+//! without a generation, left by a process that was killed, is no channel yet.
+
+use std::{collections::BTreeSet, io};
+
+use model::name::Name;
+
+use super::{
+    Repository, RepositoryError, Result,
+    disk::{self, Unflushed},
+};
+
+impl Repository {
+    /// Creates the empty channel `name`, directly behind the channel `after` in the order of promotion, or
+    /// at its end. Returns whether it is new: one that exists already behind `after` is left as it is.
+    /// `now` is in seconds since 1970.
+    pub fn create_channel(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
+        let _lock = self.lock()?;
+        let mut order = self.channels()?;
+        if let Some(after) = after {
+            self.existing_channel(after)?;
+        }
+        if order.contains(name) {
+            return match after {
+                Some(after) if !comes_before(&order, after, name) => {
+                    Err(RepositoryError::ChannelExists { channel: name.clone(), order: listed(&order) })
+                }
+                _ => Ok(false),
+            };
+        }
+        let at = after.and_then(|after| order.iter().position(|known| known == after));
+        order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
+        let path = self.layout().promotion_order();
+        self.write(&path, &disk::json(&path, &order)?)?;
+        self.commit(&*self.channel(name)?, Vec::new(), Unflushed::default(), now)?;
+        Ok(true)
+    }
+
+    /// The names of all channels, in the order of promotion.
+    pub fn channels(&self) -> Result<Vec<Name>> {
+        let path = self.layout().promotion_order();
+        let mut order: Vec<Name> = match disk::read_json(&path) {
+            Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
+            read => read?,
+        };
+        // Channels without an entry (`order.json` was lost, or is an older one) come last.
+        let known: BTreeSet<Name> = order.iter().cloned().collect();
+        let found = disk::list(&self.layout().channels())?;
+        order.extend(
+            found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
+        );
+        order.retain(|name| self.layout().current_link(name).is_symlink());
+        Ok(order)
+    }
+
+    /// Refuses a promotion that does not go forward in the order of promotion.
+    pub(super) fn check_promotion_order(&self, from: &Name, to: &Name) -> Result<()> {
+        let order = self.channels()?;
+        if comes_before(&order, from, to) {
+            return Ok(());
+        }
+        Err(RepositoryError::BackwardPromotion { from: from.clone(), to: to.clone(), order: listed(&order) })
+    }
+
+    /// The error for a channel that does not exist: names the nearest, and all there are.
+    pub(super) fn no_channel(&self, name: &Name) -> Result<RepositoryError> {
+        let order = self.channels()?;
+        let hint = model::nearest(name.as_str(), order.iter().map(Name::as_str))
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        let known = if order.is_empty() { "none yet".to_owned() } else { listed(&order) };
+        Ok(RepositoryError::NoChannel { channel: name.clone(), hint, known })
+    }
+}
+
+/// Whether both are in `order`, `one` first.
+fn comes_before(order: &[Name], one: &Name, other: &Name) -> bool {
+    let place = |name: &Name| order.iter().position(|known| known == name);
+    matches!((place(one), place(other)), (Some(one), Some(other)) if one < other)
+}
+
+fn listed(order: &[Name]) -> String {
+    order.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+}

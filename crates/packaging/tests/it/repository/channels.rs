@@ -1,0 +1,85 @@
+//! Channels exist once they are created, in an order of promotion.
+
+use packaging::repository::Repository;
+
+use super::{Ground, name, visible};
+use crate::tools::NOON;
+
+fn order(ground: &Ground) -> Vec<String> {
+    ground.repository.channels().unwrap().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
+    let ground = Ground::new();
+    let create = |channel: &str, after: Option<&str>| {
+        let after = after.map(name);
+        ground
+            .repository
+            .create_channel(&name(channel), after.as_ref(), NOON)
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(create("staging", Some("dev")), Ok(true));
+    assert_eq!(create("archive", None), Ok(true));
+    assert_eq!(order(&ground), ["dev", "staging", "prod", "archive"]);
+    assert_eq!(visible(&ground, "staging"), Vec::<String>::new());
+    let again = Repository::open(&ground.root()).unwrap();
+    assert_eq!(again.channels().unwrap(), ground.repository.channels().unwrap());
+    // Creating it again changes nothing; another place is refused, and so is an unknown one.
+    let serial = ground.repository.serial().unwrap();
+    assert_eq!(create("staging", Some("dev")), Ok(false));
+    assert_eq!(create("staging", None), Ok(false));
+    assert_eq!(
+        create("staging", Some("prod")).unwrap_err(),
+        "there is a channel `staging` already, elsewhere in the order of promotion (dev, staging, prod, archive)"
+    );
+    assert!(create("qa", Some("stging")).unwrap_err().contains("did you mean `staging`?"));
+    assert_eq!(order(&ground), ["dev", "staging", "prod", "archive"]);
+    assert_eq!(ground.repository.serial().unwrap(), serial);
+    assert_eq!(ground.repository.check().unwrap(), []);
+}
+
+#[test]
+fn publishing_into_an_unknown_channel_is_refused_naming_the_nearest() {
+    let ground = Ground::new();
+    let files = ground.component("shop", "1.0", &[]);
+    let error = ground.repository.publish(&name("prodd"), &files, NOON).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no channel `prodd`; did you mean `prod`? (channels: dev, prod; `punch channel create` makes another)"
+    );
+    assert_eq!(order(&ground), ["dev", "prod"]);
+}
+
+#[test]
+fn promotion_into_an_unknown_or_an_earlier_channel_is_refused() {
+    let ground = Ground::new();
+    let files = ground.component("shop", "1.0", &[]);
+    ground.publish("prod", &files);
+    let promote = |from: &str, to: &str| {
+        let version = "1.0".parse().unwrap();
+        let promoted = ground.repository.promote(&name("shop"), &version, &name(from), &name(to), NOON);
+        promoted.unwrap_err().to_string()
+    };
+    assert!(promote("prod", "archive").contains("there is no channel `archive`"));
+    assert!(promote("qa", "prod").contains("there is no channel `qa`"));
+    for (from, to) in [("prod", "dev"), ("prod", "prod")] {
+        assert_eq!(
+            promote(from, to),
+            format!(
+                "`{from}` does not come before `{to}` in the order of promotion (dev, prod): promote to a later channel, or publish the version in `{to}` itself"
+            )
+        );
+    }
+    assert_eq!(visible(&ground, "dev"), Vec::<String>::new());
+}
+
+#[test]
+fn channel_whose_creation_was_cut_off_can_be_created_again() {
+    let ground = Ground::new();
+    // Killed between the entry in the order and the first generation.
+    std::fs::write(ground.root().join("order.json"), r#"["dev","staging","prod"]"#).unwrap();
+    assert_eq!(order(&ground), ["dev", "prod"]);
+    assert!(ground.repository.create_channel(&name("staging"), None, NOON).unwrap());
+    assert_eq!(order(&ground), ["dev", "prod", "staging"]);
+}
