@@ -1,14 +1,9 @@
 //! The HTTP server: accepts connections, bounds what each may take, ends without cutting anybody off.
 
-use std::{net::IpAddr, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::{
-    Request,
-    body::Incoming,
-    server::conn::http1,
-    service::{Service as _, service_fn},
-};
+use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -26,15 +21,6 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// How long requests in progress have to end after the program was told to.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// The connection a request came over. Every request carries it as an extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connection {
-    /// A number of its own.
-    pub number: u64,
-    /// Who is at its other end.
-    pub peer: IpAddr,
-}
-
 /// Answers requests until `end` is ready, then lets those in progress finish.
 pub async fn serve(
     listener: TcpListener,
@@ -47,7 +33,6 @@ pub async fn serve(
     let places = Arc::new(ConnectionSlots::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
-    let mut number = 0;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -68,13 +53,7 @@ pub async fn serve(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        number += 1;
-        let from = Connection { number, peer: address.ip() };
-        let answers = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(from);
-            answers.call(request)
-        });
+        let service = TowerToHyperService::new(router.clone());
         let stream = WriteTimeout::new(stream, limits.stalled_for);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

@@ -1,14 +1,13 @@
-//! The repository's files: plain static YUM trees, and the keys that sign them, for everybody.
+//! The repository's files: plain static YUM trees, the mirrorlist of each channel, and the keys that sign them.
 //!
-//! They need no token: packages carry no secrets, `dnf` and `rpm` read them as they are, and what guards them
-//! from being changed is their signatures.
-
-use std::sync::Arc;
+//! They need no token: packages carry no secrets, `dnf` and `rpm` read them as they are, and their signatures
+//! guard them against changes. `repomd.xml` and its signature are two requests; a reader that starts from
+//! `/repository/CHANNEL/mirrorlist` makes both in the folder of one generation, which never changes.
 
 use axum::{
     Router,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -16,22 +15,22 @@ use axum::{
 use model::name::Name;
 use tower_http::services::ServeDir;
 
-use super::{
-    ApiState,
-    pairs::{Client, Pairs},
-    problem::ProblemResponse,
-};
-use crate::serve::Connection;
+use super::{ApiState, extract::PathParameters, problem::ProblemResponse};
+
+/// How long caches may keep a file of a generation: a generation stays for an hour at most when the next one
+/// took its place.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3600, immutable");
 
 /// The routes below `/repository`.
 pub(super) fn routes(app: &ApiState) -> Router<ApiState> {
     let files = ServeDir::new(app.office.served()).append_index_html_on_directories(false);
-    let pairs = (app.clone(), Arc::new(Pairs::default()));
-    Router::new()
-        .route("/repository/keys.asc", get(keys))
-        .nest_service("/repository", files)
-        .layer(middleware::from_fn_with_state(pairs, both_of_one_generation))
-        .layer(middleware::from_fn(no_hidden_files))
+    let inside = Router::new()
+        .route("/keys.asc", get(keys))
+        .route("/{channel}/mirrorlist", get(mirrorlist))
+        .fallback_service(files)
+        .layer(middleware::from_fn(generations))
+        .layer(middleware::from_fn(no_hidden_files));
+    Router::new().nest("/repository", inside)
 }
 
 async fn keys(State(app): State<ApiState>) -> Result<Response, ProblemResponse> {
@@ -39,7 +38,35 @@ async fn keys(State(app): State<ApiState>) -> Result<Response, ProblemResponse> 
     Ok(([(header::CONTENT_TYPE, "application/pgp-keys")], keys).into_response())
 }
 
-/// Files whose names start with a dot are somebody's work in progress, never part of a repository.
+/// Answers one line: the URL of the generation that the channel shows now.
+///
+/// The URL begins with what `--advertise` declares, else with the address that the client itself used.
+async fn mirrorlist(
+    State(app): State<ApiState>,
+    PathParameters(channel): PathParameters<Name>,
+    headers: HeaderMap,
+) -> Result<Response, ProblemResponse> {
+    let base = match &app.advertised_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", requested_host(&headers)?),
+    };
+    let folder = app.office.generation_path(channel).await?;
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, format!("{base}/repository/{}/\n", folder.display())).into_response())
+}
+
+/// The `Host` of a request: a host with or without port, nothing else.
+fn requested_host(headers: &HeaderMap) -> Result<Authority, ProblemResponse> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    host.filter(|host| !host.as_str().contains('@')).ok_or_else(|| {
+        ProblemResponse::bad_request(
+            "the request names no host, so the URL of the repository is not known: send a `Host` header, or set \
+             `geppetto serve --advertise`",
+        )
+    })
+}
+
+/// Files whose names start with a dot are unfinished, never part of a repository.
 async fn no_hidden_files(request: Request, next: Next) -> Response {
     let hidden = request.uri().path().split('/').any(|part| {
         part.starts_with('.') || part.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2e"))
@@ -47,38 +74,27 @@ async fn no_hidden_files(request: Request, next: Next) -> Response {
     if hidden { StatusCode::NOT_FOUND.into_response() } else { next.run(request).await }
 }
 
-/// Answers `repomd.xml`, and then its signature, out of the same generation, also when a publication comes
-/// between the two requests.
-async fn both_of_one_generation(
-    State((app, pairs)): State<(ApiState, Arc<Pairs>)>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ProblemResponse> {
-    let Some((channel, file)) = pair_of(request.uri().path()) else { return Ok(next.run(request).await) };
-    let Some(now) = app.office.repomd_folder(channel.clone()).await? else {
-        return Ok(next.run(request).await);
-    };
-    let folder = match request.extensions().get::<Connection>() {
-        Some(connection) => {
-            let client = Client::of(request.headers(), *connection);
-            let now_us = app.office.clock.now_us();
-            match file {
-                "repomd.xml" => pairs.remember(client, channel, now, now_us),
-                _ => pairs.recall(&client, &channel, now_us).unwrap_or(now),
-            }
-        }
-        None => now,
-    };
-    let path = format!("/repository/{}/{file}", folder.display());
-    if let Ok(path) = path.parse() {
-        *request.uri_mut() = path;
+/// Marks the metadata of generations as immutable, and finds their packages when the generation itself is gone:
+/// clients keep metadata, and the base URL it came from, for days.
+async fn generations(mut request: Request, next: Next) -> Response {
+    let Some((channel, file)) = generation_file(request.uri().path()) else { return next.run(request).await };
+    let immutable = file.starts_with("repodata/");
+    if !immutable && let Ok(uri) = format!("/{channel}/{file}").parse() {
+        *request.uri_mut() = uri;
     }
-    Ok(next.run(request).await)
+    let mut response = next.run(request).await;
+    if immutable && response.status().is_success() {
+        response.headers_mut().insert(header::CACHE_CONTROL, IMMUTABLE);
+    }
+    response
 }
 
-/// The channel whose `repomd.xml`, or the signature of it, is at `path`.
-fn pair_of(path: &str) -> Option<(Name, &'static str)> {
-    let (channel, file) = path.strip_prefix("/repository/")?.split_once("/repodata/")?;
-    let file = ["repomd.xml", "repomd.xml.asc"].into_iter().find(|pair| *pair == file)?;
+/// The channel and the file, relative to the generation's folder, of a path inside a generation:
+/// `/CHANNEL/generations/N/FILE`.
+fn generation_file(path: &str) -> Option<(Name, &str)> {
+    let (channel, path) = path.strip_prefix('/')?.split_once("/generations/")?;
+    let (generation, file) = path.split_once('/')?;
+    let is_file = file.starts_with("repodata/") || file.starts_with("packages/");
+    (is_file && generation.bytes().all(|byte| byte.is_ascii_digit())).then_some(())?;
     Some((Name::new(channel).ok()?, file))
 }

@@ -10,7 +10,6 @@ mod join;
 mod nodes;
 mod objects;
 mod packages;
-mod pairs;
 mod problem;
 mod reports;
 mod router;
@@ -31,6 +30,8 @@ pub struct ApiState {
     pub office: Arc<BackOffice>,
     /// The largest package accepted, in bytes.
     pub max_package_bytes: u64,
+    /// The URL that clients reach this control plane by, where it is declared.
+    pub advertised_url: Option<String>,
     /// How many more large bodies may be held now.
     large_bodies: Arc<Semaphore>,
 }
@@ -41,6 +42,12 @@ const LARGE_BODIES: usize = 4;
 impl ApiState {
     /// What handlers share.
     pub fn new(office: Arc<BackOffice>, max_package_bytes: u64) -> Self {
-        Self { office, max_package_bytes, large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)) }
+        let advertised_url = None;
+        Self {
+            office,
+            max_package_bytes,
+            advertised_url,
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+        }
     }
 }

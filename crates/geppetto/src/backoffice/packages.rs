@@ -89,9 +89,9 @@ impl BackOffice {
         self.repository.served()
     }
 
-    /// The folder, below [`Office::served`], of the `repomd.xml` a channel shows now and its signature.
-    pub async fn repomd_folder(&self, channel: Name) -> Result<Option<std::path::PathBuf>, BackOfficeError> {
-        self.with_repository(move |repository| repository.repomd_folder(&channel)).await
+    /// The folder of the generation that a channel shows now, relative to [`BackOffice::served`].
+    pub async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
+        self.with_repository(move |repository| repository.generation_path(&channel)).await
     }
 
     /// What the channels hold.

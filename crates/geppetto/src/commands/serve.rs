@@ -29,7 +29,8 @@ pub struct Serve {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// The URL servers reach it by, when it differs from the address (behind a proxy). Of 0.0.0.0 it is the host's name
+    /// The URL clients reach it by, needed behind a proxy; the mirrorlists name it. By default servers are told the
+    /// address (of 0.0.0.0 the host's name), and each mirrorlist names the host that the request did
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
     /// The largest package accepted, in MiB
@@ -70,8 +71,9 @@ impl Serve {
             .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
         let office = init::create(context, &init::default_channels()).await?;
         let data = office.data.clone();
+        let mut app = ApiState::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
+        app.advertised_url.clone_from(&self.advertise);
         let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
-        let app = ApiState::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
         let router = api::router(app.clone());
 
         // Before anybody is told that it is ready: from then on it may be told to end.

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpListener,
     os::unix::fs::MetadataExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -25,7 +26,7 @@ fn dnf(plane: &Plane, arguments: &[&str]) -> String {
     fs::write(home.join("dnf.conf"), "[main]\n").unwrap();
     let url = &plane.url;
     let channel = format!(
-        "[dev]\nname=dev\nbaseurl={url}/repository/dev/\ngpgkey={url}/repository/keys.asc\ngpgcheck=1\nrepo_gpgcheck=1\n"
+        "[dev]\nname=dev\nmirrorlist={url}/repository/dev/mirrorlist\ngpgkey={url}/repository/keys.asc\ngpgcheck=1\nrepo_gpgcheck=1\n"
     );
     fs::write(home.join("repos/dev.repo"), channel).unwrap();
     let mut dnf = Command::new("dnf");
@@ -64,8 +65,70 @@ fn dnf_installs_over_http_with_both_signature_checks_on() {
     assert_eq!(installed(), "print('1.2.0')\n");
 }
 
+/// What a mirrorlist names.
+fn generation_url(plane: &Plane, host: &str) -> String {
+    let reply = plane.ask("GET", "/repository/dev/mirrorlist", "", &[("host", host)], &[]);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
+    reply.text().strip_suffix('\n').unwrap().to_owned()
+}
+
 #[test]
-fn readers_never_see_a_signature_that_does_not_fit_however_much_is_published() {
+fn mirrorlist_names_the_current_generation_at_the_host_the_client_used() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    plane.publish_shop("1.0.0", &key, "dev");
+    let first = generation_url(&plane, "repo.example.org:81");
+    assert_eq!(first, "http://repo.example.org:81/repository/dev/generations/00000002/");
+    plane.publish_shop("1.1.0", &key, "dev");
+    assert_eq!(generation_url(&plane, "[::1]:81"), "http://[::1]:81/repository/dev/generations/00000003/");
+    for host in ["user@evil", "a b"] {
+        plane.ask("GET", "/repository/dev/mirrorlist", "", &[("host", host)], &[]).problem(400);
+    }
+    let detail = plane.get("/repository/deev/mirrorlist", "").problem(404);
+    assert!(detail.contains("did you mean `dev`?"), "{detail}");
+}
+
+#[test]
+fn mirrorlist_names_the_advertised_url() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut plane =
+        Plane::start_with(&["--listen", &address, "--advertise", "http://repo.example.org/geppetto/"]);
+    plane.url = format!("http://{address}");
+    assert_eq!(
+        generation_url(&plane, "127.0.0.1"),
+        "http://repo.example.org/geppetto/repository/dev/generations/00000001/"
+    );
+}
+
+#[test]
+fn files_of_a_superseded_generation_stay_as_they_were() {
+    let plane = Plane::start();
+    let key = plane.trusted_key();
+    let shop = plane.publish_shop("1.0.0", &key, "dev");
+    let path = |generation: u32, file: &str| format!("/repository/dev/generations/{generation:08}/{file}");
+    let old = plane.get(&path(2, "repodata/repomd.xml"), "");
+    assert_eq!(old.header("cache-control"), "public, max-age=3600, immutable");
+    plane.publish_shop("1.1.0", &key, "dev");
+    assert_eq!(plane.get(&path(2, "repodata/repomd.xml"), "").bytes, old.bytes);
+    assert_ne!(plane.get(&path(3, "repodata/repomd.xml"), "").bytes, old.bytes);
+    let old = old.text();
+    let hrefs: Vec<&str> = old.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(hrefs.len(), 3);
+    for href in hrefs {
+        assert_eq!(plane.get(&path(2, href), "").status, 200, "{href}");
+    }
+    // Clients keep metadata for days: they find its packages when the generation is long gone.
+    let package = plane.get(&format!("/repository/dev/packages/{}", shop[0]), "").bytes;
+    for generation in [1, 2, 3, 7] {
+        let reply = plane.get(&path(generation, &format!("packages/{}", shop[0])), "");
+        assert_eq!((reply.status, &reply.bytes), (200, &package), "{generation}");
+    }
+    assert_eq!(plane.get(&path(7, "repodata/repomd.xml"), "").status, 404);
+}
+
+#[test]
+fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
     let plane = Plane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
@@ -73,27 +136,27 @@ fn readers_never_see_a_signature_that_does_not_fit_however_much_is_published() {
     let repository = Repository::open(&plane.data().join("repository")).unwrap();
     let with_dnf = has("dnf");
     if with_dnf {
+        // Imports the key.
         dnf(&plane, &["makecache"]);
     }
-    // Not before the key was made: that would be no good signature.
+    let (done, read) = (AtomicBool::new(false), AtomicUsize::new(0));
+    // A signature made before its key is not valid.
     let made = fs::metadata(plane.data().join("repository/channels/dev/repodata/repomd.xml")).unwrap();
     let now = u32::try_from(made.mtime()).unwrap();
-    let (done, pairs) = (AtomicBool::new(false), AtomicUsize::new(0));
-    // Some keep their connection, some come with a new one each time, as dnf does.
-    let readers = [("10.0.0.1", 1), ("10.0.0.1", 1), ("10.0.0.2", 0), ("10.0.0.3", 0)];
     thread::scope(|scope| {
-        for (address, connections) in readers {
-            let (plane, keys, done, pairs) = (&plane, &keys, &done, &pairs);
-            scope.spawn(move || {
-                let agent: Agent = Agent::config_builder().max_idle_connections(connections).build().into();
+        for _ in 0..4 {
+            scope.spawn(|| {
+                // A connection for each request, as several `dnf` behind one address have.
+                let agent: Agent = Agent::config_builder().max_idle_connections(0).build().into();
+                let get = |url: String| agent.get(url).call().unwrap().body_mut().read_to_string().unwrap();
                 while !done.load(Ordering::Relaxed) {
-                    let [repomd, signature] = ["repomd.xml", "repomd.xml.asc"].map(|file| {
-                        let url = format!("{}/repository/dev/repodata/{file}", plane.url);
-                        let asked = agent.get(url).header("x-forwarded-for", address).call();
-                        asked.unwrap().body_mut().read_to_string().unwrap()
-                    });
+                    let base = get(format!("{}/repository/dev/mirrorlist", plane.url));
+                    let base = base.trim_end();
+                    let repomd = get(format!("{base}repodata/repomd.xml"));
+                    thread::sleep(Duration::from_millis(5));
+                    let signature = get(format!("{base}repodata/repomd.xml.asc"));
                     keys.verify_detached(repomd.as_bytes(), &signature).unwrap();
-                    pairs.fetch_add(1, Ordering::Relaxed);
+                    read.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -105,21 +168,22 @@ fn readers_never_see_a_signature_that_does_not_fit_however_much_is_published() {
             }
             publications
         });
-        // Whoever fails ends everybody.
+        // A panic in one thread ends the others.
         let ended = catch_unwind(AssertUnwindSafe(|| {
             if with_dnf {
-                for _ in 0..5 {
+                for _ in 0..8 {
                     dnf(&plane, &["makecache", "--refresh"]);
                 }
+                dnf(&plane, &["install", "--refresh", "shop", "shop-deployment"]);
             }
             for _ in 0..3000 {
-                if pairs.load(Ordering::Relaxed) >= 400 {
+                if read.load(Ordering::Relaxed) >= 400 {
                     return;
                 }
                 assert!(!publisher.is_finished());
                 thread::sleep(Duration::from_millis(20));
             }
-            panic!("after a minute the readers have read {pairs:?} times");
+            panic!("after a minute the readers have read {read:?} times");
         }));
         done.store(true, Ordering::Relaxed);
         ended.unwrap();

@@ -78,6 +78,12 @@ impl Unflushed {
         Ok(())
     }
 
+    /// Makes the symbolic link `link`, which must be new, point to `target`.
+    pub(super) fn symlink(&mut self, target: &Path, link: &Path) -> Result<()> {
+        self.entry(link);
+        symlink(target, link).map_err(|why| RepositoryError::io("link", link, why))
+    }
+
     /// Notes that the folder which `path` lies in has a new name in it.
     fn entry(&mut self, path: &Path) {
         self.folders.insert(path.parent().unwrap_or(Path::new(".")).to_owned());

@@ -1,9 +1,10 @@
 //! A new generation of a channel: its metadata composed beside the current one, then switched to.
 //!
-//! `repomd.xml` and `repomd.xml.asc` are two files, and both change. They lie in one folder, to which
-//! `current` is a symbolic link that one rename swaps, so that on disk they always belong together. A
-//! reader over HTTP that fetches one before and the other after a swap has to be given both out of one
-//! generation by who serves them: [`Repository::repomd_folder`] says where that is.
+//! `repomd.xml` and `repomd.xml.asc` are two files, and both change. Each generation is a folder that is a
+//! whole YUM repository and never changes, so a reader that stays in it
+//! ([`Repository::generation_path`], handed out by the mirrorlist) always gets both of one generation. The
+//! channel's own folder follows the current generation by a symbolic link that one rename swaps: a reader
+//! of it that fetches one file before and the other after a swap has to try again.
 
 use std::{
     fmt::Write as _,
@@ -30,6 +31,11 @@ const KEEP_SECONDS: u32 = 3600;
 const KEEP_BYTES: u64 = 1 << 30;
 /// but for so long in any case.
 const KEEP_SECONDS_AT_LEAST: u32 = 300;
+
+/// The packages, seen from a generation's folder.
+pub(super) const PACKAGES_LINK: &str = "../../packages";
+/// The current generation's metadata, seen from the channel's `repodata`.
+pub(super) const CURRENT_REPODATA: &str = "../current/repodata";
 
 /// What a new generation is made of.
 pub(super) enum GenerationPart {
@@ -94,8 +100,13 @@ impl Repository {
         now: u32,
     ) -> Result<()> {
         let layout = self.layout();
+        let folder = layout.generation(&next.name, next.generation);
+        disk::remove_folder(&folder)?;
+        let repodata = layout.generation_repodata(&next.name, next.generation);
+        unflushed.folder(&repodata)?;
         unflushed.folder(&layout.members(&next.name))?;
         unflushed.folder(&layout.packages(&next.name))?;
+        unflushed.symlink(Path::new(PACKAGES_LINK), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
         for part in parts {
             match part {
@@ -113,23 +124,21 @@ impl Repository {
         next.bytes = data.iter().map(|data| data.size).sum();
         next.gone = self.gone(channel, next, now);
 
-        let folder = layout.generation(&next.name, next.generation);
-        disk::remove_folder(&folder)?;
-        unflushed.folder(&folder)?;
         let repomd = repomd(next.generation, now, &data);
-        unflushed.write(&folder.join("repomd.xml"), repomd.as_bytes())?;
+        unflushed.write(&repodata.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
-        unflushed.write(&folder.join("repomd.xml.asc"), signature.as_bytes())?;
+        unflushed.write(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
         self.write_state(next, unflushed)
     }
 
-    /// The folder readers look in: its two files that change are links through the switch.
+    /// The folder that readers without mirrorlist look in: its two files that change are links through
+    /// the current generation.
     fn make_repodata(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
         let folder = self.layout().repodata(&channel.name);
         unflushed.folder(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
-            let target = Path::new("../current").join(file);
+            let target = Path::new(CURRENT_REPODATA).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
                 disk::switch(&self.layout().incoming(), &link, &target)?;
             }
@@ -164,18 +173,21 @@ impl Repository {
         put(&gzip(footer.as_bytes()))?;
         let sha256 = hex::encode(digest.finalize());
         let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.name());
-        // Named like no file before it: nobody looks for it yet.
+        // Its name is new, so no reader looks for it yet.
         let path = folder.join(&name);
         unflushed.add(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
+        let in_generation = self.layout().generation_repodata(&channel.name, channel.generation).join(&name);
+        unflushed.link(&self.layout().incoming(), &path, &in_generation)?;
         Ok(Data { file, name, sha256, size, open_size })
     }
 
-    /// The folder, below [`Repository::served`], of the `repomd.xml` that `channel` shows now and the
-    /// signature that fits it. It stays for some minutes after another one took its place.
-    pub fn repomd_folder(&self, channel: &Name) -> Result<Option<PathBuf>> {
-        let generation = self.generation(channel)?;
+    /// The folder of the generation that `channel` shows now, relative to [`Repository::served`]: a whole
+    /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
+    /// next generation took its place.
+    pub fn generation_path(&self, channel: &Name) -> Result<PathBuf> {
+        let generation = self.existing_channel(channel)?.generation;
         let folder = self.layout().generation(channel, generation);
-        Ok((generation > 0).then(|| folder.strip_prefix(self.served()).unwrap_or(&folder).to_owned()))
+        Ok(folder.strip_prefix(self.served()).unwrap_or(&folder).to_owned())
     }
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.

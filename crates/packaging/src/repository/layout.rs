@@ -87,6 +87,10 @@ impl RepositoryLayout<'_> {
         self.generations(channel).join(format!("{generation:08}"))
     }
 
+    pub(super) fn generation_repodata(&self, channel: &Name, generation: u64) -> PathBuf {
+        self.generation(channel, generation).join("repodata")
+    }
+
     /// The symbolic link to the current generation.
     pub(super) fn current_link(&self, channel: &Name) -> PathBuf {
         self.channel(channel).join("current")

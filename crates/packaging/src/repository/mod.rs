@@ -14,10 +14,12 @@
 //! members/CHANNEL/mNNNNNNNN            some hundred packages: their list and compressed metadata
 //! channels/CHANNEL/                    a plain static YUM tree, served as it is
 //!     packages/FILE.rpm                hard links into the pool
-//!     generations/NNNNNNNN/            its repomd.xml and repomd.xml.asc
-//!     current -> generations/NNNNNNNN  the switch: swapped by one rename
-//!     repodata/                        repomd.xml and repomd.xml.asc, links through the switch, and
-//!         NNNNNNNN-SHA256-FILE.xml.gz  the files that the generations of the last hour speak of
+//!     generations/NNNNNNNN/            a YUM tree of its own that never changes:
+//!         repodata/                    repomd.xml, repomd.xml.asc and the files they name
+//!         packages -> ../../packages
+//!     current -> generations/NNNNNNNN  swapped by one rename
+//!     repodata/                        for readers without mirrorlist: links to the current repomd.xml
+//!         NNNNNNNN-SHA256-FILE.xml.gz  and its signature, and the files of the last hour's generations
 //! ```
 //!
 //! Every change ends in that one rename, so a reader, and a process that dies, see the old state or the

@@ -1,5 +1,9 @@
 //! A YUM repository: signed `repomd.xml`, the list of packages it names, the packages the list names.
 //!
+//! A repository of ours has a `mirrorlist`, which names the current generation: a repository below it that
+//! never changes, so that `repomd.xml` and its signature always belong together. Any other repository is read
+//! at its own address, where a publication may come between the two.
+//!
 //! A package a node file names exactly is fetched without any metadata: the node file is signed and
 //! holds its checksum. Everything fetched is kept in the cache by checksum.
 
@@ -20,8 +24,14 @@ use super::{
     place::{ReadError, SourceLocation},
     suits,
 };
-use crate::output::TerminalOutput;
+use crate::{
+    client::{self, printable},
+    output::TerminalOutput,
+};
 
+const MIRRORLIST: &str = "mirrorlist";
+/// The largest mirrorlist that is read, in bytes.
+const MAX_MIRRORLIST: u64 = 64 * 1024;
 const REPOMD: &str = "repodata/repomd.xml";
 const SIGNATURE: &str = "repodata/repomd.xml.asc";
 /// So often the two are read until they fit each other.
@@ -38,6 +48,8 @@ pub(super) struct YumRepository {
     cache: PackageCache,
     keys: Option<PublicKeys>,
     output: TerminalOutput,
+    /// Where the metadata is, once it was looked for: the current generation, or `place` itself.
+    generation: Option<SourceLocation>,
     index: Option<BTreeMap<String, Vec<ListedPackage>>>,
     used: BTreeSet<String>,
 }
@@ -49,7 +61,7 @@ impl YumRepository {
         keys: Option<PublicKeys>,
         output: TerminalOutput,
     ) -> Self {
-        Self { place, cache, keys, output, index: None, used: BTreeSet::new() }
+        Self { place, cache, keys, output, generation: None, index: None, used: BTreeSet::new() }
     }
 
     /// Checksums of metadata used in this run.
@@ -66,7 +78,7 @@ impl YumRepository {
             if let Some(path) = self.cache.find(sha256, file) {
                 return Ok(path);
             }
-            match self.fetch(&format!("packages/{file}"), sha256, pin.size) {
+            match self.fetch(&self.place, &format!("packages/{file}"), sha256, pin.size) {
                 // Other repositories keep their packages elsewhere: their metadata says where.
                 Err(SourceError::Missing(_)) => (),
                 found => return found,
@@ -76,7 +88,7 @@ impl YumRepository {
         let name = listed.href.rsplit('/').next().unwrap_or_default();
         match self.cache.find(&listed.sha256, name) {
             Some(path) => Ok(path),
-            None => self.fetch(&listed.href, &listed.sha256, listed.size),
+            None => self.fetch(self.metadata_place(), &listed.href, &listed.sha256, listed.size),
         }
     }
 
@@ -115,6 +127,7 @@ impl YumRepository {
     }
 
     fn read_index(&mut self) -> Result<BTreeMap<String, Vec<ListedPackage>>, SourceError> {
+        self.generation = self.find_generation()?;
         let repomd = self.read_repomd()?;
         let broken =
             |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
@@ -130,13 +143,32 @@ impl YumRepository {
         Ok(index)
     }
 
-    /// Reads `repomd.xml` and its signature. They are two files, and a publication may come between:
-    /// only where they do not fit again and again was one of them changed.
+    /// Where `repodata` is looked for.
+    fn metadata_place(&self) -> &SourceLocation {
+        self.generation.as_ref().unwrap_or(&self.place)
+    }
+
+    /// The current generation, where the repository has a mirrorlist.
+    fn find_generation(&self) -> Result<Option<SourceLocation>, SourceError> {
+        let SourceLocation::Web { agent, base } = &self.place else { return Ok(None) };
+        let list = match self.place.text(MIRRORLIST, MAX_MIRRORLIST) {
+            Ok(list) => list,
+            Err(ReadError::Missing) => return Ok(None),
+            Err(error) => return Err(self.error(MIRRORLIST, error)),
+        };
+        let base = first_mirror(base, &list).map_err(|why| {
+            SourceError::Failed(format!("the mirrorlist {base}/{MIRRORLIST} cannot be used: {why}"))
+        })?;
+        Ok(Some(SourceLocation::Web { agent: agent.clone(), base }))
+    }
+
+    /// Reads `repomd.xml` and its signature. Where nothing but the repository's own address is known, a
+    /// publication may come between the two, so they are read several times before they are refused.
     fn read_repomd(&self) -> Result<String, SourceError> {
-        let mut tries = TRIES;
+        let mut tries = if self.generation.is_some() { 1 } else { TRIES };
         loop {
             tries -= 1;
-            let repomd = self.place.text(REPOMD, MAX_REPOMD).map_err(|error| match error {
+            let repomd = self.metadata_place().text(REPOMD, MAX_REPOMD).map_err(|error| match error {
                 ReadError::Missing => SourceError::Missing(format!(
                     "{} is not a YUM repository: it has no {REPOMD}",
                     self.place
@@ -159,7 +191,7 @@ impl YumRepository {
     /// Reads the signature of `repomd` and says whether it fits.
     fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, SourceError> {
         let Some(keys) = &self.keys else { return Ok(Ok(())) };
-        let signature = self.place.text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
+        let signature = self.metadata_place().text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
             ReadError::Missing => SourceError::Refused(format!(
                 "the metadata of {} is not signed, and this host trusts only signed ones",
                 self.place
@@ -173,17 +205,30 @@ impl YumRepository {
         let name = primary.href.rsplit('/').next().unwrap_or_default();
         match self.cache.find(&primary.sha256, name) {
             Some(path) => Ok(path),
-            None => self.download(&primary.href, &primary.sha256, primary.size, MAX_PRIMARY),
+            None => self.download(
+                self.metadata_place(),
+                &primary.href,
+                &primary.sha256,
+                primary.size,
+                MAX_PRIMARY,
+            ),
         }
     }
 
-    fn fetch(&self, href: &str, sha256: &str, size: Option<u64>) -> Result<PathBuf, SourceError> {
-        self.download(href, sha256, size, MAX_PACKAGE)
+    fn fetch(
+        &self,
+        place: &SourceLocation,
+        href: &str,
+        sha256: &str,
+        size: Option<u64>,
+    ) -> Result<PathBuf, SourceError> {
+        self.download(place, href, sha256, size, MAX_PACKAGE)
     }
 
     /// Streams a file into the cache; one with another checksum than announced is not kept.
     fn download(
         &self,
+        place: &SourceLocation,
         href: &str,
         sha256: &str,
         size: Option<u64>,
@@ -192,8 +237,7 @@ impl YumRepository {
         let name = href.rsplit('/').next().unwrap_or_default();
         let bar = self.output.bar(name, size);
         self.cache.store(sha256, name, SourceError::Failed, |file| {
-            let found = self
-                .place
+            let found = place
                 .copy(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;
             if found == sha256 {
@@ -215,6 +259,19 @@ impl YumRepository {
     }
 }
 
+/// The first address that the mirrorlist of the repository at `base` names. It is read as `base` is: over TLS, or not.
+fn first_mirror(base: &str, list: &str) -> Result<String, String> {
+    let mut lines = list.lines().map(str::trim);
+    let url = lines.find(|line| !line.is_empty() && !line.starts_with('#')).ok_or("it names no address")?;
+    if base.starts_with("https://") && !url.starts_with("https://") {
+        return Err(format!(
+            "it names {}, which is not https; behind a proxy, the control plane needs `geppetto serve --advertise`",
+            printable(url, 200)
+        ));
+    }
+    client::base(url).map_err(|error| error.message)
+}
+
 /// Opens a list of packages, whatever it is compressed with.
 fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
     let file = File::open(path).map_err(|error| crate::failure::reason(&error))?;
@@ -226,5 +283,24 @@ fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
         },
         Some("xml") => Ok(Box::new(file)),
         _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_address_of_a_mirrorlist_is_taken() {
+        let list = "# comment\n\n http://a.example.org/repository/dev/generations/00000007/\nhttp://b/\n";
+        let base = "http://a.example.org/repository/dev";
+        assert_eq!(first_mirror(base, list).unwrap(), format!("{base}/generations/00000007"));
+    }
+
+    #[test]
+    fn mirrorlist_without_address_or_that_leaves_https_is_refused() {
+        assert_eq!(first_mirror("http://a", "# nothing\n").unwrap_err(), "it names no address");
+        assert!(first_mirror("https://a", "http://a/x/").unwrap_err().contains("--advertise"));
+        assert!(first_mirror("http://a", "file:///etc/").unwrap_err().contains("is not an address"));
     }
 }

@@ -82,7 +82,7 @@ fn metadata_that_was_changed_after_signing_is_refused() {
 }
 
 #[test]
-fn a_publication_between_the_two_files_of_metadata_is_no_forgery() {
+fn publication_between_repomd_and_its_signature_is_retried() {
     let world = published();
     let read = |file: &str| fs::read_to_string(world.path("channel/repodata").join(file)).unwrap();
     let text = |body: &str| crate::canned::json("200 OK", body);
@@ -90,21 +90,41 @@ fn a_publication_between_the_two_files_of_metadata_is_no_forgery() {
     let repository = Repository::open(&world.path("repo")).unwrap();
     repository.rebuild(&"dev".parse().unwrap(), NOON + 1).unwrap();
     let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
+    let no_mirrorlist = crate::canned::problem(404, "nothing here");
     let answers = [&old, &new_signature, &old, &new_signature, &new, &new_signature].map(|body| text(body));
     let gone = crate::canned::problem(404, "nothing here");
-    let office = crate::canned::Canned::new(answers.into_iter().chain([gone]).collect());
-    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
-    // It believed the third pair, and went on to the file that it names.
-    let primary = new.split("repodata/").find(|rest| rest.contains("-primary.xml.gz")).unwrap();
-    ran.fails(3, &[&format!("has no repodata/{}", primary.split('"').next().unwrap())]);
-    // Where they never fit, somebody changed one of them.
     let office = crate::canned::Canned::new(
-        [[&old, &new_signature]; 4].concat().into_iter().map(|body| text(body)).collect(),
+        [no_mirrorlist.clone()].into_iter().chain(answers).chain([gone]).collect(),
     );
     let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    // The third pair was accepted; the file that it names was asked for next.
+    let primary = new.split("repodata/").find(|rest| rest.contains("-primary.xml.gz")).unwrap();
+    ran.fails(3, &[&format!("has no repodata/{}", primary.split('"').next().unwrap())]);
+    // Where they never belong together, one of them was changed.
+    let pairs = [[&old, &new_signature]; 4].concat().into_iter().map(|body| text(body));
+    let office = crate::canned::Canned::new([no_mirrorlist].into_iter().chain(pairs).collect());
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
     ran.fails(3, &["is refused", "changed after signing"]);
-    assert_eq!(office.requests().len(), 8);
+    assert_eq!(office.requests().len(), 1 + 8);
     assert_ne!(old_signature, new_signature);
+}
+
+#[test]
+fn metadata_is_read_in_the_generation_that_the_mirrorlist_names() {
+    let world = published();
+    let read = |file: &str| fs::read_to_string(world.path("channel/repodata").join(file)).unwrap();
+    let answers = [read("repomd.xml") + " ", read("repomd.xml.asc")];
+    let generation =
+        crate::canned::Canned::new(answers.map(|body| crate::canned::json("200 OK", &body)).into());
+    let list = format!("{}/generations/7/\n", generation.url);
+    let office = crate::canned::Canned::new(vec![crate::canned::json("200 OK", &list)]);
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    // Nothing in a generation changes, so one signature that does not fit is final.
+    ran.fails(3, &["is refused", "changed after signing"]);
+    assert_eq!(office.requests().len(), 1);
+    let requests = generation.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[0].starts_with("GET /generations/7/repodata/repomd.xml "), "{requests:?}");
 }
 
 #[test]
@@ -155,6 +175,7 @@ fn a_repository_that_is_down_is_exit_6_and_one_that_is_none_says_so() {
     let down = |url: &str| world.punch(&["apply", "node.yaml", "--repository", url, "--root", "root"]);
     down("http://127.0.0.1:1/repository/dev")
         .fails(6, &["the repository http://127.0.0.1:1/repository/dev could not be reached"]);
-    let office = crate::canned::Canned::new(vec![crate::canned::problem(404, "nothing here")]);
+    let missing = crate::canned::problem(404, "nothing here");
+    let office = crate::canned::Canned::new(vec![missing]);
     down(&office.url).fails(3, &["is not a YUM repository: it has no repodata/repomd.xml"]);
 }

@@ -18,6 +18,7 @@ use super::{
         Repository, Result,
         channel::Channel,
         disk,
+        generation::{CURRENT_REPODATA, PACKAGES_LINK},
         members::{self, gzip},
     },
     Findings, RESTORE, reason,
@@ -93,11 +94,15 @@ impl Repository {
         let repodata = self.layout().repodata(&channel.name);
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
-            if !fs::read_link(&link).is_ok_and(|target| target == Path::new("../current").join(file)) {
-                findings.add(&link, format!("it is no link to ../current/{file}"), REBUILD);
+            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(CURRENT_REPODATA).join(file)) {
+                findings.add(&link, format!("it is no link to {CURRENT_REPODATA}/{file}"), REBUILD);
             }
         }
-        let folder = self.layout().generation(&channel.name, channel.generation);
+        let link = self.layout().generation(&channel.name, channel.generation).join("packages");
+        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK)) {
+            findings.add(&link, format!("it is no link to {PACKAGES_LINK}"), REBUILD);
+        }
+        let folder = self.layout().generation_repodata(&channel.name, channel.generation);
         let read = |file: &str| fs::read_to_string(folder.join(file));
         match (read("repomd.xml"), read("repomd.xml.asc")) {
             (Ok(repomd), Ok(signature)) => {
@@ -134,11 +139,7 @@ impl Repository {
                 findings.add(&link, what, RESTORE);
             }
             let pooled = self.layout().pooled(&record.name, file);
-            let same = match (fs::metadata(&link), fs::metadata(&pooled)) {
-                (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-                _ => false,
-            };
-            if !same {
+            if !is_same_file(&link, &pooled) {
                 findings.add(&link, "it is not the package in the pool", REBUILD);
             }
         }
@@ -168,6 +169,11 @@ impl Repository {
             seen.insert(kind);
             let href = child("location").and_then(|node| node.attribute("href")).unwrap_or_default();
             let path = self.layout().channel(&channel.name).join(href);
+            let in_generation = self.layout().generation(&channel.name, channel.generation).join(href);
+            if path.exists() && !is_same_file(&path, &in_generation) {
+                let what = format!("it is not the same file as {}", path.display());
+                findings.add(&in_generation, what, REBUILD);
+            }
             match digest(File::open(&path)) {
                 Err(why) => findings.add(&path, why.to_string(), REBUILD),
                 Ok(sha256) if child("checksum").and_then(|node| node.text()) != Some(&sha256) => {
@@ -230,6 +236,13 @@ impl Repository {
             digests[file as usize].update(file.footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
     }
 }
 

@@ -77,7 +77,7 @@ fn damaged_metadata_is_found_and_rebuilt() {
     let repomd = repodata.join("repomd.xml");
     fs::write(&repomd, fs::read_to_string(&repomd).unwrap() + " ").unwrap();
     let found = findings(&ground);
-    assert!(found[0].contains("generations/00000003/repomd.xml: its signature by key"), "{found:?}");
+    assert!(found[0].contains("generations/00000003/repodata/repomd.xml: its signature by key"), "{found:?}");
     ground.repository.rebuild(&name("dev"), NOON).unwrap();
 
     fs::remove_file(repodata.join(primary(&ground))).unwrap();
