@@ -3,7 +3,7 @@
 use std::{io::Read, path::Path};
 
 use model::{
-    component::{Component, DEPLOYMENTS},
+    component::{Component, DEPLOYMENTS_FOLDER},
     format::FormatError,
     manifest::{self, DeploymentFiles, Manifest},
     name::Name,
@@ -59,7 +59,7 @@ impl Deployment {
     pub(crate) fn from_package(name: &Name, rpm: &Path) -> Result<Self, String> {
         let place = rpm.display();
         let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
-        let folder = format!("/{DEPLOYMENTS}/{name}/");
+        let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}/");
         let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
         let mut files = DeploymentFiles::new();
         let mut total = 0;

@@ -132,11 +132,11 @@ fn deployment(
 ) -> Result<Deployment, InspectionError> {
     let package = deployment_package(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.is(&wish.version)
+        && version.matches(&wish.version)
     {
         match host.deployment(name) {
             Observation::Present(files) => {
-                let place = format!("/{}/{name}", model::component::DEPLOYMENTS);
+                let place = format!("/{}/{name}", model::component::DEPLOYMENTS_FOLDER);
                 let deployment = Deployment::from_files(name, &place, files)?;
                 if deployment.component.version == *version {
                     return Ok(deployment);
@@ -156,7 +156,7 @@ fn deployment(
         size: file.map(|file| file.size),
     })?;
     let deployment = Deployment::from_package(name, &path)?;
-    if !deployment.component.version.is(&wish.version) {
+    if !deployment.component.version.matches(&wish.version) {
         return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),

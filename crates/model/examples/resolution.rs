@@ -15,7 +15,7 @@ use model::{
     estate::{Assignment, Environment, Estate, Group, Overrides, Requirement, Role, Server},
     format::yaml,
     name::{Key, Name, ServerName},
-    resolve::{Resolver, check, check_change, reach, resolve},
+    resolve::{Resolver, check, check_change, reached_servers, resolve},
     value::Value,
 };
 
@@ -46,14 +46,17 @@ fn main() {
 
     let last = name("role", roles - 1);
     for (what, edited) in [
-        ("one server", edit(&estate, |estate| estate.servers.values_mut().next().map(|it| &mut it.says))),
-        ("the last role", edit(&estate, |estate| estate.roles.get_mut(&last).map(|it| &mut it.says))),
+        (
+            "one server",
+            edit(&estate, |estate| estate.servers.values_mut().next().map(|it| &mut it.overrides)),
+        ),
+        ("the last role", edit(&estate, |estate| estate.roles.get_mut(&last).map(|it| &mut it.overrides))),
         (
             "the environment",
-            edit(&estate, |estate| estate.environments.values_mut().next().map(|it| &mut it.says)),
+            edit(&estate, |estate| estate.environments.values_mut().next().map(|it| &mut it.overrides)),
         ),
     ] {
-        let reached = reach(&estate, &edited).len();
+        let reached = reached_servers(&estate, &edited).len();
         let checked = timed(|| check_change(&estate, &edited, &catalog).is_empty());
         say(&format!("{:>12.1} us to check an edit of {what}, which reaches {reached}", micros(checked)));
     }
@@ -91,15 +94,15 @@ fn key(number: usize) -> Key {
 
 fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Overrides>) -> Estate {
     let mut edited = estate.clone();
-    if let Some(says) = of(&mut edited) {
-        set(says, 0, 0, "edited");
+    if let Some(overrides) = of(&mut edited) {
+        set(overrides, 0, 0, "edited");
     }
     edited
 }
 
-fn set(says: &mut Overrides, component: usize, number: usize, text: &str) {
+fn set(overrides: &mut Overrides, component: usize, number: usize, text: &str) {
     let said = Assignment { value: Value::from(text), origin: None };
-    says.values.entry(name("component", component)).or_default().insert(key(number), said);
+    overrides.values.entry(name("component", component)).or_default().insert(key(number), said);
 }
 
 #[expect(clippy::expect_used, reason = "a component that can be read")]
@@ -140,13 +143,13 @@ fn catalog(components: usize) -> Catalog {
 #[expect(clippy::expect_used, reason = "made of letters and digits")]
 fn estate(servers: usize, roles: usize, components: usize) -> Estate {
     let role = |number: usize| {
-        let mut says = Overrides::default();
+        let mut overrides = Overrides::default();
         let component = number % components;
         let range = "^2".parse().expect("is a range");
-        says.components.insert(name("component", component), Requirement { range, origin: None });
+        overrides.components.insert(name("component", component), Requirement { range, origin: None });
         for at in 0..4 {
             set(
-                &mut says,
+                &mut overrides,
                 (number + at) % components,
                 (number + 3 * at) % KEYS_EACH,
                 &format!("of role {number}"),
@@ -159,31 +162,36 @@ fn estate(servers: usize, roles: usize, components: usize) -> Estate {
             inherits.extend((parent != number).then(|| name("role", parent)));
             inherits.push(name("role", number % SHARED));
         }
-        (name("role", number), Role { description: String::new(), inherits, says })
+        (name("role", number), Role { description: String::new(), inherits, overrides })
     };
     let group = |number: usize| {
-        let mut says = Overrides::default();
-        set(&mut says, number % components, number % KEYS_EACH, "${server.name} in ${server.environment}");
-        (name("group", number), Group { description: String::new(), says })
+        let mut overrides = Overrides::default();
+        set(
+            &mut overrides,
+            number % components,
+            number % KEYS_EACH,
+            "${server.name} in ${server.environment}",
+        );
+        (name("group", number), Group { description: String::new(), overrides })
     };
-    let mut says = Overrides::default();
+    let mut overrides = Overrides::default();
     for component in 0..components {
-        says.components.insert(
+        overrides.components.insert(
             name("component", component),
             Requirement { range: ">=2, <3".parse().expect("is a range"), origin: None },
         );
-        set(&mut says, component, 1, &format!("${{component-{component}.key_0}} of the environment"));
+        set(&mut overrides, component, 1, &format!("${{component-{component}.key_0}} of the environment"));
     }
-    let environment = Environment { description: String::new(), channel: name("channel", 0), says };
+    let environment = Environment { description: String::new(), channel: name("channel", 0), overrides };
     let server = |number: usize| {
-        let mut says = Overrides::default();
-        set(&mut says, number % components, 2, "of the server");
+        let mut overrides = Overrides::default();
+        set(&mut overrides, number % components, 2, "of the server");
         let server = Server {
             description: String::new(),
             environment: name("environment", 0),
             groups: vec![name("group", number % 7), name("group", 7 + number % 3)],
             roles: vec![name("role", SHARED + number % (roles - SHARED))],
-            says,
+            overrides,
         };
         (ServerName::new(&format!("server-{number}")).expect("is a server name"), server)
     };

@@ -22,7 +22,7 @@ pub struct Catalog {
 /// A component version with both its packages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CatalogVersion {
-    /// What it says about itself.
+    /// Its description.
     pub component: Component,
     /// The package that holds what runs.
     pub payload: PackageFile,
@@ -53,14 +53,14 @@ impl Catalog {
     /// Whether any version of the component declares the parameter a secret; `None` when there is no version.
     ///
     /// Any version: a value that was a secret once is not shown because a later version forgot to say so.
-    pub fn secret(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub fn is_secret_parameter(&self, component: &Name, key: &Key) -> Option<bool> {
         let versions = self.components.get(component).filter(|versions| !versions.is_empty())?;
         let mut declared = versions.values().filter_map(|published| published.component.parameters.get(key));
         Some(declared.any(|parameter| parameter.secret))
     }
 
     /// The newest version of `name` in `channel` that is in every one of `ranges`.
-    pub fn settle<'a>(
+    pub fn newest_matching<'a>(
         &'a self,
         channel: &Name,
         name: &Name,

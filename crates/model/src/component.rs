@@ -1,4 +1,4 @@
-//! Components: what a deployment package says about itself (`component.json` inside it).
+//! Components: the description inside a deployment package (`component.json`).
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ pub struct OsRequirements {
 }
 
 /// The folder of a component's deployment package on a host, relative to its root.
-pub const DEPLOYMENTS: &str = "usr/share/geppetto/components";
+pub const DEPLOYMENTS_FOLDER: &str = "usr/share/geppetto/components";
 
 impl Component {
     /// The name of the package that holds what runs.
@@ -93,7 +93,7 @@ pub fn deployment_package(name: &Name) -> String {
 }
 
 /// Why no component can have this name, though it is a name.
-pub fn reserved(name: &Name) -> Option<String> {
+pub fn is_reserved_name(name: &Name) -> Option<String> {
     if name.as_str() == "server" {
         return Some(
             "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name"

@@ -13,55 +13,55 @@ use crate::{
 /// All roles, groups, environments and servers of a revision.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Estate {
-    /// Roles say what.
+    /// Roles say what runs.
     pub roles: BTreeMap<Name, Role>,
     /// Groups are sets of servers.
     pub groups: BTreeMap<Name, Group>,
-    /// Environments are where.
+    /// Environments say where it runs.
     pub environments: BTreeMap<Name, Environment>,
     /// The servers themselves.
     pub servers: BTreeMap<ServerName, Server>,
 }
 
-/// What any place can say: components with version wishes, values, and what to take away.
+/// The overrides of a place: required components, values, and removals of inherited things.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// Components wanted, with the versions that will do.
+    /// Required components with their version ranges.
     pub components: BTreeMap<Name, Requirement>,
     /// Values, by component and parameter.
     pub values: BTreeMap<Name, BTreeMap<Key, Assignment>>,
-    /// Inherited things taken away here; weaker places no longer count for them.
+    /// Inherited things removed here; weaker places have no effect on them.
     pub remove: Vec<Removal>,
 }
 
-/// A wish for a component, and who has it.
+/// A required component's version range and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirement {
-    /// The versions that will do.
+    /// The version range.
     pub range: VersionRange,
-    /// When it was wished for, if it comes from a stored revision.
+    /// The revision that added it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
 
-/// A value, and who said it.
+/// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assignment {
     /// The value as written; references are still in it.
     pub value: Value,
-    /// When it was said, if it comes from a stored revision.
+    /// The revision that set it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
 
-/// A removal, and who asks for it.
+/// A removal and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Removal {
-    /// What is taken away.
+    /// What is removed.
     pub what: RemovalTarget,
-    /// When it was taken away, if it comes from a stored revision.
+    /// The revision that added it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
 
-/// Where a stored wish, value or removal comes from.
+/// The revision and author of a stored requirement, value or removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevisionOrigin {
@@ -71,7 +71,7 @@ pub struct RevisionOrigin {
     pub by: String,
 }
 
-/// Something inherited that a place takes away.
+/// Something inherited that a place removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RemovalTarget {
     /// `shop`: the component does not run here.
@@ -89,8 +89,8 @@ pub struct Role {
     pub description: String,
     /// The roles it inherits, strongest first.
     pub inherits: Vec<Name>,
-    /// What it says.
-    pub says: Overrides,
+    /// Its overrides.
+    pub overrides: Overrides,
 }
 
 /// A set of servers.
@@ -98,8 +98,8 @@ pub struct Role {
 pub struct Group {
     /// What it is for.
     pub description: String,
-    /// What it says.
-    pub says: Overrides,
+    /// Its overrides.
+    pub overrides: Overrides,
 }
 
 /// Where servers run.
@@ -109,8 +109,8 @@ pub struct Environment {
     pub description: String,
     /// The channel its servers install from.
     pub channel: Name,
-    /// What it says.
-    pub says: Overrides,
+    /// Its overrides.
+    pub overrides: Overrides,
 }
 
 /// One host.
@@ -124,11 +124,11 @@ pub struct Server {
     pub groups: Vec<Name>,
     /// The roles it has, strongest first.
     pub roles: Vec<Name>,
-    /// What is said for it alone.
-    pub says: Overrides,
+    /// The overrides of this server alone.
+    pub overrides: Overrides,
 }
 
-/// A place that can say something: the key of provenance.
+/// A place that can hold overrides: the key of provenance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {

@@ -13,7 +13,7 @@ pub struct NameError {
     why: &'static str,
 }
 
-fn refuse(what: &'static str, text: &str, why: &'static str) -> NameError {
+fn name_error(what: &'static str, text: &str, why: &'static str) -> NameError {
     let mut text: String = text.chars().take(80).collect();
     text.retain(|c| !c.is_control());
     NameError { what, text, why }
@@ -31,7 +31,7 @@ macro_rules! name {
             pub fn new(text: &str) -> Result<Self, NameError> {
                 match $check(text) {
                     Ok(()) => Ok(Self(text.to_owned())),
-                    Err(why) => Err(refuse($what, text, why)),
+                    Err(why) => Err(name_error($what, text, why)),
                 }
             }
 
@@ -86,18 +86,18 @@ macro_rules! name {
 
 name!(
     /// A component, role, group, environment or channel: `shop`, `web-base`.
-    Name, "name", label, "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+    Name, "name", check_label, "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
 );
 name!(
     /// A server: one or more labels joined by dots, as in DNS (RFC 1123): `web-01`, `web-01.example.org`.
-    ServerName, "server name", host, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
+    ServerName, "server name", check_host, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 );
 name!(
     /// A parameter of a component, or a key of its templates: `http_port`.
-    Key, "parameter name", key, "^[a-z][a-z0-9_]{0,62}$"
+    Key, "parameter name", check_key, "^[a-z][a-z0-9_]{0,62}$"
 );
 
-fn label(text: &str) -> Result<(), &'static str> {
+fn check_label(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 63 {
         return Err("it must have 1 to 63 characters");
     }
@@ -113,7 +113,7 @@ fn label(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn host(text: &str) -> Result<(), &'static str> {
+fn check_host(text: &str) -> Result<(), &'static str> {
     if text.len() > 253 {
         return Err("it must have at most 253 characters");
     }
@@ -131,7 +131,7 @@ fn host(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn key(text: &str) -> Result<(), &'static str> {
+fn check_key(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 63 {
         return Err("it must have 1 to 63 characters");
     }

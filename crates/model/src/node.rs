@@ -37,21 +37,21 @@ pub struct NodeComponent {
     pub payload: Option<PackageFile>,
     /// The exact deployment package, when the node comes from a catalog.
     pub deployment: Option<PackageFile>,
-    /// Who asked for this component and version, and who took it away, winner first.
-    pub wished: Vec<RequirementProvenance>,
+    /// The requirements and removals of this component, winner first.
+    pub requirements: Vec<RequirementProvenance>,
     /// Final values, by parameter.
     pub values: BTreeMap<Key, NodeValue>,
 }
 
-/// What one place, or a component that requires it, wants of a component.
+/// A requirement or removal of a component by a place, or by a component that requires it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequirementProvenance {
-    /// Who wished.
+    /// The place, or the component that requires it.
     pub place: Place,
-    /// For which versions; `None` takes away what weaker places wish for.
+    /// For which versions; `None` removes the requirements of weaker places.
     pub range: Option<VersionRange>,
-    /// Whether it had a part in the choice.
-    pub counts: bool,
+    /// Whether it takes part in the choice.
+    pub effective: bool,
     /// The revision that brought it.
     pub origin: Option<RevisionOrigin>,
 }
@@ -63,22 +63,22 @@ pub struct NodeValue {
     pub value: Value,
     /// Never shown.
     pub secret: bool,
-    /// Who said something about it, winner first. Empty for a node file written by hand.
-    pub voices: Vec<Provenance>,
+    /// The places that set or removed it, winner first. Empty for a node file written by hand.
+    pub provenance: Vec<Provenance>,
 }
 
-/// What one place said about a value.
+/// One place's part in a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provenance {
-    /// Who said it.
+    /// The place.
     pub place: Place,
-    /// What it said, as written; for the removal of one entry of a map its path. Absent for secrets and
+    /// The value as written; for the removal of one map entry its path. Absent for secrets and
     /// for the removal of everything.
     pub value: Option<Value>,
-    /// Whether it took away what weaker places said.
+    /// Whether it removes the values of weaker places.
     pub removes: bool,
-    /// Whether it had a part in the final value.
-    pub counts: bool,
+    /// Whether it takes part in the final value.
+    pub effective: bool,
     /// The revision that brought it.
     pub origin: Option<RevisionOrigin>,
 }

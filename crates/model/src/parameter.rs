@@ -6,7 +6,7 @@ use crate::value::Value;
 
 mod check;
 
-pub use check::{MAX_NESTING, MAX_WEIGHT, NODE_WEIGHT, weight};
+pub use check::{MAX_NESTING, MAX_VALUE_WEIGHT, NODE_WEIGHT, value_weight};
 
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -17,11 +17,11 @@ pub struct Parameter {
     pub kind: ParameterType,
     /// What it is for, in one sentence.
     pub description: String,
-    /// The value when nobody sets one.
+    /// The value when no place sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub default: Option<Value>,
-    /// Somebody must set it; a server on which nobody did has no node file.
+    /// A place must set it; a server without a value has no node file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
     /// Never shown in a diff, log, report, page or error.

@@ -1,4 +1,4 @@
-//! Values: what somebody set a parameter to. JSON's shapes, with whole numbers kept whole.
+//! Values of parameters: JSON's types, with integers kept exact.
 
 use std::{collections::BTreeMap, fmt};
 

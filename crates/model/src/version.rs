@@ -57,8 +57,8 @@ impl Version {
         self.release.as_deref()
     }
 
-    /// Whether `wish` names this version: equal, or equal but for a release `wish` leaves out.
-    pub fn is(&self, wish: &Version) -> bool {
+    /// Whether `wanted` names this version: equal, or equal except for a release that `wanted` leaves out.
+    pub fn matches(&self, wish: &Version) -> bool {
         compare(&self.version, &wish.version) == Ordering::Equal
             && match (&self.release, &wish.release) {
                 (Some(mine), Some(other)) => compare(mine, other) == Ordering::Equal,
@@ -159,7 +159,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// The sign RPM and people write.
-    pub fn sign(self) -> &'static str {
+    pub fn operator(self) -> &'static str {
         match self {
             Comparison::Equal => "=",
             Comparison::AtLeast => ">=",
@@ -170,7 +170,7 @@ impl Comparison {
     }
 }
 
-/// A wish for a version: exact (`1.2.0`), bounds (`>=1.2, <2`), `^1.2`, `~1.2` or `*`.
+/// A version range: exact (`1.2.0`), bounds (`>=1.2, <2`), `^1.2`, `~1.2` or `*`.
 ///
 /// `^1.2` is at least 1.2 and below 2 (below 0.3 for `^0.2`); `~1.2.3` is at least 1.2.3 and below 1.3.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,11 +202,11 @@ impl VersionRange {
     /// Whether `version` is in the range.
     pub fn contains(&self, version: &Version) -> bool {
         self.bounds.iter().all(|bound| match bound.comparison {
-            Comparison::Equal => version.is(&bound.version),
-            Comparison::AtLeast => version.is(&bound.version) || *version > bound.version,
-            Comparison::Above => !version.is(&bound.version) && *version > bound.version,
-            Comparison::AtMost => version.is(&bound.version) || *version < bound.version,
-            Comparison::Below => !version.is(&bound.version) && *version < bound.version,
+            Comparison::Equal => version.matches(&bound.version),
+            Comparison::AtLeast => version.matches(&bound.version) || *version > bound.version,
+            Comparison::Above => !version.matches(&bound.version) && *version > bound.version,
+            Comparison::AtMost => version.matches(&bound.version) || *version < bound.version,
+            Comparison::Below => !version.matches(&bound.version) && *version < bound.version,
         })
     }
 }
@@ -306,7 +306,7 @@ macro_rules! text_schema {
     };
 }
 text_schema!(Version, "An exact version: `1.2.0` or, with a release, `1.2.0-1`.");
-text_schema!(VersionRange, "Versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.");
+text_schema!(VersionRange, "A version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.");
 
 #[cfg(test)]
 mod tests {
@@ -322,8 +322,8 @@ mod tests {
         for pair in sorted.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{pair:?}");
         }
-        assert!(version("1.0-3").is(&version("1.0")));
-        assert!(!version("1.0-3").is(&version("1.0-2")));
+        assert!(version("1.0-3").matches(&version("1.0")));
+        assert!(!version("1.0-3").matches(&version("1.0-2")));
     }
 
     #[test]

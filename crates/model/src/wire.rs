@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use once::each_once;
+use once::reject_duplicate_keys;
 
 macro_rules! shape {
     ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {
@@ -140,21 +140,21 @@ shape! {
         pub value: Option<serde_json::Value>,
         /// Whether it is a secret.
         pub secret: bool,
-        /// Who said what, winner first.
-        pub voices: Vec<ExplainedProvenance>,
+        /// The places that set or removed it, winner first.
+        pub provenance: Vec<ExplainedProvenance>,
     }
 
-    /// What one place said.
+    /// One place's part in it.
     pub struct ExplainedProvenance {
         /// `role web`, `server web-01`, `default of shop`.
         pub place: String,
-        /// What it said; for the removal of one entry of a map its path. Absent for secrets and for the
+        /// The value; for the removal of one map entry its path. Absent for secrets and for the
         /// removal of everything.
         pub value: Option<serde_json::Value>,
-        /// Whether it took away what weaker places said.
+        /// Whether it removes the values of weaker places.
         pub removes: bool,
-        /// Whether it had a part in the final value.
-        pub counts: bool,
+        /// Whether it takes part in the final value.
+        pub effective: bool,
         /// The revision that brought it.
         pub revision: Option<u64>,
         /// Who committed that revision.
@@ -164,7 +164,7 @@ shape! {
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
     pub struct ChangeRequest {
         /// The documents that are new or different; `null` removes one.
-        #[serde(deserialize_with = "each_once")]
+        #[serde(deserialize_with = "reject_duplicate_keys")]
         pub documents: BTreeMap<String, Option<String>>,
         /// Why, for the history.
         pub message: String,
@@ -212,13 +212,13 @@ shape! {
         pub next: Option<String>,
     }
 
-    /// A role, group, environment or server, as its file says it.
+    /// The document of a role, group, environment or server.
     pub struct PlaceDocument {
         /// Where its file is in an exported folder: `roles/web.yaml`.
         pub path: String,
         /// The revision it is from: the newest.
         pub revision: u64,
-        /// Its file, in canonical YAML; secrets are masked for whoever is no operator.
+        /// Its document in canonical YAML; secrets are masked for principals below operator.
         pub document: String,
     }
 
@@ -276,7 +276,7 @@ shape! {
         pub id: u64,
         /// When it came in, in microseconds since 1970-01-01 UTC.
         pub received_us: i64,
-        /// What the server said.
+        /// The report.
         pub report: crate::report::Report,
     }
 

@@ -117,13 +117,13 @@ pub(crate) fn look_into(envelope: &mut PackageEnvelope) -> Result<InspectedPacka
                 inspected.name
             )));
         }
-        if let Some(why) = model::component::reserved(&name) {
+        if let Some(why) = model::component::is_reserved_name(&name) {
             return Err(wrong(why));
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = PackageRole::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
-        if let Some(why) = model::component::reserved(&name) {
+        if let Some(why) = model::component::is_reserved_name(&name) {
             return Err(wrong(why));
         }
         let component = description(envelope, &name)?;
@@ -172,7 +172,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 fn description(envelope: &PackageEnvelope, name: &Name) -> Result<Component, PackageError> {
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
-    let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS);
+    let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS_FOLDER);
     let mut reader = PackageReader::open(&envelope.path).map_err(unreadable)?;
     let mut unpacked = 0;
     while let Some(mut file) = reader.next_file().map_err(unreadable)? {

@@ -146,7 +146,7 @@ impl Notes {
                 );
             }
         }
-        let regular = matches!(entry.origin(), FileSource::Source(_));
+        let regular = matches!(entry.source(), FileSource::Source(_));
         if let Some(mode) = entry.mode {
             let shown = format!("{:04o}", mode.0);
             if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
@@ -174,7 +174,7 @@ impl Notes {
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
             );
         }
-        if let FileSource::Source(from) = entry.origin()
+        if let FileSource::Source(from) = entry.source()
             && from.split('/').all(|part| matches!(part, "" | "." | "**"))
         {
             self.warn(
@@ -182,7 +182,7 @@ impl Notes {
                 format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
-        if let FileSource::Source(from) = entry.origin()
+        if let FileSource::Source(from) = entry.source()
             && source.build.is_none()
             && !from.contains(['*', '?'])
             && !source.dir.join(from).exists()

@@ -130,7 +130,7 @@ fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::Proj
         FormatError::new(from, format!("it says no {what}; write `{what}:` in {COMPONENT_FILE}"))
     };
     let name = file.name.clone().or(facts.name.clone()).ok_or_else(|| missing("name"))?;
-    if let Some(why) = component::reserved(&name) {
+    if let Some(why) = component::is_reserved_name(&name) {
         let place =
             if file.name.is_some() { COMPONENT_FILE } else { file.from.as_deref().unwrap_or_default() };
         return Err(FormatError::new(place, why));
@@ -158,7 +158,7 @@ fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::Proj
 fn read_text(path: &Path) -> Result<String, String> {
     use std::io::Read;
 
-    let most = model::format::yaml::MAX_BYTES as u64;
+    let most = model::format::yaml::MAX_DOCUMENT_BYTES as u64;
     let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
     // Before it is opened: opening a pipe would wait for somebody to write to it.
     if !std::fs::metadata(path).map_err(cannot)?.is_file() {

@@ -32,7 +32,7 @@ pub(crate) struct AgentState {
 pub(crate) struct LastGood {
     /// Its text, signature included.
     pub(crate) text: String,
-    /// What it says.
+    /// Its overrides.
     pub(crate) node: Node,
     /// What the back-office called it.
     pub(crate) tag: Option<String>,

@@ -17,7 +17,7 @@ pub(crate) struct TrustedNode {
     pub(crate) file: String,
     /// The text, signature included.
     pub(crate) text: String,
-    /// What it says.
+    /// Its overrides.
     pub(crate) node: Node,
     /// What the back-office calls it.
     pub(crate) tag: Option<String>,
@@ -73,7 +73,7 @@ impl TrustedNode {
     pub(crate) fn accept(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
-        node::accept(before, (self.node.generation, &digest)).map_err(|why| {
+        node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
             CommandError::input(format!("{}: {why}", self.file))
                 .hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })

@@ -16,7 +16,7 @@ pub(super) fn complete(
 ) -> Option<Node> {
     let components =
         found.iter().map(|(name, deployment)| ((*name).clone(), &deployment.component)).collect();
-    match model::resolve::complete(node, &components) {
+    match model::resolve::complete_node(node, &components) {
         Ok(node) => Some(node),
         Err(error) => {
             problems

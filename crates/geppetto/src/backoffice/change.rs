@@ -17,7 +17,7 @@ use model::{
         node::content_digest,
     },
     name::ServerName,
-    resolve::{Severity, check_change, reach, resolve},
+    resolve::{Severity, check_change, reached_servers, resolve},
     wire::{ChangeResult, ChangedPlace},
 };
 
@@ -271,7 +271,7 @@ fn readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
 fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
     let digest =
         |estate, server: &ServerName| resolve(estate, catalog, server).ok().map(|node| content_digest(&node));
-    reach(old, new)
+    reached_servers(old, new)
         .into_iter()
         .filter(|server| digest(old, server) != digest(new, server))
         .map(|server| server.to_string())
@@ -308,7 +308,7 @@ fn shown(
 
 /// An object by the path of its file, as people call it: `role web`.
 fn object(path: &str) -> String {
-    estate::place(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
+    estate::place_of_document(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }
 
 fn refused(errors: impl Iterator<Item = String>) -> BackOfficeError {

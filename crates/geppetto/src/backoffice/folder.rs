@@ -11,8 +11,8 @@ use std::{
 use model::{
     format::{
         self,
-        estate::{EstateDocuments, FOLDERS},
-        yaml::{DocumentFormat, MAX_BYTES},
+        estate::{ESTATE_FOLDERS, EstateDocuments},
+        yaml::{DocumentFormat, MAX_DOCUMENT_BYTES},
     },
     nearest,
 };
@@ -53,7 +53,7 @@ pub fn read(folder: &Path) -> Result<EstateDocuments, DaemonError> {
         if name.starts_with('.') || (ours && kind.is_file()) {
             continue;
         }
-        if !FOLDERS.contains(&name.as_str()) {
+        if !ESTATE_FOLDERS.contains(&name.as_str()) {
             errors.push(foreign(&name));
         } else if kind.is_symlink() {
             errors.push(format!(
@@ -110,8 +110,11 @@ fn one(
     let on_disk = folder.join(&path);
     let read = fs::metadata(&on_disk).and_then(|metadata| {
         // Asked before reading: a file of a hundred gigabytes must not fill the memory first.
-        if metadata.len() > MAX_BYTES as u64 {
-            return Ok(Err(format!("{path} has {} bytes; at most {MAX_BYTES} are read", metadata.len())));
+        if metadata.len() > MAX_DOCUMENT_BYTES as u64 {
+            return Ok(Err(format!(
+                "{path} has {} bytes; at most {MAX_DOCUMENT_BYTES} are read",
+                metadata.len()
+            )));
         }
         Ok(String::from_utf8(fs::read(&on_disk)?).map_err(|_| format!("{path} is not UTF-8 text")))
     });
@@ -141,7 +144,7 @@ fn entries(folder: &Path) -> io::Result<Vec<(String, fs::FileType)>> {
 }
 
 fn foreign(name: &str) -> String {
-    match nearest(name, FOLDERS) {
+    match nearest(name, ESTATE_FOLDERS) {
         Some(meant) => format!("{name} does not belong here; did you mean {meant}/?"),
         None => format!("{name} does not belong here"),
     }
@@ -180,7 +183,7 @@ pub fn base(folder: &Path) -> Result<Option<u64>, DaemonError> {
 /// Writes the estate's files. Files that are not part of it are in the way, unless they may be replaced.
 pub fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -> Result<(), DaemonError> {
     let mut present = BTreeSet::new();
-    for kind in FOLDERS {
+    for kind in ESTATE_FOLDERS {
         match entries(&folder.join(kind)) {
             Ok(files) => present.extend(
                 files

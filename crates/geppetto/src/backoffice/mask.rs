@@ -98,8 +98,8 @@ impl SecretParameters {
 
     /// Masks the secrets of an estate.
     pub fn mask_estate(&self, estate: &mut Estate) {
-        for (_, says) in everything(estate) {
-            for (component, values) in &mut says.values {
+        for (_, overrides) in everything(estate) {
+            for (component, values) in &mut overrides.values {
                 for (key, said) in values {
                     self.mask(component, key, said, false);
                 }
@@ -110,11 +110,12 @@ impl SecretParameters {
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
     pub fn mask_pair(&self, old: &mut Estate, new: &mut Estate) {
         let before: BTreeMap<String, Overrides> =
-            everything(old).map(|(path, says)| (path, says.clone())).collect();
-        for (path, says) in everything(new) {
-            for (component, values) in &mut says.values {
+            everything(old).map(|(path, overrides)| (path, overrides.clone())).collect();
+        for (path, overrides) in everything(new) {
+            for (component, values) in &mut overrides.values {
                 for (key, said) in values {
-                    let value = before.get(&path).and_then(|says| says.values.get(component)?.get(key));
+                    let value =
+                        before.get(&path).and_then(|overrides| overrides.values.get(component)?.get(key));
                     let changed = value.is_some_and(|value| value.value != said.value);
                     self.mask(component, key, said, changed);
                 }

@@ -121,7 +121,7 @@ impl BackOffice {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = node::publish(&numbered, &self.node_key).map_err(|error| {
+        let text = node::write_signed(&numbered, &self.node_key).map_err(|error| {
             BackOfficeError::Conflict(format!(
                 "the node file of {} could not be read again: {error}",
                 numbered.server

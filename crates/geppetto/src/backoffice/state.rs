@@ -18,7 +18,7 @@ use crate::store::{ObjectText, Store};
 pub struct EstateSnapshot {
     /// The revision; 0 before the first.
     pub revision: u64,
-    /// What it says.
+    /// Its overrides.
     pub estate: Estate,
     /// The canonical texts it was read from.
     pub documents: EstateDocuments,
@@ -67,11 +67,11 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSn
     };
     let mut estate = estate::read(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    for (path, says) in everything(&mut estate) {
+    for (path, overrides) in everything(&mut estate) {
         let Some(object) = objects.get(&path) else { continue };
         let origins: OverrideOrigins =
             serde_json::from_str(&object.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        origins.give(says);
+        origins.restore_to(overrides);
     }
     Ok(EstateSnapshot { revision, estate, documents })
 }
@@ -80,14 +80,16 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSn
 pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
     everything(estate)
         // Maps of texts and numbers always have a JSON form.
-        .map(|(path, says)| (path, serde_json::to_string(&OverrideOrigins::of(says)).unwrap_or_default()))
+        .map(|(path, overrides)| {
+            (path, serde_json::to_string(&OverrideOrigins::collect(overrides)).unwrap_or_default())
+        })
         .collect()
 }
 
 /// The objects of an estate whose files have these paths.
 pub(super) fn part(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
     let mut part = Estate::default();
-    for place in paths.iter().filter_map(|path| estate::place(path).ok()) {
+    for place in paths.iter().filter_map(|path| estate::place_of_document(path).ok()) {
         match place {
             Place::Role(name) => part.roles.extend(one(&estate.roles, &name)),
             Place::Group(name) => part.groups.extend(one(&estate.groups, &name)),
@@ -113,7 +115,7 @@ pub(super) fn overlay(estate: &mut Estate, part: Estate) {
 
 /// Removes the object whose file has this path.
 pub(super) fn remove(estate: &mut Estate, path: &str) {
-    match estate::place(path) {
+    match estate::place_of_document(path) {
         Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
         Ok(Place::Group(name)) => _ = estate.groups.remove(&name),
         Ok(Place::Environment(name)) => _ = estate.environments.remove(&name),
@@ -125,11 +127,12 @@ pub(super) fn remove(estate: &mut Estate, path: &str) {
 /// All objects of an estate, by path, with what they say.
 pub(super) fn everything(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Overrides)> {
     let Estate { roles, groups, environments, servers } = estate;
-    let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.says));
-    let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.says));
+    let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.overrides));
+    let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.overrides));
     let environments = environments
         .iter_mut()
-        .map(|(name, environment)| (format!("environments/{name}.yaml"), &mut environment.says));
-    let servers = servers.iter_mut().map(|(name, server)| (format!("servers/{name}.yaml"), &mut server.says));
+        .map(|(name, environment)| (format!("environments/{name}.yaml"), &mut environment.overrides));
+    let servers =
+        servers.iter_mut().map(|(name, server)| (format!("servers/{name}.yaml"), &mut server.overrides));
     roles.chain(groups).chain(environments).chain(servers)
 }

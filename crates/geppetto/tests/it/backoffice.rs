@@ -179,7 +179,7 @@ fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
     files.push(("roles/ring.yaml", "format: geppetto/role/1\ninherits: [rong]\n"));
     files.push(("roles/rong.yaml", "format: geppetto/role/1\ninherits: [ring]\n"));
     let said = plane.import(&files).failed(1);
-    for part in ["nothing was changed", "roles/web.yaml:5", "`http_port`", "roles/web.yaml:6", "circle"] {
+    for part in ["nothing was changed", "roles/web.yaml:5", "`http_port`", "roles/web.yaml:6", "cycle"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!said.contains("s3cr3t"), "{said}");

@@ -128,9 +128,9 @@ fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
     let path = "/api/v1/servers/web-01/explain?key=shop.http_port";
     let told = plane.get(path, &plane.token("viewer")).ok();
     assert_eq!(told["value"], 8080);
-    assert_eq!(told["voices"][0]["place"], "role web");
-    assert_eq!(told["voices"][0]["revision"], 1);
-    assert_eq!(told["voices"][0]["by"], "local user ann");
+    assert_eq!(told["provenance"][0]["place"], "role web");
+    assert_eq!(told["provenance"][0]["revision"], 1);
+    assert_eq!(told["provenance"][0]["by"], "local user ann");
     let printed: serde_json::Value =
         serde_json::from_str(&plane.run(&["explain", "web-01", "shop.http_port", "--json"]).ok()).unwrap();
     assert_eq!(printed, told);
@@ -153,9 +153,9 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     plane.import(&files).ok();
     let token = plane.token("viewer");
     let told = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();
-    assert_eq!(told["voices"][0]["place"], "role web");
-    assert_eq!(told["voices"][0]["revision"], 1);
-    assert_eq!(told["voices"][0]["by"], "local user ann");
+    assert_eq!(told["provenance"][0]["place"], "role web");
+    assert_eq!(told["provenance"][0]["revision"], 1);
+    assert_eq!(told["provenance"][0]["by"], "local user ann");
     let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
     assert!(
         lines.contains(

@@ -7,7 +7,7 @@ mod running;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::CommandLine;
-pub use entry::{FileMode, FileSource, PackagedFile, destination, inside};
+pub use entry::{FileMode, FileSource, PackagedFile, check_package_path, check_source_path};
 pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
 use serde::Deserialize;
 
@@ -174,7 +174,7 @@ impl ComponentFile {
         for entry in &self.files {
             entry.check(&mut mistakes);
             if !entry.path.ends_with('/') && entry.names_one_path() && !paths.insert(entry.path.as_str()) {
-                mistakes.push(format!("`files` speaks of `{}` twice; keep one of the entries", entry.path));
+                mistakes.push(format!("`files` lists `{}` twice; keep one of the entries", entry.path));
             }
         }
         if let Some(launch) = &self.launch {

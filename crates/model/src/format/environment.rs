@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    says::{RemovalText, RequirementsByComponent, ValuesByComponent, parts, says},
+    overrides::{RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides},
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::{estate::Environment, name::Name};
@@ -22,7 +22,7 @@ pub(super) struct EnvironmentFile {
     description: String,
     /// The channel of the repository its servers install from.
     channel: Name,
-    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
@@ -48,13 +48,13 @@ pub fn read(file: &str, text: &str) -> Result<Environment, FormatError> {
     Ok(Environment {
         description: document.description,
         channel: document.channel,
-        says: says(document.components, document.values, document.remove),
+        overrides: overrides(document.components, document.values, document.remove),
     })
 }
 
 /// Writes a environment file, the same text for the same environment.
 pub fn write(environment: &Environment) -> String {
-    let (components, values, remove) = parts(&environment.says);
+    let (components, values, remove) = file_parts(&environment.overrides);
     yaml::write(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),
         description: environment.description.clone(),

@@ -18,14 +18,14 @@ use crate::{
 pub type EstateDocuments = BTreeMap<String, String>;
 
 /// The folders, in the order of the words.
-pub const FOLDERS: [&str; 4] = ["roles", "groups", "environments", "servers"];
+pub const ESTATE_FOLDERS: [&str; 4] = ["roles", "groups", "environments", "servers"];
 
 /// Reads all files; the errors are of all files, not of the first.
 pub fn read(documents: &EstateDocuments) -> Result<Estate, Vec<FormatError>> {
     let mut estate = Estate::default();
     let mut errors = Vec::new();
     for (path, text) in documents {
-        if let Err(error) = add(&mut estate, path, text) {
+        if let Err(error) = add_document(&mut estate, path, text) {
             errors.push(error);
         }
     }
@@ -51,7 +51,7 @@ pub fn write(estate: &Estate) -> EstateDocuments {
 }
 
 /// The path of a place's file; a component's defaults have none here.
-pub fn path(place: &Place) -> Option<String> {
+pub fn document_path(place: &Place) -> Option<String> {
     match place {
         Place::Role(name) => Some(format!("roles/{name}.yaml")),
         Place::Group(name) => Some(format!("groups/{name}.yaml")),
@@ -62,13 +62,13 @@ pub fn path(place: &Place) -> Option<String> {
 }
 
 /// The place a path of the folder is the file of.
-pub fn place(path: &str) -> Result<Place, FormatError> {
+pub fn place_of_document(path: &str) -> Result<Place, FormatError> {
     let wrong = |message: String| FormatError::new(path, message);
     let (folder, file) = path.split_once('/').unwrap_or(("", path));
-    if !FOLDERS.contains(&folder) {
-        return Err(wrong(match nearest(folder, FOLDERS) {
+    if !ESTATE_FOLDERS.contains(&folder) {
+        return Err(wrong(match nearest(folder, ESTATE_FOLDERS) {
             Some(near) => format!("there is no folder `{folder}/` in an estate; did you mean `{near}/`?"),
-            None => format!("it is in none of the folders of an estate: {}/", FOLDERS.join("/, ")),
+            None => format!("it is in none of the folders of an estate: {}/", ESTATE_FOLDERS.join("/, ")),
         }));
     }
     let Some(stem) = file.strip_suffix(".yaml") else {
@@ -90,27 +90,31 @@ pub fn place(path: &str) -> Result<Place, FormatError> {
     })
 }
 
-/// Gives the wishes, values and removals of `new` that `old` already had their origin back, and all
+/// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
 pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
-        carry(old.roles.get(name).map(|old| &old.says), &mut role.says, origin);
+        carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }
     for (name, group) in &mut new.groups {
-        carry(old.groups.get(name).map(|old| &old.says), &mut group.says, origin);
+        carry_place_origins(old.groups.get(name).map(|old| &old.overrides), &mut group.overrides, origin);
     }
     for (name, environment) in &mut new.environments {
-        carry(old.environments.get(name).map(|old| &old.says), &mut environment.says, origin);
+        carry_place_origins(
+            old.environments.get(name).map(|old| &old.overrides),
+            &mut environment.overrides,
+            origin,
+        );
     }
     for (name, server) in &mut new.servers {
-        carry(old.servers.get(name).map(|old| &old.says), &mut server.says, origin);
+        carry_place_origins(old.servers.get(name).map(|old| &old.overrides), &mut server.overrides, origin);
     }
 }
 
-fn carry(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
-    for (name, wish) in &mut new.components {
-        wish.origin = match old.and_then(|old| old.components.get(name)) {
-            Some(before) if before.range == wish.range => before.origin.clone(),
+fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
+    for (name, requirement) in &mut new.components {
+        requirement.origin = match old.and_then(|old| old.components.get(name)) {
+            Some(before) if before.range == requirement.range => before.origin.clone(),
             _ => Some(origin.clone()),
         };
     }
@@ -120,16 +124,16 @@ fn carry(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) 
     }
     for (name, values) in &mut new.values {
         let before = old.and_then(|old| old.values.get(name));
-        for (key, said) in values {
-            said.origin = match before.and_then(|values| values.get(key)) {
-                Some(before) if before.value == said.value => before.origin.clone(),
+        for (key, assignment) in values {
+            assignment.origin = match before.and_then(|values| values.get(key)) {
+                Some(before) if before.value == assignment.value => before.origin.clone(),
                 _ => Some(origin.clone()),
             };
         }
     }
 }
 
-/// Who said each thing a place says, and when: kept beside its file, which does not tell.
+/// The author and revision of each override of a place; stored beside its document, which does not hold them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideOrigins {
@@ -143,40 +147,41 @@ pub struct OverrideOrigins {
 }
 
 impl OverrideOrigins {
-    /// The origins of all that a place says.
-    pub fn of(says: &Overrides) -> Self {
+    /// Collects the origins of a place's overrides.
+    pub fn collect(overrides: &Overrides) -> Self {
         let mut origins = Self::default();
-        for (name, wish) in &says.components {
-            origins.components.extend(wish.origin.clone().map(|origin| (name.clone(), origin)));
+        for (name, requirement) in &overrides.components {
+            origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
         }
-        for (name, values) in &says.values {
-            let values = values.iter().filter_map(|(key, said)| Some((key.clone(), said.origin.clone()?)));
+        for (name, values) in &overrides.values {
+            let values =
+                values.iter().filter_map(|(key, assignment)| Some((key.clone(), assignment.origin.clone()?)));
             origins.values.insert(name.clone(), values.collect());
         }
-        for removed in &says.remove {
+        for removed in &overrides.remove {
             origins.remove.extend(removed.origin.clone().map(|origin| (removed.what.to_string(), origin)));
         }
         origins
     }
 
-    /// Gives all that a place says the origins it had.
-    pub fn give(&self, says: &mut Overrides) {
-        for (name, wish) in &mut says.components {
-            wish.origin = self.components.get(name).cloned();
+    /// Sets the stored origins on a place's overrides.
+    pub fn restore_to(&self, overrides: &mut Overrides) {
+        for (name, requirement) in &mut overrides.components {
+            requirement.origin = self.components.get(name).cloned();
         }
-        for (name, values) in &mut says.values {
-            for (key, said) in values {
-                said.origin = self.values.get(name).and_then(|keys| keys.get(key)).cloned();
+        for (name, values) in &mut overrides.values {
+            for (key, assignment) in values {
+                assignment.origin = self.values.get(name).and_then(|keys| keys.get(key)).cloned();
             }
         }
-        for removed in &mut says.remove {
+        for removed in &mut overrides.remove {
             removed.origin = self.remove.get(&removed.what.to_string()).cloned();
         }
     }
 }
 
-fn add(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
-    match place(path)? {
+fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
+    match place_of_document(path)? {
         Place::Role(name) => _ = estate.roles.insert(name, role::read(path, text)?),
         Place::Group(name) => _ = estate.groups.insert(name, group::read(path, text)?),
         Place::Environment(name) => _ = estate.environments.insert(name, environment::read(path, text)?),
@@ -187,7 +192,7 @@ fn add(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Where in its file a place says something: about a parameter, a component, or a name it lists under
+/// Finds the line of a place's document that sets a parameter, a component, or a name listed under
 /// `inherits`, `groups`, `roles`, `environment`, `channel` or `remove`. `roles/web.yaml:7`.
 ///
 /// Only asked for when there is an error to show, so that reading stays cheap.
@@ -196,11 +201,13 @@ pub fn locate(
     place: &Place,
     component: Option<&str>,
     key: Option<&str>,
-    listed: Option<&str>,
+    list_entry: Option<&str>,
 ) -> Option<String> {
-    let path = path(place)?;
+    let path = document_path(place)?;
     let text = documents.get(&path)?;
-    let line = yaml::read::<Lines>(&path, text).ok().and_then(|lines| lines.find(component, key, listed));
+    let line = yaml::read::<DocumentSpans>(&path, text)
+        .ok()
+        .and_then(|lines| lines.find(component, key, list_entry));
     Some(match line {
         Some(line) => format!("{path}:{line}"),
         None => path,
@@ -209,7 +216,7 @@ pub fn locate(
 
 /// Any place's file, with lines.
 #[derive(Deserialize)]
-struct Lines {
+struct DocumentSpans {
     #[serde(default)]
     components: BTreeMap<String, Spanned<IgnoredAny>>,
     #[serde(default)]
@@ -226,11 +233,11 @@ struct Lines {
     channel: Option<Spanned<String>>,
 }
 
-impl Lines {
-    fn find(&self, component: Option<&str>, key: Option<&str>, listed: Option<&str>) -> Option<u64> {
+impl DocumentSpans {
+    fn find(&self, component: Option<&str>, key: Option<&str>, list_entry: Option<&str>) -> Option<u64> {
         let lists = [&self.remove, &self.inherits, &self.groups, &self.roles].into_iter().flatten();
         let mut names = lists.chain(&self.environment).chain(&self.channel);
-        if let Some(name) = names.find(|name| Some(name.value.as_str()) == listed) {
+        if let Some(name) = names.find(|name| Some(name.value.as_str()) == list_entry) {
             return Some(name.referenced.line());
         }
         let values = self.values.get(component?);
@@ -238,8 +245,8 @@ impl Lines {
         match key {
             Some(key) => values?.get(key).map(line),
             None => {
-                let wish = self.components.get(component?).map(line);
-                wish.or_else(|| values?.values().map(line).min())
+                let requirement = self.components.get(component?).map(line);
+                requirement.or_else(|| values?.values().map(line).min())
             }
         }
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    says::{RemovalText, RequirementsByComponent, ValuesByComponent, parts, says},
+    overrides::{RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides},
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::estate::Group;
@@ -20,7 +20,7 @@ pub(super) struct GroupFile {
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
-    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
@@ -45,13 +45,13 @@ pub fn read(file: &str, text: &str) -> Result<Group, FormatError> {
 
     Ok(Group {
         description: document.description,
-        says: says(document.components, document.values, document.remove),
+        overrides: overrides(document.components, document.values, document.remove),
     })
 }
 
 /// Writes a group file, the same text for the same group.
 pub fn write(group: &Group) -> String {
-    let (components, values, remove) = parts(&group.says);
+    let (components, values, remove) = file_parts(&group.overrides);
     yaml::write(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),

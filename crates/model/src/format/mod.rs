@@ -12,7 +12,7 @@ pub mod server;
 
 pub mod node;
 
-mod says;
+mod overrides;
 mod schema;
 mod signature;
 

@@ -59,33 +59,33 @@ struct NodeComponentFile {
     /// The exact deployment package; left out in a file written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deployment: Option<PackageFile>,
-    /// Who asked for this component and who took it away, the winner first.
+    /// The requirements and removals of this component, winner first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    wished: Vec<RequirementFile>,
+    requirements: Vec<RequirementFile>,
     /// Final values, by parameter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     values: BTreeMap<Key, Value>,
     /// The parameters whose values are never shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     secrets: BTreeSet<Key>,
-    /// Who said something about a value, the winner first.
+    /// The provenance of each value, winner first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    voices: BTreeMap<Key, Vec<ProvenanceFile>>,
+    provenance: BTreeMap<Key, Vec<ProvenanceFile>>,
 }
 
-/// What one place, or a component that requires it, wants of a component.
+/// A requirement or removal of a component by a place, or by a component that requires it.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Wished")]
+#[schemars(rename = "RequirementProvenance")]
 struct RequirementFile {
-    /// Who wished: `role web`, `server web-01`; `default of shop` when `shop` requires it.
+    /// The place: `role web`, `server web-01`; `default of shop` when `shop` requires it.
     #[schemars(with = "String")]
     place: PlaceText,
-    /// For which versions; absent where it takes away what weaker places wish for.
+    /// The version range; absent for a removal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     range: Option<VersionRange>,
-    /// Whether it had a part in the choice.
-    counts: bool,
+    /// Whether it takes part in the choice.
+    effective: bool,
     /// The revision that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
@@ -94,22 +94,22 @@ struct RequirementFile {
     by: Option<String>,
 }
 
-/// What one place said about a value.
+/// One place's part in a value.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Voice")]
+#[schemars(rename = "Provenance")]
 struct ProvenanceFile {
-    /// Who said it: `role web`, `server web-01`, `default of shop`.
+    /// The place: `role web`, `server web-01`, `default of shop`.
     #[schemars(with = "String")]
     place: PlaceText,
-    /// What it said, as written; absent for secrets.
+    /// The value as written; absent for secrets.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     value: Option<Value>,
-    /// Whether it took away what weaker places said.
+    /// Whether it removes the values of weaker places.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     removes: bool,
-    /// Whether it had a part in the final value.
-    counts: bool,
+    /// Whether it takes part in the final value.
+    effective: bool,
     /// The revision that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
@@ -153,7 +153,7 @@ pub fn write(node: &Node) -> String {
 }
 
 /// Writes a node file and signs it, once it is sure that what was written can be read.
-pub fn publish(node: &Node, key: &SigningKey) -> Result<String, FormatError> {
+pub fn write_signed(node: &Node, key: &SigningKey) -> Result<String, FormatError> {
     let text = write(node);
     match read("the node file", &text)? == *node {
         true => Ok(sign(&text, key)),
@@ -166,7 +166,7 @@ pub fn to_json(node: &Node) -> serde_json::Value {
     serde_json::to_value(NodeFile::new(node, node.generation)).unwrap_or_default()
 }
 
-/// SHA-256 of all a node says but its generation: nodes with the same digest are the same generation.
+/// SHA-256 of a node without its generation: nodes with the same digest are the same generation.
 pub fn content_digest(node: &Node) -> String {
     hex(&Sha256::digest(yaml::write(&NodeFile::new(node, 0))))
 }
@@ -175,7 +175,7 @@ pub fn content_digest(node: &Node) -> String {
 /// its [`content_digest`].
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
-pub fn accept(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
+pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
     let Some((had, digest)) = last else { return Ok(()) };
     let (generation, content) = new;
     if generation == 0 {
@@ -184,7 +184,7 @@ pub fn accept(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String>
     if generation < had {
         return Err(format!(
             "generation {generation} is older than generation {had}, which this host already had; \
-             somebody may be replaying an old node file. Restore again to fetch the current one"
+             this may be a replay of an old node file. Run `punch restore` again to fetch the current one"
         ));
     }
     if generation == had && content != digest {
@@ -225,21 +225,21 @@ impl NodeComponentFile {
             kind: component.kind,
             payload: component.payload.clone(),
             deployment: component.deployment.clone(),
-            wished: component.wished.iter().map(RequirementFile::new).collect(),
+            requirements: component.requirements.iter().map(RequirementFile::new).collect(),
             values: values().map(|(key, value)| (key.clone(), value.value.clone())).collect(),
             secrets: values().filter(|(_, value)| value.secret).map(|(key, _)| key.clone()).collect(),
-            voices: values()
-                .filter(|(_, value)| !value.voices.is_empty())
-                .map(|(key, value)| (key.clone(), value.voices.iter().map(ProvenanceFile::new).collect()))
+            provenance: values()
+                .filter(|(_, value)| !value.provenance.is_empty())
+                .map(|(key, value)| (key.clone(), value.provenance.iter().map(ProvenanceFile::new).collect()))
                 .collect(),
         }
     }
 
     fn read(mut self, name: &Name) -> Result<NodeComponent, String> {
-        for key in self.secrets.iter().chain(self.voices.keys()) {
+        for key in self.secrets.iter().chain(self.provenance.keys()) {
             if !self.values.contains_key(key) {
                 return Err(format!(
-                    "`secrets` or `voices` of `{name}` name `{key}`, which has no value under `values`"
+                    "`secrets` or `provenance` of `{name}` names `{key}`, which has no value under `values`"
                 ));
             }
         }
@@ -247,11 +247,11 @@ impl NodeComponentFile {
             .values
             .into_iter()
             .map(|(key, value)| {
-                let voices = self.voices.remove(&key).unwrap_or_default();
+                let provenance = self.provenance.remove(&key).unwrap_or_default();
                 let value = NodeValue {
                     value,
                     secret: self.secrets.contains(&key),
-                    voices: voices.into_iter().map(ProvenanceFile::read).collect(),
+                    provenance: provenance.into_iter().map(ProvenanceFile::read).collect(),
                 };
                 (key, value)
             })
@@ -261,20 +261,20 @@ impl NodeComponentFile {
             kind: self.kind,
             payload: self.payload,
             deployment: self.deployment,
-            wished: self.wished.into_iter().map(RequirementFile::read).collect(),
+            requirements: self.requirements.into_iter().map(RequirementFile::read).collect(),
             values,
         })
     }
 }
 
 impl RequirementFile {
-    fn new(wished: &RequirementProvenance) -> Self {
+    fn new(requirements: &RequirementProvenance) -> Self {
         Self {
-            place: PlaceText(wished.place.clone()),
-            range: wished.range.clone(),
-            counts: wished.counts,
-            revision: wished.origin.as_ref().map(|origin| origin.revision),
-            by: wished.origin.as_ref().map(|origin| origin.by.clone()),
+            place: PlaceText(requirements.place.clone()),
+            range: requirements.range.clone(),
+            effective: requirements.effective,
+            revision: requirements.origin.as_ref().map(|origin| origin.revision),
+            by: requirements.origin.as_ref().map(|origin| origin.by.clone()),
         }
     }
 
@@ -282,21 +282,21 @@ impl RequirementFile {
         RequirementProvenance {
             place: self.place.0,
             range: self.range,
-            counts: self.counts,
+            effective: self.effective,
             origin: origin(self.revision, self.by),
         }
     }
 }
 
 impl ProvenanceFile {
-    fn new(voice: &Provenance) -> Self {
+    fn new(entry: &Provenance) -> Self {
         Self {
-            place: PlaceText(voice.place.clone()),
-            value: voice.value.clone(),
-            removes: voice.removes,
-            counts: voice.counts,
-            revision: voice.origin.as_ref().map(|origin| origin.revision),
-            by: voice.origin.as_ref().map(|origin| origin.by.clone()),
+            place: PlaceText(entry.place.clone()),
+            value: entry.value.clone(),
+            removes: entry.removes,
+            effective: entry.effective,
+            revision: entry.origin.as_ref().map(|origin| origin.revision),
+            by: entry.origin.as_ref().map(|origin| origin.by.clone()),
         }
     }
 
@@ -305,7 +305,7 @@ impl ProvenanceFile {
             place: self.place.0,
             value: self.value,
             removes: self.removes,
-            counts: self.counts,
+            effective: self.effective,
             origin: origin(self.revision, self.by),
         }
     }
@@ -318,9 +318,9 @@ fn origin(revision: Option<u64>, by: Option<String>) -> Option<RevisionOrigin> {
 impl TryFrom<String> for PlaceText {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |why: String| {
+        let wrong = |first_conflict: String| {
             format!(
-                "{why}; a place is `server NAME`, `group NAME`, `environment NAME`, `role NAME` or `default of NAME`"
+                "{first_conflict}; a place is `server NAME`, `group NAME`, `environment NAME`, `role NAME` or `default of NAME`"
             )
         };
         let (word, name) = text.rsplit_once(' ').unwrap_or((&text, ""));

@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    says::{RemovalText, RequirementsByComponent, ValuesByComponent, once, parts, says},
+    overrides::{
+        RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides, reject_duplicates,
+    },
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::{estate::Role, name::Name};
@@ -23,7 +25,7 @@ pub(super) struct RoleFile {
     /// Roles it inherits, strongest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     inherits: Vec<Name>,
-    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
@@ -45,17 +47,17 @@ impl DocumentFormat for RoleFile {
 /// Reads a role file; `file` is its name in errors.
 pub fn read(file: &str, text: &str) -> Result<Role, FormatError> {
     let document: RoleFile = yaml::read_document(file, text)?;
-    once(file, "inherits", &document.inherits)?;
+    reject_duplicates(file, "inherits", &document.inherits)?;
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        says: says(document.components, document.values, document.remove),
+        overrides: overrides(document.components, document.values, document.remove),
     })
 }
 
 /// Writes a role file, the same text for the same role.
 pub fn write(role: &Role) -> String {
-    let (components, values, remove) = parts(&role.says);
+    let (components, values, remove) = file_parts(&role.overrides);
     yaml::write(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),

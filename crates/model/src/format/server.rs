@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    says::{RemovalText, RequirementsByComponent, ValuesByComponent, once, parts, says},
+    overrides::{
+        RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides, reject_duplicates,
+    },
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::{estate::Server, name::Name};
@@ -28,7 +30,7 @@ pub(super) struct ServerFile {
     /// The roles it has, strongest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<Name>,
-    /// Components wanted, each with the versions that will do: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
+    /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
@@ -50,20 +52,20 @@ impl DocumentFormat for ServerFile {
 /// Reads a server file; `file` is its name in errors.
 pub fn read(file: &str, text: &str) -> Result<Server, FormatError> {
     let document: ServerFile = yaml::read_document(file, text)?;
-    once(file, "groups", &document.groups)?;
-    once(file, "roles", &document.roles)?;
+    reject_duplicates(file, "groups", &document.groups)?;
+    reject_duplicates(file, "roles", &document.roles)?;
     Ok(Server {
         description: document.description,
         environment: document.environment,
         groups: document.groups,
         roles: document.roles,
-        says: says(document.components, document.values, document.remove),
+        overrides: overrides(document.components, document.values, document.remove),
     })
 }
 
 /// Writes a server file, the same text for the same server.
 pub fn write(server: &Server) -> String {
-    let (components, values, remove) = parts(&server.says);
+    let (components, values, remove) = file_parts(&server.overrides);
     yaml::write(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),

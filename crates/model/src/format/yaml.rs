@@ -29,7 +29,7 @@ impl FormatError {
     }
 
     /// An error about one line of `file`.
-    pub fn at(file: &str, line: u64, message: impl Into<String>) -> Self {
+    pub fn at_line(file: &str, line: u64, message: impl Into<String>) -> Self {
         Self { file: format!("{file}:{line}"), message: message.into() }
     }
 }
@@ -38,18 +38,18 @@ impl FormatError {
 pub trait DocumentFormat: DeserializeOwned {
     /// What `format:` must say.
     const FORMAT: &'static str;
-    /// What `format:` says.
+    /// The value of `format:`.
     fn format(&self) -> &str;
 }
 
 /// The largest text read, in bytes: far above any file people write.
-pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_DOCUMENT_BYTES: usize = 8 * 1024 * 1024;
 
 /// So many texts, numbers, lists, maps and keys are read.
-pub const MAX_NODES: usize = 500_000;
+pub const MAX_YAML_NODES: usize = 500_000;
 
 /// Collections nested deeper than this are refused.
-pub const MAX_DEPTH: usize = 64;
+pub const MAX_YAML_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
 pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, FormatError> {
@@ -62,16 +62,19 @@ pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, For
 
 /// Reads one YAML document; `file` is its name in errors.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
-    if text.len() > MAX_BYTES {
+    if text.len() > MAX_DOCUMENT_BYTES {
         return Err(FormatError::new(
             file,
-            format!("it has {} bytes; at most {MAX_BYTES} are read. Is this the right file?", text.len()),
+            format!(
+                "it has {} bytes; at most {MAX_DOCUMENT_BYTES} are read. Is this the right file?",
+                text.len()
+            ),
         ));
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         match error.location().filter(|location| *location != Location::UNKNOWN) {
-            Some(at) => FormatError::at(file, at.line(), sentence(error, slip::rest(text, &at))),
+            Some(at) => FormatError::at_line(file, at.line(), sentence(error, slip::rest_of_line(text, &at))),
             None => FormatError::new(file, sentence(error, "")),
         }
     })
@@ -88,13 +91,13 @@ pub fn write<T: Serialize>(value: &T) -> String {
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
+            max_depth: MAX_YAML_DEPTH,
             max_documents: 1,
             // Above all that a node file can hold which resolution lets pass; see `resolve::evaluate`.
-            max_nodes: MAX_NODES,
-            max_events: 2 * MAX_NODES,
+            max_nodes: MAX_YAML_NODES,
+            max_events: 2 * MAX_YAML_NODES,
             max_aliases: 1_000,
-            max_total_scalar_bytes: MAX_BYTES,
+            max_total_scalar_bytes: MAX_DOCUMENT_BYTES,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 100_000,
@@ -137,7 +140,7 @@ fn other_format(file: &str, line: u64, found: &str, wanted: &str) -> FormatError
         ),
         None => format!("its format is `{shown}`; here `format: {wanted}` is needed"),
     };
-    FormatError::at(file, line, newer)
+    FormatError::at_line(file, line, newer)
 }
 
 /// One sentence about an error of the library, without any scalar of the file but keys. `rest` is what
@@ -156,7 +159,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
             format!("expected {expected}, found {found}")
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", slip::found(rest)),
+        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", slip::token_kind(rest)),
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
@@ -170,7 +173,7 @@ fn sentence(error: &Error, rest: &str) -> String {
                 "string scalar" => "a text",
                 other => other,
             },
-            slip::found(rest)
+            slip::token_kind(rest)
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
@@ -198,7 +201,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             too_deep()
         }
         Error::ExternalMessage { msg, .. } => {
-            let why = slip::meant(msg, rest).map_or_else(|| clip(msg), str::to_owned);
+            let why = slip::likely_mistake(msg, rest).map_or_else(|| clip(msg), str::to_owned);
             format!("this is not YAML ({why}); look at this line and the one before it")
         }
         Error::Message { msg, .. } => clip(msg),
@@ -230,7 +233,7 @@ fn budget(breach: &serde_saphyr::budget::BudgetBreach) -> String {
 }
 
 fn too_deep() -> String {
-    format!("lists and maps are nested more than {MAX_DEPTH} deep; is this the right file?")
+    format!("lists and maps are nested more than {MAX_YAML_DEPTH} deep; is this the right file?")
 }
 
 fn clip(text: &str) -> String {

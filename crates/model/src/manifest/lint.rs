@@ -155,7 +155,8 @@ fn samples(component: &Component) -> BTreeMap<Key, NodeValue> {
         .parameters
         .iter()
         .map(|(key, parameter)| {
-            let value = NodeValue { value: value(parameter), secret: parameter.secret, voices: Vec::new() };
+            let value =
+                NodeValue { value: value(parameter), secret: parameter.secret, provenance: Vec::new() };
             (key.clone(), value)
         })
         .collect()

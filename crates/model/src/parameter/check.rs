@@ -6,7 +6,7 @@ use super::{MergeStrategy, Parameter, ParameterType};
 use crate::value::Value;
 
 /// The heaviest value allowed; see [`weight`].
-pub const MAX_WEIGHT: usize = 512 * 1024;
+pub const MAX_VALUE_WEIGHT: usize = 512 * 1024;
 
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
 pub const MAX_NESTING: usize = 32;
@@ -15,11 +15,11 @@ pub const MAX_NESTING: usize = 32;
 pub const NODE_WEIGHT: usize = 16;
 
 /// What a value weighs: the bytes of its texts, and [`NODE_WEIGHT`] for each thing in it.
-pub fn weight(value: &Value) -> usize {
+pub fn value_weight(value: &Value) -> usize {
     let weight = match value {
         Value::Text(text) => text.len(),
-        Value::List(items) => items.iter().map(weight).sum(),
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() + NODE_WEIGHT + weight(value)).sum(),
+        Value::List(items) => items.iter().map(value_weight).sum(),
+        Value::Map(map) => map.iter().map(|(key, value)| key.len() + NODE_WEIGHT + value_weight(value)).sum(),
         _ => 0,
     };
     weight.saturating_add(NODE_WEIGHT)
@@ -28,35 +28,37 @@ pub fn weight(value: &Value) -> usize {
 impl Parameter {
     /// Checks a final value. The sentence never shows the value of a secret.
     pub fn check(&self, value: &Value) -> Result<(), String> {
-        self.check_as(value, self.secret)
+        self.check_masking(value, self.secret)
     }
 
-    /// Checks a final value; `secret` says whether the sentence may show it.
-    pub fn check_as(&self, value: &Value, secret: bool) -> Result<(), String> {
+    /// Checks a final value; when `secret`, the message does not show it.
+    pub fn check_masking(&self, value: &Value, secret: bool) -> Result<(), String> {
         if *value == Value::Null {
             return Err(format!(
-                "must be {}, and `null` is no value; to take away what weaker places say, \
+                "must be {}, and `null` is no value; to remove the values of weaker places, \
                  write the parameter under `remove:`",
-                self.wanted()
+                self.expected_type()
             ));
         }
         if nesting(value) > MAX_NESTING {
             return Err(format!("must not nest lists and maps more than {MAX_NESTING} deep"));
         }
-        if weight(value) > MAX_WEIGHT {
-            return Err(format!("must not hold more than {MAX_WEIGHT} bytes; put large data into a file"));
+        if value_weight(value) > MAX_VALUE_WEIGHT {
+            return Err(format!(
+                "must not hold more than {MAX_VALUE_WEIGHT} bytes; put large data into a file"
+            ));
         }
         if !self.fits(value) {
-            let (wanted, advice) = (self.wanted(), self.advice(value));
-            return Err(match wrong_item(value).filter(|_| self.kind == ParameterType::StringList) {
+            let (wanted, advice) = (self.expected_type(), self.advice(value));
+            return Err(match first_wrong_item(value).filter(|_| self.kind == ParameterType::StringList) {
                 Some((number, item)) => {
                     let advice = match item {
                         Value::List(_) | Value::Map(_) | Value::Null => "",
                         _ => "; put quotes around it",
                     };
-                    format!("must be {wanted}, and item {number} is {}{advice}", shown(item, secret))
+                    format!("must be {wanted}, and item {number} is {}{advice}", display_value(item, secret))
                 }
-                None => format!("must be {wanted}, not {}{advice}", shown(value, secret)),
+                None => format!("must be {wanted}, not {}{advice}", display_value(value, secret)),
             });
         }
         if contains_nul(value) {
@@ -65,13 +67,13 @@ impl Parameter {
         Ok(())
     }
 
-    /// Checks a value as somebody writes it: what depends on a reference is left to resolution.
-    pub fn check_said(&self, value: &Value) -> Result<(), String> {
-        self.check_said_as(value, self.secret)
+    /// Checks a value before references are resolved; what depends on a reference is checked later.
+    pub fn check_unresolved(&self, value: &Value) -> Result<(), String> {
+        self.check_unresolved_masking(value, self.secret)
     }
 
-    /// The same; `secret` says whether the sentence may show the value.
-    pub fn check_said_as(&self, value: &Value, secret: bool) -> Result<(), String> {
+    /// The same; when `secret`, the message does not show the value.
+    pub fn check_unresolved_masking(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
@@ -80,18 +82,20 @@ impl Parameter {
                 }
                 Err(format!(
                     "must be {}, not a text with a reference inside; write exactly one reference",
-                    self.wanted()
+                    self.expected_type()
                 ))
             }
             value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
-            value => self.check_as(value, secret),
+            value => self.check_masking(value, secret),
         }
     }
 
     /// Checks the default against the type; a default may hold references.
     pub fn check_default(&self) -> Result<(), String> {
         match &self.default {
-            Some(default) => self.check_said(default).map_err(|sentence| format!("its default {sentence}")),
+            Some(default) => {
+                self.check_unresolved(default).map_err(|sentence| format!("its default {sentence}"))
+            }
             None => Ok(()),
         }
     }
@@ -193,7 +197,7 @@ impl Parameter {
     }
 
     /// What the parameter takes: `a whole number from 1 to 10`.
-    pub fn wanted(&self) -> String {
+    pub fn expected_type(&self) -> String {
         let what = match self.kind {
             ParameterType::String if !self.one_of.is_empty() => {
                 let texts: Vec<String> = self.one_of.iter().map(|text| format!("`{text}`")).collect();
@@ -246,14 +250,14 @@ impl Parameter {
 }
 
 /// The first item of a list that is no text, and its number, counted from 1.
-fn wrong_item(value: &Value) -> Option<(usize, &Value)> {
+fn first_wrong_item(value: &Value) -> Option<(usize, &Value)> {
     let Value::List(items) = value else { return None };
     let (at, item) = items.iter().enumerate().find(|(_, item)| item.as_text().is_none())?;
     Some((at + 1, item))
 }
 
 /// What was found, in words; the value itself unless it is secret.
-fn shown(value: &Value, secret: bool) -> String {
+fn display_value(value: &Value, secret: bool) -> String {
     let kind = match value {
         Value::Null => "null",
         Value::Boolean(_) => "a boolean",

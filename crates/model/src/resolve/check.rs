@@ -1,5 +1,5 @@
-//! Checking an estate before it is saved: every server is resolved, and every value is checked, also
-//! those that lose on every server and those no server uses yet.
+//! Checks an estate before it is saved: every server is resolved, and every value is checked, including
+//! values that are overridden everywhere and those no server uses yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::{
     Resolver,
     evaluate::unknown_parameter,
     fault::{Fault, FaultKind, Note, Severity},
-    reach::{changed_places, reach},
+    reach::{changed_places, reached_servers},
 };
 use crate::{
     catalog::Catalog,
@@ -19,25 +19,25 @@ use crate::{
     version::Version,
 };
 
-/// What the servers make of the places: which they are in, and which versions they settle on.
+/// Which places the servers use, and which versions they get.
 #[derive(Default)]
-struct Uses<'a> {
+struct PlaceUsage<'a> {
     used: BTreeSet<Place>,
-    settled: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
+    chosen: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
 }
 
-/// Says all that is wrong with an estate, and what may be; the fatal first.
+/// Returns everything wrong or suspicious in an estate, fatal notes first.
 pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
     let resolver = Resolver::new(estate, catalog);
     notes(&resolver, estate.servers.keys(), None)
 }
 
-/// Says what is wrong with what a change can reach, and what may be; the fatal first.
+/// Returns everything wrong or suspicious in what a change can reach, fatal notes first.
 ///
-/// Only what the change brings is fatal. What was wrong before it, because a publication broke it, is a
-/// warning: nobody's work waits for somebody else to mend that.
+/// Only faults that the change introduces are fatal. A fault that existed before is a
+/// warning: it does not block unrelated changes.
 pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<Note> {
-    let (servers, places) = (reach(old, new), changed_places(old, new));
+    let (servers, places) = (reached_servers(old, new), changed_places(old, new));
     let within = |estate| {
         let resolver = Resolver::for_places(estate, catalog, &servers, &places);
         notes(&resolver, &servers, Some(&places))
@@ -52,8 +52,8 @@ pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<Note> 
     notes
 }
 
-/// What is to be said about `servers` and the places that speak for them, and about `places`; about all
-/// places if none are named.
+/// The notes on `servers`, on the places that apply to them and on `places`; on all
+/// places if `places` is `None`.
 fn notes<'s>(
     resolver: &Resolver<'_>,
     servers: impl IntoIterator<Item = &'s ServerName>,
@@ -61,7 +61,7 @@ fn notes<'s>(
 ) -> Vec<Note> {
     let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
-    let uses = uses(resolver, servers, &mut notes);
+    let uses = resolve_usage(resolver, servers, &mut notes);
     let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
     let concerns = |place: &Place| whole(place) || uses.used.contains(place);
     for (name, role) in &estate.roles {
@@ -69,28 +69,28 @@ fn notes<'s>(
         if !concerns(&place) {
             continue;
         }
-        if let Some(Err(fault)) = resolver.hierarchy.order(name) {
+        if let Some(Err(fault)) = resolver.hierarchy.linearisation(name) {
             notes.push(fault.clone().into_note());
         }
-        says(catalog, &uses, &place, whole(&place), &role.says, &mut notes);
+        check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
     }
     for (name, group) in &estate.groups {
         let place = Place::Group(name.clone());
         if concerns(&place) {
-            says(catalog, &uses, &place, whole(&place), &group.says, &mut notes);
+            check_place(catalog, &uses, &place, whole(&place), &group.overrides, &mut notes);
         }
     }
     for (name, environment) in &estate.environments {
         let place = Place::Environment(name.clone());
         if concerns(&place) {
-            notes.extend(unpublished(catalog, &place, &environment.channel));
-            says(catalog, &uses, &place, whole(&place), &environment.says, &mut notes);
+            notes.extend(unknown_channel_note(catalog, &place, &environment.channel));
+            check_place(catalog, &uses, &place, whole(&place), &environment.overrides, &mut notes);
         }
     }
     for (name, server) in &estate.servers {
         let place = Place::Server(name.clone());
         if concerns(&place) {
-            says(catalog, &uses, &place, whole(&place), &server.says, &mut notes);
+            check_place(catalog, &uses, &place, whole(&place), &server.overrides, &mut notes);
         }
     }
     let mut seen = BTreeSet::new();
@@ -99,8 +99,8 @@ fn notes<'s>(
     notes
 }
 
-/// A channel that does not exist yet may be meant; its servers get nothing until it does.
-fn unpublished(catalog: &Catalog, place: &Place, channel: &Name) -> Option<Note> {
+/// A channel may be created later; its servers get no node file until then.
+fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Option<Note> {
     if catalog.channels.contains_key(channel) {
         return None;
     }
@@ -111,47 +111,47 @@ fn unpublished(catalog: &Catalog, place: &Place, channel: &Name) -> Option<Note>
         place: place.clone(),
         component: None,
         key: None,
-        listed: Some(channel.to_string()),
-        message: format!("nothing was ever published in its channel `{channel}`{hint}"),
+        list_entry: Some(channel.to_string()),
+        message: format!("there is no channel `{channel}`{hint}"),
     })
 }
 
-/// Resolves the servers that are in the estate.
-fn uses<'a, 's>(
+/// Resolves the servers of the estate and records what they use.
+fn resolve_usage<'a, 's>(
     resolver: &Resolver<'a>,
     servers: impl IntoIterator<Item = &'s ServerName>,
     notes: &mut Vec<Note>,
-) -> Uses<'a> {
-    let mut uses = Uses::default();
+) -> PlaceUsage<'a> {
+    let mut uses = PlaceUsage::default();
     for name in servers.into_iter().filter(|name| resolver.estate.servers.contains_key(*name)) {
         let layers = match resolver.layers(name) {
             Ok(layers) => layers,
             Err(error) => {
                 notes.extend(error.faults.into_iter().map(Fault::into_note));
-                // They are used all the same, and what else is wrong in them is told now, not one try later.
-                uses.used.extend(named_by(name, &resolver.estate.servers[name]));
+                // Its places are checked all the same, so that all faults are reported at once.
+                uses.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
                 continue;
             }
         };
         uses.used.extend(layers.stack.iter().map(|layer| layer.place.clone()));
-        let settled = match super::settle::settle(resolver.catalog, &layers) {
-            Ok(settled) => settled,
+        let chosen = match super::settle::choose_versions(resolver.catalog, &layers) {
+            Ok(chosen) => chosen,
             Err(error) => {
                 notes.extend(error.faults.into_iter().map(Fault::into_note));
                 continue;
             }
         };
         for layer in &layers.stack {
-            for component in layer.says.values.keys() {
-                if let Some(found) = settled.get(component) {
-                    let versions = uses.settled.entry((layer.place.clone(), component)).or_default();
+            for component in layer.overrides.values.keys() {
+                if let Some(found) = chosen.get(component) {
+                    let versions = uses.chosen.entry((layer.place.clone(), component)).or_default();
                     if !versions.contains(&found.published.component.version) {
                         versions.insert(found.published.component.version.clone());
                     }
                 }
             }
         }
-        if let Err(error) = resolver.node(&layers, settled) {
+        if let Err(error) = resolver.node(&layers, chosen) {
             notes.extend(error.faults.into_iter().map(Fault::into_note));
         }
     }
@@ -159,64 +159,69 @@ fn uses<'a, 's>(
 }
 
 /// The places a server names itself.
-fn named_by<'s>(name: &ServerName, server: &'s Server) -> impl Iterator<Item = Place> + use<'s> {
+fn places_named_by_server<'s>(
+    name: &ServerName,
+    server: &'s Server,
+) -> impl Iterator<Item = Place> + use<'s> {
     let own = [Place::Server(name.clone()), Place::Environment(server.environment.clone())];
     let groups = server.groups.iter().cloned().map(Place::Group);
     own.into_iter().chain(groups).chain(server.roles.iter().cloned().map(Place::Role))
 }
 
-/// Checks what one place says against the versions it can meet. Of a place that is not looked at `whole`, only
-/// what meets the servers at hand is: others that nobody resolved may settle on what they share with it.
-fn says(
+/// Checks the overrides of one place against the versions they can apply to. Unless `whole`, only
+/// those are checked that apply to the resolved servers.
+fn check_place(
     catalog: &Catalog,
-    uses: &Uses<'_>,
+    uses: &PlaceUsage<'_>,
     place: &Place,
     whole: bool,
-    says: &Overrides,
+    overrides: &Overrides,
     notes: &mut Vec<Note>,
 ) {
     let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
-    for name in says.components.keys().chain(says.values.keys()) {
+    for name in overrides.components.keys().chain(overrides.values.keys()) {
         let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
             notes.push(unknown_component(catalog, severity, place, name));
         }
     }
-    let at_hand = |name: &Name| whole || uses.settled.contains_key(&(place.clone(), name));
-    for (name, values) in says.values.iter().filter(|(name, _)| at_hand(name)) {
-        let met = met(catalog, uses, place, name, says);
-        for (key, said) in values {
-            notes.extend(value(catalog, place, &met, name, key, &said.value));
+    let at_hand = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
+    for (name, values) in overrides.values.iter().filter(|(name, _)| at_hand(name)) {
+        let met = applicable_versions(catalog, uses, place, name, overrides);
+        for (key, assignment) in values {
+            notes.extend(check_value(catalog, place, &met, name, key, &assignment.value));
         }
     }
-    for removal in &says.remove {
-        notes.extend(removed(catalog, place, &removal.what));
+    for removal in &overrides.remove {
+        notes.extend(check_removal(catalog, place, &removal.what));
     }
 }
 
-/// The versions whose parameters a place's values must fit: those its servers settled on, else those
-/// its own wish allows, else all.
-fn met<'c>(
+/// The versions whose parameters a place's values must fit: those chosen for its servers, else those
+/// its own requirement allows, else all.
+fn applicable_versions<'c>(
     catalog: &'c Catalog,
-    uses: &Uses<'_>,
+    uses: &PlaceUsage<'_>,
     place: &Place,
     name: &Name,
-    says: &Overrides,
+    overrides: &Overrides,
 ) -> (Vec<&'c Component>, bool) {
     let Some(published) = catalog.components.get(name) else { return (Vec::new(), false) };
-    if let Some(versions) = uses.settled.get(&(place.clone(), name)) {
+    if let Some(versions) = uses.chosen.get(&(place.clone(), name)) {
         let components = versions.iter().filter_map(|version| published.get(version));
         return (components.map(|published| &published.component).collect(), true);
     }
     let all = || published.values().map(|published| &published.component);
-    let wished: Vec<_> = match says.components.get(name) {
-        Some(wish) => all().filter(|component| wish.range.contains(&component.version)).collect(),
+    let requirements: Vec<_> = match overrides.components.get(name) {
+        Some(requirement) => {
+            all().filter(|component| requirement.range.contains(&component.version)).collect()
+        }
         None => Vec::new(),
     };
-    (if wished.is_empty() { all().collect() } else { wished }, false)
+    (if requirements.is_empty() { all().collect() } else { requirements }, false)
 }
 
-fn value(
+fn check_value(
     catalog: &Catalog,
     place: &Place,
     met: &(Vec<&Component>, bool),
@@ -224,24 +229,24 @@ fn value(
     key: &Key,
     value: &Value,
 ) -> Option<Note> {
-    let (components, settled) = met;
+    let (components, chosen) = met;
     let wrong: Vec<Fault> = components
         .iter()
         .filter_map(|component| {
             let Some(parameter) = component.parameters.get(key) else {
                 return Some(unknown_parameter(place.clone(), component, key));
             };
-            // A secret of any version stays one in what is said about the others.
-            let secret = || parameter.secret || catalog.secret(name, key) == Some(true);
-            let message = parameter.check_said_as(value, true).err()?;
-            let message = parameter.check_said_as(value, secret()).err().unwrap_or(message);
+            // A parameter that is secret in any version is masked in the messages about all versions.
+            let secret = || parameter.secret || catalog.is_secret_parameter(name, key) == Some(true);
+            let message = parameter.check_unresolved_masking(value, true).err()?;
+            let message = parameter.check_unresolved_masking(value, secret()).err().unwrap_or(message);
             let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Some(Fault::new(place.clone(), kind).on(name, key))
+            Some(Fault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();
     let all = wrong.len() == components.len();
     let mut note = wrong.into_iter().next_back()?.into_note();
-    if !all && !settled {
+    if !all && !chosen {
         note.severity = Severity::Warning;
         note.message.push_str(" (in some of its versions)");
     }
@@ -258,13 +263,13 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
         place: place.clone(),
         component: Some(name.clone()),
         key: None,
-        listed: None,
+        list_entry: None,
         message: format!("the repository has no component `{name}`; {hint}"),
     }
 }
 
-/// A removal of something that never existed is a slip, but changes nothing.
-fn removed(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> Option<Note> {
+/// A removal of something that never existed is probably a mistake, but has no effect.
+fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> Option<Note> {
     let (name, key) = match removal {
         RemovalTarget::Component(name) => (name, None),
         RemovalTarget::Value(name, key) | RemovalTarget::Entry(name, key, _) => (name, Some(key)),
@@ -290,7 +295,7 @@ fn removed(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> Option<
         place: place.clone(),
         component: Some(name.clone()),
         key: key.cloned(),
-        listed: Some(removal.to_string()),
+        list_entry: Some(removal.to_string()),
         message,
     })
 }

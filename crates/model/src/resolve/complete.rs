@@ -1,4 +1,4 @@
-//! Completing: a node file written by hand gets what resolution would have given it, by the same code.
+//! Completes a node file written by hand with what resolution would have added, by the same code.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use crate::{
 ///
 /// `components` describes the node's components in their exact versions. The values of the node are
 /// final: no reference in them is replaced. A node that resolution made comes out as it went in.
-pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<Node, ResolveError> {
+pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<Node, ResolveError> {
     let place = Place::Server(node.server.clone());
-    let says = says(node);
-    let stack = vec![PlaceLayer { place, says: &says }];
+    let overrides = overrides_of_node(node);
+    let stack = vec![PlaceLayer { place, overrides: &overrides }];
     let layers = PlaceStack::new(&node.server, &node.environment, &node.channel, stack);
     let declared: BTreeMap<&Name, &Component> =
         node.components.keys().filter_map(|name| Some((name, *components.get(name)?))).collect();
-    let values = evaluate::values(&layers, &declared, None)?.values;
+    let values = evaluate::evaluate_values(&layers, &declared, None)?.values;
     let mut complete = node.clone();
     for (name, values) in declared.into_keys().zip(values) {
         let Some(component) = complete.components.get_mut(name) else { continue };
@@ -38,14 +38,15 @@ pub fn complete(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<
     Ok(complete)
 }
 
-/// What the node says, as if its server were the only place, and nothing weaker were wanted: the
+/// The node's values as the overrides of its server alone, with all weaker places removed: the
 /// defaults are joined already.
-fn says(node: &Node) -> Overrides {
+fn overrides_of_node(node: &Node) -> Overrides {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
-        let said = values
-            .map(|(key, value)| (key.clone(), Assignment { value: literal(&value.value), origin: None }));
-        (name.clone(), said.collect())
+        let assignment = values.map(|(key, value)| {
+            (key.clone(), Assignment { value: escape_references(&value.value), origin: None })
+        });
+        (name.clone(), assignment.collect())
     });
     let keys = node.components.iter().flat_map(|(name, component)| {
         component.values.keys().map(|key| RemovalTarget::Value(name.clone(), key.clone()))
@@ -54,12 +55,14 @@ fn says(node: &Node) -> Overrides {
     Overrides { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
 }
 
-/// The value with every `${` written so that it stays one.
-fn literal(value: &Value) -> Value {
+/// The value with every `${` escaped, so that it is not a reference.
+fn escape_references(value: &Value) -> Value {
     match value {
         Value::Text(text) => Value::Text(text.replace("${", "$${")),
-        Value::List(items) => Value::List(items.iter().map(literal).collect()),
-        Value::Map(map) => Value::Map(map.iter().map(|(key, item)| (key.clone(), literal(item))).collect()),
+        Value::List(items) => Value::List(items.iter().map(escape_references).collect()),
+        Value::Map(map) => {
+            Value::Map(map.iter().map(|(key, item)| (key.clone(), escape_references(item))).collect())
+        }
         other => other.clone(),
     }
 }

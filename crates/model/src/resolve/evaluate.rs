@@ -1,4 +1,4 @@
-//! Evaluation: what is said becomes final values. References are followed, values merged and checked.
+//! Evaluation: merges the operations on each parameter, resolves references and checks the final values.
 
 mod expand;
 
@@ -18,49 +18,49 @@ use crate::{
     name::{Key, Name},
     nearest,
     node::{NodeValue, Provenance},
-    parameter::{MAX_WEIGHT, NODE_WEIGHT, Parameter, weight},
+    parameter::{MAX_VALUE_WEIGHT, NODE_WEIGHT, Parameter, value_weight},
     value::Value,
 };
 
-/// All final values of a server together may weigh so much: on the server no less than here, so that
-/// punch takes whatever was resolved.
+/// The largest weight of all final values of a server; the same limit applies on the server, so that
+/// punch accepts whatever was resolved.
 const MAX_NODE_WEIGHT: usize = 2 * 1024 * 1024;
 
-/// All that places say about them may weigh so much: the node file tells it too, and must stay readable.
+/// The largest weight of all provenance: it is part of the node file, which must stay readable.
 const MAX_SAID_WEIGHT: usize = 4 * 1024 * 1024;
 
-/// What the keys of a value, or of what one place says, add to a node file.
+/// What one entry of the provenance adds to a node file.
 const ENTRY_WEIGHT: usize = 10 * NODE_WEIGHT;
 
 /// The final values of a server.
 pub(super) struct ResolvedValues {
-    /// Of every component, in the order of its name.
+    /// By component, in the order of their names.
     pub(super) values: Vec<BTreeMap<Key, NodeValue>>,
-    /// What they and all that was said about them weigh.
+    /// The weight of the values and their provenance.
     pub(super) weight: usize,
 }
 
-/// The final values of every component of `settled`.
+/// Evaluates the final values of every component of `chosen`.
 ///
-/// `catalog` knows which parameters were secrets in other versions, where there is one.
-pub(super) fn values(
+/// `catalog` tells which parameters are secret in other versions, when there is one.
+pub(super) fn evaluate_values(
     layers: &PlaceStack<'_>,
-    settled: &BTreeMap<&Name, &Component>,
+    chosen: &BTreeMap<&Name, &Component>,
     catalog: Option<&Catalog>,
 ) -> Result<ResolvedValues, ResolveError> {
-    let speakers = settled.keys().map(|name| (*name, Sources::new(layers, name))).collect();
+    let sources = chosen.keys().map(|name| (*name, Sources::new(layers, name))).collect();
     let mut evaluator = ValueEvaluator {
         layers,
-        settled,
+        chosen,
         catalog,
-        speakers: &speakers,
+        sources: &sources,
         done: HashMap::new(),
         path: Vec::new(),
         faults: Vec::new(),
         weight: 0,
-        said: 0,
+        assignment: 0,
     };
-    for (name, component) in settled {
+    for (name, component) in chosen {
         evaluator.refuse_unknown(name);
         for key in component.parameters.keys() {
             evaluator.finish(name, key);
@@ -73,55 +73,55 @@ pub(super) fn values(
         return Err(evaluator.faults.into());
     }
     let mut done = evaluator.done;
-    let values = settled.iter().map(|(name, component)| {
+    let values = chosen.iter().map(|(name, component)| {
         let keys = component.parameters.keys();
         let values = keys.filter_map(|key| match done.remove(&(*name, key)) {
-            Some(State::Final(value)) => Some((key.clone(), value)),
+            Some(ValueState::Final(value)) => Some((key.clone(), value)),
             _ => None,
         });
         values.collect()
     });
-    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.said })
+    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.assignment })
 }
 
-/// How far a value is.
-enum State {
-    /// It is needed by a value it needs, or being worked on.
+/// The state of a value's evaluation.
+enum ValueState {
+    /// In evaluation, possibly because another value refers to it.
     Begun,
     Final(NodeValue),
-    /// Nobody says anything, and nobody has to.
+    /// No value is set, and none is required.
     Absent,
-    /// Its fault is noted.
+    /// Its fault is recorded.
     Failed,
 }
 
 struct ValueEvaluator<'a, 'l> {
     layers: &'l PlaceStack<'a>,
-    settled: &'l BTreeMap<&'l Name, &'l Component>,
+    chosen: &'l BTreeMap<&'l Name, &'l Component>,
     catalog: Option<&'l Catalog>,
-    speakers: &'l BTreeMap<&'l Name, Sources<'a, 'l>>,
-    done: HashMap<(&'l Name, &'l Key), State>,
-    /// The values being worked on, each because the one before refers to it.
+    sources: &'l BTreeMap<&'l Name, Sources<'a, 'l>>,
+    done: HashMap<(&'l Name, &'l Key), ValueState>,
+    /// The values in evaluation, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
     faults: Vec<Fault>,
-    /// What the final values weigh.
+    /// The weight of the final values.
     weight: usize,
-    /// What all that was said about them weighs.
-    said: usize,
+    /// The weight of their provenance.
+    assignment: usize,
 }
 
-/// The value a text is part of, for faults.
-struct Site<'s> {
+/// The place and parameter a value belongs to, for faults.
+struct ValueSite<'s> {
     component: &'s Name,
     key: &'s Key,
     place: &'s Place,
 }
 
 impl<'a, 'l> ValueEvaluator<'a, 'l> {
-    /// Notes every value said for a parameter that does not exist.
+    /// Adds a fault for every value of a parameter that does not exist.
     fn refuse_unknown(&mut self, name: &'l Name) {
-        let component = self.settled[name];
-        for (place, values) in self.speakers[name].values() {
+        let component = self.chosen[name];
+        for (place, values) in self.sources[name].effective_values() {
             for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
                 self.faults.push(unknown_parameter(place.clone(), component, key));
             }
@@ -133,7 +133,7 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         if self.weight > MAX_NODE_WEIGHT {
             return Some(FaultKind::TooLarge { what: "the values of this server", limit: MAX_NODE_WEIGHT });
         }
-        (self.said > MAX_SAID_WEIGHT).then_some(FaultKind::TooLarge {
+        (self.assignment > MAX_SAID_WEIGHT).then_some(FaultKind::TooLarge {
             what: "the values that its roles, groups, environment and components have for this server",
             limit: MAX_SAID_WEIGHT,
         })
@@ -144,15 +144,15 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         if self.done.contains_key(&(name, key)) || self.too_large().is_some() {
             return;
         }
-        let Some(parameter) = self.settled[name].parameters.get(key) else { return };
-        self.done.insert((name, key), State::Begun);
+        let Some(parameter) = self.chosen[name].parameters.get(key) else { return };
+        self.done.insert((name, key), ValueState::Begun);
         self.path.push((name, key));
         let before = self.faults.len();
         let state = match self.evaluate(name, key, parameter) {
-            _ if self.faults.len() > before => State::Failed,
-            None => State::Failed,
-            Some(None) => State::Absent,
-            Some(Some(value)) => State::Final(value),
+            _ if self.faults.len() > before => ValueState::Failed,
+            None => ValueState::Failed,
+            Some(None) => ValueState::Absent,
+            Some(Some(value)) => ValueState::Final(value),
         };
         self.path.pop();
         self.done.insert((name, key), state);
@@ -165,41 +165,41 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         key: &'l Key,
         parameter: &'l Parameter,
     ) -> Option<Option<NodeValue>> {
-        let speakers = self.speakers;
-        let spoken = speakers[name].gather(key, parameter);
+        let sources = self.sources;
+        let operations = sources[name].operations_for(key, parameter);
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
         let mut places = Vec::new();
         let mut joined = 0;
-        for (at, voice) in spoken.iter().enumerate() {
-            self.said = self.said.saturating_add(ENTRY_WEIGHT);
-            let Operation::Value(value) = voice.what else { continue };
-            self.said = self.said.saturating_add(weight(value));
-            if !voice.counts {
+        for (at, entry) in operations.iter().enumerate() {
+            self.assignment = self.assignment.saturating_add(ENTRY_WEIGHT);
+            let Operation::Value(value) = entry.what else { continue };
+            self.assignment = self.assignment.saturating_add(value_weight(value));
+            if !entry.effective {
                 continue;
             }
-            let site = Site { component: name, key, place: voice.place };
+            let site = ValueSite { component: name, key, place: entry.place };
             let mut value = match has_references(value) {
-                true => self.expand(&site, value, &mut secret, &mut { MAX_WEIGHT })?,
+                true => self.expand(&site, value, &mut secret, &mut { MAX_VALUE_WEIGHT })?,
                 false => value.clone(),
             };
-            joined += weight(&value);
+            joined += value_weight(&value);
             if joined > MAX_NODE_WEIGHT {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
-            for stronger in &spoken[..at] {
+            for stronger in &operations[..at] {
                 if let Operation::RemoveEntry(path) = stronger.what
-                    && stronger.counts
+                    && stronger.effective
                 {
                     prune(&mut value, path);
                 }
             }
             contributions.push(value);
-            places.push(voice.place);
+            places.push(entry.place);
         }
-        // Each by itself, so that what is wrong is told to the place that says it.
+        // Each by itself, so that a fault names the place that set the value.
         for (value, place) in contributions.iter().zip(&places) {
-            self.check(&Site { component: name, key, place }, parameter, value, secret)?;
+            self.check(&ValueSite { component: name, key, place }, parameter, value, secret)?;
         }
         let several = contributions.len() > 1;
         let value = match merge(parameter.merge, contributions) {
@@ -209,45 +209,51 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
                 let description = parameter.description.trim_end_matches('.').to_owned();
                 let kind = FaultKind::Missing { component, key: key.clone(), description };
                 let server = Place::Server(self.layers.server.clone());
-                self.faults.push(Fault::new(server, kind).on(name, &key));
+                self.faults.push(Fault::new(server, kind).with_key(name, &key));
                 return None;
             }
             Ok(None) => return Some(None),
             Err(at) => {
-                let site = Site { component: name, key, place: places[at] };
-                return self.wrong(&site, format!("must be {} to be merged", parameter.wanted()));
+                let site = ValueSite { component: name, key, place: places[at] };
+                return self.wrong(&site, format!("must be {} to be merged", parameter.expected_type()));
             }
         };
         if several {
-            self.check(&Site { component: name, key, place: places[0] }, parameter, &value, secret)?;
+            self.check(&ValueSite { component: name, key, place: places[0] }, parameter, &value, secret)?;
         }
-        self.weight = self.weight.saturating_add(weight(&value) + key.as_str().len() + ENTRY_WEIGHT);
-        Some(Some(NodeValue { value, secret, voices: voices(spoken, secret) }))
+        self.weight = self.weight.saturating_add(value_weight(&value) + key.as_str().len() + ENTRY_WEIGHT);
+        Some(Some(NodeValue { value, secret, provenance: provenance(operations, secret) }))
     }
 
     /// Checks a value; the sentence is only made, and secrets only looked up, when it is wrong.
-    fn check(&mut self, site: &Site<'_>, parameter: &Parameter, value: &Value, secret: bool) -> Option<()> {
-        if parameter.check_as(value, true).is_ok() {
+    fn check(
+        &mut self,
+        site: &ValueSite<'_>,
+        parameter: &Parameter,
+        value: &Value,
+        secret: bool,
+    ) -> Option<()> {
+        if parameter.check_masking(value, true).is_ok() {
             return Some(());
         }
         let secret = secret || self.hidden(site);
-        match parameter.check_as(value, secret) {
+        match parameter.check_masking(value, secret) {
             Ok(()) => Some(()),
             Err(message) => self.wrong(site, message),
         }
     }
 
-    /// Whether errors may not show what is said here.
-    fn hidden(&self, site: &Site<'_>) -> bool {
+    /// Whether errors must not show this value.
+    fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
-        self.settled[component].parameters.get(key).is_some_and(|parameter| parameter.secret)
-            || self.catalog.is_some_and(|catalog| catalog.secret(component, key) == Some(true))
+        self.chosen[component].parameters.get(key).is_some_and(|parameter| parameter.secret)
+            || self.catalog.is_some_and(|catalog| catalog.is_secret_parameter(component, key) == Some(true))
     }
 
-    fn wrong<T>(&mut self, site: &Site<'_>, message: String) -> Option<T> {
+    fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
         let kind = FaultKind::WrongValue { component, key, message };
-        self.faults.push(Fault::new(site.place.clone(), kind).on(site.component, site.key));
+        self.faults.push(Fault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
@@ -263,26 +269,26 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
         near,
         known,
     };
-    Fault::new(place, kind).on(&component.name, key)
+    Fault::new(place, kind).with_key(&component.name, key)
 }
 
-/// Provenance: values that count, then removals that count, then the rest, each strongest first.
-fn voices(spoken: Vec<SourcedOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
-    let mut voices: Vec<Provenance> = spoken
+/// The provenance: effective values, then effective removals, then the rest, each strongest first.
+fn provenance(operations: Vec<SourcedOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
+    let mut provenance: Vec<Provenance> = operations
         .into_iter()
-        .map(|voice| Provenance {
-            place: voice.place.clone(),
-            removes: !matches!(voice.what, Operation::Value(_)),
-            value: match voice.what {
+        .map(|entry| Provenance {
+            place: entry.place.clone(),
+            removes: !matches!(entry.what, Operation::Value(_)),
+            value: match entry.what {
                 _ if secret => None,
                 Operation::Value(value) => Some(value.clone()),
                 Operation::RemoveAll => None,
                 Operation::RemoveEntry(path) => Some(Value::Text(path.join("."))),
             },
-            counts: voice.counts,
-            origin: voice.origin.cloned(),
+            effective: entry.effective,
+            origin: entry.origin.cloned(),
         })
         .collect();
-    voices.sort_by_key(|voice| (!voice.counts, voice.removes && voice.counts));
-    voices
+    provenance.sort_by_key(|entry| (!entry.effective, entry.removes && entry.effective));
+    provenance
 }

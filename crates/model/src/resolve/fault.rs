@@ -1,4 +1,4 @@
-//! What can be wrong with an estate, each as a sentence that names the place and the next step.
+//! The faults an estate can have, each as a sentence that names the place and the next step.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::{
     version::{Version, VersionRange},
 };
 
-/// Why a server has no node: every fault found, not only the first.
+/// Why a server has no node: all faults found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveError {
     /// At least one.
     pub faults: Vec<Fault>,
 }
 
-/// One thing that is wrong, and where.
+/// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {kind}")]
 pub struct Fault {
@@ -34,7 +34,7 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
     /// A server, role, group or environment that does not exist.
-    #[error("there is no {what} `{name}`{}", hint(near, &[]))]
+    #[error("there is no {what} `{name}`{}", nearest_name_hint(near, &[]))]
     Unknown {
         /// `role`, `group`, `environment` or `server`.
         what: &'static str,
@@ -44,7 +44,7 @@ pub enum FaultKind {
         near: Option<String>,
     },
     /// Roles that inherit each other.
-    #[error("roles inherit each other in a circle: {}; take one of these `inherits` out", circle(names, *more))]
+    #[error("roles inherit each other in a cycle: {}; take one of these `inherits` out", format_cycle(names, *more))]
     CyclicRoles {
         /// The first of them, in order.
         names: Vec<Name>,
@@ -52,13 +52,13 @@ pub enum FaultKind {
         more: usize,
     },
     /// Orders of roles that contradict each other.
-    #[error("its roles cannot be put in one order: {}; swap the names in one of these lists", orders(.0))]
+    #[error("its roles cannot be put in one order: {}; swap the names in one of these lists", format_order_conflicts(.0))]
     Inconsistent(Vec<(Name, Name, Place)>),
-    /// More inherited roles than anybody can follow.
+    /// More inherited roles than allowed.
     #[error("it inherits more than {0} roles; split it")]
     TooManyRoles(usize),
     /// A component that no channel or not the wanted one carries.
-    #[error("channel `{channel}` has no component `{component}`{}", elsewhere(near, channels))]
+    #[error("channel `{channel}` has no component `{component}`{}", other_channels_hint(near, channels))]
     UnknownComponent {
         /// The component.
         component: Name,
@@ -69,15 +69,15 @@ pub enum FaultKind {
         /// Channels that do carry it.
         channels: Vec<Name>,
     },
-    /// No version will do for everybody.
-    #[error("no version of `{component}` in channel `{channel}` will do: {}; the channel has {}", wishes(asked), versions(.available))]
+    /// No version satisfies all constraints.
+    #[error("no version of `{component}` in channel `{channel}` satisfies all constraints: {}; the channel has {}", format_constraints(constraints), format_versions(.available))]
     NoVersion {
         /// The component.
         component: Name,
         /// The channel of the server's environment.
         channel: Name,
         /// Who asked for what.
-        asked: Vec<(Place, VersionRange)>,
+        constraints: Vec<(Place, VersionRange)>,
         /// What the channel has, newest first.
         available: Vec<Version>,
     },
@@ -95,7 +95,7 @@ pub enum FaultKind {
     },
     /// Versions contradict each other in more ways than can be tried.
     #[error(
-        "no versions that suit everybody were found in {tried} attempts, and nobody knows whether there are any; wish for exact versions of some of its components{}",
+        "no versions that satisfy all constraints were found in {tried} attempts; require exact versions of some of its components{}",
         first_contradiction(first)
     )]
     TooManyChoices {
@@ -105,7 +105,7 @@ pub enum FaultKind {
         first: Option<String>,
     },
     /// A parameter the component does not declare.
-    #[error("`{component}` {version} has no parameter `{key}`{}", hint(near, known))]
+    #[error("`{component}` {version} has no parameter `{key}`{}", nearest_name_hint(near, known))]
     UnknownParameter {
         /// The component.
         component: Name,
@@ -128,9 +128,9 @@ pub enum FaultKind {
         /// `must be ...`
         message: String,
     },
-    /// A required value nobody set.
+    /// A required value that is not set.
     #[error(
-        "`{component}.{key}` ({description}) must have a value and nobody sets one; add it under `values: {{{component}: {{{key}: ...}}}}` here or in a role, group or environment of this server"
+        "`{component}.{key}` ({description}) must have a value and none is set; add it under `values: {{{component}: {{{key}: ...}}}}` here or in a role, group or environment of this server"
     )]
     Missing {
         /// The component.
@@ -141,10 +141,10 @@ pub enum FaultKind {
         description: String,
     },
     /// Values that refer to each other.
-    #[error("values refer to each other in a circle: {}; write one of them out", circle(.0, 0))]
+    #[error("values refer to each other in a cycle: {}; write one of them out", format_cycle(.0, 0))]
     CyclicReferences(Vec<String>),
     /// A reference to what the server does not have.
-    #[error("`{component}.{key}` refers to `${{{reference}}}`, {why}{}", hint(near, &[]))]
+    #[error("`{component}.{key}` refers to `${{{reference}}}`, {first_conflict}{}", nearest_name_hint(near, &[]))]
     UnknownReference {
         /// The component.
         component: Name,
@@ -153,7 +153,7 @@ pub enum FaultKind {
         /// What is inside `${}`.
         reference: String,
         /// `but this server has no component ...`
-        why: String,
+        first_conflict: String,
         /// The nearest reference that works.
         near: Option<String>,
     },
@@ -170,16 +170,16 @@ pub enum FaultKind {
     Unreadable(String),
 }
 
-/// How much a note matters.
+/// How severe a note is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Must be put right before the estate is saved.
+    /// Must be corrected before the estate is saved.
     Fatal,
-    /// May be meant.
+    /// May be intended.
     Warning,
 }
 
-/// Something to know about an estate before it is saved.
+/// A fault or warning about an estate before it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// How much it matters.
@@ -190,10 +190,10 @@ pub struct Note {
     pub component: Option<Name>,
     /// The parameter it is about.
     pub key: Option<Key>,
-    /// What is wrong and what to do.
+    /// What is wrong and what to do next.
     pub message: String,
     /// The name in one of the place's lists it is about, to find its line.
-    pub(super) listed: Option<String>,
+    pub(super) list_entry: Option<String>,
 }
 
 impl Fault {
@@ -201,12 +201,12 @@ impl Fault {
         Self { place, component: None, key: None, kind }
     }
 
-    pub(super) fn about(mut self, component: &Name) -> Self {
+    pub(super) fn with_component(mut self, component: &Name) -> Self {
         self.component = Some(component.clone());
         self
     }
 
-    pub(super) fn on(mut self, component: &Name, key: &Key) -> Self {
+    pub(super) fn with_key(mut self, component: &Name, key: &Key) -> Self {
         self.component = Some(component.clone());
         self.key = Some(key.clone());
         self
@@ -218,7 +218,7 @@ impl Fault {
     }
 
     pub(super) fn into_note(self) -> Note {
-        let listed = match &self.kind {
+        let list_entry = match &self.kind {
             FaultKind::Unknown { name, .. } => Some(name.clone()),
             FaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
             _ => None,
@@ -226,7 +226,7 @@ impl Fault {
         Note {
             severity: Severity::Fatal,
             message: self.kind.to_string(),
-            listed,
+            list_entry,
             place: self.place,
             component: self.component,
             key: self.key,
@@ -239,7 +239,7 @@ impl Note {
     pub fn in_file(&self, documents: &EstateDocuments) -> String {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
-        match locate(documents, &self.place, component, key, self.listed.as_deref()) {
+        match locate(documents, &self.place, component, key, self.list_entry.as_deref()) {
             Some(file) => format!("{file}: {self}"),
             None => self.to_string(),
         }
@@ -279,7 +279,7 @@ impl From<Vec<Fault>> for ResolveError {
     }
 }
 
-fn hint(near: &Option<String>, known: &[String]) -> String {
+fn nearest_name_hint(near: &Option<String>, known: &[String]) -> String {
     match near {
         Some(near) => format!("; did you mean `{near}`?"),
         None if known.is_empty() => String::new(),
@@ -287,7 +287,7 @@ fn hint(near: &Option<String>, known: &[String]) -> String {
     }
 }
 
-fn elsewhere(near: &Option<String>, channels: &[Name]) -> String {
+fn other_channels_hint(near: &Option<String>, channels: &[Name]) -> String {
     if channels.is_empty() {
         return match near {
             Some(near) => format!("; did you mean `{near}`?"),
@@ -302,7 +302,7 @@ fn first_contradiction(first: &Option<String>) -> String {
     first.as_ref().map(|first| format!(". The first contradiction met: {first}")).unwrap_or_default()
 }
 
-fn circle<T: fmt::Display>(names: &[T], more: usize) -> String {
+fn format_cycle<T: fmt::Display>(names: &[T], more: usize) -> String {
     let mut texts: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let first = texts.first().cloned();
     if more > 0 {
@@ -312,7 +312,7 @@ fn circle<T: fmt::Display>(names: &[T], more: usize) -> String {
     texts.join(" -> ")
 }
 
-fn orders(orders: &[(Name, Name, Place)]) -> String {
+fn format_order_conflicts(orders: &[(Name, Name, Place)]) -> String {
     let texts: Vec<String> = orders
         .iter()
         .map(|(before, after, place)| format!("`{before}` before `{after}` ({place})"))
@@ -320,18 +320,18 @@ fn orders(orders: &[(Name, Name, Place)]) -> String {
     texts.join(", ")
 }
 
-fn wishes(asked: &[(Place, VersionRange)]) -> String {
-    let texts: Vec<String> = asked
+fn format_constraints(constraints: &[(Place, VersionRange)]) -> String {
+    let texts: Vec<String> = constraints
         .iter()
         .map(|(place, range)| match place {
             Place::Default(requirer) => format!("{requirer} requires `{range}`"),
-            place => format!("{place} wants `{range}`"),
+            place => format!("{place} requires `{range}`"),
         })
         .collect();
     texts.join(", ")
 }
 
-fn versions(available: &[Version]) -> String {
+fn format_versions(available: &[Version]) -> String {
     match available {
         [] => "none".to_owned(),
         available => {

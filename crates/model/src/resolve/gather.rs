@@ -1,4 +1,4 @@
-//! Gathering: what each place says about one parameter, strongest first, and what of it counts.
+//! The operations of all places on one parameter, strongest first, and which of them are effective.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use crate::{
     value::Value,
 };
 
-/// The places that say something about one component: found once, asked for each of its parameters.
+/// The places that set or remove something of one component: collected once, queried for each parameter.
 pub(super) struct Sources<'a, 'l> {
     /// Strongest first.
-    speakers: Vec<PlaceSource<'a, 'l>>,
-    /// The number of layers that count.
-    counting: usize,
-    /// The place that takes the component away from weaker ones.
-    cut: Option<(&'l Place, Option<&'a RevisionOrigin>)>,
-    /// The component itself, which speaks last.
+    sources: Vec<PlaceSource<'a, 'l>>,
+    /// The number of effective layers.
+    effective_layers: usize,
+    /// The place that removes the component from weaker ones.
+    removal: Option<(&'l Place, Option<&'a RevisionOrigin>)>,
+    /// The component's own default, which is weakest.
     default: Place,
 }
 
@@ -29,90 +29,101 @@ struct PlaceSource<'a, 'l> {
     removals: Vec<&'a Removal>,
 }
 
-/// What one place says, before references are replaced.
+/// One place's operation on a parameter, before references are replaced.
 pub(super) struct SourcedOperation<'a, 'l> {
     pub(super) place: &'l Place,
     pub(super) what: Operation<'a>,
     pub(super) origin: Option<&'a RevisionOrigin>,
-    pub(super) counts: bool,
+    pub(super) effective: bool,
 }
 
-/// A value, or something taken away.
+/// A value or a removal.
 pub(super) enum Operation<'a> {
     Value(&'a Value),
-    /// All that weaker places say.
+    /// Removes the values of all weaker places.
     RemoveAll,
-    /// One entry of the maps of weaker places.
+    /// Removes one entry from the maps of weaker places.
     RemoveEntry(&'a [String]),
 }
 
 impl<'a, 'l> Sources<'a, 'l> {
-    /// Finds who says something about `component`.
+    /// Collects the places that set or remove something of `component`.
     pub(super) fn new(layers: &'l PlaceStack<'a>, component: &Name) -> Self {
-        let speakers = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
-            let values = layer.says.values.get(component);
+        let sources = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
+            let values = layer.overrides.values.get(component);
             let about = |removed: &&Removal| match &removed.what {
                 RemovalTarget::Component(_) => false,
                 RemovalTarget::Value(name, _) | RemovalTarget::Entry(name, _, _) => name == component,
             };
-            let removals: Vec<&Removal> = layer.says.remove.iter().filter(about).collect();
+            let removals: Vec<&Removal> = layer.overrides.remove.iter().filter(about).collect();
             let speaks = values.is_some() || !removals.is_empty();
             speaks.then_some(PlaceSource { at, place: &layer.place, values, removals })
         });
         Self {
-            speakers: speakers.collect(),
-            counting: layers.counting(component),
-            cut: layers.cut(component),
+            sources: sources.collect(),
+            effective_layers: layers.effective_layers(component),
+            removal: layers.removal_of(component),
             default: Place::Default(component.clone()),
         }
     }
 
-    /// What the layers that count say, by place.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Assignment>)> {
-        let counting = self.speakers.iter().filter(|speaker| speaker.at < self.counting);
-        counting.filter_map(|speaker| Some((speaker.place, speaker.values?)))
+    /// The values of the effective layers, by place.
+    pub(super) fn effective_values(
+        &self,
+    ) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Assignment>)> {
+        let effective_layers = self.sources.iter().filter(|source| source.at < self.effective_layers);
+        effective_layers.filter_map(|source| Some((source.place, source.values?)))
     }
 
-    /// All that is said about the parameter `key`; the component's default comes last.
+    /// All operations on the parameter `key`, strongest first; the component's default comes last.
     ///
-    /// A default is merged like any other value, unless somebody took weaker values away and set one of
-    /// his own. When nobody is left to say anything the default counts again.
-    pub(super) fn gather<'s>(&'s self, key: &Key, parameter: &'s Parameter) -> Vec<SourcedOperation<'s, 's>> {
+    /// A default is merged like any other value, unless a place removes weaker values and sets one of
+    /// its own. When no value is left, the default is effective again.
+    pub(super) fn operations_for<'s>(
+        &'s self,
+        key: &Key,
+        parameter: &'s Parameter,
+    ) -> Vec<SourcedOperation<'s, 's>> {
         let replace = parameter.merge == MergeStrategy::Replace;
-        let mut spoken = Vec::new();
-        let mut cut = false;
-        let mut valued = false;
-        for speaker in &self.speakers {
-            let place = speaker.place;
-            if let Some(said) = speaker.values.and_then(|values| values.get(key)) {
-                if speaker.at >= self.counting && !cut {
-                    // The whole component was taken away by a stronger place, which then is the reason.
-                    let (place, origin) = self.cut.unwrap_or((place, None));
-                    let counts = !(replace && valued);
-                    spoken.push(SourcedOperation { place, what: Operation::RemoveAll, origin, counts });
-                    cut = true;
+        let mut operations = Vec::new();
+        let mut removal = false;
+        let mut has_value = false;
+        for source in &self.sources {
+            let place = source.place;
+            if let Some(assignment) = source.values.and_then(|values| values.get(key)) {
+                if source.at >= self.effective_layers && !removal {
+                    // A stronger place removes the whole component: its removal is the reason.
+                    let (place, origin) = self.removal.unwrap_or((place, None));
+                    let effective = !(replace && has_value);
+                    operations.push(SourcedOperation {
+                        place,
+                        what: Operation::RemoveAll,
+                        origin,
+                        effective,
+                    });
+                    removal = true;
                 }
-                let counts = !(cut || replace && valued);
-                valued |= counts;
-                let (what, origin) = (Operation::Value(&said.value), said.origin.as_ref());
-                spoken.push(SourcedOperation { place, what, origin, counts });
+                let effective = !(removal || replace && has_value);
+                has_value |= effective;
+                let (what, origin) = (Operation::Value(&assignment.value), assignment.origin.as_ref());
+                operations.push(SourcedOperation { place, what, origin, effective });
             }
-            for removed in &speaker.removals {
+            for removed in &source.removals {
                 let what = match &removed.what {
                     RemovalTarget::Value(_, of) if of == key => Operation::RemoveAll,
                     RemovalTarget::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
                     _ => continue,
                 };
-                let counts = !cut && speaker.at < self.counting && !(replace && valued);
-                cut |= matches!(what, Operation::RemoveAll);
-                spoken.push(SourcedOperation { place, what, origin: removed.origin.as_ref(), counts });
+                let effective = !removal && source.at < self.effective_layers && !(replace && has_value);
+                removal |= matches!(what, Operation::RemoveAll);
+                operations.push(SourcedOperation { place, what, origin: removed.origin.as_ref(), effective });
             }
         }
         if let Some(default) = &parameter.default {
-            let counts = !valued || (!replace && !cut);
+            let effective = !has_value || (!replace && !removal);
             let what = Operation::Value(default);
-            spoken.push(SourcedOperation { place: &self.default, what, origin: None, counts });
+            operations.push(SourcedOperation { place: &self.default, what, origin: None, effective });
         }
-        spoken
+        operations
     }
 }

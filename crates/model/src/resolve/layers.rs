@@ -1,4 +1,4 @@
-//! Layers: the places that speak for one server, strongest first.
+//! The stack of places that apply to one server, strongest first.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use crate::{
     nearest,
 };
 
-/// The places of one server and what they say.
+/// The places of one server and their overrides.
 pub(super) struct PlaceStack<'a> {
     pub(super) server: &'a ServerName,
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
     /// Strongest first: the server, its groups, its environment, its roles.
     pub(super) stack: Vec<PlaceLayer<'a>>,
-    /// The strongest layer that removes a component: weaker ones do not count for it.
+    /// The strongest layer that removes each component: weaker ones have no effect on it.
     floors: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
 }
 
-/// One place and what it says.
+/// One place and its overrides.
 pub(super) struct PlaceLayer<'a> {
     pub(super) place: Place,
-    pub(super) says: &'a Overrides,
+    pub(super) overrides: &'a Overrides,
 }
 
 /// Stacks the places of `server`.
-pub(super) fn layers<'a>(
+pub(super) fn stack_places<'a>(
     estate: &'a Estate,
     hierarchy: &RoleHierarchy<'a>,
     server: &ServerName,
@@ -41,10 +41,12 @@ pub(super) fn layers<'a>(
     };
     let me = Place::Server(name.clone());
     let mut faults = Vec::new();
-    let mut stack = vec![PlaceLayer { place: me.clone(), says: &server.says }];
+    let mut stack = vec![PlaceLayer { place: me.clone(), overrides: &server.overrides }];
     for group in &server.groups {
         match estate.groups.get(group) {
-            Some(found) => stack.push(PlaceLayer { place: Place::Group(group.clone()), says: &found.says }),
+            Some(found) => {
+                stack.push(PlaceLayer { place: Place::Group(group.clone()), overrides: &found.overrides })
+            }
             None => faults.push(unknown(me.clone(), "group", group.as_str(), names(&estate.groups))),
         }
     }
@@ -53,7 +55,7 @@ pub(super) fn layers<'a>(
         Some(found) => {
             stack.push(PlaceLayer {
                 place: Place::Environment(server.environment.clone()),
-                says: &found.says,
+                overrides: &found.overrides,
             });
         }
         None => {
@@ -61,9 +63,12 @@ pub(super) fn layers<'a>(
             faults.push(unknown(me.clone(), "environment", server.environment.as_str(), known));
         }
     }
-    match hierarchy.join(&me, &server.roles) {
+    match hierarchy.merge_linearisations(&me, &server.roles) {
         Ok(order) => stack.extend(order.into_iter().filter_map(|role| {
-            Some(PlaceLayer { place: Place::Role(role.clone()), says: &estate.roles.get(role)?.says })
+            Some(PlaceLayer {
+                place: Place::Role(role.clone()),
+                overrides: &estate.roles.get(role)?.overrides,
+            })
         })),
         Err(wrong) => faults.extend(wrong),
     }
@@ -82,24 +87,26 @@ impl<'a> PlaceStack<'a> {
         channel: &'a Name,
         stack: Vec<PlaceLayer<'a>>,
     ) -> Self {
-        Self { server, environment, channel, floors: floors(&stack), stack }
+        Self { server, environment, channel, floors: component_removals(&stack), stack }
     }
 
-    /// The number of layers that count for a component.
-    pub(super) fn counting(&self, component: &Name) -> usize {
+    /// The number of layers that have an effect on a component.
+    pub(super) fn effective_layers(&self, component: &Name) -> usize {
         self.floors.get(component).map_or(self.stack.len(), |(floor, _)| floor + 1)
     }
 
-    /// The place that takes a component away from weaker ones, and since when.
-    pub(super) fn cut(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
+    /// The place that removes a component from weaker ones, and the revision that added the removal.
+    pub(super) fn removal_of(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
         self.floors.get(component).map(|(floor, origin)| (&self.stack[*floor].place, *origin))
     }
 }
 
-fn floors<'a>(stack: &[PlaceLayer<'a>]) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
+fn component_removals<'a>(
+    stack: &[PlaceLayer<'a>],
+) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
     let mut floors = BTreeMap::new();
     for (at, layer) in stack.iter().enumerate() {
-        for removed in &layer.says.remove {
+        for removed in &layer.overrides.remove {
             if let RemovalTarget::Component(name) = &removed.what {
                 floors.entry(name).or_insert((at, removed.origin.as_ref()));
             }

@@ -12,20 +12,20 @@ use crate::{
     nearest,
 };
 
-/// A role with all it inherits may hold at most so many roles.
+/// The largest number of roles one role may inherit, itself included.
 pub(super) const MAX_ROLES: usize = 500;
 
-/// A circle is shown up to so many roles.
+/// The number of roles of a cycle that a fault names.
 const MAX_SHOWN: usize = 16;
 
-/// Every role's linearisation, or what is wrong with it.
+/// Every role's linearisation, or its fault.
 pub(super) struct RoleHierarchy<'a> {
     roles: &'a BTreeMap<Name, Role>,
     orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, Fault>>,
 }
 
-/// One list whose order must be kept, and who asks for it.
-struct Order<'a, 'b> {
+/// One list whose order must be kept, and the place that holds it.
+struct OrderedRoles<'a, 'b> {
     names: &'b [&'a Name],
     owner: Place,
 }
@@ -41,17 +41,21 @@ impl<'a> RoleHierarchy<'a> {
     }
 
     /// The role and all it inherits, strongest first.
-    pub(super) fn order(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, Fault>> {
+    pub(super) fn linearisation(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, Fault>> {
         self.orders.get(role)
     }
 
     /// One order of all roles of `wanted` and what they inherit; `owner` is who wants them.
-    pub(super) fn join(&self, owner: &Place, wanted: &'a [Name]) -> Result<Vec<&'a Name>, Vec<Fault>> {
+    pub(super) fn merge_linearisations(
+        &self,
+        owner: &Place,
+        wanted: &'a [Name],
+    ) -> Result<Vec<&'a Name>, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut orders = Vec::new();
         for name in wanted {
-            match self.order(name) {
-                Some(Ok(names)) => orders.push(Order { names, owner: Place::Role(name.clone()) }),
+            match self.linearisation(name) {
+                Some(Ok(names)) => orders.push(OrderedRoles { names, owner: Place::Role(name.clone()) }),
                 Some(Err(fault)) if faults.contains(fault) => (),
                 Some(Err(fault)) => faults.push(fault.clone()),
                 None => faults.push(self.unknown(owner, name)),
@@ -64,8 +68,8 @@ impl<'a> RoleHierarchy<'a> {
             return Ok(only.names.to_vec());
         }
         let wanted: Vec<&Name> = wanted.iter().collect();
-        orders.push(Order { names: &wanted, owner: owner.clone() });
-        merge(owner, &orders).map_err(|fault| vec![*fault])
+        orders.push(OrderedRoles { names: &wanted, owner: owner.clone() });
+        c3_merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
     fn unknown(&self, owner: &Place, name: &Name) -> Fault {
@@ -74,7 +78,7 @@ impl<'a> RoleHierarchy<'a> {
         Fault::new(owner.clone(), FaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) })
     }
 
-    /// Linearises `start` and all it inherits; a walk of its own, so that no hierarchy is too deep for
+    /// Linearises `start` and all it inherits; iterative, so that no hierarchy is too deep for
     /// the stack.
     fn visit(&mut self, start: &'a Name) {
         let mut path: Vec<(&'a Name, usize)> = vec![(start, 0)];
@@ -92,7 +96,7 @@ impl<'a> RoleHierarchy<'a> {
                     *next += 1;
                     if on_path.contains(parent) {
                         let at = path.iter().position(|(role, _)| *role == parent).unwrap_or_default();
-                        let circle = circle(path[at..].iter().map(|(name, _)| *name).collect());
+                        let circle = cycle_fault(path[at..].iter().map(|(name, _)| *name).collect());
                         for (role, _) in &path {
                             self.orders.insert(*role, Err(circle.clone()));
                         }
@@ -111,7 +115,9 @@ impl<'a> RoleHierarchy<'a> {
 
     fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<Fault>> {
         let owner = Place::Role(name.clone());
-        let rest = self.join(&owner, inherits).map_err(|mut faults| Box::new(faults.swap_remove(0)))?;
+        let rest = self
+            .merge_linearisations(&owner, inherits)
+            .map_err(|mut faults| Box::new(faults.swap_remove(0)))?;
         let mut order = vec![name];
         order.extend(rest);
         if order.len() > MAX_ROLES {
@@ -121,8 +127,8 @@ impl<'a> RoleHierarchy<'a> {
     }
 }
 
-/// The fault of roles that inherit each other, the same from wherever the circle was entered.
-fn circle(mut names: Vec<&Name>) -> Fault {
+/// The fault of roles that inherit each other; the same from whichever role the cycle was entered.
+fn cycle_fault(mut names: Vec<&Name>) -> Fault {
     let first = (0..names.len()).min_by_key(|at| names[*at]).unwrap_or_default();
     names.rotate_left(first);
     let more = names.len().saturating_sub(MAX_SHOWN);
@@ -131,8 +137,8 @@ fn circle(mut names: Vec<&Name>) -> Fault {
     Fault::new(place, FaultKind::CyclicRoles { names, more })
 }
 
-/// The C3 merge: takes again and again the first head that is in nobody's tail.
-fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, Box<Fault>> {
+/// The C3 merge: repeatedly takes the first head that is in no list's tail.
+fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'a Name>, Box<Fault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -162,7 +168,7 @@ fn merge<'a>(owner: &Place, orders: &[Order<'a, '_>]) -> Result<Vec<&'a Name>, B
 
 /// Follows who must come before whom until a name comes again: the shortest honest account of why no
 /// order exists.
-fn contradiction(first: &Name, orders: &[Order<'_, '_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
+fn contradiction(first: &Name, orders: &[OrderedRoles<'_, '_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
     let mut steps: Vec<(Name, Name, Place)> = Vec::new();
     let mut name = first;
     loop {

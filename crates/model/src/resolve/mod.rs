@@ -1,8 +1,8 @@
 //! Resolution: roles, groups, environment and server become one node.
 //!
-//! The modules are in the order of the work: put the roles in order, stack the places that speak for a
-//! server, settle versions, then gather, merge and finish each value. `complete`
-//! does the last steps for a node file written by hand; `check`, `reach` and `explain` answer questions.
+//! The modules are in the order of the work: linearise the roles, stack the places that apply to a
+//! server, choose versions, then collect, merge and evaluate each value. `complete`
+//! does the last steps for a node file written by hand; `check`, `reach` and `explain` use the result.
 
 mod linearise;
 
@@ -39,38 +39,36 @@ use std::{
 
 pub use self::{
     check::{check, check_change},
-    complete::complete,
+    complete::complete_node,
     enc::enc,
     explain::{ExplainError, explain},
     fault::{Fault, FaultKind, Note, ResolveError, Severity},
-    reach::reach,
+    reach::reached_servers,
 };
-use self::{
-    evaluate::ResolvedValues, layers::PlaceStack, linearise::RoleHierarchy, settle::SettledComponent,
-};
+use self::{evaluate::ResolvedValues, layers::PlaceStack, linearise::RoleHierarchy, settle::ChosenComponent};
 use crate::{
     catalog::{Catalog, CatalogVersion},
     component::Component,
     estate::{Estate, Place},
-    format::{node, yaml::MAX_BYTES},
+    format::{node, yaml::MAX_DOCUMENT_BYTES},
     name::{Name, ServerName},
     node::{Node, NodeComponent},
 };
 
-/// What a node weighs at least before its file could be longer than is read: indentation and escapes
-/// make a text at most so many times longer than it weighs.
-const HEAVY: usize = MAX_BYTES / 80;
+/// A node below this weight always has a readable file: indentation and escapes
+/// make its text at most 80 times longer than its weight.
+const ALWAYS_READABLE_WEIGHT: usize = MAX_DOCUMENT_BYTES / 80;
 
-/// Resolves servers of one estate against one catalog. What servers share is worked out once.
+/// Resolves servers of one estate against one catalog. What servers share is computed once.
 pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
 }
 
-/// Makes the node of one server; its generation is 0, for the back-office to number.
+/// Resolves the node of one server; its generation is 0 until the back-office numbers it.
 ///
-/// Puts only this server's roles in order. For many servers make one [`Resolver`].
+/// Linearises only this server's roles. For many servers create one [`Resolver`].
 pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
     let roles = estate.servers.get(server).into_iter().flat_map(|server| &server.roles);
     let hierarchy = RoleHierarchy::new(&estate.roles, roles);
@@ -78,12 +76,12 @@ pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Resul
 }
 
 impl<'a> Resolver<'a> {
-    /// Puts the roles in order; what is wrong with them is said when a server needs them.
+    /// Linearises all roles; a fault in them is returned when a server that uses them is resolved.
     pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
         Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, estate.roles.keys()) }
     }
 
-    /// Puts only the roles in order that some of these servers and places need.
+    /// Linearises only the roles that these servers and places use.
     fn for_places(
         estate: &'a Estate,
         catalog: &'a Catalog,
@@ -99,28 +97,28 @@ impl<'a> Resolver<'a> {
         Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, theirs.chain(named)) }
     }
 
-    /// Makes the node of one server; its generation is 0, for the back-office to number.
+    /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
     pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
         let layers = self.layers(server)?;
-        let settled = settle::settle(self.catalog, &layers)?;
-        self.node(&layers, settled)
+        let chosen = settle::choose_versions(self.catalog, &layers)?;
+        self.node(&layers, chosen)
     }
 
-    /// The places that speak for a server, strongest first.
+    /// The places that apply to a server, strongest first.
     pub fn places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
         Ok(self.layers(server)?.stack.into_iter().map(|layer| layer.place).collect())
     }
 
     fn layers(&self, server: &ServerName) -> Result<PlaceStack<'a>, ResolveError> {
-        layers::layers(self.estate, &self.hierarchy, server)
+        layers::stack_places(self.estate, &self.hierarchy, server)
     }
 
-    fn node(&self, layers: &PlaceStack<'a>, settled: SettledComponents<'a>) -> Result<Node, ResolveError> {
+    fn node(&self, layers: &PlaceStack<'a>, chosen: ChosenComponents<'a>) -> Result<Node, ResolveError> {
         let ResolvedValues { values, weight } =
-            evaluate::values(layers, &declared(&settled), Some(self.catalog))?;
-        let components = settled.into_iter().zip(values);
-        let components = components.map(|((name, SettledComponent { published, wished }), values)| {
-            (name.clone(), component(published, wished, values))
+            evaluate::evaluate_values(layers, &component_descriptions(&chosen), Some(self.catalog))?;
+        let components = chosen.into_iter().zip(values);
+        let components = components.map(|((name, ChosenComponent { published, requirements }), values)| {
+            (name.clone(), component(published, requirements, values))
         });
         let node = Node {
             server: layers.server.clone(),
@@ -129,15 +127,15 @@ impl<'a> Resolver<'a> {
             generation: 0,
             components: components.collect(),
         };
-        if weight > HEAVY {
-            readable(&node)?;
+        if weight > ALWAYS_READABLE_WEIGHT {
+            check_readable(&node)?;
         }
         Ok(node)
     }
 }
 
-/// Makes sure that the file of a node can be read by those who get it.
-fn readable(node: &Node) -> Result<(), ResolveError> {
+/// Checks that the node's file is within the limits of the reader.
+fn check_readable(node: &Node) -> Result<(), ResolveError> {
     node::read("", &node::write(node)).map(|_| ()).map_err(|error| {
         Fault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
     })
@@ -145,7 +143,7 @@ fn readable(node: &Node) -> Result<(), ResolveError> {
 
 fn component(
     published: &Arc<CatalogVersion>,
-    wished: Vec<crate::node::RequirementProvenance>,
+    requirements: Vec<crate::node::RequirementProvenance>,
     values: BTreeMap<crate::name::Key, crate::node::NodeValue>,
 ) -> NodeComponent {
     NodeComponent {
@@ -153,14 +151,14 @@ fn component(
         kind: Some(published.component.kind),
         payload: Some(published.payload.clone()),
         deployment: Some(published.deployment.clone()),
-        wished,
+        requirements,
         values,
     }
 }
 
-fn declared<'a>(settled: &SettledComponents<'a>) -> BTreeMap<&'a Name, &'a Component> {
-    settled.iter().map(|(name, settled)| (*name, &settled.published.component)).collect()
+fn component_descriptions<'a>(chosen: &ChosenComponents<'a>) -> BTreeMap<&'a Name, &'a Component> {
+    chosen.iter().map(|(name, chosen)| (*name, &chosen.published.component)).collect()
 }
 
 /// The settled components of a server, by name.
-type SettledComponents<'a> = BTreeMap<&'a Name, SettledComponent<'a>>;
+type ChosenComponents<'a> = BTreeMap<&'a Name, ChosenComponent<'a>>;

@@ -1,5 +1,5 @@
-//! The search for versions that suit everybody: newest first, and when choices contradict each other,
-//! straight back to the latest choice that is to blame (conflict-directed backjumping).
+//! The search for versions that satisfy all constraints: newest first, and on a conflict
+//! back to the latest choice that caused it (conflict-directed backjumping).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,43 +17,43 @@ use crate::{
     version::VersionRange,
 };
 
-/// So many dead ends are met before giving up; an estate people wrote needs a few hundred.
+/// The number of dead ends after which the search gives up; real estates need a few hundred.
 const MAX_STEPS: usize = 50_000;
 
-/// Somebody's wish for a component.
+/// A version range that one place or component requires.
 #[derive(Clone)]
 pub(super) struct VersionConstraint<'a> {
     pub(super) place: Place,
     pub(super) range: &'a VersionRange,
-    /// The choice that brought this wish; `None` for a place's.
+    /// The index of the chosen component that requires it; `None` for a place.
     pub(super) depth: Option<usize>,
 }
 
-/// A component, its version, and all who asked for it.
+/// A component, its chosen version, and all constraints on it.
 pub(super) type VersionChoice<'a> = (&'a Name, &'a Arc<CatalogVersion>, Vec<VersionConstraint<'a>>);
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
     layers: &'l PlaceStack<'a>,
-    /// Components in the order they are decided: those wished for by name, then those required.
+    /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
     position: BTreeMap<&'a Name, usize>,
-    asked: BTreeMap<&'a Name, Vec<VersionConstraint<'a>>>,
+    constraints: BTreeMap<&'a Name, Vec<VersionConstraint<'a>>>,
     /// One for each decided component of `order`.
-    frames: Vec<Frame<'a>>,
-    /// The first contradiction met: the one to show when nothing works out.
-    why: Option<Fault>,
+    frames: Vec<SearchFrame<'a>>,
+    /// The first conflict: the one reported when there is no solution.
+    first_conflict: Option<Fault>,
 }
 
-struct Frame<'a> {
+struct SearchFrame<'a> {
     candidates: Vec<&'a Arc<CatalogVersion>>,
     /// The candidate after the chosen one.
     next: usize,
     /// How long `order` was before the choice.
     known: usize,
-    /// Earlier choices that ruled candidates out.
-    culprits: BTreeSet<usize>,
+    /// Indexes of earlier choices that excluded candidates.
+    blamed_choices: BTreeSet<usize>,
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
@@ -63,33 +63,33 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             layers,
             order: Vec::new(),
             position: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            constraints: BTreeMap::new(),
             frames: Vec::new(),
-            why: None,
+            first_conflict: None,
         }
     }
 
-    /// Adds a place's wish.
-    pub(super) fn wish(&mut self, name: &'a Name, ask: VersionConstraint<'a>) {
+    /// Adds a place's requirement.
+    pub(super) fn require(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
-        self.asked.insert(name, vec![ask]);
+        self.constraints.insert(name, vec![constraint]);
     }
 
-    /// Decides everything, or says the first reason why that is impossible.
+    /// Chooses a version of every component, or returns the first conflict that makes it impossible.
     pub(super) fn run(mut self) -> Result<Vec<VersionChoice<'a>>, Box<Fault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
-            self.open();
-            while !self.choose() {
+            self.list_candidates();
+            while !self.choose_candidate() {
                 steps += 1;
                 if steps > MAX_STEPS {
-                    return Err(Box::new(self.given_up()));
+                    return Err(Box::new(self.too_many_choices()));
                 }
-                if !self.back() {
+                if !self.backjump() {
                     // Nothing is impossible before a contradiction was met.
-                    let given_up = self.given_up();
-                    return Err(Box::new(self.why.unwrap_or(given_up)));
+                    let given_up = self.too_many_choices();
+                    return Err(Box::new(self.first_conflict.unwrap_or(given_up)));
                 }
             }
         }
@@ -99,54 +99,56 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             .order
             .iter()
             .zip(chosen)
-            .map(|(name, published)| (*name, *published, self.asked.get(name).cloned().unwrap_or_default()))
+            .map(|(name, published)| {
+                (*name, *published, self.constraints.get(name).cloned().unwrap_or_default())
+            })
             .collect())
     }
 
-    /// The fault of a search that ends before it knows.
-    fn given_up(&self) -> Fault {
-        let first = self.why.as_ref().map(|why| why.kind.to_string());
+    /// The fault of a search that reached its limit.
+    fn too_many_choices(&self) -> Fault {
+        let first = self.first_conflict.as_ref().map(|first_conflict| first_conflict.kind.to_string());
         let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = Place::Server(self.layers.server.clone());
-        match self.why.as_ref().and_then(|why| why.component.as_ref()) {
-            Some(component) => Fault::new(server, kind).about(component),
+        match self.first_conflict.as_ref().and_then(|first_conflict| first_conflict.component.as_ref()) {
+            Some(component) => Fault::new(server, kind).with_component(component),
             None => Fault::new(server, kind),
         }
     }
 
-    /// Lists what would do for the next component.
-    fn open(&mut self) {
+    /// Lists the candidates for the next component.
+    fn list_candidates(&mut self) {
         let name = self.order[self.frames.len()];
-        let asks = self.asked.get(name).map_or(&[][..], Vec::as_slice);
+        let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
         let versions = self.catalog.versions(self.layers.channel, name).iter().rev();
         let all = self.catalog.components.get(name);
         let candidates: Vec<_> = versions
-            .filter(|version| asks.iter().all(|ask| ask.range.contains(version)))
+            .filter(|version| constraints.iter().all(|constraint| constraint.range.contains(version)))
             .filter_map(|version| all?.get(version))
             .collect();
-        let culprits = asks.iter().filter_map(|ask| ask.depth).collect();
+        let blamed_choices = constraints.iter().filter_map(|constraint| constraint.depth).collect();
         if candidates.is_empty() {
             let fault = self.no_version(name, None);
-            self.why.get_or_insert(fault);
+            self.first_conflict.get_or_insert(fault);
         }
-        self.frames.push(Frame { candidates, next: 0, known: self.order.len(), culprits });
+        self.frames.push(SearchFrame { candidates, next: 0, known: self.order.len(), blamed_choices });
     }
 
-    /// Takes the next candidate of the last frame that agrees with all choices before it.
-    fn choose(&mut self) -> bool {
+    /// Chooses the next candidate of the last frame that is consistent with all earlier choices.
+    fn choose_candidate(&mut self) -> bool {
         let depth = self.frames.len() - 1;
         let name = self.order[depth];
         while let Some(candidate) = self.frames[depth].candidates.get(self.frames[depth].next).copied() {
             self.frames[depth].next += 1;
-            if self.agrees(name, depth, candidate) {
+            if self.is_consistent(name, depth, candidate) {
                 for (required, range) in &candidate.component.requires {
                     if !self.position.contains_key(required) {
                         self.position.insert(required, self.order.len());
                         self.order.push(required);
                     }
-                    let ask =
+                    let constraint =
                         VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
-                    self.asked.entry(required).or_default().push(ask);
+                    self.constraints.entry(required).or_default().push(constraint);
                 }
                 return true;
             }
@@ -154,10 +156,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         false
     }
 
-    fn agrees(&mut self, name: &'a Name, depth: usize, candidate: &'a CatalogVersion) -> bool {
+    fn is_consistent(&mut self, name: &'a Name, depth: usize, candidate: &'a CatalogVersion) -> bool {
         for (required, range) in &candidate.component.requires {
-            if let Some(fault) = self.removed(name, required, range) {
-                self.why.get_or_insert(fault);
+            if let Some(fault) = self.removed_but_required(name, required, range) {
+                self.first_conflict.get_or_insert(fault);
                 return false;
             }
             let at = self.position.get(required).copied().filter(|at| *at <= depth);
@@ -168,12 +170,12 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             if let (Some(at), Some(chosen)) = (at, chosen)
                 && !range.contains(&chosen.component.version)
             {
-                let ask =
+                let constraint =
                     VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
-                let fault = self.no_version(required, Some(ask));
-                self.why.get_or_insert(fault);
+                let fault = self.no_version(required, Some(constraint));
+                self.first_conflict.get_or_insert(fault);
                 if at < depth {
-                    self.frames[depth].culprits.insert(at);
+                    self.frames[depth].blamed_choices.insert(at);
                 }
                 return false;
             }
@@ -181,31 +183,33 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         true
     }
 
-    /// Goes back to the latest choice to blame; false when there is none.
-    fn back(&mut self) -> bool {
+    /// Returns to the latest choice that caused the conflict; false when there is none.
+    fn backjump(&mut self) -> bool {
         let Some(failed) = self.frames.pop() else { return false };
-        let Some(blamed) = failed.culprits.last().copied() else { return false };
+        let Some(blamed) = failed.blamed_choices.last().copied() else { return false };
         while self.frames.len() > blamed + 1 {
-            self.undo();
+            self.undo_choice();
             self.frames.pop();
         }
-        self.undo();
+        self.undo_choice();
         match self.frames.last_mut() {
             Some(frame) => {
-                frame.culprits.extend(failed.culprits.into_iter().filter(|culprit| *culprit < blamed));
+                frame
+                    .blamed_choices
+                    .extend(failed.blamed_choices.into_iter().filter(|culprit| *culprit < blamed));
                 true
             }
             None => false,
         }
     }
 
-    /// Takes back what the last frame's choice asked for.
-    fn undo(&mut self) {
+    /// Removes the constraints that the last frame's choice added.
+    fn undo_choice(&mut self) {
         let Some(frame) = self.frames.last() else { return };
         let chosen = frame.next.checked_sub(1).and_then(|at| frame.candidates.get(at));
         for required in chosen.into_iter().flat_map(|chosen| chosen.component.requires.keys()) {
-            if let Some(asks) = self.asked.get_mut(required) {
-                asks.pop();
+            if let Some(constraints) = self.constraints.get_mut(required) {
+                constraints.pop();
             }
         }
         for name in self.order.drain(frame.known..) {
@@ -213,27 +217,31 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         }
     }
 
-    /// Whether a place took away what `name` requires, and no place wishes for it.
-    fn removed(&self, name: &Name, required: &Name, range: &VersionRange) -> Option<Fault> {
-        let (place, _) = self.layers.cut(required)?;
-        let wished = self.asked.get(required).is_some_and(|asks| asks.iter().any(|ask| ask.depth.is_none()));
+    /// The fault of `name` requiring a component that a place removes and no place requires.
+    fn removed_but_required(&self, name: &Name, required: &Name, range: &VersionRange) -> Option<Fault> {
+        let (place, _) = self.layers.removal_of(required)?;
+        let requirements = self
+            .constraints
+            .get(required)
+            .is_some_and(|constraints| constraints.iter().any(|constraint| constraint.depth.is_none()));
         let kind = FaultKind::RemovedButRequired {
             component: required.clone(),
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(Fault::new(place.clone(), kind).about(required)).filter(|_| !wished)
+        Some(Fault::new(place.clone(), kind).with_component(required)).filter(|_| !requirements)
     }
 
     fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> Fault {
-        let asks = self.asked.get(name).into_iter().flatten().chain(more.as_ref());
-        let asked: Vec<(Place, VersionRange)> =
-            asks.map(|ask| (ask.place.clone(), ask.range.clone())).collect();
-        let place = asked.iter().map(|(place, _)| place).find(|place| !matches!(place, Place::Default(_)));
+        let constraints = self.constraints.get(name).into_iter().flatten().chain(more.as_ref());
+        let constraints: Vec<(Place, VersionRange)> =
+            constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
+        let place =
+            constraints.iter().map(|(place, _)| place).find(|place| !matches!(place, Place::Default(_)));
         let place = place.cloned().unwrap_or_else(|| Place::Server(self.layers.server.clone()));
         let available = self.catalog.versions(self.layers.channel, name).iter().rev().cloned().collect();
         let channel = self.layers.channel.clone();
-        Fault::new(place, FaultKind::NoVersion { component: name.clone(), channel, asked, available })
-            .about(name)
+        Fault::new(place, FaultKind::NoVersion { component: name.clone(), channel, constraints, available })
+            .with_component(name)
     }
 }

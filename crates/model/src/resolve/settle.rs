@@ -1,12 +1,12 @@
-//! Versions: wishes and requirements become one exact version of each component.
+//! Versions: the requirements of places and components become one exact version of each component.
 //!
-//! The strongest place that wishes for a component decides its range; every component that requires it
-//! narrows it. What is required and wished for by nobody is added.
+//! The strongest place that requires a component decides its range; every component that requires it
+//! narrows it. What only components require is added.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    SettledComponents,
+    ChosenComponents,
     fault::{Fault, FaultKind, ResolveError},
     layers::PlaceStack,
     search::{VersionConstraint, VersionSearch},
@@ -20,31 +20,31 @@ use crate::{
     version::VersionRange,
 };
 
-/// A component in the version it got.
-pub(super) struct SettledComponent<'a> {
+/// A component in its chosen version.
+pub(super) struct ChosenComponent<'a> {
     pub(super) published: &'a Arc<CatalogVersion>,
     /// Places first, strongest first; then the components that require it.
-    pub(super) wished: Vec<RequirementProvenance>,
+    pub(super) requirements: Vec<RequirementProvenance>,
 }
 
-/// Chooses a version for every component wished for, and for all these require.
-pub(super) fn settle<'a>(
+/// Chooses a version for every component that a place requires, and for all that these require.
+pub(super) fn choose_versions<'a>(
     catalog: &'a Catalog,
     layers: &PlaceStack<'a>,
-) -> Result<SettledComponents<'a>, ResolveError> {
-    let wishes = wishes(layers);
+) -> Result<ChosenComponents<'a>, ResolveError> {
+    let requirements = requirements_by_component(layers);
     let mut search = VersionSearch::new(catalog, layers);
     let mut faults = Vec::new();
-    for (name, wishes) in &wishes {
+    for (name, requirements) in &requirements {
         let Some(PlacedRequirement { place, range: Some(range), .. }) =
-            wishes.iter().find(|wish| wish.decides)
+            requirements.iter().find(|requirement| requirement.decides)
         else {
             continue;
         };
         if catalog.versions(layers.channel, name).is_empty() {
             faults.push(unknown(catalog, layers, place, name));
         }
-        search.wish(name, VersionConstraint { place: (*place).clone(), range, depth: None });
+        search.require(name, VersionConstraint { place: (*place).clone(), range, depth: None });
     }
     if !faults.is_empty() {
         return Err(faults.into());
@@ -52,58 +52,62 @@ pub(super) fn settle<'a>(
     Ok(search
         .run()?
         .into_iter()
-        .map(|(name, published, asks)| {
-            let places = wishes.get(name).into_iter().flatten().map(PlacedRequirement::wished);
-            // The strongest place's wish is both in `wishes` and in `asks`.
+        .map(|(name, published, constraints)| {
+            let places = requirements.get(name).into_iter().flatten().map(PlacedRequirement::requirements);
+            // The strongest place's requirement is both in `requirements` and in `constraints`.
             let requirers =
-                asks.into_iter().filter(|ask| ask.depth.is_some()).map(|ask| RequirementProvenance {
-                    place: ask.place,
-                    range: Some(ask.range.clone()),
-                    counts: true,
-                    origin: None,
+                constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
+                    RequirementProvenance {
+                        place: constraint.place,
+                        range: Some(constraint.range.clone()),
+                        effective: true,
+                        origin: None,
+                    }
                 });
-            (name, SettledComponent { published, wished: places.chain(requirers).collect() })
+            (name, ChosenComponent { published, requirements: places.chain(requirers).collect() })
         })
         .collect())
 }
 
-/// What one place wants of a component.
+/// One place's requirement or removal of a component.
 struct PlacedRequirement<'a, 'l> {
     place: &'l Place,
-    /// `None` takes away what weaker places wish for.
+    /// `None` removes the requirements of weaker places.
     range: Option<&'a VersionRange>,
     origin: Option<&'a RevisionOrigin>,
-    /// Whether this wish, or this removal, is the one that counts.
+    /// Whether this requirement or removal is the effective one.
     decides: bool,
 }
 
 impl PlacedRequirement<'_, '_> {
-    fn wished(&self) -> RequirementProvenance {
+    fn requirements(&self) -> RequirementProvenance {
         RequirementProvenance {
             place: self.place.clone(),
             range: self.range.cloned(),
-            counts: self.decides,
+            effective: self.decides,
             origin: self.origin.cloned(),
         }
     }
 }
 
-/// Who wishes for what and who takes it away, strongest first.
-fn wishes<'a, 'l>(layers: &'l PlaceStack<'a>) -> BTreeMap<&'a Name, Vec<PlacedRequirement<'a, 'l>>> {
-    let mut wishes: BTreeMap<&Name, Vec<_>> = BTreeMap::new();
+/// The requirements and removals of each component, strongest first.
+fn requirements_by_component<'a, 'l>(
+    layers: &'l PlaceStack<'a>,
+) -> BTreeMap<&'a Name, Vec<PlacedRequirement<'a, 'l>>> {
+    let mut requirements: BTreeMap<&Name, Vec<_>> = BTreeMap::new();
     for (at, layer) in layers.stack.iter().enumerate() {
         let place = &layer.place;
-        for (name, wish) in &layer.says.components {
-            let wishes = wishes.entry(name).or_default();
-            let decides = wishes.is_empty() && at < layers.counting(name);
-            let (range, origin) = (Some(&wish.range), wish.origin.as_ref());
-            wishes.push(PlacedRequirement { place, range, origin, decides });
+        for (name, requirement) in &layer.overrides.components {
+            let requirements = requirements.entry(name).or_default();
+            let decides = requirements.is_empty() && at < layers.effective_layers(name);
+            let (range, origin) = (Some(&requirement.range), requirement.origin.as_ref());
+            requirements.push(PlacedRequirement { place, range, origin, decides });
         }
-        for removed in &layer.says.remove {
+        for removed in &layer.overrides.remove {
             if let RemovalTarget::Component(name) = &removed.what {
-                let decides = at + 1 == layers.counting(name);
+                let decides = at + 1 == layers.effective_layers(name);
                 let origin = removed.origin.as_ref();
-                wishes.entry(name).or_default().push(PlacedRequirement {
+                requirements.entry(name).or_default().push(PlacedRequirement {
                     place,
                     range: None,
                     origin,
@@ -112,7 +116,7 @@ fn wishes<'a, 'l>(layers: &'l PlaceStack<'a>) -> BTreeMap<&'a Name, Vec<PlacedRe
             }
         }
     }
-    wishes
+    requirements
 }
 
 fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component: &Name) -> Fault {
@@ -129,5 +133,5 @@ fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component:
         place.clone(),
         FaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
     )
-    .about(&component)
+    .with_component(&component)
 }

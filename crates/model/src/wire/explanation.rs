@@ -10,18 +10,18 @@ impl std::fmt::Display for Explanation {
             None => "(nothing)".to_owned(),
         };
         write!(f, "{} = {}", self.key, shown(&self.value))?;
-        if self.voices.is_empty() {
-            f.write_str("\n  as the node file says; it was written by hand")?;
+        if self.provenance.is_empty() {
+            f.write_str("\n  from a node file written by hand")?;
         }
-        for voice in &self.voices {
-            let said = if voice.removes {
+        for entry in &self.provenance {
+            let said = if entry.removes {
                 "takes away what weaker places say".to_owned()
             } else {
-                format!("says {}", shown(&voice.value))
+                format!("says {}", shown(&entry.value))
             };
-            let counts = if voice.counts { "counts" } else { "loses " };
-            write!(f, "\n  {counts}  {} {said}", voice.place)?;
-            match (&voice.revision, &voice.by) {
+            let effective = if entry.effective { "counts" } else { "loses " };
+            write!(f, "\n  {effective}  {} {said}", entry.place)?;
+            match (&entry.revision, &entry.by) {
                 (Some(revision), Some(by)) => write!(f, " (revision {revision} by {by})")?,
                 (Some(revision), None) => write!(f, " (revision {revision})")?,
                 _ => (),

@@ -8,7 +8,7 @@ use serde::{
 };
 
 /// Reads a map and refuses a key that comes twice.
-pub(super) fn each_once<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+pub(super) fn reject_duplicate_keys<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
 where
     D: Deserializer<'de>,
     V: Deserialize<'de>,

@@ -128,7 +128,7 @@ fn completed(catalog: &Catalog, node: &Node) -> Node {
     let component = |(name, component): (&Name, &NodeComponent)| {
         (name.clone(), &catalog.components[name][&component.version].component)
     };
-    resolve::complete(node, &node.components.iter().map(component).collect()).unwrap()
+    resolve::complete_node(node, &node.components.iter().map(component).collect()).unwrap()
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {

@@ -10,7 +10,7 @@ use model::{
         estate::{self, EstateDocuments},
         yaml,
     },
-    resolve::{Note, Severity, check, check_change, reach, resolve},
+    resolve::{Note, Severity, check, check_change, reached_servers, resolve},
 };
 use proptest::{collection, prelude::*};
 
@@ -33,7 +33,7 @@ fn catalog() -> Catalog {
 }
 
 /// What a place says; `wild` is how much of it is wrong.
-fn says(wild: u32) -> BoxedStrategy<String> {
+fn overrides(wild: u32) -> BoxedStrategy<String> {
     let components = prop_oneof![
         8 => Just(""),
         6 => Just("components: {shop: \"1\"}\n"),
@@ -60,33 +60,37 @@ fn says(wild: u32) -> BoxedStrategy<String> {
 fn documents(wild: u32) -> BoxedStrategy<EstateDocuments> {
     let list = |names: &'static [&'static str]| proptest::sample::subsequence(names, 0..=names.len());
     let role = |at: usize, parents: &'static [&'static str]| {
-        (list(parents), says(wild), prop::bool::weighted(0.9))
-            .prop_map(move |(inherits, says, there)| {
-                let text = format!("format: geppetto/role/1\ninherits: [{}]\n{says}", inherits.join(", "));
+        (list(parents), overrides(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(inherits, overrides, there)| {
+                let text =
+                    format!("format: geppetto/role/1\ninherits: [{}]\n{overrides}", inherits.join(", "));
                 there.then_some((format!("roles/r{at}.yaml"), text))
             })
             .boxed()
     };
     let group = |at: usize| {
-        (says(wild), prop::bool::weighted(0.9))
-            .prop_map(move |(says, there)| {
-                there.then_some((format!("groups/g{at}.yaml"), format!("format: geppetto/group/1\n{says}")))
+        (overrides(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(overrides, there)| {
+                there.then_some((
+                    format!("groups/g{at}.yaml"),
+                    format!("format: geppetto/group/1\n{overrides}"),
+                ))
             })
             .boxed()
     };
     let environment = |at: usize| {
-        says(wild)
-            .prop_map(move |says| {
-                let text = format!("format: geppetto/environment/1\nchannel: prod\n{says}");
+        overrides(wild)
+            .prop_map(move |overrides| {
+                let text = format!("format: geppetto/environment/1\nchannel: prod\n{overrides}");
                 Some((format!("environments/e{at}.yaml"), text))
             })
             .boxed()
     };
     let server = |at: usize| {
         let lists = (list(&["r0", "r1", "r2"]), list(&["g0", "g1"]), 0..2usize);
-        (lists, says(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), says, there)| {
+        (lists, overrides(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), overrides, there)| {
             let text = format!(
-                "format: geppetto/server/1\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{says}",
+                "format: geppetto/server/1\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{overrides}",
                 roles.join(", "),
                 groups.join(", ")
             );
@@ -141,12 +145,12 @@ proptest! {
         prop_assert!(found.iter().all(|note| whole.contains(note)), "{:?}\n{:?}", found, whole);
         for note in whole.iter().filter(|note| !found.contains(note)) {
             // What nobody changed is not held against an edit, as long as every server has its node.
-            let path = estate::path(&note.place).unwrap();
+            let path = estate::document_path(&note.place).unwrap();
             prop_assert_eq!(old.get(&path), files.get(&path), "{}", note);
         }
         let resolved = after.servers.keys().all(|name| resolve(&after, &catalog, name).is_ok());
         prop_assert!(resolved || !found.is_empty());
-        let reached = reach(&before, &after);
+        let reached = reached_servers(&before, &after);
         for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
             prop_assert_eq!(resolve(&before, &catalog, name), resolve(&after, &catalog, name));
         }
@@ -155,7 +159,8 @@ proptest! {
 
 #[test]
 fn a_place_nobody_changed_is_not_judged_by_servers_that_were_not_looked_at() {
-    let server = |says: &str| format!("format: geppetto/server/1\nenvironment: e1\n{says}remove: [shop]\n");
+    let server =
+        |overrides: &str| format!("format: geppetto/server/1\nenvironment: e1\n{overrides}remove: [shop]\n");
     let mut files = EstateDocuments::from([
         (
             "environments/e1.yaml".to_owned(),

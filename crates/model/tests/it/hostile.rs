@@ -58,7 +58,7 @@ fn a_hundred_thousand_nested_lists_are_refused_in_every_notation() {
 
 #[test]
 fn what_is_nested_as_deep_as_allowed_is_read_and_can_be_checked() {
-    let deep = yaml::MAX_DEPTH - 3;
+    let deep = yaml::MAX_YAML_DEPTH - 3;
     let text = role(&format!("    a: {}1{}\n", "[".repeat(deep), "]".repeat(deep)));
     assert!(role::read("roles/web.yaml", &text).is_ok());
 }

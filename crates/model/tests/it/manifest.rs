@@ -25,7 +25,7 @@ const PARAMETERS: &str = r#"{
 }"#;
 
 fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, NodeValue> {
-    let value = |value: &Value, secret| NodeValue { value: value.clone(), secret, voices: Vec::new() };
+    let value = |value: &Value, secret| NodeValue { value: value.clone(), secret, provenance: Vec::new() };
     pairs.iter().map(|(key, text, secret)| (Key::new(key).unwrap(), value(text, *secret))).collect()
 }
 

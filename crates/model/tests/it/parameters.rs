@@ -1,7 +1,7 @@
 //! Values are checked against what a parameter declares, in sentences that say what to write.
 
 use model::{
-    parameter::{MAX_NESTING, MAX_WEIGHT, MergeStrategy, Parameter, ParameterType},
+    parameter::{MAX_NESTING, MAX_VALUE_WEIGHT, MergeStrategy, Parameter, ParameterType},
     value::Value,
 };
 
@@ -106,11 +106,14 @@ fn the_value_of_a_secret_is_never_in_the_sentence() {
 #[test]
 fn a_value_with_references_is_checked_as_far_as_it_can_be() {
     let port = parameter(ParameterType::Port);
-    assert_eq!(port.check_said(&Value::from("${shop.port}")), Ok(()));
-    assert!(port.check_said(&Value::from("1${shop.port}")).is_err());
-    assert_eq!(parameter(ParameterType::Url).check_said(&Value::from("http://${server.name}/")), Ok(()));
-    assert_eq!(parameter(ParameterType::StringList).check_said(&list(&["${shop.a}"])), Ok(()));
-    assert!(parameter(ParameterType::Map).check_said(&list(&["${shop.a}"])).is_err());
+    assert_eq!(port.check_unresolved(&Value::from("${shop.port}")), Ok(()));
+    assert!(port.check_unresolved(&Value::from("1${shop.port}")).is_err());
+    assert_eq!(
+        parameter(ParameterType::Url).check_unresolved(&Value::from("http://${server.name}/")),
+        Ok(())
+    );
+    assert_eq!(parameter(ParameterType::StringList).check_unresolved(&list(&["${shop.a}"])), Ok(()));
+    assert!(parameter(ParameterType::Map).check_unresolved(&list(&["${shop.a}"])).is_err());
 }
 
 #[test]
@@ -132,7 +135,7 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
         deep = Value::List(vec![deep]);
     }
     assert!(parameter(ParameterType::List).check(&deep).unwrap_err().contains("32 deep"));
-    let heavy = Value::from("x".repeat(MAX_WEIGHT + 1));
+    let heavy = Value::from("x".repeat(MAX_VALUE_WEIGHT + 1));
     assert!(parameter(ParameterType::String).check(&heavy).unwrap_err().contains("bytes"));
 }
 

@@ -81,28 +81,28 @@ fn origin() -> impl Strategy<Value = RevisionOrigin> {
     (any::<u64>(), text()).prop_map(|(revision, by)| RevisionOrigin { revision, by })
 }
 
-fn voice() -> impl Strategy<Value = Provenance> {
+fn entry() -> impl Strategy<Value = Provenance> {
     (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin())).prop_map(
-        |(place, value, removes, counts, origin)| Provenance { place, value, removes, counts, origin },
+        |(place, value, removes, effective, origin)| Provenance { place, value, removes, effective, origin },
     )
 }
 
 pub(crate) fn node() -> impl Strategy<Value = Node> {
-    let node_value = (value(), any::<bool>(), collection::vec(voice(), 0..3))
-        .prop_map(|(value, secret, voices)| NodeValue { value, secret, voices });
-    let wished = (place(), option::of(range()), any::<bool>(), option::of(origin()))
-        .prop_map(|(place, range, counts, origin)| RequirementProvenance { place, range, counts, origin });
+    let node_value = (value(), any::<bool>(), collection::vec(entry(), 0..3))
+        .prop_map(|(value, secret, provenance)| NodeValue { value, secret, provenance });
+    let requirements = (place(), option::of(range()), any::<bool>(), option::of(origin())).prop_map(
+        |(place, range, effective, origin)| RequirementProvenance { place, range, effective, origin },
+    );
     let component =
-        (version(), collection::vec(wished, 0..3), collection::btree_map(key(), node_value, 0..4)).prop_map(
-            |(version, wished, values)| NodeComponent {
+        (version(), collection::vec(requirements, 0..3), collection::btree_map(key(), node_value, 0..4))
+            .prop_map(|(version, requirements, values)| NodeComponent {
                 version,
                 kind: None,
                 payload: None,
                 deployment: None,
-                wished,
+                requirements,
                 values,
-            },
-        );
+            });
     (server_name(), name(), name(), any::<u64>(), collection::btree_map(name(), component, 0..3)).prop_map(
         |(server, environment, channel, generation, components)| Node {
             server,
@@ -124,7 +124,7 @@ fn removal() -> impl Strategy<Value = RemovalTarget> {
     ]
 }
 
-fn says() -> impl Strategy<Value = Overrides> {
+fn overrides() -> impl Strategy<Value = Overrides> {
     let said = value().prop_map(|value| Assignment { value, origin: None });
     let wish = range().prop_map(|range| Requirement { range, origin: None });
     let removed = removal().prop_map(|what| Removal { what, origin: None });
@@ -142,24 +142,21 @@ fn names() -> impl Strategy<Value = Vec<Name>> {
 
 /// Estates whose files are well formed; what they refer to need not exist.
 pub(crate) fn estate() -> impl Strategy<Value = Estate> {
-    let role = (text(), names(), says()).prop_map(|(description, inherits, says)| Role {
+    let role = (text(), names(), overrides()).prop_map(|(description, inherits, overrides)| Role {
         description,
         inherits,
-        says,
+        overrides,
     });
-    let group = (text(), says()).prop_map(|(description, says)| Group { description, says });
-    let environment = (text(), name(), says()).prop_map(|(description, channel, says)| Environment {
-        description,
-        channel,
-        says,
-    });
-    let server = (text(), name(), names(), names(), says()).prop_map(
-        |(description, environment, groups, roles, says)| Server {
+    let group = (text(), overrides()).prop_map(|(description, overrides)| Group { description, overrides });
+    let environment = (text(), name(), overrides())
+        .prop_map(|(description, channel, overrides)| Environment { description, channel, overrides });
+    let server = (text(), name(), names(), names(), overrides()).prop_map(
+        |(description, environment, groups, roles, overrides)| Server {
             description,
             environment,
             groups,
             roles,
-            says,
+            overrides,
         },
     );
     let map = |strategy| collection::btree_map(name(), strategy, 0..3);

@@ -34,13 +34,13 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
     });
     let prod = Name::new("prod").unwrap();
     let environment =
-        Environment { description: String::new(), channel: prod.clone(), says: Default::default() };
+        Environment { description: String::new(), channel: prod.clone(), overrides: Default::default() };
     let server = Server {
         description: String::new(),
         environment: prod.clone(),
         groups: Vec::new(),
         roles: wanted.iter().map(|role| name(*role)).collect(),
-        says: Default::default(),
+        overrides: Default::default(),
     };
     Estate {
         roles: roles.collect(),
@@ -131,7 +131,7 @@ proptest! {
     ) {
         let parents: Vec<Vec<usize>> = parents.into_iter().map(|set| set.into_iter().rev().collect()).collect();
         if let Err(fault) = order(&estate(&parents, &[0, 3, 5])) {
-            prop_assert!(fault.contains("circle") || fault.contains("one order"), "{}", fault);
+            prop_assert!(fault.contains("cycle") || fault.contains("one order"), "{}", fault);
         }
     }
 
@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn an_edit_reaches_no_server_when_nothing_changed(estate in random::estate()) {
-        prop_assert!(resolve::reach(&estate, &estate.clone()).is_empty());
+        prop_assert!(resolve::reached_servers(&estate, &estate.clone()).is_empty());
     }
 
     #[test]
@@ -171,7 +171,7 @@ fn a_chain_of_ten_thousand_roles_is_refused_and_does_not_overflow_the_stack() {
         (0..10_000).map(|at| if at < 9_999 { vec![at + 1] } else { vec![] }).collect();
     assert!(order(&estate(&parents, &[0])).unwrap_err().contains("inherits more than 500 roles"));
     let circle: Vec<Vec<usize>> = (0..10_000).map(|at| vec![(at + 1) % 10_000]).collect();
-    assert!(order(&estate(&circle, &[0])).unwrap_err().contains("circle"));
+    assert!(order(&estate(&circle, &[0])).unwrap_err().contains("cycle"));
 }
 
 #[test]
@@ -191,14 +191,14 @@ fn a_node_file_written_by_hand_gets_defaults_with_their_references_and_the_same_
         node::read("node.yaml", &text).unwrap()
     };
     let complete =
-        resolve::complete(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
+        resolve::complete_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
     let shop = &complete.components["shop"];
     assert_eq!(shop.values["url"].value, Value::from("http://localhost:8080/"));
     assert_eq!(shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
     assert!(shop.values["key"].secret, "what the component declares secret is secret");
-    assert_eq!(resolve::complete(&complete, &components), Ok(complete.clone()));
+    assert_eq!(resolve::complete_node(&complete, &components), Ok(complete.clone()));
 
-    let wrong = resolve::complete(&written("{prot: 1, port: no}"), &components).unwrap_err().to_string();
+    let wrong = resolve::complete_node(&written("{prot: 1, port: no}"), &components).unwrap_err().to_string();
     assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
     assert!(wrong.contains("`shop.port` must be a port from 1 to 65535, not the string \"no\""), "{wrong}");
     assert!(wrong.contains("`shop.key` (Secret) must have a value"), "{wrong}");
@@ -231,7 +231,7 @@ fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
     let read = node::read("node.yaml", &node::write(&node)).map_err(|error| format!("punch: {error}"))?;
     let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
     let components = BTreeMap::from([(component.name.clone(), component)]);
-    let complete = resolve::complete(&read, &components).map_err(|error| format!("punch: {error}"))?;
+    let complete = resolve::complete_node(&read, &components).map_err(|error| format!("punch: {error}"))?;
     assert!(complete == node);
     Ok(())
 }
@@ -302,7 +302,7 @@ fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
     let web = estate.roles.get_mut("web").unwrap();
     let wish = Requirement { range: "*".parse().unwrap(), origin: None };
     let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), wish.clone()));
-    (web.says.components, web.says.values) = (pigeons.collect(), BTreeMap::new());
+    (web.overrides.components, web.overrides.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
     for versions in catalog.channels.values_mut().flat_map(|names| names.values_mut()) {
         versions.sort();
@@ -310,9 +310,8 @@ fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
     let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
     assert!(
         error.starts_with(
-            "server s: no versions that suit everybody were found in 50000 attempts, and nobody knows whether \
-             there are any; wish for exact versions of some of its components. The first contradiction met: no \
-             version of `hole"
+            "server s: no versions that satisfy all constraints were found in 50000 attempts; require exact versions \
+             of some of its components. The first contradiction met: no version of `hole"
         ),
         "{error}"
     );
@@ -326,7 +325,7 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
     let what = RemovalTarget::Value(Name::new("shop").unwrap(), key);
-    let server_says = &mut second.servers.get_mut("s").unwrap().says;
+    let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
     server_says.remove = vec![Removal { what, origin: None }];
     let wish = Requirement { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), wish)].into();
@@ -334,8 +333,10 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
 
     // What is stored beside the files gives them back.
     let mut stored = model::format::estate::read(&model::format::estate::write(&second)).unwrap();
-    OverrideOrigins::of(&second.roles["web"].says).give(&mut stored.roles.get_mut("web").unwrap().says);
-    OverrideOrigins::of(&second.servers["s"].says).give(&mut stored.servers.get_mut("s").unwrap().says);
+    OverrideOrigins::collect(&second.roles["web"].overrides)
+        .restore_to(&mut stored.roles.get_mut("web").unwrap().overrides);
+    OverrideOrigins::collect(&second.servers["s"].overrides)
+        .restore_to(&mut stored.servers.get_mut("s").unwrap().overrides);
     assert_eq!(stored, second);
 
     let node = resolve::resolve(&second, &catalog, &server()).unwrap();

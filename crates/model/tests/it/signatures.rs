@@ -24,7 +24,7 @@ fn the_golden_node_file_is_still_read_written_and_verified_byte_for_byte() {
     assert_eq!(node::verify("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
         node::content_digest(&read),
-        "ec10f57c60548202a96784af60bf9eedbcb1c9ee0e5f18f2ec958444efeb8aab"
+        "71c28d87cc57bcabbc5aba4a59535bdf22d7f55aa1f85ac0ae827ca849b273f4"
     );
 }
 
@@ -57,14 +57,14 @@ fn an_unsigned_node_file_is_told_apart_from_a_forged_one() {
 
 #[test]
 fn an_older_generation_or_another_content_of_the_same_is_refused() {
-    assert_eq!(node::accept(None, (3, "a")), Ok(()));
-    assert_eq!(node::accept(Some((3, "a")), (3, "a")), Ok(()));
-    assert_eq!(node::accept(Some((3, "a")), (4, "a")), Ok(()));
-    assert_eq!(node::accept(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
-    assert_eq!(node::accept(Some((0, "a")), (1, "b")), Ok(()));
-    let older = node::accept(Some((3, "a")), (2, "b")).unwrap_err();
+    assert_eq!(node::check_generation_order(None, (3, "a")), Ok(()));
+    assert_eq!(node::check_generation_order(Some((3, "a")), (3, "a")), Ok(()));
+    assert_eq!(node::check_generation_order(Some((3, "a")), (4, "a")), Ok(()));
+    assert_eq!(node::check_generation_order(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
+    assert_eq!(node::check_generation_order(Some((0, "a")), (1, "b")), Ok(()));
+    let older = node::check_generation_order(Some((3, "a")), (2, "b")).unwrap_err();
     assert!(older.starts_with("generation 2 is older than generation 3"), "{older}");
-    let other = node::accept(Some((3, "a")), (3, "b")).unwrap_err();
+    let other = node::check_generation_order(Some((3, "a")), (3, "b")).unwrap_err();
     assert!(other.starts_with("generation 3 has other content"), "{other}");
 }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{component::reserved, name::Name};
+use model::{component::is_reserved_name, name::Name};
 
 use super::{Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles};
 use crate::source::ComponentSource;
@@ -22,7 +22,7 @@ pub fn generate(
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
-    if let Some(why) = reserved(name) {
+    if let Some(why) = is_reserved_name(name) {
         return Err(ArchetypeError::Answer(why));
     }
     let there = match fs::read_dir(dir) {

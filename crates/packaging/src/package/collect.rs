@@ -111,7 +111,7 @@ impl Collected {
     /// Adds what one entry of `files` speaks of; `root` is the component's folder, canonical.
     pub(super) fn entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
-        match entry.origin() {
+        match entry.source() {
             FileSource::Directory => self.add(dressed(entry, path, CollectedContent::Directory, 0o755), true),
             FileSource::Symlink(target) => {
                 self.add(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model::{
-    component::DEPLOYMENTS,
+    component::DEPLOYMENTS_FOLDER,
     format::component::{Arch, LaunchCommand},
     version::VersionRange,
 };
@@ -63,7 +63,7 @@ pub(super) fn payload(source: &ComponentSource, out: &Path) -> Result<PackageCon
 /// The deployment package of a component.
 pub(super) fn deployment(source: &ComponentSource) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
-    let dir = format!("/{DEPLOYMENTS}/{}", component.name);
+    let dir = format!("/{DEPLOYMENTS_FOLDER}/{}", component.name);
     let mut collected = Collected::default();
     let mut description = serde_json::to_vec_pretty(component)
         .map_err(|error| wrong("component.json", format!("it cannot be written: {error}")))?;

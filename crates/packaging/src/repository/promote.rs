@@ -37,7 +37,7 @@ impl Repository {
             .versions(from, name)
             .iter()
             .rev()
-            .find(|there| there.is(version))
+            .find(|there| there.matches(version))
             .and_then(|there| catalog.components.get(name)?.get(there))
             .ok_or_else(|| no_version(&catalog, from, name, version))?;
         let chosen = closure(&catalog, root, from, to)?;
@@ -89,8 +89,9 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
             if there.is_some_and(|there| suits(there, &ranges)) {
                 continue;
             }
-            let best =
-                catalog.settle(to, required, &ranges).or_else(|| catalog.settle(from, required, &ranges));
+            let best = catalog
+                .newest_matching(to, required, &ranges)
+                .or_else(|| catalog.newest_matching(from, required, &ranges));
             match best {
                 Some(best) if *required != root.component.name => {
                     better.insert(required.clone(), Arc::clone(best));

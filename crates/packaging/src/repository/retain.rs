@@ -165,7 +165,7 @@ fn kept_components(
     for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
         let new = versions.len().saturating_sub(newest);
         for (at, version) in versions.iter().enumerate() {
-            let named = keep.iter().any(|(kept, wish)| kept == name && version.is(wish));
+            let named = keep.iter().any(|(kept, wish)| kept == name && version.matches(wish));
             if at >= new || named {
                 open.push((name.clone(), version.clone()));
             }
@@ -181,7 +181,7 @@ fn kept_components(
             continue;
         };
         for (required, range) in &published.component.requires {
-            if let Some(best) = catalog.settle(channel, required, &[range]) {
+            if let Some(best) = catalog.newest_matching(channel, required, &[range]) {
                 open.push((required.clone(), best.component.version.clone()));
             }
         }

@@ -54,7 +54,7 @@ fn deployed(
     values: &[(&str, Value)],
     family: Option<OsFamily>,
 ) -> EvaluatedManifest {
-    let plain = |value: &Value| NodeValue { value: value.clone(), secret: false, voices: Vec::new() };
+    let plain = |value: &Value| NodeValue { value: value.clone(), secret: false, provenance: Vec::new() };
     let mut all: BTreeMap<Key, NodeValue> = BTreeMap::new();
     for (key, parameter) in &source.component.parameters {
         all.insert(key.clone(), plain(parameter.default.as_ref().unwrap()));

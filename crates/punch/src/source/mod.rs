@@ -117,7 +117,7 @@ impl PackageSource {
             None => drop(inspect::component_of(path).map_err(refused)?),
         }
         let header = inspect::header(path).map_err(refused)?;
-        if header.name != pin.name || !header.version.is(&pin.version) {
+        if header.name != pin.name || !header.version.matches(&pin.version) {
             return Err(SourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",
                 path.display(),

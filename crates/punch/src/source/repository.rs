@@ -108,7 +108,7 @@ impl YumRepository {
         pin: &PackagePin,
     ) -> Result<ListedPackage, SourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
-        let fitting = |listed: &&ListedPackage| suits(&listed.arch) && listed.version.is(&pin.version);
+        let fitting = |listed: &&ListedPackage| suits(&listed.arch) && listed.version.matches(&pin.version);
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
         let Some(newest) = newest else {
             let names: BTreeSet<&str> = index.keys().map(String::as_str).collect();

@@ -20,7 +20,7 @@ use std::{
 };
 
 use model::{
-    component::DEPLOYMENTS,
+    component::DEPLOYMENTS_FOLDER,
     manifest::DeploymentFiles,
     name::Name,
     observe::{Observation, OsFamily, ResourceFacts},
@@ -186,7 +186,7 @@ impl Host for Machine {
     }
 
     fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        let folder = format!("/{DEPLOYMENTS}/{name}");
+        let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}");
         let mut files = DeploymentFiles::new();
         let mut total = 0;
         let read =

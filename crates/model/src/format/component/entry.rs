@@ -43,7 +43,7 @@ pub enum FileSource<'a> {
 
 impl PackagedFile {
     /// Where its content comes from.
-    pub fn origin(&self) -> FileSource<'_> {
+    pub fn source(&self) -> FileSource<'_> {
         match (&self.source, &self.symlink) {
             (Some(source), _) => FileSource::Source(source),
             (None, Some(target)) => FileSource::Symlink(target),
@@ -58,7 +58,7 @@ impl PackagedFile {
 
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
         let path = shown(&self.path);
-        if let Err(why) = destination(&self.path) {
+        if let Err(why) = check_package_path(&self.path) {
             mistakes.push(format!("`files` has the path `{path}`, {why}"));
         }
         let said = [self.source.is_some(), self.directory, self.symlink.is_some()];
@@ -68,7 +68,7 @@ impl PackagedFile {
             ));
         }
         if let Some(source) = &self.source
-            && let Err(why) = inside(source)
+            && let Err(why) = check_source_path(source)
         {
             mistakes.push(format!("`files` takes `{}`, {why}", shown(source)));
         }
@@ -82,7 +82,7 @@ impl PackagedFile {
             }
         }
         if self.config && self.source.is_none() {
-            mistakes.push(format!("`{path}` is no file, so `config: true` says nothing; remove the line"));
+            mistakes.push(format!("`{path}` is no file, so `config: true` has no effect; remove the line"));
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account
@@ -98,7 +98,7 @@ impl PackagedFile {
 }
 
 /// Checks that `path` can be a path of a package: absolute, and the same however it is read.
-pub fn destination(path: &str) -> Result<(), &'static str> {
+pub fn check_package_path(path: &str) -> Result<(), &'static str> {
     let Some(rest) = path.strip_prefix('/') else {
         return Err("which is not absolute; start it with `/`");
     };
@@ -119,7 +119,7 @@ pub fn destination(path: &str) -> Result<(), &'static str> {
 }
 
 /// Checks that `source` stays inside the component's folder, as far as its text tells.
-pub fn inside(source: &str) -> Result<(), &'static str> {
+pub fn check_source_path(source: &str) -> Result<(), &'static str> {
     if source.is_empty() {
         return Err("which is empty; name a file or folder of the component");
     }

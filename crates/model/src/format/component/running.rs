@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{CommandLine, destination, inside, shown};
+use super::{CommandLine, check_package_path, check_source_path, shown};
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -137,7 +137,7 @@ impl LaunchCommand {
             [("environment_file", &self.environment_file), ("working_directory", &self.working_directory)];
         let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
         for (name, path) in files.chain(self.writable.iter().map(|path| ("writable", path))) {
-            if let Err(why) = destination(path) {
+            if let Err(why) = check_package_path(path) {
                 mistakes.push(format!("`{key}.{name}` is `{}`, {why}", shown(path)));
             }
         }
@@ -193,7 +193,7 @@ impl TomcatContext {
     }
 
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        if let Err(why) = inside(&self.war) {
+        if let Err(why) = check_source_path(&self.war) {
             mistakes.push(format!("`tomcat.war` is `{}`, {why}", shown(&self.war)));
         }
         let plain = |part: &str| {

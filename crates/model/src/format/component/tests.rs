@@ -1,4 +1,4 @@
-//! What `component.yaml` may say, and what it is told when it says something else.
+//! Which component descriptions are accepted, and the errors of those that are refused.
 
 use super::*;
 
@@ -70,8 +70,8 @@ fn an_entry_is_a_source_a_directory_or_a_link() {
     refused("files: [{path: /x}]\n", "must have exactly one of `source`, `directory: true` and `symlink`");
     refused("files: [{path: /x, source: a, directory: true}]\n", "must have exactly one of");
     refused("files: [{path: /x, symlink: a, mode: '0644'}]\n", "links have none");
-    refused("files: [{path: /x, directory: true, config: true}]\n", "`config: true` says nothing");
-    refused("files: [{path: /x, directory: true}, {path: /x, symlink: y}]\n", "speaks of `/x` twice");
+    refused("files: [{path: /x, directory: true, config: true}]\n", "`config: true` has no effect");
+    refused("files: [{path: /x, directory: true}, {path: /x, symlink: y}]\n", "lists `/x` twice");
 }
 
 #[test]

@@ -1,17 +1,17 @@
-//! Slips people make in YAML, told in their words instead of a parser's.
+//! Explains common YAML mistakes in plain words instead of the parser's.
 
 use serde_saphyr::Location;
 
-/// What stands in `text` from where an error was noticed to the end of its line.
-pub(super) fn rest<'t>(text: &'t str, at: &Location) -> &'t str {
+/// The rest of the line of `text` at the location of an error.
+pub(super) fn rest_of_line<'t>(text: &'t str, at: &Location) -> &'t str {
     let line = usize::try_from(at.line()).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
     let line = line.unwrap_or_default();
     let column = usize::try_from(at.column()).unwrap_or_default().saturating_sub(1);
     line.char_indices().nth(column).map_or("", |(start, _)| &line[start..])
 }
 
-/// What kind of thing starts there; never the thing itself, which may be a secret.
-pub(super) fn found(rest: &str) -> &'static str {
+/// The kind of token that starts there; never the token itself, which may be a secret.
+pub(super) fn token_kind(rest: &str) -> &'static str {
     match rest {
         "-" => "a list",
         rest if rest.starts_with("- ") || rest.starts_with('[') => "a list",
@@ -22,8 +22,8 @@ pub(super) fn found(rest: &str) -> &'static str {
     }
 }
 
-/// What somebody meant when the parser says `message`; `None` when nobody knows.
-pub(super) fn meant(message: &str, rest: &str) -> Option<&'static str> {
+/// The likely mistake behind a parser message; `None` when it is unknown.
+pub(super) fn likely_mistake(message: &str, rest: &str) -> Option<&'static str> {
     if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| rest.starts_with(marker)) {
         return Some("a conflict of a merge is left here, `<<<<<<<` to `>>>>>>>`; keep one of the two sides");
     }

@@ -203,7 +203,8 @@ fn the_catalog_and_versions_come_from_the_index() {
     assert_eq!(catalog.versions(&name("prod"), &name("shop")).len(), 0);
     assert!(catalog.channels.contains_key(&name("prod")));
     assert!(!catalog.components.contains_key(&name("tool")));
-    let published = catalog.settle(&name("dev"), &name("shop"), &[&"<1.10".parse().unwrap()]).unwrap();
+    let published =
+        catalog.newest_matching(&name("dev"), &name("shop"), &[&"<1.10".parse().unwrap()]).unwrap();
     assert_eq!(published.payload.file, "shop-1.9-1.noarch.rpm");
     assert_eq!(published.deployment.name, "shop-deployment");
 }

@@ -1,4 +1,4 @@
-//! What every place's file can say: components, values, removals. Shared by its four formats.
+//! The overrides part of a place's file: components, values, removals. Shared by the four formats.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -19,40 +19,48 @@ pub(super) type RequirementsByComponent = BTreeMap<Name, VersionRange>;
 /// `values:` of a file.
 pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
-/// Joins the three keys of a file.
-pub(super) fn says(
+/// Builds the overrides from the three keys of a file.
+pub(super) fn overrides(
     components: RequirementsByComponent,
     values: ValuesByComponent,
     remove: Vec<RemovalText>,
 ) -> Overrides {
-    let said = |value| Assignment { value, origin: None };
-    let wish = |range| Requirement { range, origin: None };
+    let assignment = |value| Assignment { value, origin: None };
+    let requirement = |range| Requirement { range, origin: None };
     Overrides {
-        components: components.into_iter().map(|(name, range)| (name, wish(range))).collect(),
+        components: components.into_iter().map(|(name, range)| (name, requirement(range))).collect(),
         values: values
             .into_iter()
-            .map(|(name, values)| (name, values.into_iter().map(|(key, value)| (key, said(value))).collect()))
+            .map(|(name, values)| {
+                (name, values.into_iter().map(|(key, value)| (key, assignment(value))).collect())
+            })
             .collect(),
         remove: remove.into_iter().map(|text| Removal { what: text.0, origin: None }).collect(),
     }
 }
 
-/// The three keys of a file.
-pub(super) fn parts(says: &Overrides) -> (RequirementsByComponent, ValuesByComponent, Vec<RemovalText>) {
-    let values = says
+/// Splits overrides into the three keys of a file.
+pub(super) fn file_parts(
+    overrides: &Overrides,
+) -> (RequirementsByComponent, ValuesByComponent, Vec<RemovalText>) {
+    let values = overrides
         .values
         .iter()
         .map(|(name, values)| {
-            (name.clone(), values.iter().map(|(key, said)| (key.clone(), said.value.clone())).collect())
+            (
+                name.clone(),
+                values.iter().map(|(key, assignment)| (key.clone(), assignment.value.clone())).collect(),
+            )
         })
         .collect();
-    let components = says.components.iter().map(|(name, wish)| (name.clone(), wish.range.clone()));
-    let remove = says.remove.iter().map(|removed| RemovalText(removed.what.clone()));
+    let components =
+        overrides.components.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
+    let remove = overrides.remove.iter().map(|removed| RemovalText(removed.what.clone()));
     (components.collect(), values, remove.collect())
 }
 
-/// Refuses a name listed twice: which of the two counts for the order would be a guess.
-pub(super) fn once(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
+/// Rejects a name listed twice, because its position would be ambiguous.
+pub(super) fn reject_duplicates(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
     match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
         Some((_, twice)) => {
             Err(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))
@@ -71,10 +79,12 @@ pub(super) struct RemovalText(pub(super) RemovalTarget);
 impl TryFrom<String> for RemovalText {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |why: &str| {
-            format!("{why}; write `component`, `component.parameter` or `component.parameter.entry`")
+        let wrong = |first_conflict: &str| {
+            format!(
+                "{first_conflict}; write `component`, `component.parameter` or `component.parameter.entry`"
+            )
         };
-        let mut parts = split(&text).into_iter();
+        let mut parts = split_unescaped_dots(&text).into_iter();
         let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
         let Some(key) = parts.next() else { return Ok(Self(RemovalTarget::Component(name))) };
         let key = Key::new(&key).map_err(|error| wrong(&error.to_string()))?;
@@ -111,7 +121,7 @@ impl std::fmt::Display for RemovalTarget {
     }
 }
 
-fn split(text: &str) -> Vec<String> {
+fn split_unescaped_dots(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
