@@ -12,7 +12,7 @@ Exit codes:
    0  done, or nothing to do
    1  the input is wrong: a file, a name, a value
    2  the command line is wrong
-   3  blocked: something could not be looked at or is not allowed; nothing was changed
+   3  blocked: something could not be observed or is not allowed; nothing was changed
    4  failed, and the last good state is back
    5  failed, and not rolled back: the next run completes what is missing
    6  the back-office could not be reached
@@ -21,7 +21,7 @@ Exit codes:
 
 Data goes to stdout, everything else to stderr; `--json` is for programs.";
 
-/// From a component's template to a server that runs it: the same command for developers, operators and servers.
+/// Create, package, publish and deploy components; operate servers. One command for developers, operators and servers.
 #[derive(Debug, Parser)]
 #[command(name = "punch", version, after_long_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -35,14 +35,14 @@ pub(crate) struct Cli {
 /// The option of all verbs that work on a host.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
-    /// Folder to treat as the host's root; anything but `/` leaves this machine alone. It is made when a
-    /// verb writes to it and it is not there; the folder above it must be
+    /// Folder to treat as the host's root; anything but `/` leaves this machine alone. It is created when
+    /// a verb writes to it; its parent folder must exist
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 }
 
 impl HostArgs {
-    /// The host's root, as an absolute path where that can be told.
+    /// The paths below the host's root.
     pub(crate) fn root(&self) -> Result<HostPaths, CommandError> {
         HostPaths::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
     }

@@ -1,8 +1,8 @@
-//! What every verb is given by `main`: where to print, what time it is, where settings are.
+//! What `main` passes to every verb: output, clock, configuration.
 
 use std::path::PathBuf;
 
-use crate::{output::TerminalOutput, when::Micros};
+use crate::{output::TerminalOutput, time_text::Micros};
 
 /// The world as a verb sees it.
 pub(crate) struct CommandContext {

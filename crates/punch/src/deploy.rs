@@ -17,11 +17,12 @@ use serde::Serialize;
 use crate::{
     context::CommandContext,
     failure::CommandError,
+    report_text,
     root::HostPaths,
     source::{PackageCache, PackageSource},
     state::{AgentState, LastGood},
-    told, when,
-    wish::TrustedNode,
+    time_text,
+    trusted_node::TrustedNode,
 };
 
 /// What a run found and what it would do.
@@ -70,7 +71,7 @@ pub(crate) fn prepare(
     last: Option<&LastGood>,
     source: &mut PackageSource,
     limits: &PlanLimits,
-    began: when::Micros,
+    began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&wish.node), last.map(|last| &last.node)];
     let machine = SecretMasking::new(machine(root.path())?, nodes.into_iter().flatten());
@@ -110,7 +111,7 @@ pub(crate) fn deploy(
     if let Some(killed) = &interrupted {
         context.output.note(format!(
             "the run of {} was interrupted; this one completes what it began",
-            when::utc(killed.started_us)
+            time_text::format_utc(killed.started_us)
         ));
     }
     // Stopped before anything was touched: that, too, must be known.
@@ -136,7 +137,7 @@ pub(crate) fn deploy(
         }
     };
     // From here on an older one is refused, also when this run fails half-way.
-    if !wish.unasked && prepared.plan.blocked.is_empty() {
+    if !wish.signatures_skipped && prepared.plan.blocked.is_empty() {
         ours.begin(&wish.node, begun.as_ref())?;
     }
     let mut steps = 0;
@@ -197,7 +198,7 @@ fn stopped(
     generation: u64,
     action: &str,
     failure: &CommandError,
-    (started, now): (when::Micros, when::Micros),
+    (started, now): (time_text::Micros, time_text::Micros),
 ) -> Report {
     Report {
         server: server.to_string(),
@@ -262,9 +263,9 @@ fn summary(report: &Report) -> String {
         "{} generation {}: {}, {}, in {}",
         report.server,
         report.generation,
-        told::outcome(report.outcome),
-        told::tally(report),
-        when::duration(report.duration_us)
+        report_text::outcome_name(report.outcome),
+        report_text::count_results(report),
+        time_text::format_duration(report.duration_us)
     )
 }
 

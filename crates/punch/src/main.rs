@@ -1,27 +1,27 @@
 //! `punch`: the one command of developers and operators, and the agent on each server.
 //!
 //! `cli` is the command line, `commands` has one file a verb, `deploy` is the path they share on a host.
-//! This file is the edge: it alone asks for the time and the environment.
+//! Only this file reads the clock and the environment.
 
+mod back_office_link;
 mod cli;
 mod client;
 mod commands;
-mod component_at;
+mod component_spec;
 mod context;
 mod deploy;
 mod failure;
 mod membership;
-mod office;
 mod output;
+mod report_text;
 mod root;
 mod settings;
 mod source;
 mod source_date;
 mod state;
-mod told;
+mod time_text;
 mod trust;
-mod when;
-mod wish;
+mod trusted_node;
 
 use std::{
     path::PathBuf,
@@ -38,33 +38,30 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let output = TerminalOutput::new(cli.json, no_colour);
-    let context = CommandContext { output: output.clone(), now, settings: settings_file() };
-    output::explain_bugs();
+    let context = CommandContext { output: output.clone(), now, settings: settings_path() };
+    output::install_panic_hook();
     match cli.verb.run(&context) {
-        Ok(exit) => code(exit),
+        Ok(exit) => exit_code(exit),
         Err(failure) => {
             output.failure(&failure);
-            code(failure.exit)
+            exit_code(failure.exit)
         }
     }
 }
 
-fn code(exit: Exit) -> ExitCode {
+fn exit_code(exit: Exit) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
 /// Where `punch login` saves: `$XDG_CONFIG_HOME/geppetto/client.yaml`, or under `~/.config`.
-fn settings_file() -> Option<PathBuf> {
+fn settings_path() -> Option<PathBuf> {
     let of = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))?;
     Some(folder.join("geppetto/client.yaml"))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge of the program: everything else is given this function"
-)]
-fn now() -> when::Micros {
+#[expect(clippy::disallowed_methods, reason = "the entry point passes this clock to everything else")]
+fn now() -> time_text::Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

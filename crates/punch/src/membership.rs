@@ -16,7 +16,7 @@ pub(crate) struct Membership {
     pub(crate) url: String,
     /// This host's name there.
     pub(crate) server: ServerName,
-    /// What this host shows to prove that it is itself.
+    /// The bearer token this host authenticates with.
     pub(crate) credential: String,
 }
 
@@ -33,12 +33,12 @@ impl Membership {
     /// Reads it; a host that never joined is an error.
     pub(crate) fn require(root: &HostPaths) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
-            CommandError::input(format!("this host has not joined a back-office: {} is not there", root.membership().display()))
+            CommandError::input(format!("this host has not joined a back-office: {} is missing", root.membership().display()))
                 .hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }
 
-    /// Writes it, for its owner's eyes only.
+    /// Writes it with mode 0600.
     pub(crate) fn save(&self, root: &HostPaths) -> Result<(), CommandError> {
         let path = root.membership();
         if let Some(folder) = path.parent() {

@@ -1,4 +1,4 @@
-//! All that is printed: data on stdout, everything else on stderr. Nothing else in this program prints.
+//! Everything punch prints: data on stdout, everything else on stderr. No other module prints.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::failure::CommandError;
 
-/// Where text goes, and how.
+/// Prints to the terminal, or JSON for programs.
 #[derive(Debug, Clone)]
 pub(crate) struct TerminalOutput {
     json: bool,
@@ -22,7 +22,7 @@ impl TerminalOutput {
         Self { json, colour: terminal && !no_colour, progress: terminal }
     }
 
-    /// Whether a program reads stdout.
+    /// Whether JSON was asked for.
     pub(crate) fn is_json(&self) -> bool {
         self.json
     }
@@ -54,7 +54,7 @@ impl TerminalOutput {
         self.note(format!("{word}: {}", text.as_ref()));
     }
 
-    /// One paragraph that says what failed, and one that says what to do.
+    /// Prints the error and its hint.
     pub(crate) fn failure(&self, failure: &CommandError) {
         let word = self.painted("error", AnsiColor::Red);
         self.note(format!("{word}: {}", failure.message));
@@ -64,8 +64,8 @@ impl TerminalOutput {
         }
     }
 
-    /// A bar for `bytes` of `what`, when somebody watches.
-    pub(crate) fn bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
+    /// A progress bar for `bytes` of `what`; invisible when stderr is not a terminal.
+    pub(crate) fn progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.progress {
             return ProgressBar(None);
         }
@@ -96,7 +96,7 @@ impl TerminalOutput {
 pub(crate) struct ProgressBar(Option<indicatif::ProgressBar>);
 
 impl ProgressBar {
-    /// So many more bytes are done.
+    /// Advances by `bytes`.
     pub(crate) fn add(&self, bytes: u64) {
         if let Some(bar) = &self.0 {
             bar.inc(bytes);
@@ -112,8 +112,8 @@ impl Drop for ProgressBar {
     }
 }
 
-/// Makes a panic end like any other bug: one sentence and exit code 70.
-pub(crate) fn explain_bugs() {
+/// Makes a panic print one sentence and exit with code 70.
+pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let place =
             panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
@@ -129,7 +129,7 @@ pub(crate) fn explain_bugs() {
     }));
 }
 
-/// A reader that went away (`punch history | head`) is no error.
+/// Writes a line; a closed pipe (`punch history | head`) is not an error.
 fn write(to: &mut impl Write, text: &str) {
     let newline = if text.ends_with('\n') { "" } else { "\n" };
     let _gone = write!(to, "{text}{newline}").and_then(|()| to.flush());

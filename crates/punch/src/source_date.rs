@@ -1,4 +1,4 @@
-//! The only time inside packages: the same source must give the same bytes, whenever it is packaged.
+//! The only date inside packages: the same source must give the same bytes whenever it is packaged.
 
 use std::{path::Path, process::Command, time::UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ pub(crate) struct SourceDate {
 impl SourceDate {
     /// What was asked for; else the date of the last commit that touched the folder; else the
     /// modification time of `component.yaml`.
-    pub(crate) fn of(&self, dir: &Path, context: &CommandContext) -> Result<u32, CommandError> {
+    pub(crate) fn resolve(&self, dir: &Path, context: &CommandContext) -> Result<u32, CommandError> {
         if let Some(date) = self.source_date {
             return Ok(date);
         }

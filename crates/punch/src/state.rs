@@ -17,7 +17,7 @@ use crate::{
     failure::CommandError,
     output::TerminalOutput,
     root::{self, HostPaths},
-    when::Micros,
+    time_text::Micros,
 };
 
 /// Reports kept for a back-office that does not answer.

@@ -1,4 +1,4 @@
-//! Whom a host believes: the key of node files and the keys of packages, when there are any.
+//! The keys a host trusts: one for node files, several for packages.
 
 use std::path::Path;
 
@@ -13,8 +13,8 @@ use crate::{
     root::{self, HostPaths},
 };
 
-/// Whom a host believes. A root that joined no back-office and has no keys is a developer's folder:
-/// anything goes, with a note.
+/// The keys a host trusts. A root that joined no back-office and has no keys is a developer's folder:
+/// unsigned node files and packages are accepted, with a note.
 #[derive(Default)]
 pub(crate) struct TrustedKeys {
     /// Node files must be signed with this.
@@ -23,45 +23,45 @@ pub(crate) struct TrustedKeys {
     pub(crate) packages: Option<PublicKeys>,
     /// Node files must be for this server: the one the host joined as.
     pub(crate) server: Option<ServerName>,
-    /// Whether the user insisted that nobody is asked who made things.
-    pub(crate) unasked: bool,
+    /// Whether the user turned signature checks off (`--allow-unsigned`).
+    pub(crate) signatures_skipped: bool,
 }
 
 impl TrustedKeys {
-    /// Anybody is believed, because the user insists.
-    pub(crate) fn anybody() -> Self {
-        Self { unasked: true, ..Self::default() }
+    /// Accepts everything without a signature check (`--allow-unsigned`).
+    pub(crate) fn skip_signatures() -> Self {
+        Self { signatures_skipped: true, ..Self::default() }
     }
 
-    /// Reads the keys of a root. A host that joined has both, or does nothing: a key that is lost must
-    /// never mean that anybody is believed.
+    /// Reads the keys of a root. On a joined host a missing key is an error: a lost key must never turn
+    /// signature checks off.
     pub(crate) fn load(root: &HostPaths) -> Result<Self, CommandError> {
         let broken = |path: &Path, why: String| {
             CommandError::blocked(format!("{} cannot be used: {why}", path.display())).hint(
-                "nothing is trusted until it is right: restore the file, or join again with a new token",
+                "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",
             )
         };
         let server = Membership::load(root)?.map(|membership| membership.server);
         let read = |path: &Path| match root::read_if_there(path)? {
             None if server.is_some() => {
-                Err(broken(path, "it is not there, and this host has joined a back-office".to_owned()))
+                Err(broken(path, "it is missing, and this host has joined a back-office".to_owned()))
             }
             text => Ok(text),
         };
         let node = match read(root.node_key())? {
-            Some(text) => Some(check_node_key(&text).map_err(|why| broken(root.node_key(), why))?),
+            Some(text) => Some(parse_node_key(&text).map_err(|why| broken(root.node_key(), why))?),
             None => None,
         };
         let packages = match read(root.package_keys())? {
-            Some(text) => Some(check_package_keys(&text).map_err(|why| broken(root.package_keys(), why))?),
+            Some(text) => Some(parse_package_keys(&text).map_err(|why| broken(root.package_keys(), why))?),
             None => None,
         };
-        Ok(Self { node, packages, server, unasked: false })
+        Ok(Self { node, packages, server, signatures_skipped: false })
     }
 }
 
 /// Reads a node key: 32 bytes in base64 that are a point of the curve.
-pub(crate) fn check_node_key(text: &str) -> Result<VerifyingKey, String> {
+pub(crate) fn parse_node_key(text: &str) -> Result<VerifyingKey, String> {
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(text.trim())
         .map_err(|error| format!("the node key is not base64: {error}"))?;
@@ -72,7 +72,7 @@ pub(crate) fn check_node_key(text: &str) -> Result<VerifyingKey, String> {
 }
 
 /// Reads package keys: at least one armored OpenPGP certificate.
-pub(crate) fn check_package_keys(text: &str) -> Result<PublicKeys, String> {
+pub(crate) fn parse_package_keys(text: &str) -> Result<PublicKeys, String> {
     PublicKeys::from_armored(text).map_err(|error| format!("the package keys are not OpenPGP keys: {error}"))
 }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_node_key_that_is_none_says_what_it_is_instead() {
-        assert!(check_node_key("?").unwrap_err().contains("not base64"));
-        assert!(check_node_key("AAAA").unwrap_err().contains("3 bytes instead of 32"));
+        assert!(parse_node_key("?").unwrap_err().contains("not base64"));
+        assert!(parse_node_key("AAAA").unwrap_err().contains("3 bytes instead of 32"));
     }
 }

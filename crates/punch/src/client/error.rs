@@ -6,21 +6,21 @@ use model::exit::Exit;
 
 use crate::failure::{CommandError, reason};
 
-/// Why a request got no answer, or not the one wished for.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// Nobody answers there.
+    /// No connection, or no response.
     #[error("the back-office {url} could not be reached: {why}")]
     Unreachable {
-        /// Whom we tried.
+        /// The address that was tried.
         url: String,
         /// What happened.
         why: String,
     },
-    /// It answers, and says no.
+    /// The response is an error.
     #[error("{}", refused(.url, *.status, .title, .detail))]
     Refused {
-        /// Whom we asked.
+        /// The address of the back-office.
         url: String,
         /// The HTTP status.
         status: u16,
@@ -29,12 +29,12 @@ pub(crate) enum ClientError {
         /// What failed, where, why and what next.
         detail: String,
     },
-    /// It answers something else than it should.
+    /// The response is not what the API documents.
     #[error("{url} does not answer like a back-office: {why}")]
-    Strange {
-        /// Whom we asked.
+    InvalidResponse {
+        /// The address of the back-office.
         url: String,
-        /// What is strange.
+        /// What is wrong with it.
         why: String,
     },
 }
@@ -48,7 +48,7 @@ fn refused(url: &str, status: u16, title: &str, detail: &str) -> String {
 }
 
 impl ClientError {
-    /// Finds the words for an error below HTTP.
+    /// Converts an error of the HTTP library.
     pub(crate) fn from_ureq(url: &str, error: &ureq::Error) -> Self {
         let why = match error {
             ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
@@ -58,20 +58,19 @@ impl ClientError {
             ureq::Error::Rustls(error) => format!("its certificate or TLS is not acceptable: {error}"),
             ureq::Error::Tls(error) => format!("TLS failed: {error}"),
             ureq::Error::Protocol(error) => {
-                return Self::Strange { url: url.to_owned(), why: error.to_string() };
+                return Self::InvalidResponse { url: url.to_owned(), why: error.to_string() };
             }
             other => other.to_string(),
         };
         Self::Unreachable { url: url.to_owned(), why }
     }
 
-    /// Whether nobody was there to say yes or no: a server that fails, is full or is no back-office at all
-    /// counts as nobody.
+    /// Whether the back-office counts as unreachable: no connection, a 5xx status, or an invalid response.
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
-            Self::Strange { .. } => true,
+            Self::InvalidResponse { .. } => true,
         }
     }
 

@@ -1,7 +1,7 @@
-//! The back-office as punch speaks to it: one function per request, shapes from `model::wire`.
+//! The client of the HTTP API: one function per request, shapes from `model::wire`.
 
-mod answer;
 mod error;
+mod response;
 mod upload;
 
 use std::{path::Path, time::Duration};
@@ -18,15 +18,15 @@ use ureq::{
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
 };
 
-pub(crate) use answer::printable;
 pub(crate) use error::ClientError;
+pub(crate) use response::printable;
 
 use crate::failure::CommandError;
 
 /// The largest JSON or YAML answer read, in bytes.
-const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A secret shown as a bearer token; never printed.
+/// A secret sent as a bearer token; never printed.
 #[derive(Clone)]
 pub(crate) struct BearerToken(String);
 
@@ -50,16 +50,16 @@ impl BearerToken {
     }
 }
 
-/// A back-office, and who we are there.
+/// A client of one back-office, with a token or without.
 pub(crate) struct ApiClient {
     agent: Agent,
     base: String,
     token: Option<BearerToken>,
 }
 
-/// A server's node file, unless it is the one we have.
+/// The response to a request for a node file.
 pub(crate) enum NodeAnswer {
-    /// It is the one named by the tag that was sent.
+    /// The file still has the ETag that was sent.
     Same,
     /// The file, and its tag.
     File {
@@ -71,29 +71,29 @@ pub(crate) enum NodeAnswer {
 }
 
 impl ApiClient {
-    /// Speaks to the back-office at `url`, trusting the authorities in a PEM file instead of the public ones.
+    /// A client of the back-office at `url`, trusting the authorities in a PEM file instead of the public ones.
     pub(crate) fn new(
         url: &str,
         token: Option<BearerToken>,
         authorities: Option<&Path>,
     ) -> Result<Self, CommandError> {
         let base = base(url)?;
-        Ok(Self { agent: agent(authorities)?, base, token })
+        Ok(Self { agent: http_agent(authorities)?, base, token })
     }
 
     /// The address, without a slash at its end.
-    pub(crate) fn base(&self) -> &str {
+    pub(crate) fn parse_base_url(&self) -> &str {
         &self.base
     }
 
     /// Whether secrets would cross a network unencrypted.
-    pub(crate) fn is_exposed(&self) -> bool {
+    pub(crate) fn is_unencrypted(&self) -> bool {
         let host =
             self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
         host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
     }
 
-    /// Trades a one-time token for a credential and the keys to trust.
+    /// Exchanges a one-time token for a credential and the keys to trust.
     pub(crate) fn join(&self, join: &wire::JoinRequest) -> Result<wire::JoinResponse, ClientError> {
         self.post("/api/v1/join", join)
     }
@@ -105,20 +105,20 @@ impl ApiClient {
         if let Some(tag) = tag {
             request = request.header("If-None-Match", tag);
         }
-        let response = self.authorised(request).call();
-        let mut response = self.answered(response)?;
+        let response = self.authorize(request).call();
+        let mut response = self.check_status(response)?;
         if response.status() == 304 {
             return Ok(NodeAnswer::Same);
         }
-        let tag = answer::header(&response, "etag");
-        Ok(NodeAnswer::File { text: answer::text(&self.base, &mut response)?, tag })
+        let tag = response::header(&response, "etag");
+        Ok(NodeAnswer::File { text: response::text(&self.base, &mut response)?, tag })
     }
 
-    /// Hands over what a run did.
+    /// Sends the report of a run.
     pub(crate) fn report(&self, server: &ServerName, report: &Report) -> Result<(), ClientError> {
         let url = self.url(&format!("/api/v1/servers/{server}/reports"));
-        let response = self.authorised(self.agent.post(&url)).send_json(report);
-        self.answered(response).map(|_| ())
+        let response = self.authorize(self.agent.post(&url)).send_json(report);
+        self.check_status(response).map(|_| ())
     }
 
     /// Makes received packages visible in a channel, all or none.
@@ -149,46 +149,49 @@ impl ApiClient {
         if let Some(after) = after {
             request = request.query("after", after);
         }
-        let response = self.authorised(request).call();
-        answer::json(&self.base, &mut self.answered(response)?)
+        let response = self.authorize(request).call();
+        response::json(&self.base, &mut self.check_status(response)?)
     }
 
-    /// Asks whether it is there at all.
+    /// Checks that the back-office answers.
     pub(crate) fn health(&self) -> Result<(), ClientError> {
         let response = self.agent.get(self.url("/api/v1/health")).call();
-        self.answered(response).map(|_| ())
+        self.check_status(response).map(|_| ())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
-        let response = self.authorised(self.agent.post(self.url(path))).send_json(body);
-        answer::json(&self.base, &mut self.answered(response)?)
+        let response = self.authorize(self.agent.post(self.url(path))).send_json(body);
+        response::json(&self.base, &mut self.check_status(response)?)
     }
 
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    fn authorised<S>(&self, request: ureq::RequestBuilder<S>) -> ureq::RequestBuilder<S> {
+    fn authorize<S>(&self, request: ureq::RequestBuilder<S>) -> ureq::RequestBuilder<S> {
         match &self.token {
             Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
             None => request,
         }
     }
 
-    /// An answer that is no error; else the error in words.
-    fn answered(&self, response: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
+    /// Returns a successful response, or the error it describes.
+    fn check_status(
+        &self,
+        response: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ClientError> {
         let mut response = response.map_err(|error| ClientError::from_ureq(&self.base, &error))?;
         if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(answer::problem(&self.base, &mut response));
+            return Err(response::problem(&self.base, &mut response));
         }
         Ok(response)
     }
 }
 
-/// Checks an address and takes the slashes off its end.
+/// Checks an address and removes trailing slashes.
 pub(crate) fn base(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
-        CommandError::input(format!("`{}` is not an address: {why}", answer::printable(url, 200)))
+        CommandError::input(format!("`{}` is not an address: {why}", response::printable(url, 200)))
             .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
     };
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
@@ -206,12 +209,12 @@ pub(crate) fn base(url: &str) -> Result<String, CommandError> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// An HTTP agent with bounded waiting. Long bodies may take as long as they keep moving.
-pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
-    // Fails only when a provider is installed already, which is as good.
+/// An HTTP agent with timeouts. A long body may take any time while data keeps arriving.
+pub(crate) fn http_agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
+    // Fails only when a provider is already installed.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let roots = match authorities {
-        Some(path) => authorities_of(path)?,
+        Some(path) => read_ca_file(path)?,
         None => RootCerts::WebPki,
     };
     Ok(Agent::config_builder()
@@ -226,7 +229,7 @@ pub(crate) fn agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
         .new_agent())
 }
 
-fn authorities_of(path: &Path) -> Result<RootCerts, CommandError> {
+fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
     let pem = std::fs::read(path).map_err(|error| CommandError::reading(path, &error))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
@@ -250,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_are_none_are_refused_with_an_example() {
+    fn invalid_addresses_are_refused_with_an_example() {
         assert_eq!(base("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
         for (url, why) in [
             ("", "it is not a URL"),
@@ -265,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_exposed_unless_it_stays_on_this_machine() {
+    fn plain_http_is_unencrypted_except_on_loopback() {
         for (url, exposed) in [
             ("http://geppetto.example.org", true),
             ("https://geppetto.example.org", false),
             ("http://127.0.0.1:8470", false),
             ("http://localhost:8470", false),
         ] {
-            assert_eq!(ApiClient::new(url, None, None).unwrap().is_exposed(), exposed, "{url}");
+            assert_eq!(ApiClient::new(url, None, None).unwrap().is_unencrypted(), exposed, "{url}");
         }
     }
 }

@@ -8,16 +8,16 @@ use std::{
 
 use model::wire;
 
-use super::{ApiClient, answer};
+use super::{ApiClient, response};
 use crate::{failure::CommandError, output::ProgressBar};
 
-/// A reader that moves a bar.
-struct Watched<'a, R> {
+/// A reader that advances a progress bar.
+struct ProgressReader<'a, R> {
     inner: R,
     bar: &'a ProgressBar,
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl<R: Read> Read for ProgressReader<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
         self.bar.add(read as u64);
@@ -35,13 +35,13 @@ impl ApiClient {
     ) -> Result<wire::ReceivedPackage, CommandError> {
         let file = File::open(path).map_err(|error| CommandError::reading(path, &error))?;
         let size = file.metadata().map_err(|error| CommandError::reading(path, &error))?.len();
-        let mut reader = Watched { inner: file.take(size), bar };
+        let mut reader = ProgressReader { inner: file.take(size), bar };
         let request = self
-            .authorised(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))
+            .authorize(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))
             .header("Content-Type", "application/x-rpm")
             .header("Content-Length", size.to_string());
-        let response = request.send(ureq::SendBody::from_reader(&mut reader));
-        let mut response = self.answered(response)?;
-        Ok(answer::json(&self.base, &mut response)?)
+        let sent = request.send(ureq::SendBody::from_reader(&mut reader));
+        let mut answer = self.check_status(sent)?;
+        Ok(response::json(&self.base, &mut answer)?)
     }
 }

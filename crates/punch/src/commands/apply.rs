@@ -1,16 +1,16 @@
-//! `punch apply`: takes a node file from the user, then the path of every deployment.
+//! `punch apply`: reads a node file given by the user, then deploys it like `restore`.
 
 use std::path::{Path, PathBuf};
 
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    cli::HostArgs, context::CommandContext, deploy, failure::CommandError, membership::Membership,
-    office::BackOfficeLink, root::HostPaths, source::PackageSource, state::AgentState, trust::TrustedKeys,
-    wish::TrustedNode,
+    back_office_link::BackOfficeLink, cli::HostArgs, context::CommandContext, deploy, failure::CommandError,
+    membership::Membership, root::HostPaths, source::PackageSource, state::AgentState, trust::TrustedKeys,
+    trusted_node::TrustedNode,
 };
 
-/// Make this host, or a folder, what a node file says
+/// Apply a node file to this host or to a folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch apply node.yaml --repository dist/ --root /tmp/try\n  \
     punch apply node.yaml --repository https://geppetto.example.org/repository/dev\n\n\
@@ -29,25 +29,25 @@ pub(crate) struct ApplyArgs {
     host: HostArgs,
 }
 
-/// Where packages come from when the user says so.
+/// Options that say where packages come from and whether signatures are checked.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct NodeFileArgs {
     /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
     repository: Option<String>,
-    /// Follow node files and install packages that nobody this host trusts has signed
+    /// Accept node files and packages without a signature of a trusted key
     #[arg(long)]
     allow_unsigned: bool,
 }
 
 impl NodeFileArgs {
-    /// Whether something was asked for that only makes sense with a node file of the user.
+    /// Whether an option was given that needs a node file on the command line.
     pub(super) fn needs_node_file(&self) -> bool {
         self.repository.is_some() || self.allow_unsigned
     }
 
-    /// The user's node file, believed, and where its packages come from. Ask under the lock whether it
-    /// is new enough, when anything is going to change.
+    /// Returns the user's node file, verified, and the source of its packages. Before changing anything the
+    /// caller must check its generation while holding the lock.
     pub(super) fn open(
         &self,
         context: &CommandContext,
@@ -55,22 +55,22 @@ impl NodeFileArgs {
         node: &Path,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
-            context.output.warn(
-                "--allow-unsigned: nobody checks who made the node file and the packages; they are installed as they are",
-            );
-            TrustedKeys::anybody()
+            context
+                .output
+                .warn("--allow-unsigned: signatures of the node file and the packages are not checked");
+            TrustedKeys::skip_signatures()
         } else {
             TrustedKeys::load(root)?
         };
-        let wish = TrustedNode::read(node, &trust, &context.output)?;
+        let trusted = TrustedNode::read(node, &trust, &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
             None if Membership::load(root)?.is_some() => {
-                BackOfficeLink::of(root)?.repository(wish.node.channel.as_str())
+                BackOfficeLink::open(root)?.repository(trusted.node.channel.as_str())
             }
             None => {
                 return Err(CommandError::input(
-                    "where do packages come from? This host has not joined a back-office",
+                    "no repository is known for the packages: this host has not joined a back-office",
                 )
                 .hint(
                     "give `--repository FOLDER`, the folder `punch package` wrote to, or `--repository URL`",
@@ -78,7 +78,7 @@ impl NodeFileArgs {
             }
         };
         let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
-        Ok((wish, source))
+        Ok((trusted, source))
     }
 }
 
@@ -86,11 +86,11 @@ impl ApplyArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
         let state = AgentState::new(&root);
-        let (wish, mut source) = self.from.open(context, &root, &self.node)?;
+        let (trusted, mut source) = self.from.open(context, &root, &self.node)?;
         let lock = state.lock()?;
-        wish.accept(state.begun()?.as_ref())?;
+        trusted.check_generation(state.begun()?.as_ref())?;
         let last = state.last_good()?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        deploy::deploy(context, &root, &lock, &wish, last.as_ref(), &mut source, &limits)?.finish(context)
+        deploy::deploy(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?.finish(context)
     }
 }

@@ -3,7 +3,9 @@
 use model::{exit::Exit, report::Report};
 use serde::Serialize;
 
-use crate::{cli::HostArgs, context::CommandContext, failure::CommandError, state::AgentState, told, when};
+use crate::{
+    cli::HostArgs, context::CommandContext, failure::CommandError, report_text, state::AgentState, time_text,
+};
 
 /// Show what earlier runs did on this host
 #[derive(Debug, clap::Args)]
@@ -49,7 +51,7 @@ impl HistoryArgs {
         for entry in &report.entries {
             context.output.line(format!(
                 "  {:11} {}{}",
-                told::result(entry.result),
+                report_text::result_name(entry.result),
                 entry.action,
                 of(&entry.component)
             ));
@@ -65,11 +67,11 @@ impl HistoryArgs {
 fn line(number: u64, report: &Report) -> String {
     format!(
         "{number:5}  {}  {:11}  generation {}  {}  in {}",
-        when::utc(report.started_us),
-        told::outcome(report.outcome),
+        time_text::format_utc(report.started_us),
+        report_text::outcome_name(report.outcome),
         report.generation,
-        told::tally(report),
-        when::duration(report.duration_us)
+        report_text::count_results(report),
+        time_text::format_duration(report.duration_us)
     )
 }
 

@@ -72,10 +72,10 @@ impl JoinArgs {
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
-        if client.is_exposed() {
+        if client.is_unencrypted() {
             context.output.warn(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
-                client.base()
+                client.parse_base_url()
             ));
         }
         // The token works once: find out that we may write before it is spent.
@@ -89,11 +89,11 @@ impl JoinArgs {
         state.forget_back_office()?;
         context.output.note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
-            client.base(),
+            client.parse_base_url(),
             joined.server
         ));
         context.output.json(&JoinedHost {
-            url: client.base(),
+            url: client.parse_base_url(),
             server: &joined.server,
             settings: root.membership().display().to_string(),
         });
@@ -134,13 +134,13 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.base()))
+        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.parse_base_url()))
             .hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
-    trust::check_node_key(&joined.node_key).map_err(&strange)?;
-    trust::check_package_keys(&joined.package_keys).map_err(&strange)?;
+    trust::parse_node_key(&joined.node_key).map_err(&strange)?;
+    trust::parse_package_keys(&joined.package_keys).map_err(&strange)?;
     root::replace(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
     root::replace(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
@@ -150,7 +150,8 @@ fn save(
         }
         None => root::remove_if_there(root.authorities())?,
     }
-    Membership { url: client.base().to_owned(), server, credential: joined.credential.clone() }.save(root)
+    Membership { url: client.parse_base_url().to_owned(), server, credential: joined.credential.clone() }
+        .save(root)
 }
 
 /// The kernel's host name, in lower case as DNS compares it.

@@ -43,10 +43,11 @@ impl LoginArgs {
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.health()?;
-        if client.is_exposed() {
-            context
-                .output
-                .warn(format!("{} is not encrypted: the token can be read on the way", client.base()));
+        if client.is_unencrypted() {
+            context.output.warn(format!(
+                "{} is not encrypted: the token can be read on the way",
+                client.parse_base_url()
+            ));
         }
         let ca_file = match self.ca_file {
             Some(file) => {
@@ -54,9 +55,10 @@ impl LoginArgs {
             }
             None => None,
         };
-        SavedLogin { url: client.base().to_owned(), token: token.reveal().to_owned(), ca_file }.save(path)?;
-        context.output.note(format!("saved {} and its token in {}", client.base(), path.display()));
-        context.output.json(&LoggedIn { url: client.base(), saved: path.display().to_string() });
+        SavedLogin { url: client.parse_base_url().to_owned(), token: token.reveal().to_owned(), ca_file }
+            .save(path)?;
+        context.output.note(format!("saved {} and its token in {}", client.parse_base_url(), path.display()));
+        context.output.json(&LoggedIn { url: client.parse_base_url(), saved: path.display().to_string() });
         Ok(Exit::Done)
     }
 }

@@ -1,4 +1,4 @@
-//! One file a verb. The list below is the only one: it makes the command line and calls the verbs.
+//! One file per verb. The list below defines the command line and calls the verbs.
 
 mod apply;
 mod archetypes;
@@ -25,12 +25,12 @@ use crate::{context::CommandContext, failure::CommandError};
 
 macro_rules! verbs {
     ($($name:ident => $module:ident::$args:ident,)*) => {
-        /// Everything `punch` can do.
+        /// The verbs of `punch`.
         #[derive(Debug, Subcommand)]
         pub(crate) enum PunchCommand { $($name($module::$args),)* }
 
         impl PunchCommand {
-            /// Does it.
+            /// Runs the verb and returns the exit code.
             pub(crate) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
                 match self { $(PunchCommand::$name(args) => args.run(context),)* }
             }

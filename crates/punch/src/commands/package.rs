@@ -46,7 +46,7 @@ impl PackageArgs {
         // The key first: a build may take long, and a wrong key makes it vain.
         let key = self.key.as_deref().map(key::load).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
-        let date = self.date.of(&source.dir, context)?;
+        let date = self.date.resolve(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.note(format!("  | {line}"));
             package::build_source(&source, date, &mut show).map_err(failed)?;

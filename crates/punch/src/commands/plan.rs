@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::view};
 
-use super::{apply::NodeFileArgs, restore::wish};
+use super::{apply::NodeFileArgs, restore::fetch_trusted_node};
 use crate::{
+    back_office_link::BackOfficeLink,
     cli::HostArgs,
     context::CommandContext,
     deploy,
     failure::CommandError,
-    office::BackOfficeLink,
     root::HostPaths,
     source::PackageSource,
     state::{AgentState, LastGood},
-    wish::TrustedNode,
+    trusted_node::TrustedNode,
 };
 
 /// Show what `restore` or `apply` would do
@@ -43,16 +43,17 @@ impl PlanArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
         let last = AgentState::new(&root).last_good()?;
-        let (wish, mut source) = match &self.node {
+        let (trusted, mut source) = match &self.node {
             Some(node) => {
-                let (wish, source) = self.from.open(context, &root, node)?;
-                wish.accept(AgentState::new(&root).begun()?.as_ref())?;
-                (wish, source)
+                let (trusted, source) = self.from.open(context, &root, node)?;
+                trusted.check_generation(AgentState::new(&root).begun()?.as_ref())?;
+                (trusted, source)
             }
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = PlanLimits { max_removals: self.max_removals };
-        let plan = deploy::prepare(&root, &wish, last.as_ref(), &mut source, &limits, (context.now)())?.plan;
+        let plan =
+            deploy::prepare(&root, &trusted, last.as_ref(), &mut source, &limits, (context.now)())?.plan;
         context.output.line(plan.to_string());
         context.output.json(&view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
@@ -75,10 +76,10 @@ impl PlanArgs {
             return Err(CommandError::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
                 .hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
-        let office = BackOfficeLink::of(root)?;
-        let (wish, trust) = wish(context, root, &office, last, self.cached)?;
-        let repository = office.repository(wish.node.channel.as_str());
+        let back_office = BackOfficeLink::open(root)?;
+        let (trusted, trust) = fetch_trusted_node(context, root, &back_office, last, self.cached)?;
+        let repository = back_office.repository(trusted.node.channel.as_str());
         let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
-        Ok((wish, source))
+        Ok((trusted, source))
     }
 }

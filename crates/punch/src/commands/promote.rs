@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::Name, wire::PromotionRequest};
 
-use crate::component_at::ComponentSpec;
+use crate::component_spec::ComponentSpec;
 use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
 
 /// Make a version visible in another channel, with the components it requires

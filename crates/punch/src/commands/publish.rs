@@ -32,7 +32,7 @@ impl PublishArgs {
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
             let received = {
-                let bar = context.output.bar(name, Some(size));
+                let bar = context.output.progress_bar(name, Some(size));
                 client.upload(path, name, &bar)?
             };
             context.output.note(format!("sent {} ({} bytes)", received.file, received.size));

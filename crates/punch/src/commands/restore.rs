@@ -1,21 +1,21 @@
-//! `punch restore`: fetches the node file from the back-office, then takes the path of every deployment.
+//! `punch restore`: fetches the node file from the back-office, then deploys it.
 
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
+    back_office_link::{BackOfficeLink, describe_last_contact},
     cli::HostArgs,
     context::CommandContext,
     deploy,
     failure::CommandError,
-    office::{BackOfficeLink, heard_words},
     root::HostPaths,
     source::PackageSource,
     state::{AgentState, LastGood},
     trust::TrustedKeys,
-    wish::TrustedNode,
+    trusted_node::TrustedNode,
 };
 
-/// Make this host what the back-office says
+/// Fetch this host's node file from the back-office and apply it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch restore\n  punch restore --cached\n\n\
     With the back-office unreachable nothing is changed and the exit code is 6.")]
@@ -34,41 +34,44 @@ impl RestoreArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.root()?;
         let state = AgentState::new(&root);
-        let office = BackOfficeLink::of(&root)?;
+        let back_office = BackOfficeLink::open(&root)?;
         let lock = state.lock()?;
         let last = state.last_good()?;
-        let (wish, trust) = match wish(context, &root, &office, last.as_ref(), self.cached) {
-            Ok(wish) => wish,
-            Err(failure) => {
-                // Whoever forges node files must not go unnoticed.
-                if failure.exit == Exit::Blocked {
-                    let report = deploy::refuse(context, &root, office.server(), last.as_ref(), &failure)?;
-                    office.queue(&state, &report, context);
-                    office.deliver(&state, context);
+        let (trusted, trust) =
+            match fetch_trusted_node(context, &root, &back_office, last.as_ref(), self.cached) {
+                Ok(trusted) => trusted,
+                Err(failure) => {
+                    // A forged node file must be reported.
+                    if failure.exit == Exit::Blocked {
+                        let report =
+                            deploy::refuse(context, &root, back_office.server(), last.as_ref(), &failure)?;
+                        back_office.queue_report(&state, &report, context);
+                        back_office.send_reports(&state, context);
+                    }
+                    return Err(failure);
                 }
-                return Err(failure);
-            }
-        };
+            };
         if !self.cached {
             state.hear((context.now)())?;
         }
-        let repository = office.repository(wish.node.channel.as_str());
+        let repository = back_office.repository(trusted.node.channel.as_str());
         let mut source = PackageSource::open(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        let mut deployed = deploy::deploy(context, &root, &lock, &wish, last.as_ref(), &mut source, &limits)?;
+        let mut deployed =
+            deploy::deploy(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
-            office.queue(&state, report, context);
+            back_office.queue_report(&state, report, context);
         }
-        deployed.reported = Some(office.deliver(&state, context));
+        deployed.reported = Some(back_office.send_reports(&state, context));
         deployed.finish(context)
     }
 }
 
-/// The node file to follow, believed, and whom this host believes.
-pub(super) fn wish(
+/// Returns the verified node file to apply, and the keys this host trusts.
+pub(super) fn fetch_trusted_node(
     context: &CommandContext,
     root: &HostPaths,
-    office: &BackOfficeLink,
+    back_office: &BackOfficeLink,
     last: Option<&LastGood>,
     cached: bool,
 ) -> Result<(TrustedNode, TrustedKeys), CommandError> {
@@ -76,20 +79,20 @@ pub(super) fn wish(
     let trust = TrustedKeys::load(root)?;
     let heard = state.heard()?;
     if !cached {
-        let wish = office.wish(last, heard, &trust, context)?;
-        wish.accept(state.begun()?.as_ref()).map_err(CommandError::blocks)?;
-        return Ok((wish, trust));
+        let trusted = back_office.fetch_node(last, heard, &trust, context)?;
+        trusted.check_generation(state.begun()?.as_ref()).map_err(CommandError::into_blocked)?;
+        return Ok((trusted, trust));
     }
     let Some(last) = last else {
         return Err(CommandError::input("this host has no last good generation yet")
             .hint("run `punch restore` when the back-office can be reached"));
     };
     context.output.warn(format!(
-        "generation {} is applied from the cache; the back-office was not asked, {}",
+        "generation {} is applied from the cache without asking the back-office; {}",
         last.node.generation,
-        heard_words(heard, context)
+        describe_last_contact(heard, context)
     ));
-    // It may well be older than one that was begun and failed: that is what going back is for.
-    let wish = TrustedNode::again(last, &trust, &context.output).map_err(CommandError::blocks)?;
-    Ok((wish, trust))
+    // It may be older than a generation that was begun and failed: `--cached` goes back on purpose.
+    let trusted = TrustedNode::reverify(last, &trust, &context.output).map_err(CommandError::into_blocked)?;
+    Ok((trusted, trust))
 }

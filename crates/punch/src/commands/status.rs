@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     cli::HostArgs, client::ApiClient, context::CommandContext, failure::CommandError, membership::Membership,
-    state::AgentState, told, when,
+    report_text, state::AgentState, time_text,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -117,7 +117,7 @@ impl StatusArgs {
     }
 }
 
-fn print(context: &CommandContext, status: &Status, now: when::Micros) {
+fn print(context: &CommandContext, status: &Status, now: time_text::Micros) {
     let line = |name: &str, text: String| context.output.line(format!("{name:12} {text}"));
     line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
     let reachable = match status.reachable {
@@ -133,14 +133,21 @@ fn print(context: &CommandContext, status: &Status, now: when::Micros) {
         },
     );
     if let Some(heard) = status.heard_us {
-        line("last heard", format!("{} ago, {}", when::age(heard, now), when::utc(heard)));
+        line(
+            "last answer",
+            format!("{} ago, {}", time_text::format_age(heard, now), time_text::format_utc(heard)),
+        );
     }
     match &status.last_good {
         Some(good) => {
             line("generation", good.generation.to_string());
             line(
                 "confirmed",
-                format!("{} ago, {}", when::age(good.confirmed_us, now), when::utc(good.confirmed_us)),
+                format!(
+                    "{} ago, {}",
+                    time_text::format_age(good.confirmed_us, now),
+                    time_text::format_utc(good.confirmed_us)
+                ),
             );
             line("environment", format!("{} (channel {})", good.environment, good.channel));
             for (name, version) in &good.components {
@@ -155,9 +162,9 @@ fn print(context: &CommandContext, status: &Status, now: when::Micros) {
             format!(
                 "number {}, {}, generation {}, {} ago",
                 run.number,
-                told::outcome(run.outcome),
+                report_text::outcome_name(run.outcome),
                 run.generation,
-                when::age(run.started_us, now)
+                time_text::format_age(run.started_us, now)
             ),
         ),
         None => line("last run", "(never)".to_owned()),

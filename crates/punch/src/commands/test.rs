@@ -36,7 +36,7 @@ struct Tested {
 impl TestArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let source = ComponentSource::load(&self.dir)?;
-        let date = self.date.of(&source.dir, context)?;
+        let date = self.date.resolve(&source.dir, context)?;
         let mut show = |line: &str| context.output.note(format!("  | {line}"));
         if !self.no_build {
             package::build_source(&source, date, &mut show).map_err(failed)?;

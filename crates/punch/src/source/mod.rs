@@ -65,7 +65,7 @@ impl PackageSource {
         let cache = PackageCache::new(root.cache());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let authorities = Some(root.authorities()).filter(|path| path.exists());
-            let agent = client::agent(authorities)?;
+            let agent = client::http_agent(authorities)?;
             let place = SourceLocation::Web { agent, base: client::base(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {

@@ -88,7 +88,7 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
 fn words(error: &ureq::Error) -> String {
     match crate::client::ClientError::from_ureq("", error) {
         crate::client::ClientError::Unreachable { why, .. }
-        | crate::client::ClientError::Strange { why, .. } => why,
+        | crate::client::ClientError::InvalidResponse { why, .. } => why,
         other => other.to_string(),
     }
 }

@@ -235,7 +235,7 @@ impl YumRepository {
         most: u64,
     ) -> Result<PathBuf, SourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
-        let bar = self.output.bar(name, size);
+        let bar = self.output.progress_bar(name, size);
         self.cache.store(sha256, name, SourceError::Failed, |file| {
             let found = place
                 .copy(href, size.unwrap_or(most).min(most), file, Some(&bar))

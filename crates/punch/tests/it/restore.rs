@@ -95,7 +95,7 @@ fn a_back_office_that_is_down_is_no_outage() {
         6,
         &[
             "could not be reached",
-            "the last good generation is 1, and the back-office was last heard",
+            "the last good generation is 1, and the back-office last answered",
             "ago",
             "punch restore --cached",
         ],
@@ -113,8 +113,8 @@ fn a_back_office_that_is_down_is_no_outage() {
     assert!(world.read("root/etc/shop/shop.conf").contains("greeting=hello"));
     assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 1);
     world.punch(&["status", "--root", "root", "--check"]).fails(6, &["could not be reached"]);
-    world.punch(&RESTORE).fails(6, &["the back-office was last heard 3 days"]);
-    assert!(world.ok(&["status", "--root", "root"]).stdout.contains("last heard   3 days"));
+    world.punch(&RESTORE).fails(6, &["the back-office last answered 3 days"]);
+    assert!(world.ok(&["status", "--root", "root"]).stdout.contains("last answer  3 days"));
 
     let Some(_again) = Plane::start(&world, url.trim_start_matches("http://")) else { return };
     world.ok(&RESTORE);

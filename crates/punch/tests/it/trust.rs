@@ -66,7 +66,7 @@ fn a_node_file_changed_after_signing_is_refused() {
 fn a_node_file_of_another_server_is_refused() {
     let (world, key) = joined();
     apply(&world, &format::sign(&text("web-02", 1, "a"), &key), &[])
-        .fails(1, &["is for server web-02, and this host is web-01"]);
+        .fails(1, &["is for server web-02, but this host is web-01"]);
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn a_joined_host_that_lost_a_key_believes_nobody() {
         let (world, key) = joined();
         fs::remove_file(world.path(&format!("root/etc/geppetto/trust/{lost}"))).unwrap();
         let node = format::sign(&text("web-01", 1, "a"), &key);
-        apply(&world, &node, &[]).fails(3, &[lost, "is not there", "join again"]);
-        world.punch(&["restore", "--root", "root"]).fails(3, &[lost, "is not there"]);
+        apply(&world, &node, &[]).fails(3, &[lost, "it is missing", "join again"]);
+        world.punch(&["restore", "--root", "root"]).fails(3, &[lost, "it is missing"]);
         assert!(!world.path("root/usr").exists());
     }
 }

@@ -1,4 +1,4 @@
-//! The node file a run is about: believed first, then read.
+//! A node file whose signature and server were verified before it was parsed.
 
 use std::path::Path;
 
@@ -11,34 +11,34 @@ use crate::{
     trust::TrustedKeys,
 };
 
-/// What a host shall be, and the text that says so.
+/// A verified node file.
 pub(crate) struct TrustedNode {
     /// The file as people know it: a path, an address.
     pub(crate) file: String,
     /// The text, signature included.
     pub(crate) text: String,
-    /// Its overrides.
+    /// Its content.
     pub(crate) node: Node,
-    /// What the back-office calls it.
+    /// Its ETag at the back-office.
     pub(crate) tag: Option<String>,
-    /// Whether the user insisted that nobody is asked who made it: its number then means nothing later.
-    pub(crate) unasked: bool,
+    /// Whether its signature was not checked (`--allow-unsigned`): its generation is then not remembered.
+    pub(crate) signatures_skipped: bool,
 }
 
 impl TrustedNode {
-    /// Reads a node file of the user, when this host may follow it.
+    /// Reads and verifies a node file given by the user.
     pub(crate) fn read(
         path: &Path,
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let text = std::fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
-        Self::believe(&path.display().to_string(), text, None, trust, output)
+        Self::verify_and_parse(&path.display().to_string(), text, None, trust, output)
     }
 
-    /// Reads the text of a node file, when this host may follow it: signed by whom it trusts, and for
-    /// this server. What nobody trusted has signed is not even parsed.
-    pub(crate) fn believe(
+    /// Verifies the signature of a node file, parses it, and checks that it is for this server. A text
+    /// without a good signature is not parsed.
+    pub(crate) fn verify_and_parse(
         file: &str,
         text: String,
         tag: Option<String>,
@@ -48,11 +48,11 @@ impl TrustedNode {
         verify(file, &text, trust, output)?;
         let node = node::read(file, &text)?;
         check_server(file, &node, trust)?;
-        Ok(Self { file: file.to_owned(), text, node, tag, unasked: trust.unasked })
+        Ok(Self { file: file.to_owned(), text, node, tag, signatures_skipped: trust.signatures_skipped })
     }
 
-    /// Takes the last good node file again; whom this host trusts may have changed since.
-    pub(crate) fn again(
+    /// Verifies the last good node file again, because the trusted keys may have changed since.
+    pub(crate) fn reverify(
         good: &LastGood,
         trust: &TrustedKeys,
         output: &TerminalOutput,
@@ -65,12 +65,12 @@ impl TrustedNode {
             text: good.text.clone(),
             node: good.node.clone(),
             tag: good.tag.clone(),
-            unasked: false,
+            signatures_skipped: false,
         })
     }
 
-    /// Whether it is as new as all that any run on this host ever began. Ask it under the lock.
-    pub(crate) fn accept(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
+    /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
+    pub(crate) fn check_generation(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
@@ -84,13 +84,13 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
     match &trust.node {
         Some(key) => node::verify(file, text, key).map_err(|error| {
             CommandError::input(error.to_string()).hint(
-                "this host follows only what its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
-                 `--allow-unsigned` follows it anyway",
+                "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
+                 `--allow-unsigned` accepts it anyway",
             )
         }),
         None => {
             if !node::is_signed(text) {
-                output.note(format!("note: {file} is not signed, and no signature is asked for"));
+                output.note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
             }
             Ok(())
         }
@@ -100,7 +100,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
 fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
     match &trust.server {
         Some(server) if *server != node.server => Err(CommandError::input(format!(
-            "{file} is for server {}, and this host is {server}",
+            "{file} is for server {}, but this host is {server}",
             node.server
         ))
         .hint("was a file copied from another host? `punch restore` fetches the right one")),

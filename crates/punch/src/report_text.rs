@@ -1,9 +1,9 @@
-//! Reports in words: the same ones after a run, in the history and in the status.
+//! Reports as text: used after a run, in the history and in the status.
 
 use model::report::{EntryResult, Report, RunOutcome};
 
 /// How a run ended, in one word.
-pub(crate) fn outcome(outcome: RunOutcome) -> &'static str {
+pub(crate) fn outcome_name(outcome: RunOutcome) -> &'static str {
     match outcome {
         RunOutcome::Unchanged => "unchanged",
         RunOutcome::Changed => "changed",
@@ -13,8 +13,8 @@ pub(crate) fn outcome(outcome: RunOutcome) -> &'static str {
     }
 }
 
-/// How one thing went, in one word or two.
-pub(crate) fn result(result: EntryResult) -> &'static str {
+/// The result of one entry, in one or two words.
+pub(crate) fn result_name(result: EntryResult) -> &'static str {
     match result {
         EntryResult::Done => "done",
         EntryResult::Failed => "failed",
@@ -25,7 +25,7 @@ pub(crate) fn result(result: EntryResult) -> &'static str {
 }
 
 /// `5 done, 1 failed, 2 not tried, 12 right already`.
-pub(crate) fn tally(report: &Report) -> String {
+pub(crate) fn count_results(report: &Report) -> String {
     let all = [
         EntryResult::Done,
         EntryResult::Failed,
@@ -37,7 +37,7 @@ pub(crate) fn tally(report: &Report) -> String {
         .into_iter()
         .map(|result| (result, report.entries.iter().filter(|entry| entry.result == result).count()))
         .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{count} {}", result(kind)))
+        .map(|(kind, count)| format!("{count} {}", result_name(kind)))
         .collect();
     parts.push(format!("{} right already", report.unchanged));
     parts.join(", ")

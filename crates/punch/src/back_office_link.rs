@@ -1,4 +1,4 @@
-//! A joined host and its back-office: fetching the node file, handing over reports.
+//! A joined host's requests to its back-office: fetch the node file, send reports.
 
 use model::{exit::Exit, name::ServerName, report::Report};
 
@@ -9,9 +9,9 @@ use crate::{
     membership::Membership,
     root::HostPaths,
     state::{AgentState, LastGood},
+    time_text::{self, Micros},
     trust::TrustedKeys,
-    when::{self, Micros},
-    wish::TrustedNode,
+    trusted_node::TrustedNode,
 };
 
 /// The back-office of a joined host.
@@ -21,8 +21,8 @@ pub(crate) struct BackOfficeLink {
 }
 
 impl BackOfficeLink {
-    /// The back-office this host joined.
-    pub(crate) fn of(root: &HostPaths) -> Result<Self, CommandError> {
+    /// Reads which back-office this host joined, and prepares requests to it.
+    pub(crate) fn open(root: &HostPaths) -> Result<Self, CommandError> {
         let membership = Membership::require(root)?;
         let authorities = Some(root.authorities()).filter(|path| path.exists());
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
@@ -33,9 +33,9 @@ impl BackOfficeLink {
         Ok(Self { membership, client })
     }
 
-    /// Where packages of `channel` are.
+    /// The URL of the repository of `channel`.
     pub(crate) fn repository(&self, channel: &str) -> String {
-        format!("{}/repository/{channel}", self.client.base())
+        format!("{}/repository/{channel}", self.client.parse_base_url())
     }
 
     /// This server's name there.
@@ -43,9 +43,9 @@ impl BackOfficeLink {
         &self.membership.server
     }
 
-    /// This server's node file, believed: the last good one again when the back-office says that it has
-    /// not changed.
-    pub(crate) fn wish(
+    /// Fetches and verifies this server's node file. Returns the last good one when the back-office answers
+    /// that it has not changed.
+    pub(crate) fn fetch_node(
         &self,
         last: Option<&LastGood>,
         heard: Option<Micros>,
@@ -55,14 +55,21 @@ impl BackOfficeLink {
         let tag = last.and_then(|last| last.tag.as_deref());
         match self.client.node(&self.membership.server, tag) {
             Ok(NodeAnswer::File { text, tag }) => {
-                let name = format!("the node file of {} from {}", self.membership.server, self.client.base());
-                TrustedNode::believe(&name, text, tag, trust, &context.output).map_err(CommandError::blocks)
+                let name = format!(
+                    "the node file of {} from {}",
+                    self.membership.server,
+                    self.client.parse_base_url()
+                );
+                TrustedNode::verify_and_parse(&name, text, tag, trust, &context.output)
+                    .map_err(CommandError::into_blocked)
             }
             Ok(NodeAnswer::Same) => match last {
-                Some(last) => TrustedNode::again(last, trust, &context.output).map_err(CommandError::blocks),
+                Some(last) => {
+                    TrustedNode::reverify(last, trust, &context.output).map_err(CommandError::into_blocked)
+                }
                 None => Err(CommandError::blocked(format!(
-                    "{} says that nothing has changed, and there is nothing here",
-                    self.client.base()
+                    "{} answered that the node file has not changed, but this host has no last good node file",
+                    self.client.parse_base_url()
                 ))),
             },
             Err(error) if error.is_unreachable() => {
@@ -71,7 +78,7 @@ impl BackOfficeLink {
                         format!(
                             "the last good generation is {}, and {}",
                             last.node.generation,
-                            heard_words(heard, context)
+                            describe_last_contact(heard, context)
                         )
                     }
                     None => "this host has no last good generation yet".to_owned(),
@@ -86,7 +93,7 @@ impl BackOfficeLink {
                 let refused = matches!(error.status(), Some(401 | 403));
                 let failure = CommandError::from(error);
                 Err(if refused {
-                    failure.hint("the back-office does not know this host's credential: join again with a new token (`geppetto join-token SERVER`)")
+                    failure.hint("the back-office does not accept this host's credential: join again with a new token (`punch server join-token SERVER`)")
                 } else {
                     failure
                 })
@@ -94,20 +101,20 @@ impl BackOfficeLink {
         }
     }
 
-    /// Hands over all reports that wait, oldest first; whether none waits any more. However that goes, it
-    /// changes nothing about how the run ended.
-    pub(crate) fn deliver(&self, state: &AgentState, context: &CommandContext) -> bool {
-        self.try_deliver(state, context).unwrap_or_else(|failure| {
+    /// Sends all queued reports, oldest first, and returns whether none is left. A failure is a warning and
+    /// does not change how the run ended.
+    pub(crate) fn send_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
+        self.try_send_reports(state, context).unwrap_or_else(|failure| {
             context.output.warn(format!("reports wait for the back-office: {}", failure.message));
             false
         })
     }
 
-    fn try_deliver(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
+    fn try_send_reports(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
         for report in state.unsent(&context.output)? {
             match self.client.report(&self.membership.server, &report) {
                 Ok(()) => state.sent(&report)?,
-                // It will never be accepted: keeping it would hold up all that come after it.
+                // It will never be accepted: keeping it would block all later ones.
                 Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
                     context.output.warn(format!("a report is dropped: {error}"));
                     state.sent(&report)?;
@@ -121,21 +128,21 @@ impl BackOfficeLink {
         Ok(true)
     }
 
-    /// Keeps a report for the back-office. A host that cannot even do that says so and goes on.
-    pub(crate) fn queue(&self, state: &AgentState, report: &Report, context: &CommandContext) {
+    /// Queues a report for the back-office. A failure to write it is a warning.
+    pub(crate) fn queue_report(&self, state: &AgentState, report: &Report, context: &CommandContext) {
         if let Err(failure) = state.keep_unsent(report) {
             context.output.warn(format!("the report is lost: {}", failure.message));
         }
     }
 }
 
-/// `the back-office was last heard 3 days ago (2026-11-23 09:08:16 UTC)`.
-pub(crate) fn heard_words(heard: Option<Micros>, context: &CommandContext) -> String {
+/// `the back-office last answered 3 days ago (2026-11-23 09:08:16 UTC)`.
+pub(crate) fn describe_last_contact(heard: Option<Micros>, context: &CommandContext) -> String {
     match heard {
         Some(at) => {
-            let age = when::age(at, (context.now)());
-            format!("the back-office was last heard {age} ago ({})", when::utc(at))
+            let age = time_text::format_age(at, (context.now)());
+            format!("the back-office last answered {age} ago ({})", time_text::format_utc(at))
         }
-        None => "the back-office was never heard".to_owned(),
+        None => "the back-office has never answered".to_owned(),
     }
 }

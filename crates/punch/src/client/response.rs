@@ -1,27 +1,27 @@
-//! Reading answers: bounded, and never trusted with the terminal.
+//! Reads responses with a size limit and without terminal control characters.
 
 use model::wire::ProblemDetails;
 use serde::de::DeserializeOwned;
 use ureq::{Body, http::Response};
 
-use super::{ClientError, MAX_ANSWER};
+use super::{ClientError, MAX_RESPONSE_BYTES};
 
 /// The text of an answer.
 pub(super) fn text(url: &str, response: &mut Response<Body>) -> Result<String, ClientError> {
-    let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
+    let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_string();
     body.map_err(|error| ClientError::from_ureq(url, &error))
 }
 
 /// The JSON of an answer.
 pub(super) fn json<T: DeserializeOwned>(url: &str, response: &mut Response<Body>) -> Result<T, ClientError> {
     let text = text(url, response)?;
-    serde_json::from_str(&text).map_err(|error| ClientError::Strange {
+    serde_json::from_str(&text).map_err(|error| ClientError::InvalidResponse {
         url: url.to_owned(),
         why: format!("{error} in {}", printable(&text, 120)),
     })
 }
 
-/// What a refusal says about itself.
+/// Reads an error response as problem details.
 pub(super) fn problem(url: &str, response: &mut Response<Body>) -> ClientError {
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn header(response: &Response<Body>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-/// What a stranger says, without control characters and not longer than `most` characters.
+/// Removes control characters from text of the network and cuts it to `most` characters.
 pub(crate) fn printable(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stranger_cannot_move_the_cursor() {
+    fn control_characters_of_responses_are_removed() {
         assert_eq!(printable("a\u{1b}[2Jb\nc", 100), "a[2Jb\nc");
         assert_eq!(printable(&"x".repeat(500), 3), "xxx");
     }

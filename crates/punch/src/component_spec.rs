@@ -1,4 +1,4 @@
-//! `NAME@VERSION`, as people name one version of a component.
+//! Parses `NAME@VERSION`, one version of a component on the command line.
 
 use std::str::FromStr;
 

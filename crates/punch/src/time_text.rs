@@ -1,18 +1,18 @@
-//! Times and ages as people read them. The time itself is always given, never asked for here.
+//! Formats times and ages for people. The current time is always an argument.
 
 /// Microseconds since 1970-01-01 UTC.
 pub(crate) type Micros = i64;
 
 /// `2026-11-23 09:08:16 UTC`.
-pub(crate) fn utc(at: Micros) -> String {
+pub(crate) fn format_utc(at: Micros) -> String {
     let seconds = at.div_euclid(1_000_000);
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (year, month, day) = civil_date(days);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
 }
 
 /// `3 days`, `2 hours`, `5 minutes`, `12 seconds`: the two largest units that are not zero.
-pub(crate) fn age(from: Micros, to: Micros) -> String {
+pub(crate) fn format_age(from: Micros, to: Micros) -> String {
     let seconds = (to.saturating_sub(from) / 1_000_000).max(0);
     let units = [
         (seconds / 86_400, "day"),
@@ -34,7 +34,7 @@ pub(crate) fn age(from: Micros, to: Micros) -> String {
 }
 
 /// `1.2 s`, `340 ms`.
-pub(crate) fn duration(micros: Micros) -> String {
+pub(crate) fn format_duration(micros: Micros) -> String {
     match micros {
         ..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{} ms", micros / 1_000),
@@ -45,7 +45,7 @@ pub(crate) fn duration(micros: Micros) -> String {
 /// Days since 1970-01-01 to year, month and day of the Gregorian calendar.
 ///
 /// Years are counted from March, so that the leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
+fn civil_date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -63,20 +63,24 @@ mod tests {
 
     #[test]
     fn times_are_shown_in_utc() {
-        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(utc(951_782_399_999_999), "2000-02-28 23:59:59 UTC");
-        assert_eq!(utc(951_782_400_000_000), "2000-02-29 00:00:00 UTC");
-        assert_eq!(utc(1_795_422_496_000_000), "2026-11-23 08:28:16 UTC");
-        assert_eq!(utc(-1), "1969-12-31 23:59:59 UTC");
+        assert_eq!(format_utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(format_utc(951_782_399_999_999), "2000-02-28 23:59:59 UTC");
+        assert_eq!(format_utc(951_782_400_000_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(format_utc(1_795_422_496_000_000), "2026-11-23 08:28:16 UTC");
+        assert_eq!(format_utc(-1), "1969-12-31 23:59:59 UTC");
     }
 
     #[test]
     fn ages_name_the_two_largest_units() {
         let s = 1_000_000;
-        assert_eq!(age(0, 0), "less than a second");
-        assert_eq!(age(0, 61 * s), "1 minute 1 second");
-        assert_eq!(age(0, 7200 * s), "2 hours");
-        assert_eq!(age(0, (3 * 86_400 + 3600) * s), "3 days 1 hour");
-        assert_eq!(age(10 * s, 0), "less than a second", "a clock that went back is not a negative age");
+        assert_eq!(format_age(0, 0), "less than a second");
+        assert_eq!(format_age(0, 61 * s), "1 minute 1 second");
+        assert_eq!(format_age(0, 7200 * s), "2 hours");
+        assert_eq!(format_age(0, (3 * 86_400 + 3600) * s), "3 days 1 hour");
+        assert_eq!(
+            format_age(10 * s, 0),
+            "less than a second",
+            "a clock that went back is not a negative age"
+        );
     }
 }
