@@ -35,7 +35,7 @@ impl BackOfficeLink {
 
     /// The URL of the repository of `channel`.
     pub(crate) fn repository(&self, channel: &str) -> String {
-        format!("{}/repository/{channel}", self.client.parse_base_url())
+        format!("{}/repository/{channel}", self.client.address())
     }
 
     /// This server's name there.
@@ -55,11 +55,8 @@ impl BackOfficeLink {
         let tag = last.and_then(|last| last.tag.as_deref());
         match self.client.node(&self.membership.server, tag) {
             Ok(NodeAnswer::File { text, tag }) => {
-                let name = format!(
-                    "the node file of {} from {}",
-                    self.membership.server,
-                    self.client.parse_base_url()
-                );
+                let name =
+                    format!("the node file of {} from {}", self.membership.server, self.client.address());
                 TrustedNode::verify_and_parse(&name, text, tag, trust, &context.output)
                     .map_err(CommandError::into_blocked)
             }
@@ -69,7 +66,7 @@ impl BackOfficeLink {
                 }
                 None => Err(CommandError::blocked(format!(
                     "{} answered that the node file has not changed, but this host has no last good node file",
-                    self.client.parse_base_url()
+                    self.client.address()
                 ))),
             },
             Err(error) if error.is_unreachable() => {

@@ -10,6 +10,7 @@ mod commands;
 mod component_spec;
 mod context;
 mod deploy;
+mod estate_folder;
 mod failure;
 mod membership;
 mod output;
@@ -24,6 +25,7 @@ mod trust;
 mod trusted_node;
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
@@ -32,13 +34,18 @@ use std::{
 use clap::Parser;
 use model::exit::Exit;
 
-use crate::{cli::Cli, context::CommandContext, output::TerminalOutput};
+use crate::{cli::Cli, context::CommandContext, output::TerminalOutput, settings::Setting};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let output = TerminalOutput::new(cli.json, no_colour);
-    let context = CommandContext { output: output.clone(), now, settings: settings_path() };
+    let context = CommandContext {
+        output: output.clone(),
+        now,
+        config_path: config_path(),
+        environment: environment(),
+    };
     output::install_panic_hook();
     match cli.verb.run(&context) {
         Ok(exit) => exit_code(exit),
@@ -53,11 +60,20 @@ fn exit_code(exit: Exit) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Where `punch login` saves: `$XDG_CONFIG_HOME/geppetto/client.yaml`, or under `~/.config`.
-fn settings_path() -> Option<PathBuf> {
+/// The configuration file: `$XDG_CONFIG_HOME/geppetto/punch.yaml`, or the same under `~/.config`.
+fn config_path() -> Option<PathBuf> {
     let of = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))?;
-    Some(folder.join("geppetto/client.yaml"))
+    Some(folder.join("geppetto/punch.yaml"))
+}
+
+/// The environment variables that punch reads, when they are set and not empty.
+fn environment() -> BTreeMap<&'static str, String> {
+    let names = Setting::ALL.into_iter().map(Setting::variable).chain([context::DATA_FOLDER_VARIABLE]);
+    names
+        .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the entry point passes this clock to everything else")]

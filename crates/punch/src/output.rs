@@ -34,6 +34,26 @@ impl TerminalOutput {
         }
     }
 
+    /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
+    pub(crate) fn table(&self, headings: &[&str], rows: &[Vec<String>]) {
+        if rows.is_empty() {
+            return;
+        }
+        let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+        let all: Vec<&Vec<String>> = std::iter::once(&headings).chain(rows).collect();
+        let widths: Vec<usize> = (0..headings.len())
+            .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
+            .map(Option::unwrap_or_default)
+            .collect();
+        for row in all {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| {
+                let missing = width.saturating_sub(cell.chars().count());
+                format!("{cell}{}", " ".repeat(missing))
+            });
+            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+
     /// Data for programs: pretty JSON on stdout. Nothing when text is asked for.
     pub(crate) fn json<T: Serialize>(&self, value: &T) {
         if self.json

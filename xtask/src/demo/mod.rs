@@ -79,7 +79,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
         for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
             you.run(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        tell::quote(&you.run("punch versions shop")?.out);
+        tell::quote(&you.run("punch component show shop")?.out);
         Ok(())
     })?;
     steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {

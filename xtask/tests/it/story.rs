@@ -9,7 +9,7 @@ fn say_web(world: &World, version: &str, banner: &str) {
 }
 
 /// A control plane with `shop` 1.0.0 and 1.1.0 in `prod`, and an estate in which `web-01` runs 1.0.0.
-fn prepared() -> World {
+pub(crate) fn prepared() -> World {
     let mut world = World::new();
     world.start_plane();
     let url = world.url.clone();
@@ -41,12 +41,12 @@ fn prepared() -> World {
     world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
     world.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
     say_web(&world, "1.0.0", "hello");
-    world.run("geppetto import estate --data data").ends(0);
+    world.run("punch import estate").ends(0);
     world
 }
 
 fn join(world: &World, root: &str) {
-    let token = world.run("geppetto join-token web-01 --data data").ends(0).out;
+    let token = world.run("punch server join-token web-01").ends(0).out;
     world.write("join.token", &token);
     let url = &world.url;
     world.run(&format!("punch join {url} --server web-01 --token-file join.token --root {root}")).ends(0);
@@ -78,20 +78,20 @@ fn a_component_goes_from_a_template_to_a_server_and_away_again() {
 
     // The host and the control plane explain a value with the same words.
     let here = world.run("punch explain shop.banner --root root").ends(0).out;
-    let there = world.run("geppetto explain web-01 shop.banner --data data").ends(0).out;
+    let there = world.run("punch explain shop.banner --server web-01").ends(0).out;
     assert_eq!(here, there);
     assert!(here.contains("role web"), "{here}");
 
     // One value and one version change.
     say_web(&world, "^1.1", "welcome");
-    let shown = world.run("geppetto import estate --data data").ends(0);
+    let shown = world.run("punch import estate").ends(0);
     assert!((shown.out + &shown.err).contains("web-01"));
     let plan = world.run("punch plan --root root").ends(10).out;
     assert!(plan.contains("1.1.0-1") && plan.contains("welcome on web-01"), "{plan}");
     world.run("punch restore --root root").ends(0);
     assert!(world.read("root/etc/shop/shop.conf").contains("welcome on web-01"));
     assert!(
-        !world.run("geppetto import estate --data data").ends(0).out.contains("welcome"),
+        !world.run("punch import estate").ends(0).out.contains("welcome"),
         "a second import changes nothing"
     );
 
@@ -110,7 +110,7 @@ fn what_is_no_longer_wanted_is_removed() {
     assert!(tree(&world.path("root")).iter().any(|path| path.contains("etc/shop/")));
 
     world.write("estate/roles/web.yaml", "format: geppetto/role/1\ninherits: [base]\n");
-    world.run("geppetto import estate --data data").ends(0);
+    world.run("punch import estate").ends(0);
     world.run("punch restore --root root --max-removals 0").ends(3);
     world.run("punch restore --root root").ends(0);
     let left: Vec<String> = tree(&world.path("root"))
@@ -125,7 +125,7 @@ fn apply_and_restore_do_the_same_things_in_the_same_order() {
     let world = prepared();
     join(&world, "restored");
     world.run("punch restore --root restored").ends(0);
-    let node = world.run("geppetto node web-01 --data data").ends(0).out;
+    let node = world.run("punch server node web-01").ends(0).out;
     world.write("node.yaml", &node);
     world.run("punch apply node.yaml --repository dist --root applied").ends(0);
 

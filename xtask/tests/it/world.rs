@@ -91,6 +91,7 @@ impl World {
             // Debian's rpm keeps its database in the home of who runs it; punch always takes root's.
             .env("HOME", if program == "rpm" { Path::new("/root") } else { self.folder.path() })
             .env("SOURCE_DATE_EPOCH", "1767225600")
+            .env("GEPPETTO_DATA", self.path("data"))
             .env_remove("XDG_CONFIG_HOME")
             .stdin(Stdio::null());
         command

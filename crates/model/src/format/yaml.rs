@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_saphyr::{Error, Location};
 
 /// A value and the line it is on.
-pub(crate) use serde_saphyr::Spanned;
+pub use serde_saphyr::Spanned;
 
 use crate::nearest;
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod response;
+mod unix_socket;
 mod upload;
 
 use std::{path::Path, time::Duration};
@@ -11,11 +12,14 @@ use model::{
     report::Report,
     wire,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use ureq::{
     Agent, Body,
+    config::ConfigBuilder,
     http::{Response, Uri},
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    typestate::AgentScope,
+    unversioned::resolver::DefaultResolver,
 };
 
 pub(crate) use error::ClientError;
@@ -25,6 +29,20 @@ use crate::failure::CommandError;
 
 /// The largest JSON or YAML answer read, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The most items of a list asked for at once.
+const PAGE_ITEMS: usize = 500;
+
+/// How the address of a Unix socket begins.
+const UNIX_SCHEME: &str = "unix:";
+
+/// A page of any list of the API.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Page<T> {
+    items: Vec<T>,
+    next: Option<serde_json::Value>,
+}
 
 /// A secret sent as a bearer token; never printed.
 #[derive(Clone)]
@@ -53,6 +71,7 @@ impl BearerToken {
 /// A client of one back-office, with a token or without.
 pub(crate) struct ApiClient {
     agent: Agent,
+    /// `https://geppetto.example.org`, or `unix:/var/lib/geppetto/geppetto.sock`.
     base: String,
     token: Option<BearerToken>,
 }
@@ -77,12 +96,15 @@ impl ApiClient {
         token: Option<BearerToken>,
         authorities: Option<&Path>,
     ) -> Result<Self, CommandError> {
-        let base = base(url)?;
+        if let Some(socket) = url.strip_prefix(UNIX_SCHEME) {
+            return Ok(Self { agent: unix_agent(Path::new(socket)), base: url.to_owned(), token });
+        }
+        let base = parse_base_url(url)?;
         Ok(Self { agent: http_agent(authorities)?, base, token })
     }
 
     /// The address, without a slash at its end.
-    pub(crate) fn parse_base_url(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.base
     }
 
@@ -138,19 +160,71 @@ impl ApiClient {
         self.post("/api/v1/promotions", promotion)
     }
 
-    /// One page of a component's versions, newest first.
-    pub(crate) fn versions(
+    /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the
+    /// page before: `after` or `before`.
+    pub(crate) fn list<T: DeserializeOwned>(
         &self,
-        name: &Name,
-        after: Option<&str>,
-    ) -> Result<wire::ComponentVersionPage, ClientError> {
-        let url = self.url(&format!("/api/v1/components/{name}/versions"));
-        let mut request = self.agent.get(&url).query("limit", "200");
-        if let Some(after) = after {
-            request = request.query("after", after);
+        path: &str,
+        cursor: &str,
+        most: usize,
+    ) -> Result<Vec<T>, ClientError> {
+        let mut all: Vec<T> = Vec::new();
+        let mut next: Option<String> = None;
+        while all.len() < most {
+            let limit = (most - all.len()).min(PAGE_ITEMS);
+            let mut request = self.agent.get(self.url(path)).query("limit", limit.to_string());
+            if let Some(next) = &next {
+                request = request.query(cursor, next);
+            }
+            let response = self.authorize(request).call();
+            let page: Page<T> = response::json(&self.base, &mut self.check_status(response)?)?;
+            all.extend(page.items);
+            let following = page.next.map(|next| match next {
+                serde_json::Value::String(text) => text,
+                other => other.to_string(),
+            });
+            // A server that repeats a page must not cause an endless loop.
+            if following.is_none() || following == next {
+                break;
+            }
+            next = following;
         }
+        Ok(all)
+    }
+
+    /// Reads a JSON document.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.get_with(path, &[])
+    }
+
+    /// Reads a JSON document with query parameters.
+    pub(crate) fn get_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> Result<T, ClientError> {
+        let request = self.agent.get(self.url(path)).query_pairs(query.iter().copied());
         let response = self.authorize(request).call();
         response::json(&self.base, &mut self.check_status(response)?)
+    }
+
+    /// Reads a text.
+    pub(crate) fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let response = self.authorize(self.agent.get(self.url(path))).call();
+        response::text(&self.base, &mut self.check_status(response)?)
+    }
+
+    /// Deletes what is at a path.
+    pub(crate) fn delete(&self, path: &str) -> Result<(), ClientError> {
+        let response = self.authorize(self.agent.delete(self.url(path))).call();
+        self.check_status(response).map(|_| ())
+    }
+
+    /// Checks that the back-office accepts the token.
+    pub(crate) fn check_token(&self) -> Result<(), ClientError> {
+        let response =
+            self.authorize(self.agent.get(self.url("/api/v1/channels")).query("limit", "1")).call();
+        self.check_status(response).map(|_| ())
     }
 
     /// Checks that the back-office answers.
@@ -159,12 +233,21 @@ impl ApiClient {
         self.check_status(response).map(|_| ())
     }
 
-    fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    /// Sends a JSON document and reads the one that answers it.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
         let response = self.authorize(self.agent.post(self.url(path))).send_json(body);
         response::json(&self.base, &mut self.check_status(response)?)
     }
 
     fn url(&self, path: &str) -> String {
+        if self.base.starts_with(UNIX_SCHEME) {
+            // HTTP needs a host; the connector of the socket ignores it.
+            return format!("http://127.0.0.1{path}");
+        }
         format!("{}{path}", self.base)
     }
 
@@ -189,7 +272,7 @@ impl ApiClient {
 }
 
 /// Checks an address and removes trailing slashes.
-pub(crate) fn base(url: &str) -> Result<String, CommandError> {
+pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
         CommandError::input(format!("`{}` is not an address: {why}", response::printable(url, 200)))
             .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
@@ -217,16 +300,24 @@ pub(crate) fn http_agent(authorities: Option<&Path>) -> Result<Agent, CommandErr
         Some(path) => read_ca_file(path)?,
         None => RootCerts::WebPki,
     };
-    Ok(Agent::config_builder()
+    Ok(agent_config().tls_config(TlsConfig::builder().root_certs(roots).build()).build().new_agent())
+}
+
+/// An HTTP agent that connects to a Unix socket.
+fn unix_agent(socket: &Path) -> Agent {
+    let connector = unix_socket::UnixConnector::new(socket.to_owned());
+    Agent::with_parts(agent_config().build(), connector, DefaultResolver::default())
+}
+
+/// The timeouts of all agents.
+fn agent_config() -> ConfigBuilder<AgentScope> {
+    Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(concat!("punch/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(Duration::from_secs(10)))
         .timeout_recv_response(Some(Duration::from_secs(120)))
         .timeout_per_read(Some(Duration::from_secs(60)))
         .timeout_per_write(Some(Duration::from_secs(60)))
-        .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .build()
-        .new_agent())
 }
 
 fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
@@ -254,7 +345,7 @@ mod tests {
 
     #[test]
     fn invalid_addresses_are_refused_with_an_example() {
-        assert_eq!(base("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
+        assert_eq!(parse_base_url("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
         for (url, why) in [
             ("", "it is not a URL"),
             ("geppetto.example.org", "must begin with http"),
@@ -262,7 +353,7 @@ mod tests {
             ("http://a:b@x", "use a token"),
             ("http://x/?a=1", "must not hold a `?`"),
         ] {
-            let failure = base(url).unwrap_err();
+            let failure = parse_base_url(url).unwrap_err();
             assert!(failure.message.contains(why), "{url}: {}", failure.message);
         }
     }

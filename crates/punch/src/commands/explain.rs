@@ -1,15 +1,17 @@
-//! `punch explain`: why a value is what it is, from the node file alone.
+//! `punch explain`: why a value is what it is, from a node file or from the back-office.
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, format::node, resolve::explain};
+use model::{exit::Exit, format::node, name::ServerName, resolve::explain, wire::Explanation};
 
-use crate::{cli::HostArgs, context::CommandContext, failure::CommandError, state::AgentState};
+use crate::{
+    cli::HostArgs, context::CommandContext, failure::CommandError, settings::RemoteArgs, state::AgentState,
+};
 
-/// Show why a value is what it is: who set it, and who lost
+/// Show why a value is what it is: which places set it, and which one wins
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n\n\
+    after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n  punch explain shop.http_port --server web-01\n\n\
     A component's name alone explains its version. Secrets are never shown, only where they were set."
 )]
 pub(crate) struct ExplainArgs {
@@ -19,12 +21,25 @@ pub(crate) struct ExplainArgs {
     /// Node file; else the last good one of this host
     #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
+    /// Ask the back-office about this server instead
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["node", "root"])]
+    server: Option<ServerName>,
+    #[command(flatten)]
+    remote: RemoteArgs,
     #[command(flatten)]
     host: HostArgs,
 }
 
 impl ExplainArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        if let Some(server) = &self.server {
+            let path = format!("/api/v1/servers/{server}/explain");
+            let explanation: Explanation =
+                self.remote.client(context)?.get_with(&path, &[("key", &self.key)])?;
+            context.output.line(explanation.to_string());
+            context.output.json(&explanation);
+            return Ok(Exit::Done);
+        }
         let node = match &self.node {
             Some(file) => {
                 let text =

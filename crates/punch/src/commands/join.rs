@@ -75,7 +75,7 @@ impl JoinArgs {
         if client.is_unencrypted() {
             context.output.warn(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
-                client.parse_base_url()
+                client.address()
             ));
         }
         // The token works once: find out that we may write before it is spent.
@@ -89,11 +89,11 @@ impl JoinArgs {
         state.forget_back_office()?;
         context.output.note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
-            client.parse_base_url(),
+            client.address(),
             joined.server
         ));
         context.output.json(&JoinedHost {
-            url: client.parse_base_url(),
+            url: client.address(),
             server: &joined.server,
             settings: root.membership().display().to_string(),
         });
@@ -106,7 +106,7 @@ fn refused(error: ClientError) -> CommandError {
     let failure = CommandError::from(error);
     if used {
         failure.hint(
-            "a join token works once and not for ever: ask for a new one (`geppetto join-token SERVER`)",
+            "a join token works once and not for ever: ask for a new one (`punch server join-token SERVER`)",
         )
     } else {
         failure
@@ -134,7 +134,7 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.parse_base_url()))
+        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.address()))
             .hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
@@ -150,8 +150,7 @@ fn save(
         }
         None => root::remove_if_there(root.authorities())?,
     }
-    Membership { url: client.parse_base_url().to_owned(), server, credential: joined.credential.clone() }
-        .save(root)
+    Membership { url: client.address().to_owned(), server, credential: joined.credential.clone() }.save(root)
 }
 
 /// The kernel's host name, in lower case as DNS compares it.

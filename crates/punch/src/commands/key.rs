@@ -10,6 +10,7 @@ use crate::{context::CommandContext, failure::CommandError};
 
 /// Make and show keys that sign packages
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch key new --name 'Alice <alice@example.org>' --out alice.key")]
 pub(crate) struct KeyArgs {
     #[command(subcommand)]
     what: KeyCommand,

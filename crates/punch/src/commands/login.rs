@@ -1,4 +1,4 @@
-//! `punch login`: remembers a back-office and a token for the verbs of developers and operators.
+//! `punch login`: checks a token and saves it with the address of its back-office.
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use crate::{
     client::ApiClient,
     context::CommandContext,
     failure::CommandError,
-    settings::{SavedLogin, read_token},
+    settings::{ConfigFile, Setting, read_token},
 };
 
 /// Save the back-office's address and your API token for later commands
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch login https://geppetto.example.org --token-file token.txt\n\n\
-    The token is saved for your eyes only (mode 0600).")]
+    The token is checked, then saved in ~/.config/geppetto/punch.yaml with mode 0600; other settings in it stay.")]
 pub(crate) struct LoginArgs {
     /// Address of the back-office
     url: String,
@@ -36,18 +36,17 @@ struct LoggedIn<'a> {
 
 impl LoginArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let path = context.settings.as_deref().ok_or_else(|| {
+        let path = context.config_path.as_deref().ok_or_else(|| {
             CommandError::input("this user has no home folder to save a token in")
                 .hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
-        client.health()?;
+        client.check_token()?;
         if client.is_unencrypted() {
-            context.output.warn(format!(
-                "{} is not encrypted: the token can be read on the way",
-                client.parse_base_url()
-            ));
+            context
+                .output
+                .warn(format!("{} is not encrypted: the token can be read on the way", client.address()));
         }
         let ca_file = match self.ca_file {
             Some(file) => {
@@ -55,10 +54,18 @@ impl LoginArgs {
             }
             None => None,
         };
-        SavedLogin { url: client.parse_base_url().to_owned(), token: token.reveal().to_owned(), ca_file }
-            .save(path)?;
-        context.output.note(format!("saved {} and its token in {}", client.parse_base_url(), path.display()));
-        context.output.json(&LoggedIn { url: client.parse_base_url(), saved: path.display().to_string() });
+        let mut file = ConfigFile::load(path)?;
+        for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
+            file.unset(setting);
+        }
+        file.set(Setting::Url, client.address().to_owned());
+        file.set(Setting::Token, token.reveal().to_owned());
+        if let Some(ca_file) = ca_file {
+            file.set(Setting::CaFile, ca_file.display().to_string());
+        }
+        file.save()?;
+        context.output.note(format!("saved {} and its token in {}", client.address(), path.display()));
+        context.output.json(&LoggedIn { url: client.address(), saved: path.display().to_string() });
         Ok(Exit::Done)
     }
 }

@@ -2,21 +2,31 @@
 
 mod apply;
 mod archetypes;
+mod audit;
+mod channel;
+mod completion;
+mod component;
+mod config;
 mod explain;
+mod export;
 mod history;
+mod import;
 mod join;
 mod key;
 mod lint;
 mod login;
+mod logout;
+mod man;
 mod new;
 mod package;
 mod plan;
 mod promote;
 mod publish;
 mod restore;
+mod revision;
+mod server;
 mod status;
 mod test;
-mod versions;
 
 use clap::Subcommand;
 use model::exit::Exit;
@@ -47,9 +57,17 @@ verbs! {
     Package => package::PackageArgs,
     Key => key::KeyArgs,
     Login => login::LoginArgs,
+    Logout => logout::LogoutArgs,
+    Config => config::ConfigArgs,
     Publish => publish::PublishArgs,
     Promote => promote::PromoteArgs,
-    Versions => versions::VersionsArgs,
+    Component => component::ComponentArgs,
+    Channel => channel::ChannelArgs,
+    Import => import::ImportArgs,
+    Export => export::ExportArgs,
+    Revision => revision::RevisionArgs,
+    Server => server::ServerArgs,
+    Audit => audit::AuditArgs,
     Join => join::JoinArgs,
     Plan => plan::PlanArgs,
     Apply => apply::ApplyArgs,
@@ -57,4 +75,6 @@ verbs! {
     Explain => explain::ExplainArgs,
     Status => status::StatusArgs,
     History => history::HistoryArgs,
+    Completion => completion::CompletionArgs,
+    Man => man::ManArgs,
 }

@@ -7,7 +7,12 @@ use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use super::{key, test::failed};
-use crate::{context::CommandContext, failure::CommandError, source_date::SourceDate};
+use crate::{
+    context::CommandContext,
+    failure::CommandError,
+    settings::{Setting, Settings},
+    source_date::SourceDate,
+};
 
 /// Build a component and make its two packages: what runs, and how it is deployed
 #[derive(Debug, clap::Args)]
@@ -20,7 +25,7 @@ pub(crate) struct PackageArgs {
     /// Folder the packages are written to
     #[arg(long, default_value = "dist", value_name = "DIR")]
     out: PathBuf,
-    /// Secret key that signs the packages, as `punch key new` made it
+    /// Secret key that signs the packages, as `punch key new` made it [env: PUNCH_KEY] [config: key]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Do not run the build command first
@@ -43,8 +48,10 @@ struct Packaged {
 
 impl PackageArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        // The key first: a build may take long, and a wrong key makes it vain.
-        let key = self.key.as_deref().map(key::load).transpose()?;
+        // A wrong key is an error before the build, which can take long.
+        let key = self.key.map(|file| file.display().to_string());
+        let key = Settings::load(context)?.value(Setting::Key, key).map(PathBuf::from);
+        let key = key.as_deref().map(key::load).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
         let date = self.date.resolve(&source.dir, context)?;
         if !self.no_build {

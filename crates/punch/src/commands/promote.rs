@@ -3,7 +3,11 @@
 use model::{exit::Exit, name::Name, wire::PromotionRequest};
 
 use crate::component_spec::ComponentSpec;
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{
+    context::CommandContext,
+    failure::CommandError,
+    settings::{RemoteArgs, Setting, Settings},
+};
 
 /// Make a version visible in another channel, with the components it requires
 #[derive(Debug, clap::Args)]
@@ -13,29 +17,38 @@ pub(crate) struct PromoteArgs {
     /// Component and version
     #[arg(value_name = "NAME@VERSION")]
     component: ComponentSpec,
-    /// Channel it is in
+    /// Channel it is in [env: PUNCH_PROMOTE_FROM] [config: promote.from]
     #[arg(long, value_name = "CHANNEL")]
-    from: Name,
-    /// Channel it shall be in too
+    from: Option<Name>,
+    /// Channel to make it visible in [env: PUNCH_PROMOTE_TO] [config: promote.to]
     #[arg(long, value_name = "CHANNEL")]
-    to: Name,
+    to: Option<Name>,
     #[command(flatten)]
     remote: RemoteArgs,
 }
 
 impl PromoteArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let published = self.remote.client(context.settings.as_deref())?.promote(&PromotionRequest {
+        let settings = Settings::load(context)?;
+        let channel = |setting: Setting, option: Option<Name>, name: &str| {
+            settings.value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
+                CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))
+                    .hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
+            })
+        };
+        let from = channel(Setting::PromoteFrom, self.from, "from")?;
+        let to = channel(Setting::PromoteTo, self.to, "to")?;
+        let published = self.remote.client(context)?.promote(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),
-            from: self.from.to_string(),
-            to: self.to.to_string(),
+            from,
+            to,
         })?;
         for file in &published.added {
             context.output.line(format!("{file} is now in {}", published.channel));
         }
         if published.added.is_empty() {
-            context.output.line(format!("everything was in {} already", published.channel));
+            context.output.line(format!("all packages are already in {}", published.channel));
         }
         context.output.json(&published);
         Ok(Exit::Done)

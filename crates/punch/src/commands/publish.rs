@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use model::{exit::Exit, name::Name, wire::PublicationRequest};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{
+    context::CommandContext,
+    failure::CommandError,
+    settings::{RemoteArgs, Setting, Settings},
+};
 
 /// Send packages to the repository and make them visible in a channel, all or none
 #[derive(Debug, clap::Args)]
@@ -16,9 +20,9 @@ pub(crate) struct PublishArgs {
     /// Packages, as `punch package` made them
     #[arg(required = true, value_name = "FILE.rpm")]
     files: Vec<PathBuf>,
-    /// Channel they become visible in
-    #[arg(long, default_value = "dev", value_name = "NAME")]
-    channel: Name,
+    /// Channel they become visible in; `dev` when nothing sets it [env: PUNCH_CHANNEL] [config: channel]
+    #[arg(long, value_name = "NAME")]
+    channel: Option<Name>,
     #[command(flatten)]
     remote: RemoteArgs,
 }
@@ -28,7 +32,13 @@ impl PublishArgs {
         // All names are checked before the first byte is sent.
         let named: Vec<(&Path, &str, u64)> =
             self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
-        let client = self.remote.client(context.settings.as_deref())?;
+        let channel =
+            Settings::load(context)?.value(Setting::Channel, self.channel.map(|name| name.to_string()));
+        let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
+            CommandError::input(format!("the configured channel: {error}"))
+                .hint("`punch config` shows where it is set")
+        })?;
+        let client = self.remote.client(context)?;
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
             let received = {
@@ -38,12 +48,12 @@ impl PublishArgs {
             context.output.note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client.publish(&self.channel, &PublicationRequest { files })?;
+        let published = client.publish(&channel, &PublicationRequest { files })?;
         for file in &published.added {
             context.output.line(format!("{file} is now in {}", published.channel));
         }
         for file in &published.present {
-            context.output.line(format!("{file} was in {} already", published.channel));
+            context.output.line(format!("{file} is already in {}", published.channel));
         }
         context.output.json(&published);
         Ok(Exit::Done)

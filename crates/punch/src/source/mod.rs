@@ -66,7 +66,7 @@ impl PackageSource {
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let authorities = Some(root.authorities()).filter(|path| path.exists());
             let agent = client::http_agent(authorities)?;
-            let place = SourceLocation::Web { agent, base: client::base(place)? };
+            let place = SourceLocation::Web { agent, base: client::parse_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));

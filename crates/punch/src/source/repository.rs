@@ -269,7 +269,7 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
             printable(url, 200)
         ));
     }
-    client::base(url).map_err(|error| error.message)
+    client::parse_base_url(url).map_err(|error| error.message)
 }
 
 /// Opens a list of packages, whatever it is compressed with.

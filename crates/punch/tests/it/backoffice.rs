@@ -16,13 +16,15 @@ fn a_back_office_that_is_down_is_exit_6() {
     let world = World::new();
     let url = down();
     world
-        .punch(&["versions", "shop", "--url", &url])
+        .punch(&["component", "show", "shop", "--url", &url])
         .fails(6, &["could not be reached: nothing listens there", "geppetto serve"]);
 }
 
 #[test]
 fn no_back_office_at_all_says_how_to_name_one() {
-    World::new().punch(&["versions", "shop"]).fails(1, &["no back-office is named", "punch login URL"]);
+    World::new()
+        .punch(&["component", "show", "shop"])
+        .fails(1, &["no back-office is configured", "punch login URL"]);
 }
 
 #[test]
@@ -30,27 +32,29 @@ fn a_refusal_is_told_in_the_words_of_the_back_office() {
     let world = World::new();
     let office = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);
     world
-        .punch(&["versions", "shpo", "--url", &office.url])
+        .punch(&["component", "show", "shpo", "--url", &office.url])
         .fails(1, &["refused: there is no component `shpo`; did you mean `shop`?"]);
     let office = Canned::new(vec![problem(401, "no token")]);
-    world.punch(&["versions", "shop", "--url", &office.url]).fails(1, &["no token", "--token-file FILE"]);
+    world
+        .punch(&["component", "show", "shop", "--url", &office.url])
+        .fails(1, &["no token", "--token-file FILE"]);
     let office = Canned::new(vec![problem(403, "a viewer may not do that")]);
     world
-        .punch(&["versions", "shop", "--url", &office.url])
+        .punch(&["component", "show", "shop", "--url", &office.url])
         .fails(1, &["a viewer may not", "--role developer"]);
     let office = Canned::new(vec![problem(503, "too busy")]);
-    world.punch(&["versions", "shop", "--url", &office.url]).fails(6, &["too busy"]);
+    world.punch(&["component", "show", "shop", "--url", &office.url]).fails(6, &["too busy"]);
 }
 
 #[test]
 fn what_is_no_back_office_is_told_as_such() {
     let world = World::new();
     let office = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
-    let ran = world.punch(&["versions", "shop", "--url", &office.url]);
+    let ran = world.punch(&["component", "show", "shop", "--url", &office.url]);
     ran.fails(6, &["does not answer like a back-office"]);
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
     let office = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
-    let ran = world.punch(&["versions", "shop", "--url", &office.url]);
+    let ran = world.punch(&["component", "show", "shop", "--url", &office.url]);
     assert_eq!(ran.code, 6, "{}", ran.stderr);
 }
 
@@ -66,24 +70,24 @@ fn all_pages_of_versions_are_read() {
         )
     };
     let office = Canned::new(vec![page("2.0-1", "\"2.0-1\""), page("1.0-1", "null")]);
-    let ran = world.ok(&["versions", "shop", "--url", &office.url]);
-    assert_eq!(ran.stdout, "2.0-1  dev\n1.0-1  dev\n");
-    assert!(office.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=200&after=2.0-1 "));
+    let ran = world.ok(&["component", "show", "shop", "--url", &office.url]);
+    assert_eq!(ran.stdout, "VERSION  CHANNELS  SUMMARY\n2.0-1    dev       s\n1.0-1    dev       s\n");
+    assert!(office.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=500&after=2.0-1 "));
 }
 
 #[test]
 fn login_is_remembered_and_its_token_is_shown_to_nobody_else() {
     let world = World::new();
     world.write("token", "s3cret\n");
-    let office = Canned::new(vec![json("200 OK", "{}"), json("200 OK", r#"{"items":[],"next":null}"#)]);
+    let office = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
     world.ok(&["login", &office.url, "--token-file", "token"]);
-    assert_eq!(mode(&world.path("home/.config/geppetto/client.yaml")), 0o600);
-    let ran = world.ok(&["versions", "shop"]);
+    assert_eq!(mode(&world.path("home/.config/geppetto/punch.yaml")), 0o600);
+    let ran = world.ok(&["component", "show", "shop"]);
     assert!(ran.stderr.contains("no version of shop is published"), "{}", ran.stderr);
     assert!(office.requests()[1].to_lowercase().contains("authorization: bearer s3cret"));
 
     let stranger = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
-    world.ok(&["versions", "shop", "--url", &stranger.url]);
+    world.ok(&["component", "show", "shop", "--url", &stranger.url]);
     assert!(!stranger.requests()[0].contains("s3cret"), "the token went to another address");
 }
 
@@ -149,7 +153,7 @@ fn joining_needs_an_address_a_token_and_a_name() {
     let office = Canned::new(vec![problem(401, "this join token was used")]);
     world
         .punch(&["join", &office.url, "--token", "t", "--server", "web-01", "--root", root])
-        .fails(1, &["this join token was used", "geppetto join-token"]);
+        .fails(1, &["this join token was used", "punch server join-token"]);
     assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
 }
 

@@ -1,8 +1,10 @@
-//! A back-office that says what it was told to say: for what a real one seldom says.
+//! A back-office with canned responses, for what a real one seldom answers.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
+    os::unix::net::UnixListener,
+    path::Path,
     sync::{Arc, Mutex},
     thread,
 };
@@ -17,14 +19,36 @@ impl Canned {
     pub(crate) fn new(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let connect = move || listener.accept().unwrap().0;
+        Self::answer(url, answers, connect, |stream| stream.try_clone().unwrap())
+    }
+
+    /// The same on a Unix socket.
+    pub(crate) fn on_socket(path: &Path, answers: Vec<String>) -> Self {
+        let listener = UnixListener::bind(path).unwrap();
+        let connect = move || listener.accept().unwrap().0;
+        let url = format!("unix:{}", path.display());
+        Self::answer(url, answers, connect, |stream| stream.try_clone().unwrap())
+    }
+
+    fn answer<S: Read + Write>(
+        url: String,
+        answers: Vec<String>,
+        accept: impl Fn() -> S + Send + 'static,
+        clone: impl Fn(&S) -> S + Send + 'static,
+    ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
         thread::spawn(move || {
-            let mut answers = answers.into_iter();
+            let mut answers = answers.into_iter().peekable();
             let mut last = String::new();
-            for stream in listener.incoming().flatten() {
-                last = answers.next().unwrap_or(last);
-                serve(stream, &last, &seen);
+            loop {
+                let stream = accept();
+                let reader = BufReader::new(clone(&stream));
+                let next = answers.peek().unwrap_or(&last).clone();
+                if serve(reader, stream, &next, &seen) {
+                    last = answers.next().unwrap_or(next);
+                }
             }
         });
         Self { url, requests }
@@ -51,12 +75,17 @@ pub(crate) fn problem(status: u16, detail: &str) -> String {
     json(&format!("{status} No"), &body)
 }
 
-fn serve(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+/// Answers one request; a connection without one (a probe) is not answered and returns false.
+fn serve<S: Read + Write>(
+    mut reader: BufReader<S>,
+    mut stream: S,
+    answer: &str,
+    seen: &Mutex<Vec<String>>,
+) -> bool {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).unwrap_or(0) == 0 {
-            return;
+            return false;
         }
     }
     let header = |name: &str| {
@@ -66,7 +95,6 @@ fn serve(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) {
         })
     };
     let refused = answer.starts_with("HTTP/1.1 4") && header("Expect").is_some();
-    let mut stream = stream;
     let mut body = Vec::new();
     if !refused {
         if header("Expect").is_some() {
@@ -77,4 +105,5 @@ fn serve(stream: TcpStream, answer: &str, seen: &Mutex<Vec<String>>) {
     }
     seen.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
     let _ = stream.write_all(answer.as_bytes());
+    true
 }

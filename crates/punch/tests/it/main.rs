@@ -15,5 +15,6 @@ mod plane;
 mod reference;
 mod repository;
 mod restore;
+mod settings;
 mod trust;
 mod world;

@@ -78,7 +78,7 @@ impl<'a> Plane<'a> {
             "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n",
         );
         plane.say("hello");
-        let token = plane.geppetto(&["join-token", "web-01"]).stdout;
+        let token = world.ok(&["server", "join-token", "web-01"]).stdout;
         world.write("token", &token);
         world.ok(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "root"]);
         Some(plane)
@@ -90,7 +90,7 @@ impl<'a> Plane<'a> {
             "format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{greeting: {greeting}}}}}\n"
         );
         self.world.write("estate/roles/web.yaml", &role);
-        self.geppetto(&["import", "estate"]);
+        self.world.ok(&["import", "estate"]);
     }
 
     /// Runs a command of the control plane's program; it must do what it was told.

@@ -1,4 +1,4 @@
-//! The reference of the command line is what the program itself says.
+//! The command-line reference equals the help texts of the program.
 
 use std::{fs, path::Path};
 
@@ -11,29 +11,37 @@ fn help(world: &World, verb: &[&str]) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn the_reference_is_what_the_program_says() {
-    let world = World::new();
-    let whole = help(&world, &[]);
-    let verbs = whole
-        .lines()
+/// The commands that a help text lists.
+pub(crate) fn commands(help: &str) -> Vec<String> {
+    help.lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| line.starts_with("  "))
         .filter(|line| line.as_bytes().get(2).is_some_and(|byte| *byte != b' '))
-        .filter_map(|line| line.split_whitespace().next());
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .filter(|command| command != "help")
+        .collect()
+}
+
+/// Appends the help of a command, and of the commands below it.
+fn append(world: &World, command: &[String], text: &mut String) {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let shown = help(world, &words);
+    *text += &format!("\n## `punch {}`\n\n```text\n{shown}\n```\n", command.join(" "));
+    for verb in commands(&shown) {
+        append(world, &[command, &[verb]].concat(), text);
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_program_says() {
+    let world = World::new();
+    let whole = help(&world, &[]);
     let mut text = format!(
         "# The command line of `punch`\n\nWritten by the program itself: `UPDATE=1 cargo test -p punch --test it reference`.\n\n```text\n{whole}\n```\n"
     );
-    for verb in verbs {
-        let mut sections = vec![vec![verb]];
-        if verb == "key" {
-            sections.extend([vec!["key", "new"], vec!["key", "public"]]);
-        }
-        for section in sections {
-            text +=
-                &format!("\n## `punch {}`\n\n```text\n{}\n```\n", section.join(" "), help(&world, &section));
-        }
+    for section in commands(&whole).into_iter().map(|verb| vec![verb]) {
+        append(&world, &section, &mut text);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli-punch.md");
     if std::env::var_os("UPDATE").is_some() {

@@ -140,7 +140,7 @@ fn a_join_token_works_once() {
     let Some(plane) = Plane::with_shop(&world) else { return };
     world
         .punch(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "again"])
-        .fails(1, &["geppetto join-token SERVER"]);
+        .fails(1, &["punch server join-token SERVER"]);
     assert!(!world.path("again/etc/geppetto/punch.yaml").exists());
 }
 
@@ -161,9 +161,9 @@ fn an_unsigned_package_is_not_published() {
     let Some(_plane) = Plane::with_shop(&world) else { return };
     packaged(&world, "2.0.0", None);
     world.punch(&["publish", "dist/shop-2.0.0-1.noarch.rpm"]).fails(1, &["not signed"]);
-    let versions = world.ok(&["versions", "shop"]).stdout;
-    assert_eq!(versions, "1.0.0-1  dev prod\n");
-    world.punch(&["versions", "shpo"]);
+    let versions = world.ok(&["component", "show", "shop"]).stdout;
+    assert_eq!(versions, "VERSION  CHANNELS  SUMMARY\n1.0.0-1  dev prod  Sells things\n");
+    world.punch(&["component", "show", "shpo"]);
 }
 
 #[test]

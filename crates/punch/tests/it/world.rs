@@ -43,6 +43,7 @@ impl World {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_punch"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_clear();
+        command.env("GEPPETTO_DATA", self.path("data"));
         command.env("HOME", self.path("home")).env("PATH", std::env::var_os("PATH").unwrap());
         command
     }

@@ -1,0 +1,28 @@
+//! `punch audit`: one file per verb.
+
+mod list;
+
+use model::exit::Exit;
+
+use crate::{context::CommandContext, failure::CommandError};
+
+/// Show the audit log
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch audit list")]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    verb: AuditCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum AuditCommand {
+    List(list::AuditListArgs),
+}
+
+impl AuditArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        match self.verb {
+            AuditCommand::List(args) => args.run(context),
+        }
+    }
+}

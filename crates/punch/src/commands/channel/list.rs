@@ -1,0 +1,27 @@
+//! `punch channel list`: the channels of the repository.
+
+use model::{exit::Exit, wire::ChannelSummary};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+
+/// List channels and how many components each has
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch channel list\n  punch channel list --json")]
+pub(crate) struct ChannelListArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ChannelListArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let channels: Vec<ChannelSummary> =
+            self.remote.client(context)?.list("/api/v1/channels", "after", usize::MAX)?;
+        let rows: Vec<Vec<String>> = channels
+            .iter()
+            .map(|channel| vec![channel.name.clone(), channel.components.to_string()])
+            .collect();
+        context.output.table(&["CHANNEL", "COMPONENTS"], &rows);
+        context.output.json(&channels);
+        Ok(Exit::Done)
+    }
+}

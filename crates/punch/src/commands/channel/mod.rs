@@ -1,0 +1,28 @@
+//! `punch channel`: one file per verb.
+
+mod list;
+
+use model::exit::Exit;
+
+use crate::{context::CommandContext, failure::CommandError};
+
+/// List the channels of the repository
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch channel list")]
+pub(crate) struct ChannelArgs {
+    #[command(subcommand)]
+    verb: ChannelCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ChannelCommand {
+    List(list::ChannelListArgs),
+}
+
+impl ChannelArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        match self.verb {
+            ChannelCommand::List(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `punch completion`: the completion script of a shell.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use model::exit::Exit;
+use serde::Serialize;
+
+use crate::{cli::Cli, context::CommandContext, failure::CommandError};
+
+/// Print the completion script of a shell
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  punch completion bash > ~/.local/share/bash-completion/completions/punch\n\n\
+    The package of punch installs the scripts of bash, fish and zsh."
+)]
+pub(crate) struct CompletionArgs {
+    /// Shell
+    shell: Shell,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct CompletionScript {
+    shell: String,
+    script: String,
+}
+
+impl CompletionArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "punch", &mut script);
+        let script = String::from_utf8_lossy(&script).into_owned();
+        context.output.line(&script);
+        context.output.json(&CompletionScript { shell: self.shell.to_string(), script });
+        Ok(Exit::Done)
+    }
+}

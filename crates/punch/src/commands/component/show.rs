@@ -1,0 +1,37 @@
+//! `punch component show`: the published versions of a component.
+
+use model::{exit::Exit, name::Name, wire::ComponentVersion};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+
+/// Show the published versions of a component and their channels, newest first
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch component show shop\n  punch component show shop --json")]
+pub(crate) struct ComponentShowArgs {
+    /// Component
+    name: Name,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ComponentShowArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let path = format!("/api/v1/components/{}/versions", self.name);
+        let versions: Vec<ComponentVersion> =
+            self.remote.client(context)?.list(&path, "after", usize::MAX)?;
+        let rows: Vec<Vec<String>> = versions
+            .iter()
+            .map(|version| {
+                let channels =
+                    if version.channels.is_empty() { "-".to_owned() } else { version.channels.join(" ") };
+                vec![version.version.clone(), channels, version.summary.clone()]
+            })
+            .collect();
+        context.output.table(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
+        if versions.is_empty() {
+            context.output.note(format!("no version of {} is published", self.name));
+        }
+        context.output.json(&versions);
+        Ok(Exit::Done)
+    }
+}

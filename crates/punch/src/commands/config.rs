@@ -1,0 +1,88 @@
+//! `punch config`: every setting, its value and the source that won.
+
+use model::exit::Exit;
+use serde::Serialize;
+
+use crate::{
+    context::CommandContext,
+    failure::CommandError,
+    settings::{Candidate, RemoteArgs, Setting, Settings},
+};
+
+/// Show every setting, its value and where it comes from
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch config\n  punch config --json\n\n\
+    Options are stronger than PUNCH_* variables, which are stronger than the configuration file\n\
+    ($XDG_CONFIG_HOME/geppetto/punch.yaml or ~/.config/geppetto/punch.yaml). Its keys are the names shown here:\n\n  \
+    url: https://geppetto.example.org\n  token_file: token.txt\n  channel: dev\n  promote: {from: dev, to: prod}\n\n\
+    Paths in the file are relative to its folder.")]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct ConfigView {
+    file: Option<String>,
+    settings: Vec<SettingView>,
+}
+
+/// One setting; the value of a secret is never shown.
+#[derive(Serialize)]
+struct SettingView {
+    name: &'static str,
+    variable: &'static str,
+    value: Option<String>,
+    source: Option<String>,
+    overridden: Vec<OverriddenView>,
+}
+
+/// A value that a stronger source overrides.
+#[derive(Serialize)]
+struct OverriddenView {
+    value: String,
+    source: String,
+}
+
+impl ConfigArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let settings = Settings::load(context)?;
+        let view = ConfigView {
+            file: settings.file().map(|file| file.path().display().to_string()),
+            settings: Setting::ALL
+                .into_iter()
+                .map(|setting| view(setting, settings.candidates(setting, self.remote.option(setting))))
+                .collect(),
+        };
+        let mut rows = Vec::new();
+        for setting in &view.settings {
+            let value = setting.value.clone().unwrap_or_else(|| "-".to_owned());
+            let source = setting.source.clone().unwrap_or_else(|| format!("not set ({})", setting.variable));
+            rows.push(vec![setting.name.to_owned(), value, source]);
+            for OverriddenView { value, source } in &setting.overridden {
+                rows.push(vec![String::new(), value.clone(), format!("{source} (overridden)")]);
+            }
+        }
+        context.output.table(&["SETTING", "VALUE", "SOURCE"], &rows);
+        if let Some(file) = &view.file {
+            context.output.note(format!("configuration file: {file}"));
+        }
+        context.output.json(&view);
+        Ok(Exit::Done)
+    }
+}
+
+fn view(setting: Setting, candidates: Vec<Candidate>) -> SettingView {
+    let shown = |candidate: Candidate| OverriddenView {
+        value: if setting.is_secret() { "(secret)".to_owned() } else { candidate.value },
+        source: candidate.source.to_string(),
+    };
+    let mut all = candidates.into_iter().map(shown);
+    let (value, source) = match all.next() {
+        Some(OverriddenView { value, source }) => (Some(value), Some(source)),
+        None => (None, None),
+    };
+    let overridden = all.collect();
+    SettingView { name: setting.key(), variable: setting.variable(), value, source, overridden }
+}

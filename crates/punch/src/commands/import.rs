@@ -1,0 +1,110 @@
+//! `punch import`: a folder of YAML files becomes the estate, as one revision.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use model::{
+    exit::Exit,
+    format::estate::ESTATE_FOLDERS,
+    wire::{ChangeRequest, ChangeResult},
+};
+use serde::Deserialize;
+
+use crate::{context::CommandContext, estate_folder, failure::CommandError, settings::RemoteArgs};
+
+/// Make the estate equal to a folder of YAML files
+///
+/// The folder is the whole estate: roles/, groups/, environments/ and servers/, one NAME.yaml per document.
+/// Documents that are not in it are removed. Shows what changes and which servers it reaches, then commits it as
+/// one revision. An exported folder names its revision in estate.yaml: changes made since are not overwritten.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  punch import estate/ --dry-run\n  punch import estate/ -m 'shop 1.2 everywhere'"
+)]
+pub(crate) struct ImportArgs {
+    /// Folder
+    folder: PathBuf,
+    /// Only show what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Why, for the history
+    #[arg(short, long, default_value = "imported from a folder")]
+    message: String,
+    /// Remove everything when the folder is empty
+    #[arg(long)]
+    allow_empty: bool,
+    /// Also overwrite what others changed since the folder was exported
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// The name of a document in any list of the API.
+#[derive(Deserialize)]
+struct ListedDocument {
+    name: String,
+}
+
+impl ImportArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let read = estate_folder::read(&self.folder)?;
+        let base = estate_folder::read_base_revision(&self.folder)?;
+        if read.is_empty() && !self.allow_empty {
+            return Err(CommandError::input(format!("there is no document in `{}`", self.folder.display()))
+                .hint("check the path; `--allow-empty` removes the whole estate"));
+        }
+        let client = self.remote.client(context)?;
+        let mut present = BTreeSet::new();
+        for folder in ESTATE_FOLDERS {
+            let listed: Vec<ListedDocument> =
+                client.list(&format!("/api/v1/{folder}"), "after", usize::MAX)?;
+            present.extend(listed.into_iter().map(|document| format!("{folder}/{}.yaml", document.name)));
+        }
+        let mut documents: BTreeMap<String, Option<String>> =
+            present.into_iter().map(|path| (path, None)).collect();
+        documents.extend(read.into_iter().map(|(path, text)| (path, Some(text))));
+        let request = ChangeRequest {
+            documents,
+            message: self.message,
+            preview: self.dry_run,
+            base: base.filter(|_| !self.overwrite),
+        };
+        let result: ChangeResult = client.post("/api/v1/changes", &request)?;
+        print(context, &result, self.dry_run);
+        context.output.json(&result);
+        if let (Some(_), Some(revision)) = (base, result.revision)
+            && let Err(failure) = estate_folder::write_base_revision(&self.folder, revision)
+        {
+            context
+                .output
+                .warn(format!("{}; the import is committed as revision {revision}", failure.message));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
+    for warning in &result.warnings {
+        context.output.warn(warning);
+    }
+    if result.objects.is_empty() {
+        context.output.line("nothing to change");
+        return;
+    }
+    for place in &result.objects {
+        context.output.line(format!("{} {}", place.how, place.object));
+        context.output.line(&place.diff);
+    }
+    context.output.line(match result.servers.as_slice() {
+        [] => "no server's node file changes".to_owned(),
+        servers => format!("node files that change: {}", servers.join(", ")),
+    });
+    match result.revision {
+        Some(revision) => context.output.line(format!("committed as revision {revision}")),
+        None if dry_run => context.output.line("nothing was committed (--dry-run)"),
+        None => (),
+    }
+}

@@ -1,0 +1,43 @@
+//! `punch logout`: removes the saved token.
+
+use model::exit::Exit;
+use serde::Serialize;
+
+use crate::{
+    context::CommandContext,
+    failure::CommandError,
+    settings::{ConfigFile, Setting},
+};
+
+/// Remove the API token that `punch login` saved
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch logout\n\n\
+    The token itself stays valid until an administrator revokes it.")]
+pub(crate) struct LogoutArgs {}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct LoggedOut {
+    removed: bool,
+}
+
+impl LogoutArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let mut removed = false;
+        if let Some(path) = &context.config_path {
+            let mut file = ConfigFile::load(path)?;
+            for setting in [Setting::Token, Setting::TokenFile] {
+                removed |= file.unset(setting);
+            }
+            if removed {
+                file.save()?;
+                context.output.note(format!("removed the token from {}", path.display()));
+            }
+        }
+        if !removed {
+            context.output.note("no token was saved");
+        }
+        context.output.json(&LoggedOut { removed });
+        Ok(Exit::Done)
+    }
+}

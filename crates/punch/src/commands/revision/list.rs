@@ -1,0 +1,37 @@
+//! `punch revision list`: the committed states of the estate, newest first.
+
+use model::{exit::Exit, wire::Revision};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+
+/// List revisions, newest first: number, time, author and message
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch revision list\n  punch revision list --limit 5 --json")]
+pub(crate) struct RevisionListArgs {
+    /// Show at most so many
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    limit: usize,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RevisionListArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let revisions: Vec<Revision> =
+            self.remote.client(context)?.list("/api/v1/revisions", "before", self.limit)?;
+        let rows: Vec<Vec<String>> = revisions
+            .iter()
+            .map(|revision| {
+                vec![
+                    revision.number.to_string(),
+                    time_text::format_utc(revision.created_us),
+                    revision.author.clone(),
+                    revision.message.clone(),
+                ]
+            })
+            .collect();
+        context.output.table(&["REVISION", "TIME", "AUTHOR", "MESSAGE"], &rows);
+        context.output.json(&revisions);
+        Ok(Exit::Done)
+    }
+}

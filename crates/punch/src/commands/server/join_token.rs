@@ -1,0 +1,39 @@
+//! `punch server join-token`: a one-time token for a server.
+
+use model::{
+    exit::Exit,
+    name::ServerName,
+    wire::{IssuedJoinToken, JoinTokenRequest},
+};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+
+/// Create a one-time token for a server to join with
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch server join-token web-01 --minutes 30 > token\n\n\
+    Then, on that server:\n  punch join https://geppetto.example.org --token-file token")]
+pub(crate) struct ServerJoinTokenArgs {
+    /// Server that may join
+    server: ServerName,
+    /// How long the token is valid
+    #[arg(long, default_value_t = 60, value_name = "MINUTES")]
+    minutes: u32,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ServerJoinTokenArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let request =
+            JoinTokenRequest { server: self.server.to_string(), seconds: self.minutes.saturating_mul(60) };
+        let token: IssuedJoinToken = self.remote.client(context)?.post("/api/v1/join-tokens", &request)?;
+        context.output.line(&token.token);
+        context.output.note(format!(
+            "valid once, until {}; on {} run `punch join URL --token-file FILE`",
+            time_text::format_utc(token.expires_us),
+            token.server
+        ));
+        context.output.json(&token);
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,41 @@
+//! `punch server list`: all servers and how their last run ended.
+
+use model::{exit::Exit, wire::ServerSummary};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+
+/// List all servers: environment, roles, generation and the last report
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch server list\n  punch server list --json")]
+pub(crate) struct ServerListArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ServerListArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let servers: Vec<ServerSummary> =
+            self.remote.client(context)?.list("/api/v1/servers", "after", usize::MAX)?;
+        let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
+        let rows: Vec<Vec<String>> = servers
+            .iter()
+            .map(|server| {
+                vec![
+                    server.name.clone(),
+                    server.environment.clone(),
+                    server.roles.join(","),
+                    number(server.generation),
+                    number(server.reported_generation),
+                    server.outcome.clone().unwrap_or_else(|| "-".to_owned()),
+                    server.reported_us.map_or_else(|| "never".to_owned(), time_text::format_utc),
+                ]
+            })
+            .collect();
+        context.output.table(
+            &["NAME", "ENVIRONMENT", "ROLES", "GENERATION", "REPORTED", "OUTCOME", "LAST REPORT"],
+            &rows,
+        );
+        context.output.json(&servers);
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,42 @@
+//! `punch server node`: the node file of a server.
+
+use model::{exit::Exit, format::node, name::ServerName};
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+
+/// Print the node file of a server: everything the server must be
+///
+/// Without --generation the back-office makes a new generation when roles, values or packages changed since the
+/// last one, as it does when the server asks. Operators get the signed file with its secrets, others a masked one
+/// without a signature.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  punch server node web-01 > node.yaml\n  punch server node web-01 --generation 3 --json"
+)]
+pub(crate) struct ServerNodeArgs {
+    /// Server
+    server: ServerName,
+    /// An older generation
+    #[arg(long, value_name = "N")]
+    generation: Option<u64>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ServerNodeArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let client = self.remote.client(context)?;
+        let path = match self.generation {
+            Some(generation) => format!("/api/v1/servers/{}/node/{generation}", self.server),
+            None => format!("/api/v1/servers/{}/node", self.server),
+        };
+        let text = client.get_text(&path)?;
+        if context.output.is_json() {
+            let parsed = node::read(&format!("the node file of {}", self.server), &text)?;
+            context.output.json(&node::to_json(&parsed));
+        } else {
+            context.output.line(&text);
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,119 @@
+//! Which control plane a verb asks, and with what token.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{Candidate, Setting, SettingSource, Settings};
+use crate::{
+    client::{ApiClient, BearerToken},
+    context::CommandContext,
+    failure::CommandError,
+};
+
+/// Options of the verbs that ask a control plane.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct RemoteArgs {
+    /// Address of the back-office [env: PUNCH_URL] [config: url]
+    #[arg(long, value_name = "URL", conflicts_with = "socket")]
+    url: Option<String>,
+    /// Unix socket of the control plane on this machine, which needs no token [env: PUNCH_SOCKET] [config: socket]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// File that holds an API token; `-` reads it from stdin [env: PUNCH_TOKEN_FILE] [config: token_file]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Certificate authorities to trust instead of the public ones, in PEM [env: PUNCH_CA_FILE] [config: ca_file]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl RemoteArgs {
+    /// The option of a setting, when it was given.
+    pub(crate) fn option(&self, setting: Setting) -> Option<String> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        match setting {
+            Setting::Url => self.url.clone(),
+            Setting::Socket => path(&self.socket),
+            Setting::TokenFile => path(&self.token_file),
+            Setting::CaFile => path(&self.ca_file),
+            _ => None,
+        }
+    }
+
+    /// A client of the control plane that the settings name.
+    pub(crate) fn client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
+        let settings = Settings::load(context)?;
+        let first = |setting| settings.candidates(setting, self.option(setting)).into_iter().next();
+        let Some(address) = stronger(first(Setting::Url), first(Setting::Socket), "unix:") else {
+            return Err(CommandError::input("no back-office is configured").hint(
+                "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
+                 `punch config` shows all settings",
+            ));
+        };
+        if address.value.starts_with("unix:") {
+            // The control plane knows who connects to its socket; a token would be for another address.
+            return ApiClient::new(&address.value, None, None);
+        }
+        let token = match (first(Setting::Token), first(Setting::TokenFile)) {
+            (Some(token), file)
+                if file.as_ref().is_none_or(|file| token.source.rank() <= file.source.rank()) =>
+            {
+                self.usable(&settings, &address, &token)
+                    .then(|| BearerToken::new(token.value.trim()))
+                    .transpose()
+                    .map_err(|failure| {
+                        CommandError::input(format!("{}: {}", token.source, failure.message))
+                    })?
+            }
+            (_, Some(file)) => self
+                .usable(&settings, &address, &file)
+                .then(|| read_token(Path::new(&file.value)))
+                .transpose()?,
+            _ => None,
+        };
+        let authorities = first(Setting::CaFile).map(|file| PathBuf::from(file.value));
+        ApiClient::new(&address.value, token, authorities.as_deref())
+    }
+
+    /// Whether a token may be sent to `address`: one of the configuration file goes only to the address
+    /// of the same file.
+    fn usable(&self, settings: &Settings<'_>, address: &Candidate, token: &Candidate) -> bool {
+        let saved = settings.file().and_then(|file| file.get(Setting::Url));
+        !matches!(token.source, SettingSource::File { .. })
+            || saved.is_some_and(|saved| same_address(&saved.value, &address.value))
+    }
+}
+
+/// The candidate of the stronger source; the second one's value gets `prefix`.
+fn stronger(first: Option<Candidate>, second: Option<Candidate>, prefix: &str) -> Option<Candidate> {
+    let second =
+        second.map(|second| Candidate { value: format!("{prefix}{}", second.value), source: second.source });
+    match (first, second) {
+        (Some(first), Some(second)) if second.source.rank() < first.source.rank() => Some(second),
+        (first, second) => first.or(second),
+    }
+}
+
+fn same_address(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
+/// Reads a token from a file, or from stdin when it is `-`.
+pub(crate) fn read_token(file: &Path) -> Result<BearerToken, CommandError> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|opened| opened.take(64 * 1024).read_to_string(&mut text))
+    };
+    read.map_err(|error| CommandError::reading(file, &error))?;
+    BearerToken::new(text.trim()).map_err(|failure| {
+        CommandError::input(format!("{}: {}", file.display(), failure.message))
+            .hint("the file must hold the token and nothing else")
+    })
+}

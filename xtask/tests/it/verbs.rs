@@ -1,0 +1,112 @@
+//! Every verb that asks a control plane, against a real one.
+
+use serde_json::Value;
+
+use crate::{story::prepared, world::World};
+
+/// The JSON that a command prints.
+fn json(world: &World, line: &str) -> Value {
+    let answer = world.run(&format!("{line} --json")).ends(0);
+    serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{line}: {error}\n{}", answer.out))
+}
+
+#[test]
+fn repository_verbs_list_channels_components_and_versions() {
+    let world = prepared();
+    let channels = json(&world, "punch channel list");
+    let prod = channels.as_array().unwrap().iter().find(|channel| channel["name"] == "prod").unwrap();
+    assert_eq!(prod["components"], 1);
+    let components = world.run("punch component list").ends(0).out;
+    assert!(components.contains("shop") && components.contains("prod=1.1.0-1"), "{components}");
+    assert!(components.contains("web-service"), "{components}");
+    let versions = json(&world, "punch component show shop");
+    let shown: Vec<&str> =
+        versions.as_array().unwrap().iter().filter_map(|v| v["version"].as_str()).collect();
+    assert_eq!(shown, ["1.1.0-1", "1.0.0-1"]);
+}
+
+#[test]
+fn server_verbs_show_a_server_and_revoke_its_credential() {
+    let world = prepared();
+    let token = world.run("punch server join-token web-01").ends(0).out;
+    world.write("token", &token);
+    let url = &world.url;
+    world.run(&format!("punch join {url} --server web-01 --token-file token --root root")).ends(0);
+    world.run("punch restore --root root").ends(0);
+
+    let servers = json(&world, "punch server list");
+    assert_eq!((&servers[0]["name"], &servers[0]["outcome"]), (&"web-01".into(), &"changed".into()));
+    let listed = world.run("punch server list").ends(0).out;
+    assert!(listed.starts_with("NAME") && listed.contains("web-01  prod"), "{listed}");
+    let shown = world.run("punch server show web-01").ends(0);
+    assert!(
+        shown.out.contains("environment: prod") && shown.err.contains("servers/web-01.yaml"),
+        "{}",
+        shown.out
+    );
+    let node = world.run("punch server node web-01").ends(0).out;
+    assert!(node.contains("format: geppetto/node/1") && node.contains("hello on web-01"), "{node}");
+    assert_eq!(json(&world, "punch server node web-01 --generation 1")["server"], "web-01");
+    let gone = world.run("punch server node web-01 --generation 99").ends(1);
+    assert!(gone.err.contains("99"), "{}", gone.err);
+    let explained = world.run("punch explain shop.banner --server web-01").ends(0).out;
+    assert!(explained.contains("role web"), "{explained}");
+
+    world.run("punch server revoke web-01").ends(0);
+    let refused = world.run("punch restore --root root").ends(1);
+    assert!(refused.err.contains("punch server join-token"), "{}", refused.err);
+}
+
+#[test]
+fn import_previews_commits_and_refuses_to_overwrite_others() {
+    let world = prepared();
+    assert_eq!(json(&world, "punch revision list")[0]["number"], 1);
+    world.run("punch export mine").ends(0);
+    world.run("punch export other").ends(0);
+    let unchanged = world.run("punch import mine").ends(0).out;
+    assert!(unchanged.contains("nothing to change"), "{unchanged}");
+
+    let role = world.read("mine/roles/web.yaml");
+    world.write("mine/roles/web.yaml", &role.replace("hello", "welcome"));
+    let preview = world.run("punch import mine --dry-run").ends(0).out;
+    assert!(preview.contains("node files that change: web-01"), "{preview}");
+    assert!(preview.contains("+") && preview.contains("welcome on"), "{preview}");
+    assert_eq!(json(&world, "punch revision list").as_array().unwrap().len(), 1, "a preview commits nothing");
+    let committed = world.run("punch import mine -m friendlier").ends(0).out;
+    assert!(committed.contains("committed as revision 2"), "{committed}");
+    assert!(world.read("mine/estate.yaml").contains("revision: 2"));
+
+    world.write("other/roles/web.yaml", &role.replace("hello", "goodbye"));
+    let refused = world.run("punch import other").ends(1);
+    assert!(refused.err.contains("role web"), "{}", refused.err);
+    world.run("punch import other --overwrite").ends(0);
+    let revisions = world.run("punch revision list").ends(0).out;
+    assert!(revisions.contains("friendlier") && revisions.lines().count() == 4, "{revisions}");
+
+    let audit = world.run("punch audit list --limit 3").ends(0).out;
+    assert!(audit.lines().count() == 4 && audit.contains("token admin  commit"), "{audit}");
+}
+
+#[test]
+fn import_removes_documents_that_are_not_in_the_folder() {
+    let world = prepared();
+    world.run("punch export all").ends(0);
+    std::fs::remove_file(world.path("all/servers/web-01.yaml")).unwrap();
+    let removed = world.run("punch import all").ends(0).out;
+    assert!(removed.contains("removed server web-01"), "{removed}");
+    assert_eq!(json(&world, "punch server list").as_array().unwrap().len(), 0);
+    std::fs::create_dir(world.path("nothing")).unwrap();
+    let refused = world.run("punch import nothing").ends(1);
+    assert!(refused.err.contains("--allow-empty"), "{}", refused.err);
+    world.run("punch import nothing --allow-empty").ends(0);
+}
+
+#[test]
+fn export_is_refused_below_operator() {
+    let world = prepared();
+    let token = world.run("geppetto token create eve --role viewer --data data").ends(0).out;
+    world.write("eve.token", &token);
+    let refused = world.run("punch export mine --token-file eve.token").ends(1);
+    assert!(refused.err.contains("operator"), "{}", refused.err);
+    assert!(!world.path("mine").exists());
+}
