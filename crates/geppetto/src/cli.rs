@@ -59,6 +59,10 @@ pub enum Verb {
     Trust(commands::trust::Trust),
     /// Look after the packages
     Repository(commands::repository::Repository),
+    /// Print the completion script of a shell
+    Completion(commands::completion::Completion),
+    /// Write the manual pages of geppetto to a folder, one per command
+    Man(commands::man::Man),
     /// Print the OpenAPI document of the API
     Openapi(commands::openapi::Openapi),
 }

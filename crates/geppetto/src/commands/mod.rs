@@ -1,11 +1,13 @@
 //! The verbs of the command line, one file each.
 
+pub mod completion;
 pub mod enc;
 pub mod explain;
 pub mod export;
 pub mod import;
 pub mod init;
 pub mod join_token;
+pub mod man;
 pub mod node;
 pub mod openapi;
 pub mod repository;
@@ -53,6 +55,8 @@ pub async fn run(cli: Cli, clock: Clock) -> Result<(), DaemonError> {
         Verb::Server(server) => server.run(&context).await,
         Verb::Trust(trust) => trust.run(&context).await,
         Verb::Repository(repository) => repository.run(&context).await,
+        Verb::Completion(completion) => completion.run(&context).await,
+        Verb::Man(man) => man.run(&context).await,
         Verb::Openapi(openapi) => openapi.run(&context).await,
         Verb::Token(token) => token.run(&context).await,
         Verb::JoinToken(join_token) => join_token.run(&context).await,

@@ -61,3 +61,15 @@ fn unknown_servers_are_met_with_the_nearest_name() {
     let said = plane.run(&["explain", "web-01", "shop.http_prt"]).failed(1);
     assert!(said.contains("http_port"), "{said}");
 }
+
+#[test]
+fn completion_and_manual_pages_cover_the_verbs() {
+    let script = ran(program().args(["completion", "bash"]).output().unwrap()).ok();
+    assert!(script.contains("geppetto__subcmd__serve"), "{script}");
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    ran(program().arg("man").arg(&pages).env("GEPPETTO_DATA", "/of/this/machine").output().unwrap()).ok();
+    let page = std::fs::read_to_string(pages.join("geppetto-serve.1")).unwrap();
+    assert!(page.contains(".SH NAME") && page.contains("Example"), "{page}");
+    assert!(!page.contains("/of/this/machine"), "{page}");
+}

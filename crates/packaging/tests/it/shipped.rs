@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use model::{
@@ -114,11 +115,20 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
             notes.iter().all(|note| minor.iter().any(|start| note.message.starts_with(start))),
             "{component}: {notes:#?}"
         );
-        // In the place of what builds make: a program, an archive.
-        for (made, like) in [("build/punch", "/bin/true"), ("build/geppetto", "/bin/true")] {
-            fs::create_dir_all(dir.path().join("build")).unwrap();
-            fs::copy(like, dir.path().join(made)).unwrap();
+        // Instead of what builds make: programs, manual pages, completion scripts, an archive.
+        let made = dir.path().join("build");
+        for folder in ["man", "completion"] {
+            fs::create_dir_all(made.join(folder)).unwrap();
         }
+        for program in ["punch", "geppetto"] {
+            fs::copy("/bin/true", made.join(program)).unwrap();
+        }
+        for shell in ["bash", "fish", "zsh"] {
+            fs::write(made.join("completion").join(shell), "# completion\n").unwrap();
+        }
+        let page = made.join("man/page.1");
+        fs::write(&page, ".TH page 1\n.SH NAME\npage \\- tests packaging\n").unwrap();
+        assert!(Command::new("gzip").arg("-9n").arg(&page).status().unwrap().success());
         fs::create_dir_all(dir.path().join("target")).unwrap();
         fs::write(dir.path().join("target/tomcat-examples.war"), b"PK\x05\x06").unwrap();
         let key = key("builder");
