@@ -4,7 +4,7 @@ use crate::world::{World, tree};
 
 const ROLE: &str = "format: geppetto/role/1\ninherits: [base]\ncomponents: {shop: \"VERSION\"}\nvalues:\n  shop: {banner: \"BANNER on ${server.name}\", http_port: 18080}\n";
 
-fn say_web(world: &World, version: &str, banner: &str) {
+fn write_web_role(world: &World, version: &str, banner: &str) {
     world.write("estate/roles/web.yaml", &ROLE.replace("VERSION", version).replace("BANNER", banner));
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn prepared() -> World {
     world.write("estate/roles/base.yaml", "format: geppetto/role/1\n");
     world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
     world.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
-    say_web(&world, "1.0.0", "hello");
+    write_web_role(&world, "1.0.0", "hello");
     world.run("punch import estate").ends(0);
     world
 }
@@ -53,7 +53,7 @@ fn join(world: &World, root: &str) {
 }
 
 #[test]
-fn a_component_goes_from_a_template_to_a_server_and_away_again() {
+fn component_is_generated_published_restored_and_updated() {
     let mut world = prepared();
     join(&world, "root");
 
@@ -83,7 +83,7 @@ fn a_component_goes_from_a_template_to_a_server_and_away_again() {
     assert!(here.contains("role web"), "{here}");
 
     // One value and one version change.
-    say_web(&world, "^1.1", "welcome");
+    write_web_role(&world, "^1.1", "welcome");
     let shown = world.run("punch import estate").ends(0);
     assert!((shown.out + &shown.err).contains("web-01"));
     let plan = world.run("punch plan --root root").ends(10).out;
@@ -103,7 +103,7 @@ fn a_component_goes_from_a_template_to_a_server_and_away_again() {
 }
 
 #[test]
-fn what_is_no_longer_wanted_is_removed() {
+fn unneeded_components_are_removed() {
     let world = prepared();
     join(&world, "root");
     world.run("punch restore --root root").ends(0);
@@ -121,7 +121,7 @@ fn what_is_no_longer_wanted_is_removed() {
 }
 
 #[test]
-fn apply_and_restore_do_the_same_things_in_the_same_order() {
+fn apply_and_restore_report_the_same_actions_in_order() {
     let world = prepared();
     join(&world, "restored");
     world.run("punch restore --root restored").ends(0);

@@ -10,7 +10,7 @@ use crate::{
 const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
 
 #[test]
-fn a_folder_becomes_what_the_node_file_says_and_then_nothing_is_left_to_do() {
+fn apply_to_a_folder_matches_the_node_file_and_a_second_run_changes_nothing() {
     if !has("rpm") {
         return;
     }
@@ -37,7 +37,7 @@ fn a_folder_becomes_what_the_node_file_says_and_then_nothing_is_left_to_do() {
 }
 
 #[test]
-fn a_run_that_changes_nothing_needs_no_packages() {
+fn unchanged_run_needs_no_packages() {
     if !has("rpm") {
         return;
     }
@@ -51,7 +51,7 @@ fn a_run_that_changes_nothing_needs_no_packages() {
 }
 
 #[test]
-fn versions_go_up_and_down_and_what_is_no_longer_wanted_goes_away() {
+fn components_are_upgraded_downgraded_and_removed() {
     if !has("rpm") {
         return;
     }
@@ -71,7 +71,7 @@ fn versions_go_up_and_down_and_what_is_no_longer_wanted_goes_away() {
 }
 
 #[test]
-fn what_happened_is_told_by_status_history_and_explain() {
+fn status_history_and_explain_show_the_last_run() {
     if !has("rpm") {
         return;
     }
@@ -101,7 +101,7 @@ fn what_happened_is_told_by_status_history_and_explain() {
 }
 
 #[test]
-fn a_folder_without_the_package_says_what_it_has_instead() {
+fn missing_package_lists_the_packages_of_the_folder() {
     let world = World::new();
     packaged(&world, "1.0.0", None);
     node(&world, "node.yaml", "2.0.0", "hello");
@@ -119,7 +119,7 @@ fn a_folder_without_the_package_says_what_it_has_instead() {
 }
 
 #[test]
-fn a_truncated_package_is_refused_before_anything_is_touched() {
+fn truncated_package_is_refused_before_any_change() {
     let world = World::new();
     packaged(&world, "1.0.0", None);
     node(&world, "node.yaml", "1.0.0", "hello");
@@ -131,7 +131,7 @@ fn a_truncated_package_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn what_is_wrong_with_a_node_file_is_told_with_its_line() {
+fn invalid_node_file_is_refused_with_its_line() {
     let world = World::new();
     fs::create_dir(world.path("dist")).unwrap();
     world.punch(&APPLY).fails(1, &["cannot read node.yaml: no such file"]);
@@ -146,7 +146,7 @@ fn what_is_wrong_with_a_node_file_is_told_with_its_line() {
 }
 
 #[test]
-fn a_root_that_cannot_be_written_to_is_blocked() {
+fn unwritable_root_is_blocked() {
     let world = World::new();
     fs::create_dir(world.path("dist")).unwrap();
     world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
@@ -157,7 +157,7 @@ fn a_root_that_cannot_be_written_to_is_blocked() {
 }
 
 #[test]
-fn a_mistyped_root_is_made_by_no_verb() {
+fn root_without_parent_folder_is_refused_by_every_verb() {
     let world = World::new();
     fs::create_dir(world.path("dist")).unwrap();
     world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
@@ -171,7 +171,7 @@ fn a_mistyped_root_is_made_by_no_verb() {
 }
 
 #[test]
-fn what_punch_makes_above_its_own_folder_is_everybodys() {
+fn parent_folders_of_the_state_are_readable_by_everyone() {
     if !has("rpm") {
         return;
     }
@@ -193,7 +193,7 @@ fn what_punch_makes_above_its_own_folder_is_everybodys() {
 }
 
 #[test]
-fn without_rpm_the_host_says_what_is_missing() {
+fn missing_rpm_is_named() {
     let world = World::new();
     packaged(&world, "1.0.0", None);
     node(&world, "node.yaml", "1.0.0", "hello");
@@ -203,7 +203,7 @@ fn without_rpm_the_host_says_what_is_missing() {
 }
 
 #[test]
-fn two_runs_at_once_are_told_apart() {
+fn second_run_on_one_host_is_blocked_while_the_first_runs() {
     let world = World::new();
     fs::create_dir(world.path("dist")).unwrap();
     world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
@@ -214,7 +214,7 @@ fn two_runs_at_once_are_told_apart() {
 }
 
 #[test]
-fn what_a_killed_run_began_keeps_the_next_run_away_until_it_ends() {
+fn run_is_blocked_while_a_command_of_a_killed_run_still_runs() {
     let world = World::new();
     packaged(&world, "1.0.0", None);
     node(&world, "node.yaml", "1.0.0", "hello");
@@ -270,7 +270,7 @@ fn more_removals_than_allowed_are_blocked() {
 }
 
 #[test]
-fn a_secret_is_in_the_file_and_nowhere_else() {
+fn secret_is_only_in_the_rendered_file() {
     if !has("rpm") {
         return;
     }
@@ -294,7 +294,7 @@ fn a_secret_is_in_the_file_and_nowhere_else() {
 }
 
 #[test]
-fn a_run_after_a_killed_one_says_so_and_keeps_its_report() {
+fn run_after_a_killed_one_keeps_the_report_of_the_killed_one() {
     if !has("rpm") {
         return;
     }
@@ -315,7 +315,7 @@ fn a_run_after_a_killed_one_says_so_and_keeps_its_report() {
 }
 
 #[test]
-fn a_run_that_fails_half_way_is_completed_by_the_next() {
+fn failed_run_is_completed_by_the_next() {
     if !has("rpm") {
         return;
     }

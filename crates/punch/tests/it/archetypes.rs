@@ -71,7 +71,7 @@ fn deploys(archetype: &str, expected: &[&str]) {
 }
 
 #[test]
-fn a_web_service_deploys_as_generated() {
+fn generated_web_service_deploys() {
     deploys(
         "web-service",
         &[
@@ -83,7 +83,7 @@ fn a_web_service_deploys_as_generated() {
 }
 
 #[test]
-fn a_processing_deploys_as_generated() {
+fn generated_processing_deploys() {
     deploys(
         "processing",
         &[
@@ -96,23 +96,23 @@ fn a_processing_deploys_as_generated() {
 }
 
 #[test]
-fn a_webapp_deploys_as_generated() {
+fn generated_webapp_deploys() {
     if has("mvn") {
         deploys("webapp", &["usr/share/thing/thing.war", "etc/tomcat10/Catalina/localhost/thing.xml"]);
     }
 }
 
 #[test]
-fn a_db_schema_deploys_as_generated() {
+fn generated_db_schema_deploys() {
     deploys("db-schema", &["usr/share/thing/migrations/001_items.sql", "etc/thing/thing.conf"]);
 }
 
 #[test]
-fn a_monitoring_plugin_deploys_as_generated() {
+fn generated_monitoring_plugin_deploys() {
     deploys("monitoring-plugin", &["usr/lib/nagios/plugins/check_thing", "etc/nagios/nrpe.d/thing.cfg"]);
 }
 
 #[test]
-fn an_os_config_deploys_as_generated() {
+fn generated_os_config_deploys() {
     deploys("os-config", &["etc/systemd/journald.conf.d/thing.conf"]);
 }

@@ -3,7 +3,7 @@
 use crate::{reference::commands, world::World};
 
 #[test]
-fn the_help_of_every_verb_has_an_example() {
+fn every_help_text_has_an_example() {
     let world = World::new();
     let help = world.ok(&["--help"]).stdout;
     let mut checked = 0;
@@ -21,7 +21,7 @@ fn the_help_of_every_verb_has_an_example() {
 }
 
 #[test]
-fn a_wrong_command_line_is_a_usage_error() {
+fn invalid_command_line_is_a_usage_error() {
     let world = World::new();
     world.punch(&["publsh"]).fails(2, &["publish"]);
     world.punch(&["promote", "shop", "--from", "dev", "--to", "prod"]).fails(2, &["shop@1.2.0"]);

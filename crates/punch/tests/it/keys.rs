@@ -3,7 +3,7 @@
 use crate::world::{World, mode};
 
 #[test]
-fn a_new_key_is_for_its_owners_eyes_only_and_never_overwritten() {
+fn new_key_has_mode_0600_and_is_never_overwritten() {
     let world = World::new();
     let made = world.ok(&["key", "new", "--name", "Alice <alice@example.org>", "--out", "alice.key"]);
     assert!(made.stdout.starts_with("fingerprint "), "{}", made.stdout);
@@ -16,7 +16,7 @@ fn a_new_key_is_for_its_owners_eyes_only_and_never_overwritten() {
 }
 
 #[test]
-fn the_public_half_of_a_key_is_printed() {
+fn key_public_prints_the_public_key() {
     let world = World::new();
     let made = world.ok(&["key", "new", "--name", "A <a@x>", "--out", "a.key", "--json"]).json();
     let public = world.ok(&["key", "public", "a.key"]).stdout;
@@ -26,7 +26,7 @@ fn the_public_half_of_a_key_is_printed() {
 }
 
 #[test]
-fn a_key_that_cannot_be_used_says_why() {
+fn unusable_key_is_refused_with_the_reason() {
     let world = World::new();
     world.punch(&["key", "public", "nope.key"]).fails(1, &["cannot read nope.key", "no such file"]);
     world.write("open.key", "x");

@@ -5,13 +5,13 @@
 
 mod apply;
 mod archetypes;
-mod backoffice;
+mod back_office;
 mod canned;
 mod cli;
 mod components;
+mod control_plane;
 mod keys;
-mod making;
-mod plane;
+mod packaging;
 mod reference;
 mod repository;
 mod restore;

@@ -34,7 +34,7 @@ fn append(world: &World, command: &[String], text: &mut String) {
 }
 
 #[test]
-fn the_reference_is_what_the_program_says() {
+fn committed_cli_reference_equals_the_help_texts() {
     let world = World::new();
     let whole = help(&world, &[]);
     let mut text = format!(

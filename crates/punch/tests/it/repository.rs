@@ -58,7 +58,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn packages_are_found_by_the_metadata_of_a_repository() {
+fn packages_are_found_through_repository_metadata() {
     if !has("rpm") {
         return;
     }
@@ -71,7 +71,7 @@ fn packages_are_found_by_the_metadata_of_a_repository() {
 }
 
 #[test]
-fn metadata_that_was_changed_after_signing_is_refused() {
+fn metadata_changed_after_signing_is_refused() {
     let world = published();
     spoil(&world, |channel| {
         let path = channel.join("repodata/repomd.xml");
@@ -93,19 +93,19 @@ fn publication_between_repomd_and_its_signature_is_retried() {
     let no_mirrorlist = crate::canned::problem(404, "nothing here");
     let answers = [&old, &new_signature, &old, &new_signature, &new, &new_signature].map(|body| text(body));
     let gone = crate::canned::problem(404, "nothing here");
-    let office = crate::canned::Canned::new(
+    let canned = crate::canned::Canned::new(
         [no_mirrorlist.clone()].into_iter().chain(answers).chain([gone]).collect(),
     );
-    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &canned.url, "--root", "root"]);
     // The third pair was accepted; the file that it names was asked for next.
     let primary = new.split("repodata/").find(|rest| rest.contains("-primary.xml.gz")).unwrap();
     ran.fails(3, &[&format!("has no repodata/{}", primary.split('"').next().unwrap())]);
     // Where they never belong together, one of them was changed.
     let pairs = [[&old, &new_signature]; 4].concat().into_iter().map(|body| text(body));
-    let office = crate::canned::Canned::new([no_mirrorlist].into_iter().chain(pairs).collect());
-    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    let canned = crate::canned::Canned::new([no_mirrorlist].into_iter().chain(pairs).collect());
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &canned.url, "--root", "root"]);
     ran.fails(3, &["is refused", "changed after signing"]);
-    assert_eq!(office.requests().len(), 1 + 8);
+    assert_eq!(canned.requests().len(), 1 + 8);
     assert_ne!(old_signature, new_signature);
 }
 
@@ -117,25 +117,25 @@ fn metadata_is_read_in_the_generation_that_the_mirrorlist_names() {
     let generation =
         crate::canned::Canned::new(answers.map(|body| crate::canned::json("200 OK", &body)).into());
     let list = format!("{}/generations/7/\n", generation.url);
-    let office = crate::canned::Canned::new(vec![crate::canned::json("200 OK", &list)]);
-    let ran = world.punch(&["apply", "node.yaml", "--repository", &office.url, "--root", "root"]);
+    let canned = crate::canned::Canned::new(vec![crate::canned::json("200 OK", &list)]);
+    let ran = world.punch(&["apply", "node.yaml", "--repository", &canned.url, "--root", "root"]);
     // Nothing in a generation changes, so one signature that does not fit is final.
     ran.fails(3, &["is refused", "changed after signing"]);
-    assert_eq!(office.requests().len(), 1);
+    assert_eq!(canned.requests().len(), 1);
     let requests = generation.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests[0].starts_with("GET /generations/7/repodata/repomd.xml "), "{requests:?}");
 }
 
 #[test]
-fn metadata_that_is_not_signed_is_refused() {
+fn unsigned_metadata_is_refused() {
     let world = published();
     spoil(&world, |channel| fs::remove_file(channel.join("repodata/repomd.xml.asc")).unwrap());
     apply(&world).fails(3, &["the metadata of channel is not signed"]);
 }
 
 #[test]
-fn a_list_of_packages_with_other_bytes_than_signed_is_refused() {
+fn package_list_with_wrong_checksum_is_refused() {
     let world = published();
     spoil(&world, |channel| {
         for entry in fs::read_dir(channel.join("repodata")).unwrap() {
@@ -152,7 +152,7 @@ fn a_list_of_packages_with_other_bytes_than_signed_is_refused() {
 }
 
 #[test]
-fn a_package_with_other_bytes_than_announced_is_refused_and_not_kept() {
+fn package_with_wrong_checksum_is_refused_and_not_cached() {
     let world = published();
     spoil(&world, |channel| {
         for entry in fs::read_dir(channel.join("packages")).unwrap() {
@@ -170,12 +170,12 @@ fn a_package_with_other_bytes_than_announced_is_refused_and_not_kept() {
 }
 
 #[test]
-fn a_repository_that_is_down_is_exit_6_and_one_that_is_none_says_so() {
+fn unreachable_repository_exits_6_and_missing_metadata_is_named() {
     let world = published();
     let down = |url: &str| world.punch(&["apply", "node.yaml", "--repository", url, "--root", "root"]);
     down("http://127.0.0.1:1/repository/dev")
         .fails(6, &["the repository http://127.0.0.1:1/repository/dev could not be reached"]);
     let missing = crate::canned::problem(404, "nothing here");
-    let office = crate::canned::Canned::new(vec![missing]);
-    down(&office.url).fails(3, &["is not a YUM repository: it has no repodata/repomd.xml"]);
+    let canned = crate::canned::Canned::new(vec![missing]);
+    down(&canned.url).fails(3, &["is not a YUM repository: it has no repodata/repomd.xml"]);
 }

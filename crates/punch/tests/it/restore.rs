@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     components::packaged,
-    plane::Plane,
+    control_plane::ControlPlane,
     world::{World, has, mode},
 };
 
@@ -22,12 +22,12 @@ fn actions(deployed: &Value) -> Vec<String> {
 }
 
 #[test]
-fn apply_takes_the_very_path_of_restore() {
+fn apply_and_restore_run_the_same_deployment() {
     let world = World::new();
     if !has("rpm") {
         return;
     }
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
     // What `geppetto node` prints has no secrets in it: the server's own file is the very same.
     let node = || world.write("node.yaml", &world.read("root/var/lib/geppetto/punch/node.yaml"));
@@ -40,7 +40,7 @@ fn apply_takes_the_very_path_of_restore() {
     assert_eq!(world.read("other/etc/shop/shop.conf"), world.read("root/etc/shop/shop.conf"));
 
     // And again when something changes, from the state both are in now.
-    plane.say("goodbye");
+    plane.import_greeting("goodbye");
     let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
     node();
     let applied = world.ok(&apply("other")).json();
@@ -49,12 +49,12 @@ fn apply_takes_the_very_path_of_restore() {
 }
 
 #[test]
-fn a_joined_host_follows_its_back_office_and_reports_to_it() {
+fn joined_host_restores_and_sends_its_report() {
     let world = World::new();
     if !has("rpm") {
         return;
     }
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     assert_eq!(mode(&world.path("root/etc/geppetto/punch.yaml")), 0o600);
     assert_eq!(world.punch(&["plan", "--root", "root"]).code, 10);
     let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
@@ -66,7 +66,7 @@ fn a_joined_host_follows_its_back_office_and_reports_to_it() {
     assert!(why.contains("counts  role web says \"hello\" (revision 1"), "{why}");
     assert!(why.contains("loses   default of shop"), "{why}");
 
-    plane.say("goodbye");
+    plane.import_greeting("goodbye");
     packaged(&world, "1.1.0", Some("alice.key"));
     world.ok(&[
         "publish",
@@ -83,12 +83,12 @@ fn a_joined_host_follows_its_back_office_and_reports_to_it() {
 }
 
 #[test]
-fn a_back_office_that_is_down_is_no_outage() {
+fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
     let world = World::new();
     if !has("rpm") {
         return;
     }
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     world.ok(&RESTORE);
     let url = plane.stop();
     world.punch(&RESTORE).fails(
@@ -116,18 +116,18 @@ fn a_back_office_that_is_down_is_no_outage() {
     world.punch(&RESTORE).fails(6, &["the back-office last answered 3 days"]);
     assert!(world.ok(&["status", "--root", "root"]).stdout.contains("last answer  3 days"));
 
-    let Some(_again) = Plane::start(&world, url.trim_start_matches("http://")) else { return };
+    let Some(_again) = ControlPlane::start(&world, url.trim_start_matches("http://")) else { return };
     world.ok(&RESTORE);
     assert_eq!(world.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 0);
 }
 
 #[test]
-fn a_damaged_report_in_the_outbox_changes_nothing_about_how_a_run_ends() {
+fn damaged_unsent_report_does_not_change_the_exit_code() {
     let world = World::new();
     if !has("rpm") {
         return;
     }
-    let Some(_plane) = Plane::with_shop(&world) else { return };
+    let Some(_plane) = ControlPlane::with_shop(&world) else { return };
     world.write("root/var/lib/geppetto/punch/outbox/00000000000000000001.json", "half a rep");
     let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat());
     assert_eq!(restored.json()["reported"], true, "{}", restored.stderr);
@@ -135,9 +135,9 @@ fn a_damaged_report_in_the_outbox_changes_nothing_about_how_a_run_ends() {
 }
 
 #[test]
-fn a_join_token_works_once() {
+fn join_token_is_refused_the_second_time() {
     let world = World::new();
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     world
         .punch(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "again"])
         .fails(1, &["punch server join-token SERVER"]);
@@ -145,9 +145,9 @@ fn a_join_token_works_once() {
 }
 
 #[test]
-fn a_host_whose_credential_is_not_known_is_told_to_join_again() {
+fn revoked_credential_asks_to_join_again() {
     let world = World::new();
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     world.write(
         "root/etc/geppetto/punch.yaml",
         &format!("url: {}\nserver: web-01\ncredential: gpc_wrong\n", plane.url),
@@ -156,9 +156,9 @@ fn a_host_whose_credential_is_not_known_is_told_to_join_again() {
 }
 
 #[test]
-fn an_unsigned_package_is_not_published() {
+fn unsigned_package_is_not_published() {
     let world = World::new();
-    let Some(_plane) = Plane::with_shop(&world) else { return };
+    let Some(_plane) = ControlPlane::with_shop(&world) else { return };
     packaged(&world, "2.0.0", None);
     world.punch(&["publish", "dist/shop-2.0.0-1.noarch.rpm"]).fails(1, &["not signed"]);
     let versions = world.ok(&["component", "show", "shop"]).stdout;
@@ -167,12 +167,12 @@ fn an_unsigned_package_is_not_published() {
 }
 
 #[test]
-fn a_package_that_cannot_be_reached_is_told_before_anything_is_touched() {
+fn unreachable_package_is_reported_before_any_change() {
     let world = World::new();
     if !has("rpm") {
         return;
     }
-    let Some(plane) = Plane::with_shop(&world) else { return };
+    let Some(plane) = ControlPlane::with_shop(&world) else { return };
     world.ok(&RESTORE);
     plane.stop();
     // The payload must come again; how it is deployed is still known on the host.

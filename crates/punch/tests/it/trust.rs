@@ -40,7 +40,7 @@ fn apply(world: &World, node: &str, more: &[&str]) -> Ran {
 }
 
 #[test]
-fn an_unsigned_node_file_is_refused_on_a_joined_root() {
+fn unsigned_node_file_is_refused_on_a_joined_host() {
     let (world, _) = joined();
     apply(&world, &text("web-01", 1, "a"), &[])
         .fails(1, &["node.yaml: it is not signed", "--allow-unsigned"]);
@@ -48,7 +48,7 @@ fn an_unsigned_node_file_is_refused_on_a_joined_root() {
 }
 
 #[test]
-fn a_node_file_signed_by_another_key_is_refused() {
+fn node_file_signed_by_another_key_is_refused() {
     let (world, _) = joined();
     let other = SigningKey::from_bytes(&[2; 32]);
     let forged = format::sign(&text("web-01", 1, "a"), &other);
@@ -56,21 +56,21 @@ fn a_node_file_signed_by_another_key_is_refused() {
 }
 
 #[test]
-fn a_node_file_changed_after_signing_is_refused() {
+fn node_file_changed_after_signing_is_refused() {
     let (world, key) = joined();
     let changed = format::sign(&text("web-01", 1, "a"), &key).replace("greeting: a", "greeting: b");
     apply(&world, &changed, &[]).fails(1, &["changed or cut off after signing"]);
 }
 
 #[test]
-fn a_node_file_of_another_server_is_refused() {
+fn node_file_of_another_server_is_refused() {
     let (world, key) = joined();
     apply(&world, &format::sign(&text("web-02", 1, "a"), &key), &[])
         .fails(1, &["is for server web-02, but this host is web-01"]);
 }
 
 #[test]
-fn an_older_generation_and_the_same_with_other_content_are_refused() {
+fn older_generation_and_same_generation_with_other_content_are_refused() {
     if !has("rpm") {
         return;
     }
@@ -88,7 +88,7 @@ fn an_older_generation_and_the_same_with_other_content_are_refused() {
 }
 
 #[test]
-fn a_package_nobody_trusted_has_signed_is_refused() {
+fn package_without_trusted_signature_is_refused() {
     let (world, key) = joined();
     let node = format::sign(&text("web-01", 1, "a"), &key);
     packaged(&world, "1.0.0", None);
@@ -101,7 +101,7 @@ fn a_package_nobody_trusted_has_signed_is_refused() {
 }
 
 #[test]
-fn a_forged_package_is_refused() {
+fn package_changed_after_signing_is_refused() {
     let (world, key) = joined();
     packaged(&world, "1.0.0", Some("alice.key"));
     let path = world.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
@@ -114,7 +114,7 @@ fn a_forged_package_is_refused() {
 }
 
 #[test]
-fn unsigned_things_are_followed_only_when_the_user_insists_and_then_loudly() {
+fn allow_unsigned_accepts_unsigned_input_with_a_warning() {
     if !has("rpm") {
         return;
     }
@@ -126,7 +126,7 @@ fn unsigned_things_are_followed_only_when_the_user_insists_and_then_loudly() {
 }
 
 #[test]
-fn keys_that_are_damaged_block_everything() {
+fn damaged_trusted_key_blocks_every_run() {
     let (world, key) = joined();
     world.write("root/etc/geppetto/trust/packages.asc", "rot");
     apply(&world, &format::sign(&text("web-01", 1, "a"), &key), &[])
@@ -134,7 +134,7 @@ fn keys_that_are_damaged_block_everything() {
 }
 
 #[test]
-fn a_back_office_that_serves_an_unsigned_node_file_is_not_followed() {
+fn unsigned_node_file_from_the_back_office_is_refused() {
     let (world, _) = joined();
     let node = text("web-01", 1, "a");
     let answer =
@@ -157,7 +157,7 @@ fn a_back_office_that_serves_an_unsigned_node_file_is_not_followed() {
 }
 
 #[test]
-fn a_joined_host_that_lost_a_key_believes_nobody() {
+fn joined_host_with_a_missing_key_accepts_nothing() {
     for lost in ["node.pub", "packages.asc"] {
         let (world, key) = joined();
         fs::remove_file(world.path(&format!("root/etc/geppetto/trust/{lost}"))).unwrap();
@@ -169,13 +169,13 @@ fn a_joined_host_that_lost_a_key_believes_nobody() {
 }
 
 #[test]
-fn what_nobody_trusted_has_signed_is_not_even_parsed() {
+fn node_file_without_trusted_signature_is_not_parsed() {
     let (world, _) = joined();
     apply(&world, "format: [", &[]).fails(1, &["it is not signed"]);
 }
 
 #[test]
-fn a_generation_that_was_begun_is_never_gone_back_on_whatever_came_of_it() {
+fn generation_older_than_a_begun_one_is_refused_even_if_that_failed() {
     if !has("rpm") {
         return;
     }
@@ -198,7 +198,7 @@ fn a_generation_that_was_begun_is_never_gone_back_on_whatever_came_of_it() {
 }
 
 #[test]
-fn a_back_office_that_fails_or_is_none_counts_as_unreachable() {
+fn server_error_and_invalid_response_count_as_unreachable() {
     let (world, _) = joined();
     let page = "HTTP/1.1 500 Oops\r\nContent-Length: 5\r\nConnection: close\r\n\r\noops!";
     for answer in [page.to_owned(), "SSH-2.0-OpenSSH_9.6\r\n".to_owned()] {
@@ -212,7 +212,7 @@ fn a_back_office_that_fails_or_is_none_counts_as_unreachable() {
 }
 
 #[test]
-fn no_link_leads_the_keys_and_the_state_out_of_the_root() {
+fn symlinked_key_and_state_paths_stay_inside_the_root() {
     let (world, key) = joined();
     fs::create_dir_all(world.path("outside/trust")).unwrap();
     fs::create_dir_all(world.path("root/var")).unwrap();

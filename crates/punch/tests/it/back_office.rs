@@ -12,7 +12,7 @@ fn down() -> String {
 }
 
 #[test]
-fn a_back_office_that_is_down_is_exit_6() {
+fn unreachable_back_office_exits_6() {
     let world = World::new();
     let url = down();
     world
@@ -21,45 +21,45 @@ fn a_back_office_that_is_down_is_exit_6() {
 }
 
 #[test]
-fn no_back_office_at_all_says_how_to_name_one() {
+fn missing_back_office_setting_explains_how_to_set_it() {
     World::new()
         .punch(&["component", "show", "shop"])
         .fails(1, &["no back-office is configured", "punch login URL"]);
 }
 
 #[test]
-fn a_refusal_is_told_in_the_words_of_the_back_office() {
+fn refusal_shows_the_detail_of_the_back_office() {
     let world = World::new();
-    let office = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);
+    let canned = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);
     world
-        .punch(&["component", "show", "shpo", "--url", &office.url])
+        .punch(&["component", "show", "shpo", "--url", &canned.url])
         .fails(1, &["refused: there is no component `shpo`; did you mean `shop`?"]);
-    let office = Canned::new(vec![problem(401, "no token")]);
+    let canned = Canned::new(vec![problem(401, "no token")]);
     world
-        .punch(&["component", "show", "shop", "--url", &office.url])
+        .punch(&["component", "show", "shop", "--url", &canned.url])
         .fails(1, &["no token", "--token-file FILE"]);
-    let office = Canned::new(vec![problem(403, "a viewer may not do that")]);
+    let canned = Canned::new(vec![problem(403, "a viewer may not do that")]);
     world
-        .punch(&["component", "show", "shop", "--url", &office.url])
+        .punch(&["component", "show", "shop", "--url", &canned.url])
         .fails(1, &["a viewer may not", "--role developer"]);
-    let office = Canned::new(vec![problem(503, "too busy")]);
-    world.punch(&["component", "show", "shop", "--url", &office.url]).fails(6, &["too busy"]);
+    let canned = Canned::new(vec![problem(503, "too busy")]);
+    world.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
 }
 
 #[test]
-fn what_is_no_back_office_is_told_as_such() {
+fn response_of_another_server_is_refused_as_invalid() {
     let world = World::new();
-    let office = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
-    let ran = world.punch(&["component", "show", "shop", "--url", &office.url]);
+    let canned = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
+    let ran = world.punch(&["component", "show", "shop", "--url", &canned.url]);
     ran.fails(6, &["does not answer like a back-office"]);
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
-    let office = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
-    let ran = world.punch(&["component", "show", "shop", "--url", &office.url]);
+    let canned = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
+    let ran = world.punch(&["component", "show", "shop", "--url", &canned.url]);
     assert_eq!(ran.code, 6, "{}", ran.stderr);
 }
 
 #[test]
-fn all_pages_of_versions_are_read() {
+fn all_pages_of_a_list_are_read() {
     let world = World::new();
     let page = |version: &str, next: &str| {
         json(
@@ -69,30 +69,30 @@ fn all_pages_of_versions_are_read() {
             ),
         )
     };
-    let office = Canned::new(vec![page("2.0-1", "\"2.0-1\""), page("1.0-1", "null")]);
-    let ran = world.ok(&["component", "show", "shop", "--url", &office.url]);
+    let canned = Canned::new(vec![page("2.0-1", "\"2.0-1\""), page("1.0-1", "null")]);
+    let ran = world.ok(&["component", "show", "shop", "--url", &canned.url]);
     assert_eq!(ran.stdout, "VERSION  CHANNELS  SUMMARY\n2.0-1    dev       s\n1.0-1    dev       s\n");
-    assert!(office.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=500&after=2.0-1 "));
+    assert!(canned.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=500&after=2.0-1 "));
 }
 
 #[test]
-fn login_is_remembered_and_its_token_is_shown_to_nobody_else() {
+fn saved_token_is_sent_only_to_the_saved_address() {
     let world = World::new();
     world.write("token", "s3cret\n");
-    let office = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
-    world.ok(&["login", &office.url, "--token-file", "token"]);
+    let canned = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
+    world.ok(&["login", &canned.url, "--token-file", "token"]);
     assert_eq!(mode(&world.path("home/.config/geppetto/punch.yaml")), 0o600);
     let ran = world.ok(&["component", "show", "shop"]);
     assert!(ran.stderr.contains("no version of shop is published"), "{}", ran.stderr);
-    assert!(office.requests()[1].to_lowercase().contains("authorization: bearer s3cret"));
+    assert!(canned.requests()[1].to_lowercase().contains("authorization: bearer s3cret"));
 
-    let stranger = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
-    world.ok(&["component", "show", "shop", "--url", &stranger.url]);
-    assert!(!stranger.requests()[0].contains("s3cret"), "the token went to another address");
+    let other = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
+    world.ok(&["component", "show", "shop", "--url", &other.url]);
+    assert!(!other.requests()[0].contains("s3cret"), "the token went to another address");
 }
 
 #[test]
-fn a_file_that_is_no_token_is_refused_before_anything_is_sent() {
+fn invalid_token_file_is_refused_before_any_request() {
     let world = World::new();
     world.write("token", "two words\n");
     world.punch(&["login", &down(), "--token-file", "token"]).fails(1, &["the token holds spaces"]);
@@ -102,44 +102,44 @@ fn a_file_that_is_no_token_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn publish_sends_the_whole_file_then_names_it_to_the_channel() {
+fn publish_uploads_the_file_then_adds_it_to_the_channel() {
     let world = World::new();
     let bytes = "R".repeat(300_000);
     world.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
-    let office = Canned::new(vec![
+    let canned = Canned::new(vec![
         json("200 OK", r#"{"file":"shop-1.0.0-1.noarch.rpm","sha256":"00","size":300000}"#),
         json("200 OK", r#"{"channel":"dev","added":["shop-1.0.0-1.noarch.rpm"],"present":[]}"#),
     ]);
-    let ran = world.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &office.url]);
+    let ran = world.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &canned.url]);
     assert_eq!(ran.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\n");
-    let requests = office.requests();
+    let requests = canned.requests();
     assert!(requests[0].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
     assert!(requests[0].ends_with(&bytes), "the file came through changed");
     assert!(requests[1].starts_with("POST /api/v1/channels/dev/publications "));
 }
 
 #[test]
-fn a_refused_upload_says_why_even_when_the_file_is_large() {
+fn refused_upload_of_a_large_file_shows_the_reason() {
     let world = World::new();
     world.write("big.rpm", &"R".repeat(5_000_000));
-    let office = Canned::new(vec![problem(413, "a package may have at most 1 MB")]);
-    world.punch(&["publish", "big.rpm", "--url", &office.url]).fails(1, &["a package may have at most 1 MB"]);
+    let canned = Canned::new(vec![problem(413, "a package may have at most 1 MB")]);
+    world.punch(&["publish", "big.rpm", "--url", &canned.url]).fails(1, &["a package may have at most 1 MB"]);
 }
 
 #[test]
-fn what_is_no_package_is_not_sent() {
+fn other_files_than_packages_are_not_sent() {
     let world = World::new();
     world.write("notes.txt", "x");
-    let office = Canned::new(vec![json("200 OK", "{}")]);
-    world.punch(&["publish", "notes.txt", "--url", &office.url]).fails(1, &["notes.txt is not a package"]);
+    let canned = Canned::new(vec![json("200 OK", "{}")]);
+    world.punch(&["publish", "notes.txt", "--url", &canned.url]).fails(1, &["notes.txt is not a package"]);
     world
-        .punch(&["publish", "gone.rpm", "--url", &office.url])
+        .punch(&["publish", "gone.rpm", "--url", &canned.url])
         .fails(1, &["cannot read gone.rpm", "punch package"]);
-    assert!(office.requests().is_empty());
+    assert!(canned.requests().is_empty());
 }
 
 #[test]
-fn joining_needs_an_address_a_token_and_a_name() {
+fn join_requires_address_token_and_server_name() {
     let world = World::new();
     let root = world.path("root");
     let root = root.to_str().unwrap();
@@ -150,23 +150,23 @@ fn joining_needs_an_address_a_token_and_a_name() {
     world
         .punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
         .fails(2, &["lower-case"]);
-    let office = Canned::new(vec![problem(401, "this join token was used")]);
+    let canned = Canned::new(vec![problem(401, "this join token was used")]);
     world
-        .punch(&["join", &office.url, "--token", "t", "--server", "web-01", "--root", root])
+        .punch(&["join", &canned.url, "--token", "t", "--server", "web-01", "--root", root])
         .fails(1, &["this join token was used", "punch server join-token"]);
     assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
 }
 
 #[test]
-fn keys_that_are_none_are_not_saved() {
+fn invalid_keys_in_a_join_response_are_not_saved() {
     let world = World::new();
     let root = world.path("root");
-    let office = Canned::new(vec![json(
+    let canned = Canned::new(vec![json(
         "200 OK",
         r#"{"server":"web-01","credential":"c","node_key":"AAAA","package_keys":"none"}"#,
     )]);
     world
-        .punch(&["join", &office.url, "--token", "t", "--server", "web-01", "--root", root.to_str().unwrap()])
+        .punch(&["join", &canned.url, "--token", "t", "--server", "web-01", "--root", root.to_str().unwrap()])
         .fails(1, &["sent keys that cannot be used", "3 bytes instead of 32"]);
     assert!(!world.path("root/etc/geppetto/trust/node.pub").exists());
     assert!(!world.path("root/etc/geppetto/punch.yaml").exists());

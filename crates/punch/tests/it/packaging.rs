@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[test]
-fn an_archetype_that_is_none_names_the_nearest() {
+fn unknown_archetype_is_refused_with_the_nearest_name() {
     let world = World::new();
     world
         .punch(&["new", "web-servce", "shop"])
@@ -21,7 +21,7 @@ fn an_archetype_that_is_none_names_the_nearest() {
 }
 
 #[test]
-fn a_component_is_made_in_the_folder_one_stands_in() {
+fn new_creates_the_component_in_the_current_folder() {
     let world = World::new();
     fs::create_dir(world.path("shop")).unwrap();
     let ran =
@@ -44,7 +44,7 @@ fn a_component_is_made_in_the_folder_one_stands_in() {
 }
 
 #[test]
-fn a_generated_component_can_be_linted_and_packaged_as_it_is() {
+fn generated_component_passes_lint_and_package() {
     let world = World::new();
     let names = world.ok(&["archetypes", "--json"]).json();
     assert!(names.as_array().unwrap().iter().any(|archetype| archetype["name"] == "web-service"), "{names}");
@@ -62,7 +62,7 @@ fn a_generated_component_can_be_linted_and_packaged_as_it_is() {
 }
 
 #[test]
-fn an_archetype_of_ones_own_comes_from_a_folder() {
+fn archetype_from_a_folder_is_used() {
     let world = World::new();
     world.write(
         "ours/tiny/archetype.yaml",
@@ -80,7 +80,7 @@ fn an_archetype_of_ones_own_comes_from_a_folder() {
 }
 
 #[test]
-fn a_folder_without_a_component_says_how_to_make_one() {
+fn folder_without_component_explains_how_to_create_one() {
     let world = World::new();
     for verb in ["lint", "package", "test"] {
         world.punch(&[verb]).fails(1, &["component.yaml", "punch new ARCHETYPE NAME"]);
@@ -89,7 +89,7 @@ fn a_folder_without_a_component_says_how_to_make_one() {
 }
 
 #[test]
-fn what_is_wrong_with_a_component_is_found_before_it_is_built() {
+fn invalid_component_is_refused_before_the_build() {
     let world = World::new();
     shop(&world, "1.0.0");
     world.ok(&["lint", "shop"]);
@@ -101,7 +101,7 @@ fn what_is_wrong_with_a_component_is_found_before_it_is_built() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_bytes_and_signing_changes_only_the_signature() {
+fn same_source_gives_same_bytes_and_signing_changes_only_the_signature() {
     let world = World::new();
     shop(&world, "1.0.0");
     world.ok(&["package", "shop", "--out", "one"]);
@@ -113,7 +113,7 @@ fn the_same_source_gives_the_same_bytes_and_signing_changes_only_the_signature()
 }
 
 #[test]
-fn a_build_that_fails_makes_no_package() {
+fn failed_build_makes_no_package() {
     let world = World::new();
     shop(&world, "1.0.0");
     let text = world.read("shop/component.yaml");
@@ -127,7 +127,7 @@ fn a_build_that_fails_makes_no_package() {
 }
 
 #[test]
-fn a_component_without_a_test_says_so() {
+fn component_without_a_test_is_reported() {
     let world = World::new();
     shop(&world, "1.0.0");
     assert!(world.ok(&["test", "shop"]).stdout.contains("has no test"));

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A running control plane; it ends with the test.
-pub(crate) struct Plane<'a> {
+pub(crate) struct ControlPlane<'a> {
     world: &'a World,
     pub(crate) url: String,
     child: Child,
@@ -29,7 +29,7 @@ fn program() -> Option<PathBuf> {
     None
 }
 
-impl<'a> Plane<'a> {
+impl<'a> ControlPlane<'a> {
     /// Serves the folder `data` of `world`; nothing when `geppetto` is not built.
     pub(crate) fn start(world: &'a World, listen: &str) -> Option<Self> {
         let _ = std::fs::remove_file(world.path("ready"));
@@ -77,15 +77,15 @@ impl<'a> Plane<'a> {
             "estate/servers/web-01.yaml",
             "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n",
         );
-        plane.say("hello");
+        plane.import_greeting("hello");
         let token = world.ok(&["server", "join-token", "web-01"]).stdout;
         world.write("token", &token);
         world.ok(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "root"]);
         Some(plane)
     }
 
-    /// Makes the role say that shop greets like this.
-    pub(crate) fn say(&self, greeting: &str) {
+    /// Imports the estate with this value of the parameter `greeting`.
+    pub(crate) fn import_greeting(&self, greeting: &str) {
         let role = format!(
             "format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{greeting: {greeting}}}}}\n"
         );
@@ -109,7 +109,7 @@ impl<'a> Plane<'a> {
     }
 }
 
-impl Drop for Plane<'_> {
+impl Drop for ControlPlane<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
