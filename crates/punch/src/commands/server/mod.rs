@@ -1,5 +1,6 @@
 //! `punch server`: servers as the back-office knows them, one file per verb.
 
+mod enc;
 mod join_token;
 mod list;
 mod node;
@@ -23,6 +24,7 @@ enum ServerCommand {
     List(list::ServerListArgs),
     Show(show::ServerShowArgs),
     Node(node::ServerNodeArgs),
+    Enc(enc::ServerEncArgs),
     JoinToken(join_token::ServerJoinTokenArgs),
     Revoke(revoke::ServerRevokeArgs),
 }
@@ -33,6 +35,7 @@ impl ServerArgs {
             ServerCommand::List(args) => args.run(context),
             ServerCommand::Show(args) => args.run(context),
             ServerCommand::Node(args) => args.run(context),
+            ServerCommand::Enc(args) => args.run(context),
             ServerCommand::JoinToken(args) => args.run(context),
             ServerCommand::Revoke(args) => args.run(context),
         }

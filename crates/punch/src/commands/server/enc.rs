@@ -1,0 +1,44 @@
+//! `punch server enc`: the classes and parameters of a server for Puppet.
+
+use model::{exit::Exit, format::node, name::ServerName, resolve};
+use serde::Serialize;
+
+use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+
+/// Print the classes and parameters of a server for Puppet (external node classifier)
+///
+/// For `external_nodes` in puppet.conf. Secrets are included because Puppet needs them, so it requires an operator.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch server enc web-01")]
+pub(crate) struct ServerEncArgs {
+    /// Server
+    server: ServerName,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Classification {
+    server: String,
+    yaml: String,
+}
+
+impl ServerEncArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let text = self.remote.client(context)?.get_text(&format!("/api/v1/servers/{}/node", self.server))?;
+        // The back-office masks secrets, and leaves the signature out, below operator.
+        if !node::is_signed(&text) {
+            return Err(CommandError::input(format!(
+                "the secrets of {} are masked for this token, and Puppet would apply the masks as values",
+                self.server
+            ))
+            .hint("use a token with the role operator"));
+        }
+        let node = node::read(&format!("the node file of {}", self.server), &text)?;
+        let yaml = resolve::enc(&node);
+        context.output.line(&yaml);
+        context.output.json(&Classification { server: self.server.to_string(), yaml });
+        Ok(Exit::Done)
+    }
+}
