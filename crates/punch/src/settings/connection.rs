@@ -25,7 +25,7 @@ pub(crate) struct RemoteArgs {
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// File that holds an API token; `-` reads it from stdin [env: PUNCH_TOKEN_FILE] [config: token_file]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
     token_file: Option<PathBuf>,
     /// Certificate authorities to trust instead of the public ones, in PEM [env: PUNCH_CA_FILE] [config: ca_file]
     #[arg(long, value_name = "FILE")]
@@ -49,7 +49,15 @@ impl RemoteArgs {
     pub(crate) fn client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
         let settings = Settings::load(context)?;
         let first = |setting| settings.candidates(setting, self.option(setting)).into_iter().next();
-        let Some(address) = stronger(first(Setting::Url), first(Setting::Socket), "unix:") else {
+        // Whoever names a token does not want to be the local administrator instead: the default socket does
+        // not count then.
+        let token_named = [first(Setting::Token), first(Setting::TokenFile)]
+            .iter()
+            .flatten()
+            .any(|token| !matches!(token.source, SettingSource::File { .. }));
+        let socket = first(Setting::Socket)
+            .filter(|socket| !(token_named && matches!(socket.source, SettingSource::Default)));
+        let Some(address) = stronger(first(Setting::Url), socket, "unix:") else {
             return Err(CommandError::input("no back-office is configured").hint(
                 "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
                  `punch config` shows all settings",

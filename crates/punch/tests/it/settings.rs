@@ -169,6 +169,23 @@ fn socket_of_the_data_folder_is_the_default_and_a_url_is_stronger() {
 }
 
 #[test]
+fn default_socket_is_not_used_when_a_token_is_named() {
+    let world = World::new();
+    std::fs::create_dir(world.path("data")).unwrap();
+    let local = Canned::on_socket(&world.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
+    world.write("token", "s3cret\n");
+    world
+        .punch(&["channel", "list", "--token-file", "token"])
+        .fails(1, &["no back-office is configured", "--url URL"]);
+    let ran = run(world.command(&["channel", "list"]).env("PUNCH_TOKEN", "s3cret"));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(local.requests().is_empty());
+    world
+        .punch(&["channel", "list", "--token-file", "token", "--socket", "data/geppetto.sock"])
+        .fails(2, &["cannot be used with"]);
+}
+
+#[test]
 fn package_is_sent_whole_over_the_socket() {
     let world = World::new();
     let bytes = "R".repeat(3_000_000);
