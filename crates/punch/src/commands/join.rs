@@ -28,7 +28,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch join https://geppetto.example.org --token-file join.token\n  \
     echo \"$TOKEN\" | punch join https://geppetto.example.org --token-file - --server web-01\n\n\
-    An operator makes the token: `geppetto join-token web-01`. It can be used once.\n\
+    An operator creates the token: `punch server join-token web-01`. It can be used once.\n\
     Joining again needs a new token and replaces what was saved before.")]
 pub(crate) struct JoinArgs {
     /// Address of the back-office

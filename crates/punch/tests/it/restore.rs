@@ -29,7 +29,7 @@ fn apply_and_restore_run_the_same_deployment() {
     }
     let Some(plane) = ControlPlane::with_shop(&world) else { return };
     let restored = world.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
-    // What `geppetto node` prints has no secrets in it: the server's own file is the very same.
+    // The masked file has no secrets in it, but the server's own file has the same content here.
     let node = || world.write("node.yaml", &world.read("root/var/lib/geppetto/punch/node.yaml"));
     node();
     let apply = |root: &'static str| ["apply", "node.yaml", "--repository", "dist", "--root", root, "--json"];
