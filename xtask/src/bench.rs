@@ -9,9 +9,9 @@ mod sizes;
 use std::{path::Path, path::PathBuf, time::Duration};
 
 use crate::{
+    output,
     run::{CommandFailure, Terminal},
     stage::Stage,
-    tell,
 };
 
 /// What the run needs to know.
@@ -44,10 +44,10 @@ struct Case {
 
 /// Times everything and prints the table.
 pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
-    let stage = Stage::set(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
+    let stage = Stage::create(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
     let you = &stage.you;
     let prepared = cases::prepare(&stage)?;
-    tell::line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
+    output::print_line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
     let mut start = Duration::ZERO;
     for case in &prepared.cases {
         let ours = median(you, case, &case.ours, bench.runs)?;
@@ -55,8 +55,8 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
             start = ours;
         }
         let (name, typed) = &case.peer;
-        if you.ask(case.peer_needs)?.code != 0 {
-            tell::line(&format!(
+        if you.run_any_exit(case.peer_needs)?.code != 0 {
+            output::print_line(&format!(
                 "{:<52} {:>10} {:>10} {:>8}  {name} is not installed",
                 case.what,
                 ms(ours),
@@ -67,9 +67,14 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
         }
         let theirs = median(you, case, typed, bench.runs)?;
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(f64::EPSILON);
-        tell::line(&format!("{:<52} {:>10} {:>10} {ratio:>7.1}x  {name}", case.what, ms(ours), ms(theirs)));
+        output::print_line(&format!(
+            "{:<52} {:>10} {:>10} {ratio:>7.1}x  {name}",
+            case.what,
+            ms(ours),
+            ms(theirs)
+        ));
     }
-    tell::line(&format!(
+    output::print_line(&format!(
         "Medians of {} runs after one to warm up; ratio: how many times longer the peer took.",
         bench.runs
     ));
@@ -82,7 +87,7 @@ fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Durat
         if !case.before.is_empty() {
             you.run(&case.before)?;
         }
-        let began = tell::now();
+        let began = output::now();
         you.run(typed)?;
         if run > 0 {
             times.push(began.elapsed());

@@ -4,10 +4,10 @@ mod bench;
 mod demo;
 mod e2e;
 mod host;
+mod output;
 mod plane;
 mod run;
 mod stage;
-mod tell;
 mod tidy;
 
 use std::{
@@ -80,11 +80,11 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy(root),
         Chore::Demo { profile, no_wait } => {
             let programs = programs(&profile);
-            ending(demo::run(&demo::Demo { root, work: &work, programs, profile: &profile, no_wait }))
+            exit_code(demo::run(&demo::Demo { root, work: &work, programs, profile: &profile, no_wait }))
         }
         Chore::E2e { profile, only } => {
             let programs = programs(&profile);
-            ending(e2e::run(&e2e::E2e {
+            exit_code(e2e::run(&e2e::E2e {
                 root,
                 work: &work,
                 programs,
@@ -95,9 +95,9 @@ fn main() -> ExitCode {
         Chore::Bench { profile, runs } => {
             let programs = programs(&profile);
             let runs = runs.into();
-            ending(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
+            exit_code(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
         }
-        Chore::Host { archive, command } => ending(visit(&work, archive, &command)),
+        Chore::Host { archive, command } => exit_code(host_shell(&work, archive, &command)),
     }
 }
 
@@ -108,11 +108,11 @@ fn programs(profile: &str) -> PathBuf {
     own.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(folder)
 }
 
-fn ending(result: Result<(), CommandFailure>) -> ExitCode {
+fn exit_code(result: Result<(), CommandFailure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
-            tell::trouble(&trouble);
+            output::print_failure(&trouble);
             ExitCode::FAILURE
         }
     }
@@ -121,14 +121,14 @@ fn ending(result: Result<(), CommandFailure>) -> ExitCode {
 fn tidy(root: &Path) -> ExitCode {
     let findings = tidy::run(root);
     for finding in &findings {
-        tell::note(finding);
+        output::print_note(finding);
     }
     if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Boots a host to look around in.
-fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
-    if let Some(reason) = host::impossible(work) {
+fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
+    if let Some(reason) = host::unavailable_reason(work) {
         return Err(CommandFailure::new(
             format!("cannot boot a host: {reason}"),
             "scripts/install-tools e2e",
@@ -138,7 +138,7 @@ fn visit(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFa
     let image = host::Image::debian(work)?;
     let image = if archive { image.with_archive(work)? } else { image };
     let host = ground.boot(&image, "visitor")?;
-    tell::note(&format!("{} runs at {}", host.name(), host.address()));
+    output::print_note(&format!("{} runs at {}", host.name(), host.address()));
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host
         .terminal()

@@ -33,7 +33,7 @@ impl Plane {
     pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, CommandFailure> {
         let log = you.folder().join("geppetto.log");
         you.show(&format!("{typed} &"));
-        let you = &you.clone().quiet();
+        let you = &you.clone().without_echo();
         let file = fs::File::create(&log).map_err(io("create", &log))?;
         let errors = file.try_clone().map_err(io("write", &log))?;
         // It must not outlive this process, whatever ends it.
@@ -46,7 +46,7 @@ impl Plane {
             .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
         let mut plane = Plane { server, url: url.to_owned(), log };
         for _ in 0..200 {
-            if you.ask(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
+            if you.run_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
                 return Ok(plane);
             }
             if let Ok(Some(status)) = plane.server.try_wait() {
@@ -63,7 +63,7 @@ impl Plane {
     }
 
     /// The memory it holds, in bytes.
-    pub(crate) fn resident(&self) -> Result<u64, CommandFailure> {
+    pub(crate) fn resident_bytes(&self) -> Result<u64, CommandFailure> {
         let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
         let status = fs::read_to_string(&path).map_err(io("read", &path))?;
         let kilobytes =
@@ -88,7 +88,7 @@ impl Drop for Plane {
     fn drop(&mut self) {
         let here = Terminal::here(Path::new("/"));
         // Politely first, so that it finishes what it writes.
-        here.ask(&format!("kill {}", self.server.id())).ok();
+        here.run_any_exit(&format!("kill {}", self.server.id())).ok();
         for _ in 0..100 {
             if !matches!(self.server.try_wait(), Ok(None)) {
                 return;

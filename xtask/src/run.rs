@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::tell;
+use crate::output;
 
 /// How many lines of a failed command's output are shown: the last ones say why.
 const MOST_LINES: usize = 60;
@@ -97,7 +97,7 @@ impl Answer {
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn with(self, text: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn expect_output(self, text: &str) -> Result<Answer, CommandFailure> {
         if self.text().contains(text) {
             return Ok(self);
         }
@@ -134,7 +134,7 @@ impl Terminal {
     }
 
     /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
-    pub(crate) fn behind(prompt: &str, prefix: Vec<String>) -> Terminal {
+    pub(crate) fn prefixed(prompt: &str, prefix: Vec<String>) -> Terminal {
         Terminal {
             prompt: prompt.to_owned(),
             prefix,
@@ -151,13 +151,13 @@ impl Terminal {
     }
 
     /// The same terminal, showing every command before running it.
-    pub(crate) fn loud(mut self) -> Terminal {
+    pub(crate) fn echoing(mut self) -> Terminal {
         self.loud = true;
         self
     }
 
     /// The same terminal, showing nothing.
-    pub(crate) fn quiet(mut self) -> Terminal {
+    pub(crate) fn without_echo(mut self) -> Terminal {
         self.loud = false;
         self
     }
@@ -165,7 +165,7 @@ impl Terminal {
     /// Shows a command line that something else runs.
     pub(crate) fn show(&self, typed: &str) {
         if self.loud {
-            tell::line(&format!("      {} {typed}", self.prompt));
+            output::print_line(&format!("      {} {typed}", self.prompt));
         }
     }
 
@@ -179,7 +179,7 @@ impl Terminal {
         let mut words = self.prefix.iter().map(String::as_str).chain(["sh", "-c", typed]);
         let mut command = Command::new(words.next().unwrap_or("sh"));
         command.args(words).current_dir(&self.folder).stdin(Stdio::null());
-        for name in cargos_own() {
+        for name in cargo_variables() {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -187,7 +187,7 @@ impl Terminal {
     }
 
     /// Runs a command line; any exit code is an answer.
-    pub(crate) fn ask(&self, typed: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn run_any_exit(&self, typed: &str) -> Result<Answer, CommandFailure> {
         self.show(typed);
         let output = self.command(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
@@ -200,13 +200,13 @@ impl Terminal {
 
     /// Runs a command line that must succeed.
     pub(crate) fn run(&self, typed: &str) -> Result<Answer, CommandFailure> {
-        self.ask(typed)?.expect(0, "the output above")
+        self.run_any_exit(typed)?.expect(0, "the output above")
     }
 }
 
 /// What `cargo run` adds to the environment of a program. A person's terminal has none of it, and a cargo
 /// typed there would find that build scripts were run with other variables, and build again.
-fn cargos_own() -> impl Iterator<Item = std::ffi::OsString> {
+fn cargo_variables() -> impl Iterator<Item = std::ffi::OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| {
         let name = name.to_string_lossy();
         name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")

@@ -20,7 +20,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Empties `work/NAME` and opens a terminal there.
-    pub(crate) fn set(
+    pub(crate) fn create(
         root: &Path,
         work: &Path,
         name: &str,
@@ -67,7 +67,7 @@ pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, CommandFailu
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
+pub(crate) fn log_in_developer(you: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
     you.run(&format!("punch login {} --token-file data/admin.token", plane.url()))?;
     you.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
     you.run("punch key public alice.key > alice.asc")?;
@@ -75,7 +75,7 @@ pub(crate) fn sign_in(you: &Terminal, plane: &Plane) -> Result<(), CommandFailur
 }
 
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
-pub(crate) fn two_shops(stage: &Stage) -> Result<(), CommandFailure> {
+pub(crate) fn package_two_shop_versions(stage: &Stage) -> Result<(), CommandFailure> {
     let you = &stage.you;
     you.run("punch new web-service shop --set version=1.0.0")?;
     you.run("punch test shop")?;
@@ -94,7 +94,7 @@ pub(crate) fn second_version(you: &Terminal) -> Result<(), CommandFailure> {
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
-pub(crate) fn published(dist: &Path) -> Result<Vec<String>, CommandFailure> {
+pub(crate) fn published_components(dist: &Path) -> Result<Vec<String>, CommandFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
         .map_err(io("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

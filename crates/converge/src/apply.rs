@@ -1,7 +1,7 @@
 //! Applying a plan: dully, in its order, writing down each step before and after it.
 //!
 //! What a step is about to make is noted before it is made, so that a killed run leaves nothing behind
-//! that nobody knows of. The next run looks again and completes what is missing.
+//! that is not recorded. The next run observes again and completes what is missing.
 
 mod journal;
 
@@ -18,7 +18,7 @@ use model::{
 
 use self::journal::RunJournal;
 use crate::{
-    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health, look::HostInspection,
+    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health, inspect::HostInspection,
 };
 
 /// How far a run is.
@@ -51,7 +51,7 @@ pub struct FetchedPackages {
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
 /// touched. A plan that is blocked installs nothing.
-pub fn fetch(
+pub fn fetch_packages(
     look: &HostInspection,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
@@ -82,7 +82,10 @@ pub fn fetch(
 ///
 /// An error means that `state` could not be written; what was done until then is in the report on disk
 /// as far as that could be written.
-#[expect(clippy::too_many_arguments, reason = "the two ports, the plan with its sources, and where to tell")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the two ports, the plan with its sources, and the progress callback"
+)]
 pub fn apply(
     node: &Node,
     look: &HostInspection,
@@ -97,33 +100,37 @@ pub fn apply(
     progress(ApplyEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
-            journal.note(entry(&blocked.what, "", EntryResult::Blocked, blocked.because.clone()));
+            journal.add_entry(entry(&blocked.what, "", EntryResult::Blocked, blocked.because.clone()));
         }
-        return journal.finish(RunOutcome::Blocked);
+        return journal.write_report(RunOutcome::Blocked);
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.title() });
         let done = match &change.action {
-            PlannedAction::LookAgain(resources) => run.look_again(change, resources)?,
-            _ => run.change(change, files)?,
+            PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
+            _ => run.apply_change(change, files)?,
         };
         if !done {
-            return run.fail(plan, at + 1, 0);
+            return run.finish_failed(plan, at + 1, 0);
         }
     }
     if !plan.changes.is_empty() && !run.settle()? {
-        return run.fail(plan, plan.changes.len(), 0);
+        return run.finish_failed(plan, plan.changes.len(), 0);
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
         let title = format!("check {check}");
         (run.progress)(ApplyEvent::Step { number: plan.changes.len() + at + 1, title: &title });
-        if !run.check(component, check, &title)? {
-            return run.fail(plan, plan.changes.len(), at + 1);
+        if !run.run_health_check(component, check, &title)? {
+            return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    run.journal.settle();
-    run.journal.finish(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
+    run.journal.forget_absent_resources();
+    run.journal.write_report(if plan.changes.is_empty() {
+        RunOutcome::Unchanged
+    } else {
+        RunOutcome::Changed
+    })
 }
 
 /// A run in progress.
@@ -137,26 +144,28 @@ struct ApplyRun<'a, 'j> {
 }
 
 impl ApplyRun<'_, '_> {
-    /// Makes one change; whether it was made.
-    fn change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, StateError> {
-        let change =
-            &PlannedChange { creates: change.creates || self.went_with_a_package(change), ..change.clone() };
+    /// Applies one change; returns whether it succeeded.
+    fn apply_change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, StateError> {
+        let change = &PlannedChange {
+            creates: change.creates || self.removed_with_its_package(change),
+            ..change.clone()
+        };
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
-        self.journal.before(change)?;
+        self.journal.record_start(change)?;
         let started = (self.clock)();
         let result = self.host.apply(change, files);
         let (result, detail) = match result {
             Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
-        let entry = self.timed(entry(&change.title(), &change.component, result, detail), started);
-        self.journal.after(change, entry)?;
+        let entry = self.finish_entry(entry(&change.title(), &change.component, result, detail), started);
+        self.journal.record_result(change, entry)?;
         Ok(result == EntryResult::Done)
     }
 
-    /// Whether what was to be changed is gone since: its package had it. Made anew it is punch's own.
-    fn went_with_a_package(&self, change: &PlannedChange) -> bool {
+    /// Whether the resource disappeared with its package since the plan: created again, it is punch's own.
+    fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
                 self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Observation::Absent)
@@ -165,14 +174,14 @@ impl ApplyRun<'_, '_> {
         }
     }
 
-    /// Looks again at what was right before packages changed, and makes right what no longer is; whether
-    /// all of it is.
-    fn look_again(
+    /// Observes again what was right before packages changed, and corrects what changed; returns whether
+    /// all of it is right.
+    fn recheck_after_packages(
         &mut self,
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.begin(&change.title(), &change.component, &[])?;
+        self.journal.begin_step(&change.title(), &change.component, &[])?;
         let started = (self.clock)();
         let wanted: Vec<&Resource> = resources.iter().map(|(_, resource)| resource).collect();
         let seen = ObservedHost {
@@ -180,65 +189,70 @@ impl ApplyRun<'_, '_> {
             booted: self.host.booted(),
             ..ObservedHost::default()
         };
-        let plan = plan::look_again(resources, &seen);
+        let plan = plan::plan_recheck(resources, &seen);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
             (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
             (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
-        let entry = self.timed(entry(&change.title(), &change.component, result, detail), started);
-        self.journal.end(entry, &[])?;
+        let entry = self.finish_entry(entry(&change.title(), &change.component, result, detail), started);
+        self.journal.end_step(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
         }
         for change in &plan.changes {
-            self.journal.not_right(change);
-            if !self.change(change, &[])? {
+            self.journal.record_drift(change);
+            if !self.apply_change(change, &[])? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Lets the host do what could wait for the last change; whether it could.
+    /// Runs the host's deferred work after the last change; returns whether it succeeded.
     fn settle(&mut self) -> Result<bool, StateError> {
         let Err(error) = self.host.settle() else { return Ok(true) };
         let failed = entry("settle", "", EntryResult::Failed, error.to_string());
         (self.progress)(ApplyEvent::Finished { entry: &failed });
-        self.journal.end(failed, &[])?;
+        self.journal.end_step(failed, &[])?;
         Ok(false)
     }
 
-    /// Asks one health check; whether it answered as it must.
-    fn check(&mut self, component: &Name, check: &HealthCheck, title: &str) -> Result<bool, StateError> {
-        self.journal.begin(title, component.as_str(), &[])?;
+    /// Runs one health check; returns whether it succeeded.
+    fn run_health_check(
+        &mut self,
+        component: &Name,
+        check: &HealthCheck,
+        title: &str,
+    ) -> Result<bool, StateError> {
+        self.journal.begin_step(title, component.as_str(), &[])?;
         let started = (self.clock)();
-        let (result, detail) = match health::check(self.host, check, self.clock) {
+        let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
             Err(said) if check.secret => (
                 EntryResult::Failed,
                 format!(
-                    "not within {} s; what it said is not shown, a secret is in it ({} characters)",
+                    "not within {} s; the answer is not shown, because the check holds a secret ({} characters)",
                     check.within,
                     said.len()
                 ),
             ),
             Err(said) => (EntryResult::Failed, format!("not within {} s: {said}", check.within)),
         };
-        let entry = self.timed(entry(title, component.as_str(), result, detail), started);
-        self.journal.end(entry, &[])?;
+        let entry = self.finish_entry(entry(title, component.as_str(), result, detail), started);
+        self.journal.end_step(entry, &[])?;
         Ok(result == EntryResult::Done)
     }
 
-    /// The entry with the time it took, told to who follows the run.
-    fn timed(&mut self, entry: ReportEntry, started: i64) -> ReportEntry {
+    /// Adds the duration to the entry and reports it to the progress callback.
+    fn finish_entry(&mut self, entry: ReportEntry, started: i64) -> ReportEntry {
         let entry = ReportEntry { duration_us: (self.clock)().saturating_sub(started).max(0), ..entry };
         (self.progress)(ApplyEvent::Finished { entry: &entry });
         entry
     }
 
-    /// Ends a run in which something failed: what comes after it is not tried.
-    fn fail(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
+    /// Ends a failed run: the remaining changes are skipped.
+    fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
         let changes =
             plan.changes.iter().skip(changes).map(|change| (change.title(), change.component.clone()));
         let checks = plan
@@ -249,9 +263,9 @@ impl ApplyRun<'_, '_> {
         for (title, component) in changes.chain(checks) {
             let entry = entry(&title, &component, EntryResult::Skipped, String::new());
             (self.progress)(ApplyEvent::Finished { entry: &entry });
-            self.journal.note(entry);
+            self.journal.add_entry(entry);
         }
-        self.journal.finish(RunOutcome::Failed)
+        self.journal.write_report(RunOutcome::Failed)
     }
 }
 
@@ -260,6 +274,6 @@ fn entry(action: &str, component: &str, result: EntryResult, detail: String) -> 
 }
 
 /// Names of all components of a change: a package transaction may be for several.
-fn components(change: &PlannedChange) -> BTreeSet<&str> {
+fn component_names(change: &PlannedChange) -> BTreeSet<&str> {
     change.component.split(", ").collect()
 }

@@ -10,9 +10,9 @@ use model::{
 };
 
 /// The largest file of a deployment that is read, in bytes.
-pub(crate) const LARGEST_FILE: u64 = 8 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// The most all files of a deployment may have together, in bytes.
-pub(crate) const LARGEST: u64 = 64 * 1024 * 1024;
+pub(crate) const MAX_DEPLOYMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How a component is deployed.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ impl Deployment {
         let manifest = match files.remove("manifest.yaml") {
             Some(bytes) => {
                 let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8 text"))?;
-                manifest::read(&shown, &text).map_err(|error: FormatError| error.to_string())?
+                manifest::read_manifest(&shown, &text).map_err(|error: FormatError| error.to_string())?
             }
             None if files.contains_key("manifest.pp") => {
                 return Err(format!(
@@ -70,12 +70,12 @@ impl Deployment {
                 continue;
             }
             let mut bytes = Vec::new();
-            let read = (&mut file).take(LARGEST_FILE + 1).read_to_end(&mut bytes);
+            let read = (&mut file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
             read.map_err(|error| format!("{place} is not a readable package: {error}"))?;
             total += bytes.len() as u64;
-            if bytes.len() as u64 > LARGEST_FILE || total > LARGEST {
+            if bytes.len() as u64 > MAX_FILE_BYTES || total > MAX_DEPLOYMENT_BYTES {
                 return Err(format!(
-                    "{place} has more in {path} than a deployment may have ({LARGEST_FILE} bytes a file, {LARGEST} in all)"
+                    "{place} has more in {path} than a deployment may have ({MAX_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_BYTES} in all)"
                 ));
             }
             files.insert(path, bytes);

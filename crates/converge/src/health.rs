@@ -9,8 +9,12 @@ use crate::Host;
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Asks until the answer is right; an error is what came last.
-pub(crate) fn check(host: &dyn Host, check: &HealthCheck, clock: &dyn Fn() -> i64) -> Result<(), String> {
+/// Repeats a check until it succeeds or its time is over; the error is the last answer.
+pub(crate) fn check_until_healthy(
+    host: &dyn Host,
+    check: &HealthCheck,
+    clock: &dyn Fn() -> i64,
+) -> Result<(), String> {
     let started = clock();
     let within_us = i64::try_from(check.within.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
     // Pauses are counted too, so that a clock that stands still cannot keep a run waiting for ever.

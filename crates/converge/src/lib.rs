@@ -1,4 +1,4 @@
-//! One host: look at it, apply a plan to it, report. What must change is decided in `model::plan`.
+//! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
 //! The modules follow a run: [`look()`] reads what the node file names and what the host is like,
 //! `model::plan::plan` compares both, [`fetch()`] gets the packages the plan installs, [`apply()`] executes the
@@ -8,12 +8,12 @@ mod apply;
 mod deployment;
 mod health;
 mod host;
-mod look;
+mod inspect;
 mod packages;
 mod state;
 
-pub use apply::{ApplyEvent, FetchedPackages, apply, fetch};
-pub use host::{Host, HostError, Machine, SecretMasking, memory, rooted};
-pub use look::{HostInspection, InspectionError, look};
+pub use apply::{ApplyEvent, FetchedPackages, apply, fetch_packages};
+pub use host::{Host, HostError, Machine, SecretMasking, memory, path_in_root};
+pub use inspect::{HostInspection, InspectionError, inspect_host};
 pub use packages::{FetchError, PackageFetcher, PackagePin};
-pub use state::{HostState, RunLock, StateError, host_folder};
+pub use state::{HostState, RunLock, StateError, create_host_folder};

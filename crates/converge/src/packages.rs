@@ -1,4 +1,4 @@
-//! Where packages come from: a port, because a repository by URL and a folder are told apart elsewhere.
+//! The `PackageFetcher` port: where packages come from (a repository or a folder).
 
 use std::path::PathBuf;
 
@@ -9,13 +9,13 @@ use model::version::Version;
 pub struct PackagePin {
     /// Package name.
     pub name: String,
-    /// Its version. Without a release any release will do.
+    /// Its version. Without a release, any release matches.
     pub version: Version,
-    /// The file name, when the node file tells.
+    /// The file name, if the node file has it.
     pub file: Option<String>,
-    /// The SHA-256 of the file, when the node file tells.
+    /// The SHA-256 of the file, if the node file has it.
     pub sha256: Option<String>,
-    /// The size of the file, when the node file tells.
+    /// The size of the file, if the node file has it.
     pub size: Option<u64>,
 }
 

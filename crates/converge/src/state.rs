@@ -2,7 +2,7 @@
 //! one made, and people know what happened.
 
 mod history;
-mod running;
+mod run_file;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,8 +13,8 @@ use std::{
 
 use model::observe::ManagedState;
 
-pub(crate) use self::running::{RunFile, RunMark};
-use crate::host::{because, rooted};
+pub(crate) use self::run_file::{RunFile, RunMark};
+use crate::host::{explain_io_error, path_in_root};
 
 /// The folder, relative to the host's root.
 const FOLDER: &str = "var/lib/geppetto/punch";
@@ -42,8 +42,8 @@ pub enum StateError {
         /// Which processes.
         who: String,
     },
-    /// The file system said no.
-    #[error("cannot {what} {}: {}", path.display(), because(source))]
+    /// A file operation failed.
+    #[error("cannot {what} {}: {}", path.display(), explain_io_error(source))]
     File {
         /// `read` or `write`.
         what: &'static str,
@@ -72,7 +72,7 @@ pub struct RunLock {
 impl RunLock {
     /// An empty file that the programs a run starts hold locked, each while it works: they outlive a run
     /// that is killed.
-    pub fn programs(&self) -> &Path {
+    pub fn programs_lock_path(&self) -> &Path {
         &self.programs
     }
 }
@@ -87,11 +87,11 @@ impl Drop for RunLock {
 
 impl HostState {
     /// The state of the host under `root`. Touches nothing.
-    pub fn at(root: &Path) -> Self {
+    pub fn open(root: &Path) -> Self {
         Self { root: root.to_owned() }
     }
 
-    /// Takes the lock, or says which process has it.
+    /// Takes the lock, or fails naming the process that holds it.
     pub fn lock(&self) -> Result<RunLock, StateError> {
         let folder = self.folder()?;
         make_folder(&folder)?;
@@ -104,7 +104,7 @@ impl HostState {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
-                // Only to tell it: without the number the sentence is still true.
+                // The process id is only for the message.
                 let _ = file.take(20).read_to_string(&mut pid);
                 let pid = pid.trim();
                 let known = !pid.is_empty() && pid.chars().all(|c| c.is_ascii_digit());
@@ -120,7 +120,7 @@ impl HostState {
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
             Err(TryLockError::WouldBlock) => {
-                return Err(StateError::StillAtWork { who: holders(&programs) });
+                return Err(StateError::StillAtWork { who: lock_holders(&programs) });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -128,7 +128,7 @@ impl HostState {
     }
 
     /// What punch made and installed in earlier runs, one that was killed among them.
-    pub fn managed(&self) -> Result<ManagedState, StateError> {
+    pub fn load_managed(&self) -> Result<ManagedState, StateError> {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
@@ -136,7 +136,7 @@ impl HostState {
                 because: error.to_string(),
             })?,
         };
-        for mark in self.marks()? {
+        for mark in self.journal_marks()? {
             mark.apply(&mut managed);
         }
         Ok(managed)
@@ -179,7 +179,7 @@ impl HostState {
     }
 
     fn folder(&self) -> Result<PathBuf, StateError> {
-        rooted(&self.root, FOLDER).map_err(|source| StateError::File {
+        path_in_root(&self.root, FOLDER).map_err(|source| StateError::File {
             what: "open",
             path: self.root.join(FOLDER),
             source,
@@ -189,7 +189,7 @@ impl HostState {
     /// Where a file of the state is, when no link may lead out of the root.
     fn path(&self, name: &str) -> Result<PathBuf, StateError> {
         let file = format!("{FOLDER}/{name}");
-        rooted(&self.root, &file).map_err(|source| StateError::File {
+        path_in_root(&self.root, &file).map_err(|source| StateError::File {
             what: "open",
             path: self.root.join(file),
             source,
@@ -197,8 +197,8 @@ impl HostState {
     }
 }
 
-/// The processes whose standard input is `file`, with their names, as far as that can be told.
-fn holders(file: &Path) -> String {
+/// The processes whose standard input is `file`, with their names, as far as they are known.
+fn lock_holders(file: &Path) -> String {
     let mut who = Vec::new();
     for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
         if fs::read_link(process.path().join("fd/0")).is_ok_and(|input| input == file) {
@@ -209,26 +209,26 @@ fn holders(file: &Path) -> String {
     if who.is_empty() { "its process is not known".to_owned() } else { who.join(", ") }
 }
 
-/// Makes a folder only its owner can look into; those above it are everybody's, as on any host.
+/// Creates a folder with mode 0700; its parents get mode 0755.
 fn make_folder(folder: &Path) -> Result<(), StateError> {
     let wrong = |source| StateError::File { what: "write", path: folder.to_owned(), source };
     if folder.is_dir() {
         return Ok(());
     }
     if let Some(above) = folder.parent() {
-        host_folder(above).map_err(wrong)?;
+        create_host_folder(above).map_err(wrong)?;
     }
-    // Reports name what is on the host: not everybody's business.
+    // Reports describe the host: readable by their owner only.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)
 }
 
-/// Makes a folder and those above it as a host has them, whatever the umask: everybody may look into them.
-pub fn host_folder(folder: &Path) -> io::Result<()> {
+/// Creates a folder and its parents with mode 0755, whatever the umask.
+pub fn create_host_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
     if let Some(above) = folder.parent() {
-        host_folder(above)?;
+        create_host_folder(above)?;
     }
     match fs::create_dir(folder) {
         Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o755)),
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_lock_ends_with_its_run_whoever_still_has_a_copy_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::at(folder.path());
+        let state = HostState::open(folder.path());
         let lock = state.lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);

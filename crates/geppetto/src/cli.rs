@@ -39,7 +39,7 @@ pub enum Verb {
     Init(commands::init::Init),
     /// Serve the API and the repository
     Serve(commands::serve::Serve),
-    /// Make the estate what a folder of YAML files says
+    /// Import the estate from a folder of YAML files
     Import(commands::import::Import),
     /// Write the estate as a folder of YAML files
     Export(commands::export::Export),
@@ -68,7 +68,7 @@ pub enum Verb {
 }
 
 impl Cli {
-    /// Whether this is the verb that runs until it is told to end.
+    /// Whether this is the long-running command.
     pub fn serves(&self) -> bool {
         matches!(self.verb, Verb::Serve(_))
     }
@@ -89,7 +89,7 @@ pub fn reference() -> String {
 }
 
 fn describe(command: &mut clap::Command, name: &str, text: &mut String) {
-    // The value of an environment variable on the machine that generates this is nobody's business.
+    // Values of environment variables of the generating machine are hidden.
     let mut shown = command.clone().mut_args(|argument| argument.hide_env_values(true));
     let help = shown.render_long_help().to_string();
     let lines: Vec<&str> = help.lines().map(str::trim_end).collect();

@@ -17,8 +17,8 @@ impl Clock {
         }))
     }
 
-    /// A clock that says what `tell` says.
-    pub fn telling(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+    /// A clock that returns what `tell` returns.
+    pub fn from_fn(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 

@@ -20,7 +20,7 @@ use tokio::{
 pub struct ConnectionLimits {
     /// How many connections are open at once.
     pub connections: usize,
-    /// How many of them may come from one address: a proxy needs many, nobody needs all.
+    /// How many of them may come from one address: enough for a proxy, but not all.
     pub per_address: usize,
     /// How many more there are for this machine itself, so that its operator always gets in.
     pub local: usize,
@@ -53,9 +53,9 @@ impl ConnectionSlots {
         Self { limits, taken: Mutex::default() }
     }
 
-    /// A place for a connection from this address, if there is one.
-    pub(crate) fn take(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
-        let address = network(address);
+    /// Acquires a slot for a connection from this address, if one is free.
+    pub(crate) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
+        let address = client_network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let local = if address.is_loopback() { self.limits.local } else { 0 };
         let all: usize = taken.values().sum();
@@ -80,8 +80,8 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// Whom an address stands for: whoever has one of IPv6 has the 2^64 beside it too.
-fn network(address: IpAddr) -> IpAddr {
+/// Groups IPv6 clients by /64.
+fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             let [a, b, c, d, ..] = address.segments();
@@ -104,8 +104,12 @@ impl<S> WriteTimeout<S> {
         Self { stream, stalled_for, stalled: None }
     }
 
-    /// Gives up when writing has had to wait for too long.
-    fn in_time<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Fails when a write has been blocked for longer than the timeout.
+    fn check_deadline<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
             return written;
@@ -134,7 +138,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.in_time(context, written)
+        self.check_deadline(context, written)
     }
 
     fn poll_write_vectored(
@@ -143,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.in_time(context, written)
+        self.check_deadline(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -168,7 +172,7 @@ mod tests {
         let limits =
             ConnectionLimits { connections: 3, per_address: 2, local: 1, ..ConnectionLimits::default() };
         let places = Arc::new(ConnectionSlots::new(limits));
-        let take = |address: &str| places.take(address.parse().unwrap());
+        let take = |address: &str| places.acquire(address.parse().unwrap());
         let first = (take("10.0.0.1"), take("10.0.0.1"));
         assert!(first.0.is_some() && first.1.is_some() && take("10.0.0.1").is_none());
         assert!(take("::ffff:10.0.0.1").is_none(), "the same address in another form");

@@ -6,13 +6,13 @@
 pub mod api;
 pub mod auth;
 pub mod backoffice;
-pub mod bug;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 mod connections;
-pub mod data;
-pub mod failure;
+pub mod daemon_error;
+pub mod data_folder;
 pub mod output;
+pub mod panic_hook;
 pub mod serve;
 pub mod store;

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use geppetto::{
-    bug::{self, PanicReaction},
     cli::Cli,
     clock::Clock,
     commands,
-    failure::DaemonError,
+    daemon_error::DaemonError,
     output,
+    panic_hook::{self, PanicReaction},
 };
 use model::exit::Exit;
 
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    bug::note_panics(if cli.serves() { PanicReaction::GoOn } else { PanicReaction::End });
+    panic_hook::install_panic_hook(if cli.serves() { PanicReaction::GoOn } else { PanicReaction::End });
     let workers = if cli.serves() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::failure::DaemonError;
+use crate::daemon_error::DaemonError;
 
 /// Prints data on stdout, exactly as given.
 ///
-/// A reader that went away (`| head`) is no failure: there is nobody left to tell.
+/// A closed pipe (`| head`) is not an error.
 pub fn data(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! The HTTP server: accepts connections, bounds what each may take, ends without cutting anybody off.
+//! The HTTP server: accepts connections, limits each, and shuts down gracefully.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::connections::{ConnectionSlots, WriteTimeout};
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How large the head of a request may be.
 const HEAD_BYTES: usize = 64 * 1024;
-/// How long requests in progress have to end after the program was told to.
+/// How long requests in progress may take after a shutdown signal.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers requests until `end` is ready, then lets those in progress finish.
@@ -47,7 +47,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(place) = places.take(address.ip()) else {
+        let Some(place) = places.acquire(address.ip()) else {
             // Hanging up at once keeps the queue moving for those who are still let in.
             tracing::debug!(%address, "a connection is refused: there is no place left for its address");
             continue;
@@ -74,7 +74,7 @@ pub async fn serve(
 }
 
 /// Is ready when the program is asked to end: SIGTERM or SIGINT. Listens from now on, not only once it is waited for.
-pub fn asked_to_end() -> impl Future<Output = ()> {
+pub fn shutdown_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {
@@ -146,7 +146,7 @@ mod tests {
     async fn a_request_that_panics_ends_alone() {
         let address = started(ConnectionLimits::default()).await;
         let before = std::panic::take_hook();
-        crate::bug::note_panics(crate::bug::PanicReaction::GoOn);
+        crate::panic_hook::install_panic_hook(crate::panic_hook::PanicReaction::GoOn);
         assert_eq!(answer(address, "/bug").await, "");
         std::panic::set_hook(before);
         assert!(answer(address, "/small").await.ends_with("here"));

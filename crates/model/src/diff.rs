@@ -3,7 +3,7 @@
 use similar::TextDiff;
 
 /// Texts that differ in more lines than this, both together, are not compared line by line: the work
-/// grows with the square, and nobody reads it.
+/// grows quadratically, and such a diff is not readable.
 const MAX_COMPARED: usize = 5_000;
 
 /// The unified diff of two texts with `context` lines around each change; at most `lines` lines of it.

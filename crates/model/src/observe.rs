@@ -1,4 +1,4 @@
-//! What was seen on a host. "Could not look" is a value of its own, never "already right".
+//! Observations of a host. A failed observation is a value of its own, never "already right".
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{resource::ResourceId, version::Version};
 
-/// What looking at one thing gave.
+/// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observation<T> {
     /// It is not there.
     Absent,
     /// It is there, like this.
     Present(T),
-    /// Looking failed, for this reason.
+    /// The observation failed, for this reason.
     Unreadable(String),
 }
 
@@ -51,12 +51,12 @@ pub struct FileContent {
 
 impl FileContent {
     /// The largest content kept for diffs, in bytes.
-    pub const SHOWN: usize = 64 * 1024;
+    pub const MAX_DIFF_BYTES: usize = 64 * 1024;
 
     /// The content `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let text = (bytes.len() <= Self::SHOWN).then(|| std::str::from_utf8(bytes).ok()).flatten();
-        Self { sha256: digest(bytes), text: text.map(str::to_owned) }
+        let text = (bytes.len() <= Self::MAX_DIFF_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
+        Self { sha256: sha256_hex(bytes), text: text.map(str::to_owned) }
     }
 }
 
@@ -69,7 +69,7 @@ impl PartialEq for FileContent {
 impl Eq for FileContent {}
 
 /// SHA-256 in lower-case hexadecimal.
-pub fn digest(bytes: &[u8]) -> String {
+pub fn sha256_hex(bytes: &[u8]) -> String {
     use fmt::Write;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String cannot fail.
@@ -111,7 +111,7 @@ impl fmt::Display for Fact {
     }
 }
 
-/// Everything seen on a host that a plan needs.
+/// Everything observed on a host that a plan needs.
 #[derive(Debug, Clone, Default)]
 pub struct ObservedHost {
     /// Our packages (payload and deployment) by package name: versions installed.
@@ -138,13 +138,13 @@ pub struct ManagedState {
     /// Resources, in the order they were applied.
     #[serde(default)]
     pub resources: Vec<ManagedResource>,
-    /// Services and commands that were notified and whose turn had not come when a run ended early.
+    /// Services and commands that were notified but not yet restarted or run when a run ended early.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<ResourceId>,
 }
 
 /// A resource that was not there before punch made it (a service: neither enabled nor running), which is
-/// why punch removes it when nobody wants it any more. A file that was there keeps its last content.
+/// why punch removes it when it is no longer wanted. A file that was there keeps its last content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedResource {
@@ -152,7 +152,7 @@ pub struct ManagedResource {
     pub id: ResourceId,
     /// Whose component it is.
     pub component: String,
-    /// Services and commands that must know when it goes away.
+    /// Services and commands notified when it is removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<ResourceId>,
 }

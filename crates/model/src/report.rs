@@ -31,7 +31,7 @@ pub enum RunOutcome {
     Unchanged,
     /// All done.
     Changed,
-    /// Something could not be looked at or decided; nothing was changed.
+    /// Something could not be observed or decided; nothing was changed.
     Blocked,
     /// Something failed; what came after it was not tried.
     Failed,
@@ -43,7 +43,7 @@ pub enum RunOutcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReportEntry {
-    /// What, as the plan says it: `change file:/etc/motd`.
+    /// The action, as in the plan: `change file:/etc/motd`.
     pub action: String,
     /// The component it is of.
     pub component: String,

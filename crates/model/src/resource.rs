@@ -1,4 +1,4 @@
-//! Resources: the things on a host a manifest can speak of, after its values are filled in.
+//! Resources: the things on a host that a manifest can describe, with evaluated values.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -67,7 +67,7 @@ pub enum ResourceKind {
     Cron,
     /// A package of the operating system.
     Package,
-    /// A command, run when its guard says so.
+    /// A command, run when its guard requires it.
     Exec,
 }
 
@@ -86,7 +86,7 @@ impl ResourceKind {
     ];
 
     /// The word manifests use.
-    pub fn word(self) -> &'static str {
+    pub fn keyword(self) -> &'static str {
         match self {
             ResourceKind::File => "file",
             ResourceKind::Directory => "directory",
@@ -108,7 +108,7 @@ impl ResourceKind {
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.word(), self.name)
+        write!(f, "{}:{}", self.kind.keyword(), self.name)
     }
 }
 impl From<ResourceId> for String {
@@ -121,7 +121,7 @@ impl TryFrom<String> for ResourceId {
     fn try_from(text: String) -> Result<Self, String> {
         text.split_once(':')
             .and_then(|(word, name)| {
-                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)?;
+                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.keyword() == word)?;
                 (!name.is_empty()).then(|| ResourceId::new(kind, name))
             })
             .ok_or_else(|| {
@@ -135,7 +135,7 @@ impl TryFrom<String> for ResourceId {
 pub struct Resource {
     /// Its path or name, and kind.
     pub id: ResourceId,
-    /// Whether it shall be there; `false` removes it.
+    /// Whether it must exist; `false` removes it.
     pub present: bool,
     /// What it must be like.
     pub body: ResourceBody,
@@ -279,7 +279,7 @@ impl CronResource {
     }
 }
 
-/// A command run when its guard says so.
+/// A command run when its guard requires it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecResource {
     /// Program and arguments; no shell in between.

@@ -1,6 +1,6 @@
 //! Templates: text with holes for values, in Jinja's syntax; the only place that knows the template library.
 //!
-//! Strict on purpose: a variable nobody defined is an error that names the nearest one, not an empty text
+//! Strict: an undefined variable is an error that names the nearest one, not an empty text
 //! in a configuration file. Work is bounded (fuel), nothing is escaped, one final newline is kept.
 
 use std::collections::BTreeSet;
@@ -68,7 +68,7 @@ impl Renderer {
             return self.render(name, source).map(Value::Text);
         };
         let Ok(compiled) = self.environment.compile_expression(expression) else {
-            // Either several holes in one text, or a mistake: rendering tells which, with its place.
+            // Either several expressions in one text, or an error: rendering reports it with its place.
             return self.render(name, source).map(Value::Text);
         };
         let dynamic =
@@ -114,28 +114,28 @@ impl Renderer {
                     at = next;
                 }
                 _ => {
-                    let names = names(&at);
+                    let names = variable_names(&at);
                     let hint = match nearest(part, names.iter().map(String::as_str)) {
                         Some(name) => format!("did you mean `{known}{name}`?"),
                         None if names.is_empty() => "nothing is defined there".to_owned(),
                         None => format!(
                             "defined are: {}",
-                            clip(&names.into_iter().collect::<Vec<_>>().join(", "))
+                            shorten(&names.into_iter().collect::<Vec<_>>().join(", "))
                         ),
                     };
                     return format!("`{known}{part}` is not defined; {hint}");
                 }
             }
         }
-        format!("`{}` is not defined", clip(expression))
+        format!("`{}` is not defined", shorten(expression))
     }
 }
 
-/// The variables `source` speaks of without defining them: `banner`, `server.name`.
+/// The variables `source` uses without defining them: `banner`, `server.name`.
 ///
 /// Read from the syntax alone, so a variable in a branch not taken counts too. An error in the syntax
 /// gives an empty set; rendering reports it.
-pub fn mentions(source: &str) -> BTreeSet<String> {
+pub fn undeclared_variables(source: &str) -> BTreeSet<String> {
     let environment = Environment::new();
     let Ok(template) = environment.template_from_str(source) else { return BTreeSet::new() };
     let builtin: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
@@ -146,8 +146,8 @@ pub fn mentions(source: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Whether a text has anything to fill in.
-pub fn has_holes(source: &str) -> bool {
+/// Whether a text has any expression.
+pub fn has_expressions(source: &str) -> bool {
     source.contains("{{") || source.contains("{%") || source.contains("{#")
 }
 
@@ -158,7 +158,7 @@ fn only_expression(source: &str) -> Option<&str> {
     Some(inner.strip_suffix('-').unwrap_or(inner).trim())
 }
 
-fn names(value: &Dynamic) -> BTreeSet<String> {
+fn variable_names(value: &Dynamic) -> BTreeSet<String> {
     match value.kind() {
         minijinja::value::ValueKind::Map => {
             value.try_iter().map(|keys| keys.map(|key| key.to_string()).collect()).unwrap_or_default()
@@ -168,14 +168,14 @@ fn names(value: &Dynamic) -> BTreeSet<String> {
 }
 
 fn sentence(text: &str, expression: Option<&str>) -> String {
-    let text = clip(text.trim_end_matches([':', ' ']));
+    let text = shorten(text.trim_end_matches([':', ' ']));
     match expression {
-        Some(expression) if !expression.is_empty() => format!("{text}, in `{}`", clip(expression)),
+        Some(expression) if !expression.is_empty() => format!("{text}, in `{}`", shorten(expression)),
         _ => text,
     }
 }
 
-fn clip(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let mut short: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -242,6 +242,9 @@ mod tests {
     #[test]
     fn what_a_template_speaks_of_is_read_from_its_syntax() {
         let source = "{% set x = secret %}{% if a %}{{ server.name }}{% endif %}{{ range(3) }}";
-        assert_eq!(mentions(source).into_iter().collect::<Vec<_>>(), ["a", "secret", "server.name"]);
+        assert_eq!(
+            undeclared_variables(source).into_iter().collect::<Vec<_>>(),
+            ["a", "secret", "server.name"]
+        );
     }
 }

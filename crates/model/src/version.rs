@@ -32,8 +32,8 @@ impl Version {
     /// Checks both parts and joins them.
     pub fn new(version: &str, release: Option<&str>) -> Result<Self, VersionError> {
         let whole = || match release {
-            Some(release) => clip(&format!("{version}-{release}")),
-            None => clip(version),
+            Some(release) => shorten(&format!("{version}-{release}")),
+            None => shorten(version),
         };
         if !part(version) || !release.is_none_or(part) {
             return Err(VersionError::Version(whole()));
@@ -72,7 +72,7 @@ fn compare(a: &str, b: &str) -> Ordering {
     rpm_version::Evr::new("", a, "").cmp(&rpm_version::Evr::new("", b, ""))
 }
 
-fn clip(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
@@ -187,7 +187,7 @@ impl VersionRange {
     }
 
     /// Exactly `version`.
-    pub fn exact(version: &Version) -> Self {
+    pub fn exactly(version: &Version) -> Self {
         Self {
             text: version.to_string(),
             bounds: vec![VersionBound { comparison: Comparison::Equal, version: version.clone() }],
@@ -214,7 +214,7 @@ impl VersionRange {
 impl FromStr for VersionRange {
     type Err = VersionError;
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        let wrong = || VersionError::Range(clip(text));
+        let wrong = || VersionError::Range(shorten(text));
         let text = text.trim();
         let mut bounds = Vec::new();
         if text != "*" {

@@ -1,13 +1,13 @@
 //! The shapes of the HTTP API, shared by the control plane and its clients.
 
+mod duplicate_keys;
 mod explanation;
-mod once;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use once::reject_duplicate_keys;
+use duplicate_keys::reject_duplicate_keys;
 
 macro_rules! shape {
     ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {

@@ -1,6 +1,6 @@
 //! Archetypes: templates that generate a component, and later merge their newer versions into it.
 //!
-//! An archetype is a folder: `archetype.yaml` says its name, version and questions; what is below `files/`
+//! An archetype is a folder: `archetype.yaml` holds its name, version and questions; what is below `files/`
 //! becomes the component. A file ending in `.tmpl` is rendered with the answers and loses that ending; any
 //! other is copied as it is, so that the templates of a deployment keep their own `{{ }}`. `__KEY__` in a path
 //! is replaced by the answer to KEY. A file that starts with `#!` is executable.
@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use generate::generate;
 pub use merge::{MergeResult, merge};
-pub use record::{ArchetypeRecord, recorded};
+pub use record::{ArchetypeRecord, read_record};
 pub use update::{FileOutcome, UpdateResult, update};
 
 /// What was answered, by question.
@@ -65,7 +65,7 @@ pub struct Archetype {
 pub struct ArchetypeQuestion {
     /// What is asked, in one sentence.
     pub description: String,
-    /// The answer when nobody gives one; may use `{{ name }}` and the other words templates know.
+    /// The default answer; may use `{{ name }}` and the other words templates know.
     pub default: Option<String>,
     /// The type of the answer, as of parameters; `list`, `string-list` and `map` are none here.
     #[serde(default = "text", rename = "type")]
@@ -153,13 +153,13 @@ pub fn schema() -> serde_json::Value {
 }
 
 /// The archetypes this program brings along, by name.
-pub fn list() -> Vec<Archetype> {
+pub fn built_in_archetypes() -> Vec<Archetype> {
     builtin::ALL.iter().filter_map(|files| Archetype::assemble(files.iter().copied()).ok()).collect()
 }
 
 /// Finds a built-in archetype.
-pub fn named(name: &str) -> Result<Archetype, ArchetypeError> {
-    let all = list();
+pub fn built_in_archetype(name: &str) -> Result<Archetype, ArchetypeError> {
+    let all = built_in_archetypes();
     let names: Vec<&str> = all.iter().map(|archetype| archetype.name.as_str()).collect();
     let hint = nearest(name, names).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
     all.into_iter().find(|archetype| archetype.name.as_str() == name).ok_or_else(|| {

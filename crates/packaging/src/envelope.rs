@@ -1,7 +1,7 @@
 //! An RPM file as a sealed envelope: its parts, whether they hold together, and who sealed it.
 //!
 //! The headers' geometry is checked here before the `rpm` crate interprets them: that crate trusts the
-//! offsets and counts it reads, and these bytes may come from anybody. The signature is checked over the
+//! offsets and counts it reads, and these bytes are untrusted. The signature is checked over the
 //! header's bytes as they stand in the file, never over a copy that was read and written again.
 
 use std::{
@@ -32,7 +32,7 @@ pub enum PackageError {
     Read {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The cause.
         why: io::Error,
     },
     /// It is not an RPM package, or only a part of one.
@@ -43,7 +43,7 @@ pub enum PackageError {
         /// What is wrong with it.
         why: String,
     },
-    /// Nobody signed it.
+    /// It is not signed.
     #[error("{} is not signed: sign it while packaging (`punch package --key FILE`)", .file.display())]
     Unsigned {
         /// The file.
@@ -59,7 +59,7 @@ pub enum PackageError {
     },
     /// The payload is not the one that was signed.
     #[error(
-        "the content of {} is not what its header says: it was changed or cut after packaging (SHA-256 {actual}, header says {expected})",
+        "the content of {} does not match its header: it was changed or cut off after packaging (SHA-256 {actual}, header has {expected})",
         .file.display()
     )]
     Content {
@@ -93,7 +93,7 @@ impl PackageEnvelope {
         Self::open_as(path, path)
     }
 
-    /// Like [`Envelope::open`] for a file that errors shall call `shown`.
+    /// Like [`Envelope::open`] for a file that errors name as `shown`.
     pub(crate) fn open_as(path: &Path, shown: &Path) -> Result<Self, PackageError> {
         let io = |why| PackageError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);

@@ -1,4 +1,4 @@
-//! What an RPM file says about itself: whose package it is, and which component's.
+//! Reads the header of an RPM file: which component and package it is.
 
 use std::{io::Read, path::Path};
 
@@ -56,7 +56,7 @@ impl InspectedPackage {
     }
 }
 
-/// What the header of an RPM file says: enough to choose between the packages of a folder.
+/// The header of an RPM file: enough to choose between the packages of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageHeader {
     /// Package name.
@@ -135,7 +135,7 @@ pub(crate) fn look_into(envelope: &mut PackageEnvelope) -> Result<InspectedPacka
             return Err(malformed(
                 &envelope.shown,
                 &format!(
-                    "the package is `{}` {version}, but the component.json inside speaks of `{}` {}",
+                    "the package is `{}` {version}, but the component.json inside describes `{}` {}",
                     inspected.name, component.name, component.version
                 ),
             ));
@@ -153,7 +153,7 @@ fn plain(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
 }
 
-/// The component whose `kind` this package says it provides.
+/// The component whose `kind` package this provides.
 fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, String> {
     let provides = metadata.get_provides().map_err(|why| format!("its provides cannot be read: {why}"))?;
     let mut names = provides.iter().filter_map(|provide| {

@@ -25,7 +25,7 @@ pub struct LintNote {
 pub enum LintSeverity {
     /// The component would not deploy as it is.
     Fatal,
-    /// It would, but somebody will be unhappy about it.
+    /// It can be deployed, but probably not as intended.
     Warning,
 }
 
@@ -82,7 +82,7 @@ impl Notes {
             );
         }
         if source.url.is_none() {
-            self.warn(COMPONENT_FILE, "`url` is missing; say where people can read more about the component");
+            self.warn(COMPONENT_FILE, "`url` is missing; add the address of the component's documentation");
         }
         if source.description.lines().any(|line| line.chars().count() > 79) {
             self.warn(COMPONENT_FILE, "`description` has lines of more than 79 characters; break them");
@@ -164,7 +164,7 @@ impl Notes {
             if regular && mode.0 & 0o044 != 0o044 && !entry.config {
                 self.warn(
                     COMPONENT_FILE,
-                    format!("`{path}` has mode {shown}, and everybody can read packages anyway; keep secrets in parameters"),
+                    format!("`{path}` has mode {shown}, but packages are readable by everybody; keep secrets in parameters"),
                 );
             }
         }
@@ -189,7 +189,7 @@ impl Notes {
         {
             self.fatal(
                 COMPONENT_FILE,
-                format!("`files` takes `{from}`, which is not there; check the name, or say how it is made with `build:`"),
+                format!("`files` takes `{from}`, which is not there; check the name, or add the command that makes it as `build:`"),
             );
         }
     }
@@ -202,11 +202,11 @@ impl Notes {
             }
             return;
         };
-        let parsed = match manifest::read(file, text) {
+        let parsed = match manifest::read_manifest(file, text) {
             Ok(parsed) => parsed,
             Err(error) => return self.fatal(&error.file, error.message),
         };
-        for message in manifest::lint(&parsed, &source.deploy.templates, &source.component) {
+        for message in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
             self.fatal(file, message);
         }
         let used: BTreeSet<&str> = source

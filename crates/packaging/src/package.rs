@@ -60,7 +60,7 @@ pub enum PackagingError {
     Rpm {
         /// The package's name.
         package: String,
-        /// What the library says.
+        /// The cause.
         reason: String,
     },
 }
@@ -97,10 +97,11 @@ pub fn package_at_level(
     let deployment = contents::deployment(source)?;
     let out = rpmfile::PackageOutput::open(out)?;
     let settings = rpmfile::PackageSettings { key, source_date, level };
-    let payload = rpmfile::write(source, &payload, &out, &settings)?;
-    let deployment = rpmfile::write(source, &deployment, &out, &settings)?;
-    let (path, earlier) = (payload.path(), payload.earlier()?);
-    let kept = payload.keep().and_then(|payload| Ok(PackagePair { payload, deployment: deployment.keep()? }));
+    let payload = rpmfile::write_package(source, &payload, &out, &settings)?;
+    let deployment = rpmfile::write_package(source, &deployment, &out, &settings)?;
+    let (path, earlier) = (payload.path(), payload.move_existing_aside()?);
+    let kept =
+        payload.persist().and_then(|payload| Ok(PackagePair { payload, deployment: deployment.persist()? }));
     if kept.is_err() {
         // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
         // adds nothing to the error.

@@ -1,4 +1,4 @@
-//! A component's folder: `component.yaml`, `deploy/` and what they speak of.
+//! A component's folder: `component.yaml`, `deploy/` and the files they name.
 
 mod deploy;
 pub mod facts;
@@ -53,7 +53,7 @@ pub struct ComponentSource {
 }
 
 impl ComponentSource {
-    /// Reads the component in `dir`, and says everything that is wrong with it.
+    /// Reads the component in `dir`; returns all errors in it.
     pub fn load(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
         let one = |message: String| vec![FormatError::new(COMPONENT_FILE, message)];
         let root = dir
@@ -99,8 +99,12 @@ impl ComponentSource {
         deploy: DeployFolder,
     ) -> ComponentSource {
         let description = file.description.or(facts.description).unwrap_or_else(|| component.summary.clone());
-        let deploy =
-            deploy.completed(&component, file.launch.as_ref(), file.schedule.is_some(), file.tomcat.as_ref());
+        let deploy = deploy.complete_description(
+            &component,
+            file.launch.as_ref(),
+            file.schedule.is_some(),
+            file.tomcat.as_ref(),
+        );
         ComponentSource {
             dir,
             description: description.trim_end().to_owned(),
@@ -119,15 +123,15 @@ impl ComponentSource {
     }
 }
 
-/// Joins what `component.yaml` says with what the project's own file says.
+/// Merges `component.yaml` with the facts of the project's own file.
 fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::ProjectFacts), FormatError> {
     let facts = match &file.from {
-        Some(from) => facts::read(root, from)?,
+        Some(from) => facts::read_project_file(root, from)?,
         None => facts::ProjectFacts::default(),
     };
     let missing = |what: &str| {
         let from = file.from.as_deref().unwrap_or("the project file");
-        FormatError::new(from, format!("it says no {what}; write `{what}:` in {COMPONENT_FILE}"))
+        FormatError::new(from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))
     };
     let name = file.name.clone().or(facts.name.clone()).ok_or_else(|| missing("name"))?;
     if let Some(why) = component::is_reserved_name(&name) {
@@ -160,7 +164,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 
     let most = model::format::yaml::MAX_DOCUMENT_BYTES as u64;
     let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
-    // Before it is opened: opening a pipe would wait for somebody to write to it.
+    // Checked before opening: opening a pipe would block.
     if !std::fs::metadata(path).map_err(cannot)?.is_file() {
         return Err("it is not a regular file".to_owned());
     }

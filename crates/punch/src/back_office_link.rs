@@ -3,12 +3,12 @@
 use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
+    agent_state::{AgentState, LastGood},
     client::{ApiClient, BearerToken, NodeAnswer},
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
+    host_paths::HostPaths,
     membership::Membership,
-    root::HostPaths,
-    state::{AgentState, LastGood},
     time_text::{self, Micros},
     trust::TrustedKeys,
     trusted_node::TrustedNode,
@@ -27,7 +27,7 @@ impl BackOfficeLink {
         let authorities = Some(root.authorities()).filter(|path| path.exists());
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
             CommandError::blocked(format!("{}: {}", root.membership().display(), failure.message))
-                .hint("the file was damaged: join again with a new token")
+                .with_hint("the file was damaged: join again with a new token")
         })?;
         let client = ApiClient::new(&membership.url, Some(token), authorities)?;
         Ok(Self { membership, client })
@@ -48,7 +48,7 @@ impl BackOfficeLink {
     pub(crate) fn fetch_node(
         &self,
         last: Option<&LastGood>,
-        heard: Option<Micros>,
+        last_contact: Option<Micros>,
         trust: &TrustedKeys,
         context: &CommandContext,
     ) -> Result<TrustedNode, CommandError> {
@@ -75,22 +75,22 @@ impl BackOfficeLink {
                         format!(
                             "the last good generation is {}, and {}",
                             last.node.generation,
-                            describe_last_contact(heard, context)
+                            describe_last_contact(last_contact, context)
                         )
                     }
                     None => "this host has no last good generation yet".to_owned(),
                 };
                 let failure = CommandError::new(Exit::Unreachable, format!("{error}; {age}"));
                 Err(match last {
-                    Some(_) => failure.hint("nothing was changed; `punch restore --cached` applies the last good generation again"),
-                    None => failure.hint("nothing was changed; check the address, the network and that `geppetto serve` runs there"),
+                    Some(_) => failure.with_hint("nothing was changed; `punch restore --cached` applies the last good generation again"),
+                    None => failure.with_hint("nothing was changed; check the address, the network and that `geppetto serve` runs there"),
                 })
             }
             Err(error) => {
                 let refused = matches!(error.status(), Some(401 | 403));
                 let failure = CommandError::from(error);
                 Err(if refused {
-                    failure.hint("the back-office does not accept this host's credential: join again with a new token (`punch server join-token SERVER`)")
+                    failure.with_hint("the back-office does not accept this host's credential: join again with a new token (`punch server join-token SERVER`)")
                 } else {
                     failure
                 })
@@ -102,19 +102,19 @@ impl BackOfficeLink {
     /// does not change how the run ended.
     pub(crate) fn send_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
         self.try_send_reports(state, context).unwrap_or_else(|failure| {
-            context.output.warn(format!("reports wait for the back-office: {}", failure.message));
+            context.output.warn(format!("queued reports could not be sent: {}", failure.message));
             false
         })
     }
 
     fn try_send_reports(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
-        for report in state.unsent(&context.output)? {
+        for report in state.unsent_reports(&context.output)? {
             match self.client.report(&self.membership.server, &report) {
-                Ok(()) => state.sent(&report)?,
+                Ok(()) => state.remove_sent_report(&report)?,
                 // It will never be accepted: keeping it would block all later ones.
                 Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
                     context.output.warn(format!("a report is dropped: {error}"));
-                    state.sent(&report)?;
+                    state.remove_sent_report(&report)?;
                 }
                 Err(error) => {
                     context.output.warn(format!("the report is kept and sent with the next run: {error}"));
@@ -127,15 +127,15 @@ impl BackOfficeLink {
 
     /// Queues a report for the back-office. A failure to write it is a warning.
     pub(crate) fn queue_report(&self, state: &AgentState, report: &Report, context: &CommandContext) {
-        if let Err(failure) = state.keep_unsent(report) {
+        if let Err(failure) = state.queue_report(report) {
             context.output.warn(format!("the report is lost: {}", failure.message));
         }
     }
 }
 
 /// `the back-office last answered 3 days ago (2026-11-23 09:08:16 UTC)`.
-pub(crate) fn describe_last_contact(heard: Option<Micros>, context: &CommandContext) -> String {
-    match heard {
+pub(crate) fn describe_last_contact(last_contact: Option<Micros>, context: &CommandContext) -> String {
+    match last_contact {
         Some(at) => {
             let age = time_text::format_age(at, (context.now)());
             format!("the back-office last answered {age} ago ({})", time_text::format_utc(at))

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::{commands::PunchCommand, failure::CommandError, root::HostPaths};
+use crate::{command_error::CommandError, commands::PunchCommand, host_paths::HostPaths};
 
 /// Exit codes are the same for all verbs, and for `geppetto`.
 const EXIT_CODES: &str = "\

@@ -9,18 +9,18 @@ use model::{
     exit::Exit,
     name::ServerName,
     node::Node,
-    plan::{Plan, PlanLimits, PlanView, plan, view},
+    plan::{Plan, PlanLimits, PlanView, plan, plan_view},
     report::{EntryResult, Report, ReportEntry, RunOutcome},
 };
 use serde::Serialize;
 
 use crate::{
+    agent_state::{AgentState, LastGood},
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
+    host_paths::HostPaths,
     report_text,
-    root::HostPaths,
     source::{PackageCache, PackageSource},
-    state::{AgentState, LastGood},
     time_text,
     trusted_node::TrustedNode,
 };
@@ -42,7 +42,7 @@ pub(crate) struct DeploymentResult {
     plan: PlanView,
     /// What was done.
     pub(crate) report: Report,
-    /// Whether the back-office has the report; absent where there is none to tell.
+    /// Whether the back-office has the report; absent without a back-office.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reported: Option<bool>,
     /// The report of the run before, when that was killed.
@@ -59,13 +59,13 @@ impl DeploymentResult {
         context.output.json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
-            None => Ok(exit(self.report.outcome)),
+            None => Ok(exit_code(self.report.outcome)),
         }
     }
 }
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
-pub(crate) fn prepare(
+pub(crate) fn prepare_deployment(
     root: &HostPaths,
     wish: &TrustedNode,
     last: Option<&LastGood>,
@@ -74,26 +74,27 @@ pub(crate) fn prepare(
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&wish.node), last.map(|last| &last.node)];
-    let machine = SecretMasking::new(machine(root.path())?, nodes.into_iter().flatten());
-    let state = converge::HostState::at(root.path());
-    let look = converge::look(&wish.node, &machine, &state, source, began);
-    let look = look.map_err(|problems| blocked(&problems))?;
+    let machine = SecretMasking::new(open_machine(root.path())?, nodes.into_iter().flatten());
+    let state = converge::HostState::open(root.path());
+    let look = converge::inspect_host(&wish.node, &machine, &state, source, began);
+    let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
     Ok(PreparedDeployment { machine, look, plan })
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
-fn machine(path: &Path) -> Result<Machine, CommandError> {
+fn open_machine(path: &Path) -> Result<Machine, CommandError> {
     let open = |path: &Path| Machine::new(path).map_err(|error| CommandError::blocked(error.to_string()));
     if path.exists() {
         return open(path);
     }
-    let empty = tempfile::tempdir().map_err(|error| CommandError::writing(&std::env::temp_dir(), &error))?;
+    let empty =
+        tempfile::tempdir().map_err(|error| CommandError::cannot_write(&std::env::temp_dir(), &error))?;
     open(empty.path())
 }
 
-/// Makes the host what the node file says, where `last` was the last good one.
-pub(crate) fn deploy(
+/// Applies the node file, where `last` was the last good one.
+pub(crate) fn run_deployment(
     context: &CommandContext,
     root: &HostPaths,
     lock: &RunLock,
@@ -102,12 +103,12 @@ pub(crate) fn deploy(
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = converge::HostState::at(root.path());
+    let state = converge::HostState::open(root.path());
     let ours = AgentState::new(root);
-    let begun = ours.begun()?;
+    let begun = ours.begun_generation()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
-    let interrupted = state.interrupted().unwrap_or_default();
+    let interrupted = state.interrupted_report().unwrap_or_default();
     if let Some(killed) = &interrupted {
         context.output.note(format!(
             "the run of {} was interrupted; this one completes what it began",
@@ -118,27 +119,32 @@ pub(crate) fn deploy(
     let untouched = |action: &str, failure: CommandError, plan: PlanView, interrupted: Option<Report>| {
         let node = &wish.node;
         let now = (context.now)();
-        let report = stopped(&node.server, node.generation, action, &failure, (started, now));
-        let filed = state.close_interrupted().and_then(|()| state.record(&report));
+        let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
+        let filed = state.close_interrupted_run().and_then(|()| state.record_report(&report));
         filed.map_err(|error| CommandError::failed(error.to_string()))?;
         let node_file = wish.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match prepare(root, wish, last, source, limits, started) {
+    let mut prepared = match prepare_deployment(root, wish, last, source, limits, started) {
         Ok(prepared) => prepared,
-        Err(failure) => return untouched("look", failure, view(&Plan::default()), interrupted),
+        Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
     };
-    prepared.machine.host().hold(lock);
+    prepared.machine.host().hold_lock(lock);
     context.output.line(prepared.plan.to_string());
-    let fetched = match converge::fetch(&prepared.look, &prepared.plan, source) {
+    let fetched = match converge::fetch_packages(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
-            return untouched("fetch packages", blocked(&[problem]), view(&prepared.plan), interrupted);
+            return untouched(
+                "fetch packages",
+                inspection_errors(&[problem]),
+                plan_view(&prepared.plan),
+                interrupted,
+            );
         }
     };
     // From here on an older one is refused, also when this run fails half-way.
     if !wish.signatures_skipped && prepared.plan.blocked.is_empty() {
-        ours.begin(&wish.node, begun.as_ref())?;
+        ours.record_begun_generation(&wish.node, begun.as_ref())?;
     }
     let mut steps = 0;
     let mut number = 0;
@@ -163,11 +169,11 @@ pub(crate) fn deploy(
         &|| (context.now)(),
     )
     .map_err(|error| CommandError::failed(error.to_string()))?;
-    remember(context, root, wish, last, source, &report)?;
+    remember_last_good(context, root, wish, last, source, &report)?;
     context.output.note(summary(&report));
     Ok(DeploymentResult {
         node_file: wish.file.clone(),
-        plan: view(&prepared.plan),
+        plan: plan_view(&prepared.plan),
         report,
         reported: None,
         interrupted,
@@ -176,7 +182,7 @@ pub(crate) fn deploy(
 }
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
-pub(crate) fn refuse(
+pub(crate) fn report_refusal(
     context: &CommandContext,
     root: &HostPaths,
     server: &ServerName,
@@ -184,16 +190,16 @@ pub(crate) fn refuse(
     failure: &CommandError,
 ) -> Result<Report, CommandError> {
     let now = (context.now)();
-    // What the refused file says about itself counts for nothing: the host stays where it is.
+    // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
-    let report = stopped(server, generation, "believe the node file", failure, (now, now));
-    let state = converge::HostState::at(root.path());
-    state.record(&report).map_err(|error| CommandError::failed(error.to_string()))?;
+    let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
+    let state = converge::HostState::open(root.path());
+    state.record_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
 
 /// The report of a run that touched nothing, because `action` failed.
-fn stopped(
+fn blocked_report(
     server: &ServerName,
     generation: u64,
     action: &str,
@@ -217,8 +223,8 @@ fn stopped(
     }
 }
 
-/// After a good end the node file is the last good one, and packages nobody needs any more are forgotten.
-fn remember(
+/// After a successful run, records the node file as last good and removes unneeded packages from the cache.
+fn remember_last_good(
     context: &CommandContext,
     root: &HostPaths,
     wish: &TrustedNode,
@@ -232,10 +238,10 @@ fn remember(
     if report.outcome == RunOutcome::Changed {
         let mut keep = checksums(&wish.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
-        keep.extend(source.used());
+        keep.extend(source.used_metadata());
         PackageCache::new(root.cache()).retain(&keep);
     }
-    AgentState::new(root).keep(&wish.text, wish.tag.as_deref(), last, (context.now)())
+    AgentState::new(root).set_last_good(&wish.text, wish.tag.as_deref(), last, (context.now)())
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {
@@ -244,17 +250,17 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 }
 
 /// All problems at once, because fixing one at a time is tiresome.
-fn blocked(problems: &[converge::InspectionError]) -> CommandError {
+fn inspection_errors(problems: &[converge::InspectionError]) -> CommandError {
     let exit =
         if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
     let text = match problems {
         [only] => only.to_string(),
         several => {
             let lines: Vec<String> = several.iter().map(|problem| format!("\n  {problem}")).collect();
-            format!("{} things stand in the way:{}", several.len(), lines.concat())
+            format!("{} problems prevent the run:{}", several.len(), lines.concat())
         }
     };
-    CommandError::new(exit, text).hint("nothing was changed")
+    CommandError::new(exit, text).with_hint("nothing was changed")
 }
 
 /// `web-01 generation 7: changed, 5 done, 12 right already, in 1.2 s`.
@@ -270,7 +276,7 @@ fn summary(report: &Report) -> String {
 }
 
 /// How the program ends after a run that ended like this.
-fn exit(outcome: RunOutcome) -> Exit {
+fn exit_code(outcome: RunOutcome) -> Exit {
     match outcome {
         RunOutcome::Unchanged | RunOutcome::Changed => Exit::Done,
         RunOutcome::Blocked => Exit::Blocked,

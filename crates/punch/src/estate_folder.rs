@@ -18,7 +18,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::failure::CommandError;
+use crate::command_error::CommandError;
 
 /// The largest total size of the documents of a folder, in bytes.
 const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
@@ -80,7 +80,7 @@ pub(crate) fn read(folder: &Path) -> Result<EstateDocuments, CommandError> {
         folder.display(),
         errors.join("\n  ")
     ))
-    .hint(
+    .with_hint(
         "an estate is only roles/NAME.yaml, groups/NAME.yaml, environments/NAME.yaml and servers/NAME.yaml",
     ))
 }
@@ -165,7 +165,7 @@ pub(crate) fn write_base_revision(folder: &Path, revision: u64) -> Result<(), Co
 /// Reads which revision a folder was exported from; `None` when there is no such file.
 pub(crate) fn read_base_revision(folder: &Path) -> Result<Option<u64>, CommandError> {
     let wrong = |why: String| {
-        CommandError::input(why).hint(format!(
+        CommandError::input(why).with_hint(format!(
             "`{BASE_FILE}` says which revision the folder is from; without the file no such check is made"
         ))
     };
@@ -201,7 +201,7 @@ pub(crate) fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -
             "there is an estate in `{}` already ({first})",
             folder.display()
         ))
-        .hint("choose an empty folder, or give --replace to make it equal to what is exported"));
+        .with_hint("choose an empty folder, or give --replace to make it equal to what is exported"));
     }
     let failed = |path: &Path, error: io::Error| {
         CommandError::failed(format!("`{}` could not be written: {error}", path.display()))

@@ -3,23 +3,23 @@
 //! `cli` is the command line, `commands` has one file a verb, `deploy` is the path they share on a host.
 //! Only this file reads the clock and the environment.
 
+mod agent_state;
 mod back_office_link;
 mod cli;
 mod client;
+mod command_error;
 mod commands;
 mod component_spec;
 mod context;
 mod deploy;
 mod estate_folder;
-mod failure;
+mod host_paths;
 mod membership;
 mod output;
 mod report_text;
-mod root;
 mod settings;
 mod source;
 mod source_date;
-mod state;
 mod time_text;
 mod trust;
 mod trusted_node;

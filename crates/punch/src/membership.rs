@@ -4,8 +4,8 @@ use model::{format::yaml, name::ServerName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    failure::CommandError,
-    root::{self, HostPaths},
+    command_error::CommandError,
+    host_paths::{self, HostPaths},
 };
 
 /// `etc/geppetto/punch.yaml`.
@@ -24,7 +24,7 @@ impl Membership {
     /// Reads it; `None` when this host never joined.
     pub(crate) fn load(root: &HostPaths) -> Result<Option<Self>, CommandError> {
         let path = root.membership();
-        match root::read_if_there(path)? {
+        match host_paths::read_optional(path)? {
             Some(text) => Ok(Some(yaml::read(&path.display().to_string(), &text)?)),
             None => Ok(None),
         }
@@ -34,7 +34,7 @@ impl Membership {
     pub(crate) fn require(root: &HostPaths) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
             CommandError::input(format!("this host has not joined a back-office: {} is missing", root.membership().display()))
-                .hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
+                .with_hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }
 
@@ -42,8 +42,8 @@ impl Membership {
     pub(crate) fn save(&self, root: &HostPaths) -> Result<(), CommandError> {
         let path = root.membership();
         if let Some(folder) = path.parent() {
-            root::host_folder(folder)?;
+            host_paths::create_host_folder(folder)?;
         }
-        root::replace(path, yaml::write(self).as_bytes(), 0o600)
+        host_paths::replace_file(path, yaml::write(self).as_bytes(), 0o600)
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::failure::CommandError;
+use crate::command_error::CommandError;
 
 /// Prints to the terminal, or JSON for programs.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::UNIX_EPOCH};
 
 use packaging::source::COMPONENT_FILE;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// The option that sets the date.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,7 +28,7 @@ impl SourceDate {
         let file = if file.exists() { file } else { dir.join("pom.xml") };
         let modified = std::fs::metadata(&file)
             .and_then(|metadata| metadata.modified())
-            .map_err(|error| CommandError::reading(&file, &error))?;
+            .map_err(|error| CommandError::cannot_read(&file, &error))?;
         let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         context.output.note(format!(
             "note: {} is not in git; the packages are dated by {}",

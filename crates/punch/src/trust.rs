@@ -8,9 +8,9 @@ use model::name::ServerName;
 use packaging::openpgp::PublicKeys;
 
 use crate::{
-    failure::CommandError,
+    command_error::CommandError,
+    host_paths::{self, HostPaths},
     membership::Membership,
-    root::{self, HostPaths},
 };
 
 /// The keys a host trusts. A root that joined no back-office and has no keys is a developer's folder:
@@ -37,12 +37,12 @@ impl TrustedKeys {
     /// signature checks off.
     pub(crate) fn load(root: &HostPaths) -> Result<Self, CommandError> {
         let broken = |path: &Path, why: String| {
-            CommandError::blocked(format!("{} cannot be used: {why}", path.display())).hint(
+            CommandError::blocked(format!("{} cannot be used: {why}", path.display())).with_hint(
                 "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",
             )
         };
         let server = Membership::load(root)?.map(|membership| membership.server);
-        let read = |path: &Path| match root::read_if_there(path)? {
+        let read = |path: &Path| match host_paths::read_optional(path)? {
             None if server.is_some() => {
                 Err(broken(path, "it is missing, and this host has joined a back-office".to_owned()))
             }

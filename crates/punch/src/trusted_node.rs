@@ -5,9 +5,9 @@ use std::path::Path;
 use model::{format::node, node::Node};
 
 use crate::{
-    failure::CommandError,
+    agent_state::{BegunGeneration, LastGood},
+    command_error::CommandError,
     output::TerminalOutput,
-    state::{BegunGeneration, LastGood},
     trust::TrustedKeys,
 };
 
@@ -32,7 +32,7 @@ impl TrustedNode {
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
         Self::verify_and_parse(&path.display().to_string(), text, None, trust, output)
     }
 
@@ -75,7 +75,7 @@ impl TrustedNode {
         let digest = node::content_digest(&self.node);
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
             CommandError::input(format!("{}: {why}", self.file))
-                .hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
+                .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
 }
@@ -83,7 +83,7 @@ impl TrustedNode {
 fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify(file, text, key).map_err(|error| {
-            CommandError::input(error.to_string()).hint(
+            CommandError::input(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",
             )
@@ -103,7 +103,7 @@ fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), Comm
             "{file} is for server {}, but this host is {server}",
             node.server
         ))
-        .hint("was a file copied from another host? `punch restore` fetches the right one")),
+        .with_hint("was a file copied from another host? `punch restore` fetches the right one")),
         _ => Ok(()),
     }
 }

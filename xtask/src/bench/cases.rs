@@ -26,12 +26,12 @@ pub(super) fn prepare(stage: &Stage) -> Result<Prepared, CommandFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
     stage.you.run(&format!("geppetto init --data data{channels}"))?;
     let plane = stage::serve(&stage.you, "127.0.0.1")?;
-    stage::sign_in(&stage.you, &plane)?;
+    stage::log_in_developer(&stage.you, &plane)?;
     let mut cases = vec![packaging(stage)?];
     for packages in PACKAGES {
         cases.push(publishing(stage, packages)?);
     }
-    cases.extend([no_op(stage)?, start_up()]);
+    cases.extend([unchanged_apply(stage)?, start_up()]);
     Ok(Prepared { cases, plane })
 }
 
@@ -93,7 +93,7 @@ fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
     you.run(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
     // The peer's repository: the same packages.
     you.run(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
-    if you.ask("command -v createrepo_c")?.code == 0 {
+    if you.run_any_exit("command -v createrepo_c")?.code == 0 {
         you.run(&format!("createrepo_c --quiet peer-{name}"))?;
     }
     // Every run publishes a version that is not there yet.
@@ -112,7 +112,7 @@ fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
 }
 
 /// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
-fn no_op(stage: &Stage) -> Result<Case, CommandFailure> {
+fn unchanged_apply(stage: &Stage) -> Result<Case, CommandFailure> {
     let you = &stage.you;
     let root = stage.folder.join("root");
     let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();

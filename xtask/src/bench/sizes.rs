@@ -3,9 +3,9 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::{
+    output,
     plane::Plane,
     run::{CommandFailure, io},
-    tell,
 };
 
 /// The largest a release binary may be.
@@ -25,12 +25,12 @@ pub(super) fn check(
 ) -> Result<(), CommandFailure> {
     let mut over = Vec::new();
     let mut told = |what: &str, is: f64, limit: f64, unit: &str| {
-        tell::line(&format!("{what:<52} {is:>7.1} {unit} {limit:>7.0} {unit}"));
+        output::print_line(&format!("{what:<52} {is:>7.1} {unit} {limit:>7.0} {unit}"));
         if is > limit {
             over.push(what.to_owned());
         }
     };
-    tell::line(&format!("\n{:<52} {:>10} {:>10}", "our own weight", "is", "limit"));
+    output::print_line(&format!("\n{:<52} {:>10} {:>10}", "our own weight", "is", "limit"));
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     for program in ["geppetto", "punch"].iter().filter(|_| released) {
         let path = programs.join(program);
@@ -41,7 +41,7 @@ pub(super) fn check(
     told("punch --version, with the shell that starts it", ms(start), ms(START), "ms");
     told(
         "geppetto serve, resident after all of the above",
-        megabytes(plane.resident()?),
+        megabytes(plane.resident_bytes()?),
         megabytes(IDLE_BYTES),
         "MB",
     );

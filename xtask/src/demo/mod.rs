@@ -11,10 +11,10 @@ use place::DemoTarget;
 
 use crate::{
     host,
+    output::{self, StepOutput},
     plane::Plane,
     run::{CommandFailure, io},
     stage::{self, Stage},
-    tell::{self, StepOutput},
 };
 
 /// What the demo needs to know.
@@ -33,32 +33,32 @@ pub(crate) struct Demo<'a> {
 
 /// Runs the demo.
 pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
-    let impossible = host::impossible(demo.work);
+    let impossible = host::unavailable_reason(demo.work);
     let mut ground = None;
     let mut image = None;
     if let Some(reason) = &impossible {
-        tell::line(&format!(
+        output::print_line(&format!(
             "No host is booted here: {reason}.\nThe same commands run with `--root` instead, on a folder: \
              files and packages are real, services are not started."
         ));
     } else {
-        tell::line("Preparing a Debian image for the host (the first time takes a minute) ...");
+        output::print_line("Preparing a Debian image for the host (the first time takes a minute) ...");
         image = Some(host::Image::debian(demo.work)?);
         ground = Some(host::HostGround::prepare(demo.work)?);
     }
 
     let mut steps = StepOutput::start();
     let address = ground.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::HostGround::address);
-    let stage = Stage::set(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
-    let you = stage.you.clone().loud();
-    tell::line(&format!("Everything below is typed in {}", you.folder().display()));
+    let stage = Stage::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
+    let you = stage.you.clone().echoing();
+    output::print_line(&format!("Everything below is typed in {}", you.folder().display()));
 
     let plane =
         steps.step("Start the control plane on a new data folder", || stage::serve(&you, &address))?;
-    steps.step("Sign in, and make the key that signs packages", || stage::sign_in(&you, &plane))?;
+    steps.step("Sign in, and make the key that signs packages", || stage::log_in_developer(&you, &plane))?;
     steps.step("Create a web service from its archetype", || {
         let about = you.run("punch new web-service shop --set version=1.0.0")?;
-        tell::quote(&about.out);
+        output::print_quoted(&about.out);
         you.run("punch test shop").map(drop)
     })?;
     steps.step("Check and package its first version", || {
@@ -79,26 +79,26 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
         for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
             you.run(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        tell::quote(&you.run("punch component show shop")?.out);
+        output::print_quoted(&you.run("punch component show shop")?.out);
         Ok(())
     })?;
     steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {
         you.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
-        tell::quote(&you.run("geppetto import estate")?.text());
-        tell::quote(&you.run("geppetto explain web-01 motd.labels")?.out);
+        output::print_quoted(&you.run("geppetto import estate")?.text());
+        output::print_quoted(&you.run("geppetto explain web-01 motd.labels")?.out);
         Ok(())
     })?;
 
     let place = match (&mut ground, &image) {
         (Some(ground), Some(image)) => steps.step("Boot the server web-01", || {
-            tell::line("      $ systemd-nspawn --boot --machine web-01 ...");
+            output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
             Ok(DemoTarget::Booted(ground.boot(image, "web-01")?))
         })?,
         _ => DemoTarget::Folder { root: you.folder().join("web-01"), you: you.clone() },
     };
     if let DemoTarget::Booted(host) = &place {
         steps.step("Install punch on it, from the repository", || {
-            stage::install_punch(&host.terminal().loud(), &plane)
+            stage::install_punch(&host.terminal().echoing(), &plane)
         })?;
     }
     steps.step("Join it to the control plane, with a token that is good once", || {
@@ -115,13 +115,13 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
-        tell::quote(&you.run("geppetto import estate")?.text());
+        output::print_quoted(&you.run("geppetto import estate")?.text());
         Ok(())
     })?;
     steps.step("Look at what a restore would do", || {
         // `punch plan` says by its exit code that there are changes.
         let plan = place.ask("punch plan")?.expect(10, "the plan above")?;
-        tell::quote(&plan.out);
+        output::print_quoted(&plan.out);
         Ok(())
     })?;
     steps.step("Restore again", || place.restore())?;
@@ -129,17 +129,17 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;
-        tell::quote(&you.run("geppetto import estate")?.text());
+        output::print_quoted(&you.run("geppetto import estate")?.text());
         place.restore()
     })?;
     steps.step("See that it is gone: package, files, service", || place.expect_gone(8080))?;
     steps.step("Look back", || {
-        tell::quote(&place.run("punch history")?.out);
-        tell::quote(&place.run("punch status")?.out);
+        output::print_quoted(&place.run("punch history")?.out);
+        output::print_quoted(&place.run("punch status")?.out);
         Ok(())
     })?;
     steps.summary();
-    tell::line(&format!(
+    output::print_line(&format!(
         "\nThe control plane's API: {}/api/v1 (described by {0}/api/v1/openapi.json)",
         plane.url()
     ));
@@ -161,17 +161,17 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
 
 /// Keeps everything running for somebody who is there to look.
 fn linger(demo: &Demo<'_>, place: &DemoTarget, plane: &Plane) {
-    if demo.no_wait || !tell::somebody_is_there() {
+    if demo.no_wait || !output::is_interactive() {
         return;
     }
-    tell::line(&format!(
+    output::print_line(&format!(
         "It keeps running{}; press Enter to stop everything.",
         match place {
             DemoTarget::Booted(host) => format!(", and so does web-01 at {}", host.address()),
             DemoTarget::Folder { .. } => String::new(),
         }
     ));
-    tell::line(&format!(
+    output::print_line(&format!(
         "  curl -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers",
         plane.url()
     ));

@@ -4,8 +4,8 @@ use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
     host::BootedHost,
+    output,
     run::{Answer, CommandFailure, Terminal},
-    tell,
 };
 
 /// The server `web-01`.
@@ -25,8 +25,10 @@ impl DemoTarget {
     /// Runs a verb of punch there; any exit code is an answer.
     pub(super) fn ask(&self, typed: &str) -> Result<Answer, CommandFailure> {
         match self {
-            DemoTarget::Booted(host) => host.terminal().loud().ask(typed),
-            DemoTarget::Folder { root, you } => you.ask(&format!("{typed} --root {}", root.display())),
+            DemoTarget::Booted(host) => host.terminal().echoing().run_any_exit(typed),
+            DemoTarget::Folder { root, you } => {
+                you.run_any_exit(&format!("{typed} --root {}", root.display()))
+            }
         }
     }
 
@@ -37,7 +39,7 @@ impl DemoTarget {
 
     /// Restores it and shows what was done.
     pub(super) fn restore(&self) -> Result<(), CommandFailure> {
-        tell::quote(&self.run("punch restore")?.out);
+        output::print_quoted(&self.run("punch restore")?.out);
         Ok(())
     }
 
@@ -49,17 +51,21 @@ impl DemoTarget {
         version: &str,
         footer: Option<&str>,
     ) -> Result<(), CommandFailure> {
-        let here = Terminal::here(std::path::Path::new("/")).loud();
+        let here = Terminal::here(std::path::Path::new("/")).echoing();
         match self {
             DemoTarget::Booted(host) => {
                 let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.address()))?;
-                tell::quote(&answer.out);
-                answer.with(greeting)?.with(version)?.with(footer.unwrap_or_default()).map(drop)
+                output::print_quoted(&answer.out);
+                answer
+                    .expect_output(greeting)?
+                    .expect_output(version)?
+                    .expect_output(footer.unwrap_or_default())
+                    .map(drop)
             }
             DemoTarget::Folder { root, .. } => {
                 let answer = here.run(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
-                tell::quote(&answer.out);
-                here.run(&format!("rpm --root {} -q shop", root.display()))?.with(version)?;
+                output::print_quoted(&answer.out);
+                here.run(&format!("rpm --root {} -q shop", root.display()))?.expect_output(version)?;
                 let footer = footer.unwrap_or_default();
                 here.run(&format!("grep -qe '{footer}' {}/usr/share/shop/shop.py", root.display())).map(drop)
             }
@@ -69,11 +75,11 @@ impl DemoTarget {
     /// Checks that nothing of the component `shop` is left.
     pub(super) fn expect_gone(&self, port: u16) -> Result<(), CommandFailure> {
         let (shell, root) = match self {
-            DemoTarget::Booted(host) => (host.terminal().loud(), String::new()),
+            DemoTarget::Booted(host) => (host.terminal().echoing(), String::new()),
             DemoTarget::Folder { root, you } => (you.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
-        shell.ask(&format!("{rpm} -q shop shop-deployment"))?.with("not installed")?;
+        shell.run_any_exit(&format!("{rpm} -q shop shop-deployment"))?.expect_output("not installed")?;
         let left = shell.run(&format!(
             "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
         ))?;
@@ -86,15 +92,16 @@ impl DemoTarget {
             });
         }
         if let DemoTarget::Booted(host) = self {
-            let unit = shell.ask("systemctl is-active shop")?;
+            let unit = shell.run_any_exit("systemctl is-active shop")?;
             if unit.code == 0 {
                 return Err(CommandFailure::new("the service still runs", "systemctl status shop on web-01"));
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));
-            let here = Terminal::here(std::path::Path::new("/")).loud();
-            let answer = here.ask(&format!("curl -sS --max-time 5 http://{}:{port}/", host.address()))?;
-            tell::quote(&answer.text());
+            let here = Terminal::here(std::path::Path::new("/")).echoing();
+            let answer =
+                here.run_any_exit(&format!("curl -sS --max-time 5 http://{}:{port}/", host.address()))?;
+            output::print_quoted(&answer.text());
             answer.expect(7, "nothing should listen any more (curl exits with 7 then)")?;
         }
         Ok(())

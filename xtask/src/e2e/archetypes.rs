@@ -23,7 +23,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn processing(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
+    world.set_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
     world.restore()?;
     let totals = |lines: u32| {
         format!(
@@ -36,11 +36,11 @@ fn processing(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host(&totals(2))?.expect(0, look)?;
     world.on_host("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?.expect(0, look)?;
     world.on_host(&totals(3))?.expect(0, look)?;
-    world.on_host("stat -c %U /var/lib/stock/state.json")?.with("stock").map(drop)
+    world.on_host("stat -c %U /var/lib/stock/state.json")?.expect_output("stock").map(drop)
 }
 
 fn schema_on_sqlite(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
+    world.set_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
     world.restore()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
     world.on_host(&format!(
@@ -51,7 +51,7 @@ fn schema_on_sqlite(world: &mut World) -> Result<(), CommandFailure> {
     // A column of the second migration, and the row that was there.
     world
         .on_host(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
-        .with("Pen|1")
+        .expect_output("Pen|1")
         .map(drop)
 }
 
@@ -68,7 +68,7 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
             "printf '{role}\\nCREATE DATABASE ledger OWNER ledger;\\n' | {ask} -v ON_ERROR_STOP=1"
         ))?
         .expect(0, look)?;
-    world.wants(
+    world.set_web_role(
         "ledger: \">=0\"",
         "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
     )?;
@@ -82,15 +82,15 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("punch plan")?.expect(0, "the changes above")?;
     world
         .on_host(&format!("{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"))?
-        .with("Pen|t")?;
+        .expect_output("Pen|t")?;
     // The password is in one file, for those who need it, and in no report.
-    world.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.with("640:root:ledger")?;
+    world.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.expect_output("640:root:ledger")?;
     let told = world.on_host(
         "punch history --json; punch explain ledger.password; grep -rl 'correct horse' /var/log /var/lib/geppetto/punch",
     )?;
     // The last good node file has it, for root's eyes only.
     let node = "/var/lib/geppetto/punch/node.yaml";
-    world.on_host(&format!("stat -c %a:%U {node}"))?.with("600:root")?;
+    world.on_host(&format!("stat -c %a:%U {node}"))?.expect_output("600:root")?;
     let files = told.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
     match files.count() > 0 || told.text().contains("correct horse") {
         true => Err(CommandFailure {
@@ -104,35 +104,35 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn plugin(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
+    world.set_web_role("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
     world.on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
     world.restore()?;
     let ask = "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/queue -w 1 -c 2";
-    world.on_host(ask)?.expect(0, "the output above")?.with("OK")?.with("|")?;
+    world.on_host(ask)?.expect(0, "the output above")?.expect_output("OK")?.expect_output("|")?;
     world.on_host("touch /srv/queue/1 /srv/queue/2")?;
-    world.on_host(ask)?.expect(1, "the output above")?.with("WARNING")?;
+    world.on_host(ask)?.expect(1, "the output above")?.expect_output("WARNING")?;
     world.on_host("touch /srv/queue/3")?;
-    world.on_host(ask)?.expect(2, "the output above")?.with("CRITICAL")?;
+    world.on_host(ask)?.expect(2, "the output above")?.expect_output("CRITICAL")?;
     world
         .on_host("runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2")?
         .expect(3, "the output above")?
-        .with("UNKNOWN")
+        .expect_output("UNKNOWN")
         .map(drop)
 }
 
 fn os_config(world: &mut World) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
     let before = world.on_host(started)?.out;
-    world.wants("journal: \">=0\"", "journal: {max_use: 77M}")?;
+    world.set_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
     world.restore()?;
-    world.on_host("systemd-analyze cat-config systemd/journald.conf")?.with("SystemMaxUse=77M")?;
+    world.on_host("systemd-analyze cat-config systemd/journald.conf")?.expect_output("SystemMaxUse=77M")?;
     if world.on_host(started)?.out == before {
         return Err(CommandFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
     }
     world.on_host("systemctl is-active systemd-journald")?.expect(0, "the output above")?;
     // Nobody describes the service any more, and it must forget all the same.
     let before = world.on_host(started)?.out;
-    world.wants("", "")?;
+    world.set_web_role("", "")?;
     world.restore()?;
     world.on_host("ls /etc/systemd/journald.conf.d/journal.conf")?.expect(2, "the file is still there")?;
     match world.on_host(started)?.out == before {
@@ -145,16 +145,16 @@ fn os_config(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn webapp(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("portal: \">=0\"", "portal: {banner: Hello}")?;
+    world.set_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
     world.restore()?;
-    world.ask(8080, "/portal/", "Hello")?;
-    world.wants("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
+    world.http_get(8080, "/portal/", "Hello")?;
+    world.set_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
     world.restore()?;
-    world.ask(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
+    world.http_get(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
 fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("", "")?;
+    world.set_web_role("", "")?;
     world.restore()?;
     let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
     if !left.trim().is_empty() {
@@ -165,5 +165,5 @@ fn departure(world: &mut World) -> Result<(), CommandFailure> {
     }
     world.on_host("ls /etc/tomcat10/Catalina/localhost/portal.xml")?.expect(2, "the file is still there")?;
     // What a component wrote itself is data, and stays.
-    world.on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?.with("Pen").map(drop)
+    world.on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?.expect_output("Pen").map(drop)
 }

@@ -13,15 +13,20 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn node_exporter(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
+    world.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
     world.restore()?;
     world.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
-    world.ask(9100, "/metrics", "node_cpu_seconds_total")?;
-    world.ask(9100, "/metrics", "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1")?;
-    world.wants("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
+    world.http_get(9100, "/metrics", "node_cpu_seconds_total")?;
+    world.http_get(
+        9100,
+        "/metrics",
+        "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1",
+    )?;
+    world.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
     world.restore()?;
-    let metrics =
-        world.on_host("curl -fsS http://127.0.0.1:9100/metrics")?.with("node_memory_MemTotal_bytes")?;
+    let metrics = world
+        .on_host("curl -fsS http://127.0.0.1:9100/metrics")?
+        .expect_output("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
         return Err(CommandFailure::new(
             "the collector `cpu` is still on",
@@ -32,23 +37,23 @@ fn node_exporter(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn tomcat(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("tomcat-examples: \"1.0.0\"", "")?;
+    world.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
     world.restore()?;
-    world.ask(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+    world.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
-    world.ask(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
-    world.wants("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
+    world.http_get(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
+    world.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
     world.restore()?;
     let from_outside =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", world.host.address());
-    world.you().run(&from_outside)?.with("403").map(drop)
+    world.developer().run(&from_outside)?.expect_output("403").map(drop)
 }
 
 fn ssh(world: &mut World) -> Result<(), CommandFailure> {
-    let you = world.you();
+    let you = world.developer();
     you.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
     let key = you.run("cat id.pub")?.out.trim().to_owned();
-    world.wants(
+    world.set_web_role(
         "admins: \"1.0.0\", ssh-server: \"1.0.0\"",
         &format!(
             "ssh-server: {{port: 2222, allow_groups: [admins]}}, \
@@ -59,20 +64,20 @@ fn ssh(world: &mut World) -> Result<(), CommandFailure> {
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
     let address = world.host.address();
-    world.you().run(&format!("ssh {options} alice@{address} id"))?.with("admins")?;
+    world.developer().run(&format!("ssh {options} alice@{address} id"))?.expect_output("admins")?;
     world
-        .you()
-        .ask(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
+        .developer()
+        .run_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
         .expect(255, "somebody got in without a key")
         .map(drop)
 }
 
 fn timer(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
+    world.set_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
     world.restore()?;
     world.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
     // A motd that only the timer's restore can bring.
-    world.wants(
+    world.set_web_role(
         "punch: \">=0.1\", motd: \"1.0.0\"",
         "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}, motd: {message: by the timer}",
     )?;
@@ -80,7 +85,7 @@ fn timer(world: &mut World) -> Result<(), CommandFailure> {
                 journalctl -u punch-restore --no-pager | tail -20; exit 1";
     world.on_host(wait)?.expect(0, "journalctl -u punch-restore on web-01")?;
     // By hand again, so that nothing happens between the next checks.
-    world.wants("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    world.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     let quiet = "for tenth in $(seq 300); do systemctl is-active -q punch-restore.timer || exit 0; sleep 0.1; done; exit 1";
     world.on_host(quiet)?.expect(0, "journalctl -u punch-restore on web-01")?;
     // The restore that stopped the timer may still be at work.
@@ -89,18 +94,18 @@ fn timer(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn geppetto(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants(
+    world.set_web_role(
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
     world.restore()?;
-    world.ask(8700, "/api/v1/health", "")?;
-    world.on_host("stat -c %a:%U /var/lib/geppetto-data")?.with("700:geppetto")?;
-    world.on_host("ps -o user= -C geppetto")?.with("geppetto").map(drop)
+    world.http_get(8700, "/api/v1/health", "")?;
+    world.on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_output("700:geppetto")?;
+    world.on_host("ps -o user= -C geppetto")?.expect_output("geppetto").map(drop)
 }
 
 fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    world.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     world.restore()?;
     let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {

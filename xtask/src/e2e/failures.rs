@@ -15,28 +15,28 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn killed(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
+    world.set_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
                  while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.jsonl ]; do :; done; \
                  kill -9 $! && echo killed; wait $!";
-    world.on_host(typed)?.with("killed")?;
+    world.on_host(typed)?.expect_output("killed")?;
     world.on_host("punch plan")?.expect(10, "it was too fast to be killed in the middle")?;
     world.restore()?;
-    world.ask(8080, "/", "Interrupted")?;
-    world.on_host("punch history")?.with("interrupted").map(drop)
+    world.http_get(8080, "/", "Interrupted")?;
+    world.on_host("punch history")?.expect_output("interrupted").map(drop)
 }
 
 fn plane_down(world: &mut World) -> Result<(), CommandFailure> {
     world.plane = None;
     let answer = world.on_host("punch restore")?.expect(6, "the output above")?;
-    answer.with("generation").map(drop)
+    answer.expect_output("generation").map(drop)
 }
 
 fn cached(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("systemctl stop shop")?;
     world.on_host("punch restore --cached")?.expect(0, "the output above")?;
-    world.ask(8080, "/", "Interrupted")
+    world.http_get(8080, "/", "Interrupted")
 }
 
 fn plane_back(world: &mut World) -> Result<(), CommandFailure> {
@@ -45,26 +45,26 @@ fn plane_back(world: &mut World) -> Result<(), CommandFailure> {
     let typed = format!("geppetto serve --data data --listen {listen}");
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
-    world.plane = Some(Plane::start(world.you(), &typed, &format!("http://{listen}"))?);
+    world.plane = Some(Plane::start(world.developer(), &typed, &format!("http://{listen}"))?);
     world.restore()?;
     let reports = format!(
         "curl -fsS -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers/web-01/reports",
         world.url()
     );
-    world.you().run(&reports)?.with("generation").map(drop)
+    world.developer().run(&reports)?.expect_output("generation").map(drop)
 }
 
 fn forged_node(world: &mut World) -> Result<(), CommandFailure> {
     let file = "/var/lib/geppetto/punch/node.yaml";
     world.on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
     let answer = world.on_host("punch apply /tmp/forged.yaml")?.expect(1, "the output above")?;
-    answer.with("sign")?;
-    world.ask(8080, "/", "Interrupted")
+    answer.expect_output("sign")?;
+    world.http_get(8080, "/", "Interrupted")
 }
 
 fn unsigned(world: &mut World) -> Result<(), CommandFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
-    world.you().run(&format!("{version} && punch package shop --out unsigned"))?;
-    let answer = world.you().ask("punch publish unsigned/*.rpm --channel dev")?;
-    answer.expect(1, "the repository took a package that nobody signed")?.with("sign").map(drop)
+    world.developer().run(&format!("{version} && punch package shop --out unsigned"))?;
+    let answer = world.developer().run_any_exit("punch publish unsigned/*.rpm --channel dev")?;
+    answer.expect(1, "the repository took a package that nobody signed")?.expect_output("sign").map(drop)
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use world::World;
 
-use crate::{host, run::CommandFailure, tell};
+use crate::{host, output, run::CommandFailure};
 
 /// What the run needs to know.
 pub(crate) struct E2e<'a> {
@@ -33,7 +33,7 @@ type Check = (&'static str, fn(&mut World) -> Result<(), CommandFailure>);
 
 /// Runs all checks and counts them.
 pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
-    if let Some(reason) = host::impossible(e2e.work) {
+    if let Some(reason) = host::unavailable_reason(e2e.work) {
         return Err(CommandFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
@@ -43,18 +43,18 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
     let mut failed = 0;
     let mut world = None;
     let mut run = |name: &str, work: &mut dyn FnMut() -> Result<(), CommandFailure>| {
-        let began = tell::now();
+        let began = output::now();
         let result = work();
-        let time = tell::seconds(began.elapsed());
+        let time = output::seconds(began.elapsed());
         match &result {
             Ok(()) => {
                 passed += 1;
-                tell::line(&format!("ok {name} ({time})"));
+                output::print_line(&format!("ok {name} ({time})"));
             }
             Err(trouble) => {
                 failed += 1;
-                tell::line(&format!("FAILED {name} ({time})"));
-                tell::trouble(trouble);
+                output::print_line(&format!("FAILED {name} ({time})"));
+                output::print_failure(trouble);
             }
         }
         result.is_ok()
@@ -72,7 +72,7 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
             }
         }
     }
-    tell::line(&format!("{passed} passed, {failed} failed"));
+    output::print_line(&format!("{passed} passed, {failed} failed"));
     if failed == 0 {
         Ok(())
     } else {

@@ -16,9 +16,9 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn second_import(world: &mut World) -> Result<(), CommandFailure> {
-    let before = world.you().run("geppetto node web-01")?.out;
+    let before = world.developer().run("geppetto node web-01")?.out;
     world.import()?;
-    let after = world.you().run("geppetto node web-01")?.out;
+    let after = world.developer().run("geppetto node web-01")?.out;
     if before == after {
         return Ok(());
     }
@@ -29,14 +29,14 @@ fn second_import(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn credential(world: &mut World) -> Result<(), CommandFailure> {
-    world.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.with("600:root").map(drop)
+    world.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.expect_output("600:root").map(drop)
 }
 
 fn answers(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
+    world.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
     world.restore()?;
     world.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
-    world.ask(8080, "/", "Hello")
+    world.http_get(8080, "/", "Hello")
 }
 
 fn second_restore(world: &mut World) -> Result<(), CommandFailure> {
@@ -44,38 +44,38 @@ fn second_restore(world: &mut World) -> Result<(), CommandFailure> {
     let before = world.on_host(started)?.out;
     world.restore()?;
     world.on_host("punch plan")?.expect(0, "the changes above")?;
-    world.on_host(started)?.with(before.trim()).map(drop)
+    world.on_host(started)?.expect_output(before.trim()).map(drop)
 }
 
 fn drift(world: &mut World) -> Result<(), CommandFailure> {
     world.on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
     world.on_host("punch plan")?.expect(10, "the drift above is not seen")?;
     world.restore()?;
-    world.ask(8080, "/", "Hello")?;
+    world.http_get(8080, "/", "Hello")?;
     world.on_host("punch plan")?.expect(0, "the changes above").map(drop)
 }
 
 fn change(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
+    world.set_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     world.on_host("punch plan")?.expect(10, "`geppetto node web-01`")?;
     world.restore()?;
-    world.ask(8080, "/", "Bonjour")?;
+    world.http_get(8080, "/", "Bonjour")?;
     world
         .on_host("rpm -q shop shop-deployment")?
-        .with("shop-1.1.0-1")?
-        .with("shop-deployment-1.1.0-1")
+        .expect_output("shop-1.1.0-1")?
+        .expect_output("shop-deployment-1.1.0-1")
         .map(drop)
 }
 
 fn downgrade(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
+    world.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
     world.restore()?;
-    world.on_host("rpm -q shop")?.with("shop-1.0.0-1")?;
-    world.ask(8081, "/", "Hello")
+    world.on_host("rpm -q shop")?.expect_output("shop-1.0.0-1")?;
+    world.http_get(8081, "/", "Hello")
 }
 
 fn explanation(world: &mut World) -> Result<(), CommandFailure> {
-    let there = world.you().run("geppetto explain web-01 shop.http_port")?.out;
+    let there = world.developer().run("geppetto explain web-01 shop.http_port")?.out;
     let here = world.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
     if !here.contains("8081") || !here.contains("role web") {
         return Err(CommandFailure::new(
@@ -93,7 +93,7 @@ fn explanation(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.wants("", "")?;
+    world.set_web_role("", "")?;
     world.restore()?;
     world.on_host("rpm -q shop shop-deployment")?.expect(2, "the packages above are still installed")?;
     world.on_host("systemctl is-active shop")?.expect(3, "systemctl status shop on web-01")?;

@@ -38,11 +38,11 @@ impl World {
     pub(super) fn prepare(e2e: &E2e<'_>) -> Result<World, CommandFailure> {
         let mut ground = HostGround::prepare(e2e.work)?;
         let image = Image::debian(e2e.work)?.with_archive(e2e.work)?;
-        let stage = Stage::set(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
+        let stage = Stage::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
         let you = &stage.you;
         let plane = stage::serve(you, &ground.address())?;
-        stage::sign_in(you, &plane)?;
-        stage::two_shops(&stage)?;
+        stage::log_in_developer(you, &plane)?;
+        stage::package_two_shop_versions(&stage)?;
         for (archetype, name) in archetypes::COMPONENTS {
             you.run(&format!("punch new {archetype} {name}"))?;
             you.run(&format!("punch test {name}"))?;
@@ -52,7 +52,7 @@ impl World {
             you.run(&format!("punch package {}/{component} --out dist --key alice.key", e2e.root.display()))?;
         }
         you.run("punch publish dist/*.rpm --channel dev")?;
-        for component in stage::published(&stage.folder.join("dist"))? {
+        for component in stage::published_components(&stage.folder.join("dist"))? {
             you.run(&format!("punch promote {component} --from dev --to prod"))?;
         }
         let host = ground.boot(&image, "web-01")?;
@@ -76,24 +76,24 @@ impl World {
     }
 
     /// The developer's terminal.
-    pub(super) fn you(&self) -> &Terminal {
+    pub(super) fn developer(&self) -> &Terminal {
         &self.stage.you
     }
 
     /// Sets what the role `web` carries: lines of YAML maps, and makes it a revision.
-    pub(super) fn wants(&self, components: &str, values: &str) -> Result<Answer, CommandFailure> {
+    pub(super) fn set_web_role(&self, components: &str, values: &str) -> Result<Answer, CommandFailure> {
         self.role(components, values)?;
         self.import()
     }
 
     /// Imports the estate's folder.
     pub(super) fn import(&self) -> Result<Answer, CommandFailure> {
-        self.you().run("geppetto import estate")
+        self.developer().run("geppetto import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
     pub(super) fn on_host(&self, typed: &str) -> Result<Answer, CommandFailure> {
-        self.host.terminal().ask(typed)
+        self.host.terminal().run_any_exit(typed)
     }
 
     /// Restores the host, which must succeed.
@@ -102,21 +102,21 @@ impl World {
     }
 
     /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
-    pub(super) fn ask(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
+    pub(super) fn http_get(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
         let here = Terminal::here(&self.stage.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.address());
         for _ in 0..60 {
-            let answer = here.ask(&typed)?;
+            let answer = here.run_any_exit(&typed)?;
             if answer.code == 0 && answer.out.contains(text) {
                 return Ok(());
             }
             sleep(Duration::from_secs(1));
         }
-        here.run(&typed)?.with(text).map(drop)
+        here.run(&typed)?.expect_output(text).map(drop)
     }
 
     fn join(&self) -> Result<(), CommandFailure> {
-        let token = self.you().run("geppetto join-token web-01")?.out;
+        let token = self.developer().run("geppetto join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         self.on_host(&format!("punch join {} --server web-01 --token {token}", self.url()))?
             .expect(0, "geppetto.log")

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Image, Network, PREFIX, sweep};
+use super::{Image, Network, PREFIX, leftovers};
 use crate::run::{CommandFailure, Terminal, io};
 
 /// Where control groups live: the mixed layout first, then version 2 alone.
@@ -54,7 +54,7 @@ impl BootedHost {
         let errors = console.try_clone().map_err(io("write", &folder))?;
         let container = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
-            .arg(script(image, &folder, &machine, &network.cable(number)))
+            .arg(script(image, &folder, &machine, &network.host_end_name(number)))
             .stdin(Stdio::null())
             .stdout(console)
             .stderr(errors)
@@ -71,9 +71,9 @@ impl BootedHost {
             init: 0,
         };
         host.init = host.wait_for("its first process", 100, BootedHost::first_process)?;
-        network.plug(number, host.init)?;
+        network.attach_host(number, host.init)?;
         host.wait_for("its systemd to finish starting", 1200, |host| {
-            let state = host.terminal().ask("systemctl is-system-running").ok()?.out;
+            let state = host.terminal().run_any_exit("systemctl is-system-running").ok()?.out;
             ["running", "degraded"].contains(&state.trim()).then_some(())
         })?;
         Ok(host)
@@ -96,7 +96,7 @@ impl BootedHost {
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             self.init
         );
-        Terminal::behind(&format!("{}#", self.name), enter.split_whitespace().map(str::to_owned).collect())
+        Terminal::prefixed(&format!("{}#", self.name), enter.split_whitespace().map(str::to_owned).collect())
     }
 
     /// The container's systemd: the child of `systemd-nspawn` that is process 1 in its own namespace.
@@ -149,7 +149,7 @@ impl Drop for BootedHost {
         let here = Terminal::here(Path::new("/"));
         if self.init != 0 {
             // SIGRTMIN+4 asks a systemd to power off.
-            here.ask(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
+            here.run_any_exit(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
         }
         for _ in 0..100 {
             if !matches!(self.container.try_wait(), Ok(None)) {
@@ -159,14 +159,14 @@ impl Drop for BootedHost {
         }
         if matches!(self.container.try_wait(), Ok(None)) {
             if self.init != 0 {
-                here.ask(&format!("kill -9 {}", self.init)).ok();
+                here.run_any_exit(&format!("kill -9 {}", self.init)).ok();
             }
             self.container.kill().ok();
             self.container.wait().ok();
         }
         fs::remove_dir_all(&self.folder).ok();
         for tree in CONTROL_GROUPS {
-            sweep::remove_groups(&Path::new(tree).join(&self.machine));
+            leftovers::remove_groups(&Path::new(tree).join(&self.machine));
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }

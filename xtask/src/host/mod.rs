@@ -7,9 +7,9 @@
 
 mod boot;
 mod janitor;
+mod leftovers;
 mod network;
 mod root;
-mod sweep;
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ impl HostGround {
     pub(crate) fn prepare(work: &Path) -> Result<HostGround, CommandFailure> {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder).map_err(crate::run::io("create", &folder))?;
-        sweep::sweep(&folder);
+        leftovers::remove_leftovers(&folder);
         let janitor = janitor::Janitor::watch(&folder)?;
         Ok(HostGround { network: Network::create()?, folder, booted: 0, _janitor: janitor })
     }
@@ -54,9 +54,9 @@ impl HostGround {
 }
 
 /// Why hosts cannot be booted here, in words; nothing when they can.
-pub(crate) fn impossible(work: &Path) -> Option<String> {
+pub(crate) fn unavailable_reason(work: &Path) -> Option<String> {
     let here = Terminal::here(Path::new("/"));
-    let says = |typed: &str| here.ask(typed).is_ok_and(|answer| answer.code == 0);
+    let says = |typed: &str| here.run_any_exit(typed).is_ok_and(|answer| answer.code == 0);
     if !says("test \"$(id -u)\" = 0") {
         return Some("booting a host needs root".to_owned());
     }

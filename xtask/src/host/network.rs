@@ -47,14 +47,14 @@ impl Network {
     }
 
     /// The name of this machine's end of a host's cable.
-    pub(crate) fn cable(&self, number: usize) -> String {
+    pub(crate) fn host_end_name(&self, number: usize) -> String {
         format!("{}-{number}", self.bridge)
     }
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
-    pub(crate) fn plug(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
+    pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
         let here = Terminal::here(Path::new("/"));
-        here.run(&format!("ip link set {} master {} up", self.cable(number), self.bridge))?;
+        here.run(&format!("ip link set {} master {} up", self.host_end_name(number), self.bridge))?;
         here.run(&format!(
             "nsenter -t {pid} -n sh -c 'ip addr add {}/24 dev host0 && ip link set lo up && ip link set host0 up \
              && ip route add default via {}'",
@@ -68,6 +68,6 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // Nothing to do about a failure here; the next run sweeps it.
-        Terminal::here(Path::new("/")).ask(&format!("ip link del {}", self.bridge)).ok();
+        Terminal::here(Path::new("/")).run_any_exit(&format!("ip link del {}", self.bridge)).ok();
     }
 }

@@ -28,8 +28,8 @@ impl Image {
     pub(crate) fn debian(work: &Path) -> Result<Image, CommandFailure> {
         let hosts = work.join("hosts");
         fs::create_dir_all(&hosts).map_err(io("create", &hosts))?;
-        let layer = hosts.join(format!("debian-{:016x}", name_of(&[BASE, FINISH])));
-        kept(&layer, |partial| {
+        let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
+        cached_layer(&layer, |partial| {
             Terminal::here(&hosts).run(&format!(
                 "mmdebstrap --mode=root --variant=minbase --include={BASE} \
                  --aptopt='APT::Install-Recommends \"false\"' \
@@ -48,8 +48,8 @@ impl Image {
         let hosts = work.join("hosts");
         let below = self.layers();
         let packages = ARCHIVE.join(" ");
-        let layer = hosts.join(format!("archive-{:016x}", name_of(&[&below, &packages, FILL])));
-        kept(&layer, |partial| {
+        let layer = hosts.join(format!("archive-{:016x}", content_key(&[&below, &packages, FILL])));
+        cached_layer(&layer, |partial| {
             let script = FILL
                 .replace("PARTIAL", &partial.display().to_string())
                 .replace("BELOW", &below)
@@ -87,7 +87,7 @@ const FILL: &str = "
     rm -rf PARTIAL.scratch";
 
 /// Makes `layer` by filling a folder beside it and renaming that, unless it is there already.
-fn kept(
+fn cached_layer(
     layer: &Path,
     fill: impl FnOnce(&Path) -> Result<crate::run::Answer, CommandFailure>,
 ) -> Result<(), CommandFailure> {
@@ -110,7 +110,7 @@ fn kept(
 }
 
 /// A number that changes when what an image is made from changes.
-fn name_of(parts: &[&str]) -> u64 {
+fn content_key(parts: &[&str]) -> u64 {
     let mut hasher = DefaultHasher::new();
     parts.hash(&mut hasher);
     hasher.finish()

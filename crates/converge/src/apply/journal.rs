@@ -11,10 +11,10 @@ use model::{
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-use super::components;
+use super::component_names;
 use crate::{
     HostState, StateError,
-    look::HostInspection,
+    inspect::HostInspection,
     state::{RunFile, RunMark},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct RunJournal<'a> {
     clock: &'a dyn Fn() -> i64,
     look: &'a HostInspection,
     managed: ManagedState,
-    /// Everything the node file still speaks of.
+    /// All resources the node file still describes.
     wanted: BTreeMap<&'a ResourceId, &'a Resource>,
     /// Notified so late that their turn is the next run's.
     owed: BTreeSet<ResourceId>,
@@ -40,7 +40,7 @@ impl<'a> RunJournal<'a> {
         state: &'a HostState,
         clock: &'a dyn Fn() -> i64,
     ) -> Result<Self, StateError> {
-        state.close_interrupted()?;
+        state.close_interrupted_run()?;
         let resources = look.wanted.components.iter().flat_map(|component| &component.resources);
         let report = Report {
             server: node.server.to_string(),
@@ -59,17 +59,17 @@ impl<'a> RunJournal<'a> {
             managed: look.observed.managed.clone(),
             wanted: resources.map(|resource| (&resource.id, resource)).collect(),
             owed: BTreeSet::new(),
-            running: if changes { Some(state.start_running(&report)?) } else { None },
+            running: if changes { Some(state.start_journal(&report)?) } else { None },
             report,
         })
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn before(&mut self, change: &PlannedChange) -> Result<(), StateError> {
+    pub(super) fn record_start(&mut self, change: &PlannedChange) -> Result<(), StateError> {
         let mut marks = Vec::new();
         match &change.action {
             PlannedAction::InstallPackages(versions) => {
-                let components = components(change);
+                let components = component_names(change);
                 for name in versions.keys() {
                     let whose = components
                         .iter()
@@ -89,12 +89,12 @@ impl<'a> RunJournal<'a> {
         }
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(RunMark::Owed));
-        self.mark(&marks);
-        self.begin(&change.title(), &change.component, &marks)
+        self.add_mark(&marks);
+        self.begin_step(&change.title(), &change.component, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
-    pub(super) fn begin(
+    pub(super) fn begin_step(
         &mut self,
         title: &str,
         component: &str,
@@ -105,7 +105,11 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Notes how `change` went.
-    pub(super) fn after(&mut self, change: &PlannedChange, entry: ReportEntry) -> Result<(), StateError> {
+    pub(super) fn record_result(
+        &mut self,
+        change: &PlannedChange,
+        entry: ReportEntry,
+    ) -> Result<(), StateError> {
         let mut marks = Vec::new();
         let done = entry.result == EntryResult::Done;
         match &change.action {
@@ -124,7 +128,7 @@ impl<'a> RunJournal<'a> {
                 }
                 _ => (),
             },
-            // What somebody else installed is still theirs when punch could not change it.
+            // A package installed by others stays theirs when punch failed to change it.
             PlannedAction::InstallPackages(versions) if !done => {
                 let seen = &self.look.observed;
                 let theirs = |name: &&String| {
@@ -135,32 +139,32 @@ impl<'a> RunJournal<'a> {
             }
             _ => (),
         }
-        self.mark(&marks);
-        self.end(entry, &marks)
+        self.add_mark(&marks);
+        self.end_step(entry, &marks)
     }
 
     /// Notes how a step that makes nothing went.
-    pub(super) fn end(&mut self, entry: ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
+    pub(super) fn end_step(&mut self, entry: ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
         if let Some(running) = &mut self.running {
             running.end(&entry, marks)?;
         }
-        self.note(entry);
+        self.add_entry(entry);
         Ok(())
     }
 
     /// Notes an entry of the report.
-    pub(super) fn note(&mut self, entry: ReportEntry) {
+    pub(super) fn add_entry(&mut self, entry: ReportEntry) {
         self.report.entries.push(entry);
     }
 
     /// Notes that something was not right after all, and who is notified of it.
-    pub(super) fn not_right(&mut self, change: &PlannedChange) {
+    pub(super) fn record_drift(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
         self.owed.extend(change.notifies.iter().cloned());
     }
 
-    /// Forgets what nobody wants and is not there, once everything is as it must be.
-    pub(super) fn settle(&mut self) {
+    /// Forgets resources that are neither wanted nor present, after a successful run.
+    pub(super) fn forget_absent_resources(&mut self) {
         let Self { managed, wanted, owed, look, .. } = self;
         managed.pending.retain(|id| owed.contains(id));
         let packages: BTreeSet<String> = look
@@ -193,18 +197,18 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Files the report.
-    pub(super) fn finish(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
+    pub(super) fn write_report(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {
             self.state.save_managed(&self.managed)?;
         }
-        self.state.record(&self.report)?;
-        self.state.end_running()?;
+        self.state.record_report(&self.report)?;
+        self.state.remove_journal()?;
         Ok(self.report)
     }
 
-    fn mark(&mut self, marks: &[RunMark]) {
+    fn add_mark(&mut self, marks: &[RunMark]) {
         for mark in marks {
             mark.apply(&mut self.managed);
         }

@@ -10,7 +10,7 @@ use model::{
     manifest::DeploymentFiles,
     name::Name,
     observe::{Observation, OsFamily, ResourceFacts},
-    plan::{PlannedAction, PlannedChange, wanted_facts},
+    plan::{PlannedAction, PlannedChange, desired_facts},
     resource::{HealthProbe, Resource, ResourceBody, ResourceId},
     version::Version,
 };
@@ -98,7 +98,7 @@ impl Host for MemoryHost {
             }
             PlannedAction::Apply(resource) => {
                 let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
-                facts.extend(wanted_facts(resource));
+                facts.extend(desired_facts(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
                     facts.remove("lacks");

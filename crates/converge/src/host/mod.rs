@@ -1,10 +1,10 @@
-//! A host: what can be asked of it and what it can be told to do. Nothing is decided here.
+//! The `Host` port: observing a host and applying single changes. Nothing is decided here.
 
 pub mod memory;
 
-mod discreet;
 mod machine;
-mod rooted;
+mod path_in_root;
+mod secret_masking;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -17,9 +17,9 @@ use model::{
     version::Version,
 };
 
-pub use discreet::SecretMasking;
 pub use machine::Machine;
-pub use rooted::rooted;
+pub use path_in_root::path_in_root;
+pub use secret_masking::SecretMasking;
 
 /// A host, or a folder that stands for one.
 pub trait Host {
@@ -46,8 +46,8 @@ pub trait Host {
         others: &[ResourceId],
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
 
-    /// Makes one change. `packages` are the files of the packages it installs. What it says is the
-    /// detail of the report's entry, when there is something to say.
+    /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
+    /// detail of the report's entry, if any.
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
 
     /// Does what could wait for the last change of a run.
@@ -55,7 +55,7 @@ pub trait Host {
         Ok(())
     }
 
-    /// Asks one health check once. An error says what came instead.
+    /// Runs one health check once. The error is what was received instead.
     fn probe(&self, probe: &HealthProbe) -> Result<(), String>;
 }
 
@@ -70,7 +70,7 @@ pub enum HostError {
         /// How to get it.
         hint: String,
     },
-    /// A program said no.
+    /// A program failed.
     #[error("`{command}` failed: {said}")]
     Command {
         /// The command line, shortened.
@@ -78,7 +78,7 @@ pub enum HostError {
         /// What it wrote, or its exit code.
         said: String,
     },
-    /// The file system said no.
+    /// A file operation failed.
     #[error("{what} {path}: {because}")]
     File {
         /// What was tried: `cannot write`.
@@ -95,12 +95,12 @@ pub enum HostError {
 
 impl HostError {
     pub(crate) fn io(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
-        HostError::File { what, path: path.into(), because: because(error) }
+        HostError::File { what, path: path.into(), because: explain_io_error(error) }
     }
 }
 
-/// What an error of the file system means to the person who runs punch.
-pub(crate) fn because(error: &std::io::Error) -> String {
+/// Explains a file system error.
+pub(crate) fn explain_io_error(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull => "the disk is full; free some space and run again".to_owned(),

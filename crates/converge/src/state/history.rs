@@ -11,14 +11,14 @@ const KEPT: usize = 500;
 
 impl HostState {
     /// The reports of earlier runs with their numbers, oldest first.
-    pub fn history(&self) -> Result<Vec<(u64, Report)>, StateError> {
-        let mut reports = self.latest(usize::MAX)?;
+    pub fn all_reports(&self) -> Result<Vec<(u64, Report)>, StateError> {
+        let mut reports = self.latest_reports(usize::MAX)?;
         reports.reverse();
         Ok(reports)
     }
 
     /// The reports of the last runs with their numbers, newest first, at most `most`; no other is read.
-    pub fn latest(&self, most: usize) -> Result<Vec<(u64, Report)>, StateError> {
+    pub fn latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, StateError> {
         let mut reports = Vec::new();
         for number in self.numbers()?.into_iter().rev().take(most) {
             reports.extend(self.report(number)?.map(|report| (number, report)));
@@ -34,10 +34,10 @@ impl HostState {
 
     /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
     /// that of the last, so that they do not push out the others. Call it only while holding the lock.
-    pub fn record(&self, report: &Report) -> Result<(), StateError> {
+    pub fn record_report(&self, report: &Report) -> Result<(), StateError> {
         let numbers = self.numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
-        if report.outcome == RunOutcome::Unchanged && self.found_the_same(last, report) {
+        if report.outcome == RunOutcome::Unchanged && self.repeats_unchanged_run(last, report) {
             return self.write_json(&name(last), report);
         }
         self.write_json(&name(last + 1), report)?;
@@ -49,9 +49,9 @@ impl HostState {
     }
 
     /// Whether the last run, too, found nothing to do for the same node file.
-    fn found_the_same(&self, last: u64, report: &Report) -> bool {
+    fn repeats_unchanged_run(&self, last: u64, report: &Report) -> bool {
         let text = self.read(&name(last)).ok().flatten();
-        // One that cannot be read is left for whoever wants to know why.
+        // An unreadable report is kept for inspection.
         let before = text.and_then(|text| serde_json::from_str::<Report>(&text).ok());
         before.is_some_and(|before| {
             before.outcome == RunOutcome::Unchanged

@@ -25,7 +25,7 @@ fn said(component: &Component<'_>, components: &str) -> Vec<String> {
     let look = story::look(
         &story::node(components),
         &Machine::new(root.path()).unwrap(),
-        &HostState::at(root.path()),
+        &HostState::open(root.path()),
         &mut shelf,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
@@ -94,7 +94,7 @@ fn a_package_that_is_none_is_refused() {
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
-            &HostState::at(root.path()),
+            &HostState::open(root.path()),
             &mut shelf,
         );
         let said = problems.unwrap_err()[0].to_string();
@@ -114,7 +114,7 @@ fn a_root_that_is_none_is_told() {
 #[test]
 fn two_runs_are_never_at_once() {
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let held = state.lock().unwrap();
     let error = state.lock().unwrap_err().to_string();
     let pid = std::process::id();
@@ -146,7 +146,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     }
     let _unmount = Unmount(root.path());
     let bin = tempfile::tempdir().unwrap();
-    let state = HostState::at(bin.path());
+    let state = HostState::open(bin.path());
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";

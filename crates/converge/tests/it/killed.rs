@@ -100,8 +100,12 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     let before = story::listing(whole.path());
     let node = story::node(" {part: {version: \"1.0\"}}");
     let mut shelf = Shelf::new().with(&PART);
-    let run =
-        story::run(&node, &mut Machine::new(whole.path()).unwrap(), &HostState::at(whole.path()), &mut shelf);
+    let run = story::run(
+        &node,
+        &mut Machine::new(whole.path()).unwrap(),
+        &HostState::open(whole.path()),
+        &mut shelf,
+    );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
     let wanted = story::listing(whole.path());
 
@@ -115,8 +119,8 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = HostState::at(root.path());
-        let report = state.interrupted().unwrap().unwrap();
+        let state = HostState::open(root.path());
+        let report = state.interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
         let mut truth = vec![EntryResult::Done; step];
@@ -126,8 +130,8 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
         let next = story::run(&node, &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
         assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
-        assert!(state.interrupted().unwrap().is_none());
-        assert_eq!(state.history().unwrap().len(), 2, "the killed run is in the history");
+        assert!(state.interrupted_report().unwrap().is_none());
+        assert_eq!(state.all_reports().unwrap().len(), 2, "the killed run is in the history");
 
         // Nothing the killed run made was forgotten.
         story::run(&story::node(" {}"), &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
@@ -138,7 +142,7 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
 fn die(root: &Path, step: usize) {
     let mut host = Doomed { machine: Machine::new(root).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &HostState::at(root), &mut Shelf::new().with(&PART));
+    story::run(&node, &mut host, &HostState::open(root), &mut Shelf::new().with(&PART));
 }
 
 fn prepared() -> tempfile::TempDir {

@@ -82,7 +82,7 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     }
     let root = root();
     let before = story::listing(root.path());
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let mut shelf = Shelf::new().with(&ALL);
     let node = story::node(" {shop: {version: 1.0.0}}");
     let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
@@ -132,7 +132,7 @@ fn a_unit_of_a_system_package_is_only_noted_where_there_is_no_system() {
         return;
     }
     let root = root();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let manifest = "
 format: geppetto/manifest/1
 resources:
@@ -156,7 +156,7 @@ fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
         return;
     }
     let root = root();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut shelf = Shelf::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -180,7 +180,7 @@ fn looking_leaves_no_trace() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &HostState::at(root.path()),
+        &HostState::open(root.path()),
         &mut shelf,
     );
     assert!(!plan.changes.is_empty());
@@ -204,7 +204,7 @@ resources:
     if !story::has("rpm") {
         return;
     }
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
     // The absolute link means a path beneath the root, where there is no such folder.
@@ -229,7 +229,7 @@ fn a_folder_in_the_way_blocks_and_is_not_replaced() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &HostState::at(root.path()),
+        &HostState::open(root.path()),
         &mut shelf,
     );
     assert_eq!(
@@ -244,7 +244,7 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
         return;
     }
     let root = root();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let mut shelf =
         Shelf::new().with(&Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL });
     // Cut off the end: the digest of the payload no longer fits.
@@ -264,7 +264,7 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
         return;
     }
     let root = root();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut shelf = Shelf::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -308,7 +308,7 @@ resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
     if !story::has("rpm") {
         return;
     }
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     story::run(&node, &mut machine(root.path()), &state, &mut shelf);
     let file = root.path().join("etc/cron.d/clean");

@@ -46,7 +46,7 @@ fn id(text: &str) -> ResourceId {
 #[test]
 fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     let first = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
@@ -91,14 +91,14 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
             "remove user:shop"
         ]
     );
-    assert!(state.managed().unwrap().resources.is_empty());
-    assert_eq!(state.history().unwrap().len(), 4);
+    assert!(state.load_managed().unwrap().resources.is_empty());
+    assert_eq!(state.all_reports().unwrap().len(), 4);
 }
 
 #[test]
 fn a_new_version_of_the_payload_restarts_its_service_once() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
@@ -118,7 +118,7 @@ fn a_new_version_of_the_payload_restarts_its_service_once() {
 #[test]
 fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     host.unreadable.insert(id("file:/etc/shop.conf"), "permission denied".to_owned());
     let run = story::run(
@@ -137,7 +137,7 @@ fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
 #[test]
 fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     let node = story::node(" {shop: {version: 1.0.0}}");
@@ -156,7 +156,7 @@ fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
 #[test]
 fn a_service_notified_before_a_failure_is_restarted_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
@@ -177,7 +177,7 @@ fn a_health_check_that_never_answers_fails_the_run() {
     let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..SHOP });
     let mut host = MemoryHost { sick: Some("connection refused".to_owned()), ..host() };
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let report = story::run(&node, &mut host, &HostState::at(folder.path()), &mut shelf).report;
+    let report = story::run(&node, &mut host, &HostState::open(folder.path()), &mut shelf).report;
     assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.entries.last().unwrap().detail, "not within 0 s: connection refused");
 }
@@ -185,7 +185,7 @@ fn a_health_check_that_never_answers_fails_the_run() {
 #[test]
 fn what_was_there_before_punch_came_is_never_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
     host.resources.insert(id("user:shop"), ResourceFacts::from([("uid", Fact::Text("7".to_owned()))]));
@@ -214,7 +214,7 @@ fn a_resource_that_moves_to_another_component_stays() {
         .with(&part("one", "1.1", empty))
         .with(&part("two", "1.1", motd));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     story::run(&story::node(" {one: {version: \"1.0\"}}"), &mut host, &state, &mut shelf);
     let node = story::node(" {one: {version: \"1.1\"}, two: {version: \"1.1\"}}");

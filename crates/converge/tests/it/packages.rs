@@ -38,7 +38,7 @@ impl World {
             return None;
         }
         let root = tempfile::tempdir().unwrap();
-        let state = HostState::at(root.path());
+        let state = HostState::open(root.path());
         let shelf = components.iter().fold(Shelf::new(), Shelf::with);
         Some(Self { root, state, shelf })
     }

@@ -41,7 +41,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::at(root.path());
+    let state = HostState::open(root.path());
     let mut shelf = Shelf::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
@@ -72,7 +72,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
 fn what_a_host_says_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();

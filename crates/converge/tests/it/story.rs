@@ -112,14 +112,14 @@ pub(crate) fn look(
     state: &HostState,
     shelf: &mut Shelf,
 ) -> Result<HostInspection, Vec<InspectionError>> {
-    converge::look(node, host, state, shelf, 1_700_000_000_000_000)
+    converge::inspect_host(node, host, state, shelf, 1_700_000_000_000_000)
 }
 
 pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &HostState, shelf: &mut Shelf) -> Run {
     let _lock = state.lock().unwrap();
     let look = look(node, host, state, shelf).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
-    let fetched = converge::fetch(&look, &plan, shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, shelf).unwrap();
     let report =
         converge::apply(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| 1_700_000_000_000_000)
             .unwrap();

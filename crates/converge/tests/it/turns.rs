@@ -38,7 +38,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
@@ -77,7 +77,7 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
         format!("format: geppetto/manifest/1\nresources:\n  - file: /etc/cron.d/job\n    content: {job:?}\n");
     let mut shelf = Shelf::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     // On a real host both are one file.
@@ -88,7 +88,8 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
-    let made: Vec<ResourceId> = state.managed().unwrap().resources.into_iter().map(|made| made.id).collect();
+    let made: Vec<ResourceId> =
+        state.load_managed().unwrap().resources.into_iter().map(|made| made.id).collect();
     assert_eq!(made, [id("file:/etc/cron.d/job")]);
     let gone = story::run(&node("1.2"), &mut host, &state, &mut shelf);
     assert!(gone.plan.to_string().contains("remove file:/etc/cron.d/job"), "{}", gone.plan);
@@ -100,7 +101,7 @@ fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", both));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     host.deployments.clear();
@@ -123,26 +124,26 @@ fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", told)));
-    assert_eq!(state.managed().unwrap().resources[0].notify, [id("service:part")]);
+    assert_eq!(state.load_managed().unwrap().resources[0].notify, [id("service:part")]);
     let run = story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", untold)));
     assert_eq!(run.report.outcome, RunOutcome::Unchanged);
-    assert!(state.managed().unwrap().resources[0].notify.is_empty());
+    assert!(state.load_managed().unwrap().resources[0].notify.is_empty());
 }
 
 #[test]
 fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change_it() {
     let mut shelf = Shelf::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
     host.fails.insert("install part-1.1-1".to_owned());
     let failed = story::run(&node("1.1"), &mut host, &state, &mut shelf);
     assert_eq!(failed.report.outcome, RunOutcome::Failed);
-    let packages: Vec<String> = state.managed().unwrap().packages.into_keys().collect();
+    let packages: Vec<String> = state.load_managed().unwrap().packages.into_keys().collect();
     assert_eq!(packages, ["part-deployment"]);
 }
 
@@ -152,21 +153,21 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
         "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
     let mut shelf = Shelf::new().with(&part("1.0", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut shelf).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
     let mut told = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
         if let ApplyEvent::Step { number: 4, .. } = event {
-            told.push(state.interrupted().unwrap().unwrap());
+            told.push(state.interrupted_report().unwrap().unwrap());
         }
         if let ApplyEvent::Finished { entry } = event
             && entry.action.starts_with("check")
         {
-            told.push(state.interrupted().unwrap().unwrap());
+            told.push(state.interrupted_report().unwrap().unwrap());
         }
     };
     converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
@@ -180,12 +181,12 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 fn a_run_counts_from_when_it_began_to_look() {
     let mut shelf = Shelf::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = converge::look(&node, &host, &state, &mut shelf, 5_000).unwrap();
+    let look = converge::inspect_host(&node, &host, &state, &mut shelf, 5_000).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
     let clock = || 12_000;
     let report =
         converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut |_| (), &clock).unwrap();
@@ -196,12 +197,12 @@ fn a_run_counts_from_when_it_began_to_look() {
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     let mut shelf = Shelf::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
         story::run(&node(version), &mut host, &state, &mut shelf);
     }
-    let history = state.history().unwrap();
+    let history = state.all_reports().unwrap();
     let outcomes: Vec<(u64, RunOutcome)> =
         history.iter().map(|(number, report)| (*number, report.outcome)).collect();
     use RunOutcome::{Changed, Unchanged};
@@ -215,12 +216,12 @@ fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
     let mut shelf = Shelf::new().with(&part("1.0", &manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::at(folder.path());
+    let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut shelf).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
     let kept = folder.path().join("var/lib/geppetto/punch");
     let mut sizes = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
@@ -233,6 +234,6 @@ fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
     let steps: Vec<u64> = sizes.windows(2).map(|sizes| sizes[1] - sizes[0]).collect();
     assert_eq!(steps.len(), 101);
     assert!(steps.iter().all(|bytes| (100..1500).contains(bytes)), "{steps:?}");
-    assert_eq!(state.managed().unwrap().resources.len(), 100);
+    assert_eq!(state.load_managed().unwrap().resources.len(), 100);
     assert!(!kept.join("running.jsonl").exists());
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::backoffice::{ChangeProposal, ProposedEstate};
 
-/// Change some objects, or say what a change would do
+/// Change some places, or preview a change
 ///
 /// All of the change is committed as one revision, or nothing. A change that changes nothing makes none. With
 /// `base`, a change of what others changed since that revision is refused.
@@ -18,7 +18,7 @@ use crate::backoffice::{ChangeProposal, ProposedEstate};
     post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
-        (status = 409, description = "Somebody else changed the same since `base`", body = wire::ProblemDetails),
+        (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
         (status = 422, description = "It cannot be accepted; the detail lists every reason", body = wire::ProblemDetails),
     )
 )]
@@ -30,5 +30,5 @@ pub(super) async fn change(
 ) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
     let wire::ChangeRequest { documents, message, preview, base } = change;
     let proposal = ChangeProposal { proposed: ProposedEstate::Some(documents), message, preview, base };
-    Ok(Json(app.office.change(proposal, &caller.actor()).await?))
+    Ok(Json(app.back_office.change(proposal, &caller.actor()).await?))
 }

@@ -1,6 +1,6 @@
-//! ETags: whoever polls and has it already is told so in a few bytes.
+//! ETags: a client that polls an unchanged resource is answered with 304.
 //!
-//! The tag of an answer is a digest of the very text that is sent, so that it tells nobody more than that text.
+//! The ETag is a digest of the response body, so that it reveals no more than the body.
 
 use axum::{
     body::{self, Body, Bytes},
@@ -16,8 +16,8 @@ use super::problem::ProblemResponse;
 /// Far above any page of a list.
 const LARGEST: usize = 256 * 1024 * 1024;
 
-/// Gives every answer to a GET a tag, unless it has one, and answers 304 to whoever has it already.
-pub(super) async fn tag(request: Request, next: Next) -> Response {
+/// Adds an ETag to every answer to a GET that has none, and answers 304 when it matches `If-None-Match`.
+pub(super) async fn add_etag(request: Request, next: Next) -> Response {
     let asked = (request.method() == Method::GET).then(|| request.headers().clone());
     let response = next.run(request).await;
     let Some(asked) = asked.filter(|_| response.status() == StatusCode::OK) else { return response };
@@ -29,8 +29,8 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
         Ok(text) => text,
         Err(error) => return ProblemResponse::internal(&error).into_response(),
     };
-    let etag = of(&text);
-    if holds(&asked, &etag) {
+    let etag = etag_of(&text);
+    if matches_if_none_match(&asked, &etag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     head.headers.insert(header::ETAG, etag);
@@ -38,22 +38,22 @@ pub(super) async fn tag(request: Request, next: Next) -> Response {
     Response::from_parts(head, Body::from(text))
 }
 
-/// Proxies between here and whoever asks have no business keeping it.
+/// Shared caches must not store it.
 pub(super) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The tag of a text.
-pub(super) fn of(text: &[u8]) -> HeaderValue {
-    quoted(&hex::encode(&Sha256::digest(text)[..16]))
+pub(super) fn etag_of(text: &[u8]) -> HeaderValue {
+    quote_etag(&hex::encode(&Sha256::digest(text)[..16]))
 }
 
 /// A tag of digits, hexadecimal digits and dashes.
-pub(super) fn quoted(tag: &str) -> HeaderValue {
+pub(super) fn quote_etag(tag: &str) -> HeaderValue {
     // These are always a header's value.
     HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether the client says that it has this one already.
-pub(super) fn holds(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+/// Whether `If-None-Match` names this ETag.
+pub(super) fn matches_if_none_match(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let asked = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let etag = etag.to_str().unwrap_or_default();
     asked.is_some_and(|asked| asked.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))

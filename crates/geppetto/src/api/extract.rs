@@ -1,4 +1,4 @@
-//! What handlers take: who calls, and bodies, paths and queries whose mistakes are told as problems.
+//! Extractors of handlers: the principal, and bodies, paths and queries whose rejections are problem documents.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -43,7 +43,8 @@ impl FromRequestParts<ApiState> for Principal {
                 "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
             ));
         };
-        let caller = auth::identify(&app.office.store, shown.trim(), app.office.clock.now_us()).await?;
+        let caller =
+            auth::authenticate(&app.back_office.store, shown.trim(), app.back_office.clock.now_us()).await?;
         let caller = caller.ok_or_else(|| {
             ProblemResponse::unauthorized(
                 "the token is not known, has expired or was revoked: a person asks an operator for a new one \
@@ -51,7 +52,7 @@ impl FromRequestParts<ApiState> for Principal {
             )
         })?;
         if let Principal::Server(server) = &caller
-            && !app.office.state().await?.estate.servers.contains_key(server)
+            && !app.back_office.current_estate().await?.estate.servers.contains_key(server)
         {
             return Err(ProblemResponse::unauthorized(format!(
                 "the server {server} is not in the estate any more, and its credential opens nothing; to take it \
@@ -62,7 +63,7 @@ impl FromRequestParts<ApiState> for Principal {
     }
 }
 
-/// A level of rights, as a type, so that a handler's signature says who may call it.
+/// An access level as a type, so that a handler's signature states who may call it.
 pub(super) trait RequiredLevel {
     /// The weakest role allowed.
     const ROLE: AccessLevel;
@@ -98,14 +99,14 @@ impl<L: RequiredLevel + Send> FromRequestParts<ApiState> for Allowed<L> {
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let caller = Principal::from_request_parts(parts, app).await?;
-        needs(&caller, L::ROLE)?;
+        require_level(&caller, L::ROLE)?;
         Ok(Self { caller, level: PhantomData })
     }
 }
 
 /// Refuses a caller that has less than this role.
-pub(super) fn needs(caller: &Principal, role: AccessLevel) -> Result<(), ProblemResponse> {
-    if caller.has(role) {
+pub(super) fn require_level(caller: &Principal, role: AccessLevel) -> Result<(), ProblemResponse> {
+    if caller.has_level(role) {
         return Ok(());
     }
     let who = match caller {
@@ -129,7 +130,7 @@ impl FromRequestParts<ApiState> for LargeBody {
 
     async fn from_request_parts(_parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let place = Arc::clone(&app.large_bodies).acquire_owned().await;
-        // Nobody closes it.
+        // The semaphore is never closed.
         let _place = place.map_err(|error| ProblemResponse::internal(&error))?;
         Ok(Self { _place })
     }

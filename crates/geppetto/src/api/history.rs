@@ -20,7 +20,7 @@ pub(super) async fn revisions(
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)?;
-    let found = app.office.store.revisions(page.before, limit).await?;
+    let found = app.back_office.store.revisions(page.before, limit).await?;
     let next = found.last().filter(|last| found.len() == limit as usize && last.number > 1);
     let next = next.map(|last| last.number);
     let items = found
@@ -46,7 +46,7 @@ pub(super) async fn audit(
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)?;
-    let found = app.office.store.audit(page.before, limit).await?;
+    let found = app.back_office.store.audit(page.before, limit).await?;
     let next = found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
     let items = found
         .into_iter()

@@ -21,7 +21,7 @@ pub(super) async fn create_join_token(
 ) -> Result<(StatusCode, axum::Json<wire::IssuedJoinToken>), ProblemResponse> {
     let server =
         ServerName::new(&new.server).map_err(|error| ProblemResponse::bad_request(error.to_string()))?;
-    let token = app.office.create_join_token(&server, new.seconds, &caller.actor()).await?;
+    let token = app.back_office.create_join_token(&server, new.seconds, &caller.actor()).await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn join(
     State(app): State<ApiState>,
     JsonBody(join): JsonBody<wire::JoinRequest>,
 ) -> Result<axum::Json<wire::JoinResponse>, ProblemResponse> {
-    let joined = app.office.join(&join).await?.ok_or_else(|| {
+    let joined = app.back_office.join(&join).await?.ok_or_else(|| {
         ProblemResponse::forbidden(
             "the join token is not good for this server: it may be used up, expired, or made for another server \
              name. Ask an operator for a new one (`geppetto join-token SERVER`)",

@@ -8,8 +8,8 @@ mod health;
 mod history;
 mod join;
 mod nodes;
-mod objects;
 mod packages;
+mod places;
 mod problem;
 mod reports;
 mod router;
@@ -27,7 +27,7 @@ use crate::backoffice::BackOffice;
 #[derive(Debug, Clone)]
 pub struct ApiState {
     /// The back-office.
-    pub office: Arc<BackOffice>,
+    pub back_office: Arc<BackOffice>,
     /// The largest package accepted, in bytes.
     pub max_package_bytes: u64,
     /// The URL that clients reach this control plane by, where it is declared.
@@ -41,10 +41,10 @@ const LARGE_BODIES: usize = 4;
 
 impl ApiState {
     /// What handlers share.
-    pub fn new(office: Arc<BackOffice>, max_package_bytes: u64) -> Self {
+    pub fn new(back_office: Arc<BackOffice>, max_package_bytes: u64) -> Self {
         let advertised_url = None;
         Self {
-            office,
+            back_office,
             max_package_bytes,
             advertised_url,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),

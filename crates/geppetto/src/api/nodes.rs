@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use super::{
     ApiState, etag,
-    extract::{PathParameters, QueryParameters, needs},
+    extract::{PathParameters, QueryParameters, require_level},
     problem::ProblemResponse,
 };
 use crate::{
@@ -51,14 +51,14 @@ pub(super) async fn node(
     PathParameters(server): PathParameters<ServerName>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let sight = sight(&caller, &server)?;
-    let version = app.office.node_version(&server).await?;
-    // Who sees all of it is told from the number alone that it has it already.
-    if sight == Visibility::Signed && etag::holds(&headers, &tag(&version)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag(&version))]).into_response());
+    let sight = visibility_of(&caller, &server)?;
+    let version = app.back_office.current_node_version(&server).await?;
+    // Principals that may see secrets are answered from the generation number alone.
+    if sight == Visibility::Signed && etag::matches_if_none_match(&headers, &node_etag(&version)) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let stored = app.office.generation(&server, version.generation).await?;
-    deliver(&server, &stored, sight, &headers)
+    let stored = app.back_office.signed_generation(&server, version.generation).await?;
+    node_response(&server, &stored, sight, &headers)
 }
 
 /// One generation of a server's node file
@@ -81,9 +81,9 @@ pub(super) async fn generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let sight = sight(&caller, &server)?;
-    let stored = app.office.generation(&server, generation).await?;
-    deliver(&server, &stored, sight, &headers)
+    let sight = visibility_of(&caller, &server)?;
+    let stored = app.back_office.signed_generation(&server, generation).await?;
+    node_response(&server, &stored, sight, &headers)
 }
 
 /// What is asked about.
@@ -99,7 +99,7 @@ pub(super) struct ExplainQuery {
     get, path = "/api/v1/servers/{server}/explain", tag = "servers",
     params(("server" = String, Path, description = "The server"), ExplainQuery),
     responses(
-        (status = 200, description = "Who said what; secrets are never shown", body = Explanation),
+        (status = 200, description = "The provenance; secrets are never shown", body = Explanation),
         (status = 404, description = "There is no such server or key", body = wire::ProblemDetails),
     )
 )]
@@ -109,16 +109,16 @@ pub(super) async fn explain(
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(question): QueryParameters<ExplainQuery>,
 ) -> Result<Json<Explanation>, ProblemResponse> {
-    sight(&caller, &server)?;
-    let stored = app.office.node(&server).await?;
-    let node = node::read(&server, &stored)?;
+    visibility_of(&caller, &server)?;
+    let stored = app.back_office.signed_node(&server).await?;
+    let node = node::read_stored_node(&server, &stored)?;
     Ok(Json(
         resolve::explain(&node, &question.key)
             .map_err(|error| ProblemResponse::not_found(error.to_string()))?,
     ))
 }
 
-/// How much of a node file somebody sees.
+/// How much of a node file a principal sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Visibility {
     /// All of it.
@@ -128,13 +128,13 @@ enum Visibility {
 }
 
 /// The tag of a signed text: its number, and the digest of its content.
-fn tag(version: &NodeVersion) -> HeaderValue {
-    etag::quoted(&format!("{}-{}", version.generation, version.digest))
+fn node_etag(version: &NodeVersion) -> HeaderValue {
+    etag::quote_etag(&format!("{}-{}", version.generation, version.digest))
 }
 
 /// Who may see a server's node, and how much of it.
-fn sight(caller: &Principal, server: &ServerName) -> Result<Visibility, ProblemResponse> {
-    if caller.is_server(server) || caller.has(AccessLevel::Operator) {
+fn visibility_of(caller: &Principal, server: &ServerName) -> Result<Visibility, ProblemResponse> {
+    if caller.is_server(server) || caller.has_level(AccessLevel::Operator) {
         return Ok(Visibility::Signed);
     }
     if let Principal::Server(other) = caller {
@@ -142,26 +142,26 @@ fn sight(caller: &Principal, server: &ServerName) -> Result<Visibility, ProblemR
             "this is the credential of {other}; it opens nothing of {server}"
         )));
     }
-    needs(caller, AccessLevel::Viewer)?;
+    require_level(caller, AccessLevel::Viewer)?;
     Ok(Visibility::Masked)
 }
 
-fn deliver(
+fn node_response(
     server: &ServerName,
     stored: &StoredNode,
     sight: Visibility,
     headers: &HeaderMap,
 ) -> Result<Response, ProblemResponse> {
     let (text, tag) = match sight {
-        Visibility::Signed => (stored.text.clone(), tag(&stored.into())),
+        Visibility::Signed => (stored.text.clone(), node_etag(&stored.into())),
         Visibility::Masked => {
-            let text = format::node::write(&node::masked(server, stored)?);
+            let text = format::node::write(&node::masked_text(server, stored)?);
             // Not the digest of the whole: that would let a secret be guessed at.
-            let tag = etag::of(text.as_bytes());
+            let tag = etag::etag_of(text.as_bytes());
             (text, tag)
         }
     };
-    if etag::holds(headers, &tag) {
+    if etag::matches_if_none_match(headers, &tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let headers = [

@@ -16,7 +16,7 @@ use model::{
 use super::{
     ApiState, extract,
     extract::{Allowed, Developer, PageQuery, PathParameters, QueryParameters, Viewer},
-    objects::{PageSlice, cut},
+    places::{PageSlice, paginate},
     problem::ProblemResponse,
     upload,
 };
@@ -50,16 +50,16 @@ pub(super) async fn receive(
         return Err(ProblemResponse::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
-            "What was sent is too large",
+            "Request too large",
             format!(
                 "{file} is larger than the {limit} bytes a package may have here; an operator can raise that \
                  (`geppetto serve --max-package-size`)"
             ),
         ));
     }
-    let (reader, pump) = upload::bridge(body);
+    let (reader, pump) = upload::body_reader(body);
     let actor = caller.actor();
-    let (received, ()) = tokio::join!(app.office.receive(reader, &file, limit, &actor), pump);
+    let (received, ()) = tokio::join!(app.back_office.receive(reader, &file, limit, &actor), pump);
     Ok((StatusCode::CREATED, Json(received?)))
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn publish(
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<PublicationResult>, ProblemResponse> {
-    Ok(Json(app.office.publish(&channel, publication.files, &caller.actor()).await?))
+    Ok(Json(app.back_office.publish(&channel, publication.files, &caller.actor()).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -96,7 +96,7 @@ pub(super) async fn promote(
     Allowed { caller, .. }: Allowed<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
 ) -> Result<Json<PublicationResult>, ProblemResponse> {
-    Ok(Json(app.office.promote(&promotion, &caller.actor()).await?))
+    Ok(Json(app.back_office.promote(&promotion, &caller.actor()).await?))
 }
 
 /// All channels
@@ -109,9 +109,9 @@ pub(super) async fn channels(
     _caller: Allowed<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
-    let catalog = app.office.catalog().await?;
+    let catalog = app.back_office.catalog().await?;
     let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
-    let PageSlice { items, next } = cut(all, &page)?;
+    let PageSlice { items, next } = paginate(all, &page)?;
     let items = items
         .into_iter()
         .map(|(name, components)| wire::ChannelSummary { name: name.to_owned(), components })
@@ -129,12 +129,12 @@ pub(super) async fn components(
     _caller: Allowed<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    let catalog = app.office.catalog().await?;
+    let catalog = app.back_office.catalog().await?;
     let newest = catalog
         .components
         .iter()
         .filter_map(|(name, versions)| Some((name.as_str(), (name, versions.values().next_back()?))));
-    let PageSlice { items: found, next } = cut(newest, &page)?;
+    let PageSlice { items: found, next } = paginate(newest, &page)?;
     let items = found
         .into_iter()
         .map(|(_, (name, newest))| wire::ComponentSummary {
@@ -169,7 +169,7 @@ pub(super) async fn versions(
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)? as usize;
-    let mut items = app.office.versions(&name).await?;
+    let mut items = app.back_office.versions(&name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
             ProblemResponse::bad_request(format!(

@@ -1,4 +1,4 @@
-//! Errors of the API, as RFC 9457 describes them: every refusal says what to do next.
+//! Errors of the API as problem details (RFC 9457).
 
 use axum::{
     Json,
@@ -9,7 +9,7 @@ use axum::{
 };
 use model::wire;
 
-use crate::{backoffice::BackOfficeError, failure::chain, store::StoreError};
+use crate::{backoffice::BackOfficeError, daemon_error::error_chain, store::StoreError};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -33,29 +33,29 @@ impl ProblemResponse {
         Self { status, kind, title, detail: detail.into() }
     }
 
-    /// The request itself is wrong.
+    /// The request is malformed.
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request is not understood", detail)
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
     }
 
-    /// There is no such thing.
+    /// The resource does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
-    /// Nobody showed a good secret.
+    /// The request is not authenticated.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Who are you?", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Authentication required", detail)
     }
 
-    /// Whoever asks may not.
+    /// The principal lacks the required grant.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
-    /// A mistake or misfortune on this side. The log has the details, the client has not.
+    /// An internal error. The details are logged and not sent to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        let cause = chain(error);
+        let cause = error_chain(error);
         tracing::error!(error = %cause, "a request failed");
         if cause.contains("disk is full") || cause.contains("No space left") {
             return Self::new(
@@ -99,7 +99,7 @@ impl From<StoreError> for ProblemResponse {
             StoreError::Overtaken { .. } => Self::new(
                 StatusCode::CONFLICT,
                 "overtaken",
-                "Somebody else was faster",
+                "The data changed meanwhile",
                 format!("{error}; look at what changed and send the change again"),
             ),
             StoreError::NameTaken(_) => Self::new(
@@ -119,17 +119,14 @@ impl From<BackOfficeError> for ProblemResponse {
             BackOfficeError::Unknown { .. } | BackOfficeError::Absent(_) => {
                 Self::not_found(error.to_string())
             }
-            BackOfficeError::Refused(detail) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "refused",
-                "What was sent cannot be accepted",
-                detail,
-            ),
+            BackOfficeError::Refused(detail) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
+            }
             BackOfficeError::Conflict(detail) => {
-                Self::new(StatusCode::CONFLICT, "conflict", "It contradicts what is there", detail)
+                Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
             }
             BackOfficeError::TooLarge(detail) => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "What was sent is too large", detail)
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail)
             }
             BackOfficeError::Store(error) => error.into(),
             BackOfficeError::Broken(_) => Self::internal(&error),
@@ -140,9 +137,9 @@ impl From<BackOfficeError> for ProblemResponse {
 impl From<rejection::JsonRejection> for ProblemResponse {
     fn from(error: rejection::JsonRejection) -> Self {
         let kind = match error.status() {
-            StatusCode::UNPROCESSABLE_ENTITY => ("wrong-shape", "The JSON has not the shape asked for"),
+            StatusCode::UNPROCESSABLE_ENTITY => ("wrong-shape", "The JSON does not match the schema"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The body is not declared as JSON"),
-            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "What was sent is too large"),
+            StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Request too large"),
             _ => ("bad-json", "The body is not JSON"),
         };
         let detail = format!("{}; /api/v1/openapi.json describes the shape", error.body_text());
@@ -163,7 +160,7 @@ impl From<rejection::QueryRejection> for ProblemResponse {
 }
 
 /// Gives refusals that come from below the handlers (unknown paths, wrong methods, timeouts) the same form.
-pub(super) async fn everywhere(request: Request, next: Next) -> Response {
+pub(super) async fn problem_layer(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let method = request.method().clone();
     let response = next.run(request).await;
@@ -187,7 +184,7 @@ pub(super) async fn everywhere(request: Request, next: Next) -> Response {
         StatusCode::REQUEST_TIMEOUT => ProblemResponse::new(
             status,
             "timeout",
-            "It took too long",
+            "Request timed out",
             "the request was not done in time; try again, and look at the control plane's load if it happens again",
         ),
         StatusCode::RANGE_NOT_SATISFIABLE => ProblemResponse::new(
@@ -204,7 +201,7 @@ pub(super) async fn everywhere(request: Request, next: Next) -> Response {
         ),
     };
     let mut refused = problem.into_response();
-    // What the layer below said in headers (Allow, Content-Range) still holds.
+    // Headers of the original response (Allow, Content-Range) are kept.
     for name in [header::ALLOW, header::CONTENT_RANGE] {
         if let Some(value) = response.headers().get(&name) {
             refused.headers_mut().insert(name, value.clone());

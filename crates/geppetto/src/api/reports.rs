@@ -5,14 +5,14 @@ use model::{name::ServerName, report::Report, wire};
 
 use super::{
     ApiState, extract,
-    extract::{HistoryQuery, PathParameters, QueryParameters, needs},
+    extract::{HistoryQuery, PathParameters, QueryParameters, require_level},
     problem::ProblemResponse,
 };
 use crate::auth::{AccessLevel, Principal};
 
 /// Report what a run did
 ///
-/// A run is told by when it started: reported again, it keeps its first report. Of each server the newest 500
+/// A run is identified by its start time: a repeated report is ignored. Of each server the newest 500
 /// reports are kept, and the newest 50 of runs that did not succeed.
 #[utoipa::path(
     post, path = "/api/v1/servers/{server}/reports", tag = "servers", request_body = Report,
@@ -34,7 +34,7 @@ pub(super) async fn add_report(
             report.server
         )));
     }
-    let stored = app.office.add_report(&server, report, &caller.actor()).await?;
+    let stored = app.back_office.add_report(&server, report, &caller.actor()).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
@@ -54,10 +54,10 @@ pub(super) async fn reports(
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
     if !caller.is_server(&server) {
-        needs(&caller, AccessLevel::Viewer)?;
+        require_level(&caller, AccessLevel::Viewer)?;
     }
     let limit = extract::limit(page.limit)?;
-    Ok(Json(app.office.reports(&server, page.before, limit).await?))
+    Ok(Json(app.back_office.reports(&server, page.before, limit).await?))
 }
 
 /// One report, whole
@@ -78,7 +78,7 @@ pub(super) async fn report(
     PathParameters((server, report)): PathParameters<(ServerName, u64)>,
 ) -> Result<Json<wire::StoredReport>, ProblemResponse> {
     if !caller.is_server(&server) {
-        needs(&caller, AccessLevel::Viewer)?;
+        require_level(&caller, AccessLevel::Viewer)?;
     }
-    Ok(Json(app.office.report(&server, report).await?))
+    Ok(Json(app.back_office.report(&server, report).await?))
 }

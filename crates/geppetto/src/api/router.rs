@@ -18,11 +18,11 @@ use utoipa::openapi::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, changes, etag, files, health, history, join, nodes, objects, packages, problem, reports,
+    ApiState, changes, etag, files, health, history, join, nodes, packages, places, problem, reports,
     servers, upload,
 };
 
-/// The largest body of a request that says a few words, in bytes. Anybody can send one.
+/// The largest body of a small request, in bytes. Unauthenticated clients can send one.
 const WORDS_BYTES: usize = 16 * 1024;
 /// The largest report, and the largest list of files to publish.
 const LIST_BYTES: usize = 1024 * 1024;
@@ -32,23 +32,23 @@ const CHANGE_BYTES: usize = 32 * 1024 * 1024;
 const WITHIN: Duration = Duration::from_secs(60);
 
 fn api() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(head())
+    OpenApiRouter::with_openapi(api_info())
         .routes(routes!(health::health))
         .routes(routes!(join::join))
         .routes(routes!(join::create_join_token))
-        .routes(routes!(objects::servers))
-        .routes(routes!(objects::server))
+        .routes(routes!(places::servers))
+        .routes(routes!(places::server))
         .routes(routes!(nodes::node))
         .routes(routes!(nodes::generation))
         .routes(routes!(nodes::explain))
         .routes(routes!(reports::report))
         .routes(routes!(servers::revoke))
-        .routes(routes!(objects::roles))
-        .routes(routes!(objects::role))
-        .routes(routes!(objects::groups))
-        .routes(routes!(objects::group))
-        .routes(routes!(objects::environments))
-        .routes(routes!(objects::environment))
+        .routes(routes!(places::roles))
+        .routes(routes!(places::role))
+        .routes(routes!(places::groups))
+        .routes(routes!(places::group))
+        .routes(routes!(places::environments))
+        .routes(routes!(places::environment))
         .routes(routes!(history::revisions))
         .routes(routes!(packages::promote))
         .routes(routes!(packages::channels))
@@ -76,17 +76,17 @@ fn uploads() -> OpenApiRouter<ApiState> {
 pub fn router(app: ApiState) -> Router {
     let (routes, _) = api().split_for_parts();
     let (uploads, _) = uploads().split_for_parts();
-    let uploads = uploads.layer(middleware::from_fn(upload::hear_out));
+    let uploads = uploads.layer(middleware::from_fn(upload::drain_refused_body));
     let document = Arc::new(document());
     routes
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
-        .layer(middleware::from_fn(etag::tag))
+        .layer(middleware::from_fn(etag::add_etag))
         .merge(uploads)
         .merge(files::routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(middleware::from_fn(problem::everywhere))
+        .layer(middleware::from_fn(problem::problem_layer))
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())
@@ -104,8 +104,8 @@ pub fn document() -> OpenApi {
             // Whatever needs a token can be refused for want of a good one.
             if operation.security.is_none() {
                 operation.responses.responses.extend([
-                    ("401".to_owned(), refusal("No good token was shown")),
-                    ("403".to_owned(), refusal("The token may not do this")),
+                    ("401".to_owned(), problem_response("No good token was shown")),
+                    ("403".to_owned(), problem_response("The token may not do this")),
                 ]);
             }
         }
@@ -117,14 +117,14 @@ pub fn document() -> OpenApi {
     document
 }
 
-fn refusal(description: &str) -> RefOr<Response> {
+fn problem_response(description: &str) -> RefOr<Response> {
     let content = Content::new(Some(Ref::from_schema_name("Problem")));
     RefOr::T(
         ResponseBuilder::new().description(description).content("application/problem+json", content).build(),
     )
 }
 
-fn head() -> OpenApi {
+fn api_info() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let mut components = Components::new();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));

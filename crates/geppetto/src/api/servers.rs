@@ -23,6 +23,6 @@ pub(super) async fn revoke(
     Allowed { caller, .. }: Allowed<Operator>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<StatusCode, ProblemResponse> {
-    app.office.revoke_server(&server, &caller.actor()).await?;
+    app.back_office.revoke_server(&server, &caller.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

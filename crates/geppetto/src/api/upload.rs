@@ -37,7 +37,7 @@ pub(super) struct BodyReader {
 /// Splits a body into a reader for a blocking thread and the work that feeds it.
 ///
 /// Both must run at the same time. The work ends when the body does, or after the reader is dropped.
-pub(super) fn bridge(body: Body) -> (BodyReader, impl Future<Output = ()>) {
+pub(super) fn body_reader(body: Body) -> (BodyReader, impl Future<Output = ()>) {
     let (sender, pieces) = channel(WAITING);
     (BodyReader { pieces, piece: Bytes::new(), ended: false }, feed(body, sender))
 }
@@ -48,7 +48,7 @@ async fn feed(mut body: Body, sender: Sender<io::Result<Bytes>>) {
             Ok(Some(Ok(piece))) => Ok(piece),
             Ok(Some(Err(error))) => Err(io::Error::other(error)),
             Ok(None) => {
-                // An empty piece says that this was all of it.
+                // An empty chunk marks the end.
                 let _ = sender.send(Ok(Bytes::new())).await;
                 return;
             }
@@ -69,8 +69,8 @@ async fn feed(mut body: Body, sender: Sender<io::Result<Bytes>>) {
 
 /// Takes the rest of a refused body, so that the client is not cut off before it gets to read the refusal.
 ///
-/// A client that asked first (`Expect: 100-continue`) has sent nothing and need not be heard out.
-pub(super) async fn hear_out(request: Request, next: Next) -> Response {
+/// A client that sent `Expect: 100-continue` has sent no body: nothing is drained.
+pub(super) async fn drain_refused_body(request: Request, next: Next) -> Response {
     let asked_first = request.headers().contains_key(header::EXPECT);
     let (head, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body));
@@ -105,7 +105,7 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
         match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await? {
             Ok(frame) => match frame.into_data() {
                 Ok(bytes) => return Some(Ok(bytes)),
-                // Trailers say nothing we ask for.
+                // Trailers are ignored.
                 Err(_) => continue,
             },
             Err(error) => return Some(Err(error)),
@@ -149,13 +149,13 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_read_whole_through_the_bridge() {
         let content: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
-        let (reader, feeding) = bridge(Body::from(content.clone()));
+        let (reader, feeding) = body_reader(Body::from(content.clone()));
         assert_eq!(read(reader, feeding).await.unwrap(), content);
     }
 
     #[tokio::test]
     async fn a_reader_whose_client_went_away_fails_instead_of_ending() {
-        let (reader, feeding) = bridge(Body::from("half of it"));
+        let (reader, feeding) = body_reader(Body::from("half of it"));
         drop(feeding);
         let error = read(reader, async {}).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);

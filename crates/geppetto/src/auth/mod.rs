@@ -1,16 +1,16 @@
 //! Who may do what: secrets people and servers show, and the roles they stand for.
 
-mod role;
+mod access_level;
 mod secret;
 
-pub use role::AccessLevel;
-pub use secret::{GeneratedSecret, PresentedSecret, SecretKind, draw, same};
+pub use access_level::AccessLevel;
+pub use secret::{GeneratedSecret, PresentedSecret, SecretKind, constant_time_eq, generate_secret};
 
 use model::name::ServerName;
 
 use crate::store::{Store, StoreError};
 
-/// Somebody who showed a good secret.
+/// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// A person or program, by the name of its token.
@@ -34,7 +34,7 @@ impl Principal {
     }
 
     /// Whether the caller has at least this role. Servers have none.
-    pub fn has(&self, role: AccessLevel) -> bool {
+    pub fn has_level(&self, role: AccessLevel) -> bool {
         matches!(self, Principal::Token { role: mine, .. } if *mine >= role)
     }
 
@@ -44,13 +44,13 @@ impl Principal {
     }
 }
 
-/// Finds out whose secret this is; `None` when it is nobody's, or no longer good.
-pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<Principal>, StoreError> {
-    let Some(presented) = PresentedSecret::read(shown) else { return Ok(None) };
+/// Authenticates a secret; `None` when it is unknown, expired or revoked.
+pub async fn authenticate(store: &Store, shown: &str, now_us: i64) -> Result<Option<Principal>, StoreError> {
+    let Some(presented) = PresentedSecret::parse(shown) else { return Ok(None) };
     match presented.kind {
         SecretKind::Token => {
             let Some(token) = store.token(&presented.id, now_us).await? else { return Ok(None) };
-            if !same(&token.hash, &presented.hash) {
+            if !constant_time_eq(&token.hash, &presented.hash) {
                 return Ok(None);
             }
             let role =
@@ -59,7 +59,7 @@ pub async fn identify(store: &Store, shown: &str, now_us: i64) -> Result<Option<
         }
         SecretKind::Server => {
             let Some((server, hash)) = store.credential(&presented.id).await? else { return Ok(None) };
-            if !same(&hash, &presented.hash) {
+            if !constant_time_eq(&hash, &presented.hash) {
                 return Ok(None);
             }
             let server = ServerName::new(&server)

@@ -1,7 +1,7 @@
 //! Secrets drawn by the control plane: `gpt_ID_SECRET` for tokens, `gps_` for servers, `gpj_` to join.
 //!
 //! ID is public: it finds the row and is shown in lists. SECRET has 256 random bits, so that a plain SHA-256
-//! is enough to store it: nobody can try them all, and a slow hash would only slow every request down.
+//! is enough to store it: they cannot be enumerated, and a slow hash would only slow down every request.
 //! The prefix makes a leaked secret easy to recognise for scanners.
 
 use rand::{CryptoRng, RngCore};
@@ -48,7 +48,7 @@ impl std::fmt::Debug for GeneratedSecret {
 }
 
 /// Draws a secret.
-pub fn draw(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> GeneratedSecret {
+pub fn generate_secret(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> GeneratedSecret {
     let mut id = [0; 8];
     chance.fill_bytes(&mut id);
     let mut secret = [0; 32];
@@ -59,7 +59,7 @@ pub fn draw(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> Genera
     GeneratedSecret { text, id, hash }
 }
 
-/// A secret somebody shows, taken apart. It may be anybody's or nobody's.
+/// The parts of a secret that a client presents. It is not authenticated yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresentedSecret {
     /// What it claims to be good for.
@@ -72,7 +72,7 @@ pub struct PresentedSecret {
 
 impl PresentedSecret {
     /// Takes the text apart; `None` when it has not the form of a secret.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         if text.len() > 128 {
             return None;
         }
@@ -84,7 +84,7 @@ impl PresentedSecret {
 }
 
 /// Compares two hashes in a time that does not depend on where they differ.
-pub fn same(one: &str, other: &str) -> bool {
+pub fn constant_time_eq(one: &str, other: &str) -> bool {
     let differences = one.bytes().zip(other.bytes()).fold(0, |seen, (a, b)| seen | (a ^ b));
     one.len() == other.len() && std::hint::black_box(differences) == 0
 }
@@ -101,26 +101,26 @@ mod tests {
 
     #[test]
     fn a_drawn_secret_is_recognised_by_its_hash_and_no_other_is() {
-        let drawn = draw(SecretKind::Token, &mut OsRng);
-        let shown = PresentedSecret::read(&drawn.text).unwrap();
+        let drawn = generate_secret(SecretKind::Token, &mut OsRng);
+        let shown = PresentedSecret::parse(&drawn.text).unwrap();
         assert_eq!((shown.kind, &shown.id), (SecretKind::Token, &drawn.id));
-        assert!(same(&shown.hash, &drawn.hash));
+        assert!(constant_time_eq(&shown.hash, &drawn.hash));
         let mut forged = drawn.text.clone();
         forged.pop();
-        assert!(!same(&PresentedSecret::read(&forged).unwrap().hash, &drawn.hash));
-        assert!(!same("", &drawn.hash));
+        assert!(!constant_time_eq(&PresentedSecret::parse(&forged).unwrap().hash, &drawn.hash));
+        assert!(!constant_time_eq("", &drawn.hash));
     }
 
     #[test]
     fn what_is_no_secret_is_taken_apart_without_a_panic() {
         for text in ["", "gpt", "gpt_", "gpt_a", "xyz_a_b", "gpt_é", &"gpt_a_".repeat(100)] {
-            assert_eq!(PresentedSecret::read(text), None, "{text}");
+            assert_eq!(PresentedSecret::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_drawn_secret_is_not_in_its_debug_form() {
-        let drawn = draw(SecretKind::Join, &mut OsRng);
+        let drawn = generate_secret(SecretKind::Join, &mut OsRng);
         assert!(!format!("{drawn:?}").contains(&drawn.text));
     }
 }

@@ -21,8 +21,8 @@ use model::{
     wire::{ChangeResult, ChangedPlace},
 };
 
-use super::{BackOffice, BackOfficeError, EstateSnapshot, mask::SecretParameters, state};
-use crate::store::{AuditContext, ObjectChange, ObjectText, StoreError};
+use super::{BackOffice, BackOfficeError, EstateSnapshot, estate_snapshot, mask::SecretParameters};
+use crate::store::{AuditContext, PlaceChange, PlaceText, StoreError};
 
 /// How often a change is made again because another program committed meanwhile.
 const ATTEMPTS: usize = 10;
@@ -33,17 +33,17 @@ const DIFF_LINES: usize = 1_000;
 /// A proposed change.
 #[derive(Debug, Clone)]
 pub struct ChangeProposal {
-    /// What shall be.
+    /// The proposed estate.
     pub proposed: ProposedEstate,
     /// Why, for the history.
     pub message: String,
-    /// Only say what would happen.
+    /// Only preview: commit nothing.
     pub preview: bool,
     /// The revision it was made from: what others changed since is not overwritten.
     pub base: Option<u64>,
 }
 
-/// What shall be.
+/// The proposed estate.
 #[derive(Debug, Clone)]
 pub enum ProposedEstate {
     /// The whole estate: what is not here is removed.
@@ -58,7 +58,7 @@ pub enum ProposedEstate {
 }
 
 impl BackOffice {
-    /// Checks a proposal, says what it changes, and commits it unless it is a preview.
+    /// Checks a proposal, lists what it changes, and commits it unless it is a preview.
     pub async fn change(
         &self,
         proposal: ChangeProposal,
@@ -71,12 +71,12 @@ impl BackOffice {
         };
         let base = match (&proposal.proposed, proposal.base) {
             // Whatever is committed from now on is not in those files, and would be undone by them.
-            (ProposedEstate::Whole { .. }, None) => Some(self.state().await?.revision),
+            (ProposedEstate::Whole { .. }, None) => Some(self.current_estate().await?.revision),
             (_, base) => base,
         };
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
-            match self.attempt(&proposal, base, actor).await {
+            match self.try_change(&proposal, base, actor).await {
                 Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
                 done => return done,
             }
@@ -86,24 +86,24 @@ impl BackOffice {
 
     /// Makes the change from the newest state; fails with [`StoreError::Overtaken`] when that is not the newest
     /// any more.
-    async fn attempt(
+    async fn try_change(
         &self,
         proposal: &ChangeProposal,
         base: Option<u64>,
         actor: &str,
     ) -> Result<ChangeResult, BackOfficeError> {
-        let state = self.state().await?;
-        let documents = documents(&state, &proposal.proposed)?;
+        let state = self.current_estate().await?;
+        let documents = proposed_documents(&state, &proposal.proposed)?;
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.to_owned() };
-        let (catalog, secrets) = (self.catalog().await?, self.secrets().await?);
+        let (catalog, secrets) = (self.catalog().await?, self.secret_parameters().await?);
         let newer = match base {
-            Some(base) => self.newer(&state, base).await?,
+            Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
         };
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let judged = tokio::task::spawn_blocking(move || {
-            judge(&current, &documents, &newer, &origin, &catalog, &secrets)
+            evaluate_proposal(&current, &documents, &newer, &origin, &catalog, &secrets)
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
@@ -113,13 +113,13 @@ impl BackOffice {
         }
         let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let revision = self.store.commit_revision(state.revision, &changes, &proposal.message, &deed).await?;
-        self.known().learn_state(Arc::new(next));
+        self.known().insert_snapshot(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
     }
 
     /// What was changed after revision `base`.
-    async fn newer(&self, state: &EstateSnapshot, base: u64) -> Result<Newer, BackOfficeError> {
+    async fn changes_since(&self, state: &EstateSnapshot, base: u64) -> Result<Newer, BackOfficeError> {
         if base > state.revision {
             return Err(BackOfficeError::Unknown {
                 what: "revision",
@@ -130,7 +130,7 @@ impl BackOffice {
         }
         let objects = match base == state.revision {
             true => BTreeMap::new(),
-            false => self.store.changed_since(base).await?,
+            false => self.store.places_changed_since(base).await?,
         };
         Ok(Newer { base, objects })
     }
@@ -146,12 +146,12 @@ struct Newer {
 
 impl Newer {
     /// Refuses to overwrite any of it.
-    fn spared_by(&self, changes: &[ObjectChange]) -> Result<(), BackOfficeError> {
+    fn check_no_overwrite(&self, changes: &[PlaceChange]) -> Result<(), BackOfficeError> {
         let lines: Vec<String> = changes
             .iter()
             .filter_map(|change| {
                 let (revision, by) = self.objects.get(&change.path)?;
-                Some(format!("\n  {} in revision {revision} by {by}", object(&change.path)))
+                Some(format!("\n  {} in revision {revision} by {by}", place_title(&change.path)))
             })
             .collect();
         if lines.is_empty() {
@@ -167,14 +167,17 @@ impl Newer {
     }
 }
 
-/// All texts as they shall be.
-fn documents(state: &EstateSnapshot, proposed: &ProposedEstate) -> Result<EstateDocuments, BackOfficeError> {
+/// The documents of the proposed estate.
+fn proposed_documents(
+    state: &EstateSnapshot,
+    proposed: &ProposedEstate,
+) -> Result<EstateDocuments, BackOfficeError> {
     match proposed {
         ProposedEstate::Whole { documents, allow_empty } => {
             if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
                 return Err(BackOfficeError::Refused(format!(
                     "there is no role, group, environment or server in what was given: all {} objects of \
-                     revision {} would be removed. If that is meant, say so with --allow-empty",
+                     revision {} would be removed. If that is intended, use --allow-empty",
                     state.documents.len(),
                     state.revision
                 )));
@@ -201,14 +204,14 @@ fn documents(state: &EstateSnapshot, proposed: &ProposedEstate) -> Result<Estate
 
 /// What a proposal comes to.
 struct Judged {
-    changes: Vec<ObjectChange>,
+    changes: Vec<PlaceChange>,
     /// The state after the commit.
     next: EstateSnapshot,
     result: ChangeResult,
 }
 
 /// What a proposal does to each object, and the same for people.
-fn judge(
+fn evaluate_proposal(
     state: &EstateSnapshot,
     documents: &EstateDocuments,
     newer: &Newer,
@@ -224,25 +227,25 @@ fn judge(
     let mut edited =
         estate::read(&edited).map_err(|errors| refused(errors.iter().map(ToString::to_string)))?;
     estate::carry_origins(&state.estate, &mut edited, origin);
-    let origins = state::origins(&mut edited);
+    let origins = estate_snapshot::override_origins(&mut edited);
     let texts = estate::write(&edited);
-    readable(&texts)?;
+    check_readable(&texts)?;
 
     let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
     let mut changes = Vec::new();
     for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
         next.documents.remove(path);
-        state::remove(&mut next.estate, path);
-        changes.push(ObjectChange { path: path.clone(), becomes: None });
+        estate_snapshot::remove_place(&mut next.estate, path);
+        changes.push(PlaceChange { path: path.clone(), becomes: None });
     }
     for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
         next.documents.insert(path.clone(), text.clone());
         let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
-        changes.push(ObjectChange { path, becomes: Some(ObjectText { text, origins }) });
+        changes.push(PlaceChange { path, becomes: Some(PlaceText { text, origins }) });
     }
-    state::overlay(&mut next.estate, edited);
+    estate_snapshot::overlay_estate(&mut next.estate, edited);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    newer.spared_by(&changes)?;
+    newer.check_no_overwrite(&changes)?;
 
     let notes = check_change(&state.estate, &next.estate, catalog);
     let fatal: Vec<String> = notes
@@ -254,21 +257,21 @@ fn judge(
         return Err(refused(fatal.into_iter()));
     }
     let warnings = notes.iter().map(|note| note.in_file(documents)).collect();
-    let objects = shown(&state.estate, &next.estate, &changes, secrets);
-    let servers = servers(&state.estate, &next.estate, catalog);
+    let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
+    let servers = changed_servers(&state.estate, &next.estate, catalog);
     let result = ChangeResult { revision: None, objects, servers, warnings };
     Ok(Judged { changes, next, result })
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
-fn readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
+fn check_readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
     estate::read(texts).map(|_| ()).map_err(|errors| {
         refused(errors.iter().map(|error| format!("{error} (as it would be stored, one value a line)")))
     })
 }
 
 /// The servers whose node file differs: only those the change can reach are resolved, once before and once after.
-fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
+fn changed_servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
     let digest =
         |estate, server: &ServerName| resolve(estate, catalog, server).ok().map(|node| content_digest(&node));
     reached_servers(old, new)
@@ -279,15 +282,16 @@ fn servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
 }
 
 /// The changes as people see them: unified diffs with the secrets masked.
-fn shown(
+fn masked_diffs(
     old: &Estate,
     new: &Estate,
-    changes: &[ObjectChange],
+    changes: &[PlaceChange],
     secrets: &SecretParameters,
 ) -> Vec<ChangedPlace> {
     let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-    let (mut old, mut new) = (state::part(old, &paths), state::part(new, &paths));
-    secrets.mask_pair(&mut old, &mut new);
+    let (mut old, mut new) =
+        (estate_snapshot::partial_estate(old, &paths), estate_snapshot::partial_estate(new, &paths));
+    secrets.mask_compared_estates(&mut old, &mut new);
     let (old, new) = (estate::write(&old), estate::write(&new));
     changes
         .iter()
@@ -301,13 +305,13 @@ fn shown(
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", diff(before, after, 3, DIFF_LINES));
-            ChangedPlace { object: object(path), how: how.to_owned(), diff }
+            ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
         })
         .collect()
 }
 
 /// An object by the path of its file, as people call it: `role web`.
-fn object(path: &str) -> String {
+fn place_title(path: &str) -> String {
     estate::place_of_document(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }
 

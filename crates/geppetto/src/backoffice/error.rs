@@ -3,14 +3,14 @@
 use model::exit::Exit;
 
 use crate::{
-    failure::{DaemonError, chain},
+    daemon_error::{DaemonError, error_chain},
     store::StoreError,
 };
 
 /// Why the back-office did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BackOfficeError {
-    /// A name nobody has.
+    /// An unknown name.
     #[error("{}", unknown(.what, .name, .nearest.as_deref(), .list))]
     Unknown {
         /// `server`
@@ -25,7 +25,7 @@ pub enum BackOfficeError {
     /// What was asked for is not there.
     #[error("{0}")]
     Absent(String),
-    /// What was given cannot be accepted; the text says why, all of it.
+    /// The input was refused; the text gives all reasons.
     #[error("{0}")]
     Refused(String),
     /// What was given contradicts what is there.
@@ -51,7 +51,7 @@ fn unknown(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String 
 }
 
 impl BackOfficeError {
-    /// A name nobody of `names` has.
+    /// An unknown name, with the nearest of `names`.
     pub fn unknown<'a>(
         what: &'static str,
         name: &str,
@@ -79,19 +79,19 @@ impl From<BackOfficeError> for DaemonError {
 
 impl From<StoreError> for DaemonError {
     fn from(error: StoreError) -> Self {
-        let message = chain(&error);
+        let message = error_chain(&error);
         match error {
             StoreError::Overtaken { .. } => DaemonError::input(message)
-                .hint("look at what changed (`geppetto export DIR`) and do it again from there"),
+                .with_hint("look at what changed (`geppetto export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                DaemonError::input(message).hint("choose another name, or `geppetto token revoke NAME` first")
+                DaemonError::input(message).with_hint("choose another name, or `geppetto token revoke NAME` first")
             }
             StoreError::WrongKey(_) => DaemonError::input(message)
-                .hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
+                .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
             StoreError::Unsealed(_) => DaemonError::input(message)
-                .hint("restore the data folder from a backup; or write the estate with the program that made it (`geppetto export DIR`) and import it into a new data folder"),
+                .with_hint("restore the data folder from a backup; or write the estate with the program that made it (`geppetto export DIR`) and import it into a new data folder"),
             StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }
-                .hint("check that this user may read and write the data folder and that its disk has room"),
+                .with_hint("check that this user may read and write the data folder and that its disk has room"),
             _ => DaemonError::failed(message),
         }
     }

@@ -18,15 +18,15 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::failure::DaemonError;
+use crate::daemon_error::DaemonError;
 
 /// How much is read in all: far above any estate, far below the memory of any machine.
 const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
 
-/// The file that says which revision a folder is from.
+/// The file that holds the revision a folder was exported from.
 const BASE: &str = "estate.yaml";
 
-/// What it says.
+/// Its content.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Base {
@@ -41,9 +41,9 @@ impl DocumentFormat for Base {
     }
 }
 
-/// Reads the folder. What does not belong there is an error, and all errors are told at once.
+/// Reads the folder. Unexpected files are errors, and all errors are returned at once.
 ///
-/// Names that start with a dot (`.git`) and a `README.md` at the top are nobody's mistake and are passed over.
+/// Names that start with a dot (`.git`) and a top-level `README.md` are ignored.
 pub fn read(folder: &Path) -> Result<EstateDocuments, DaemonError> {
     let mut documents = EstateDocuments::new();
     let mut errors = Vec::new();
@@ -54,7 +54,7 @@ pub fn read(folder: &Path) -> Result<EstateDocuments, DaemonError> {
             continue;
         }
         if !ESTATE_FOLDERS.contains(&name.as_str()) {
-            errors.push(foreign(&name));
+            errors.push(unexpected_entry(&name));
         } else if kind.is_symlink() {
             errors.push(format!(
                 "{name} is a symbolic link; links are not followed, put the folder itself here"
@@ -80,7 +80,7 @@ pub fn read(folder: &Path) -> Result<EstateDocuments, DaemonError> {
         folder.display(),
         errors.join("\n  ")
     ))
-    .hint(
+    .with_hint(
         "an estate is only roles/NAME.yaml, groups/NAME.yaml, environments/NAME.yaml and servers/NAME.yaml",
     ))
 }
@@ -143,7 +143,7 @@ fn entries(folder: &Path) -> io::Result<Vec<(String, fs::FileType)>> {
     Ok(found)
 }
 
-fn foreign(name: &str) -> String {
+fn unexpected_entry(name: &str) -> String {
     match nearest(name, ESTATE_FOLDERS) {
         Some(meant) => format!("{name} does not belong here; did you mean {meant}/?"),
         None => format!("{name} does not belong here"),
@@ -154,7 +154,7 @@ fn unreadable(folder: &Path, error: &io::Error) -> DaemonError {
     DaemonError::input(format!("the folder `{}` could not be read: {error}", folder.display()))
 }
 
-/// Says in a folder which revision it was written from, or was last imported as.
+/// Records in a folder which revision it was exported from, or was last imported as.
 pub fn write_base(folder: &Path, revision: u64) -> Result<(), DaemonError> {
     let base = format::yaml::write(&Base { format: Base::FORMAT.to_owned(), revision });
     fs::write(folder.join(BASE), base).map_err(|error| {
@@ -162,11 +162,11 @@ pub fn write_base(folder: &Path, revision: u64) -> Result<(), DaemonError> {
     })
 }
 
-/// Which revision a folder was written from; `None` when it does not say.
-pub fn base(folder: &Path) -> Result<Option<u64>, DaemonError> {
+/// The revision a folder was exported from, if it is recorded.
+pub fn read_base(folder: &Path) -> Result<Option<u64>, DaemonError> {
     let wrong = |why: String| {
-        DaemonError::input(why).hint(format!(
-            "`{BASE}` says which revision the folder is from; without the file nothing is known about that"
+        DaemonError::input(why).with_hint(format!(
+            "`{BASE}` records the revision the folder was exported from; delete it to import without that check"
         ))
     };
     let path = folder.join(BASE);
@@ -200,7 +200,7 @@ pub fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -> Resul
             "there is an estate in `{}` already ({first})",
             folder.display()
         ))
-        .hint("choose an empty folder, or give --replace to make it equal to what is exported"));
+        .with_hint("choose an empty folder, or give --replace to make it equal to what is exported"));
     }
     let failed = |path: &Path, error: io::Error| {
         DaemonError::failed(format!("`{}` could not be written: {error}", path.display()))

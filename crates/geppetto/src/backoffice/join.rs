@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, keys};
 use crate::{
-    auth::{PresentedSecret, SecretKind, draw, same},
+    auth::{PresentedSecret, SecretKind, constant_time_eq, generate_secret},
     store::{AuditContext, JoinTokenRow},
 };
 
@@ -25,10 +25,10 @@ impl BackOffice {
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
-        self.known_server(server).await?;
+        self.require_known_server(server).await?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
-        let drawn = draw(SecretKind::Join, &mut OsRng);
+        let drawn = generate_secret(SecretKind::Join, &mut OsRng);
         let token = JoinTokenRow { id: &drawn.id, server: server.as_str(), hash: &drawn.hash, expires_us };
         self.store.create_join_token(&token, &AuditContext { at_us: now_us, actor }).await?;
         Ok(wire::IssuedJoinToken { token: drawn.text, server: server.to_string(), expires_us })
@@ -36,20 +36,20 @@ impl BackOffice {
 
     /// Gives the server its credential, if the token is good; `None` if it is not.
     ///
-    /// Why a token is not good is not told: whoever has a wrong one learns nothing about the right ones.
+    /// The answer does not say why a token is refused, so that it reveals nothing about valid tokens.
     pub async fn join(
         &self,
         join: &wire::JoinRequest,
     ) -> Result<Option<wire::JoinResponse>, BackOfficeError> {
-        let Some(shown) = PresentedSecret::read(&join.token) else { return Ok(None) };
+        let Some(shown) = PresentedSecret::parse(&join.token) else { return Ok(None) };
         let now_us = self.clock.now_us();
         let Some(hash) = self.store.join_token(&shown.id, &join.server, now_us).await? else {
             return Ok(None);
         };
-        if shown.kind != SecretKind::Join || !same(&hash, &shown.hash) {
+        if shown.kind != SecretKind::Join || !constant_time_eq(&hash, &shown.hash) {
             return Ok(None);
         }
-        let credential = draw(SecretKind::Server, &mut OsRng);
+        let credential = generate_secret(SecretKind::Server, &mut OsRng);
         let actor = format!("server {}", join.server);
         let deed = AuditContext { at_us: now_us, actor: &actor };
         if !self.store.join(&shown.id, &join.server, &credential.id, &credential.hash, &deed).await? {
@@ -68,14 +68,14 @@ impl BackOffice {
         let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let revoked = self.store.revoke_credential(server.as_str(), &deed).await?;
         if !revoked {
-            self.known_server(server).await?;
+            self.require_known_server(server).await?;
         }
         Ok(revoked)
     }
 
     /// Refuses a server that is not in the newest revision.
-    pub async fn known_server(&self, server: &ServerName) -> Result<(), BackOfficeError> {
-        let state = self.state().await?;
+    pub async fn require_known_server(&self, server: &ServerName) -> Result<(), BackOfficeError> {
+        let state = self.current_estate().await?;
         if state.estate.servers.contains_key(server) {
             return Ok(());
         }
@@ -84,6 +84,6 @@ impl BackOffice {
     }
 }
 
-/// What to do about a server nobody knows.
+/// The hint for an unknown server.
 pub(super) const NO_SERVER: &str = "servers are made by importing servers/NAME.yaml (`geppetto import DIR`), and \
                              `GET /api/v1/servers` lists them";

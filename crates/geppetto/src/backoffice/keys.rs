@@ -11,12 +11,12 @@ use packaging::{
 };
 use rand::{CryptoRng, RngCore};
 
-use crate::{data::write_secret, failure::DaemonError};
+use crate::{daemon_error::DaemonError, data_folder::write_secret};
 
-/// A key of 32 bytes, and what to say when something is wrong with it.
+/// A kind of 32-byte key and its error messages.
 struct SealingKey {
     name: &'static str,
-    /// What whoever has it can do.
+    /// What its holder can do.
     power: &'static str,
     /// What to do when others may have it.
     lost: &'static str,
@@ -26,14 +26,14 @@ struct SealingKey {
 
 const NODE: SealingKey = SealingKey {
     name: "node key",
-    power: "whoever has it can command every server",
+    power: "its holder can command every server",
     lost: "replace it and let every server join again",
     damaged: "restore it from a backup; a new key would be refused by every server until it joins again",
 };
 
 const STORE: SealingKey = SealingKey {
     name: "store key",
-    power: "whoever has it and the database can read every secret",
+    power: "its holder can read every secret in the database",
     lost: "change the secrets in the estate",
     damaged: "restore it from a backup; without it nothing in the database can be read",
 };
@@ -54,7 +54,7 @@ pub fn store_key(
     let written = fs::metadata(database).is_ok_and(|database| database.len() > 0);
     if written && !path.exists() {
         return Err(DaemonError::input(format!("the {} `{}` is not there", STORE.name, path.display()))
-            .hint(STORE.damaged));
+            .with_hint(STORE.damaged));
     }
     key(path, &STORE, chance)
 }
@@ -70,7 +70,7 @@ fn key(
         chance.fill_bytes(&mut seed);
         match write_secret(path, format!("{}\n", STANDARD.encode(seed)).as_bytes()) {
             Ok(()) => {}
-            // Somebody else started at the same moment; their key is the key.
+            // Another process created the key at the same moment: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(DaemonError::failed(format!(
@@ -94,12 +94,12 @@ fn read(path: &Path, sort: &SealingKey) -> Result<[u8; 32], DaemonError> {
             "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
-        .hint(format!("if nobody read it, run `chmod 600 {shown}`; else {lost}")));
+        .with_hint(format!("if nobody read it, run `chmod 600 {shown}`; else {lost}")));
     }
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     seed.ok_or_else(|| {
-        DaemonError::input(format!("`{shown}` is not a {name} (32 bytes in base64)")).hint(*damaged)
+        DaemonError::input(format!("`{shown}` is not a {name} (32 bytes in base64)")).with_hint(*damaged)
     })
 }
 
@@ -112,7 +112,7 @@ pub fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
         let key = SecretKey::generate("Geppetto repository", created).map_err(|error| failed(&error))?;
         match Repository::create(root, key) {
             Ok(repository) => return Ok(repository),
-            // Somebody else started at the same moment; theirs is the repository.
+            // Another process created the repository at the same moment: it is used.
             Err(RepositoryError::Exists { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }

@@ -1,4 +1,4 @@
-//! Secrets in estates and node files, masked for everybody who need not know them.
+//! Masks secrets in estates and node files for principals that may not see them.
 //!
 //! Which values are secret is the components' word: any version's, also of one that left the channels since. A
 //! parameter that no published version declares has not been spoken of: its values stay hidden until one does.
@@ -16,13 +16,13 @@ use model::{
     value::Value,
 };
 
-use super::{BackOffice, BackOfficeError, state::everything};
+use super::{BackOffice, BackOfficeError, estate_snapshot::overrides_by_path};
 
-/// What stands in the place of a secret.
+/// The mask of a secret.
 const MASK: &str = "(secret)";
-/// What stands in the place of a secret that differs between two texts that are compared.
+/// The mask of a secret that differs between two compared texts.
 const CHANGED_MASK: &str = "(secret, changed)";
-/// What stands in the place of a value that may be a secret.
+/// The mask of a value that may be a secret.
 const UNKNOWN_MASK: &str = "(hidden: no published version declares it)";
 /// The same, when it differs between two texts that are compared.
 const CHANGED_UNKNOWN_MASK: &str = "(hidden: no published version declares it; changed)";
@@ -42,7 +42,7 @@ pub(super) type Remembered = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
     /// What is secret, by the word of every version that is or ever was in a channel.
-    pub async fn secrets(&self) -> Result<SecretParameters, BackOfficeError> {
+    pub async fn secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
         let catalog = self.catalog().await?;
         let remembered = self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         if let Some((known, ever)) = remembered
@@ -77,7 +77,7 @@ fn declared_secrets(catalog: &Catalog) -> Parameters {
 
 impl SecretParameters {
     /// Whether the parameter is a secret; `None` when no version there is declares it.
-    fn secret(&self, component: &Name, key: &Key) -> Option<bool> {
+    fn is_secret(&self, component: &Name, key: &Key) -> Option<bool> {
         if self.ever.contains(&(component.to_string(), key.to_string())) {
             return Some(true);
         }
@@ -86,7 +86,7 @@ impl SecretParameters {
     }
 
     fn mask(&self, component: &Name, key: &Key, said: &mut Assignment, changed: bool) {
-        let text = match (self.secret(component, key), changed) {
+        let text = match (self.is_secret(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
             (Some(true), true) => CHANGED_MASK,
@@ -98,7 +98,7 @@ impl SecretParameters {
 
     /// Masks the secrets of an estate.
     pub fn mask_estate(&self, estate: &mut Estate) {
-        for (_, overrides) in everything(estate) {
+        for (_, overrides) in overrides_by_path(estate) {
             for (component, values) in &mut overrides.values {
                 for (key, said) in values {
                     self.mask(component, key, said, false);
@@ -108,10 +108,10 @@ impl SecretParameters {
     }
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
-    pub fn mask_pair(&self, old: &mut Estate, new: &mut Estate) {
+    pub fn mask_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
         let before: BTreeMap<String, Overrides> =
-            everything(old).map(|(path, overrides)| (path, overrides.clone())).collect();
-        for (path, overrides) in everything(new) {
+            overrides_by_path(old).map(|(path, overrides)| (path, overrides.clone())).collect();
+        for (path, overrides) in overrides_by_path(new) {
             for (component, values) in &mut overrides.values {
                 for (key, said) in values {
                     let value =
@@ -126,7 +126,7 @@ impl SecretParameters {
 }
 
 /// Masks the secrets of a node.
-pub fn node(node: &mut Node) {
+pub fn mask_node(node: &mut Node) {
     for component in node.components.values_mut() {
         for value in component.values.values_mut() {
             if value.secret {

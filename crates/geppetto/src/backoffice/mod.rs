@@ -2,17 +2,17 @@
 
 mod change;
 mod error;
+mod estate_snapshot;
 pub mod folder;
 mod join;
 pub mod keys;
-mod known;
 pub mod mask;
 pub mod node;
-mod objects;
 mod packages;
+mod places;
 mod reports;
+mod resolution_cache;
 mod retention;
-mod state;
 #[cfg(test)]
 mod story;
 mod tokens;
@@ -25,14 +25,14 @@ use rand::rngs::OsRng;
 
 pub use change::{ChangeProposal, ProposedEstate};
 pub use error::BackOfficeError;
+pub use estate_snapshot::EstateSnapshot;
 pub use node::NodeVersion;
-pub use state::EstateSnapshot;
 pub use tokens::IssuedToken;
 
 use crate::{
     clock::Clock,
-    data::DataFolder,
-    failure::DaemonError,
+    daemon_error::DaemonError,
+    data_folder::DataFolder,
     store::{Seal, Store},
 };
 
@@ -48,7 +48,7 @@ pub struct BackOffice {
     repository: Arc<Repository>,
     node_key: SigningKey,
     /// What was found out once.
-    known: Mutex<known::ResolutionCache>,
+    known: Mutex<resolution_cache::ResolutionCache>,
     /// What is secret for ever.
     remembered: Mutex<mask::Remembered>,
     /// Held by the one change that is being made.
@@ -68,7 +68,7 @@ impl BackOffice {
         Ok(Self { data, store, clock, repository, node_key, known, remembered, changing, resolutions })
     }
 
-    fn known(&self) -> MutexGuard<'_, known::ResolutionCache> {
+    fn known(&self) -> MutexGuard<'_, resolution_cache::ResolutionCache> {
         // What is in there is whole at every moment, also when its last user panicked.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,10 +7,10 @@ use model::{catalog::Catalog, format::node, name::ServerName, node::Node, resolv
 use super::{BackOffice, BackOfficeError, EstateSnapshot, mask};
 use crate::store::{AuditContext, NewNode, StoredNode};
 
-/// How often a node is made again because somebody committed or made it meanwhile.
+/// How often a node is resolved again after a concurrent commit.
 const ATTEMPTS: usize = 10;
 
-/// Who made a generation, as the audit log names it: nobody asked for it, a commit or a publication led to it.
+/// The actor of a generation in the audit log: a commit or publication caused it, no principal asked for it.
 const ACTOR: &str = "geppetto";
 
 /// Which content, without the content.
@@ -40,15 +40,15 @@ impl BackOffice {
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub async fn node_version(&self, server: &ServerName) -> Result<NodeVersion, BackOfficeError> {
+    pub async fn current_node_version(&self, server: &ServerName) -> Result<NodeVersion, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (state, catalog) = (self.state().await?, self.catalog().await?);
-            if let Some(version) = self.known().node(server, &state, &catalog) {
+            let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
+            if let Some(version) = self.known().cached_node(server, &state, &catalog) {
                 return Ok(version);
             }
-            let draft = self.draft(server).await?;
-            let Some(version) = self.number(&draft).await? else { continue };
-            self.known().learn_node(server, &version, &draft.state, &draft.catalog);
+            let draft = self.resolve_node(server).await?;
+            let Some(version) = self.assign_generation(&draft).await? else { continue };
+            self.known().insert_node(server, &version, &draft.state, &draft.catalog);
             return Ok(version);
         }
         Err(BackOfficeError::Conflict(format!(
@@ -56,14 +56,14 @@ impl BackOffice {
         )))
     }
 
-    /// The signed text of what [`Self::node_version`] tells.
-    pub async fn node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
-        let version = self.node_version(server).await?;
-        self.generation(server, version.generation).await
+    /// The signed text of the current node version.
+    pub async fn signed_node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
+        let version = self.current_node_version(server).await?;
+        self.signed_generation(server, version.generation).await
     }
 
     /// One generation of a server's node file.
-    pub async fn generation(
+    pub async fn signed_generation(
         &self,
         server: &ServerName,
         generation: u64,
@@ -73,7 +73,7 @@ impl BackOffice {
         }
         let latest = self.store.latest_node(server.as_str()).await?;
         if latest.is_none() {
-            self.known_server(server).await?;
+            self.require_known_server(server).await?;
         }
         Err(BackOfficeError::Unknown {
             what: "generation",
@@ -86,10 +86,10 @@ impl BackOffice {
     /// Resolves the node of a server as everything is now.
     ///
     /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
-    pub(super) async fn draft(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
-        self.known_server(server).await?;
+    pub(super) async fn resolve_node(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
+        self.require_known_server(server).await?;
         let latest = self.store.latest_node(server.as_str()).await?;
-        let (state, catalog) = (self.state().await?, self.catalog().await?);
+        let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         let resolved = tokio::task::spawn_blocking(move || resolve(&estate.estate, &offer, &name))
@@ -107,9 +107,12 @@ impl BackOffice {
         Ok(NodeDraft { latest, state, catalog, node })
     }
 
-    /// Numbers a draft and stores it, if it differs from the latest; `None` when somebody else made a newer one
+    /// Numbers a draft and stores it, if it differs from the latest; `None` when a newer one was stored
     /// meanwhile.
-    pub(super) async fn number(&self, draft: &NodeDraft) -> Result<Option<NodeVersion>, BackOfficeError> {
+    pub(super) async fn assign_generation(
+        &self,
+        draft: &NodeDraft,
+    ) -> Result<Option<NodeVersion>, BackOfficeError> {
         let digest = node::content_digest(&draft.node);
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
             return Ok(Some(latest.into()));
@@ -141,22 +144,22 @@ impl BackOffice {
     }
 
     /// How many nodes were resolved since the start: what changes and publications have cost.
-    pub fn resolutions(&self) -> u64 {
+    pub fn resolution_count(&self) -> u64 {
         self.resolutions.load(Ordering::Relaxed)
     }
 }
 
 /// A stored node file as a node.
-pub fn read(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+pub fn read_stored_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let file = format!("generation {} of {server}", stored.generation);
     node::read(&file, &stored.text)
         .map_err(|error| BackOfficeError::Broken(format!("a stored node file cannot be read: {error}")))
 }
 
-/// A stored node file for everybody who is neither the server nor an operator: secrets masked, unsigned, and
+/// A stored node file for principals below operator: secrets masked, unsigned, and
 /// therefore nothing a server would take.
-pub fn masked(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
-    let mut node = read(server, stored)?;
-    mask::node(&mut node);
+pub fn masked_text(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+    let mut node = read_stored_node(server, stored)?;
+    mask::mask_node(&mut node);
     Ok(node)
 }

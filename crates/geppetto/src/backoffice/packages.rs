@@ -14,7 +14,7 @@ use packaging::{
 };
 
 use super::{BackOffice, BackOfficeError};
-use crate::{failure::chain, store::AuditContext};
+use crate::{daemon_error::error_chain, store::AuditContext};
 
 impl BackOffice {
     /// Does something with the repository, on a thread that may wait for the disk.
@@ -47,11 +47,11 @@ impl BackOffice {
         BackOfficeError: From<E>,
     {
         let begun = format!("begun: {}", entry.detail);
-        self.store.record(&self.deed(&entry.actor), entry.action, &entry.subject, &begun).await?;
+        self.store.record(&self.audit_context(&entry.actor), entry.action, &entry.subject, &begun).await?;
         self.carried_out(entry, work, told).await
     }
 
-    /// Changes the repository, with an entry in the audit log of how it ended. Whoever asked may go away before.
+    /// Changes the repository, with an audit entry of the result. The change completes even when the client disconnects.
     async fn carried_out<T, E>(
         &self,
         entry: AuditNote,
@@ -77,7 +77,7 @@ impl BackOffice {
             let deed = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
             if let Err(error) = store.record(&deed, entry.action, &entry.subject, &outcome).await {
                 // It is done or not done all the same; that it was begun is recorded.
-                tracing::error!(error = %chain(&error), "the outcome of a {} is not recorded", entry.action);
+                tracing::error!(error = %error_chain(&error), "the outcome of a {} is not recorded", entry.action);
             }
             done
         });
@@ -85,8 +85,8 @@ impl BackOffice {
     }
 
     /// The folder whose sub-folders are the channels.
-    pub fn served(&self) -> std::path::PathBuf {
-        self.repository.served()
+    pub fn served_folder(&self) -> std::path::PathBuf {
+        self.repository.served_folder()
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::served`].
@@ -97,7 +97,7 @@ impl BackOffice {
     /// What the channels hold.
     pub async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.with_repository(Repository::catalog).await?;
-        self.known().learn_catalog(&catalog);
+        self.known().insert_catalog(&catalog);
         Ok(catalog)
     }
 
@@ -134,7 +134,7 @@ impl BackOffice {
     ) -> Result<bool, BackOfficeError> {
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
         let entry = AuditNote::new(actor, "create channel", channel.as_str(), &place);
-        let (channel, after, now) = (channel.clone(), after.cloned(), self.seconds());
+        let (channel, after, now) = (channel.clone(), after.cloned(), self.unix_seconds());
         self.audited(
             entry,
             move |repository| repository.create_channel(&channel, after.as_ref(), now),
@@ -166,10 +166,10 @@ impl BackOffice {
             ));
         }
         let entry = AuditNote::new(actor, "publish", channel.as_str(), &files.join(", "));
-        let (channel, now) = (channel.clone(), self.seconds());
+        let (channel, now) = (channel.clone(), self.unix_seconds());
         let published =
             self.audited(entry, move |repository| repository.publish(&channel, &files, now), visible).await?;
-        self.secrets().await?;
+        self.secret_parameters().await?;
         Ok(published)
     }
 
@@ -187,7 +187,7 @@ impl BackOffice {
             .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
         let subject = format!("{name}@{version}");
         let entry = AuditNote::new(actor, "promote", &subject, &format!("from {from} to {to}"));
-        let now = self.seconds();
+        let now = self.unix_seconds();
         self.audited(entry, move |repository| repository.promote(&name, &version, &from, &to, now), visible)
             .await
     }
@@ -197,7 +197,7 @@ impl BackOffice {
         let entry = AuditNote::new(actor, "trust", "packages", "a key was given");
         self.audited(
             entry,
-            move |repository| repository.trust(&armored),
+            move |repository| repository.trust_keys(&armored),
             |keys| keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", "),
         )
         .await
@@ -220,17 +220,17 @@ impl BackOffice {
         Ok(versions)
     }
 
-    fn deed<'a>(&self, actor: &'a str) -> AuditContext<'a> {
+    fn audit_context<'a>(&self, actor: &'a str) -> AuditContext<'a> {
         AuditContext { at_us: self.clock.now_us(), actor }
     }
 
     /// The time as OpenPGP keeps it.
-    pub(super) fn seconds(&self) -> u32 {
+    pub(super) fn unix_seconds(&self) -> u32 {
         u32::try_from(self.clock.now_us() / 1_000_000).unwrap_or(u32::MAX)
     }
 }
 
-/// What the audit log says of something that is done to the repository.
+/// The audit log entry of a repository operation.
 pub(super) struct AuditNote {
     actor: String,
     action: &'static str,

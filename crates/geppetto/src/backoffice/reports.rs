@@ -32,14 +32,14 @@ impl BackOffice {
         }
         for entry in &mut report.entries {
             for text in [&mut entry.action, &mut entry.component, &mut entry.detail] {
-                clip(text);
+                truncate_text(text);
             }
         }
         let json = serde_json::to_string(&report)
             .map_err(|error| BackOfficeError::Broken(format!("a report has no JSON form: {error}")))?;
         let head = ReportHead {
             generation: report.generation,
-            outcome: word(&report.outcome),
+            outcome: serialized_name(&report.outcome),
             started_us: report.started_us,
             duration_us: report.duration_us,
             unchanged: report.unchanged as u64,
@@ -60,7 +60,7 @@ impl BackOffice {
     ) -> Result<wire::ReportPage, BackOfficeError> {
         let stored = self.store.reports(server.as_str(), before, limit).await?;
         if stored.is_empty() {
-            self.known_server(server).await?;
+            self.require_known_server(server).await?;
         }
         let full = stored.len() == limit as usize;
         let next = stored.last().filter(|_| full).map(|(last, _)| last.id);
@@ -85,7 +85,7 @@ impl BackOffice {
     /// One report of a server, whole.
     pub async fn report(&self, server: &ServerName, id: u64) -> Result<wire::StoredReport, BackOfficeError> {
         let Some(stored) = self.store.report(server.as_str(), id).await? else {
-            self.known_server(server).await?;
+            self.require_known_server(server).await?;
             return Err(BackOfficeError::Absent(format!(
                 "there is no report {id} of {server}: it may be too old to be kept; \
                  `GET /api/v1/servers/{server}/reports` lists those there are"
@@ -96,8 +96,8 @@ impl BackOffice {
     }
 }
 
-/// Cuts a text that is longer than anybody reads, and says so in it.
-fn clip(text: &mut String) {
+/// Truncates a long text and marks the truncation.
+fn truncate_text(text: &mut String) {
     if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
         let bytes = text.len();
         text.truncate(end);
@@ -106,7 +106,7 @@ fn clip(text: &mut String) {
 }
 
 /// The word a unit variant is written as.
-fn word(value: &impl Serialize) -> String {
+fn serialized_name(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

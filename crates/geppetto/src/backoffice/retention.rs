@@ -6,27 +6,31 @@ use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
 use packaging::repository::RemovedVersion;
 use tokio::runtime::Handle;
 
-use super::{BackOffice, BackOfficeError, packages::AuditNote, state};
+use super::{BackOffice, BackOfficeError, estate_snapshot, packages::AuditNote};
 use crate::store::{Store, StoreError};
 
 impl BackOffice {
     /// Removes all but the newest `keep` versions of each component from the repository.
-    pub async fn retain(&self, keep: usize, actor: &str) -> Result<RemovedVersion, BackOfficeError> {
+    pub async fn retain_versions(&self, keep: usize, actor: &str) -> Result<RemovedVersion, BackOfficeError> {
         let entry = AuditNote::new(
             actor,
             "retain",
             "repository",
             &format!("keep the newest {keep} of each component"),
         );
-        // What goes may be the last to say that a parameter is secret.
-        self.secrets().await?;
-        let (store, now) = (self.store.clone(), self.seconds());
+        // The removed version may be the last that declares a parameter secret.
+        self.secret_parameters().await?;
+        let (store, now) = (self.store.clone(), self.unix_seconds());
         let runtime = Handle::current();
         self.audited(
             entry,
             move |repository| {
-                // Asked while nobody can publish: what is promised to a server until now is seen.
-                repository.retain_needed(|catalog| runtime.block_on(needed(&store, catalog)), keep, now)
+                // Queried under the repository lock, so that every version a node file names is seen.
+                repository.retain_with_needed(
+                    |catalog| runtime.block_on(needed_versions(&store, catalog)),
+                    keep,
+                    now,
+                )
             },
             |removed| format!("{} files of {} bytes removed", removed.files.len(), removed.bytes),
         )
@@ -34,9 +38,9 @@ impl BackOffice {
     }
 
     /// Writes a channel's metadata anew from the index, and links its packages again.
-    pub async fn rebuild(&self, channel: Name, actor: &str) -> Result<(), BackOfficeError> {
+    pub async fn rebuild_channel(&self, channel: Name, actor: &str) -> Result<(), BackOfficeError> {
         let entry = AuditNote::new(actor, "rebuild", &format!("channel {channel}"), "its metadata and links");
-        let now = self.seconds();
+        let now = self.unix_seconds();
         self.audited(
             entry,
             move |repository| repository.rebuild(&channel, now),
@@ -47,7 +51,10 @@ impl BackOffice {
 }
 
 /// The versions that kept node files name, and those that servers would get if they asked now.
-async fn needed(store: &Store, catalog: &Catalog) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
+async fn needed_versions(
+    store: &Store,
+    catalog: &Catalog,
+) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
     for (name, version) in store.needed_versions().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
@@ -55,7 +62,7 @@ async fn needed(store: &Store, catalog: &Catalog) -> Result<BTreeSet<(Name, Vers
         let version: Version = version.parse().map_err(|_| corrupt())?;
         needed.insert((name, version));
     }
-    let state = state::newest(store).await?;
+    let state = estate_snapshot::read_current_estate(store).await?;
     let resolver = Resolver::new(&state.estate, catalog);
     for server in state.estate.servers.keys() {
         // A server that has no node now needs nothing that could be kept for it.

@@ -4,7 +4,7 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{AccessLevel, SecretKind, draw},
+    auth::{AccessLevel, SecretKind, generate_secret},
     store::{AuditContext, NewTokenRow},
 };
 
@@ -29,12 +29,12 @@ impl BackOffice {
         let readable = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
         if name.is_empty() || name.len() > 63 || !name.chars().all(readable) {
             return Err(BackOfficeError::Refused(
-                "a token's name has 1 to 63 letters, digits and `-_.@+`: it says in the audit log who did what"
+                "a token's name has 1 to 63 letters, digits and `-_.@+`: it identifies the actor in the audit log"
                     .to_owned(),
             ));
         }
         let now_us = self.clock.now_us();
-        let drawn = draw(SecretKind::Token, &mut OsRng);
+        let drawn = generate_secret(SecretKind::Token, &mut OsRng);
         let token = NewTokenRow {
             id: &drawn.id,
             name,

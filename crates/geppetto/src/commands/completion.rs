@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::DaemonContext;
-use crate::{cli::Cli, failure::DaemonError, output};
+use crate::{cli::Cli, daemon_error::DaemonError, output};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]

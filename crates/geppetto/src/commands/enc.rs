@@ -3,7 +3,7 @@
 use model::{name::ServerName, resolve};
 
 use super::DaemonContext;
-use crate::{backoffice::node, failure::DaemonError, output};
+use crate::{backoffice::node, daemon_error::DaemonError, output};
 
 /// Print a server's classes and parameters for Puppet (external node classifier)
 ///
@@ -16,11 +16,11 @@ pub struct Enc {
 }
 
 impl Enc {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
-        let stored = office.node(&self.server).await?;
-        output::data(&resolve::enc(&node::read(&self.server, &stored)?));
+        let back_office = context.back_office().await?;
+        let stored = back_office.signed_node(&self.server).await?;
+        output::data(&resolve::enc(&node::read_stored_node(&self.server, &stored)?));
         Ok(())
     }
 }

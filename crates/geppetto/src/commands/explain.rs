@@ -3,11 +3,11 @@
 use model::{name::ServerName, resolve};
 
 use super::DaemonContext;
-use crate::{backoffice::node, failure::DaemonError, output};
+use crate::{backoffice::node, daemon_error::DaemonError, output};
 
 /// Say why a value of a server is what it is
 ///
-/// Every place that says something about it, strongest first: what it says, in which revision, by whom.
+/// Every place that sets or removes it, strongest first: value, revision and author.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto explain web-01 shop.http_port")]
 pub struct Explain {
@@ -21,11 +21,11 @@ pub struct Explain {
 }
 
 impl Explain {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
-        let stored = office.node(&self.server).await?;
-        let node = node::read(&self.server, &stored)?;
+        let back_office = context.back_office().await?;
+        let stored = back_office.signed_node(&self.server).await?;
+        let node = node::read_stored_node(&self.server, &stored)?;
         let explanation =
             resolve::explain(&node, &self.key).map_err(|error| DaemonError::input(error.to_string()))?;
         match self.json {

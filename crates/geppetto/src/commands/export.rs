@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::DaemonContext;
-use crate::{backoffice::folder, failure::DaemonError, output};
+use crate::{backoffice::folder, daemon_error::DaemonError, output};
 
 /// Write the estate as a folder of YAML files
 ///
@@ -24,14 +24,14 @@ pub struct Export {
 }
 
 impl Export {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         let revision = match self.revision {
             Some(revision) => revision,
-            None => office.store.current_revision().await?,
+            None => back_office.store.current_revision().await?,
         };
-        let state = office.state_of(revision).await?;
+        let state = back_office.estate_of_revision(revision).await?;
         folder::write(&self.folder, &state.documents, self.replace)?;
         folder::write_base(&self.folder, revision)?;
         output::note(&format!(

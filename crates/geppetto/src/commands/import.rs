@@ -7,11 +7,11 @@ use model::wire::ChangeResult;
 use super::DaemonContext;
 use crate::{
     backoffice::{ChangeProposal, ProposedEstate, folder},
-    failure::DaemonError,
+    daemon_error::DaemonError,
     output,
 };
 
-/// Make the estate what a folder of YAML files says
+/// Import the estate from a folder of YAML files
 ///
 /// The folder is the whole estate: roles/, groups/, environments/ and servers/, one NAME.yaml an object. What
 /// is not in it is removed. Shows what changes and which servers it reaches, then commits it as one revision.
@@ -38,18 +38,18 @@ pub struct Import {
 }
 
 impl Import {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let documents = folder::read(&self.folder)?;
-        let base = folder::base(&self.folder)?;
-        let office = context.office().await?;
+        let base = folder::read_base(&self.folder)?;
+        let back_office = context.back_office().await?;
         let proposal = ChangeProposal {
             proposed: ProposedEstate::Whole { documents, allow_empty: self.allow_empty },
             message: self.message,
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),
         };
-        let result = office.change(proposal, &context.actor).await?;
+        let result = back_office.change(proposal, &context.actor).await?;
         show(&result, self.dry_run);
         if let (Some(_), Some(revision)) = (base, result.revision)
             && let Err(failure) = folder::write_base(&self.folder, revision)

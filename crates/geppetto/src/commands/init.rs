@@ -8,8 +8,8 @@ use super::DaemonContext;
 use crate::{
     auth::AccessLevel,
     backoffice::BackOffice,
-    data::{DataFolder, write_secret},
-    failure::DaemonError,
+    daemon_error::DaemonError,
+    data_folder::{DataFolder, write_secret},
     output,
 };
 
@@ -26,10 +26,10 @@ pub struct Init {
 pub const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
 impl Init {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = create(context, &self.channels).await?;
-        let (root, token) = (office.data.root().display(), office.data.admin_token());
+        let back_office = create_control_plane(context, &self.channels).await?;
+        let (root, token) = (back_office.data.root().display(), back_office.data.admin_token());
         output::note(&match token.exists() {
             true => {
                 format!("the control plane in {root} is ready; its first token is in {}", token.display())
@@ -51,22 +51,27 @@ pub fn default_channels() -> Vec<Name> {
 }
 
 /// Opens the control plane and makes what is missing of it; a repository without channels gets `channels`.
-pub async fn create(context: &DaemonContext, channels: &[Name]) -> Result<BackOffice, DaemonError> {
-    let office = BackOffice::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
-    office.create_first_channels(channels, &context.actor).await?;
-    let path = office.data.admin_token();
-    // Whoever removed the file took the token away on purpose: it is made for an empty control plane only.
-    if !path.exists() && office.store.tokens().await?.is_empty() {
-        let issued = office.create_token("admin", AccessLevel::Admin, None, &context.actor).await?;
+pub async fn create_control_plane(
+    context: &DaemonContext,
+    channels: &[Name],
+) -> Result<BackOffice, DaemonError> {
+    let back_office = BackOffice::open(DataFolder::create(&context.data)?, context.clock.clone()).await?;
+    back_office.create_first_channels(channels, &context.actor).await?;
+    let path = back_office.data.admin_token();
+    // A removed token file is not restored: the first token is created for an empty control plane only.
+    if !path.exists() && back_office.store.tokens().await?.is_empty() {
+        let issued = back_office.create_token("admin", AccessLevel::Admin, None, &context.actor).await?;
         match write_secret(&path, format!("{}\n", issued.text).as_bytes()) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                office.revoke_token("admin", &context.actor).await?;
+                back_office.revoke_token("admin", &context.actor).await?;
                 let what = format!("the first token could not be written to `{}`: {error}", path.display());
-                return Err(DaemonError::failed(what).hint("make room or grant access, then run this again"));
+                return Err(
+                    DaemonError::failed(what).with_hint("make room or grant access, then run this again")
+                );
             }
         }
     }
-    Ok(office)
+    Ok(back_office)
 }

@@ -3,7 +3,7 @@
 use model::name::ServerName;
 
 use super::DaemonContext;
-use crate::{failure::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Make a one-time token for a server to join with
 #[derive(Debug, clap::Args)]
@@ -18,13 +18,13 @@ pub struct JoinToken {
 }
 
 impl JoinToken {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         let seconds = self.minutes.saturating_mul(60);
-        let token = office.create_join_token(&self.server, seconds, &context.actor).await?;
+        let token = back_office.create_join_token(&self.server, seconds, &context.actor).await?;
         output::line(&token.token);
-        let url = super::serve::running_at(&office.data).unwrap_or_else(|| "URL".to_owned());
+        let url = super::serve::running_at(&back_office.data).unwrap_or_else(|| "URL".to_owned());
         output::note(&format!(
             "good once, for {} minutes; on {} run: punch join {url} --token TOKEN",
             self.minutes, self.server

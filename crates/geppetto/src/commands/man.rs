@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::CommandFactory as _;
 
 use super::DaemonContext;
-use crate::{cli::Cli, failure::DaemonError, output};
+use crate::{cli::Cli, daemon_error::DaemonError, output};
 
 /// Write the manual pages of geppetto to a folder, one per command
 #[derive(Debug, clap::Args)]

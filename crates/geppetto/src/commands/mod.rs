@@ -20,8 +20,8 @@ use crate::{
     backoffice::BackOffice,
     cli::{Cli, Verb},
     clock::Clock,
-    data::DataFolder,
-    failure::DaemonError,
+    daemon_error::DaemonError,
+    data_folder::DataFolder,
 };
 
 /// What every verb may need to know.
@@ -36,7 +36,7 @@ pub struct DaemonContext {
 
 impl DaemonContext {
     /// Opens the control plane, which must be there.
-    pub async fn office(&self) -> Result<BackOffice, DaemonError> {
+    pub async fn back_office(&self) -> Result<BackOffice, DaemonError> {
         BackOffice::open(DataFolder::open(&self.data)?, self.clock.clone()).await
     }
 }

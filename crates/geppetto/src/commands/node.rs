@@ -3,7 +3,7 @@
 use model::{format, name::ServerName};
 
 use super::DaemonContext;
-use crate::{backoffice::node, failure::DaemonError, output};
+use crate::{backoffice::node, daemon_error::DaemonError, output};
 
 /// Print the node file of a server: everything it must be
 ///
@@ -34,20 +34,20 @@ enum Format {
 }
 
 impl Node {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         let stored = match self.generation {
-            Some(generation) => office.generation(&self.server, generation).await?,
-            None => office.node(&self.server).await?,
+            Some(generation) => back_office.signed_generation(&self.server, generation).await?,
+            None => back_office.signed_node(&self.server).await?,
         };
         if self.show_secrets && self.format == Format::Yaml {
             output::data(&stored.text);
             return Ok(());
         }
         let node = match self.show_secrets {
-            true => node::read(&self.server, &stored)?,
-            false => node::masked(&self.server, &stored)?,
+            true => node::read_stored_node(&self.server, &stored)?,
+            false => node::masked_text(&self.server, &stored)?,
         };
         match self.format {
             Format::Yaml => output::data(&format::node::write(&node)),

@@ -1,7 +1,7 @@
 //! `geppetto openapi`: the API's description.
 
 use super::DaemonContext;
-use crate::{api, failure::DaemonError, output};
+use crate::{api, daemon_error::DaemonError, output};
 
 /// Print the OpenAPI document of the API
 #[derive(Debug, clap::Args)]
@@ -9,7 +9,7 @@ use crate::{api, failure::DaemonError, output};
 pub struct Openapi {}
 
 impl Openapi {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, _context: &DaemonContext) -> Result<(), DaemonError> {
         output::data(&text()?);
         Ok(())

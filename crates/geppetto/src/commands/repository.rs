@@ -4,7 +4,7 @@ use model::{exit::Exit, name::Name};
 use packaging::repository::Repository as Packages;
 
 use super::DaemonContext;
-use crate::{failure::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Look after the packages
 #[derive(Debug, clap::Args)]
@@ -35,12 +35,12 @@ enum RepositoryVerb {
 }
 
 impl Repository {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         match self.verb {
             RepositoryVerb::Check => {
-                let findings = office.with_repository(Packages::check).await?;
+                let findings = back_office.with_repository(Packages::check_repository).await?;
                 for finding in &findings {
                     output::line(&finding.to_string());
                 }
@@ -50,15 +50,15 @@ impl Repository {
                 }
                 let message = format!("the repository has {} damaged files", findings.len());
                 Err(DaemonError { exit: Exit::Failed, message, hint: None }
-                    .hint("each line says what to do; package files that are gone come from a backup, or as a new release"))
+                    .with_hint("each line names the fix; restore missing package files from a backup, or publish a new release"))
             }
             RepositoryVerb::Rebuild { channel } => {
-                office.rebuild(channel.clone(), &context.actor).await?;
+                back_office.rebuild_channel(channel.clone(), &context.actor).await?;
                 output::note(&format!("the metadata of channel {channel} is written anew"));
                 Ok(())
             }
             RepositoryVerb::Retain { keep } => {
-                let removed = office.retain(keep, &context.actor).await?;
+                let removed = back_office.retain_versions(keep, &context.actor).await?;
                 for file in &removed.files {
                     output::line(file);
                 }

@@ -1,4 +1,4 @@
-//! `geppetto serve`: the API and the repository over HTTP, until told to end.
+//! `geppetto serve`: serves the API and the repository over HTTP until a shutdown signal.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 use super::{DaemonContext, init};
 use crate::{
     api::{self, ApiState},
-    data::DataFolder,
-    failure::DaemonError,
+    daemon_error::DaemonError,
+    data_folder::DataFolder,
     output, serve,
 };
 
@@ -29,7 +29,7 @@ pub struct Serve {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// The URL clients reach it by, needed behind a proxy; the mirrorlists name it. By default servers are told the
+    /// The URL clients reach it by, needed behind a proxy; the mirrorlists name it. By default servers get the
     /// address (of 0.0.0.0 the host's name), and each mirrorlist names the host that the request did
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
@@ -44,7 +44,7 @@ pub struct Serve {
     log: tracing::level_filters::LevelFilter,
 }
 
-/// Servers are told this address as it is: one they cannot use is refused before anybody hears it.
+/// The address is given to servers unchanged: one they cannot use is refused.
 fn url(text: &str) -> Result<String, String> {
     let known = text.parse::<axum::http::Uri>().is_ok_and(|url| {
         matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
@@ -57,7 +57,7 @@ fn url(text: &str) -> Result<String, String> {
 }
 
 impl Serve {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
@@ -69,15 +69,15 @@ impl Serve {
         let address = listener
             .local_addr()
             .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
-        let office = init::create(context, &init::default_channels()).await?;
-        let data = office.data.clone();
-        let mut app = ApiState::new(Arc::new(office), self.max_package_size.saturating_mul(1024 * 1024));
+        let back_office = init::create_control_plane(context, &init::default_channels()).await?;
+        let data = back_office.data.clone();
+        let mut app = ApiState::new(Arc::new(back_office), self.max_package_size.saturating_mul(1024 * 1024));
         app.advertised_url.clone_from(&self.advertise);
         let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
         let router = api::router(app.clone());
 
-        // Before anybody is told that it is ready: from then on it may be told to end.
-        let end = serve::asked_to_end();
+        // Installed before readiness is announced, because a shutdown signal may come at once.
+        let end = serve::shutdown_signal();
         let place = place(&data);
         // Locked for as long as this runs: what a killed program left behind is not.
         let _running = write(&place, &url)?;
@@ -88,13 +88,13 @@ impl Serve {
         tracing::info!(%url, data = %data.root().display(), "ready");
         serve::serve(listener, router, serve::ConnectionLimits::default(), end).await;
         let _ = fs::remove_file(place);
-        app.office.store.close().await;
+        app.back_office.store.close().await;
         tracing::info!("ended");
         Ok(())
     }
 }
 
-/// Where a running control plane says how to reach it.
+/// The file in which a running control plane stores its URL.
 fn place(data: &DataFolder) -> PathBuf {
     data.root().join("serve.url")
 }
@@ -139,18 +139,18 @@ fn write(path: &Path, url: &str) -> Result<File, DaemonError> {
 fn occupied(address: SocketAddr, error: &io::Error) -> DaemonError {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            DaemonError::input(format!("another program listens on {address} already")).hint(format!(
+            DaemonError::input(format!("another program listens on {address} already")).with_hint(format!(
                 "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                 address.port()
             ))
         }
-        io::ErrorKind::PermissionDenied => {
-            DaemonError::input(format!("this user may not listen on {address}"))
-                .hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen")
-        }
+        io::ErrorKind::PermissionDenied => DaemonError::input(format!(
+            "this user may not listen on {address}"
+        ))
+        .with_hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
         io::ErrorKind::AddrNotAvailable => {
             DaemonError::input(format!("{address} is not an address of this machine"))
-                .hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
+                .with_hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
         _ => DaemonError::input(format!("cannot listen on {address}: {error}")),
     }

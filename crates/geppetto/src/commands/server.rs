@@ -3,7 +3,7 @@
 use model::name::ServerName;
 
 use super::DaemonContext;
-use crate::{failure::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Take from a server what it shows
 #[derive(Debug, clap::Args)]
@@ -24,11 +24,11 @@ enum ServerVerb {
 }
 
 impl Server {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         let ServerVerb::Revoke { server } = self.verb;
-        output::note(&match office.revoke_server(&server, &context.actor).await? {
+        output::note(&match back_office.revoke_server(&server, &context.actor).await? {
             true => {
                 format!("{server} is refused from now on; `geppetto join-token {server}` lets it in again")
             }

@@ -1,7 +1,7 @@
 //! `geppetto token`: makes, lists and revokes API tokens.
 
 use super::DaemonContext;
-use crate::{auth::AccessLevel, failure::DaemonError, output};
+use crate::{auth::AccessLevel, daemon_error::DaemonError, output};
 
 /// Make, list and revoke API tokens
 #[derive(Debug, clap::Args)]
@@ -37,17 +37,17 @@ enum TokenVerb {
 }
 
 impl Token {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let office = context.office().await?;
+        let back_office = context.back_office().await?;
         match self.verb {
             TokenVerb::Create { name, role, days } => {
-                let issued = office.create_token(&name, role, days, &context.actor).await?;
+                let issued = back_office.create_token(&name, role, days, &context.actor).await?;
                 output::line(&issued.text);
             }
             TokenVerb::List => {
                 let now_us = context.clock.now_us();
-                for token in office.store.tokens().await? {
+                for token in back_office.store.tokens().await? {
                     let state = match (token.revoked_us, token.expires_us) {
                         (Some(_), _) => "revoked",
                         (None, Some(expires_us)) if expires_us <= now_us => "expired",
@@ -56,7 +56,7 @@ impl Token {
                     output::line(&format!("{}\t{}\t{}\t{state}", token.name, token.role, token.id));
                 }
             }
-            TokenVerb::Revoke { name } => office.revoke_token(&name, &context.actor).await?,
+            TokenVerb::Revoke { name } => back_office.revoke_token(&name, &context.actor).await?,
         }
         Ok(())
     }

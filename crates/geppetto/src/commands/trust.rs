@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::DaemonContext;
-use crate::{failure::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Trust packages signed by the keys in a file
 ///
@@ -16,13 +16,13 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Runs the verb.
+    /// Runs the command.
     pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let shown = self.file.display();
         let armored = fs::read_to_string(&self.file)
             .map_err(|error| DaemonError::input(format!("`{shown}` could not be read: {error}")))?;
-        let office = context.office().await?;
-        for fingerprint in office.trust(armored, &context.actor).await? {
+        let back_office = context.back_office().await?;
+        for fingerprint in back_office.trust(armored, &context.actor).await? {
             output::line(&fingerprint.to_string());
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{Store, StoreError, big, number, while_};
+use super::{Store, StoreError, query_error, signed, unsigned};
 
 /// A write, as the audit log records it.
 #[derive(Debug, Clone)]
@@ -45,16 +45,16 @@ pub(super) async fn record(
         .bind(deed.at_us)
         .bind(deed.actor)
         .bind(action)
-        .bind(clipped(subject))
-        .bind(clipped(detail))
+        .bind(truncate_text(subject))
+        .bind(truncate_text(detail))
         .execute(&mut **transaction)
         .await
-        .map_err(while_("writing the audit log"))?;
+        .map_err(query_error("writing the audit log"))?;
     Ok(())
 }
 
 /// A text of bounded length, for a log that never shrinks.
-fn clipped(text: &str) -> String {
+fn truncate_text(text: &str) -> String {
     match text.char_indices().nth(DETAIL) {
         Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
         None => text.to_owned(),
@@ -76,7 +76,7 @@ impl Store {
         let doing = "writing the audit log";
         let mut transaction = self.begin(doing).await?;
         record(&mut transaction, deed, action, subject, detail).await?;
-        transaction.commit().await.map_err(while_(doing))
+        transaction.commit().await.map_err(query_error(doing))
     }
 
     /// The newest entries before `before`, newest first.
@@ -84,14 +84,14 @@ impl Store {
         let rows: Vec<(i64, i64, String, String, String, String)> = sqlx::query_as(
             "SELECT id, at_us, actor, action, subject, detail FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
         )
-        .bind(before.map_or(i64::MAX, big))
+        .bind(before.map_or(i64::MAX, signed))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading the audit log"))?;
+        .map_err(query_error("reading the audit log"))?;
         rows.into_iter()
             .map(|(id, at_us, actor, action, subject, detail)| {
-                Ok(AuditRow { id: number(id, "audit entry")?, at_us, actor, action, subject, detail })
+                Ok(AuditRow { id: unsigned(id, "audit entry")?, at_us, actor, action, subject, detail })
             })
             .collect()
     }

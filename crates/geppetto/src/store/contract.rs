@@ -11,12 +11,12 @@ async fn store() -> (Store, tempfile::TempDir) {
 
 const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "local user ann" };
 
-fn becomes(path: &str, text: &str) -> ObjectChange {
-    let object = ObjectText { text: text.to_owned(), origins: "{}".to_owned() };
-    ObjectChange { path: path.to_owned(), becomes: Some(object) }
+fn becomes(path: &str, text: &str) -> PlaceChange {
+    let object = PlaceText { text: text.to_owned(), origins: "{}".to_owned() };
+    PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }
 
-fn texts(objects: std::collections::BTreeMap<String, ObjectText>) -> Vec<String> {
+fn texts(objects: std::collections::BTreeMap<String, PlaceText>) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
 }
 
@@ -26,14 +26,14 @@ async fn every_revision_can_be_read_back_whole() {
     assert_eq!(store.current_revision().await.unwrap(), 0);
     let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     assert_eq!(store.commit_revision(0, &first, "start", &ANN).await.unwrap(), 1);
-    let removal = ObjectChange { path: "roles/b.yaml".to_owned(), becomes: None };
+    let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &ANN).await.unwrap();
     store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &ANN).await.unwrap();
 
-    assert!(store.objects(0).await.unwrap().is_empty());
-    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
-    assert_eq!(texts(store.objects(2).await.unwrap()), ["roles/a.yaml=a2"]);
-    assert_eq!(texts(store.objects(3).await.unwrap()), ["roles/a.yaml=a2", "roles/b.yaml=b3"]);
+    assert!(store.places_of_revision(0).await.unwrap().is_empty());
+    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
+    assert_eq!(texts(store.places_of_revision(2).await.unwrap()), ["roles/a.yaml=a2"]);
+    assert_eq!(texts(store.places_of_revision(3).await.unwrap()), ["roles/a.yaml=a2", "roles/b.yaml=b3"]);
     let history = store.revisions(None, 2).await.unwrap();
     assert_eq!(history.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(store.revisions(Some(2), 10).await.unwrap()[0].message, "start");
@@ -45,7 +45,7 @@ async fn a_commit_made_from_an_older_revision_is_refused_and_changes_nothing() {
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
     let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &ANN).await.unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
-    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 #[tokio::test]
@@ -197,15 +197,15 @@ async fn what_changed_since_a_revision_is_told_with_who_did_it() {
     let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     store.commit_revision(0, &both, "", &ANN).await.unwrap();
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &ANN).await.unwrap();
-    let removal = ObjectChange { path: "roles/b.yaml".to_owned(), becomes: None };
+    let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store.commit_revision(2, &[removal], "", &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
     let told = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
-        store.changed_since(1).await.unwrap(),
+        store.places_changed_since(1).await.unwrap(),
         [told("roles/a.yaml", 2, "local user ann"), told("roles/b.yaml", 3, "token bob")].into()
     );
-    assert_eq!(store.changed_since(2).await.unwrap(), [told("roles/b.yaml", 3, "token bob")].into());
-    let (newest, objects) = store.newest().await.unwrap();
+    assert_eq!(store.places_changed_since(2).await.unwrap(), [told("roles/b.yaml", 3, "token bob")].into());
+    let (newest, objects) = store.current_places().await.unwrap();
     assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
@@ -225,7 +225,7 @@ async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.create_join_token(&spare, &ANN).await.unwrap();
-    let removal = ObjectChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
+    let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &ANN).await.unwrap();
     assert_eq!(store.credential("c2").await.unwrap(), None);
     assert_eq!(store.join_token("j3", "web-01", 1_000).await.unwrap(), None);
@@ -261,7 +261,7 @@ async fn a_store_opened_again_holds_what_was_written() {
     let wrong = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[8; 32])).await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
     let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
-    assert_eq!(texts(store.objects(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 #[tokio::test]
@@ -285,7 +285,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
             "{text}"
         );
     }
-    // Without the seal, texts that somebody put there would pass for ours.
+    // Without the seal, forged texts would be accepted.
     sqlx::query("DELETE FROM seal").execute(&store.pool).await.unwrap();
     store.close().await;
     let opened = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await;

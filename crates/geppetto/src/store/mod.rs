@@ -24,7 +24,7 @@ use sqlx::{
 pub use audit::{AuditContext, AuditRow};
 pub use nodes::{NewNode, StoredNode};
 pub use reports::{NewReport, ReportHead, ReportId, ReportRow, ServerStatus};
-pub use revisions::{ObjectChange, ObjectText, RevisionRow};
+pub use revisions::{PlaceChange, PlaceText, RevisionRow};
 pub use seal::Seal;
 pub use servers::JoinTokenRow;
 pub use tokens::{NewTokenRow, StoredToken, TokenRow};
@@ -44,7 +44,7 @@ pub enum StoreError {
     Open {
         /// The file.
         path: String,
-        /// What SQLite said.
+        /// The cause.
         source: sqlx::Error,
     },
     /// The tables could not be brought to this program's version.
@@ -60,10 +60,10 @@ pub enum StoreError {
     Query {
         /// What was being done.
         doing: &'static str,
-        /// What SQLite said.
+        /// The cause.
         source: sqlx::Error,
     },
-    /// Somebody else committed a revision between reading and writing.
+    /// Another revision was committed between reading and writing.
     #[error("revision {found} was committed while this change was made from revision {base}")]
     Overtaken {
         /// The revision the change was made from.
@@ -91,17 +91,17 @@ pub enum StoreError {
 }
 
 /// Says what was being done when a statement failed.
-fn while_(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+fn query_error(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::Query { doing, source }
 }
 
 /// Numbers are BIGINT in the database and never negative in the program.
-fn number(column: i64, what: &str) -> Result<u64, StoreError> {
+fn unsigned(column: i64, what: &str) -> Result<u64, StoreError> {
     u64::try_from(column).map_err(|_| StoreError::Corrupt(format!("the {what} {column}")))
 }
 
 /// A number as the database keeps it; beyond `i64::MAX` no row exists, so any such question finds nothing.
-fn big(number: u64) -> i64 {
+fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -129,12 +129,12 @@ impl Store {
             .await
             .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
         let store = Self { pool, seal };
-        store.unlock(shown).await?;
+        store.check_seal(shown).await?;
         Ok(store)
     }
 
     /// Makes sure that the database is sealed with this key; an empty one is from now on.
-    async fn unlock(&self, shown: String) -> Result<(), StoreError> {
+    async fn check_seal(&self, shown: String) -> Result<(), StoreError> {
         let doing = "sealing the database";
         let of = "the seal";
         let mut transaction = self.begin(doing).await?;
@@ -142,7 +142,7 @@ impl Store {
             sqlx::query_as("SELECT (SELECT sealed FROM seal), (SELECT COUNT(*) FROM revisions)")
                 .fetch_one(&mut *transaction)
                 .await
-                .map_err(while_(doing))?;
+                .map_err(query_error(doing))?;
         match sealed {
             Some(sealed) => {
                 return self.seal.open(of, &sealed).map(drop).map_err(|_| StoreError::WrongKey(shown));
@@ -154,8 +154,8 @@ impl Store {
             .bind(self.seal.seal(of, "whole")?)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
-        transaction.commit().await.map_err(while_(doing))
+            .map_err(query_error(doing))?;
+        transaction.commit().await.map_err(query_error(doing))
     }
 
     /// Waits for what is being written and closes the file.
@@ -168,15 +168,15 @@ impl Store {
         sqlx::query("SELECT 1")
             .execute(&self.pool)
             .await
-            .map_err(while_("being asked for a sign of life"))?;
+            .map_err(query_error("being asked for a sign of life"))?;
         Ok(())
     }
 
     /// Begins a transaction that will write.
     ///
     /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
-    /// a read, fails at once when somebody else wrote in between.
+    /// a read, fails at once when another connection wrote in between.
     async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(while_(doing))
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(query_error(doing))
     }
 }

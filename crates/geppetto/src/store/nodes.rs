@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AuditContext, Store, StoreError, audit, big, number, while_};
+use super::{AuditContext, Store, StoreError, audit, query_error, signed, unsigned};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,18 +37,18 @@ pub struct NewNode<'a> {
 type Row = (i64, String, String, i64);
 
 /// What the text of a node file is sealed with, and its digest.
-fn of(server: &str, generation: i64) -> (String, String) {
+fn seal_context(server: &str, generation: i64) -> (String, String) {
     let text = format!("generation {generation} of {server}");
     let digest = format!("the digest of {text}");
     (text, digest)
 }
 
 impl Store {
-    fn stored(&self, server: &str, row: Row) -> Result<StoredNode, StoreError> {
+    fn stored_node(&self, server: &str, row: Row) -> Result<StoredNode, StoreError> {
         let (generation, digest, text, created_us) = row;
-        let (of_text, of_digest) = of(server, generation);
+        let (of_text, of_digest) = seal_context(server, generation);
         Ok(StoredNode {
-            generation: number(generation, "generation")?,
+            generation: unsigned(generation, "generation")?,
             digest: self.seal.open(&of_digest, &digest)?,
             text: self.seal.open(&of_text, &text)?,
             created_us,
@@ -64,8 +64,8 @@ impl Store {
         .bind(server)
         .fetch_optional(&self.pool)
         .await
-        .map_err(while_("reading a node file"))?;
-        row.map(|row| self.stored(server, row)).transpose()
+        .map_err(query_error("reading a node file"))?;
+        row.map(|row| self.stored_node(server, row)).transpose()
     }
 
     /// One generation of a server's node file.
@@ -74,21 +74,21 @@ impl Store {
             "SELECT generation, digest, text, created_us FROM nodes WHERE server = $1 AND generation = $2",
         )
         .bind(server)
-        .bind(big(generation))
+        .bind(signed(generation))
         .fetch_optional(&self.pool)
         .await
-        .map_err(while_("reading a node file"))?;
-        row.map(|row| self.stored(server, row)).transpose()
+        .map_err(query_error("reading a node file"))?;
+        row.map(|row| self.stored_node(server, row)).transpose()
     }
 
-    /// Stores a generation; `false`, and nothing is stored, if somebody stored that number before or committed
+    /// Stores a generation; `false`, and nothing is stored, if that number exists already or somebody committed
     /// a newer revision than the one it was resolved from.
     ///
     /// Both are looked at under the write lock. The number is the one after the latest that was read *before* the
     /// content was made, so that a slow request can never put an older content above a newer one.
     pub async fn add_node(&self, node: &NewNode<'_>, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
         let doing = "storing a node file";
-        let (of_text, of_digest) = of(node.server, big(node.generation));
+        let (of_text, of_digest) = seal_context(node.server, signed(node.generation));
         let mut transaction = self.begin(doing).await?;
         let added = sqlx::query(
             "INSERT INTO nodes (server, generation, digest, text, revision, created_us)
@@ -97,14 +97,14 @@ impl Store {
              ON CONFLICT DO NOTHING",
         )
         .bind(node.server)
-        .bind(big(node.generation))
+        .bind(signed(node.generation))
         .bind(self.seal.seal(&of_digest, node.digest)?)
         .bind(self.seal.seal(&of_text, node.text)?)
-        .bind(big(node.revision))
+        .bind(signed(node.revision))
         .bind(deed.at_us)
         .execute(&mut *transaction)
         .await
-        .map_err(while_(doing))?
+        .map_err(query_error(doing))?
         .rows_affected();
         if added == 0 {
             return Ok(false);
@@ -114,16 +114,16 @@ impl Store {
                 "INSERT INTO node_components (server, generation, name, version) VALUES ($1, $2, $3, $4)",
             )
             .bind(node.server)
-            .bind(big(node.generation))
+            .bind(signed(node.generation))
             .bind(name)
             .bind(version)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
+            .map_err(query_error(doing))?;
         }
         let detail = format!("generation {} from revision {}", node.generation, node.revision);
         audit::record(&mut transaction, deed, "generate-node", node.server, &detail).await?;
-        transaction.commit().await.map_err(while_(doing))?;
+        transaction.commit().await.map_err(query_error(doing))?;
         Ok(true)
     }
 
@@ -133,7 +133,7 @@ impl Store {
             sqlx::query_as("SELECT DISTINCT name, version FROM node_components")
                 .fetch_all(&self.pool)
                 .await
-                .map_err(while_("reading which versions node files need"))?;
+                .map_err(query_error("reading which versions node files need"))?;
         Ok(rows.into_iter().collect())
     }
 }

@@ -1,6 +1,6 @@
-//! Reports: what servers said they did.
+//! Reports that servers sent.
 
-use super::{AuditContext, Store, StoreError, audit, big, number, while_};
+use super::{AuditContext, Store, StoreError, audit, query_error, signed, unsigned};
 
 /// So many reports of each server are kept in any case.
 const KEPT_REPORTS: u32 = 500;
@@ -49,7 +49,7 @@ pub struct ReportId {
 pub struct NewReport<'a> {
     /// The server that reports.
     pub server: &'a str,
-    /// What a list tells of it.
+    /// The part of a report shown in lists.
     pub head: ReportHead,
     /// All of it.
     pub json: &'a str,
@@ -79,20 +79,20 @@ impl Store {
                 .bind(server)
                 .fetch_one(&self.pool)
                 .await
-                .map_err(while_(doing))?;
+                .map_err(query_error(doing))?;
         let report: Option<(i64, i64, String)> = sqlx::query_as(
             "SELECT generation, received_us, outcome FROM reports WHERE server = $1 ORDER BY id DESC LIMIT 1",
         )
         .bind(server)
         .fetch_optional(&self.pool)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
         let mut status = ServerStatus {
-            generation: generation.map(|n| number(n, "generation")).transpose()?,
+            generation: generation.map(|n| unsigned(n, "generation")).transpose()?,
             ..ServerStatus::default()
         };
         if let Some((generation, received_us, outcome)) = report {
-            status.reported_generation = Some(number(generation, "generation")?);
+            status.reported_generation = Some(unsigned(generation, "generation")?);
             status.reported_us = Some(received_us);
             status.outcome = Some(outcome);
         }
@@ -117,16 +117,16 @@ impl Store {
         )
         .bind(report.server)
         .bind(deed.at_us)
-        .bind(big(report.head.generation))
+        .bind(signed(report.head.generation))
         .bind(&report.head.outcome)
         .bind(report.head.started_us)
         .bind(report.head.duration_us)
-        .bind(big(report.head.unchanged))
-        .bind(big(report.head.entries))
+        .bind(signed(report.head.unchanged))
+        .bind(signed(report.head.entries))
         .bind(report.json)
         .fetch_optional(&mut *transaction)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
         let Some((id,)) = added else {
             let (id,): (i64,) =
                 sqlx::query_as("SELECT id FROM reports WHERE server = $1 AND started_us = $2")
@@ -134,8 +134,8 @@ impl Store {
                     .bind(report.head.started_us)
                     .fetch_one(&mut *transaction)
                     .await
-                    .map_err(while_(doing))?;
-            return number(id, "report");
+                    .map_err(query_error(doing))?;
+            return unsigned(id, "report");
         };
         sqlx::query(
             "DELETE FROM reports WHERE server = $1
@@ -148,11 +148,11 @@ impl Store {
         .bind(i64::from(KEPT_FAILURES))
         .execute(&mut *transaction)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
         let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
         audit::record(&mut transaction, deed, "report", report.server, &detail).await?;
-        transaction.commit().await.map_err(while_(doing))?;
-        number(id, "report")
+        transaction.commit().await.map_err(query_error(doing))?;
+        unsigned(id, "report")
     }
 
     /// The heads of a server's reports before `before`, newest first.
@@ -167,22 +167,22 @@ impl Store {
              FROM reports WHERE server = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )
         .bind(server)
-        .bind(before.map_or(i64::MAX, big))
+        .bind(before.map_or(i64::MAX, signed))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading reports"))?;
+        .map_err(query_error("reading reports"))?;
         rows.into_iter()
             .map(|(id, received_us, generation, outcome, started_us, duration_us, unchanged, entries)| {
                 let head = ReportHead {
-                    generation: number(generation, "generation")?,
+                    generation: unsigned(generation, "generation")?,
                     outcome,
                     started_us,
                     duration_us,
-                    unchanged: number(unchanged, "count")?,
-                    entries: number(entries, "count")?,
+                    unchanged: unsigned(unchanged, "count")?,
+                    entries: unsigned(entries, "count")?,
                 };
-                Ok((ReportId { id: number(id, "report")?, received_us }, head))
+                Ok((ReportId { id: unsigned(id, "report")?, received_us }, head))
             })
             .collect()
     }
@@ -192,10 +192,10 @@ impl Store {
         let row: Option<(i64, String)> =
             sqlx::query_as("SELECT received_us, report FROM reports WHERE server = $1 AND id = $2")
                 .bind(server)
-                .bind(big(id))
+                .bind(signed(id))
                 .fetch_optional(&self.pool)
                 .await
-                .map_err(while_("reading a report"))?;
+                .map_err(query_error("reading a report"))?;
         Ok(row.map(|(received_us, report)| ReportRow { id, received_us, report }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AuditContext, Store, StoreError, audit, big, number, servers, while_};
+use super::{AuditContext, Store, StoreError, audit, query_error, servers, signed, unsigned};
 
 /// A committed state of the estate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,36 +19,36 @@ pub struct RevisionRow {
 
 /// The text of a role, group, environment or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectText {
+pub struct PlaceText {
     /// Canonical YAML.
     pub text: String,
-    /// JSON: who said each value, and in which revision.
+    /// JSON: the author and revision of each value.
     pub origins: String,
 }
 
 /// What a revision does to one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectChange {
+pub struct PlaceChange {
     /// `roles/web.yaml`
     pub path: String,
     /// What it becomes; `None` removes it.
-    pub becomes: Option<ObjectText>,
+    pub becomes: Option<PlaceText>,
 }
 
 type Row = (i64, i64, String, String);
-type ObjectRow = (String, i64, String, String);
+type PlaceRow = (String, i64, String, String);
 
-fn revision((number_, created_us, author, message): Row) -> Result<RevisionRow, StoreError> {
-    Ok(RevisionRow { number: number(number_, "revision")?, created_us, author, message })
+fn revision_row((number_, created_us, author, message): Row) -> Result<RevisionRow, StoreError> {
+    Ok(RevisionRow { number: unsigned(number_, "revision")?, created_us, author, message })
 }
 
 /// The server whose file this is.
-fn removed_server(path: &str) -> Option<&str> {
+fn server_of_path(path: &str) -> Option<&str> {
     path.strip_prefix("servers/")?.strip_suffix(".yaml")
 }
 
 /// What the text of an object is sealed with.
-fn of(path: &str, since: i64) -> String {
+fn seal_context(path: &str, since: i64) -> String {
     format!("{path} of revision {since}")
 }
 
@@ -58,8 +58,8 @@ impl Store {
         let (newest,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
             .fetch_one(&self.pool)
             .await
-            .map_err(while_("reading the current revision"))?;
-        number(newest, "revision")
+            .map_err(query_error("reading the current revision"))?;
+        unsigned(newest, "revision")
     }
 
     /// Revisions before `before`, newest first.
@@ -68,67 +68,70 @@ impl Store {
             "SELECT number, created_us, author, message FROM revisions
              WHERE number < $1 ORDER BY number DESC LIMIT $2",
         )
-        .bind(before.map_or(i64::MAX, big))
+        .bind(before.map_or(i64::MAX, signed))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading the revisions"))?;
-        rows.into_iter().map(revision).collect()
+        .map_err(query_error("reading the revisions"))?;
+        rows.into_iter().map(revision_row).collect()
     }
 
     /// The number of the newest revision, and all objects in it, by path. Reads nothing of the history.
-    pub async fn newest(&self) -> Result<(u64, BTreeMap<String, ObjectText>), StoreError> {
+    pub async fn current_places(&self) -> Result<(u64, BTreeMap<String, PlaceText>), StoreError> {
         let doing = "reading the newest revision";
-        // One transaction sees one state, whoever commits meanwhile.
-        let mut transaction = self.pool.begin().await.map_err(while_(doing))?;
+        // One transaction sees one state, even when others commit.
+        let mut transaction = self.pool.begin().await.map_err(query_error(doing))?;
         let (newest,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
             .fetch_one(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
-        let rows: Vec<ObjectRow> =
+            .map_err(query_error(doing))?;
+        let rows: Vec<PlaceRow> =
             sqlx::query_as("SELECT path, since, text, origins FROM objects WHERE until IS NULL")
                 .fetch_all(&mut *transaction)
                 .await
-                .map_err(while_(doing))?;
-        Ok((number(newest, "revision")?, self.by_path(rows)?))
+                .map_err(query_error(doing))?;
+        Ok((unsigned(newest, "revision")?, self.unseal_by_path(rows)?))
     }
 
-    fn by_path(&self, rows: Vec<ObjectRow>) -> Result<BTreeMap<String, ObjectText>, StoreError> {
+    fn unseal_by_path(&self, rows: Vec<PlaceRow>) -> Result<BTreeMap<String, PlaceText>, StoreError> {
         rows.into_iter()
             .map(|(path, since, sealed, origins)| {
-                let text = self.seal.open(&of(&path, since), &sealed)?;
-                Ok((path, ObjectText { text, origins }))
+                let text = self.seal.open(&seal_context(&path, since), &sealed)?;
+                Ok((path, PlaceText { text, origins }))
             })
             .collect()
     }
 
     /// The objects that were changed or removed after a revision: in which one last, and by whom.
-    pub async fn changed_since(&self, revision: u64) -> Result<BTreeMap<String, (u64, String)>, StoreError> {
+    pub async fn places_changed_since(
+        &self,
+        revision: u64,
+    ) -> Result<BTreeMap<String, (u64, String)>, StoreError> {
         let rows: Vec<(String, i64, String)> = sqlx::query_as(
             "SELECT path, changed, author FROM (
                  SELECT path, since AS changed FROM objects WHERE since > $1
                  UNION ALL SELECT path, until FROM objects WHERE until > $1
              ) AS changes JOIN revisions ON number = changed ORDER BY changed",
         )
-        .bind(big(revision))
+        .bind(signed(revision))
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading what changed since a revision"))?;
+        .map_err(query_error("reading what changed since a revision"))?;
         rows.into_iter()
-            .map(|(path, changed, author)| Ok((path, (number(changed, "revision")?, author))))
+            .map(|(path, changed, author)| Ok((path, (unsigned(changed, "revision")?, author))))
             .collect()
     }
 
     /// All objects as they were in a revision, by path.
-    pub async fn objects(&self, revision: u64) -> Result<BTreeMap<String, ObjectText>, StoreError> {
-        let rows: Vec<ObjectRow> = sqlx::query_as(
+    pub async fn places_of_revision(&self, revision: u64) -> Result<BTreeMap<String, PlaceText>, StoreError> {
+        let rows: Vec<PlaceRow> = sqlx::query_as(
             "SELECT path, since, text, origins FROM objects WHERE since <= $1 AND (until IS NULL OR until > $1)",
         )
-        .bind(big(revision))
+        .bind(signed(revision))
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading a revision"))?;
-        self.by_path(rows)
+        .map_err(query_error("reading a revision"))?;
+        self.unseal_by_path(rows)
     }
 
     /// Commits a revision made from revision `base`, and gives its number. A server that is removed gets in no
@@ -136,7 +139,7 @@ impl Store {
     pub async fn commit_revision(
         &self,
         base: u64,
-        changes: &[ObjectChange],
+        changes: &[PlaceChange],
         message: &str,
         deed: &AuditContext<'_>,
     ) -> Result<u64, StoreError> {
@@ -145,45 +148,45 @@ impl Store {
         let (found,): (i64,) = sqlx::query_as("SELECT COALESCE(MAX(number), 0) FROM revisions")
             .fetch_one(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
-        let found = number(found, "revision")?;
+            .map_err(query_error(doing))?;
+        let found = unsigned(found, "revision")?;
         if found != base {
             return Err(StoreError::Overtaken { base, found });
         }
         let next = base + 1;
         sqlx::query("INSERT INTO revisions (number, created_us, author, message) VALUES ($1, $2, $3, $4)")
-            .bind(big(next))
+            .bind(signed(next))
             .bind(deed.at_us)
             .bind(deed.actor)
             .bind(message)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
+            .map_err(query_error(doing))?;
         for change in changes {
             sqlx::query("UPDATE objects SET until = $1 WHERE path = $2 AND until IS NULL")
-                .bind(big(next))
+                .bind(signed(next))
                 .bind(&change.path)
                 .execute(&mut *transaction)
                 .await
-                .map_err(while_(doing))?;
+                .map_err(query_error(doing))?;
             let Some(object) = &change.becomes else {
-                if let Some(server) = removed_server(&change.path) {
+                if let Some(server) = server_of_path(&change.path) {
                     servers::revoke(&mut transaction, server, deed.at_us).await?;
                 }
                 continue;
             };
             sqlx::query("INSERT INTO objects (path, since, text, origins) VALUES ($1, $2, $3, $4)")
                 .bind(&change.path)
-                .bind(big(next))
-                .bind(self.seal.seal(&of(&change.path, big(next)), &object.text)?)
+                .bind(signed(next))
+                .bind(self.seal.seal(&seal_context(&change.path, signed(next)), &object.text)?)
                 .bind(&object.origins)
                 .execute(&mut *transaction)
                 .await
-                .map_err(while_(doing))?;
+                .map_err(query_error(doing))?;
         }
         let detail = format!("{} objects: {message}", changes.len());
         audit::record(&mut transaction, deed, "commit", &format!("revision {next}"), &detail).await?;
-        transaction.commit().await.map_err(while_(doing))?;
+        transaction.commit().await.map_err(query_error(doing))?;
         Ok(next)
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that hold secrets are sealed: whoever has the database without its key reads none of them.
+//! Encrypts texts that hold secrets (AES-256-GCM): the database without its key reveals none of them.
 //!
 //! AES-256-GCM with a random nonce. What a text is of is sealed with it, so that no text passes for another's.
 
@@ -25,7 +25,7 @@ impl Seal {
         Self(Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key)))
     }
 
-    /// Seals a text; `of` says what it is of.
+    /// Seals a text; `of` is authenticated with it.
     pub(super) fn seal(&self, of: &str, text: &str) -> Result<String, StoreError> {
         let nonce = Aes256Gcm::generate_nonce(&mut OsRng);
         let payload = Payload { msg: text.as_bytes(), aad: of.as_bytes() };
@@ -35,7 +35,7 @@ impl Seal {
         Ok(format!("{PREFIX}{}", STANDARD.encode(bytes)))
     }
 
-    /// Opens a text that was sealed as one of the same.
+    /// Opens a text that was sealed with the same `of`.
     pub(super) fn open(&self, of: &str, sealed: &str) -> Result<String, StoreError> {
         let opened = || {
             let bytes = STANDARD.decode(sealed.strip_prefix(PREFIX)?).ok()?;

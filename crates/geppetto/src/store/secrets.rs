@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Store, StoreError, while_};
+use super::{Store, StoreError, query_error};
 
 impl Store {
     /// All parameters that were ever a secret, by component.
@@ -11,7 +11,7 @@ impl Store {
             sqlx::query_as("SELECT component, parameter FROM secret_parameters")
                 .fetch_all(&self.pool)
                 .await
-                .map_err(while_("reading which parameters are secret"))?;
+                .map_err(query_error("reading which parameters are secret"))?;
         Ok(rows.into_iter().collect())
     }
 
@@ -29,8 +29,8 @@ impl Store {
             .bind(parameter)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
+            .map_err(query_error(doing))?;
         }
-        transaction.commit().await.map_err(while_(doing))
+        transaction.commit().await.map_err(query_error(doing))
     }
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{Sqlite, Transaction};
 
-use super::{AuditContext, Store, StoreError, audit, while_};
+use super::{AuditContext, Store, StoreError, audit, query_error};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
@@ -29,14 +29,14 @@ pub(super) async fn revoke(
         .bind(server)
         .execute(&mut **transaction)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
     let revoked =
         sqlx::query("UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL")
             .bind(at_us)
             .bind(server)
             .execute(&mut **transaction)
             .await
-            .map_err(while_(doing))?
+            .map_err(query_error(doing))?
             .rows_affected();
     Ok(revoked > 0)
 }
@@ -62,10 +62,10 @@ impl Store {
         .bind(token.expires_us)
         .execute(&mut *transaction)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
         let detail = format!("id {}", token.id);
         audit::record(&mut transaction, deed, "create-join-token", token.server, &detail).await?;
-        transaction.commit().await.map_err(while_(doing))
+        transaction.commit().await.map_err(query_error(doing))
     }
 
     /// The hash of the join token with this public part, if it is for `server` and good at `now_us`.
@@ -84,7 +84,7 @@ impl Store {
         .bind(now_us)
         .fetch_optional(&self.pool)
         .await
-        .map_err(while_("looking up a join token"))?;
+        .map_err(query_error("looking up a join token"))?;
         Ok(row.map(|(hash,)| hash))
     }
 
@@ -111,7 +111,7 @@ impl Store {
         .bind(server)
         .execute(&mut *transaction)
         .await
-        .map_err(while_(doing))?
+        .map_err(query_error(doing))?
         .rows_affected();
         if used == 0 {
             return Ok(false);
@@ -121,7 +121,7 @@ impl Store {
             .bind(server)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
+            .map_err(query_error(doing))?;
         sqlx::query("INSERT INTO credentials (id, server, hash, created_us) VALUES ($1, $2, $3, $4)")
             .bind(credential_id)
             .bind(server)
@@ -129,10 +129,10 @@ impl Store {
             .bind(deed.at_us)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?;
+            .map_err(query_error(doing))?;
         let detail = format!("join token {join_token_id}, credential {credential_id}");
         audit::record(&mut transaction, deed, "join", server, &detail).await?;
-        transaction.commit().await.map_err(while_(doing))?;
+        transaction.commit().await.map_err(query_error(doing))?;
         Ok(true)
     }
 
@@ -142,7 +142,7 @@ impl Store {
             .bind(id)
             .fetch_optional(&self.pool)
             .await
-            .map_err(while_("looking up a credential"))
+            .map_err(query_error("looking up a credential"))
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
@@ -153,7 +153,7 @@ impl Store {
         if revoked {
             audit::record(&mut transaction, deed, "revoke-credential", server, "").await?;
         }
-        transaction.commit().await.map_err(while_(doing))?;
+        transaction.commit().await.map_err(query_error(doing))?;
         Ok(revoked)
     }
 }

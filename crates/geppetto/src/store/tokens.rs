@@ -1,6 +1,6 @@
 //! API tokens. The database holds their hashes; the tokens themselves are shown once and kept nowhere.
 
-use super::{AuditContext, Store, StoreError, audit, while_};
+use super::{AuditContext, Store, StoreError, audit, query_error};
 
 /// A token to be stored.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Store {
         .bind(token.name)
         .execute(&mut *transaction)
         .await
-        .map_err(while_(doing))?;
+        .map_err(query_error(doing))?;
         sqlx::query(
             "INSERT INTO tokens (id, name, role, hash, created_us, created_by, expires_us)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -84,7 +84,7 @@ impl Store {
         })?;
         let detail = format!("role {}, id {}", token.role, token.id);
         audit::record(&mut transaction, deed, "create-token", token.name, &detail).await?;
-        transaction.commit().await.map_err(while_(doing))
+        transaction.commit().await.map_err(query_error(doing))
     }
 
     /// The token with this public part, if it is good at `now_us`.
@@ -97,7 +97,7 @@ impl Store {
         .bind(now_us)
         .fetch_optional(&self.pool)
         .await
-        .map_err(while_("looking up a token"))
+        .map_err(query_error("looking up a token"))
     }
 
     /// All tokens ever made, newest first.
@@ -108,7 +108,7 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await
-        .map_err(while_("reading the tokens"))
+        .map_err(query_error("reading the tokens"))
     }
 
     /// Revokes the token of this name; `false` if there is none.
@@ -120,13 +120,13 @@ impl Store {
             .bind(name)
             .execute(&mut *transaction)
             .await
-            .map_err(while_(doing))?
+            .map_err(query_error(doing))?
             .rows_affected();
         if done == 0 {
             return Ok(false);
         }
         audit::record(&mut transaction, deed, "revoke-token", name, "").await?;
-        transaction.commit().await.map_err(while_(doing))?;
+        transaction.commit().await.map_err(query_error(doing))?;
         Ok(true)
     }
 }

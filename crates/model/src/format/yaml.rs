@@ -2,7 +2,7 @@
 //!
 //! Error texts never repeat a scalar of the file: any of them may be a secret.
 
-mod slip;
+mod mistakes;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_saphyr::{Error, Location};
@@ -74,7 +74,9 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         match error.location().filter(|location| *location != Location::UNKNOWN) {
-            Some(at) => FormatError::at_line(file, at.line(), sentence(error, slip::rest_of_line(text, &at))),
+            Some(at) => {
+                FormatError::at_line(file, at.line(), sentence(error, mistakes::rest_of_line(text, &at)))
+            }
             None => FormatError::new(file, sentence(error, "")),
         }
     })
@@ -159,7 +161,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
             format!("expected {expected}, found {found}")
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", slip::token_kind(rest)),
+        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", mistakes::token_kind(rest)),
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
@@ -173,7 +175,7 @@ fn sentence(error: &Error, rest: &str) -> String {
                 "string scalar" => "a text",
                 other => other,
             },
-            slip::token_kind(rest)
+            mistakes::token_kind(rest)
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
@@ -201,7 +203,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             too_deep()
         }
         Error::ExternalMessage { msg, .. } => {
-            let why = slip::likely_mistake(msg, rest).map_or_else(|| clip(msg), str::to_owned);
+            let why = mistakes::likely_mistake(msg, rest).map_or_else(|| clip(msg), str::to_owned);
             format!("this is not YAML ({why}); look at this line and the one before it")
         }
         Error::Message { msg, .. } => clip(msg),

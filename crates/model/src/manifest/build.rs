@@ -10,21 +10,21 @@ use crate::{
 };
 
 /// The kind a manifest's word stands for: a template is a file after rendering.
-pub(super) fn kind(word: &str) -> Option<ResourceKind> {
+pub(super) fn resource_kind(word: &str) -> Option<ResourceKind> {
     let word = if word == "template" { "file" } else { word };
-    ResourceKind::ALL.into_iter().find(|kind| kind.word() == word)
+    ResourceKind::ALL.into_iter().find(|kind| kind.keyword() == word)
 }
 
 /// What the resource must be like; mistakes are noted in `fields`.
-pub(super) fn body(
+pub(super) fn build_resource_body(
     word: &str,
     name: &str,
     fields: &mut FieldReader<'_>,
     content: Option<Vec<u8>>,
 ) -> Option<ResourceBody> {
-    let kind = kind(word)?;
+    let kind = resource_kind(word)?;
     if let Some(problem) = name_problem(kind, name) {
-        fields.wrong(&problem);
+        fields.add_error(&problem);
     }
     Some(match kind {
         ResourceKind::File => ResourceBody::File(FileResource {
@@ -50,12 +50,16 @@ pub(super) fn body(
 }
 
 /// What the health check asks; mistakes are noted in `fields`.
-pub(super) fn probe(word: &str, subject: Value, fields: &mut FieldReader<'_>) -> Option<HealthProbe> {
+pub(super) fn build_health_probe(
+    word: &str,
+    subject: Value,
+    fields: &mut FieldReader<'_>,
+) -> Option<HealthProbe> {
     match word {
         "command" => match fields::command(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {
-                fields.wrong(
+                fields.add_error(
                     "`command` must be a list: the program with its absolute path, then its arguments",
                 );
                 None
@@ -65,7 +69,7 @@ pub(super) fn probe(word: &str, subject: Value, fields: &mut FieldReader<'_>) ->
             let address = fields::scalar(subject).unwrap_or_default();
             let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             if port.is_none_or(|port| port == 0) {
-                fields.wrong("write HOST:PORT, for instance `127.0.0.1:8080`");
+                fields.add_error("write HOST:PORT, for instance `127.0.0.1:8080`");
             }
             Some(HealthProbe::Tcp { address })
         }
@@ -76,11 +80,11 @@ pub(super) fn probe(word: &str, subject: Value, fields: &mut FieldReader<'_>) ->
                 || rest.starts_with(['/', ':'])
                 || url.contains(|c: char| c.is_whitespace() || c.is_control())
             {
-                fields.wrong("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
+                fields.add_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
             }
             let status = fields.number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
             if !(100..=599).contains(&status) {
-                fields.wrong("`status` must be from 100 to 599");
+                fields.add_error("`status` must be from 100 to 599");
             }
             Some(HealthProbe::Http { url, status, contains: fields.text("contains") })
         }
@@ -93,7 +97,7 @@ fn file_content(fields: &mut FieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8
         (None, Some(source)) => source,
         (None, None) => Vec::new(),
         (Some(_), Some(_)) => {
-            fields.wrong("it has both `content` and `source`; keep one");
+            fields.add_error("it has both `content` and `source`; keep one");
             Vec::new()
         }
     }
@@ -104,7 +108,7 @@ fn ownership(fields: &mut FieldReader<'_>) -> Ownership {
         Ownership { owner: fields.text("owner"), group: fields.text("group"), mode: fields.mode() };
     for name in ownership.owner.iter().chain(&ownership.group) {
         if !account(name) && name.parse::<u32>().is_err() {
-            fields.wrong(&format!("`{name}` is no name of a user or group"));
+            fields.add_error(&format!("`{name}` is no name of a user or group"));
         }
     }
     ownership
@@ -113,7 +117,7 @@ fn ownership(fields: &mut FieldReader<'_>) -> Ownership {
 fn symlink(fields: &mut FieldReader<'_>) -> String {
     let target = fields.required_text("target");
     if target.is_empty() {
-        fields.wrong("`target` must not be empty");
+        fields.add_error("`target` must not be empty");
     }
     target
 }
@@ -131,17 +135,17 @@ fn user(fields: &mut FieldReader<'_>) -> UserResource {
     };
     for group in user.group.iter().chain(user.groups.iter().flatten()) {
         if !account(group) {
-            fields.wrong(&format!("`{group}` is no name of a group"));
+            fields.add_error(&format!("`{group}` is no name of a group"));
         }
     }
     for (what, path) in [("home", &user.home), ("shell", &user.shell)] {
         if let Some(problem) = path.as_deref().and_then(path_problem) {
-            fields.wrong(&format!("`{what}`: {problem}"));
+            fields.add_error(&format!("`{what}`: {problem}"));
         }
     }
     // These end up between colons in /etc/passwd.
     if user.comment.iter().chain(&user.home).chain(&user.shell).any(|text| text.contains(':')) {
-        fields.wrong("`comment`, `home` and `shell` cannot have a colon");
+        fields.add_error("`comment`, `home` and `shell` cannot have a colon");
     }
     user
 }
@@ -158,10 +162,10 @@ fn cron(fields: &mut FieldReader<'_>) -> CronResource {
     let five = cron.schedule.split(' ').count() == 5
         && cron.schedule.chars().all(|c| c.is_ascii_alphanumeric() || " *,/-".contains(c));
     if !nickname && !five {
-        fields.wrong("`schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot");
+        fields.add_error("`schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot");
     }
     if !account(&cron.user) {
-        fields.wrong(&format!("`{}` is no name of a user", cron.user));
+        fields.add_error(&format!("`{}` is no name of a user", cron.user));
     }
     cron
 }
@@ -179,19 +183,20 @@ fn exec(fields: &mut FieldReader<'_>) -> ExecResource {
         timeout: fields.number("timeout").unwrap_or(300).clamp(1, 86_400),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
-        fields
-            .wrong("`command` is missing: a list of the program with its absolute path, then its arguments");
+        fields.add_error(
+            "`command` is missing: a list of the program with its absolute path, then its arguments",
+        );
     }
     if exec.creates.is_none() && exec.unless.is_none() && exec.only_if.is_none() && !exec.refresh_only {
-        fields.wrong("without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`");
+        fields.add_error("without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`");
     }
     for (what, path) in [("creates", &exec.creates), ("directory", &exec.directory)] {
         if let Some(problem) = path.as_deref().and_then(path_problem) {
-            fields.wrong(&format!("`{what}`: {problem}"));
+            fields.add_error(&format!("`{what}`: {problem}"));
         }
     }
     if let Some(user) = exec.user.as_deref().filter(|user| !account(user)) {
-        fields.wrong(&format!("`{user}` is no name of a user"));
+        fields.add_error(&format!("`{user}` is no name of a user"));
     }
     exec
 }
@@ -212,18 +217,18 @@ fn name_problem(kind: ResourceKind, name: &str) -> Option<String> {
         ResourceKind::Package => plain("-.+:"),
         ResourceKind::Exec => plain("-. /:"),
     };
-    (!right).then(|| format!("this is no name for a {}", kind.word()))
+    (!right).then(|| format!("this is no name for a {}", kind.keyword()))
 }
 
 fn path_problem(path: &str) -> Option<String> {
     let Some(rest) = path.strip_prefix('/') else {
-        return Some(format!("`{}` is no absolute path: it must start with `/`", clip(path)));
+        return Some(format!("`{}` is no absolute path: it must start with `/`", shorten(path)));
     };
     let bad = |part: &str| part.is_empty() || part == "." || part == "..";
     if path.len() > 4000 || path.chars().any(char::is_control) || rest.split('/').any(bad) {
         return Some(format!(
             "`{}` must be a path without `..`, `.`, `//`, control characters or a final `/`",
-            clip(path)
+            shorten(path)
         ));
     }
     None
@@ -236,6 +241,6 @@ fn account(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }
 
-fn clip(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(80).collect()
 }

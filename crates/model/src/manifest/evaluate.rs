@@ -46,8 +46,8 @@ pub struct EvaluationContext<'a> {
 /// The variables that are always there; no parameter can have such a name.
 pub(super) const RESERVED: &[&str] = &["server", "component", "components", "host", "item"];
 
-/// Fills in all holes of a manifest and its templates. All mistakes are told, not just the first.
-pub fn evaluate(
+/// Evaluates all expressions of a manifest and its templates. Returns all errors, not only the first.
+pub fn evaluate_manifest(
     manifest: &Manifest,
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,
@@ -134,7 +134,7 @@ impl<'a> ManifestEvaluator<'a> {
         };
         let place = self.place(each.line);
         let filled = fill(&self.renderer, &place, &each.value);
-        let secret = self.secrets.touched_by(&each.value);
+        let secret = self.secrets.mentions_secret(&each.value);
         let items = match self.fail(filled) {
             None => return,
             Some(Value::List(items)) => items,
@@ -163,23 +163,24 @@ impl<'a> ManifestEvaluator<'a> {
             "file" => self.verbatim(declaration, &mut fields)?,
             _ => None,
         };
-        let body = build::body(&declaration.kind, &text, &mut fields, template);
+        let body = build::build_resource_body(&declaration.kind, &text, &mut fields, template);
         let present = fields.flag("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
-            fields.wrong("it cannot be absent; write `enabled: false` and `running: false` for a service");
+            fields
+                .add_error("it cannot be absent; write `enabled: false` and `running: false` for a service");
         }
         let require = ids(&mut fields, "require");
         let notify = ids(&mut fields, "notify");
         let wrong = !fields.errors.is_empty();
         self.errors.append(&mut fields.errors);
         let mut body = body.filter(|_| !wrong)?;
-        // Who may read a secret is said, or it is its owner's alone; also in a file everybody could read.
+        // Without a stated mode, a file with a secret is readable by its owner only.
         if let ResourceBody::File(file) = &mut body
             && secret
         {
             file.ownership.mode.get_or_insert(0o600);
         }
-        let id = ResourceId::new(build::kind(&declaration.kind)?, &text);
+        let id = ResourceId::new(build::resource_kind(&declaration.kind)?, &text);
         Some(Resource { id, present, body, require, notify, secret })
     }
 
@@ -188,7 +189,7 @@ impl<'a> ManifestEvaluator<'a> {
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
-        let probe = build::probe(&declaration.kind, subject, &mut fields);
+        let probe = build::build_health_probe(&declaration.kind, subject, &mut fields);
         let within = fields.number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.append(&mut fields.errors);
@@ -196,7 +197,7 @@ impl<'a> ManifestEvaluator<'a> {
     }
 
     /// Fills in the fields of a declaration: them, its name, and whether a secret went in. `None` when
-    /// its `when` says no, or a mistake was found.
+    /// its `when` is false, or an error was found.
     fn fill<'f>(
         &mut self,
         declaration: &'f ResourceDeclaration,
@@ -220,7 +221,7 @@ impl<'a> ManifestEvaluator<'a> {
         let place = self.place(declaration.line);
         let name = self.fail(fill(round.renderer, &place, &declaration.subject))?;
         let mut secret = round.secret && mentions_item(&declaration.subject);
-        secret |= self.secrets.touched_by(&declaration.subject);
+        secret |= self.secrets.mentions_secret(&declaration.subject);
         let health = matches!(declaration.kind.as_str(), "http" | "tcp" | "command");
         if secret && !health {
             let message = format!("a secret cannot be part of the name of a `{}`", declaration.kind);
@@ -233,7 +234,7 @@ impl<'a> ManifestEvaluator<'a> {
             if key == "each" || key == "when" {
                 continue;
             }
-            secret |= self.secrets.touched_by(&field.value);
+            secret |= self.secrets.mentions_secret(&field.value);
             secret |= round.secret && mentions_item(&field.value);
             let place = self.place(field.line);
             let filled = fill(round.renderer, &place, &field.value);
@@ -268,8 +269,8 @@ impl<'a> ManifestEvaluator<'a> {
             self.errors.push(FormatError::new(&shown, message));
             return None;
         };
-        *secret |= self.secrets.touched_by_text(text);
-        *secret |= round.secret && template::mentions(text).iter().any(|name| is_item(name));
+        *secret |= self.secrets.text_mentions_secret(text);
+        *secret |= round.secret && template::undeclared_variables(text).iter().any(|name| is_item(name));
         let rendered = round.renderer.render(&shown, text);
         self.fail(rendered).map(String::into_bytes)
     }
@@ -277,7 +278,7 @@ impl<'a> ManifestEvaluator<'a> {
     /// The content of a file that is copied as it is, if it has a `source`; an outer `None` is a mistake.
     #[expect(
         clippy::option_option,
-        reason = "the outer one is a mistake already told, the inner one is no source"
+        reason = "outer None: an error that is already recorded; inner None: no source"
     )]
     fn verbatim(
         &mut self,
@@ -307,7 +308,7 @@ impl<'a> ManifestEvaluator<'a> {
 /// Fills in the texts of a value, at every depth.
 fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, FormatError> {
     match value {
-        Value::Text(text) if template::has_holes(text) => renderer.evaluate(place, text),
+        Value::Text(text) if template::has_expressions(text) => renderer.evaluate(place, text),
         Value::List(list) => {
             list.iter().map(|value| fill(renderer, place, value)).collect::<Result<_, _>>().map(Value::List)
         }
@@ -325,7 +326,7 @@ fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
     for text in fields.texts(name).unwrap_or_default() {
         match ResourceId::try_from(text) {
             Ok(id) => ids.push(id),
-            Err(message) => fields.wrong(&format!("{name}: {message}")),
+            Err(message) => fields.add_error(&format!("{name}: {message}")),
         }
     }
     ids
@@ -333,7 +334,7 @@ fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
 
 fn mentions_item(value: &Value) -> bool {
     match value {
-        Value::Text(text) => template::mentions(text).iter().any(|name| is_item(name)),
+        Value::Text(text) => template::undeclared_variables(text).iter().any(|name| is_item(name)),
         Value::List(list) => list.iter().any(mentions_item),
         Value::Map(map) => map.values().any(mentions_item),
         _ => false,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{format::FormatError, value::Value};
 
-/// Filled-in fields; mistakes are collected, so that all of them are told at once.
+/// Evaluated fields; errors are collected, so that all are reported at once.
 pub(super) struct FieldReader<'a> {
     file: &'a str,
     what: String,
@@ -24,7 +24,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Notes a mistake about the whole declaration.
-    pub(super) fn wrong(&mut self, message: &str) {
+    pub(super) fn add_error(&mut self, message: &str) {
         self.error(self.line, message.to_owned());
     }
 
@@ -54,7 +54,7 @@ impl<'a> FieldReader<'a> {
 
     pub(super) fn required_text(&mut self, name: &str) -> String {
         if !self.values.contains_key(name) {
-            self.wrong(&format!("`{name}` is missing"));
+            self.add_error(&format!("`{name}` is missing"));
         }
         self.text(name).unwrap_or_default()
     }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build, evaluate, evaluate::RESERVED,
+    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build, evaluate::RESERVED,
+    evaluate_manifest,
 };
 use crate::{
     component::Component, format::FormatError, name::Key, nearest, node::NodeValue, parameter::ParameterType,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Mistakes in a manifest and its templates, as sentences with their place; empty when there are none.
-pub fn lint(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<String> {
+pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<String> {
     let mut notes = Vec::new();
     for name in component.parameters.keys().filter(|key| RESERVED.contains(&key.as_str())) {
         notes.push(format!(
@@ -30,19 +31,19 @@ pub fn lint(manifest: &Manifest, files: &DeploymentFiles, component: &Component)
             mentions(&field.value, &mut |names| undefined(&place(field.line), names, &known, &mut notes));
         }
         if let Some(Value::Text(source)) = declaration.fields.get("source").map(|field| &field.value)
-            && !template::has_holes(source)
+            && !template::has_expressions(source)
         {
             used.insert(source.as_str());
             if declaration.kind == "template"
                 && let Some(Ok(text)) = files.get(source).map(|bytes| std::str::from_utf8(bytes))
             {
-                let names = template::mentions(text);
+                let names = template::undeclared_variables(text);
                 undefined(&format!("templates/{source}"), &names, &known, &mut notes);
             }
         }
     }
     let dynamic = manifest.resources.iter().any(|declaration| {
-        matches!(declaration.fields.get("source").map(|field| &field.value), Some(Value::Text(text)) if template::has_holes(text))
+        matches!(declaration.fields.get("source").map(|field| &field.value), Some(Value::Text(text)) if template::has_expressions(text))
     });
     for name in files.keys().filter(|name| !dynamic && !used.contains(name.as_str())) {
         notes.push(format!("templates/{name}: no resource uses it"));
@@ -59,7 +60,7 @@ pub fn lint(manifest: &Manifest, files: &DeploymentFiles, component: &Component)
             others: BTreeMap::new(),
             family: None,
         };
-        if let Err(errors) = evaluate(manifest, files, &scope) {
+        if let Err(errors) = evaluate_manifest(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
             let errors = errors.iter().filter(|error| !error.message.contains("`components."));
             notes.extend(errors.map(FormatError::to_string));
@@ -70,7 +71,7 @@ pub fn lint(manifest: &Manifest, files: &DeploymentFiles, component: &Component)
 
 fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
     match value {
-        Value::Text(text) => tell(&template::mentions(text)),
+        Value::Text(text) => tell(&template::undeclared_variables(text)),
         Value::List(list) => list.iter().for_each(|value| mentions(value, tell)),
         Value::Map(map) => map.values().for_each(|value| mentions(value, tell)),
         _ => (),
@@ -91,15 +92,15 @@ fn undefined(place: &str, names: &BTreeSet<String>, known: &BTreeSet<&str>, note
     }
 }
 
-/// `require` and `notify` must name something the manifest describes, as far as that can be told.
+/// Checks that `require` and `notify` name resources of the manifest, as far as names are constant.
 fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<&str> = BTreeSet::new();
     for declaration in &manifest.resources {
-        let Some(kind) = build::kind(&declaration.kind) else { continue };
+        let Some(kind) = build::resource_kind(&declaration.kind) else { continue };
         match &declaration.subject {
-            Value::Text(name) if template::has_holes(name) => _ = open.insert(kind.word()),
-            Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.word())),
+            Value::Text(name) if template::has_expressions(name) => _ = open.insert(kind.keyword()),
+            Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.keyword())),
             _ => (),
         }
     }
@@ -108,7 +109,7 @@ fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
             let place = format!("{}:{line}", manifest.file);
             match ResourceId::try_from(id.to_owned()) {
                 Err(message) => notes.push(format!("{place}: {message}")),
-                Ok(parsed) if open.contains(parsed.kind.word()) || known.contains(id) => (),
+                Ok(parsed) if open.contains(parsed.kind.keyword()) || known.contains(id) => (),
                 Ok(_) => {
                     let hint = match nearest(id, known.iter().map(String::as_str)) {
                         Some(near) => format!("; did you mean `{near}`?"),
@@ -128,7 +129,7 @@ fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &
             Value::List(list) => list.as_slice(),
             _ => &[],
         };
-        let texts = list.iter().filter_map(Value::as_text).filter(|text| !template::has_holes(text));
+        let texts = list.iter().filter_map(Value::as_text).filter(|text| !template::has_expressions(text));
         texts.map(|text| (field.line, text))
     })
 }

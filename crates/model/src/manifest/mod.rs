@@ -5,10 +5,10 @@
 
 mod build;
 mod evaluate;
+mod field_schema;
 mod fields;
 mod lint;
 mod read;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::{
     value::Value,
 };
 
-pub use evaluate::{EvaluationContext, evaluate};
-pub use lint::lint;
-pub use read::read;
-pub use words::schema;
+pub use evaluate::{EvaluationContext, evaluate_manifest};
+pub use field_schema::schema;
+pub use lint::lint_manifest;
+pub use read::read_manifest;
 
 /// The format's name and version, on the first line of every manifest.
 pub const FORMAT: &str = "geppetto/manifest/1";

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::{
     DeclaredField, FORMAT, Manifest, ResourceDeclaration,
-    words::{COMMON, FieldSchema, HEALTH, HEALTH_COMMON, RESOURCES, ResourceSchema},
+    field_schema::{
+        COMMON_FIELDS, COMMON_HEALTH_FIELDS, FieldSchema, HEALTH_SCHEMAS, RESOURCE_SCHEMAS, ResourceSchema,
+    },
 };
 use crate::{
     format::{
@@ -40,7 +42,7 @@ impl yaml::DocumentFormat for Document {
 }
 
 /// Reads a manifest and checks its shape.
-pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
+pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
     let document: Document = yaml::read_document(file, text)?;
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
@@ -50,8 +52,8 @@ pub fn read(file: &str, text: &str) -> Result<Manifest, FormatError> {
     };
     Ok(Manifest {
         file: file.to_owned(),
-        resources: read(document.resources, RESOURCES, COMMON)?,
-        health: read(document.health, HEALTH, HEALTH_COMMON)?,
+        resources: read(document.resources, RESOURCE_SCHEMAS, COMMON_FIELDS)?,
+        health: read(document.health, HEALTH_SCHEMAS, COMMON_HEALTH_FIELDS)?,
     })
 }
 
@@ -77,7 +79,10 @@ fn declaration(
         let wrong = fields.keys().find_map(|key| nearest(key, words()).map(|near| (key, near)));
         let message = match wrong {
             Some((key, near)) => format!("`{key}` is no kind of resource; did you mean `{near}`?"),
-            None => format!("one of these must say what it is: {}", words().collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "one of these keys must name the resource: {}",
+                words().collect::<Vec<_>>().join(", ")
+            ),
         };
         return Err(FormatError::new(&format!("{file}:{line}"), message));
     };

@@ -1,6 +1,8 @@
 //! Commands: whether their turn comes, and why.
 
-use super::{FactDifference, PlannedAction, make::Planner, need::not_there, order::OwnedResource};
+use super::{
+    FactDifference, PlannedAction, missing::missing_thing_hint, order::OwnedResource, planner::Planner,
+};
 use crate::{
     name::Name,
     observe::{Fact, Observation, ResourceFacts},
@@ -9,15 +11,15 @@ use crate::{
 
 impl Planner<'_> {
     /// Plans a command when its guard asks for it, when it was notified, and when packages or what it requires
-    /// change before its turn and may change what its guard says.
-    pub(super) fn command(
+    /// change before it and may change the result of its guard.
+    pub(super) fn plan_command(
         &mut self,
         (component, resource): OwnedResource<'_>,
         exec: &ExecResource,
         seen: &Observation<ResourceFacts>,
         changed: &[Name],
     ) {
-        let lacks = lacking(seen);
+        let lacks = missing_prerequisites(seen);
         let due = match seen {
             Observation::Present(facts) => match facts.get("due") {
                 Some(Fact::Flag(due)) => Some(*due),
@@ -28,12 +30,12 @@ impl Planner<'_> {
         let notified =
             self.notified.contains_key(&resource.id) || self.seen.managed.pending.contains(&resource.id);
         if due != Some(false) || notified {
-            let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.comes(id)).collect();
+            let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.is_provided_by_plan(id)).collect();
             if let Some(first) = missing.first() {
                 let because = match resource.secret {
                     true => "what it needs is not on this host; what that is is not shown, a secret is in it"
                         .to_owned(),
-                    false => not_there(first),
+                    false => missing_thing_hint(first),
                 };
                 return self.block(resource.id.to_string(), because);
             }
@@ -50,11 +52,11 @@ impl Planner<'_> {
             None => {
                 let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
                 because(format!(
-                    "its guard is asked when its turn comes, {} must be there first",
+                    "its guard is checked during the run, {} must be there first",
                     names.join(" and ")
                 ))
             }
-            Some(false) if again => because("unless its guard says no".to_owned()),
+            Some(false) if again => because("unless its guard prevents it".to_owned()),
             Some(false) => {
                 self.plan.unchanged += 1;
                 return;
@@ -70,7 +72,7 @@ impl Planner<'_> {
 }
 
 /// What a command needs and was not seen.
-fn lacking(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
+fn missing_prerequisites(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
     match seen {
         Observation::Present(facts) => match facts.get("lacks") {
             Some(Fact::Set(names)) => {

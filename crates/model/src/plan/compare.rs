@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
-pub fn wanted_facts(resource: &Resource) -> ResourceFacts {
+pub fn desired_facts(resource: &Resource) -> ResourceFacts {
     let mut facts = ResourceFacts::new();
     match &resource.body {
         ResourceBody::File(file) => {
@@ -49,7 +49,7 @@ pub fn wanted_facts(resource: &Resource) -> ResourceFacts {
 }
 
 /// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.
-pub(super) fn differences(
+pub(super) fn fact_differences(
     resource: &Resource,
     seen: &Observation<ResourceFacts>,
     host: &ObservedHost,
@@ -59,17 +59,17 @@ pub(super) fn differences(
         Observation::Present(facts) => facts,
         Observation::Absent | Observation::Unreadable(_) => &nothing,
     };
-    wanted_facts(resource)
+    desired_facts(resource)
         .into_iter()
         .filter(|(fact, _)| host.booted || *fact != "running")
         .filter(|(fact, after)| before.get(fact) != Some(after))
         .map(|(fact, after)| {
-            // What is one of a few words in any case tells nothing of a secret.
+            // Facts with a few possible words reveal nothing about a secret.
             let secret = resource.secret && !matches!(fact, "type" | "mode");
             FactDifference {
                 fact,
-                before: before.get(fact).cloned().map(|before| shown(before, secret)),
-                after: Some(shown(after, secret)),
+                before: before.get(fact).cloned().map(|before| displayable_fact(before, secret)),
+                after: Some(displayable_fact(after, secret)),
                 secret,
             }
         })
@@ -77,7 +77,7 @@ pub(super) fn differences(
 }
 
 /// A fact fit for a plan: of a secret content not even the text is kept.
-fn shown(fact: Fact, secret: bool) -> Fact {
+fn displayable_fact(fact: Fact, secret: bool) -> Fact {
     match fact {
         Fact::Content(content) if secret => Fact::Content(FileContent { text: None, ..content }),
         fact => fact,

@@ -1,12 +1,12 @@
-//! The plan: what is, compared with what must be. Made whole before anything is touched.
+//! The plan: the observed state compared with the desired state. Complete before anything is changed.
 
 mod command;
 mod compare;
 mod display;
-mod make;
-mod need;
-mod once;
+mod merge_duplicates;
+mod missing;
 mod order;
+mod planner;
 mod remove;
 mod restart;
 mod view;
@@ -20,10 +20,10 @@ use crate::{
     version::Version,
 };
 
-pub use compare::wanted_facts;
+pub use compare::desired_facts;
 pub use display::PlanCounts;
-pub use make::{look_again, plan};
-pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, view};
+pub use planner::{plan, plan_recheck};
+pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, plan_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
 #[derive(Debug, Clone, Default)]
@@ -82,9 +82,9 @@ pub struct PlannedChange {
     pub component: String,
     /// What differs, and how.
     pub differences: Vec<FactDifference>,
-    /// Whether it makes something that was not there: punch removes it when nobody wants it any more.
+    /// Whether it creates something: punch removes it when it is no longer wanted.
     pub creates: bool,
-    /// Services and commands whose turn comes later in the plan because of this change.
+    /// Services restarted and commands run later in the plan because of this change.
     pub notifies: Vec<ResourceId>,
 }
 
@@ -102,7 +102,7 @@ pub enum PlannedAction {
     },
     /// Make a resource what it must be.
     Apply(Box<Resource>),
-    /// Remove a resource: because it shall be absent, or because punch made it and nobody wants it any more.
+    /// Remove a resource: because it must be absent, or because punch made it and it is no longer wanted.
     Remove {
         /// Which.
         id: ResourceId,
@@ -155,7 +155,7 @@ impl PlannedChange {
 }
 
 impl Plan {
-    /// Whether nothing is to be done and nothing stands in the way.
+    /// Whether there is nothing to do and nothing is blocked.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.blocked.is_empty()
     }

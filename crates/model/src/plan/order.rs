@@ -12,14 +12,16 @@ pub(super) type OwnedResource<'a> = (&'a Name, &'a Resource);
 
 /// Sorts resources so that what is required comes first, keeping the written order otherwise.
 /// A cycle is returned as the resources on it.
-pub(super) fn sort<'a>(resources: &[OwnedResource<'a>]) -> Result<Vec<OwnedResource<'a>>, Vec<ResourceId>> {
+pub(super) fn sort_by_requirements<'a>(
+    resources: &[OwnedResource<'a>],
+) -> Result<Vec<OwnedResource<'a>>, Vec<ResourceId>> {
     let index: BTreeMap<&ResourceId, usize> =
         resources.iter().enumerate().map(|(at, (_, resource))| (&resource.id, at)).collect();
     let mut first: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
     for (at, (_, resource)) in resources.iter().enumerate() {
         let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
         first[at].extend(resource.require.iter().filter_map(other));
-        for implied in implied(resource).iter().filter_map(other) {
+        for implied in implied_requirements(resource).iter().filter_map(other) {
             // What goes away goes in the opposite order: files before the folder they are in.
             match (resource.present, resources[implied].1.present) {
                 (true, true) => _ = first[at].insert(implied),
@@ -84,7 +86,7 @@ pub(super) fn before_payloads(resources: &[OwnedResource<'_>]) -> BTreeSet<Resou
 
 /// What a resource needs without saying so: the folders above it, the groups of a user, who runs a command
 /// and where.
-fn implied(resource: &Resource) -> Vec<ResourceId> {
+fn implied_requirements(resource: &Resource) -> Vec<ResourceId> {
     match &resource.body {
         ResourceBody::File(_) | ResourceBody::Directory(_) | ResourceBody::Symlink(_) => {
             folders_above(&resource.id.name)

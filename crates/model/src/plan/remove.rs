@@ -1,8 +1,8 @@
-//! What goes away: what punch made or installed in earlier runs and nobody wants any more.
+//! Removals: what punch made or installed in earlier runs and is no longer wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, make::Planner, order::OwnedResource};
+use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     component::deployment_package,
     observe::{Fact, ManagedResource, Observation, ResourceFacts},
@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl<'a> Planner<'a> {
-    /// Removes what punch made or installed and nobody wants any more.
-    pub(super) fn removals(
+    /// Plans the removal of what punch made or installed and is no longer wanted.
+    pub(super) fn plan_removals(
         &mut self,
         wanted: &DesiredHost,
         resources: &[OwnedResource<'a>],
@@ -30,17 +30,17 @@ impl<'a> Planner<'a> {
             match seen.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
-                Observation::Present(facts) if replaced(managed.id.kind, facts) => {
-                    // What is wanted there now says itself what stands in its way.
+                Observation::Present(facts) if is_replaced_by_other_type(managed.id.kind, facts) => {
+                    // The resource wanted at this path reports what is in its way.
                     if heir.is_none() {
                         let note = format!("{} is left as it is: something else is there now", managed.id);
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts) if idle(managed.id.kind, facts, seen.booted) => (),
+                Observation::Present(facts) if is_already_stopped(managed.id.kind, facts, seen.booted) => (),
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
-                    (Some(heir), _) if folder(&heir.id) == folder(&managed.id) => {
+                    (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
                         self.inherited.insert(heir.id.clone());
                     }
                     (Some(heir), Some(path)) => {
@@ -53,12 +53,12 @@ impl<'a> Planner<'a> {
             }
         }
         let packages = self.unwanted_packages(wanted);
-        self.limit(wanted, &gone, &packages, limits);
+        self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| stage(managed.id.kind));
-        let late = gone.iter().position(|managed| stage(managed.id.kind) > 1).unwrap_or(gone.len());
+        gone.sort_by_key(|managed| removal_stage(managed.id.kind));
+        let late = gone.iter().position(|managed| removal_stage(managed.id.kind) > 1).unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
-        let strangers = self.strangers(&gone);
+        let strangers = self.unmanaged_services(&gone);
         for managed in early {
             self.remove_managed(managed, &strangers);
         }
@@ -89,13 +89,13 @@ impl<'a> Planner<'a> {
         self.notify_all(notified.cloned().collect());
     }
 
-    /// Running services that nobody describes any more and that are not punch's to stop, with the component
+    /// Running services that are no longer described and that punch must not stop, with the component
     /// whose configuration they lose: sshd must forget the port that went with its file.
-    fn strangers(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, String> {
+    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, String> {
         let seen = self.seen;
         let told =
             gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, managed.component.as_str())));
-        // A run that was killed may have owed it.
+        // Notifications that a killed run left pending.
         let owed = seen.managed.pending.iter().map(|id| (id, ""));
         let running = |id: &ResourceId| match seen.resources.get(id) {
             Some(Observation::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
@@ -110,7 +110,7 @@ impl<'a> Planner<'a> {
 
     /// Refuses a plan that takes away more than was allowed: a component that leaves counts once, however many
     /// packages and resources it has, and so does each resource that a component which stays gives up.
-    fn limit(
+    fn check_removal_limit(
         &mut self,
         wanted: &DesiredHost,
         gone: &[&ManagedResource],
@@ -168,12 +168,12 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn folder(id: &ResourceId) -> bool {
+fn is_folder(id: &ResourceId) -> bool {
     id.kind == ResourceKind::Directory
 }
 
 /// When a kind is removed: 0 services, 1 what lies in folders, (packages), 2 folders, 3 users, 4 groups.
-fn stage(kind: ResourceKind) -> u8 {
+fn removal_stage(kind: ResourceKind) -> u8 {
     match kind {
         ResourceKind::Service => 0,
         ResourceKind::Directory => 2,
@@ -185,7 +185,7 @@ fn stage(kind: ResourceKind) -> u8 {
 }
 
 /// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
-fn idle(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
+fn is_already_stopped(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
     match kind {
         ResourceKind::Service => {
             facts.get("enabled") != Some(&Fact::Flag(true))
@@ -197,7 +197,7 @@ fn idle(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
 }
 
 /// Whether something of another type now lies where punch made something.
-fn replaced(kind: ResourceKind, facts: &ResourceFacts) -> bool {
+fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
     let made = match kind {
         ResourceKind::File => "file",
         ResourceKind::Directory => "directory",

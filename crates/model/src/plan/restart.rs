@@ -1,6 +1,6 @@
 //! Who is notified by what changes, and the one restart each notified service gets.
 
-use super::{PlannedAction, make::Planner, order::OwnedResource};
+use super::{PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     name::Name,
     observe::{Fact, Observation},
@@ -24,7 +24,7 @@ impl Planner<'_> {
 
     /// Services of components whose payload changed run the old program until they are restarted, and
     /// commands' guards may answer differently.
-    pub(super) fn payloads_changed(&mut self, changed: &[Name], resources: &[OwnedResource<'_>]) {
+    pub(super) fn notify_payload_services(&mut self, changed: &[Name], resources: &[OwnedResource<'_>]) {
         let mut notifies = Vec::new();
         for (component, resource) in resources {
             if resource.id.kind == ResourceKind::Service && changed.contains(component) {
@@ -38,7 +38,7 @@ impl Planner<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(super) fn restarts(&mut self, resources: &[OwnedResource<'_>]) {
+    pub(super) fn plan_restarts(&mut self, resources: &[OwnedResource<'_>]) {
         if !self.seen.booted {
             return;
         }

@@ -59,7 +59,7 @@ pub struct BlockedView {
 }
 
 /// The plan for programs.
-pub fn view(plan: &Plan) -> PlanView {
+pub fn plan_view(plan: &Plan) -> PlanView {
     let changes = plan.changes.iter().map(|change| ChangeView {
         action: change.title(),
         component: change.component.clone(),

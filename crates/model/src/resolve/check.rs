@@ -134,7 +134,7 @@ fn resolve_usage<'a, 's>(
             }
         };
         uses.used.extend(layers.stack.iter().map(|layer| layer.place.clone()));
-        let chosen = match super::settle::choose_versions(resolver.catalog, &layers) {
+        let chosen = match super::choose_versions::choose_versions(resolver.catalog, &layers) {
             Ok(chosen) => chosen,
             Err(error) => {
                 notes.extend(error.faults.into_iter().map(Fault::into_note));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     evaluate,
     fault::ResolveError,
-    layers::{PlaceLayer, PlaceStack},
+    place_stack::{PlaceLayer, PlaceStack},
 };
 use crate::{
     component::Component,

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     fault::{Fault, FaultKind, ResolveError},
-    gather::{Operation, SourcedOperation, Sources},
-    layers::PlaceStack,
     merge::{merge, prune},
+    operations::{Operation, SourcedOperation, Sources},
+    place_stack::PlaceStack,
     reference::has_references,
 };
 use crate::{

@@ -6,15 +6,15 @@
 
 mod linearise;
 
-mod layers;
+mod place_stack;
 
-mod settle;
+mod choose_versions;
 
-mod search;
+mod version_search;
 
 mod reference;
 
-mod gather;
+mod operations;
 
 mod merge;
 
@@ -45,7 +45,10 @@ pub use self::{
     fault::{Fault, FaultKind, Note, ResolveError, Severity},
     reach::reached_servers,
 };
-use self::{evaluate::ResolvedValues, layers::PlaceStack, linearise::RoleHierarchy, settle::ChosenComponent};
+use self::{
+    choose_versions::ChosenComponent, evaluate::ResolvedValues, linearise::RoleHierarchy,
+    place_stack::PlaceStack,
+};
 use crate::{
     catalog::{Catalog, CatalogVersion},
     component::Component,
@@ -100,7 +103,7 @@ impl<'a> Resolver<'a> {
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
     pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
         let layers = self.layers(server)?;
-        let chosen = settle::choose_versions(self.catalog, &layers)?;
+        let chosen = choose_versions::choose_versions(self.catalog, &layers)?;
         self.node(&layers, chosen)
     }
 
@@ -110,7 +113,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn layers(&self, server: &ServerName) -> Result<PlaceStack<'a>, ResolveError> {
-        layers::stack_places(self.estate, &self.hierarchy, server)
+        place_stack::stack_places(self.estate, &self.hierarchy, server)
     }
 
     fn node(&self, layers: &PlaceStack<'a>, chosen: ChosenComponents<'a>) -> Result<Node, ResolveError> {

@@ -12,7 +12,7 @@ fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
     let file = "docs/formats.md";
     Some(match family {
         "component" => format::component::read(file, text).map(|_| ()).map_err(|mut errors| errors.remove(0)),
-        "manifest" => model::manifest::read(file, text).map(|_| ()),
+        "manifest" => model::manifest::read_manifest(file, text).map(|_| ()),
         "role" => format::role::read(file, text).map(|_| ()),
         "group" => format::group::read(file, text).map(|_| ()),
         "environment" => format::environment::read(file, text).map(|_| ()),

@@ -34,7 +34,7 @@ fn evaluate(
     files: &DeploymentFiles,
     values: &BTreeMap<Key, NodeValue>,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
-    let manifest = manifest::read("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
+    let manifest = manifest::read_manifest("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
     let scope = EvaluationContext {
         server: "web-01",
@@ -44,7 +44,7 @@ fn evaluate(
         others: BTreeMap::new(),
         family: None,
     };
-    manifest::evaluate(&manifest, files, &scope)
+    manifest::evaluate_manifest(&manifest, files, &scope)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
@@ -196,13 +196,15 @@ fn what_is_no_manifest_is_refused_without_panic() {
         "format: geppetto/manifest/1\nresources: {a: 1}\n",
         "a: &a [*a]",
     ] {
-        assert!(manifest::read("manifest.yaml", text).is_err(), "{text}");
+        assert!(manifest::read_manifest("manifest.yaml", text).is_err(), "{text}");
     }
     let deep =
         format!("format: geppetto/manifest/1\nresources: [{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(manifest::read("manifest.yaml", &deep).is_err());
+    assert!(manifest::read_manifest("manifest.yaml", &deep).is_err());
     let many = "format: geppetto/manifest/1\nresources:\n".to_owned() + &"  - {file: /x}\n".repeat(2001);
-    assert!(manifest::read("manifest.yaml", &many).unwrap_err().to_string().contains("more than 2000"));
+    assert!(
+        manifest::read_manifest("manifest.yaml", &many).unwrap_err().to_string().contains("more than 2000")
+    );
 }
 
 #[test]
@@ -214,13 +216,13 @@ resources:
   - {service: shop}
   - {file: /etc/b, content: \"{{ http_prot }}\"}
 ";
-    let manifest = manifest::read("manifest.yaml", text).unwrap();
+    let manifest = manifest::read_manifest("manifest.yaml", text).unwrap();
     let files = DeploymentFiles::from([
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),
     ]);
     assert_eq!(
-        manifest::lint(&manifest, &files, &component(PARAMETERS)),
+        manifest::lint_manifest(&manifest, &files, &component(PARAMETERS)),
         [
             "templates/a.j2: `nothing_like_it` is no parameter of this component; declare it under `parameters:` in component.yaml",
             "manifest.yaml:6: `http_prot` is no parameter of this component; did you mean `http_port`?",

@@ -51,7 +51,7 @@ fn a_guard_that_waits_for_something_this_plan_makes_is_asked_when_its_turn_comes
     insta::assert_snapshot!(plan, @r"
     create user:shop (shop)
     run exec:migrate (shop)
-      because: its guard is asked when its turn comes, user:shop must be there first
+      because: its guard is checked during the run, user:shop must be there first
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let beneath = file("/srv/shop/data", "");
@@ -87,7 +87,7 @@ fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
     host.resources.insert(id("file:/etc/shop.conf"), seen("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
     assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
-    assert!(plan.to_string().contains("because: unless its guard says no"), "{plan}");
+    assert!(plan.to_string().contains("because: unless its guard prevents it"), "{plan}");
     assert!(make(&wanted(vec![migrate, file("/etc/shop.conf", "engine = sqlite")]), &host).is_empty());
 }
 
@@ -167,7 +167,7 @@ fn what_was_right_is_looked_at_again_after_packages_changed() {
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
-    assert!(plan::look_again(resources, &host).is_empty(), "nothing was touched");
+    assert!(plan::plan_recheck(resources, &host).is_empty(), "nothing was touched");
     host.resources.insert(id("file:/etc/motd"), Observation::Absent);
-    assert_eq!(titles(&plan::look_again(resources, &host)), ["create file:/etc/motd"]);
+    assert_eq!(titles(&plan::plan_recheck(resources, &host)), ["create file:/etc/motd"]);
 }

@@ -123,7 +123,7 @@ fn a_secret_is_shown_nowhere() {
       content: (secret)
     0 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
-    let json = serde_json::to_string(&plan::view(&plan)).unwrap();
+    let json = serde_json::to_string(&plan::plan_view(&plan)).unwrap();
     assert!(!json.contains("hunter") && !json.contains("sha256"), "{json}");
     assert!(!format!("{:?}", plan.changes[0].differences).contains("hunter1"));
 }

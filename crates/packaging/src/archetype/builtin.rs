@@ -1,4 +1,4 @@
-//! The archetypes built into the program, from `library/archetypes/`: plain files that anybody can edit.
+//! The archetypes built into the program, from `library/archetypes/`: plain files that can be edited.
 
 /// A file of an archetype: its path below the archetype's folder, and its bytes.
 type File = (&'static str, &'static [u8]);
@@ -124,7 +124,7 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        let all = crate::archetype::list();
+        let all = crate::archetype::built_in_archetypes();
         assert_eq!(all.iter().map(|archetype| archetype.name.to_string()).collect::<BTreeSet<_>>(), names);
         assert_eq!(all.len(), super::ALL.len(), "an archetype.yaml cannot be read");
         for (archetype, files) in all.iter().zip(super::ALL) {

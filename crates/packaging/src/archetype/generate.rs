@@ -58,7 +58,7 @@ pub fn generate(
     let record = ArchetypeRecord::new(archetype, name, &answers, &files);
     write_all(draft.path(), &record.files(&files)).map_err(cannot)?;
     if there {
-        // The folder itself stays: somebody may stand in it, or something be mounted there.
+        // The folder itself stays: it may be a working directory or a mount point.
         move_in(draft.path(), dir).map_err(cannot)?;
         return Ok(files.into_keys().collect());
     }

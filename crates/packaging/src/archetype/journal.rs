@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ArchetypeError, FileOutcome,
     generate::write_file,
-    record::{ArchetypeRecord, hash},
+    record::{ArchetypeRecord, sha256_hex},
 };
 
 const FILE: &str = ".geppetto/update.yaml";
@@ -22,7 +22,7 @@ const FORMAT: &str = "geppetto/archetype-update/1";
 #[serde(deny_unknown_fields)]
 pub(super) struct UpdateJournal {
     format: String,
-    /// The digest of the files the archetype gives; another update's journal says nothing about this one.
+    /// The digest of the files the archetype gives; another update's journal does not apply to this one.
     target: String,
     /// Each file that changes: what happens to it, and the digest of what will be in it.
     files: BTreeMap<String, Entry>,
@@ -45,7 +45,7 @@ impl yaml::DocumentFormat for UpdateJournal {
 
 impl UpdateJournal {
     /// The journal of the update to `new` in `dir` that was cut off, or an empty one.
-    pub(super) fn resumed(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
+    pub(super) fn resume(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
         let empty = UpdateJournal {
             format: FORMAT.to_owned(),
             target: new.digest().to_owned(),
@@ -58,13 +58,13 @@ impl UpdateJournal {
     }
 
     /// Notes that `path` will hold `bytes`.
-    pub(super) fn note(&mut self, path: &str, outcome: FileOutcome, bytes: &[u8]) {
-        self.files.insert(path.to_owned(), Entry { outcome, sha256: hash(bytes) });
+    pub(super) fn record_write(&mut self, path: &str, outcome: FileOutcome, bytes: &[u8]) {
+        self.files.insert(path.to_owned(), Entry { outcome, sha256: sha256_hex(bytes) });
     }
 
     /// What was done to `path`, if it holds what the update wrote.
-    pub(super) fn done(&self, path: &str, bytes: &[u8]) -> Option<FileOutcome> {
-        self.files.get(path).filter(|entry| entry.sha256 == hash(bytes)).map(|entry| entry.outcome)
+    pub(super) fn outcome_of(&self, path: &str, bytes: &[u8]) -> Option<FileOutcome> {
+        self.files.get(path).filter(|entry| entry.sha256 == sha256_hex(bytes)).map(|entry| entry.outcome)
     }
 
     /// Writes it, before the first change.

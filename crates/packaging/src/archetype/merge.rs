@@ -22,15 +22,15 @@ pub fn merge(base: &str, ours: &str, theirs: &str, label: &str) -> MergeResult {
     let base: Vec<&str> = base.split_inclusive('\n').collect();
     let ours: Vec<&str> = ours.split_inclusive('\n').collect();
     let theirs: Vec<&str> = theirs.split_inclusive('\n').collect();
-    let in_ours = same_lines(&base, &ours);
-    let in_theirs = same_lines(&base, &theirs);
+    let in_ours = matching_lines(&base, &ours);
+    let in_theirs = matching_lines(&base, &theirs);
     let mut merged = MergeResult { text: String::new(), conflicts: 0 };
     let (mut b, mut o, mut t) = (0, 0, 0);
     loop {
         // The next line of the base that both sides still have ends the stretch that may differ.
         let stable = (b..base.len()).find_map(|at| Some((at, in_ours[at]?, in_theirs[at]?)));
         let (b_end, o_end, t_end) = stable.unwrap_or((base.len(), ours.len(), theirs.len()));
-        merged.stretch(&base[b..b_end], &ours[o..o_end], &theirs[t..t_end], label);
+        merged.changed_range(&base[b..b_end], &ours[o..o_end], &theirs[t..t_end], label);
         let Some((at, ..)) = stable else { break };
         merged.text.push_str(base[at]);
         (b, o, t) = (b_end + 1, o_end + 1, t_end + 1);
@@ -39,7 +39,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str, label: &str) -> MergeResult {
 }
 
 impl MergeResult {
-    fn stretch(&mut self, base: &[&str], ours: &[&str], theirs: &[&str], label: &str) {
+    fn changed_range(&mut self, base: &[&str], ours: &[&str], theirs: &[&str], label: &str) {
         if ours == base || ours == theirs {
             return self.text.extend(theirs.iter().copied());
         }
@@ -54,16 +54,16 @@ impl MergeResult {
         let theirs = &theirs[..theirs.len() - same];
         self.text.extend(head.iter().copied());
         self.conflicts += 1;
-        self.mark(OURS);
+        self.push_marker_line(OURS);
         self.text.extend(ours.iter().copied());
-        self.mark(MIDDLE);
+        self.push_marker_line(MIDDLE);
         self.text.extend(theirs.iter().copied());
-        self.mark(&format!("{THEIRS} {label}"));
+        self.push_marker_line(&format!("{THEIRS} {label}"));
         self.text.extend(tail.iter().copied());
     }
 
     /// Adds a line of its own, even after a last line without an end.
-    fn mark(&mut self, line: &str) {
+    fn push_marker_line(&mut self, line: &str) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
             self.text.push('\n');
         }
@@ -73,13 +73,13 @@ impl MergeResult {
 }
 
 /// Whether a text still holds conflicts of an earlier merge.
-pub(super) fn unresolved(text: &str) -> bool {
+pub(super) fn has_conflict_markers(text: &str) -> bool {
     let mut lines = text.lines();
     lines.any(|line| line == OURS) && lines.any(|line| line.starts_with(THEIRS))
 }
 
 /// For each line of `base`, where the other text has it.
-fn same_lines(base: &[&str], other: &[&str]) -> Vec<Option<usize>> {
+fn matching_lines(base: &[&str], other: &[&str]) -> Vec<Option<usize>> {
     let mut found = vec![None; base.len()];
     for operation in capture_diff_slices(Algorithm::Patience, base, other) {
         if let DiffOp::Equal { old_index, new_index, len } = operation {
@@ -129,7 +129,7 @@ mod tests {
     fn a_last_line_without_an_end_stays_a_line() {
         let merged = merge("a\nb", "a\nX", "a\nY", "z 1");
         assert_eq!(merged.text, "a\n<<<<<<< yours\nX\n=======\nY\n>>>>>>> z 1\n");
-        assert!(unresolved(&merged.text));
+        assert!(has_conflict_markers(&merged.text));
         assert_eq!(merge("a\nb", "a\nb", "a\nb\n", "z 1").text, "a\nb\n");
     }
 

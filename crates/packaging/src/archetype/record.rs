@@ -17,7 +17,7 @@ const FOLDER: &str = ".geppetto";
 const OLD: &str = ".geppetto.old";
 const FILE: &str = ".geppetto/archetype.yaml";
 const FORMAT: &str = "geppetto/archetype-record/1";
-/// The files as they were generated, without anybody's edits.
+/// The files as they were generated, without edits.
 pub(super) const BASE: &str = ".geppetto/base";
 
 /// What a component was generated from.
@@ -72,7 +72,7 @@ impl ArchetypeRecord {
         &self.digest
     }
 
-    /// The files that say all this, by path in the component's folder.
+    /// The files of the record, by path in the component's folder.
     pub(super) fn files(&self, base: &RenderedFiles) -> RenderedFiles {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
         let mut files: RenderedFiles =
@@ -83,7 +83,7 @@ impl ArchetypeRecord {
 }
 
 /// Reads what the component in `dir` was generated from.
-pub fn recorded(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
+pub fn read_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
     let text = fs::read_to_string(dir.join(FILE)).map_err(|error| ArchetypeError::Folder {
         path: dir.to_path_buf(),
         reason: match error.kind() {
@@ -97,7 +97,7 @@ pub fn recorded(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
 }
 
 /// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover`] finds it.
-pub(super) fn replace(
+pub(super) fn replace_record(
     dir: &Path,
     record: &ArchetypeRecord,
     base: &RenderedFiles,
@@ -116,7 +116,7 @@ pub(super) fn replace(
 }
 
 /// Finishes or takes back a [`replace`] that was cut off.
-pub(super) fn recover(dir: &Path) -> Result<(), ArchetypeError> {
+pub(super) fn recover_record(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {
         return Ok(());
@@ -129,8 +129,8 @@ pub(super) fn recover(dir: &Path) -> Result<(), ArchetypeError> {
     })
 }
 
-/// Reads the files as they were generated, and checks that nobody edited them.
-pub(super) fn base(dir: &Path, record: &ArchetypeRecord) -> Result<RenderedFiles, ArchetypeError> {
+/// Reads the files as they were generated, and checks that they are unmodified.
+pub(super) fn read_base_files(dir: &Path, record: &ArchetypeRecord) -> Result<RenderedFiles, ArchetypeError> {
     let mut found = RenderedFiles::new();
     collect(dir, BASE, &mut found)?;
     if digest(&found) != record.digest {
@@ -160,7 +160,7 @@ fn collect(dir: &Path, below: &str, found: &mut RenderedFiles) -> Result<(), Arc
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn hash(bytes: &[u8]) -> String {
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 

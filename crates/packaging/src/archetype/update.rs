@@ -11,12 +11,11 @@ use model::format::FormatError;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError,
+    Archetype, ArchetypeAnswers, ArchetypeError, built_in_archetype,
     generate::write_file,
     journal::UpdateJournal,
-    merge::{merge, unresolved},
-    named,
-    record::{self, ArchetypeRecord, recorded},
+    merge::{has_conflict_markers, merge},
+    record::{self, ArchetypeRecord, read_record},
 };
 
 /// What an update did.
@@ -38,7 +37,7 @@ pub struct UpdateResult {
 pub enum FileOutcome {
     /// It is new.
     Added,
-    /// Nobody had edited it, so it is the archetype's new version.
+    /// It was unmodified, so it is now the archetype's new version.
     Replaced,
     /// Both had changed it, in different places.
     Merged,
@@ -47,7 +46,7 @@ pub enum FileOutcome {
     /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, where
     /// [`Updated::beside`] says.
     Beside,
-    /// The archetype has it no more, and nobody had edited it.
+    /// The archetype no longer has it, and it was unmodified.
     Removed,
     /// The archetype has it no more, but you edited it.
     Kept,
@@ -80,21 +79,21 @@ pub fn update(
     archetype: Option<&Archetype>,
     answers: &ArchetypeAnswers,
 ) -> Result<UpdateResult, ArchetypeError> {
-    record::recover(dir)?;
-    let record = recorded(dir)?;
+    record::recover_record(dir)?;
+    let record = read_record(dir)?;
     let found;
     let archetype = match (archetype, &record.from) {
         (Some(archetype), _) => archetype,
         (None, Some(folder)) => {
             found = Archetype::load(Path::new(folder)).map_err(|error| {
                 ArchetypeError::Answer(format!(
-                    "{error}; the component was generated from that folder, maybe on another machine: say where the archetype is now with `--from FOLDER`"
+                    "{error}; the component was generated from that folder, maybe on another machine: name the archetype's folder with `--from FOLDER`"
                 ))
             })?;
             &found
         }
         (None, None) => {
-            found = named(record.archetype.as_str())?;
+            found = built_in_archetype(record.archetype.as_str())?;
             &found
         }
     };
@@ -110,7 +109,7 @@ pub fn update(
             record.version, archetype.name, archetype.version
         )));
     }
-    let base = record::base(dir, &record)?;
+    let base = record::read_base_files(dir, &record)?;
     // A question the new version no longer asks has no answer any more.
     let mut all: ArchetypeAnswers = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
@@ -122,7 +121,7 @@ pub fn update(
     let mut update = Update {
         dir,
         label: format!("archetype {} {}", archetype.name, archetype.version),
-        earlier: UpdateJournal::resumed(dir, &new),
+        earlier: UpdateJournal::resume(dir, &new),
         steps: Vec::new(),
         beside: BTreeMap::new(),
     };
@@ -141,7 +140,7 @@ pub fn update(
         if let Step::Write(path, bytes, _) = step
             && let Some(outcome) = outcomes.get(path)
         {
-            earlier.note(path, *outcome, bytes);
+            earlier.record_write(path, *outcome, bytes);
         }
     }
     earlier.write(dir)?;
@@ -160,7 +159,7 @@ pub fn update(
             _ => (),
         }
     }
-    record::replace(dir, &new, &theirs)?;
+    record::replace_record(dir, &new, &theirs)?;
     Ok(UpdateResult { from: record.version, to: archetype.version, files, beside })
 }
 
@@ -222,7 +221,7 @@ impl Update<'_> {
             return Ok(None);
         }
         if let Some((ours, _)) = &ours
-            && let Some(outcome) = self.earlier.done(path, ours)
+            && let Some(outcome) = self.earlier.outcome_of(path, ours)
         {
             return Ok(Some(outcome));
         }
@@ -247,7 +246,7 @@ impl Update<'_> {
                 let nothing = Vec::new();
                 match (text(base.unwrap_or(&nothing)), text(&ours), text(theirs)) {
                     (Some(base), Some(ours), Some(theirs)) => {
-                        if unresolved(ours) {
+                        if has_conflict_markers(ours) {
                             return Err(FormatError::new(
                                 path,
                                 "it still has conflict marks (`<<<<<<< yours`) of an earlier update; resolve them first",
@@ -274,7 +273,7 @@ impl Update<'_> {
         self.steps.push(Step::Write(path.to_owned(), bytes.to_vec(), mode));
     }
 
-    /// A name for the archetype's version of `path` that nobody's file has, unless it holds the same.
+    /// An unused name for the archetype's version of `path`, or that of a file with the same content.
     fn free_beside(&self, path: &str, theirs: &[u8]) -> Result<String, ArchetypeError> {
         let names = (1..1000).map(|count| match count {
             1 => format!("{path}.archetype"),

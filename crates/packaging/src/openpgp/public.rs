@@ -23,7 +23,7 @@ pub enum SignatureError {
     /// The bytes are no signature.
     #[error("the signature cannot be read: {0}")]
     Unreadable(String),
-    /// Nobody here knows the key.
+    /// The key is not trusted.
     #[error("it is signed by key {signer}, which is not trusted here (trusted: {trusted})")]
     UnknownKey {
         /// The key named in the signature.
@@ -82,7 +82,7 @@ impl PublicKeys {
         self.keys.iter().map(|key| Fingerprint::of(&key.primary_key)).collect()
     }
 
-    /// Checks an armored detached signature over `data`; says which (primary) key made it.
+    /// Verifies an armored detached signature over `data`; returns the fingerprint of the (primary) key.
     pub fn verify_detached(&self, data: &[u8], signature: &str) -> Result<Fingerprint, SignatureError> {
         let (signature, _) = DetachedSignature::from_string(signature)
             .map_err(|e| SignatureError::Unreadable(e.to_string()))?;

@@ -28,7 +28,7 @@ pub enum KeyError {
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         why: io::Error,
     },
     /// Others may read it.
@@ -64,7 +64,7 @@ pub enum KeyError {
     Failed {
         /// What was tried.
         doing: &'static str,
-        /// What the library said.
+        /// The cause.
         why: String,
     },
 }

@@ -85,7 +85,7 @@ pub(super) fn mode(item: &CollectedFile) -> u16 {
         }
 }
 
-/// Writes one item's content, and tells its digest.
+/// Writes one item's content and returns its digest.
 fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> Result<String, ArchiveError> {
     match &item.content {
         CollectedContent::Directory => Ok(String::new()),

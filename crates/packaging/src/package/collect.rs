@@ -108,7 +108,7 @@ impl Collected {
         Ok(self.items.into_values().map(|(item, _)| item).collect())
     }
 
-    /// Adds what one entry of `files` speaks of; `root` is the component's folder, canonical.
+    /// Adds the files of one entry of `files`; `root` is the component's canonical folder.
     pub(super) fn entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.source() {

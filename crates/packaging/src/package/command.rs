@@ -16,7 +16,7 @@ use crate::source::ComponentSource;
 
 /// How many of the last lines an error repeats.
 const TAIL: usize = 15;
-/// How often it is looked whether the command has ended while it says nothing.
+/// How often a silent command is checked for its end.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest part of a line that is kept.
 const LINE: u64 = 4096;
@@ -106,7 +106,7 @@ fn run(
     if status.success() { Ok(()) } else { Err(failed(format!("ended with {status}"), &tail)) }
 }
 
-/// Sends each line, until there is no more or nobody listens.
+/// Sends each line until the end or until the receiver is gone.
 fn read_lines(reader: io::PipeReader, sender: &mpsc::Sender<String>) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();

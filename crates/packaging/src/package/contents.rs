@@ -123,12 +123,12 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
     };
     let facts = unit::UnitSettings { name, summary: &source.component.summary, url: source.url.as_deref() };
     if let Some(launch) = &source.launch {
-        units(format!("{name}.service"), unit::daemon(&facts, launch))?;
+        units(format!("{name}.service"), unit::daemon_unit(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
         let launch: LaunchCommand = schedule.as_launch();
-        units(format!("{name}.service"), unit::job(&facts, &launch))?;
-        units(format!("{name}.timer"), unit::timer(&facts, schedule))?;
+        units(format!("{name}.service"), unit::job_unit(&facts, &launch))?;
+        units(format!("{name}.timer"), unit::timer_unit(&facts, schedule))?;
     }
     with_directories(name, collected)
 }

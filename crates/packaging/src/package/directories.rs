@@ -27,7 +27,7 @@ const SHARED: &str = "
 /var/lib/nagios /var/lib/tomcat10 /var/log/tomcat10 /var/spool/cron /var/www
 ";
 
-/// Below these, a directory nobody else is known to own is software that came with the package.
+/// Below these, a directory without another known owner belongs to the package.
 const SOFTWARE: [&str; 3] = ["/usr", "/opt", "/srv"];
 
 /// The directories above `items` that the component `name` owns and that are not among them.

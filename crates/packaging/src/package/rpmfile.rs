@@ -79,7 +79,7 @@ impl FinishedPackage {
     }
 
     /// The file that has the name now, moved aside; dropping it removes it.
-    pub(super) fn earlier(&self) -> Result<Option<TempPath>, PackagingError> {
+    pub(super) fn move_existing_aside(&self) -> Result<Option<TempPath>, PackagingError> {
         let path = self.path();
         if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(None);
@@ -90,7 +90,7 @@ impl FinishedPackage {
     }
 
     /// Gives the file its name, replacing one that has it.
-    pub(super) fn keep(self) -> Result<PathBuf, PackagingError> {
+    pub(super) fn persist(self) -> Result<PathBuf, PackagingError> {
         let path = self.path();
         self.file.persist(&path).map_err(|error| self.output.failed(&error.error))?;
         Ok(path)
@@ -98,7 +98,7 @@ impl FinishedPackage {
 }
 
 /// Writes one package to a temporary file in `out`.
-pub(super) fn write(
+pub(super) fn write_package(
     source: &ComponentSource,
     package: &PackageContents,
     out: &PackageOutput,
@@ -150,7 +150,7 @@ fn skeleton(
         )
         .release(version.release().unwrap_or("1"))
         .description(&package.description)
-        // The machine a package was made on is nobody's business, and would differ between machines.
+        // The build host is left out, because it would make packages differ between machines.
         .build_host("localhost")
         .packager("Geppetto")
         .vendor("Geppetto")

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use model::format::component::{JobSchedule, LaunchCommand, RestartPolicy};
 
-/// What a unit says about its component.
+/// The settings of a unit.
 pub(super) struct UnitSettings<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,
@@ -14,7 +14,7 @@ pub(super) struct UnitSettings<'a> {
 /// The capability to answer on ports below 1024.
 const PORTS: &str = "CAP_NET_BIND_SERVICE";
 
-/// The restrictions every service gets unless it says `sandbox: false`; each can be loosened on a host by a
+/// The restrictions every service gets unless it has `sandbox: false`; each can be loosened on a host by a
 /// drop-in file. What an older systemd does not know it leaves out with a warning.
 const SANDBOX: &str = "\
 NoNewPrivileges=yes
@@ -41,7 +41,7 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn daemon(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn daemon_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -57,7 +57,7 @@ pub(super) fn daemon(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String
 }
 
 /// The service a timer starts.
-pub(super) fn job(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn job_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     text.push_str("\n[Service]\nType=oneshot\n");
     service(&mut text, launch);
@@ -65,7 +65,7 @@ pub(super) fn job(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
 }
 
 /// The timer of a job.
-pub(super) fn timer(facts: &UnitSettings<'_>, schedule: &JobSchedule) -> String {
+pub(super) fn timer_unit(facts: &UnitSettings<'_>, schedule: &JobSchedule) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -182,7 +182,7 @@ mod tests {
             ports_below_1024: false,
             sandbox: true,
         };
-        let text = daemon(&facts, &launch);
+        let text = daemon_unit(&facts, &launch);
         for line in [
             "Description=A shop",
             "After=network-online.target postgresql.service",
@@ -198,11 +198,11 @@ mod tests {
         }
         assert!(!text.contains("Ambient"));
         launch.ports_below_1024 = true;
-        let text = daemon(&facts, &launch);
+        let text = daemon_unit(&facts, &launch);
         assert!(text.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{text}");
         assert!(text.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n"), "{text}");
         launch.sandbox = false;
-        let text = daemon(&facts, &launch);
+        let text = daemon_unit(&facts, &launch);
         assert!(
             !text.contains("Protect") && !text.contains("BoundingSet") && text.contains("Ambient"),
             "{text}"

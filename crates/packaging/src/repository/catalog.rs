@@ -28,7 +28,7 @@ impl Repository {
     /// All component versions that are visible in some channel. Costs nothing while [`Repository::serial`]
     /// stays the same; after a change, only what is new is looked at closely.
     pub fn catalog(&self) -> Result<Arc<Catalog>> {
-        let serial = self.serial()?;
+        let serial = self.change_serial()?;
         let before = self.known().catalog.clone();
         if let Some((known, catalog)) = &before
             && *known == serial
@@ -44,7 +44,7 @@ impl Repository {
     fn read_catalog(&self, before: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         for name in self.channels()? {
-            let halves = self.halves(&*self.channel(&name)?)?;
+            let halves = self.package_halves(&*self.load_channel(&name)?)?;
             let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
             for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
                 if let PackageHalf::Payload(component) = &record.what {
@@ -71,7 +71,7 @@ impl Repository {
     }
 
     /// What the members of `channel` have, each looked through once.
-    fn halves(&self, channel: &Channel) -> Result<Vec<Arc<ComponentHalves>>> {
+    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<ComponentHalves>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
         for member in &channel.members {
@@ -89,7 +89,7 @@ impl Repository {
     fn halves_of(&self, member: &GzipMember) -> Result<ComponentHalves> {
         let mut halves = ComponentHalves::default();
         for listed in &member.packages {
-            let record = self.listed(listed)?;
+            let record = self.read_listed_record(listed)?;
             match &record.what {
                 PackageHalf::Payload(_) => {
                     if let Some((_, version)) = record.half_of() {

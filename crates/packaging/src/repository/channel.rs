@@ -31,7 +31,7 @@ pub(super) struct Channel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SupersededGeneration {
     pub(super) generation: u64,
-    /// When the next one took its place, in seconds since 1970: since then nobody gets it any more.
+    /// When the next one took its place, in seconds since 1970: since then it is no longer served as current.
     pub(super) replaced: u32,
     /// The size of its files in `repodata`.
     pub(super) bytes: u64,
@@ -69,7 +69,7 @@ impl Channel {
 
 impl Repository {
     /// The current generation of `channel`; 0 where nothing was published yet.
-    pub(super) fn generation(&self, channel: &Name) -> Result<u64> {
+    pub(super) fn current_generation(&self, channel: &Name) -> Result<u64> {
         let link = self.layout().current_link(channel);
         match fs::read_link(&link) {
             Ok(target) => target
@@ -82,8 +82,8 @@ impl Repository {
     }
 
     /// The channel as it is now; an empty one where nothing was published yet.
-    pub(super) fn channel(&self, name: &Name) -> Result<Arc<Channel>> {
-        let mut generation = self.generation(name)?;
+    pub(super) fn load_channel(&self, name: &Name) -> Result<Arc<Channel>> {
+        let mut generation = self.current_generation(name)?;
         loop {
             let known = self.known().channels.get(name).cloned();
             if let Some(channel) = &known
@@ -99,7 +99,7 @@ impl Repository {
                 }
                 Err(error) => {
                     // A publication may have swept away what we were about to read.
-                    let now = self.generation(name)?;
+                    let now = self.current_generation(name)?;
                     if now == generation {
                         return Err(error);
                     }
@@ -110,8 +110,8 @@ impl Repository {
     }
 
     /// Like [`Repository::channel`], but one that was never published to is an error.
-    pub(super) fn existing_channel(&self, name: &Name) -> Result<Arc<Channel>> {
-        let channel = self.channel(name)?;
+    pub(super) fn load_existing_channel(&self, name: &Name) -> Result<Arc<Channel>> {
+        let channel = self.load_channel(name)?;
         if channel.generation > 0 {
             return Ok(channel);
         }

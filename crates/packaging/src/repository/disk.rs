@@ -1,10 +1,10 @@
 //! Writing so that a reader, or a machine that lost its power, finds the old or the new, never a half.
 //!
 //! A single file is written aside, in `incoming/`, and renamed. A change of a channel makes many new
-//! files, none of which anybody looks at before the one rename that switches to them ([`switch()`]): in
+//! files that no reader opens before the one rename that switches to them ([`switch_symlink()`]): in
 //! which order they reach the disk does not matter, only that all have when the switch does. So they are
 //! written first and flushed in one pass ([`Unflushed`]), each file and each folder once, then the
-//! switch is made and its folder flushed. Whoever was told of the change finds it after a power loss.
+//! switch is made and its folder flushed. An acknowledged change survives a power loss.
 //! What is no longer needed is removed after that, unflushed: what comes back is removed again.
 
 use std::{
@@ -17,7 +17,7 @@ use std::{
 
 use super::{RepositoryError, Result};
 
-/// What was written or linked and is not flushed yet. None of it may be needed by anybody before
+/// What was written or linked and is not flushed yet. No reader may need it before
 /// [`Unflushed::flush`] is done: until then a machine that loses its power may lose any part of it.
 #[derive(Debug, Default)]
 pub(super) struct Unflushed {
@@ -29,7 +29,7 @@ impl Unflushed {
     /// So many files are held open at most.
     const OPEN: usize = 64;
 
-    /// Writes a file that nobody looks at yet.
+    /// Writes a file that no reader opens yet.
     pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         let write = || {
             let mut file = File::create(path)?;
@@ -64,7 +64,7 @@ impl Unflushed {
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
                 let (there, wanted) = (fs::symlink_metadata(link)?, fs::symlink_metadata(target)?);
                 if (there.dev(), there.ino()) != (wanted.dev(), wanted.ino()) {
-                    let aside = aside(incoming, link);
+                    let aside = temporary_name(incoming, link);
                     ignore_absent(fs::remove_file(&aside))?;
                     fs::hard_link(target, &aside)?;
                     fs::rename(&aside, link)?;
@@ -154,8 +154,8 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
 }
 
 /// Points the symbolic link `link` at `target`, in one step.
-pub(super) fn switch(incoming: &Path, link: &Path, target: &Path) -> Result<()> {
-    let aside = aside(incoming, link);
+pub(super) fn switch_symlink(incoming: &Path, link: &Path, target: &Path) -> Result<()> {
+    let aside = temporary_name(incoming, link);
     let swap = || {
         ignore_absent(fs::remove_file(&aside))?;
         symlink(target, &aside)?;
@@ -165,7 +165,7 @@ pub(super) fn switch(incoming: &Path, link: &Path, target: &Path) -> Result<()> 
     sync_folder(link.parent().unwrap_or(Path::new(".")))
 }
 
-fn aside(incoming: &Path, path: &Path) -> PathBuf {
+fn temporary_name(incoming: &Path, path: &Path) -> PathBuf {
     incoming.join(format!("link-{}", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 

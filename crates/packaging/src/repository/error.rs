@@ -15,14 +15,14 @@ use crate::{
 /// Why the repository did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// The disk or the system said no.
+    /// A file operation failed.
     #[error("cannot {doing} {}: {why}{}", .path.display(), advice(why))]
     Io {
         /// `read`, `write`, ...
         doing: &'static str,
         /// Where.
         path: PathBuf,
-        /// What the system said.
+        /// The cause.
         why: io::Error,
     },
     /// A file of the repository's own does not make sense.
@@ -48,7 +48,7 @@ pub enum RepositoryError {
     /// The signing key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A key that shall be trusted.
+    /// A key to be trusted.
     #[error("the keys cannot be trusted: {0}")]
     Trust(SignatureError),
     /// An uploaded file is no package that may come in.
@@ -75,7 +75,7 @@ pub enum RepositoryError {
     Upload {
         /// The file.
         file: String,
-        /// What the reader said.
+        /// The cause.
         why: io::Error,
     },
     /// Other bytes under a known name.
@@ -92,7 +92,7 @@ pub enum RepositoryError {
     },
     /// Another spelling of a version that is there.
     #[error(
-        "{file} is the same version as {there}, which is in the repository: rpm tells `{yours}` and `{theirs}` apart as little as hosts would, so raise the version or the release"
+        "{file} is the same version as {there}, which is in the repository: rpm treats `{yours}` and `{theirs}` as equal, so raise the version or the release"
     )]
     SameVersion {
         /// The file.

@@ -77,13 +77,13 @@ impl Repository {
         let written =
             self.compose(channel, &mut next, parts, &mut unflushed, now).and_then(|()| unflushed.flush());
         if written.is_err() {
-            // Nobody has seen any of it. The error that matters is the first one.
+            // No reader has seen it. The first error is returned.
             let _ = self.sweep(channel, now);
         }
         written?;
         let folder = self.layout().generation(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        disk::switch(&self.layout().incoming(), &self.layout().current_link(&next.name), &target)?;
+        disk::switch_symlink(&self.layout().incoming(), &self.layout().current_link(&next.name), &target)?;
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
@@ -140,7 +140,7 @@ impl Repository {
             let link = folder.join(file);
             let target = Path::new(CURRENT_REPODATA).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
-                disk::switch(&self.layout().incoming(), &link, &target)?;
+                disk::switch_symlink(&self.layout().incoming(), &link, &target)?;
             }
         }
         Ok(())
@@ -185,9 +185,9 @@ impl Repository {
     /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
     /// next generation took its place.
     pub fn generation_path(&self, channel: &Name) -> Result<PathBuf> {
-        let generation = self.existing_channel(channel)?.generation;
+        let generation = self.load_existing_channel(channel)?.generation;
         let folder = self.layout().generation(channel, generation);
-        Ok(folder.strip_prefix(self.served()).unwrap_or(&folder).to_owned())
+        Ok(folder.strip_prefix(self.served_folder()).unwrap_or(&folder).to_owned())
     }
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
@@ -204,7 +204,7 @@ impl Repository {
     }
 
     /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
-    /// the current one stays: somebody may be in the middle of reading it.
+    /// the current one stays: a reader may be using it.
     pub(super) fn sweep(&self, channel: &Channel, now: u32) -> Result<()> {
         let layout = self.layout();
         let current = channel.generation;

@@ -27,7 +27,7 @@ pub(super) struct IndexEntry {
 }
 
 impl IndexEntry {
-    /// What the index must say of a package that came in at `received`. Reads all of it, and checks its
+    /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
     pub(super) fn of(
         envelope: &mut PackageEnvelope,
@@ -50,7 +50,7 @@ impl IndexEntry {
 
 impl Repository {
     /// The record of a package in the pool, as it is on disk now.
-    pub(super) fn record(&self, file: &str) -> Result<Arc<PackageRecord>> {
+    pub(super) fn read_record(&self, file: &str) -> Result<Arc<PackageRecord>> {
         let name = self.pooled_name(file)?;
         let record: Arc<PackageRecord> = Arc::new(read_line(&self.layout().indexed(name, file), 0)?);
         self.known().records.insert(file.to_owned(), Arc::clone(&record));
@@ -58,29 +58,29 @@ impl Repository {
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn listed(&self, listed: &MemberPackage) -> Result<Arc<PackageRecord>> {
+    pub(super) fn read_listed_record(&self, listed: &MemberPackage) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
         {
             return Ok(Arc::clone(record));
         }
-        self.record(&listed.file)
+        self.read_record(&listed.file)
     }
 
-    pub(super) fn fragments(&self, file: &str) -> Result<Fragments> {
+    pub(super) fn read_fragments(&self, file: &str) -> Result<Fragments> {
         let name = package_name(file)?;
         read_line(&self.layout().indexed(name, file), 1)
     }
 
     /// The whole entry, as it is on disk now.
     pub(super) fn entry(&self, file: &str) -> Result<IndexEntry> {
-        Ok(IndexEntry { record: (*self.record(file)?).clone(), fragments: self.fragments(file)? })
+        Ok(IndexEntry { record: (*self.read_record(file)?).clone(), fragments: self.read_fragments(file)? })
     }
 
-    /// What the index must say of a package in the pool, from the package itself.
+    /// The index entry of a package in the pool, computed from the package.
     pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, PackageEnvelope)> {
         let pooled = self.layout().pooled(self.pooled_name(file)?, file);
-        let received = match self.record(file) {
+        let received = match self.read_record(file) {
             Ok(record) => record.received,
             // Nothing but the upload ever wrote to it.
             Err(_) => {
@@ -92,9 +92,9 @@ impl Repository {
         Ok((IndexEntry::of(&mut envelope, received)?, envelope))
     }
 
-    /// Makes the entry of a listed package anew where it does not say what the package does. A package
+    /// Rewrites the entry of a listed package that does not match the package. A package
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
-    pub(super) fn mend_index(&self, listed: &MemberPackage) -> Result<()> {
+    pub(super) fn repair_index_entry(&self, listed: &MemberPackage) -> Result<()> {
         let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
         if right.record.sha256 == listed.sha256 && self.entry(&listed.file).ok().as_ref() != Some(&right) {
             let _lock = self.lock()?;

@@ -175,7 +175,7 @@ impl Repository {
             }
         }
         for listed in packages {
-            draft.add(listed, &self.fragments(&listed.file)?);
+            draft.add(listed, &self.read_fragments(&listed.file)?);
             if full(draft.packages.len(), &draft.open_sizes) {
                 self.write_member(next, std::mem::take(&mut draft), unflushed)?;
             }

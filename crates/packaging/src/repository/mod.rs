@@ -24,7 +24,7 @@
 //!
 //! Every change ends in that one rename, so a reader, and a process that dies, see the old state or the
 //! new one. A file in `repodata/` is written once and stays where it is until no reader can hold a
-//! `repomd.xml` that speaks of it, and so do the links of packages that left the channel.
+//! `repomd.xml` that names it, and so do the links of packages that left the channel.
 
 mod catalog;
 mod channel;
@@ -102,7 +102,7 @@ impl Repository {
         }
         let key = SecretKey::load(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
-        // What a killed process left in `incoming/` harms nobody; the next one may clear it away.
+        // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
         let _ = repository.sweep_incoming();
         Ok(repository)
     }
@@ -112,8 +112,8 @@ impl Repository {
         layout::RepositoryLayout(root).signing_key().exists()
     }
 
-    /// Trusts packages signed by the armored certificates in `armored` too; says which keys these are.
-    pub fn trust(&self, armored: &str) -> Result<Vec<Fingerprint>> {
+    /// Trusts packages signed by the armored certificates in `armored` too; returns their fingerprints.
+    pub fn trust_keys(&self, armored: &str) -> Result<Vec<Fingerprint>> {
         let new = PublicKeys::from_armored(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
         let known = self.keys()?.fingerprints();
@@ -140,13 +140,13 @@ impl Repository {
     }
 
     /// The folder whose sub-folders are the channels: what a web server may serve.
-    pub fn served(&self) -> PathBuf {
+    pub fn served_folder(&self) -> PathBuf {
         self.layout().channels()
     }
 
     /// A number that grows with every publication, promotion or removal in any channel.
-    pub fn serial(&self) -> Result<u64> {
-        self.channels()?.iter().map(|channel| self.generation(channel)).sum()
+    pub fn change_serial(&self) -> Result<u64> {
+        self.channels()?.iter().map(|channel| self.current_generation(channel)).sum()
     }
 
     fn layout(&self) -> layout::RepositoryLayout<'_> {
@@ -158,7 +158,7 @@ impl Repository {
         disk::write(&self.layout().incoming(), path, bytes)
     }
 
-    /// Waits until nobody else writes; writing is ours until the result is dropped.
+    /// Takes the write lock of the repository, waiting for other writers; dropping the result releases it.
     fn lock(&self) -> Result<File> {
         let path = self.layout().lock();
         let open = || {

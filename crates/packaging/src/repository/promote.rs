@@ -29,8 +29,8 @@ impl Repository {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.catalog()?;
         let _lock = self.lock()?;
-        self.existing_channel(from)?;
-        self.existing_channel(to)?;
+        self.load_existing_channel(from)?;
+        self.load_existing_channel(to)?;
         self.check_promotion_order(from, to)?;
         let catalog = self.catalog()?;
         let root = catalog
@@ -79,14 +79,14 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
     let mut chosen = BTreeMap::from([(root.component.name.clone(), Arc::clone(root))]);
     let mut rounds = 0;
     let missing: BTreeSet<String> = loop {
-        // Only what the choices of now require counts: a choice that was replaced has no wishes left.
+        // Only what the choices of now require counts: the requirements of a replaced choice no longer apply.
         let reached = reachable(&root.component.name, &chosen);
         let mut better = BTreeMap::new();
         let mut lacking = BTreeSet::new();
-        for (required, wishes) in wishes(&reached) {
+        for (required, wishes) in requirements_of(&reached) {
             let ranges: Vec<&VersionRange> = wishes.iter().map(|(_, range)| *range).collect();
             let there = chosen.get(required);
-            if there.is_some_and(|there| suits(there, &ranges)) {
+            if there.is_some_and(|there| satisfies(there, &ranges)) {
                 continue;
             }
             let best = catalog
@@ -99,7 +99,7 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
                 _ => {
                     let unmet = wishes
                         .iter()
-                        .filter(|(_, range)| !there.is_some_and(|there| suits(there, &[*range])));
+                        .filter(|(_, range)| !there.is_some_and(|there| satisfies(there, &[*range])));
                     lacking.extend(
                         unmet.map(|(requirer, range)| lack(catalog, requirer, required, range, from, to)),
                     );
@@ -127,7 +127,7 @@ fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> 
 }
 
 /// Each component that some of `chosen` require, with who does and how.
-fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> {
+fn requirements_of(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> {
     let mut wishes: BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> = BTreeMap::new();
     for published in chosen {
         for (required, range) in &published.component.requires {
@@ -137,7 +137,7 @@ fn wishes(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &Versio
     wishes
 }
 
-fn suits(published: &Versioned, ranges: &[&VersionRange]) -> bool {
+fn satisfies(published: &Versioned, ranges: &[&VersionRange]) -> bool {
     ranges.iter().all(|range| range.contains(&published.component.version))
 }
 

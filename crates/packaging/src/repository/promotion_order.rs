@@ -21,7 +21,7 @@ impl Repository {
         let _lock = self.lock()?;
         let mut order = self.channels()?;
         if let Some(after) = after {
-            self.existing_channel(after)?;
+            self.load_existing_channel(after)?;
         }
         if order.contains(name) {
             return match after {
@@ -35,7 +35,7 @@ impl Repository {
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
         let path = self.layout().promotion_order();
         self.write(&path, &disk::json(&path, &order)?)?;
-        self.commit(&*self.channel(name)?, Vec::new(), Unflushed::default(), now)?;
+        self.commit(&*self.load_channel(name)?, Vec::new(), Unflushed::default(), now)?;
         Ok(true)
     }
 

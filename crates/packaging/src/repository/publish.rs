@@ -27,16 +27,16 @@ impl Repository {
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
     /// cure for most of what [`Repository::check`] finds.
     pub fn rebuild(&self, channel: &Name, now: u32) -> Result<()> {
-        // The packages themselves do not change, so nobody needs to wait while they are read.
-        for listed in self.existing_channel(channel)?.packages() {
-            self.mend_index(listed)?;
+        // Packages are immutable, so they are read without the lock.
+        for listed in self.load_existing_channel(channel)?.packages() {
+            self.repair_index_entry(listed)?;
         }
         let _lock = self.lock()?;
-        let channel = self.existing_channel(channel)?;
+        let channel = self.load_existing_channel(channel)?;
         let packages: Vec<MemberPackage> = channel.packages().cloned().collect();
         let mut unflushed = Unflushed::default();
         for listed in &packages {
-            let record = self.record(&listed.file)?;
+            let record = self.read_record(&listed.file)?;
             self.link_package(&channel.name, &record, &mut unflushed)?;
         }
         self.commit(&channel, vec![GenerationPart::New(packages)], unflushed, now)?;
@@ -49,11 +49,11 @@ impl Repository {
         files: &[String],
         now: u32,
     ) -> Result<PublicationResult> {
-        let channel = self.existing_channel(name)?;
+        let channel = self.load_existing_channel(name)?;
         let digests = channel.digests();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
         for file in files {
-            let record = self.record(file)?;
+            let record = self.read_record(file)?;
             match digests.get(file.as_str()) {
                 None => {
                     added.insert(file.clone(), record);
@@ -87,8 +87,8 @@ impl Repository {
                     });
                     self.commit(&channel, appended(&channel, new.collect()), unflushed, now)
                 });
-            if shown.is_err() && self.generation(name)? == channel.generation {
-                // The first error is the one to tell; no metadata speaks of these links.
+            if shown.is_err() && self.current_generation(name)? == channel.generation {
+                // The first error is returned; no metadata names these links.
                 let folder = self.layout().packages(name);
                 let _ = added.keys().try_for_each(|file| disk::remove_file(&folder.join(file)));
             }

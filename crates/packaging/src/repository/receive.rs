@@ -65,7 +65,7 @@ impl Repository {
             for path in [&pooled, &indexed] {
                 unflushed.folder(path.parent().unwrap_or(&self.root))?;
             }
-            // Nobody looks at an entry without its package, so the package comes last.
+            // An index entry without its package is ignored, so the package is moved last.
             unflushed.write(&indexed, &entry.lines(&indexed)?)?;
             unflushed.flush()?;
             upload.persist(&pooled).map_err(|error| RepositoryError::io("write", &pooled, error.error))?;
@@ -73,7 +73,7 @@ impl Repository {
         };
         let kept = keep();
         if kept.is_err() {
-            // The first error is the one to tell. The package goes first: an entry alone means nothing.
+            // The first error is returned. The package is removed first: an entry alone is ignored.
             let _ = [&pooled, &indexed].into_iter().try_for_each(|path| disk::remove_file(path));
         }
         self.known().records.remove(file);
@@ -120,7 +120,7 @@ impl Repository {
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
                 && same(there.version, there.release)
-                && self.record(&file).is_ok_and(|there| there.epoch == record.epoch)
+                && self.read_record(&file).is_ok_and(|there| there.epoch == record.epoch)
             {
                 return Err(RepositoryError::SameVersion {
                     file: record.file.clone(),
@@ -148,7 +148,7 @@ impl Repository {
         begin().map_err(|why| RepositoryError::io("write", &incoming, why))
     }
 
-    /// Removes what a killed process left: uploads whose lock nobody holds, and everything that is made
+    /// Removes what a killed process left: uploads whose lock is free, and everything that is made
     /// only under the repository's lock, which is ours now.
     pub(super) fn sweep_incoming(&self) -> Result<()> {
         let _lock = self.lock()?;

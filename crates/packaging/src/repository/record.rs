@@ -130,7 +130,7 @@ impl Fragments {
     }
 }
 
-/// What a package file's name says: `NAME-VERSION-RELEASE.ARCH.rpm`.
+/// The parts of a package file's name: `NAME-VERSION-RELEASE.ARCH.rpm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RpmFileName<'a> {
     pub(super) name: &'a str,

@@ -1,4 +1,4 @@
-//! Retention: old versions that nobody needs go, from the channels first, then from the pool.
+//! Retention: removes old versions that no node file needs, from the channels first, then from the pool.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,11 +42,11 @@ impl Repository {
         newest: usize,
         now: u32,
     ) -> Result<RemovedVersion> {
-        self.retain_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+        self.retain_with_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
 
-    /// The same, where what is needed is asked for once nobody else can publish any more.
-    pub fn retain_needed<E: From<RepositoryError>>(
+    /// The same, with the needed versions queried under the repository lock.
+    pub fn retain_with_needed<E: From<RepositoryError>>(
         &self,
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
@@ -70,12 +70,12 @@ impl Repository {
         let mut removed = RemovedVersion::default();
         let mut needed = BTreeSet::new();
         for name in self.channels()? {
-            let channel = self.channel(&name)?;
+            let channel = self.load_channel(&name)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();
             for listed in channel.packages() {
-                let record = self.listed(listed)?;
+                let record = self.read_listed_record(listed)?;
                 let stays = match record.half_of() {
                     Some((component, version)) => components.contains(&(component.clone(), version)),
                     None => plain.contains(&record.file),
@@ -101,7 +101,7 @@ impl Repository {
     fn kept_plain(&self, channel: &Channel, newest: usize) -> Result<BTreeSet<String>> {
         let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.packages() {
-            let record = self.listed(listed)?;
+            let record = self.read_listed_record(listed)?;
             if record.half_of().is_none() {
                 by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
             }

@@ -29,7 +29,7 @@ impl DeployFolder {
         let mut deploy = DeployFolder::default();
         let manifest = root.join("deploy/manifest.yaml");
         if manifest.symlink_metadata().is_ok() {
-            match within(root, &manifest).and_then(|()| super::read_text(&manifest)) {
+            match check_within_folder(root, &manifest).and_then(|()| super::read_text(&manifest)) {
                 Ok(text) => deploy.manifest = Some(text),
                 Err(message) => errors.push(FormatError::new("deploy/manifest.yaml", message)),
             }
@@ -44,7 +44,7 @@ impl DeployFolder {
     fn collect(&mut self, root: &Path, dir: &Path, prefix: &str, errors: &mut Vec<FormatError>) {
         let shown = format!("deploy/templates/{prefix}");
         let refuse = |message: String| FormatError::new(shown.trim_end_matches('/'), message);
-        if let Err(message) = within(root, dir) {
+        if let Err(message) = check_within_folder(root, dir) {
             return errors.push(refuse(message));
         }
         let mut entries: Vec<_> = match fs::read_dir(dir) {
@@ -60,11 +60,11 @@ impl DeployFolder {
             };
             let key = format!("{prefix}{name}");
             let file = format!("deploy/templates/{key}");
-            if let Err(message) = within(root, &path) {
+            if let Err(message) = check_within_folder(root, &path) {
                 errors.push(FormatError::new(&file, message));
             } else if path.is_dir() {
                 if prefix.matches('/').count() > 16 {
-                    errors.push(FormatError::new(&file, "folders are nested deeper than anybody needs"));
+                    errors.push(FormatError::new(&file, "folders are nested too deep"));
                 } else {
                     self.collect(root, &path, &format!("{key}/"), errors);
                 }
@@ -79,7 +79,7 @@ impl DeployFolder {
 
     /// Adds what follows from `component.yaml` where the developer wrote nothing: a context for Tomcat, and a
     /// manifest that creates the account and runs the service.
-    pub(super) fn completed(
+    pub(super) fn complete_description(
         mut self,
         component: &Component,
         launch: Option<&LaunchCommand>,
@@ -137,7 +137,7 @@ fn default_manifest(
 }
 
 /// Checks that `path` is, after following symbolic links, still inside `root`.
-fn within(root: &Path, path: &Path) -> Result<(), String> {
+fn check_within_folder(root: &Path, path: &Path) -> Result<(), String> {
     match path.canonicalize() {
         Ok(real) if real.starts_with(root) => Ok(()),
         Ok(real) => Err(format!(

@@ -1,4 +1,4 @@
-//! Name, version and more from a project's own file, so that nobody has to write them twice.
+//! Reads name, version and more from a project's own file, so that they are written only once.
 
 mod maven;
 mod tables;
@@ -11,7 +11,7 @@ use model::{
     version::Version,
 };
 
-/// What a project's own file says; in the words of `component.yaml`.
+/// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProjectFacts {
     /// The name.
@@ -27,13 +27,13 @@ pub struct ProjectFacts {
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read(root: &Path, from: &str) -> Result<ProjectFacts, FormatError> {
+pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFacts, FormatError> {
     let text = super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message))?;
     match from {
         "pom.xml" => maven::Pom::read(root, &text)?.facts(),
-        "Cargo.toml" => tables::cargo(root, &text),
-        "package.json" => tables::npm(&text),
-        "pyproject.toml" => tables::python(&text),
+        "Cargo.toml" => tables::read_cargo_toml(root, &text),
+        "package.json" => tables::read_package_json(&text),
+        "pyproject.toml" => tables::read_pyproject_toml(&text),
         _ => Err(FormatError::new(from, "name and version cannot be read from it")),
     }
 }
@@ -48,7 +48,7 @@ pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, FormatError
 }
 
 /// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope.
-fn name(file: &str, text: &str) -> Result<Name, FormatError> {
+fn component_name(file: &str, text: &str) -> Result<Name, FormatError> {
     let short = text.rsplit('/').next().unwrap_or(text);
     let plain: String =
         short.trim().chars().map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() }).collect();
@@ -57,7 +57,7 @@ fn name(file: &str, text: &str) -> Result<Name, FormatError> {
 }
 
 /// Makes RPM's version of another tool's.
-fn version(file: &str, text: &str) -> Result<String, FormatError> {
+fn rpm_version(file: &str, text: &str) -> Result<String, FormatError> {
     match Version::from_foreign(text) {
         Ok(version) => Ok(version.to_string()),
         Err(error) => Err(FormatError::new(file, format!("{error}; or write `version:` in component.yaml"))),

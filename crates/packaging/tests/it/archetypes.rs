@@ -93,7 +93,7 @@ fn a_web_service_on_a_low_port_may_answer_there() {
 #[test]
 fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::named("web-service").unwrap();
+    let archetype = packaging::archetype::built_in_archetype("web-service").unwrap();
     for (key, answer, expected) in [
         ("port", "abc", "the answer to `port` must be a port"),
         ("port", "99999", "the answer to `port` must be a port"),
@@ -109,7 +109,7 @@ fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
 #[test]
 fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::named("webapp").unwrap();
+    let archetype = packaging::archetype::built_in_archetype("webapp").unwrap();
     let name = Name::new("class").unwrap();
     let files = generate(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap();
     assert!(files.contains(&"src/main/java/class_/Page.java".to_owned()), "{files:?}");
@@ -120,7 +120,7 @@ fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
 #[test]
 fn a_name_that_is_taken_is_refused_before_anything_is_made() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::named("os-config").unwrap();
+    let archetype = packaging::archetype::built_in_archetype("os-config").unwrap();
     for (name, expected) in [
         ("server", "a component cannot be called `server`"),
         ("shop-deployment", "that is the deployment package of a component `shop`; choose another name"),

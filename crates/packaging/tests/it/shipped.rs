@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    manifest::{EvaluatedManifest, EvaluationContext, evaluate, read},
+    manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, read_manifest},
     name::Key,
     node::NodeValue,
     observe::OsFamily,
@@ -71,8 +71,9 @@ fn deployed(
         others: BTreeMap::new(),
         family,
     };
-    let manifest = read("deploy/manifest.yaml", source.deploy.manifest.as_ref().unwrap()).unwrap();
-    evaluate(&manifest, &source.deploy.templates, &scope).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    let manifest = read_manifest("deploy/manifest.yaml", source.deploy.manifest.as_ref().unwrap()).unwrap();
+    evaluate_manifest(&manifest, &source.deploy.templates, &scope)
+        .unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
 /// The text of the file at `path`.

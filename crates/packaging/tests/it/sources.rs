@@ -222,7 +222,7 @@ fn name_and_version_come_from_the_project() {
     assert_eq!(source.component.version.to_string(), "2.0.0~rc.1-1");
     assert_eq!(source.license.as_deref(), Some("MIT"));
     let folder = folder.write("package.json", "{}");
-    assert_eq!(folder.mistakes(), "package.json: it says no name; write `name:` in component.yaml\n");
+    assert_eq!(folder.mistakes(), "package.json: it has no name; write `name:` in component.yaml\n");
     std::fs::remove_file(folder.path().join("package.json")).unwrap();
     assert!(folder.mistakes().starts_with("package.json: it cannot be read: No such file or directory"));
 }

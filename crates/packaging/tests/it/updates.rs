@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use model::name::{Key, Name};
-use packaging::archetype::{Archetype, ArchetypeAnswers, FileOutcome, generate, recorded, update};
+use packaging::archetype::{Archetype, ArchetypeAnswers, FileOutcome, generate, read_record, update};
 
 use crate::{components::Folder, tools::run};
 
@@ -119,7 +119,7 @@ fn every_kind_of_difference_is_handled_and_nothing_is_lost() {
     assert!(!path.join("dropped.txt").exists() && !path.join("deleted-by-you.txt").exists());
     assert_eq!(read(path, ".geppetto/base/deleted-by-you.txt"), "new\n");
 
-    let record = recorded(path).unwrap();
+    let record = read_record(path).unwrap();
     assert_eq!((record.version, record.answers), (2, answers(&[("colour", "red"), ("size", "big")])));
     // The same again changes nothing.
     let again = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
@@ -156,7 +156,7 @@ fn an_update_that_cannot_be_made_says_why_and_changes_nothing() {
     fs::write(path.join(".geppetto/base/a.txt"), "edited\n").unwrap();
     assert!(fails(path, &new, &[]).contains(".geppetto/base: it is not what was generated any more"));
     assert_eq!(read(path, "a.txt"), "mine\n");
-    assert_eq!(recorded(path).unwrap().version, 2);
+    assert_eq!(read_record(path).unwrap().version, 2);
 
     let nothing = tempfile::tempdir().unwrap();
     assert!(fails(nothing.path(), &new, &[]).contains("was not generated from an archetype"));
@@ -242,7 +242,7 @@ fn an_archetype_whose_folder_is_elsewhere_now_can_be_named() {
     // The folder it was generated from is gone with the test that made it.
     let error = update(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
     assert!(error.contains("cannot be opened: No such file or directory"), "{error}");
-    assert!(error.ends_with("say where the archetype is now with `--from FOLDER`"), "{error}");
+    assert!(error.ends_with("name the archetype's folder with `--from FOLDER`"), "{error}");
 }
 
 #[test]
@@ -285,6 +285,6 @@ fn a_folder_that_is_no_archetype_says_so() {
         "format: geppetto/archetype/1\nname: a\nversion: 1\nsummary: x\nanswers: {name: {description: x}}\n",
     );
     assert!(fails(&reserved).contains("the answer `name` has the name of something every template knows"));
-    let error = packaging::archetype::named("web-servce").unwrap_err().to_string();
+    let error = packaging::archetype::built_in_archetype("web-servce").unwrap_err().to_string();
     assert!(error.starts_with("there is no archetype `web-servce`, did you mean `web-service`?"), "{error}");
 }

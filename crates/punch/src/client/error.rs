@@ -4,7 +4,7 @@ use std::io;
 
 use model::exit::Exit;
 
-use crate::failure::{CommandError, reason};
+use crate::command_error::{CommandError, io_error_text};
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub(crate) enum ClientError {
 
 fn refused(url: &str, status: u16, title: &str, detail: &str) -> String {
     match (title, detail) {
-        ("", "") => format!("{url} answered with status {status} and did not say why"),
+        ("", "") => format!("{url} answered with status {status} without a reason"),
         (title, "") => format!("{url} refused: {title} (status {status})"),
         (_, detail) => format!("{url} refused: {detail}"),
     }
@@ -89,7 +89,7 @@ fn io_words(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             "the connection was closed in the middle".to_owned()
         }
-        _ => reason(error),
+        _ => io_error_text(error),
     }
 }
 
@@ -98,12 +98,12 @@ impl From<ClientError> for CommandError {
         let message = error.to_string();
         if error.is_unreachable() {
             return CommandError::new(Exit::Unreachable, message)
-                .hint("check the address, the network and that `geppetto serve` runs there");
+                .with_hint("check the address, the network and that `geppetto serve` runs there");
         }
         let failure = CommandError::input(message);
         match error.status() {
-            Some(401) => failure.hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
-            Some(403) => failure.hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),
+            Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
+            Some(403) => failure.with_hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),
             _ => failure,
         }
     }

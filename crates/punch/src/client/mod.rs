@@ -25,7 +25,7 @@ use ureq::{
 pub(crate) use error::ClientError;
 pub(crate) use response::printable;
 
-use crate::failure::CommandError;
+use crate::command_error::CommandError;
 
 /// The largest JSON or YAML answer read, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
@@ -108,7 +108,7 @@ impl ApiClient {
         &self.base
     }
 
-    /// Whether secrets would cross a network unencrypted.
+    /// Whether secrets would be sent unencrypted.
     pub(crate) fn is_unencrypted(&self) -> bool {
         let host =
             self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
@@ -275,7 +275,7 @@ impl ApiClient {
 pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
         CommandError::input(format!("`{}` is not an address: {why}", response::printable(url, 200)))
-            .hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
+            .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
     };
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
     match uri.scheme_str() {
@@ -321,7 +321,7 @@ fn agent_config() -> ConfigBuilder<AgentScope> {
 }
 
 fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
-    let pem = std::fs::read(path).map_err(|error| CommandError::reading(path, &error))?;
+    let pem = std::fs::read(path).map_err(|error| CommandError::cannot_read(path, &error))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
         match item {
@@ -334,7 +334,7 @@ fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
     }
     if certificates.is_empty() {
         return Err(CommandError::input(format!("{} holds no certificate", path.display()))
-            .hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
+            .with_hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
     }
     Ok(RootCerts::new_with_certs(&certificates))
 }

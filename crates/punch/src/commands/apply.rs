@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    back_office_link::BackOfficeLink, cli::HostArgs, context::CommandContext, deploy, failure::CommandError,
-    membership::Membership, root::HostPaths, source::PackageSource, state::AgentState, trust::TrustedKeys,
-    trusted_node::TrustedNode,
+    agent_state::AgentState, back_office_link::BackOfficeLink, cli::HostArgs, command_error::CommandError,
+    context::CommandContext, deploy, host_paths::HostPaths, membership::Membership, source::PackageSource,
+    trust::TrustedKeys, trusted_node::TrustedNode,
 };
 
 /// Apply a node file to this host or to a folder
@@ -72,7 +72,7 @@ impl NodeFileArgs {
                 return Err(CommandError::input(
                     "no repository is known for the packages: this host has not joined a back-office",
                 )
-                .hint(
+                .with_hint(
                     "give `--repository FOLDER`, the folder `punch package` wrote to, or `--repository URL`",
                 ));
             }
@@ -88,9 +88,10 @@ impl ApplyArgs {
         let state = AgentState::new(&root);
         let (trusted, mut source) = self.from.open(context, &root, &self.node)?;
         let lock = state.lock()?;
-        trusted.check_generation(state.begun()?.as_ref())?;
+        trusted.check_generation(state.begun_generation()?.as_ref())?;
         let last = state.last_good()?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        deploy::deploy(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?.finish(context)
+        deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
+            .finish(context)
     }
 }

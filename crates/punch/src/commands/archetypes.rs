@@ -7,7 +7,7 @@ use packaging::archetype::{self, Archetype};
 use serde::Serialize;
 
 use super::new::refused;
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// List the archetypes: the templates `punch new` makes components of
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ impl ArchetypesArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let all = match &self.from {
             Some(folder) => in_folder(folder)?,
-            None => archetype::list(),
+            None => archetype::built_in_archetypes(),
         };
         let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
         for archetype in &all {
@@ -80,7 +80,7 @@ fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
     if describes(folder) {
         return Ok(vec![Archetype::load(folder).map_err(refused)?]);
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| CommandError::reading(folder, &error))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{cli::Cli, context::CommandContext, failure::CommandError};
+use crate::{cli::Cli, command_error::CommandError, context::CommandContext};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,8 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
     settings::{Candidate, RemoteArgs, Setting, Settings},
 };
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use model::{exit::Exit, format::node, name::ServerName, resolve::explain, wire::Explanation};
 
 use crate::{
-    cli::HostArgs, context::CommandContext, failure::CommandError, settings::RemoteArgs, state::AgentState,
+    agent_state::AgentState, cli::HostArgs, command_error::CommandError, context::CommandContext,
+    settings::RemoteArgs,
 };
 
 /// Show why a value is what it is: which places set it, and which one wins
@@ -43,13 +44,14 @@ impl ExplainArgs {
         let node = match &self.node {
             Some(file) => {
                 let text =
-                    std::fs::read_to_string(file).map_err(|error| CommandError::reading(file, &error))?;
+                    std::fs::read_to_string(file).map_err(|error| CommandError::cannot_read(file, &error))?;
                 node::read(&file.display().to_string(), &text)?
             }
             None => {
                 let good = AgentState::new(&self.host.root()?).last_good()?.ok_or_else(|| {
-                    CommandError::input("this host has no last good node file yet")
-                        .hint("run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`")
+                    CommandError::input("this host has no last good node file yet").with_hint(
+                        "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
+                    )
                 })?;
                 good.node
             }

@@ -10,7 +10,8 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    client::ApiClient, context::CommandContext, estate_folder, failure::CommandError, settings::RemoteArgs,
+    client::ApiClient, command_error::CommandError, context::CommandContext, estate_folder,
+    settings::RemoteArgs,
 };
 
 /// How often the documents are read again when a commit came in between.
@@ -67,7 +68,7 @@ impl ExportArgs {
             return Ok(Exit::Done);
         }
         Err(CommandError::blocked("the estate kept changing while it was read; nothing was written")
-            .hint("run `punch export` again when no one commits"))
+            .with_hint("run `punch export` again when no one commits"))
     }
 }
 

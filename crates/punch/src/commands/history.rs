@@ -4,7 +4,8 @@ use model::{exit::Exit, report::Report};
 use serde::Serialize;
 
 use crate::{
-    cli::HostArgs, context::CommandContext, failure::CommandError, report_text, state::AgentState, time_text,
+    agent_state::AgentState, cli::HostArgs, command_error::CommandError, context::CommandContext,
+    report_text, time_text,
 };
 
 /// Show what earlier runs did on this host
@@ -45,7 +46,7 @@ impl HistoryArgs {
         };
         let report = state.report(number)?.ok_or_else(|| {
             CommandError::input(format!("run {number} is not in the history of this host"))
-                .hint("`punch history` lists the runs that are still kept")
+                .with_hint("`punch history` lists the runs that are still kept")
         })?;
         context.output.line(line(number, &report));
         for entry in &report.entries {

@@ -12,7 +12,7 @@ use model::{
 };
 use serde::Deserialize;
 
-use crate::{context::CommandContext, estate_folder, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, estate_folder, settings::RemoteArgs};
 
 /// Make the estate equal to a folder of YAML files
 ///
@@ -54,7 +54,7 @@ impl ImportArgs {
         let base = estate_folder::read_base_revision(&self.folder)?;
         if read.is_empty() && !self.allow_empty {
             return Err(CommandError::input(format!("there is no document in `{}`", self.folder.display()))
-                .hint("check the path; `--allow-empty` removes the whole estate"));
+                .with_hint("check the path; `--allow-empty` removes the whole estate"));
         }
         let client = self.remote.client(context)?;
         let mut present = BTreeSet::new();

@@ -13,14 +13,14 @@ use model::{
 use serde::Serialize;
 
 use crate::{
+    agent_state::AgentState,
     cli::HostArgs,
     client::{ApiClient, BearerToken, ClientError},
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
+    host_paths::{self, HostPaths},
     membership::Membership,
-    root::{self, HostPaths},
     settings::read_token,
-    state::AgentState,
     trust,
 };
 
@@ -105,7 +105,7 @@ fn refused(error: ClientError) -> CommandError {
     let used = matches!(error.status(), Some(401 | 403));
     let failure = CommandError::from(error);
     if used {
-        failure.hint(
+        failure.with_hint(
             "a join token works once and not for ever: ask for a new one (`punch server join-token SERVER`)",
         )
     } else {
@@ -117,10 +117,10 @@ fn refused(error: ClientError) -> CommandError {
 fn prepare(root: &HostPaths) -> Result<(), CommandError> {
     for file in [root.membership(), root.node_key()] {
         if let Some(folder) = file.parent() {
-            root::host_folder(folder)?;
+            host_paths::create_host_folder(folder)?;
             let probe = folder.join(".punch-join");
-            root::replace(&probe, b"", 0o600)?;
-            root::remove_if_there(&probe)?;
+            host_paths::replace_file(&probe, b"", 0o600)?;
+            host_paths::remove_optional(&probe)?;
         }
     }
     Ok(())
@@ -135,20 +135,20 @@ fn save(
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
         CommandError::input(format!("{} sent keys that cannot be used: {why}", client.address()))
-            .hint("is it a Geppetto back-office of the same version? Nothing was saved")
+            .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
     trust::parse_node_key(&joined.node_key).map_err(&strange)?;
     trust::parse_package_keys(&joined.package_keys).map_err(&strange)?;
-    root::replace(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
-    root::replace(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
+    host_paths::replace_file(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    host_paths::replace_file(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
-            let pem = fs::read(file).map_err(|error| CommandError::reading(file, &error))?;
-            root::replace(root.authorities(), &pem, 0o644)?;
+            let pem = fs::read(file).map_err(|error| CommandError::cannot_read(file, &error))?;
+            host_paths::replace_file(root.authorities(), &pem, 0o644)?;
         }
-        None => root::remove_if_there(root.authorities())?,
+        None => host_paths::remove_optional(root.authorities())?,
     }
     Membership { url: client.address().to_owned(), server, credential: joined.credential.clone() }.save(root)
 }
@@ -156,9 +156,9 @@ fn save(
 /// The kernel's host name, in lower case as DNS compares it.
 fn host_name() -> Result<ServerName, CommandError> {
     let path = Path::new("/proc/sys/kernel/hostname");
-    let name = fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
+    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
     name.trim().to_lowercase().parse().map_err(|error| {
         CommandError::input(format!("this machine's host name cannot be used: {error}"))
-            .hint("give the name the back-office knows it by: `--server NAME`")
+            .with_hint("give the name the back-office knows it by: `--server NAME`")
     })
 }

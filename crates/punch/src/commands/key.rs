@@ -6,7 +6,7 @@ use model::exit::Exit;
 use packaging::openpgp::{KeyError, SecretKey};
 use serde::Serialize;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// Make and show keys that sign packages
 #[derive(Debug, clap::Args)]
@@ -65,19 +65,19 @@ impl New {
     fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.out.exists() {
             return Err(CommandError::input(format!("{} is there already", self.out.display()))
-                .hint("a key is never overwritten; give another file with `--out FILE`"));
+                .with_hint("a key is never overwritten; give another file with `--out FILE`"));
         }
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
             return Err(CommandError::input(
                 "the name of the key's owner is empty or holds control characters",
             )
-            .hint("write it like 'Alice <alice@example.org>'"));
+            .with_hint("write it like 'Alice <alice@example.org>'"));
         }
         let created = u32::try_from((context.now)() / 1_000_000).unwrap_or(u32::MAX);
         let key = SecretKey::generate(self.name.trim(), created)
             .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
         key.save(&self.out).map_err(|error| match error {
-            KeyError::Io { path, why, .. } => CommandError::writing(&path, &why),
+            KeyError::Io { path, why, .. } => CommandError::cannot_write(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
         context.output.note(format!("wrote {}; keep it secret", self.out.display()));
@@ -109,9 +109,9 @@ fn armored(key: &SecretKey) -> Result<String, CommandError> {
 
 /// Reads a secret key; others must not be able to.
 pub(super) fn load(file: &Path) -> Result<SecretKey, CommandError> {
-    std::fs::File::open(file).map_err(|error| CommandError::reading(file, &error))?;
+    std::fs::File::open(file).map_err(|error| CommandError::cannot_read(file, &error))?;
     SecretKey::load(file).map_err(|error| {
         CommandError::input(error.to_string())
-            .hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
+            .with_hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
 }

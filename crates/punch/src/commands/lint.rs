@@ -9,7 +9,7 @@ use packaging::{
 };
 use serde::Serialize;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// Check a component's description, manifest and templates without building it
 #[derive(Debug, clap::Args)]

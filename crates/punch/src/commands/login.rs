@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::{
     client::ApiClient,
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
     settings::{ConfigFile, Setting, read_token},
 };
 
@@ -38,7 +38,7 @@ impl LoginArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = context.config_path.as_deref().ok_or_else(|| {
             CommandError::input("this user has no home folder to save a token in")
-                .hint("set HOME, or give `--url` and `--token-file` to each command")
+                .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
@@ -50,7 +50,7 @@ impl LoginArgs {
         }
         let ca_file = match self.ca_file {
             Some(file) => {
-                Some(std::path::absolute(&file).map_err(|error| CommandError::reading(&file, &error))?)
+                Some(std::path::absolute(&file).map_err(|error| CommandError::cannot_read(&file, &error))?)
             }
             None => None,
         };

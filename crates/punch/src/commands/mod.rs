@@ -31,7 +31,7 @@ mod test;
 use clap::Subcommand;
 use model::exit::Exit;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 macro_rules! verbs {
     ($($name:ident => $module:ident::$args:ident,)*) => {

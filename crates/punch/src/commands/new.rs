@@ -9,7 +9,7 @@ use model::{
 use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileOutcome};
 use serde::Serialize;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// Make a new component of an archetype, or merge a newer archetype into one
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ impl NewArgs {
         answers: &ArchetypeAnswers,
     ) -> Result<Exit, CommandError> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
-            CommandError::input(error.to_string()).hint(
+            CommandError::input(error.to_string()).with_hint(
                 "a component's name is the name of its package, its folder and its user: `shop`, `web-base`",
             )
         })?;
@@ -114,7 +114,7 @@ impl NewArgs {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
-                let record = archetype::recorded(&dir).map_err(refused)?;
+                let record = archetype::read_record(&dir).map_err(refused)?;
                 Some(find(record.archetype.as_str(), Some(folder))?)
             }
             None => None,
@@ -161,12 +161,13 @@ impl NewArgs {
 
 /// A built-in archetype, or one in a folder: the folder itself, or the one of that name in it.
 fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
-    let Some(folder) = from else { return archetype::named(name).map_err(refused) };
+    let Some(folder) = from else { return archetype::built_in_archetype(name).map_err(refused) };
     let itself = folder.join("archetype.yaml").is_file();
     let name = Name::new(name).map_err(|error| CommandError::input(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
     let found = Archetype::load(&dir).map_err(|error| {
-        refused(error).hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
+        refused(error)
+            .with_hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
         return Err(CommandError::input(format!(

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{key, test::failed};
 use crate::{
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
     settings::{Setting, Settings},
     source_date::SourceDate,
 };

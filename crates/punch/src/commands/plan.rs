@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, plan::PlanLimits, plan::view};
+use model::{exit::Exit, plan::PlanLimits, plan::plan_view};
 
 use super::{apply::NodeFileArgs, restore::fetch_trusted_node};
 use crate::{
+    agent_state::{AgentState, LastGood},
     back_office_link::BackOfficeLink,
     cli::HostArgs,
+    command_error::CommandError,
     context::CommandContext,
     deploy,
-    failure::CommandError,
-    root::HostPaths,
+    host_paths::HostPaths,
     source::PackageSource,
-    state::{AgentState, LastGood},
     trusted_node::TrustedNode,
 };
 
@@ -46,16 +46,23 @@ impl PlanArgs {
         let (trusted, mut source) = match &self.node {
             Some(node) => {
                 let (trusted, source) = self.from.open(context, &root, node)?;
-                trusted.check_generation(AgentState::new(&root).begun()?.as_ref())?;
+                trusted.check_generation(AgentState::new(&root).begun_generation()?.as_ref())?;
                 (trusted, source)
             }
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = PlanLimits { max_removals: self.max_removals };
-        let plan =
-            deploy::prepare(&root, &trusted, last.as_ref(), &mut source, &limits, (context.now)())?.plan;
+        let plan = deploy::prepare_deployment(
+            &root,
+            &trusted,
+            last.as_ref(),
+            &mut source,
+            &limits,
+            (context.now)(),
+        )?
+        .plan;
         context.output.line(plan.to_string());
-        context.output.json(&view(&plan));
+        context.output.json(&plan_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,
             (true, false) => Exit::Changes,
@@ -74,7 +81,7 @@ impl PlanArgs {
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         if self.from.needs_node_file() {
             return Err(CommandError::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
-                .hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
+                .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
         let back_office = BackOfficeLink::open(root)?;
         let (trusted, trust) = fetch_trusted_node(context, root, &back_office, last, self.cached)?;

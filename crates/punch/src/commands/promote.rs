@@ -4,8 +4,8 @@ use model::{exit::Exit, name::Name, wire::PromotionRequest};
 
 use crate::component_spec::ComponentSpec;
 use crate::{
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
     settings::{RemoteArgs, Setting, Settings},
 };
 
@@ -33,7 +33,7 @@ impl PromoteArgs {
         let channel = |setting: Setting, option: Option<Name>, name: &str| {
             settings.value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
                 CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))
-                    .hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
+                    .with_hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
             })
         };
         let from = channel(Setting::PromoteFrom, self.from, "from")?;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, name::Name, wire::PublicationRequest};
 
 use crate::{
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
     settings::{RemoteArgs, Setting, Settings},
 };
 
@@ -36,7 +36,7 @@ impl PublishArgs {
             Settings::load(context)?.value(Setting::Channel, self.channel.map(|name| name.to_string()));
         let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
             CommandError::input(format!("the configured channel: {error}"))
-                .hint("`punch config` shows where it is set")
+                .with_hint("`punch config` shows where it is set")
         })?;
         let client = self.remote.client(context)?;
         let mut files = Vec::with_capacity(named.len());
@@ -62,8 +62,8 @@ impl PublishArgs {
 
 fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {
     let metadata = std::fs::metadata(path).map_err(|error| {
-        CommandError::reading(path, &error)
-            .hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
+        CommandError::cannot_read(path, &error)
+            .with_hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
     })?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
@@ -72,7 +72,7 @@ fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {
             "{} is not a package: it must be a file named *.rpm",
             path.display()
         ))
-        .hint("give the files that `punch package` made: dist/*.rpm"));
+        .with_hint("give the files that `punch package` made: dist/*.rpm"));
     }
     Ok((path, name, metadata.len()))
 }

@@ -3,14 +3,14 @@
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
+    agent_state::{AgentState, LastGood},
     back_office_link::{BackOfficeLink, describe_last_contact},
     cli::HostArgs,
+    command_error::CommandError,
     context::CommandContext,
     deploy,
-    failure::CommandError,
-    root::HostPaths,
+    host_paths::HostPaths,
     source::PackageSource,
-    state::{AgentState, LastGood},
     trust::TrustedKeys,
     trusted_node::TrustedNode,
 };
@@ -43,8 +43,13 @@ impl RestoreArgs {
                 Err(failure) => {
                     // A forged node file must be reported.
                     if failure.exit == Exit::Blocked {
-                        let report =
-                            deploy::refuse(context, &root, back_office.server(), last.as_ref(), &failure)?;
+                        let report = deploy::report_refusal(
+                            context,
+                            &root,
+                            back_office.server(),
+                            last.as_ref(),
+                            &failure,
+                        )?;
                         back_office.queue_report(&state, &report, context);
                         back_office.send_reports(&state, context);
                     }
@@ -52,13 +57,13 @@ impl RestoreArgs {
                 }
             };
         if !self.cached {
-            state.hear((context.now)())?;
+            state.record_contact((context.now)())?;
         }
         let repository = back_office.repository(trusted.node.channel.as_str());
         let mut source = PackageSource::open(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
         let mut deployed =
-            deploy::deploy(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
+            deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
             back_office.queue_report(&state, report, context);
         }
@@ -77,20 +82,20 @@ pub(super) fn fetch_trusted_node(
 ) -> Result<(TrustedNode, TrustedKeys), CommandError> {
     let state = AgentState::new(root);
     let trust = TrustedKeys::load(root)?;
-    let heard = state.heard()?;
+    let last_contact = state.last_contact()?;
     if !cached {
-        let trusted = back_office.fetch_node(last, heard, &trust, context)?;
-        trusted.check_generation(state.begun()?.as_ref()).map_err(CommandError::into_blocked)?;
+        let trusted = back_office.fetch_node(last, last_contact, &trust, context)?;
+        trusted.check_generation(state.begun_generation()?.as_ref()).map_err(CommandError::into_blocked)?;
         return Ok((trusted, trust));
     }
     let Some(last) = last else {
         return Err(CommandError::input("this host has no last good generation yet")
-            .hint("run `punch restore` when the back-office can be reached"));
+            .with_hint("run `punch restore` when the back-office can be reached"));
     };
     context.output.warn(format!(
         "generation {} is applied from the cache without asking the back-office; {}",
         last.node.generation,
-        describe_last_contact(heard, context)
+        describe_last_contact(last_contact, context)
     ));
     // It may be older than a generation that was begun and failed: `--cached` goes back on purpose.
     let trusted = TrustedNode::reverify(last, &trust, &context.output).map_err(CommandError::into_blocked)?;

@@ -6,8 +6,8 @@ use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    cli::HostArgs, client::ApiClient, context::CommandContext, failure::CommandError, membership::Membership,
-    report_text, state::AgentState, time_text,
+    agent_state::AgentState, cli::HostArgs, client::ApiClient, command_error::CommandError,
+    context::CommandContext, membership::Membership, report_text, time_text,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -33,8 +33,8 @@ struct Status {
     /// Only with `--check`.
     #[serde(skip_serializing_if = "Option::is_none")]
     reachable: Option<bool>,
-    /// When the back-office last said what this host shall be.
-    heard_us: Option<i64>,
+    /// When the back-office last answered for this host.
+    last_contact_us: Option<i64>,
     last_good: Option<Good>,
     last_run: Option<Run>,
     /// Reports that wait for the back-office.
@@ -82,7 +82,7 @@ impl StatusArgs {
                 .map(ToString::to_string),
             back_office: membership.as_ref().map(|membership| membership.url.clone()),
             reachable: (self.check && membership.is_some()).then_some(unreachable.is_none()),
-            heard_us: state.heard()?,
+            last_contact_us: state.last_contact()?,
             last_good: good.map(|good| Good {
                 generation: good.node.generation,
                 environment: good.node.environment.to_string(),
@@ -103,7 +103,7 @@ impl StatusArgs {
                 started_us: report.started_us,
                 age_seconds: (now - report.started_us).max(0) / 1_000_000,
             }),
-            unsent_reports: state.count_unsent()?,
+            unsent_reports: state.count_unsent_reports()?,
         };
         print(context, &status, now);
         context.output.json(&status);
@@ -132,10 +132,14 @@ fn print(context: &CommandContext, status: &Status, now: time_text::Micros) {
             None => "(not joined)".to_owned(),
         },
     );
-    if let Some(heard) = status.heard_us {
+    if let Some(last_contact) = status.last_contact_us {
         line(
             "last answer",
-            format!("{} ago, {}", time_text::format_age(heard, now), time_text::format_utc(heard)),
+            format!(
+                "{} ago, {}",
+                time_text::format_age(last_contact, now),
+                time_text::format_utc(last_contact)
+            ),
         );
     }
     match &status.last_good {

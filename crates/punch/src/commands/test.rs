@@ -7,7 +7,7 @@ use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use crate::source_date::SourceDate;
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// Run a component's own test
 #[derive(Debug, clap::Args)]

@@ -10,8 +10,8 @@ use clap::Args;
 use super::{Candidate, Setting, SettingSource, Settings};
 use crate::{
     client::{ApiClient, BearerToken},
+    command_error::CommandError,
     context::CommandContext,
-    failure::CommandError,
 };
 
 /// Options of the verbs that ask a control plane.
@@ -58,7 +58,7 @@ impl RemoteArgs {
         let socket = first(Setting::Socket)
             .filter(|socket| !(token_named && matches!(socket.source, SettingSource::Default)));
         let Some(address) = stronger(first(Setting::Url), socket, "unix:") else {
-            return Err(CommandError::input("no back-office is configured").hint(
+            return Err(CommandError::input("no back-office is configured").with_hint(
                 "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
                  `punch config` shows all settings",
             ));
@@ -119,9 +119,9 @@ pub(crate) fn read_token(file: &Path) -> Result<BearerToken, CommandError> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(64 * 1024).read_to_string(&mut text))
     };
-    read.map_err(|error| CommandError::reading(file, &error))?;
+    read.map_err(|error| CommandError::cannot_read(file, &error))?;
     BearerToken::new(text.trim()).map_err(|failure| {
         CommandError::input(format!("{}: {}", file.display(), failure.message))
-            .hint("the file must hold the token and nothing else")
+            .with_hint("the file must hold the token and nothing else")
     })
 }

@@ -9,7 +9,7 @@ use model::format::yaml::{self, Spanned};
 use serde::Deserialize;
 
 use super::Setting;
-use crate::{failure::CommandError, root};
+use crate::{command_error::CommandError, host_paths};
 
 /// A value of the configuration file and the line it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl ConfigFile {
     /// Reads the file. Unknown keys are errors that name the line and the nearest key.
     pub(crate) fn load(path: &Path) -> Result<Self, CommandError> {
         let mut values = BTreeMap::new();
-        if let Some(text) = root::read_if_there(path)?
+        if let Some(text) = host_paths::read_optional(path)?
             && text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         {
             let document: Document = yaml::read(&path.display().to_string(), &text)?;
@@ -91,7 +91,7 @@ impl ConfigFile {
                     one.key(),
                     other.key()
                 ))
-                .hint("remove one of the two lines"));
+                .with_hint("remove one of the two lines"));
             }
         }
         Ok(())
@@ -132,9 +132,9 @@ impl ConfigFile {
             text += &yaml::write(&BTreeMap::from([("promote", promote)]));
         }
         if let Some(folder) = self.path.parent() {
-            root::private_folder(folder)?;
+            host_paths::create_private_folder(folder)?;
         }
-        root::replace(&self.path, text.as_bytes(), 0o600)
+        host_paths::replace_file(&self.path, text.as_bytes(), 0o600)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use super::ConfigFile;
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// The settings of punch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

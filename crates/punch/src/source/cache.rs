@@ -9,7 +9,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::failure::reason;
+use crate::command_error::io_error_text;
 
 /// A folder of fetched files.
 pub(crate) struct PackageCache(PathBuf);
@@ -25,7 +25,7 @@ impl PackageCache {
     }
 
     /// The file with this checksum, if it is there and whole. A damaged one is thrown away.
-    pub(super) fn find(&self, sha256: &str, name: &str) -> Option<PathBuf> {
+    pub(super) fn find_verified(&self, sha256: &str, name: &str) -> Option<PathBuf> {
         let path = self.path(sha256, name);
         match digest(&path) {
             Ok(found) if found == sha256 => Some(path),
@@ -37,7 +37,7 @@ impl PackageCache {
         }
     }
 
-    /// Stores what `write` writes, if it says that the checksum is right; nothing is left otherwise.
+    /// Stores what `write` writes if it returns the right checksum; leaves nothing otherwise.
     pub(super) fn store<E>(
         &self,
         sha256: &str,
@@ -47,9 +47,10 @@ impl PackageCache {
     ) -> Result<PathBuf, E> {
         let path = self.path(sha256, name);
         let folder = self.0.join(sha256);
-        let failed =
-            |error: io::Error| storing(format!("{} cannot be written: {}", folder.display(), reason(&error)));
-        crate::root::private_folder(&folder).map_err(|failure| storing(failure.message))?;
+        let failed = |error: io::Error| {
+            storing(format!("{} cannot be written: {}", folder.display(), io_error_text(&error)))
+        };
+        crate::host_paths::create_private_folder(&folder).map_err(|failure| storing(failure.message))?;
         let mut aside = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
         write(aside.as_file_mut())?;
         aside.as_file().sync_all().map_err(failed)?;
@@ -93,9 +94,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(folder.path().join("cache"));
         let stored = cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        assert_eq!(cache.find(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
+        assert_eq!(cache.find_verified(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
-        assert_eq!(cache.find(EMPTY, "a.rpm"), None);
+        assert_eq!(cache.find_verified(EMPTY, "a.rpm"), None);
         assert!(!stored.exists());
     }
 
@@ -114,7 +115,7 @@ mod tests {
         cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         cache.store("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.retain(&BTreeSet::from([EMPTY.to_owned()]));
-        assert!(cache.find(EMPTY, "a.rpm").is_some());
+        assert!(cache.find_verified(EMPTY, "a.rpm").is_some());
         assert!(!folder.path().join("0ld").exists());
     }
 }

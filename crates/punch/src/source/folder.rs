@@ -8,12 +8,12 @@ use std::{
 use converge::PackagePin;
 use packaging::inspect::{self, PackageHeader};
 
-use super::{SourceError, cache, missing, suits};
+use super::{SourceError, cache, missing_package_error, suits_architecture};
 
 /// A folder of packages.
 pub(super) struct PackageFolder {
     path: PathBuf,
-    /// What is in it, once somebody asked.
+    /// Its packages, once they are read.
     packages: Option<Scan>,
 }
 
@@ -28,8 +28,8 @@ impl PackageFolder {
         Self { path: path.to_owned(), packages: None }
     }
 
-    /// The newest package that is what `pin` says.
-    pub(super) fn find(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+    /// The newest package that matches `pin`.
+    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         let scan = match self.packages.take() {
             Some(scan) => scan,
             None => scan(&self.path)?,
@@ -41,15 +41,16 @@ impl PackageFolder {
 }
 
 fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, SourceError> {
-    let of_name =
-        || scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits(&header.arch));
+    let of_name = || {
+        scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits_architecture(&header.arch))
+    };
     let mut fitting: Vec<&(PathBuf, PackageHeader)> =
         of_name().filter(|(_, header)| header.version.matches(&pin.version)).collect();
     fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));
     let Some((newest, _)) = fitting.last() else {
         let names: BTreeSet<&str> = scan.packages.iter().map(|(_, header)| header.name.as_str()).collect();
         let mut versions: Vec<_> = of_name().map(|(_, header)| header.version.clone()).collect();
-        let error = missing(pin, &folder.display().to_string(), &mut versions, &names);
+        let error = missing_package_error(pin, &folder.display().to_string(), &mut versions, &names);
         return Err(match scan.broken.as_slice() {
             [] => error,
             broken => SourceError::Missing(format!("{error}; not readable: {}", broken.join("; "))),
@@ -89,5 +90,5 @@ fn scan(folder: &Path) -> Result<Scan, SourceError> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("{} cannot be read: {}", path.display(), crate::failure::reason(error))
+    format!("{} cannot be read: {}", path.display(), crate::command_error::io_error_text(error))
 }

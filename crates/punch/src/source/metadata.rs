@@ -18,14 +18,14 @@ const MAX_PACKAGES: usize = 500_000;
 /// The largest entry of one package that is read, in bytes.
 const MAX_ENTRY: usize = 16 * 1024 * 1024;
 
-/// Where `repomd.xml` says that the list of packages is.
+/// The location of the package list, from `repomd.xml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PrimaryLocation {
     /// Relative to the repository.
     pub(super) href: String,
     /// SHA-256 of the compressed file, in hexadecimal.
     pub(super) sha256: String,
-    /// Its size, when said.
+    /// Its size, if declared.
     pub(super) size: Option<u64>,
 }
 
@@ -42,12 +42,12 @@ pub(super) struct ListedPackage {
     pub(super) href: String,
     /// SHA-256 of the file, in hexadecimal.
     pub(super) sha256: String,
-    /// Its size, when said.
+    /// Its size, if declared.
     pub(super) size: Option<u64>,
 }
 
 /// Finds the list of packages in `repomd.xml`.
-pub(super) fn primary(repomd: &str) -> Result<PrimaryLocation, String> {
+pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryLocation, String> {
     let document = roxmltree::Document::parse(repomd).map_err(|error| format!("it is not XML: {error}"))?;
     let data = document
         .root_element()
@@ -57,7 +57,7 @@ pub(super) fn primary(repomd: &str) -> Result<PrimaryLocation, String> {
     let href =
         child(data, "location").and_then(|node| node.attribute("href")).ok_or("`primary` has no location")?;
     Ok(PrimaryLocation {
-        href: inside(href)?.to_owned(),
+        href: check_inside_repository(href)?.to_owned(),
         sha256: checksum(data)?,
         size: text(data, "size").and_then(|size| size.parse().ok()),
     })
@@ -65,11 +65,11 @@ pub(super) fn primary(repomd: &str) -> Result<PrimaryLocation, String> {
 
 /// Calls `each` with every package of an uncompressed `primary.xml`. Packages whose version is not one
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
-pub(super) fn packages(primary: impl BufRead, each: impl FnMut(ListedPackage)) -> Result<(), String> {
-    packages_within(primary, each, MAX_LIST, MAX_PACKAGES)
+pub(super) fn for_each_package(primary: impl BufRead, each: impl FnMut(ListedPackage)) -> Result<(), String> {
+    for_each_package_with_limits(primary, each, MAX_LIST, MAX_PACKAGES)
 }
 
-fn packages_within(
+fn for_each_package_with_limits(
     primary: impl BufRead,
     mut each: impl FnMut(ListedPackage),
     most_bytes: u64,
@@ -92,7 +92,7 @@ fn packages_within(
         let document = roxmltree::Document::parse(&entry)
             .map_err(|error| format!("an entry of the list of packages is not XML: {error}"))?;
         if let Some(package) = document.root_element().first_element_child()
-            && let Some(listed) = listed(package)?
+            && let Some(listed) = parse_package(package)?
         {
             each(listed);
         }
@@ -107,10 +107,14 @@ fn packages_within(
 fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, String> {
     loop {
         let before = into.len();
-        let read =
-            std::io::Read::take(&mut *from, (MAX_ENTRY - before) as u64).read_until(b'>', into).map_err(
-                |error| format!("the list of packages cannot be read: {}", crate::failure::reason(&error)),
-            )?;
+        let read = std::io::Read::take(&mut *from, (MAX_ENTRY - before) as u64)
+            .read_until(b'>', into)
+            .map_err(|error| {
+                format!(
+                    "the list of packages cannot be read: {}",
+                    crate::command_error::io_error_text(&error)
+                )
+            })?;
         if read == 0 {
             return match into.len() {
                 MAX_ENTRY => Err(format!("an entry of the list of packages has more than {MAX_ENTRY} bytes")),
@@ -123,7 +127,7 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
     }
 }
 
-fn listed(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, String> {
+fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
     let problem = |why: &str| format!("the entry of package `{}`: {why}", crate::client::printable(name, 80));
     let evr = child(package, "version").ok_or_else(|| problem("no version"))?;
@@ -140,7 +144,7 @@ fn listed(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, Str
         name: name.to_owned(),
         version,
         arch: text(package, "arch").unwrap_or("noarch").to_owned(),
-        href: inside(href).map_err(|why| problem(&why))?.to_owned(),
+        href: check_inside_repository(href).map_err(|why| problem(&why))?.to_owned(),
         sha256: checksum(package).map_err(|why| problem(&why))?,
         size: child(package, "size").and_then(|node| node.attribute("package")?.parse().ok()),
     }))
@@ -171,7 +175,7 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
 }
 
 /// A path that stays inside the repository.
-pub(super) fn inside(href: &str) -> Result<&str, String> {
+pub(super) fn check_inside_repository(href: &str) -> Result<&str, String> {
     let usual =
         |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
@@ -197,7 +201,7 @@ mod tests {
     fn read(entries: &str) -> Result<Vec<ListedPackage>, String> {
         let text = format!("<?xml version=\"1.0\"?>\n{OPEN}\n{entries}\n{CLOSE}");
         let mut all = Vec::new();
-        packages(text.as_bytes(), |listed| all.push(listed))?;
+        for_each_package(text.as_bytes(), |listed| all.push(listed))?;
         Ok(all)
     }
 
@@ -214,7 +218,7 @@ mod tests {
     #[test]
     fn a_list_without_end_is_refused() {
         let list = [entry("shop", "0", "s.rpm"), entry("shop", "0", "s.rpm")].concat();
-        let read = |bytes, packages| packages_within(list.as_bytes(), |_| (), bytes, packages);
+        let read = |bytes, packages| for_each_package_with_limits(list.as_bytes(), |_| (), bytes, packages);
         read(10_000, 2).unwrap();
         assert!(read(10_000, 1).unwrap_err().contains("more than 1 entries"));
         assert!(read(20, 2).unwrap_err().contains("more than 20 bytes"));
@@ -238,15 +242,15 @@ mod tests {
         for text in
             ["<package ><name>a</package>", "<package></package>", "<package type=\"rpm\">\u{0}</package>"]
         {
-            assert!(packages(text.as_bytes(), |_| ()).is_err(), "{text}");
+            assert!(for_each_package(text.as_bytes(), |_| ()).is_err(), "{text}");
         }
-        assert!(primary("<repomd/>").unwrap_err().contains("no `primary`"));
-        assert!(primary("").unwrap_err().contains("not XML"));
+        assert!(parse_primary_location("<repomd/>").unwrap_err().contains("no `primary`"));
+        assert!(parse_primary_location("").unwrap_err().contains("not XML"));
     }
 
     #[test]
     fn repomd_says_where_the_list_is() {
-        let found = primary(&format!(
+        let found = parse_primary_location(&format!(
             r#"<repomd xmlns="http://linux.duke.edu/metadata/repo"><data type="primary"><checksum type="sha256">{SHA}</checksum>
             <location href="repodata/{SHA}-primary.xml.gz"/><size>12</size></data></repomd>"#
         ))

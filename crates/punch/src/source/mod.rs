@@ -2,8 +2,8 @@
 
 mod cache;
 mod folder;
+mod location;
 mod metadata;
-mod place;
 mod repository;
 
 use std::{
@@ -17,8 +17,8 @@ use packaging::{PackageError, inspect, openpgp::PublicKeys};
 
 pub(crate) use cache::PackageCache;
 
-use self::{folder::PackageFolder, place::SourceLocation, repository::YumRepository};
-use crate::{client, failure::CommandError, output::TerminalOutput, root::HostPaths};
+use self::{folder::PackageFolder, location::SourceLocation, repository::YumRepository};
+use crate::{client, command_error::CommandError, host_paths::HostPaths, output::TerminalOutput};
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub(crate) enum SourceError {
     /// It is not there.
     #[error("{0}")]
     Missing(String),
-    /// Nobody answered.
+    /// The address cannot be reached.
     #[error("the repository {place} could not be reached: {why}")]
     Unreachable {
         /// Which repository.
@@ -45,7 +45,7 @@ pub(crate) enum SourceError {
 /// Where packages come from.
 pub(crate) struct PackageSource {
     kind: Kind,
-    /// Whose signature packages must bear; `None` when any will do.
+    /// The keys packages must be signed with; `None` accepts any.
     keys: Option<PublicKeys>,
 }
 
@@ -72,8 +72,8 @@ impl PackageSource {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
             let entries = std::fs::read_dir(folder);
             entries.map_err(|error| {
-                CommandError::reading(folder, &error)
-                    .hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
+                CommandError::cannot_read(folder, &error)
+                    .with_hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
             })?;
             if folder.join("repodata/repomd.xml").exists() {
                 let place = SourceLocation::Folder(folder.to_owned());
@@ -86,17 +86,17 @@ impl PackageSource {
     }
 
     /// Checksums of the metadata this run used: worth keeping in the cache.
-    pub(crate) fn used(&self) -> BTreeSet<String> {
+    pub(crate) fn used_metadata(&self) -> BTreeSet<String> {
         match &self.kind {
             Kind::Folder(_) => BTreeSet::new(),
-            Kind::Repository(repository) => repository.used(),
+            Kind::Repository(repository) => repository.used_metadata(),
         }
     }
 
     fn get(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         let path = match &mut self.kind {
-            Kind::Folder(folder) => folder.find(pin)?,
-            Kind::Repository(repository) => repository.find(pin)?,
+            Kind::Folder(folder) => folder.find_package(pin)?,
+            Kind::Repository(repository) => repository.find_package(pin)?,
         };
         self.verify(pin, &path)?;
         // rpm changes its folder before it opens its files.
@@ -104,12 +104,12 @@ impl PackageSource {
             SourceError::Failed(format!(
                 "{} cannot be read: {}",
                 path.display(),
-                crate::failure::reason(&error)
+                crate::command_error::io_error_text(&error)
             ))
         })
     }
 
-    /// A package that nobody we trust signed, that is damaged or is another package, is never handed out.
+    /// Never returns a package that is unsigned by a trusted key, damaged, or not the requested one.
     fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), SourceError> {
         let refused = |error: PackageError| SourceError::Refused(error.to_string());
         match &self.keys {
@@ -141,12 +141,17 @@ impl converge::PackageFetcher for PackageSource {
 }
 
 /// Whether a package for `arch` can be installed on this machine.
-fn suits(arch: &str) -> bool {
+fn suits_architecture(arch: &str) -> bool {
     arch == "noarch" || arch == std::env::consts::ARCH
 }
 
 /// `no shop 2.0 in dist/: it has shop 1.0.0-1, 1.1.0-1`, or what it has instead.
-fn missing(pin: &PackagePin, place: &str, versions: &mut [Version], names: &BTreeSet<&str>) -> SourceError {
+fn missing_package_error(
+    pin: &PackagePin,
+    place: &str,
+    versions: &mut [Version],
+    names: &BTreeSet<&str>,
+) -> SourceError {
     versions.sort();
     let there = if !versions.is_empty() {
         let texts: Vec<String> = versions.iter().rev().take(8).map(ToString::to_string).collect();

@@ -19,10 +19,9 @@ use packaging::openpgp::{PublicKeys, SignatureError};
 
 use super::{
     PackageCache, SourceError,
+    location::{ReadError, SourceLocation},
     metadata::{self, ListedPackage, PrimaryLocation},
-    missing,
-    place::{ReadError, SourceLocation},
-    suits,
+    missing_package_error, suits_architecture,
 };
 use crate::{
     client::{self, printable},
@@ -39,7 +38,7 @@ const TRIES: usize = 4;
 /// The largest `repomd.xml`, and the largest list of packages, that are read.
 const MAX_REPOMD: u64 = 4 * 1024 * 1024;
 const MAX_PRIMARY: u64 = 1024 * 1024 * 1024;
-/// The largest package, when nobody said how large it is.
+/// The largest package accepted when its size is not declared.
 const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
 
 /// A YUM repository.
@@ -65,28 +64,28 @@ impl YumRepository {
     }
 
     /// Checksums of metadata used in this run.
-    pub(super) fn used(&self) -> BTreeSet<String> {
+    pub(super) fn used_metadata(&self) -> BTreeSet<String> {
         self.used.clone()
     }
 
-    /// The newest package that is what `pin` says, in the cache or fetched into it.
-    pub(super) fn find(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+    /// The newest package that matches `pin`, from the cache or fetched into it.
+    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
         if let (Some(sha256), Some(file)) = (&pin.sha256, &pin.file)
-            && metadata::inside(file).is_ok()
+            && metadata::check_inside_repository(file).is_ok()
             && !file.contains('/')
         {
-            if let Some(path) = self.cache.find(sha256, file) {
+            if let Some(path) = self.cache.find_verified(sha256, file) {
                 return Ok(path);
             }
             match self.fetch(&self.place, &format!("packages/{file}"), sha256, pin.size) {
-                // Other repositories keep their packages elsewhere: their metadata says where.
+                // Other repositories keep packages elsewhere: their metadata has the location.
                 Err(SourceError::Missing(_)) => (),
                 found => return found,
             }
         }
         let listed = self.listed(pin)?;
         let name = listed.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find(&listed.sha256, name) {
+        match self.cache.find_verified(&listed.sha256, name) {
             Some(path) => Ok(path),
             None => self.fetch(self.metadata_place(), &listed.href, &listed.sha256, listed.size),
         }
@@ -108,12 +107,14 @@ impl YumRepository {
         pin: &PackagePin,
     ) -> Result<ListedPackage, SourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
-        let fitting = |listed: &&ListedPackage| suits(&listed.arch) && listed.version.matches(&pin.version);
+        let fitting = |listed: &&ListedPackage| {
+            suits_architecture(&listed.arch) && listed.version.matches(&pin.version)
+        };
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
         let Some(newest) = newest else {
             let names: BTreeSet<&str> = index.keys().map(String::as_str).collect();
             let mut versions: Vec<_> = of_name().map(|listed| listed.version.clone()).collect();
-            return Err(missing(pin, &self.place.to_string(), &mut versions, &names));
+            return Err(missing_package_error(pin, &self.place.to_string(), &mut versions, &names));
         };
         match &pin.sha256 {
             None => Ok(newest.clone()),
@@ -131,12 +132,12 @@ impl YumRepository {
         let repomd = self.read_repomd()?;
         let broken =
             |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
-        let primary = metadata::primary(&repomd).map_err(broken)?;
+        let primary = metadata::parse_primary_location(&repomd).map_err(broken)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
         let mut index: BTreeMap<String, Vec<ListedPackage>> = BTreeMap::new();
         let reader = open(&path, &primary.href).map_err(&broken)?;
-        metadata::packages(BufReader::new(reader), |listed| {
+        metadata::for_each_package(BufReader::new(reader), |listed| {
             index.entry(listed.name.clone()).or_default().push(listed);
         })
         .map_err(&broken)?;
@@ -151,7 +152,7 @@ impl YumRepository {
     /// The current generation, where the repository has a mirrorlist.
     fn find_generation(&self) -> Result<Option<SourceLocation>, SourceError> {
         let SourceLocation::Web { agent, base } = &self.place else { return Ok(None) };
-        let list = match self.place.text(MIRRORLIST, MAX_MIRRORLIST) {
+        let list = match self.place.read_text(MIRRORLIST, MAX_MIRRORLIST) {
             Ok(list) => list,
             Err(ReadError::Missing) => return Ok(None),
             Err(error) => return Err(self.error(MIRRORLIST, error)),
@@ -168,13 +169,14 @@ impl YumRepository {
         let mut tries = if self.generation.is_some() { 1 } else { TRIES };
         loop {
             tries -= 1;
-            let repomd = self.metadata_place().text(REPOMD, MAX_REPOMD).map_err(|error| match error {
-                ReadError::Missing => SourceError::Missing(format!(
-                    "{} is not a YUM repository: it has no {REPOMD}",
-                    self.place
-                )),
-                error => self.error(REPOMD, error),
-            })?;
+            let repomd =
+                self.metadata_place().read_text(REPOMD, MAX_REPOMD).map_err(|error| match error {
+                    ReadError::Missing => SourceError::Missing(format!(
+                        "{} is not a YUM repository: it has no {REPOMD}",
+                        self.place
+                    )),
+                    error => self.error(REPOMD, error),
+                })?;
             match self.check_signature(&repomd)? {
                 Ok(()) => return Ok(repomd),
                 Err(why) if tries == 0 => {
@@ -188,22 +190,23 @@ impl YumRepository {
         }
     }
 
-    /// Reads the signature of `repomd` and says whether it fits.
+    /// Reads the signature of `repomd` and verifies it.
     fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, SourceError> {
         let Some(keys) = &self.keys else { return Ok(Ok(())) };
-        let signature = self.metadata_place().text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
-            ReadError::Missing => SourceError::Refused(format!(
-                "the metadata of {} is not signed, and this host trusts only signed ones",
-                self.place
-            )),
-            error => self.error(SIGNATURE, error),
-        })?;
+        let signature =
+            self.metadata_place().read_text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
+                ReadError::Missing => SourceError::Refused(format!(
+                    "the metadata of {} is not signed, and this host trusts only signed ones",
+                    self.place
+                )),
+                error => self.error(SIGNATURE, error),
+            })?;
         Ok(keys.verify_detached(repomd.as_bytes(), &signature).map(drop))
     }
 
     fn fetch_primary(&self, primary: &PrimaryLocation) -> Result<PathBuf, SourceError> {
         let name = primary.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find(&primary.sha256, name) {
+        match self.cache.find_verified(&primary.sha256, name) {
             Some(path) => Ok(path),
             None => self.download(
                 self.metadata_place(),
@@ -238,7 +241,7 @@ impl YumRepository {
         let bar = self.output.progress_bar(name, size);
         self.cache.store(sha256, name, SourceError::Failed, |file| {
             let found = place
-                .copy(href, size.unwrap_or(most).min(most), file, Some(&bar))
+                .copy_limited(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;
             if found == sha256 {
                 return Ok(());
@@ -274,12 +277,12 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
 
 /// Opens a list of packages, whatever it is compressed with.
 fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
-    let file = File::open(path).map_err(|error| crate::failure::reason(&error))?;
+    let file = File::open(path).map_err(|error| crate::command_error::io_error_text(&error))?;
     match href.rsplit('.').next() {
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
         Some("zst") => match zstd::Decoder::new(file) {
             Ok(decoder) => Ok(Box::new(decoder)),
-            Err(error) => Err(crate::failure::reason(&error)),
+            Err(error) => Err(crate::command_error::io_error_text(&error)),
         },
         Some("xml") => Ok(Box::new(file)),
         _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),

@@ -126,7 +126,7 @@ fn truncated_package_is_refused_before_any_change() {
     let path = world.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
-    world.punch(&APPLY).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm is not what its header says"]);
+    world.punch(&APPLY).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm does not match its header"]);
     assert!(!world.path("root/usr").exists());
 }
 

@@ -18,7 +18,7 @@ fn published() -> World {
     packaged(&world, "1.0.0", Some("alice.key"));
     let repository =
         Repository::create(&world.path("repo"), SecretKey::generate("R <r@x>", NOON).unwrap()).unwrap();
-    repository.trust(&world.ok(&["key", "public", "alice.key"]).stdout).unwrap();
+    repository.trust_keys(&world.ok(&["key", "public", "alice.key"]).stdout).unwrap();
     let files = ["shop-1.0.0-1.noarch.rpm", "shop-deployment-1.0.0-1.noarch.rpm"].map(str::to_owned);
     for file in &files {
         let bytes = fs::File::open(world.path("dist").join(file)).unwrap();
@@ -27,7 +27,7 @@ fn published() -> World {
     repository.create_channel(&"dev".parse().unwrap(), None, NOON).unwrap();
     repository.publish(&"dev".parse().unwrap(), &files, NOON).unwrap();
     world.write("root/etc/geppetto/trust/packages.asc", &repository.keys_armored().unwrap());
-    let channel = repository.served().join("dev");
+    let channel = repository.served_folder().join("dev");
     std::os::unix::fs::symlink(channel, world.path("channel")).unwrap();
     node(&world, "node.yaml", "1.0.0", "hello");
     world

@@ -101,8 +101,10 @@ fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
         ],
     );
     // A run from the cache says nothing about how old the back-office's last word is.
-    let heard =
-        fs::File::options().append(true).open(world.path("root/var/lib/geppetto/punch/heard")).unwrap();
+    let heard = fs::File::options()
+        .append(true)
+        .open(world.path("root/var/lib/geppetto/punch/last-contact"))
+        .unwrap();
     let now = heard.metadata().unwrap().modified().unwrap();
     heard.set_modified(now - std::time::Duration::from_secs(3 * 86_400 + 60)).unwrap();
     world.write("root/etc/shop/shop.conf", "spoilt");

@@ -110,7 +110,7 @@ fn package_changed_after_signing_is_refused() {
     bytes[last] ^= 0xff;
     fs::write(&path, bytes).unwrap();
     apply(&world, &format::sign(&text("web-01", 1, "a"), &key), &[])
-        .fails(3, &["shop-deployment-1.0.0-1.noarch.rpm", "is not what its header says"]);
+        .fails(3, &["shop-deployment-1.0.0-1.noarch.rpm", "does not match its header"]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use model::{
 };
 use nix::errno::Errno;
 
-use super::beneath::HostRoot;
-use crate::host::{HostError, because};
+use super::host_root::HostRoot;
+use crate::host::{HostError, explain_io_error};
 
 /// The users and groups of a host.
 #[derive(Debug, Default)]
@@ -47,30 +47,30 @@ impl AccountDatabase {
         let mut accounts = Self { running, ..Self::default() };
         let mut text = |path: &str| {
             let mut bytes = Vec::new();
-            match root.read(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            match root.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    accounts.unreadable = Some(format!("cannot read {path}: {}", because(&error)));
+                    accounts.unreadable = Some(format!("cannot read {path}: {}", explain_io_error(&error)));
                 }
                 _ => (),
             }
-            // Somebody's name in an old encoding is no reason to know nobody.
+            // Lines that are not UTF-8 are skipped.
             String::from_utf8_lossy(&bytes).into_owned()
         };
         let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
-        accounts.users = passwd.lines().filter_map(user_line).collect();
-        accounts.groups = group.lines().filter_map(group_line).collect();
+        accounts.users = passwd.lines().filter_map(parse_passwd_line).collect();
+        accounts.groups = group.lines().filter_map(parse_group_line).collect();
         accounts
     }
 
     /// A user by name; an error when the host cannot be asked, which is not "there is none".
-    pub(super) fn user(&self, name: &str) -> Result<Option<PasswdEntry>, HostError> {
+    pub(super) fn lookup_user(&self, name: &str) -> Result<Option<PasswdEntry>, HostError> {
         if let Some(account) = self.users.get(name) {
             return Ok(Some(account.clone()));
         }
         if !self.running {
             return Ok(None);
         }
-        let user = answer("user", name, nix::unistd::User::from_name(name))?;
+        let user = name_service_result("user", name, nix::unistd::User::from_name(name))?;
         Ok(user.map(|user| PasswdEntry {
             uid: user.uid.as_raw(),
             gid: user.gid.as_raw(),
@@ -81,18 +81,18 @@ impl AccountDatabase {
     }
 
     /// The number of a group; an error when the host cannot be asked.
-    pub(super) fn group(&self, name: &str) -> Result<Option<u32>, HostError> {
+    pub(super) fn lookup_group(&self, name: &str) -> Result<Option<u32>, HostError> {
         match self.groups.get(name) {
             Some(group) => Ok(Some(group.gid)),
             None if !self.running => Ok(None),
             None => {
-                let group = answer("group", name, nix::unistd::Group::from_name(name))?;
+                let group = name_service_result("group", name, nix::unistd::Group::from_name(name))?;
                 Ok(group.map(|group| group.gid.as_raw()))
             }
         }
     }
 
-    /// Whether nobody is in a group of the host's own files.
+    /// Whether a group of the host's own files has no members.
     pub(super) fn is_empty_group(&self, name: &str) -> bool {
         self.groups.get(name).is_some_and(|group| {
             group.members.is_empty() && self.users.values().all(|user| user.gid != group.gid)
@@ -103,7 +103,7 @@ impl AccountDatabase {
     pub(super) fn uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.
         let root = (name == "root").then_some(0);
-        let known = self.user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
+        let known = self.lookup_user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
             HostError::Other(format!("there is no user `{name}` on this host; add a `user: {name}` resource"))
         })
@@ -112,7 +112,7 @@ impl AccountDatabase {
     /// The number of a group, by name or written as a number.
     pub(super) fn gid(&self, name: &str) -> Result<u32, HostError> {
         let root = (name == "root").then_some(0);
-        let known = self.group(name)?.or(root).or_else(|| name.parse().ok());
+        let known = self.lookup_group(name)?.or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
             HostError::Other(format!(
                 "there is no group `{name}` on this host; add a `group: {name}` resource"
@@ -122,7 +122,7 @@ impl AccountDatabase {
 
     /// The name of a user for a plan: the `wanted` one when it stands for the same number, as a number
     /// may have two names, or be wanted as such.
-    pub(super) fn user_named(&self, uid: u32, wanted: Option<&str>) -> String {
+    pub(super) fn owner_name(&self, uid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
             _ => self.user_name(uid),
@@ -130,7 +130,7 @@ impl AccountDatabase {
     }
 
     /// The name of a group for a plan, as in [`Accounts::user_named`].
-    pub(super) fn group_named(&self, gid: u32, wanted: Option<&str>) -> String {
+    pub(super) fn owning_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
             _ => self.group_name(gid),
@@ -155,7 +155,7 @@ impl AccountDatabase {
         name.or_else(asked).unwrap_or_else(|| if gid == 0 { "root".into() } else { gid.to_string() })
     }
 
-    /// Facts about a user. Its authorized keys are read only when `wanted` speaks of them.
+    /// Facts about a user. Its authorized keys are read only when `wanted` has them.
     pub(super) fn observe_user(
         &self,
         root: &HostRoot,
@@ -165,7 +165,7 @@ impl AccountDatabase {
         if let Some(because) = &self.unreadable {
             return Observation::Unreadable(because.clone());
         }
-        let user = match self.user(name) {
+        let user = match self.lookup_user(name) {
             Ok(Some(user)) => user,
             Ok(None) => return Observation::Absent,
             Err(error) => return Observation::Unreadable(error.to_string()),
@@ -183,7 +183,10 @@ impl AccountDatabase {
         groups.sort();
         let mut facts = ResourceFacts::from([
             ("uid", Fact::Text(user.uid.to_string())),
-            ("group", Fact::Text(self.group_named(user.gid, wish.and_then(|wish| wish.group.as_deref())))),
+            (
+                "group",
+                Fact::Text(self.owning_group_name(user.gid, wish.and_then(|wish| wish.group.as_deref()))),
+            ),
             ("groups", Fact::Set(groups)),
             ("home", Fact::Text(user.home.clone())),
             ("shell", Fact::Text(user.shell)),
@@ -191,10 +194,10 @@ impl AccountDatabase {
         ]);
         if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
             let home = wish.home.as_ref().unwrap_or(&user.home);
-            match keys::observe(root, home, user.uid) {
+            match keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert("authorized_keys", keys),
                 Err(error) => {
-                    let because = because(&error);
+                    let because = explain_io_error(&error);
                     return Observation::Unreadable(format!(
                         "cannot read {home}/.ssh/authorized_keys: {because}"
                     ));
@@ -209,7 +212,7 @@ impl AccountDatabase {
         if let Some(because) = &self.unreadable {
             return Observation::Unreadable(because.clone());
         }
-        match self.group(name) {
+        match self.lookup_group(name) {
             Ok(Some(gid)) => {
                 Observation::Present(ResourceFacts::from([("gid", Fact::Text(gid.to_string()))]))
             }
@@ -220,18 +223,22 @@ impl AccountDatabase {
 }
 
 /// What the host's name service answered. Some of its errors mean "there is none" (see getpwnam(3)).
-fn answer<T>(kind: &str, name: &str, asked: nix::Result<Option<T>>) -> Result<Option<T>, HostError> {
+fn name_service_result<T>(
+    kind: &str,
+    name: &str,
+    asked: nix::Result<Option<T>>,
+) -> Result<Option<T>, HostError> {
     match asked {
         Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
         Err(error) => Err(HostError::Other(format!(
-            "this host cannot tell about {kind} `{name}`: {}; check its name service (LDAP, SSSD)",
+            "looking up {kind} `{name}` failed: {}; check the host's name service (LDAP, SSSD)",
             error.desc()
         ))),
         Ok(found) => Ok(found),
     }
 }
 
-fn user_line(line: &str) -> Option<(String, PasswdEntry)> {
+fn parse_passwd_line(line: &str) -> Option<(String, PasswdEntry)> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, uid, gid, comment, home, shell] = fields[..] else { return None };
     let account = PasswdEntry {
@@ -244,7 +251,7 @@ fn user_line(line: &str) -> Option<(String, PasswdEntry)> {
     Some((name.to_owned(), account))
 }
 
-fn group_line(line: &str) -> Option<(String, GroupEntry)> {
+fn parse_group_line(line: &str) -> Option<(String, GroupEntry)> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, gid, members] = fields[..] else { return None };
     let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
@@ -257,8 +264,8 @@ mod tests {
 
     #[test]
     fn a_host_that_cannot_be_asked_is_no_host_without_that_user() {
-        assert_eq!(answer::<()>("user", "shop", Err(Errno::ENOENT)).unwrap(), None);
-        let error = answer::<()>("user", "shop", Err(Errno::EIO)).unwrap_err().to_string();
-        assert!(error.contains("cannot tell about user `shop`"), "{error}");
+        assert_eq!(name_service_result::<()>("user", "shop", Err(Errno::ENOENT)).unwrap(), None);
+        let error = name_service_result::<()>("user", "shop", Err(Errno::EIO)).unwrap_err().to_string();
+        assert!(error.contains("looking up user `shop` failed"), "{error}");
     }
 }

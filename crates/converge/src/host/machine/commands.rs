@@ -9,8 +9,8 @@ use model::{
 
 use super::{
     accounts::AccountDatabase,
-    beneath::HostRoot,
-    process::{failed, program, run_within},
+    host_root::HostRoot,
+    process::{command_error, program, run_within},
 };
 use crate::host::HostError;
 
@@ -26,10 +26,10 @@ impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
     pub(super) fn observe(&self, exec: &ExecResource) -> Observation<ResourceFacts> {
-        // `refresh_only` commands wait for a notification, whatever their guard says.
-        let due = if exec.refresh_only { Ok(Some(false)) } else { self.due(exec) };
+        // `refresh_only` commands wait for a notification, whatever the result of their guard.
+        let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut facts = ResourceFacts::new();
-        let (due, lacks) = match due.and_then(|due| Ok((due, self.lacks(exec)?))) {
+        let (due, lacks) = match due.and_then(|due| Ok((due, self.missing_prerequisites(exec)?))) {
             Ok(seen) => seen,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
@@ -41,20 +41,20 @@ impl CommandRunner<'_> {
         Observation::Present(facts)
     }
 
-    /// Runs a command unless its guard says that there is nothing to do.
+    /// Runs a command unless its guard shows that there is nothing to do.
     pub(super) fn apply(&self, exec: &ExecResource) -> Result<Option<String>, HostError> {
         // The guard may be part of a payload that came with this very run, so it is asked again.
-        let due = self.due(exec)?;
+        let due = self.guard_requests_run(exec)?;
         if due == Some(false) {
-            return Ok(Some("its guard said that there is nothing to do".to_owned()));
+            return Ok(Some("its guard showed that there is nothing to do".to_owned()));
         }
-        if let Some(lacking) = self.lacks(exec)?.first() {
+        if let Some(lacking) = self.missing_prerequisites(exec)?.first() {
             let asked = if due.is_none() { "ask its guard" } else { "run it" };
             return Err(HostError::Other(format!("cannot {asked}: there is no {lacking} on this host")));
         }
         let mut command = self.command(&exec.command, exec)?;
         let ended = run_within(&mut command, Some(exec.timeout))?;
-        if ended.status.success() { Ok(None) } else { Err(failed(&command, &ended)) }
+        if ended.status.success() { Ok(None) } else { Err(command_error(&command, &ended)) }
     }
 
     /// Runs a health check's command once.
@@ -62,11 +62,11 @@ impl CommandRunner<'_> {
         let exec = ExecResource { timeout: 30, ..ExecResource::default() };
         let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
         let ended = run_within(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
-        if ended.status.success() { Ok(()) } else { Err(failed(&command, &ended).to_string()) }
+        if ended.status.success() { Ok(()) } else { Err(command_error(&command, &ended).to_string()) }
     }
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.
-    fn due(&self, exec: &ExecResource) -> Result<Option<bool>, HostError> {
+    fn guard_requests_run(&self, exec: &ExecResource) -> Result<Option<bool>, HostError> {
         if let Some(path) = &exec.creates
             && self.there(path)?
         {
@@ -76,22 +76,22 @@ impl CommandRunner<'_> {
         if let Some(unless) = &exec.unless
             && self.is_there(unless)?
         {
-            match self.succeeds(unless, exec)? {
+            match self.guard_succeeds(unless, exec)? {
                 Some(true) => return Ok(Some(false)),
                 Some(false) => (),
                 None => return Ok(None),
             }
         }
         match &exec.only_if {
-            Some(only_if) if self.is_there(only_if)? => self.succeeds(only_if, exec),
+            Some(only_if) if self.is_there(only_if)? => self.guard_succeeds(only_if, exec),
             Some(_) => Ok(None),
             None => Ok(Some(true)),
         }
     }
 
     /// Whether a guard succeeds; nothing when who runs it, or where, is not there yet.
-    fn succeeds(&self, words: &[String], exec: &ExecResource) -> Result<Option<bool>, HostError> {
-        if !self.lacks_place(exec)?.is_empty() {
+    fn guard_succeeds(&self, words: &[String], exec: &ExecResource) -> Result<Option<bool>, HostError> {
+        if !self.directory_is_missing(exec)?.is_empty() {
             return Ok(None);
         }
         let mut command = self.command(words, exec)?;
@@ -99,8 +99,8 @@ impl CommandRunner<'_> {
     }
 
     /// What must be there for the guard to be asked and the command to be run, and is not.
-    fn lacks(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
-        let mut lacks = self.lacks_place(exec)?;
+    fn missing_prerequisites(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
+        let mut lacks = self.directory_is_missing(exec)?;
         for words in [exec.only_if.as_ref(), Some(&exec.command)].into_iter().flatten() {
             if let Some(program) = words.first()
                 && !self.there(program)?
@@ -111,10 +111,10 @@ impl CommandRunner<'_> {
         Ok(lacks)
     }
 
-    fn lacks_place(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
+    fn directory_is_missing(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
         let mut lacks = Vec::new();
         if let Some(name) = &exec.user
-            && self.accounts.user(name)?.is_none()
+            && self.accounts.lookup_user(name)?.is_none()
         {
             lacks.push(ResourceId::new(ResourceKind::User, name));
         }
@@ -141,7 +141,7 @@ impl CommandRunner<'_> {
         };
         let user = match &exec.user {
             None => None,
-            Some(name) => Some(self.accounts.user(name)?.ok_or_else(|| {
+            Some(name) => Some(self.accounts.lookup_user(name)?.ok_or_else(|| {
                 HostError::Other(format!("there is no user `{name}` on this host to run the command"))
             })?),
         };
@@ -152,7 +152,7 @@ impl CommandRunner<'_> {
                 command.current_dir(directory);
                 command
             }
-            // Of the ways to become somebody else only chroot's is everywhere, and takes the groups along.
+            // `chroot --userspec` is the only tool on every host that changes user and supplementary groups.
             (prefix, user) => {
                 let mut command = program("chroot");
                 if let Some(user) = user {
@@ -223,7 +223,7 @@ mod tests {
         let facts = seen(exec.clone());
         assert_eq!(facts.get("due"), None);
         assert_eq!(facts.get("lacks").cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
-        // What is there already needs nobody to ask.
+        // `creates` is decided without running a program.
         let facts = seen(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
         assert_eq!(facts.get("due"), Some(&Fact::Flag(false)));
     }

@@ -1,4 +1,4 @@
-//! Files, folders and links: looking at them, and replacing them so that nobody ever sees half of one.
+//! Files, folders and links: observing them, and replacing them atomically.
 
 use std::{
     fs::File,
@@ -20,9 +20,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     accounts::AccountDatabase,
-    beneath::{HostRoot, PathHandle},
+    host_root::{HostRoot, PathHandle},
 };
-use crate::host::{HostError, because};
+use crate::host::{HostError, explain_io_error};
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
 pub(super) fn observe(
@@ -34,7 +34,7 @@ pub(super) fn observe(
     match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
-        Err(error) => Observation::Unreadable(format!("cannot look at {path}: {}", because(&error))),
+        Err(error) => Observation::Unreadable(format!("cannot look at {path}: {}", explain_io_error(&error))),
     }
 }
 
@@ -44,7 +44,7 @@ fn facts(
     path: &str,
     wanted: Option<&Ownership>,
 ) -> io::Result<Option<ResourceFacts>> {
-    let spot = match root.spot(path) {
+    let spot = match root.open_parent(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
@@ -60,8 +60,8 @@ fn facts(
     facts.insert("type", Fact::Text(word.to_owned()));
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert("owner", Fact::Text(accounts.user_named(stat.st_uid, owner)));
-    facts.insert("group", Fact::Text(accounts.group_named(stat.st_gid, group)));
+    facts.insert("owner", Fact::Text(accounts.owner_name(stat.st_uid, owner)));
+    facts.insert("group", Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         facts.insert("target", Fact::Text(target.to_string_lossy().into_owned()));
@@ -70,7 +70,7 @@ fn facts(
     }
     if kind == SFlag::S_IFREG {
         let mut content = content(open(&spot)?)?;
-        // What only its owner may read may be a secret of a version before: nobody gets to see it here.
+        // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
         }
@@ -79,7 +79,7 @@ fn facts(
     Ok(Some(facts))
 }
 
-/// How a cron file is seen: its content, or what is wrong with it when cron would not believe it.
+/// The observation of a cron file: its content, or why cron would ignore it.
 pub(super) fn observe_cron(
     root: &HostRoot,
     accounts: &AccountDatabase,
@@ -91,7 +91,7 @@ pub(super) fn observe_cron(
         seen => return seen,
     };
     let content = facts.get("content").cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
-    let wrong = match root.spot(path).and_then(|spot| spot.stat()) {
+    let wrong = match root.open_parent(path).and_then(|spot| spot.stat()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
         }
@@ -111,8 +111,8 @@ fn open(spot: &PathHandle<'_>) -> io::Result<File> {
 /// Digests a file of any size; only a small one is kept for diffs.
 fn content(mut file: File) -> io::Result<FileContent> {
     let mut start = Vec::new();
-    (&mut file).take(FileContent::SHOWN as u64 + 1).read_to_end(&mut start)?;
-    if start.len() <= FileContent::SHOWN {
+    (&mut file).take(FileContent::MAX_DIFF_BYTES as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileContent::MAX_DIFF_BYTES {
         return Ok(FileContent::of(&start));
     }
     let mut hash = Sha256::new();
@@ -134,20 +134,20 @@ pub(super) fn apply(
 ) -> Result<(), HostError> {
     let path = resource.id.name.as_str();
     let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
-    let spot = root.spot_made(path).map_err(wrong)?;
+    let spot = root.open_or_create_parent(path).map_err(wrong)?;
     match &resource.body {
         ResourceBody::File(file) => {
-            let owner = ids(accounts, &file.ownership)?;
+            let owner = owner_ids(accounts, &file.ownership)?;
             let kept = spot.stat().map_err(wrong)?.filter(is_file);
             let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
             let owner = (
                 owner.0.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
                 owner.1.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
             );
-            replace(&spot, &file.content, owner, mode).map_err(wrong)
+            replace_file(&spot, &file.content, owner, mode).map_err(wrong)
         }
         ResourceBody::Directory(ownership) => {
-            let owner = ids(accounts, ownership)?;
+            let owner = owner_ids(accounts, ownership)?;
             folder(&spot, owner, ownership.mode).map_err(wrong)
         }
         ResourceBody::Symlink(target) => link(&spot, target).map_err(wrong),
@@ -156,13 +156,13 @@ pub(super) fn apply(
 }
 
 /// Replaces the file at `spot` whole: written aside, owned and permitted, on disk, then renamed.
-pub(super) fn replace(
+pub(super) fn replace_file(
     spot: &PathHandle<'_>,
     bytes: &[u8],
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: u32,
 ) -> io::Result<()> {
-    let (aside, name) = aside(spot)?;
+    let (aside, name) = create_temporary_file(spot)?;
     let mut aside = File::from(aside);
     let written = (|| {
         aside.write_all(bytes)?;
@@ -176,17 +176,17 @@ pub(super) fn replace(
         Ok(())
     })();
     if written.is_err() {
-        // Nothing half-written stays behind; the first error is the one to tell.
+        // The temporary file is removed; the first error is returned.
         let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
     }
     written.and_then(|()| sync(spot))
 }
 
-/// A new file beside `spot` that nobody else can have made.
-fn aside(spot: &PathHandle<'_>) -> io::Result<(OwnedFd, String)> {
+/// Creates a new temporary file beside `spot` (O_EXCL).
+fn create_temporary_file(spot: &PathHandle<'_>) -> io::Result<(OwnedFd, String)> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     for _ in 0..64 {
-        let name = unused()?;
+        let name = unused_name()?;
         match openat(spot.folder.as_fd(), name.as_str(), flags, Mode::from_bits_truncate(0o600)) {
             Err(Errno::EEXIST) => (),
             opened => return Ok((opened?, name)),
@@ -195,7 +195,7 @@ fn aside(spot: &PathHandle<'_>) -> io::Result<(OwnedFd, String)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-fn unused() -> io::Result<String> {
+fn unused_name() -> io::Result<String> {
     let mut random = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     Ok(format!(".punch-{}", hex::encode(random)))
@@ -223,7 +223,7 @@ fn folder(
 }
 
 fn link(spot: &PathHandle<'_>, target: &str) -> io::Result<()> {
-    let name = unused()?;
+    let name = unused_name()?;
     symlinkat(target, spot.folder.as_fd(), name.as_str())?;
     if let Err(error) = renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name) {
         let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
@@ -232,10 +232,10 @@ fn link(spot: &PathHandle<'_>, target: &str) -> io::Result<()> {
     sync(spot)
 }
 
-/// Removes a file, link or folder; a folder that is not empty is left, and said to be.
+/// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
 pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
     let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
-    let spot = match root.spot(&id.name) {
+    let spot = match root.open_parent(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot.map_err(wrong)?,
     };
@@ -253,7 +253,7 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from
 /// others the right to write to it; a link there is an error, because its owner could lead us anywhere.
-pub(super) fn private_folder(
+pub(super) fn create_private_folder(
     home: &OwnedFd,
     name: &str,
     owner: (Option<Uid>, Option<Gid>),
@@ -287,7 +287,10 @@ fn is_file(stat: &FileStat) -> bool {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }
 
-fn ids(accounts: &AccountDatabase, ownership: &Ownership) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+fn owner_ids(
+    accounts: &AccountDatabase,
+    ownership: &Ownership,
+) -> Result<(Option<Uid>, Option<Gid>), HostError> {
     let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
     let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
     Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))

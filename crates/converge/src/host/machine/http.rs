@@ -1,4 +1,4 @@
-//! Health checks over the network: a TCP connection, and the smallest HTTP/1.1 client that will do.
+//! Health checks over the network: a TCP connection, and a minimal HTTP/1.1 client.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -27,7 +27,7 @@ pub(super) fn connect(address: &str) -> Result<TcpStream, String> {
 }
 
 /// `GET url` must answer with `status`, and with `contains` in its body.
-pub(super) fn get(url: &str, status: u16, contains: Option<&str>) -> Result<(), String> {
+pub(super) fn check_http(url: &str, status: u16, contains: Option<&str>) -> Result<(), String> {
     let rest = url.strip_prefix("http://").ok_or_else(|| format!("`{url}` is no http:// URL"))?;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(at);
@@ -45,7 +45,7 @@ pub(super) fn get(url: &str, status: u16, contains: Option<&str>) -> Result<(), 
     let mut answer = BufReader::new(stream.take(MOST));
     let first = line(&mut answer).map_err(wrong)?;
     let seen = first.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1)?.parse::<u16>().ok());
-    let Some(seen) = seen else { return Err(format!("{url} does not speak HTTP: `{}`", clip(&first))) };
+    let Some(seen) = seen else { return Err(format!("{url} does not speak HTTP: `{}`", shorten(&first))) };
     if seen != status {
         return Err(format!("{url} answered {seen}, not {status}"));
     }
@@ -71,7 +71,7 @@ pub(super) fn get(url: &str, status: u16, contains: Option<&str>) -> Result<(), 
     if body.contains(contains) {
         return Ok(());
     }
-    Err(format!("{url} answered {seen}, but without `{}`: `{}`", clip(contains), clip(&body)))
+    Err(format!("{url} answered {seen}, but without `{}`: `{}`", shorten(contains), shorten(&body)))
 }
 
 fn port(host: &str) -> bool {
@@ -101,6 +101,6 @@ fn read_chunks(answer: &mut impl BufRead, body: &mut Vec<u8>) -> std::io::Result
     }
 }
 
-fn clip(text: &str) -> String {
+fn shorten(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect()
 }

@@ -1,9 +1,9 @@
 //! A real host: `/`, or a folder that holds one, or a bare folder a developer tries a deployment on.
 
 mod accounts;
-mod beneath;
 mod commands;
 mod files;
+mod host_root;
 mod http;
 mod os_packages;
 mod process;
@@ -37,19 +37,19 @@ use nix::{
 };
 
 use self::{
-    accounts::AccountDatabase, beneath::HostRoot, commands::CommandRunner, os_packages::OsPackageManager,
+    accounts::AccountDatabase, commands::CommandRunner, host_root::HostRoot, os_packages::OsPackageManager,
     rpm::RpmDatabase, services::Systemd, users::AccountTools,
 };
-use super::{Host, HostError, because};
+use super::{Host, HostError, explain_io_error};
 use crate::{
-    deployment::{LARGEST, LARGEST_FILE},
+    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
     state::RunLock,
 };
 
 /// A real host.
 #[derive(Debug)]
 pub struct Machine {
-    /// The path of the root as text, when it is not `/`: how tools are told.
+    /// The path of the root for the arguments of tools, when it is not `/`.
     prefix: Option<String>,
     root: HostRoot,
     rpm: RpmDatabase,
@@ -97,8 +97,8 @@ impl Machine {
     }
 
     /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
-    pub fn hold(&mut self, lock: &RunLock) {
-        self.held = Some(lock.programs().to_owned());
+    pub fn hold_lock(&mut self, lock: &RunLock) {
+        self.held = Some(lock.programs_lock_path().to_owned());
     }
 
     fn accounts(&self) -> AccountDatabase {
@@ -123,7 +123,7 @@ impl Machine {
             ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
                 // packages of the operating system, which cannot be installed there.
-                if self.os_packages.family.is_none() && services::absent(&self.root, name)? {
+                if self.os_packages.family.is_none() && services::has_no_unit_file(&self.root, name)? {
                     return Ok(Some(
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
@@ -133,21 +133,21 @@ impl Machine {
             ResourceBody::Cron(cron) => {
                 let path = cron_path(name);
                 let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
-                let spot = self.root.spot_made(&path).map_err(wrong)?;
-                files::replace(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
+                let spot = self.root.open_or_create_parent(&path).map_err(wrong)?;
+                files::replace_file(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
                     .map_err(wrong)?;
             }
             ResourceBody::Package { version } => self.os_packages.install(name, version.as_deref())?,
             ResourceBody::Exec(exec) => {
                 let runner =
                     CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
-                return runner.apply(exec).map_err(|error| hidden(resource, error));
+                return runner.apply(exec).map_err(|error| hide_secret_output(resource, error));
             }
         }
         Ok(None)
     }
 
-    /// Removes a resource; what it says is why the resource was left.
+    /// Removes a resource; returns why it was kept, if it was.
     fn remove(&mut self, id: &ResourceId) -> Result<Option<String>, HostError> {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
@@ -177,7 +177,7 @@ impl Host for Machine {
     }
 
     fn runs_commands(&self) -> bool {
-        // A shell that cannot be looked at is tried, and then says why itself.
+        // A shell that cannot be checked is tried: the tool then reports the error.
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
     }
 
@@ -189,13 +189,17 @@ impl Host for Machine {
         let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}");
         let mut files = DeploymentFiles::new();
         let mut total = 0;
-        let read =
-            self.root.folder(&folder).and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
+        let read = self
+            .root
+            .open_folder(&folder)
+            .and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
         match read {
             Ok(()) if files.is_empty() => Observation::Absent,
             Ok(()) => Observation::Present(files),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
-            Err(error) => Observation::Unreadable(format!("cannot read {folder}: {}", because(&error))),
+            Err(error) => {
+                Observation::Unreadable(format!("cannot read {folder}: {}", explain_io_error(&error)))
+            }
         }
     }
 
@@ -246,7 +250,7 @@ impl Host for Machine {
 
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let held = self.held.clone();
-        process::holding(held.as_deref(), || self.make(change, packages))
+        process::with_programs_lock(held.as_deref(), || self.make(change, packages))
     }
 
     fn settle(&mut self) -> Result<(), HostError> {
@@ -255,7 +259,9 @@ impl Host for Machine {
 
     fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
-            HealthProbe::Http { url, status, contains } => http::get(url, *status, contains.as_deref()),
+            HealthProbe::Http { url, status, contains } => {
+                http::check_http(url, *status, contains.as_deref())
+            }
             HealthProbe::Tcp { address } => http::connect(address).map(drop),
             HealthProbe::Command { command } => {
                 let accounts = self.accounts();
@@ -290,18 +296,18 @@ impl Machine {
         };
         // Also when it failed: half of it may be done.
         if services::touches_units(&change.action) {
-            self.systemd.units_changed();
+            self.systemd.mark_units_changed();
         }
         result
     }
 }
 
-/// The family of the distribution under a root: what it says of itself, and only then what lies there,
+/// The family of the distribution under a root: from os-release, and only then from its package tools,
 /// as the tools of one family can be installed on the other.
 fn family(root: &HostRoot) -> Option<OsFamily> {
     let mut text = String::new();
-    if let Ok(file) = root.read("/etc/os-release") {
-        // Without it the rest still tells.
+    if let Ok(file) = root.open_file("/etc/os-release") {
+        // Without os-release, the package tools decide.
         let _ = file.take(64 * 1024).read_to_string(&mut text);
     }
     let like = text.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
@@ -316,7 +322,7 @@ fn family(root: &HostRoot) -> Option<OsFamily> {
     }
 }
 
-/// Who shall own a file or folder.
+/// The owner and group of a file or folder.
 fn ownership(resource: &Resource) -> Option<&Ownership> {
     match &resource.body {
         ResourceBody::File(file) => Some(&file.ownership),
@@ -329,16 +335,15 @@ fn cron_path(name: &str) -> String {
     format!("/etc/cron.d/{name}")
 }
 
-/// cron reads only files nobody else may write; a secret is not everybody's to read either.
+/// The mode of a cron file: cron ignores files that others may write, and a secret must not be world-readable.
 fn cron_mode(resource: &Resource) -> u32 {
     if resource.secret { 0o600 } else { 0o644 }
 }
 
-const HIDDEN: &str =
-    "the command failed; what it said is not shown, because a secret went into its command line";
+const HIDDEN: &str = "the command failed; its output is not shown, because its command line holds a secret";
 
 /// A command with a secret in it may repeat it when it fails.
-fn hidden(resource: &Resource, error: HostError) -> HostError {
+fn hide_secret_output(resource: &Resource, error: HostError) -> HostError {
     match error {
         HostError::Command { .. } | HostError::Other(_) if resource.secret => {
             HostError::Other(HIDDEN.to_owned())
@@ -371,9 +376,9 @@ fn read_folder(
             read_folder(opened.into(), &format!("{name}/"), depth + 1, files, total)?;
         } else if kind.is_file() {
             let mut bytes = Vec::new();
-            opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
+            opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
             *total += bytes.len() as u64;
-            if bytes.len() as u64 > LARGEST_FILE || *total > LARGEST {
+            if bytes.len() as u64 > MAX_FILE_BYTES || *total > MAX_DEPLOYMENT_BYTES {
                 return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));
             }
             files.insert(name, bytes);

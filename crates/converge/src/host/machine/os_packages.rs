@@ -7,14 +7,14 @@ use model::{
     resource::{Resource, ResourceBody},
 };
 
-use super::process::{ProcessOutput, failed, program, run, succeed};
+use super::process::{ProcessOutput, command_error, program, run, run_successfully};
 use crate::host::HostError;
 
-/// How often a removal is tried while somebody else holds dpkg's lock, and the pause between.
+/// How often a removal is tried while another process holds dpkg's lock, and the pause between.
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The distribution's package tools, told which root they work on.
+/// The distribution's package tools, for one root.
 #[derive(Debug)]
 pub(super) struct OsPackageManager {
     pub(super) family: Option<OsFamily>,
@@ -25,7 +25,7 @@ pub(super) struct OsPackageManager {
 }
 
 impl OsPackageManager {
-    /// Facts about packages, by name; `wanted` is what shall become of them.
+    /// Facts about packages, by name; `wanted` is their desired state.
     pub(super) fn observe(
         &self,
         wanted: &[(&str, Option<&Resource>)],
@@ -34,11 +34,11 @@ impl OsPackageManager {
         let mut command = self.query(family);
         let ended = run(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
         let error = match &ended {
-            // 1 is `some are not there`; both tools then say so for each and tell about the others.
+            // Exit code 1 means that some packages are absent; the others are listed.
             Ok(ended) if matches!(ended.status.code(), Some(code) if family == OsFamily::Rpm || code < 2) => {
                 None
             }
-            Ok(ended) => Some(failed(&command, ended).to_string()),
+            Ok(ended) => Some(command_error(&command, ended).to_string()),
             Err(error) => Some(error.to_string()),
         };
         let mut found = BTreeMap::new();
@@ -51,17 +51,17 @@ impl OsPackageManager {
         wanted
             .iter()
             .map(|(name, wish)| {
-                let seen = match (error.clone().or_else(|| strange(family, name)), found.get(*name)) {
+                let seen = match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
                     (Some(because), _) => Observation::Unreadable(because),
-                    (None, Some(version)) => present(version, *wish),
-                    (None, None) => self.provided(family, name),
+                    (None, Some(version)) => installed_version(version, *wish),
+                    (None, None) => self.providing_packages(family, name),
                 };
                 ((*name).to_owned(), seen)
             })
             .collect()
     }
 
-    /// A query that says name, machine, `installed` and version of the packages named after it.
+    /// The query for name, architecture, state and version of packages.
     fn query(&self, family: OsFamily) -> Command {
         match family {
             OsFamily::Deb => {
@@ -87,7 +87,7 @@ impl OsPackageManager {
     }
 
     /// A name no package has may be one that an installed package provides: that, too, is there.
-    fn provided(&self, family: OsFamily, name: &str) -> Observation<ResourceFacts> {
+    fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<ResourceFacts> {
         let provided = match family {
             OsFamily::Rpm => {
                 let ended = run(self.query(family).args(["--whatprovides", "--", name]));
@@ -120,7 +120,7 @@ impl OsPackageManager {
             Some(OsFamily::Deb) => {
                 let what = version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"));
                 let install = |tool: &Self| {
-                    succeed(
+                    run_successfully(
                         tool.apt()
                             .args(["install", "--yes", "--allow-downgrades", "--no-install-recommends"])
                             .arg(&what),
@@ -129,7 +129,7 @@ impl OsPackageManager {
                 match install(self) {
                     // Old or missing package lists are the usual reason.
                     Err(HostError::Command { .. }) => {
-                        succeed(self.apt().arg("update"))?;
+                        run_successfully(self.apt().arg("update"))?;
                         install(self).map(drop)
                     }
                     result => result.map(drop),
@@ -149,7 +149,7 @@ impl OsPackageManager {
                 } else {
                     command.args(["install", "--assumeyes", "--setopt=install_weak_deps=False"]);
                 }
-                succeed(command.arg("--").arg(what)).map(drop)
+                run_successfully(command.arg("--").arg(what)).map(drop)
             }
             None => Err(HostError::Other(format!(
                 "package {name} cannot be installed: there is no distribution under this root"
@@ -157,7 +157,7 @@ impl OsPackageManager {
         }
     }
 
-    /// Removes a package unless others need it: then it is left, and said to be.
+    /// Removes a package unless others need it: then it is kept, and the reason is returned.
     pub(super) fn remove(&self, name: &str) -> Result<Option<String>, HostError> {
         let mut command = match self.family {
             Some(OsFamily::Deb) => {
@@ -193,7 +193,7 @@ impl OsPackageManager {
         } else if ended.stderr.contains("depend") || ended.stderr.contains("is needed by") {
             Ok(Some("left: other packages need it".to_owned()))
         } else {
-            Err(failed(&command, &ended))
+            Err(command_error(&command, &ended))
         }
     }
 
@@ -216,7 +216,7 @@ impl OsPackageManager {
 }
 
 /// Why a package tool would take `name` for something else than the name of a package.
-fn strange(family: OsFamily, name: &str) -> Option<String> {
+fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
     let strange = name.starts_with('-') || (family == OsFamily::Deb && name.ends_with('-'));
     strange.then(|| {
         "this is no name of a package: the package tool would remove it, or take it for an option".to_owned()
@@ -224,7 +224,7 @@ fn strange(family: OsFamily, name: &str) -> Option<String> {
 }
 
 /// A version as it is wanted, when what is wanted leaves out the release or the epoch and the rest is equal.
-fn present(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
+fn installed_version(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let wanted = match wish.map(|wish| &wish.body) {
         Some(ResourceBody::Package { version: Some(version) }) => Some(version.as_str()),
         _ => None,
@@ -253,7 +253,7 @@ mod tests {
             notify: Vec::new(),
             secret: false,
         };
-        let shown = |wanted: &str| match present("1:1.20.1-10.el9", Some(&wish(wanted))) {
+        let shown = |wanted: &str| match installed_version("1:1.20.1-10.el9", Some(&wish(wanted))) {
             Observation::Present(facts) => facts["version"].to_string(),
             _ => unreachable!(),
         };
@@ -265,8 +265,8 @@ mod tests {
 
     #[test]
     fn a_name_that_means_a_removal_is_refused() {
-        assert!(strange(OsFamily::Deb, "nginx-").is_some());
-        assert!(strange(OsFamily::Rpm, "--allmatches").is_some());
-        assert_eq!(strange(OsFamily::Deb, "g++"), None);
+        assert!(ambiguous_name(OsFamily::Deb, "nginx-").is_some());
+        assert!(ambiguous_name(OsFamily::Rpm, "--allmatches").is_some());
+        assert_eq!(ambiguous_name(OsFamily::Deb, "g++"), None);
     }
 }

@@ -38,14 +38,14 @@ thread_local! {
 /// A program goes on when punch is killed, and the next run must not begin beside it. A service that a
 /// program leaves behind must not hold the lock for ever: it has an input of its own, and what still shares
 /// this one loses the lock when the program itself has ended.
-pub(super) fn holding<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
+pub(super) fn with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
     HELD.set(held.map(Path::to_owned));
     let done = work();
     HELD.set(None);
     done
 }
 
-fn held() -> io::Result<Option<File>> {
+fn programs_lock() -> io::Result<Option<File>> {
     HELD.with_borrow(|held| {
         let Some(path) = held else { return Ok(None) };
         let file = File::open(path)?;
@@ -67,9 +67,9 @@ pub(super) fn run(command: &mut Command) -> Result<ProcessOutput, HostError> {
 }
 
 /// Runs a program that must succeed; else its own words are the error.
-pub(super) fn succeed(command: &mut Command) -> Result<ProcessOutput, HostError> {
+pub(super) fn run_successfully(command: &mut Command) -> Result<ProcessOutput, HostError> {
     let ended = run(command)?;
-    if ended.status.success() { Ok(ended) } else { Err(failed(command, &ended)) }
+    if ended.status.success() { Ok(ended) } else { Err(command_error(command, &ended)) }
 }
 
 /// Runs a program, and stops it with all its children when `seconds` are over.
@@ -82,7 +82,7 @@ pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<
         .stdout(stdout.try_clone().map_err(scratch)?)
         .stderr(stderr.try_clone().map_err(scratch)?)
         .process_group(0);
-    let held = held().map_err(scratch)?;
+    let held = programs_lock().map_err(scratch)?;
     if let Some(held) = &held {
         command.stdin(held.try_clone().map_err(scratch)?);
     }
@@ -107,7 +107,7 @@ pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<
 }
 
 /// Why `command` failed, in its own words.
-pub(super) fn failed(command: &Command, ended: &ProcessOutput) -> HostError {
+pub(super) fn command_error(command: &Command, ended: &ProcessOutput) -> HostError {
     let words = |text: &str| {
         let lines: Vec<&str> = text
             .lines()
@@ -122,7 +122,7 @@ pub(super) fn failed(command: &Command, ended: &ProcessOutput) -> HostError {
         (_, stdout) if !stdout.is_empty() => stdout,
         _ => format!("it ended with {}", ended.status),
     };
-    HostError::Command { command: line(command), said }
+    HostError::Command { command: short_command_line(command), said }
 }
 
 fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus, HostError> {
@@ -141,7 +141,7 @@ fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus
             }
             let _ = child.wait();
             return Err(HostError::Command {
-                command: line(command),
+                command: short_command_line(command),
                 said: format!(
                     "it had not ended after {seconds} s and was stopped; raise its `timeout` if it needs longer"
                 ),
@@ -156,12 +156,17 @@ fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus
 fn not_started(command: &Command, error: &io::Error) -> HostError {
     let program = command.get_program().to_string_lossy().into_owned();
     match error.kind() {
-        io::ErrorKind::NotFound => HostError::Missing { hint: hint(&program).to_owned(), program },
-        _ => HostError::Command { command: line(command), said: format!("it could not be started: {error}") },
+        io::ErrorKind::NotFound => {
+            HostError::Missing { hint: missing_program_hint(&program).to_owned(), program }
+        }
+        _ => HostError::Command {
+            command: short_command_line(command),
+            said: format!("it could not be started: {error}"),
+        },
     }
 }
 
-fn hint(program: &str) -> &'static str {
+fn missing_program_hint(program: &str) -> &'static str {
     match program {
         "rpm" => "install it (Debian: `apt-get install rpm`) and run again",
         "systemctl" => "services need systemd; install it or take the services out",
@@ -173,7 +178,7 @@ fn hint(program: &str) -> &'static str {
 }
 
 /// The command line, shortened.
-fn line(command: &Command) -> String {
+fn short_command_line(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(OsStr::to_string_lossy)
@@ -189,7 +194,7 @@ fn line(command: &Command) -> String {
 mod tests {
     use super::*;
 
-    /// Whether somebody holds the lock.
+    /// Whether the lock is held.
     fn locked(path: &Path) -> bool {
         File::open(path).unwrap().try_lock().is_err()
     }
@@ -205,7 +210,7 @@ mod tests {
             held.display(),
             pid.display()
         );
-        let ended = holding(Some(&held), || run(program("sh").args(["-c", &script]))).unwrap();
+        let ended = with_programs_lock(Some(&held), || run(program("sh").args(["-c", &script]))).unwrap();
         assert!(ended.status.success(), "it was not locked: {}", ended.stderr);
         assert!(!locked(&held));
         let sleeper = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();

@@ -9,15 +9,15 @@ use std::{
 use model::{observe::Observation, version::Version};
 
 use super::{
-    beneath::HostRoot,
-    process::{failed, program, run, succeed},
+    host_root::HostRoot,
+    process::{command_error, program, run, run_successfully},
 };
-use crate::host::{HostError, because};
+use crate::host::{HostError, explain_io_error};
 
 /// Where rpm's database may be: Debian's rpm, most others, newer ones.
 const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 
-/// The real `rpm`, told which root it works on.
+/// The `rpm` program, for one root.
 #[derive(Debug)]
 pub(super) struct RpmDatabase {
     /// The host's root when it is not `/`.
@@ -44,11 +44,11 @@ impl RpmDatabase {
         let all =
             |seen: Observation<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
         // Asking makes a database where there is none; looking must leave no trace.
-        match root.first(DATABASES.map(str::to_owned)) {
+        match root.first_existing(DATABASES.map(str::to_owned)) {
             Ok(Some(_)) if !names.is_empty() => (),
             Ok(_) => return all(Observation::Absent),
             Err(error) => {
-                let because = because(&error);
+                let because = explain_io_error(&error);
                 return all(Observation::Unreadable(format!("cannot look for rpm's database: {because}")));
             }
         }
@@ -56,7 +56,7 @@ impl RpmDatabase {
         command.args(["--query", "--queryformat", "%{NAME}\\t%{VERSION}\\t%{RELEASE}\\n", "--"]).args(names);
         let ended = match run(&mut command) {
             Ok(ended) => ended,
-            // What rpm could have installed is not there; installing says how to get rpm.
+            // Without rpm no package of ours is installed; installing reports how to get rpm.
             Err(HostError::Missing { .. }) => return all(Observation::Absent),
             Err(error) => return all(Observation::Unreadable(error.to_string())),
         };
@@ -70,7 +70,7 @@ impl RpmDatabase {
                     )),
                 };
                 let seen = match found.remove(name) {
-                    Some(other) => both(other, seen),
+                    Some(other) => newest_of_duplicates(other, seen),
                     None => seen,
                 };
                 found.insert(name.to_owned(), seen);
@@ -80,7 +80,7 @@ impl RpmDatabase {
                 found.entry(name.to_owned()).or_insert(Observation::Absent);
             }
         }
-        let error = failed(&command, &ended).to_string();
+        let error = command_error(&command, &ended).to_string();
         names
             .iter()
             .map(|name| {
@@ -96,8 +96,8 @@ impl RpmDatabase {
         command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
         // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
         command.args(["--define", "_pkgverify_level digest"]);
-        force_debian(&mut command);
-        succeed(command.arg("--").args(files)).map(drop)
+        debian_options(&mut command);
+        run_successfully(command.arg("--").args(files)).map(drop)
     }
 
     /// Removes packages in one transaction. The packages `changing` get another version later in this run:
@@ -110,8 +110,8 @@ impl RpmDatabase {
             if nodeps {
                 command.arg("--nodeps");
             }
-            force_debian(&mut command);
-            succeed(command.arg("--").args(names)).map(drop)
+            debian_options(&mut command);
+            run_successfully(command.arg("--").args(names)).map(drop)
         };
         match erase(false) {
             // Their new versions cannot come first: they may have files that the removed ones have now.
@@ -137,7 +137,7 @@ fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
 
 /// A package that is there twice: rpm died after it had put the new one there and before it took the old
 /// one away. It is neither version, so that it is installed again, which leaves only the right one.
-fn both(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
+fn newest_of_duplicates(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
     match (one, other) {
         (Observation::Present(one), Observation::Present(other)) => {
             let release = one.release().zip(other.release()).map(|(one, other)| format!("{one}_{other}"));
@@ -150,9 +150,9 @@ fn both(one: Observation<Version>, other: Observation<Version>) -> Observation<V
     }
 }
 
-/// Debian's rpm refuses to work on packages unless told that this is meant. Whose rpm it is depends on
+/// Debian's rpm refuses to install packages without `--force-debian`. Whose rpm it is depends on
 /// the system it runs on, not on the root it works on.
-fn force_debian(command: &mut Command) {
+fn debian_options(command: &mut Command) {
     if Path::new("/etc/debian_version").exists() {
         command.arg("--force-debian");
     }

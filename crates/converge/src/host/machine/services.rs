@@ -1,4 +1,4 @@
-//! Services: systemd asked once about all of them, and told what to do with one.
+//! Services: observed with one systemctl call, changed one at a time.
 //!
 //! Where systemd does not run (`--root DIR`, an image being built) units are only enabled and disabled;
 //! what is enabled is then read from the links in `/etc/systemd/system`.
@@ -13,10 +13,10 @@ use model::{
 use nix::fcntl::{OFlag, openat};
 
 use super::{
-    beneath::HostRoot,
-    process::{program, run, succeed},
+    host_root::HostRoot,
+    process::{program, run, run_successfully},
 };
-use crate::host::{HostError, because};
+use crate::host::{HostError, explain_io_error};
 
 /// Where units lie, strongest first.
 const FOLDERS: [&str; 4] =
@@ -59,7 +59,7 @@ impl Systemd {
         Self { booted, prefix, reloaded: false, changed: false }
     }
 
-    /// Facts about services, by name; `wanted` is what shall become of them.
+    /// Facts about services, by name; `wanted` is their desired state.
     pub(super) fn observe(
         &self,
         root: &HostRoot,
@@ -80,12 +80,12 @@ impl Systemd {
         let shown = match run(&mut command) {
             Ok(ended) if ended.status.success() => ended.stdout,
             Ok(ended) => {
-                return all(
+                return observe_running_services(
                     services,
-                    &format!("systemctl cannot tell about services: {}", ended.stderr.trim()),
+                    &format!("systemctl cannot show services: {}", ended.stderr.trim()),
                 );
             }
-            Err(error) => return all(services, &error.to_string()),
+            Err(error) => return observe_running_services(services, &error.to_string()),
         };
         // One block for each unit, in the order asked, with an empty line between.
         let mut blocks = shown.split("\n\n");
@@ -94,7 +94,7 @@ impl Systemd {
             .map(|(name, wish)| {
                 let seen = match blocks.next() {
                     Some(block) => from_block(block, *wish),
-                    None => Observation::Unreadable(format!("systemctl says nothing about {name}")),
+                    None => Observation::Unreadable(format!("systemctl shows nothing about {name}")),
                 };
                 ((*name).to_owned(), seen)
             })
@@ -134,7 +134,7 @@ impl Systemd {
         if self.booted {
             self.systemctl("stop", name)?;
         }
-        if !self.booted && absent(root, name)? && !enabled_by_link(root, name) {
+        if !self.booted && has_no_unit_file(root, name)? && !enabled_by_link(root, name) {
             return Ok(None);
         }
         self.systemctl("disable", name).map(|()| None)
@@ -145,19 +145,22 @@ impl Systemd {
         if let Some(prefix) = &self.prefix {
             command.arg(format!("--root={prefix}"));
         }
-        let result = succeed(command.args(["--quiet", verb, "--"]).arg(unit(name)));
+        let result = run_successfully(command.args(["--quiet", verb, "--"]).arg(unit(name)));
         match result {
             Err(HostError::Command { command, said })
                 if matches!(verb, "start" | "restart" | "reload-or-restart") =>
             {
-                Err(HostError::Command { command, said: format!("{said}{}", self.last_words(name)) })
+                Err(HostError::Command {
+                    command,
+                    said: format!("{said}{}", self.recent_journal_lines(name)),
+                })
             }
             result => result.map(drop),
         }
     }
 
-    /// What the service itself said before it failed, so that nobody has to go and look.
-    fn last_words(&self, name: &str) -> String {
+    /// The service's last journal lines, for the error message.
+    fn recent_journal_lines(&self, name: &str) -> String {
         let mut command = program("journalctl");
         command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
         match run(&mut command) {
@@ -169,11 +172,11 @@ impl Systemd {
     }
 
     /// Unit files are no longer what systemd has read.
-    pub(super) fn units_changed(&mut self) {
+    pub(super) fn mark_units_changed(&mut self) {
         (self.reloaded, self.changed) = (false, true);
     }
 
-    /// systemd knows of all unit files that changed, also where no service was told anything after.
+    /// Reloads systemd when unit files changed and no later service action did.
     pub(super) fn settle(&mut self) -> Result<(), HostError> {
         if self.changed { self.reload_units() } else { Ok(()) }
     }
@@ -182,14 +185,14 @@ impl Systemd {
     /// killed may have changed them, and before an action that follows a change of them.
     fn reload_units(&mut self) -> Result<(), HostError> {
         if self.booted && !self.reloaded {
-            succeed(program("systemctl").arg("daemon-reload"))?;
+            run_successfully(program("systemctl").arg("daemon-reload"))?;
         }
         (self.reloaded, self.changed) = (true, false);
         Ok(())
     }
 }
 
-fn all(
+fn observe_running_services(
     services: &[(&str, Option<&Resource>)],
     because: &str,
 ) -> BTreeMap<String, Observation<ResourceFacts>> {
@@ -218,7 +221,7 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         }
         "masked" => {
             return Observation::Unreadable(
-                "the unit is masked; `systemctl unmask` it if punch shall manage it".to_owned(),
+                "the unit is masked; `systemctl unmask` it if punch is to manage it".to_owned(),
             );
         }
         _ => (),
@@ -229,7 +232,7 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         // A linked unit can be started, and nothing starts it.
         "disabled" | "linked" | "linked-runtime" => false,
         // Static and generated units are neither: other units decide. They are as good as wanted.
-        _ => wished(wish).unwrap_or(false),
+        _ => wanted_setting(wish).unwrap_or(false),
     };
     Observation::Present(ResourceFacts::from([
         ("enabled", Fact::Flag(enabled)),
@@ -246,7 +249,7 @@ fn wants_on(wish: Option<&Resource>) -> bool {
     }
 }
 
-fn wished(wish: Option<&Resource>) -> Option<bool> {
+fn wanted_setting(wish: Option<&Resource>) -> Option<bool> {
     match wish.map(|wish| &wish.body) {
         Some(ResourceBody::Service(service)) => service.enabled,
         _ => None,
@@ -255,14 +258,16 @@ fn wished(wish: Option<&Resource>) -> Option<bool> {
 
 fn from_files(root: &HostRoot, name: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let enabled = enabled_by_link(root, name);
-    match file_of(root, name).and_then(|file| Ok((file.is_some(), installs(root, file)?))) {
+    match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
         Ok((_, true)) => Observation::Present(ResourceFacts::from([("enabled", Fact::Flag(enabled))])),
         Ok((_, false)) => Observation::Present(ResourceFacts::from([(
             "enabled",
-            Fact::Flag(wished(wish).unwrap_or(enabled)),
+            Fact::Flag(wanted_setting(wish).unwrap_or(enabled)),
         )])),
-        Err(error) => Observation::Unreadable(format!("cannot read the unit of {name}: {}", because(&error))),
+        Err(error) => {
+            Observation::Unreadable(format!("cannot read the unit of {name}: {}", explain_io_error(&error)))
+        }
     }
 }
 
@@ -277,28 +282,28 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Whether no file below the root describes the unit.
-pub(super) fn absent(root: &HostRoot, name: &str) -> Result<bool, HostError> {
+pub(super) fn has_no_unit_file(root: &HostRoot, name: &str) -> Result<bool, HostError> {
     let wrong = |error| HostError::io("cannot look for the unit", name, &error);
     Ok(file_of(root, name).map_err(wrong)?.is_none())
 }
 
 fn file_of(root: &HostRoot, name: &str) -> std::io::Result<Option<String>> {
-    root.first(unit_files(name))
+    root.first_existing(unit_files(name))
 }
 
-/// Whether a unit can be enabled at all: it says by whom it is wanted. Of one without a file nobody knows.
-fn installs(root: &HostRoot, file: Option<String>) -> std::io::Result<bool> {
+/// Whether a unit can be enabled: it has an `[Install]` section. Unknown for a unit without a file.
+fn has_install_section(root: &HostRoot, file: Option<String>) -> std::io::Result<bool> {
     use std::io::Read;
     let Some(path) = file else { return Ok(true) };
     let mut text = String::new();
-    root.read(&path)?.take(1024 * 1024).read_to_string(&mut text)?;
+    root.open_file(&path)?.take(1024 * 1024).read_to_string(&mut text)?;
     Ok(text.lines().any(|line| line.trim() == "[Install]"))
 }
 
 /// Whether a link in `/etc/systemd/system/*.wants` starts the unit at boot.
 fn enabled_by_link(root: &HostRoot, name: &str) -> bool {
     let unit = unit(name);
-    let Ok(folder) = root.folder("/etc/systemd/system") else { return false };
+    let Ok(folder) = root.open_folder("/etc/systemd/system") else { return false };
     let Ok(copy) = folder.try_clone() else { return false };
     let Ok(mut entries) = nix::dir::Dir::from_fd(copy) else { return false };
     entries.iter().flatten().any(|entry| {
@@ -341,7 +346,7 @@ mod tests {
         let mut systemd = Systemd::new(false, None);
         systemd.reload_units().unwrap();
         assert!(systemd.reloaded);
-        systemd.units_changed();
+        systemd.mark_units_changed();
         assert!(!systemd.reloaded, "the next action on a service reads them");
         systemd.settle().unwrap();
         assert!(systemd.reloaded, "and so does the end of the run");

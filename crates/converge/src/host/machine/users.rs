@@ -7,13 +7,13 @@ use nix::unistd::{Gid, Uid};
 
 use super::{
     accounts::AccountDatabase,
-    beneath::{HostRoot, PathHandle},
     files,
-    process::{program, succeed},
+    host_root::{HostRoot, PathHandle},
+    process::{program, run_successfully},
 };
 use crate::host::HostError;
 
-/// The tools, told which folder holds the accounts they are for.
+/// The account tools, for one root.
 pub(super) struct AccountTools<'a> {
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<&'a str>,
@@ -38,7 +38,7 @@ impl AccountTools<'_> {
         facts: &[&str],
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
-        let new = accounts.user(name)?.is_none();
+        let new = accounts.lookup_user(name)?.is_none();
         let mut command = self.program(if new { "useradd" } else { "usermod" });
         let wants = |fact| new || facts.contains(&fact);
         let mut given = false;
@@ -61,18 +61,18 @@ impl AccountTools<'_> {
                 command.arg("--system");
             }
             command.arg(if user.system { "--no-create-home" } else { "--create-home" });
-            match (&user.group, accounts.group(name)?) {
+            match (&user.group, accounts.lookup_group(name)?) {
                 (Some(_), _) => (),
                 (None, Some(_)) => _ = command.args(["--gid", name]),
                 (None, None) => {
-                    note_group(root, name)?;
+                    record_group(root, name)?;
                     command.arg("--user-group");
                 }
             }
         }
         if new || given {
             // `--` ends the options: a name can never be one.
-            succeed(command.args(["--", name]))?;
+            run_successfully(command.args(["--", name]))?;
         }
         if let Some(keys) = &user.authorized_keys
             && wants("authorized_keys")
@@ -91,7 +91,7 @@ impl AccountTools<'_> {
         group: &GroupResource,
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
-        let new = accounts.group(name)?.is_none();
+        let new = accounts.lookup_group(name)?.is_none();
         let mut command = self.program(if new { "groupadd" } else { "groupmod" });
         if let Some(gid) = group.gid {
             command.args(["--gid", &gid.to_string()]);
@@ -99,7 +99,7 @@ impl AccountTools<'_> {
         if new && group.system {
             command.arg("--system");
         }
-        succeed(command.args(["--", name])).map(drop)
+        run_successfully(command.args(["--", name])).map(drop)
     }
 
     /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
@@ -109,17 +109,17 @@ impl AccountTools<'_> {
         accounts: &AccountDatabase,
         name: &str,
     ) -> Result<(), HostError> {
-        let before = accounts.group(name)?;
-        if accounts.user(name)?.is_some() {
-            succeed(self.program("userdel").args(["--", name]))?;
+        let before = accounts.lookup_group(name)?;
+        if accounts.lookup_user(name)?.is_some() {
+            run_successfully(self.program("userdel").args(["--", name]))?;
         }
         // Whether userdel took the group with it depends on the host's settings.
         let left = AccountDatabase::read(root, self.prefix.is_none());
-        match (is_noted(root, name)?, before, left.group(name)?) {
+        match (is_recorded_group(root, name)?, before, left.lookup_group(name)?) {
             (true, _, Some(_)) if left.is_empty_group(name) => self.remove_group(&left, name)?,
             (false, Some(gid), None) => {
                 let gid = gid.to_string();
-                succeed(self.program("groupadd").args(["--gid", &gid, "--", name]))?;
+                run_successfully(self.program("groupadd").args(["--gid", &gid, "--", name]))?;
             }
             _ => (),
         }
@@ -127,10 +127,10 @@ impl AccountTools<'_> {
     }
 
     pub(super) fn remove_group(&self, accounts: &AccountDatabase, name: &str) -> Result<(), HostError> {
-        match accounts.group(name)? {
+        match accounts.lookup_group(name)? {
             // userdel takes a user's own group with it.
             None => Ok(()),
-            Some(_) => succeed(self.program("groupdel").args(["--", name])).map(drop),
+            Some(_) => run_successfully(self.program("groupdel").args(["--", name])).map(drop),
         }
     }
 
@@ -144,8 +144,8 @@ impl AccountTools<'_> {
         {
             let wrong = |error| HostError::io("cannot write", path, &error);
             if !root.exists(path).map_err(wrong)? {
-                let spot = root.spot_made(path).map_err(wrong)?;
-                files::replace(&spot, text.as_bytes(), (None, None), 0o644).map_err(wrong)?;
+                let spot = root.open_or_create_parent(path).map_err(wrong)?;
+                files::replace_file(&spot, text.as_bytes(), (None, None), 0o644).map_err(wrong)?;
             }
         }
         Ok(())
@@ -155,14 +155,14 @@ impl AccountTools<'_> {
 /// Where it is noted which groups were made with a user: a group that was there before is never removed.
 const GROUPS: &str = "/var/lib/geppetto/punch/groups";
 
-fn note_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+fn record_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = format!("{GROUPS}/{name}");
     let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
-    let spot = root.spot_made(&path).map_err(wrong)?;
-    files::replace(&spot, b"", (None, None), 0o600).map_err(wrong)
+    let spot = root.open_or_create_parent(&path).map_err(wrong)?;
+    files::replace_file(&spot, b"", (None, None), 0o600).map_err(wrong)
 }
 
-fn is_noted(root: &HostRoot, name: &str) -> Result<bool, HostError> {
+fn is_recorded_group(root: &HostRoot, name: &str) -> Result<bool, HostError> {
     let path = format!("{GROUPS}/{name}");
     root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
 }
@@ -179,20 +179,20 @@ fn write_keys(
     name: &str,
     keys: &[String],
 ) -> Result<(), HostError> {
-    let Some(user) = accounts.user(name)? else {
+    let Some(user) = accounts.lookup_user(name)? else {
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
     let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
-    let home = root.spot_made(&user.home).map_err(wrong)?;
+    let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
     let home = match home.stat().map_err(wrong)? {
-        Some(_) => root.folder(&user.home).map_err(wrong)?,
-        None => files::private_folder(&home.folder, home.name, owner).map_err(wrong)?,
+        Some(_) => root.open_folder(&user.home).map_err(wrong)?,
+        None => files::create_private_folder(&home.folder, home.name, owner).map_err(wrong)?,
     };
-    let folder = files::private_folder(&home, ".ssh", owner).map_err(wrong)?;
+    let folder = files::create_private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
     let spot = PathHandle { folder, name: "authorized_keys" };
-    files::replace(&spot, text.as_bytes(), owner, 0o600).map_err(wrong)
+    files::replace_file(&spot, text.as_bytes(), owner, 0o600).map_err(wrong)
 }

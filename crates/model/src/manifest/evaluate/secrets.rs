@@ -37,21 +37,21 @@ impl SecretTexts {
     }
 
     /// Whether any text in `value` names a secret.
-    pub(super) fn touched_by(&self, value: &Value) -> bool {
+    pub(super) fn mentions_secret(&self, value: &Value) -> bool {
         match value {
-            Value::Text(text) => self.touched_by_text(text),
-            Value::List(list) => list.iter().any(|value| self.touched_by(value)),
-            Value::Map(map) => map.values().any(|value| self.touched_by(value)),
+            Value::Text(text) => self.text_mentions_secret(text),
+            Value::List(list) => list.iter().any(|value| self.mentions_secret(value)),
+            Value::Map(map) => map.values().any(|value| self.mentions_secret(value)),
             _ => false,
         }
     }
 
     /// Whether the template `text` names a secret.
-    pub(super) fn touched_by_text(&self, text: &str) -> bool {
-        if !template::has_holes(text) || (self.own.is_empty() && self.others.is_empty()) {
+    pub(super) fn text_mentions_secret(&self, text: &str) -> bool {
+        if !template::has_expressions(text) || (self.own.is_empty() && self.others.is_empty()) {
             return false;
         }
-        let mentions = template::mentions(text);
+        let mentions = template::undeclared_variables(text);
         let own = mentions.iter().any(|name| self.own.contains(name.split('.').next().unwrap_or(name)))
             // A name assigned in one branch hides the parameter from the syntax of another.
             || words_in_holes(text).any(|word| self.own.contains(word));

@@ -50,7 +50,7 @@ impl Repository {
             drop(lock);
             let Some((channel, links)) = pinned else { return Ok(()) };
             self.check_pinned(&channel, &links, keys, findings)?;
-            if findings.all.len() == before || self.generation(name)? == channel.generation {
+            if findings.all.len() == before || self.current_generation(name)? == channel.generation {
                 return Ok(());
             }
             // What was missing may have been what the next generation does without.
@@ -68,7 +68,7 @@ impl Repository {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
         let switch = self.layout().current_link(name);
-        match self.channel(name) {
+        match self.load_channel(name) {
             Ok(channel) if channel.generation > 0 => {
                 Ok(Some((channel, disk::list(&self.layout().packages(name))?)))
             }
@@ -122,10 +122,10 @@ impl Repository {
         let listed: BTreeMap<&str, &str> = channel.digests();
         for (file, sha256) in &listed {
             let link = folder.join(file);
-            // Its entry in the index may be damaged, which is said elsewhere.
+            // A damaged index entry is reported by the index check.
             let record = match findings.right.get(*file) {
                 Some(right) => Ok(right.record.clone()),
-                None => self.record(file).map(|record| (*record).clone()),
+                None => self.read_record(file).map(|record| (*record).clone()),
             };
             let record = match record {
                 Ok(record) => record,
@@ -146,13 +146,13 @@ impl Repository {
         let gone: BTreeSet<&str> = channel.gone.iter().map(|gone| gone.file.as_str()).collect();
         for file in links {
             if !listed.contains_key(file.as_str()) && !gone.contains(file.as_str()) {
-                let what = "no metadata speaks of it (a publication that was cut off?)";
+                let what = "no metadata names it (an interrupted publication?)";
                 findings.add(&folder.join(file), what, "publish it, or remove it");
             }
         }
     }
 
-    /// Compares each file that `repomd.xml` names with what the index says it must be.
+    /// Compares each file that `repomd.xml` names with the one computed from the index.
     fn check_metadata(&self, channel: &Channel, path: &Path, repomd: &str, findings: &mut Findings<'_>) {
         let xml = match roxmltree::Document::parse(repomd) {
             Ok(xml) => xml,
@@ -177,7 +177,7 @@ impl Repository {
             match digest(File::open(&path)) {
                 Err(why) => findings.add(&path, why.to_string(), REBUILD),
                 Ok(sha256) if child("checksum").and_then(|node| node.text()) != Some(&sha256) => {
-                    let what = format!("its SHA-256 is {sha256}; repomd.xml says otherwise");
+                    let what = format!("its SHA-256 is {sha256}; repomd.xml has another");
                     findings.add(&path, what, REBUILD);
                 }
                 Ok(_) => {
@@ -224,7 +224,7 @@ impl Repository {
         for listed in channel.packages() {
             let fragments = match findings.right.get(&listed.file) {
                 Some(right) => Ok(right.fragments.clone()),
-                None => self.fragments(&listed.file),
+                None => self.read_fragments(&listed.file),
             };
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };

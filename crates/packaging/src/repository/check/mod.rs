@@ -1,8 +1,8 @@
 //! Checking: every byte that readers of the repository get is compared with what it should be, and what is
-//! not is named. Generations before the current one are not looked at: nobody comes to them any more.
+//! not is named. Superseded generations are not checked.
 //!
 //! Publishing goes on meanwhile. What was looked at without the lock and does not seem right is looked at
-//! again with it, before anything is said.
+//! again with it, before anything is reported.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +39,7 @@ impl fmt::Display for RepositoryFinding {
 struct Findings<'a> {
     root: &'a Path,
     all: Vec<RepositoryFinding>,
-    /// What the index must say where it does not: by file, made from the package.
+    /// Index entries that need repair, by file, computed from the packages.
     right: BTreeMap<String, IndexEntry>,
 }
 
@@ -52,7 +52,7 @@ impl Findings<'_> {
 
 impl Repository {
     /// Reads everything; the result is empty if all is well.
-    pub fn check(&self) -> Result<Vec<RepositoryFinding>> {
+    pub fn check_repository(&self) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
         let keys = self.keys()?;
         self.check_pool(&keys, &mut findings)?;
@@ -91,7 +91,7 @@ impl Repository {
                     }
                     (Ok(right), entry) => {
                         let what = match entry {
-                            Ok(_) => "it does not say what the package does".to_owned(),
+                            Ok(_) => "it does not match the package".to_owned(),
                             Err(error) => reason(&error),
                         };
                         findings.add(&indexed, what, REINDEX);
@@ -106,9 +106,9 @@ impl Repository {
 
     /// The digest of each package that some channel shows, by file.
     fn listed_digests(&self) -> BTreeMap<String, String> {
-        // What keeps a channel from being read is said where the channel is looked at.
+        // Errors of reading a channel are reported by the channel check.
         let channels = self.channels().unwrap_or_default();
-        let channels: Vec<_> = channels.iter().filter_map(|name| self.channel(name).ok()).collect();
+        let channels: Vec<_> = channels.iter().filter_map(|name| self.load_channel(name).ok()).collect();
         let listed = channels.iter().flat_map(|channel| channel.packages());
         listed.map(|listed| (listed.file.clone(), listed.sha256.clone())).collect()
     }

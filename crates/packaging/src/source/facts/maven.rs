@@ -45,7 +45,7 @@ impl Pom {
                 }
                 return Err(FormatError::new(FILE, "its outermost element is not `<project>`"));
             }
-            pom.take(project, depth);
+            pom.merge_project(project, depth);
             let Some(parent) = child(project, "parent") else { break };
             let relative = child_text(parent, "relativePath").unwrap_or_else(|| "../pom.xml".to_owned());
             if relative.is_empty() {
@@ -62,8 +62,8 @@ impl Pom {
         Ok(pom)
     }
 
-    /// Adds what `project` says and nearer ones did not.
-    fn take(&mut self, project: Node<'_, '_>, depth: usize) {
+    /// Adds the values of `project` that nearer projects do not set.
+    fn merge_project(&mut self, project: Node<'_, '_>, depth: usize) {
         let mut add = |key: &str, value: Option<String>| {
             if let Some(value) = value {
                 self.values.entry(key.to_owned()).or_insert(value);
@@ -92,10 +92,10 @@ impl Pom {
 
     /// A value with its `${...}` filled in.
     fn value(&self, key: &str) -> Result<Option<String>, FormatError> {
-        self.values.get(key).map(|text| self.fill(text, DEPTH, &mut 0)).transpose()
+        self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
-    fn fill(&self, text: &str, depth: usize, references: &mut usize) -> Result<String, FormatError> {
+    fn interpolate(&self, text: &str, depth: usize, references: &mut usize) -> Result<String, FormatError> {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
@@ -115,11 +115,12 @@ impl Pom {
             }
             *references += 1;
             if *references > REFERENCES || filled.len() > 4096 {
-                let message = "its properties refer to each other more often than anybody needs; write the value in component.yaml";
+                let message =
+                    "its properties refer to each other too often; write the value in component.yaml";
                 return Err(FormatError::new(FILE, message));
             }
             filled.push_str(before);
-            filled.push_str(&self.fill(value, depth - 1, references)?);
+            filled.push_str(&self.interpolate(value, depth - 1, references)?);
             rest = after;
         }
         filled.push_str(rest);
@@ -128,8 +129,14 @@ impl Pom {
 
     pub(super) fn facts(&self) -> Result<ProjectFacts, FormatError> {
         Ok(ProjectFacts {
-            name: self.value("project.artifactId")?.map(|text| super::name(FILE, &text)).transpose()?,
-            version: self.value("project.version")?.map(|text| super::version(FILE, &text)).transpose()?,
+            name: self
+                .value("project.artifactId")?
+                .map(|text| super::component_name(FILE, &text))
+                .transpose()?,
+            version: self
+                .value("project.version")?
+                .map(|text| super::rpm_version(FILE, &text))
+                .transpose()?,
             description: self.value("project.description")?,
             license: self.value("project.license")?.map(|name| spdx(&name)),
             url: self.value("project.url")?,
@@ -262,7 +269,7 @@ mod tests {
         let properties: String = (0..7).map(level).collect();
         let bomb = format!("<version>${{p0}}</version><properties>{properties}<p7></p7></properties>");
         let error = pom(&bomb).unwrap().facts().unwrap_err();
-        assert!(error.message.contains("more often than anybody needs"), "{error}");
+        assert!(error.message.contains("too often"), "{error}");
         // No entity of a document type is ever expanded.
         let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
         assert!(Pom::read(Path::new("/"), bomb).is_err());

@@ -11,7 +11,7 @@ use super::ProjectFacts;
 const PARENTS: usize = 8;
 
 /// Reads a crate's `Cargo.toml`; what it inherits comes from its workspace.
-pub(super) fn cargo(root: &Path, text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFacts, FormatError> {
     let file = "Cargo.toml";
     let table = parse(file, text)?;
     let Some(package) = table.get("package").and_then(Value::as_table) else {
@@ -49,7 +49,7 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 }
 
 /// Reads a `package.json`.
-pub(super) fn npm(text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_package_json(text: &str) -> Result<ProjectFacts, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| FormatError::new(&format!("{file}:{}", error.line()), error.to_string()))?;
@@ -58,7 +58,7 @@ pub(super) fn npm(text: &str) -> Result<ProjectFacts, FormatError> {
 }
 
 /// Reads a `pyproject.toml`, of PEP 621 or Poetry.
-pub(super) fn python(text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFacts, FormatError> {
     let file = "pyproject.toml";
     let table = parse(file, text)?;
     let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"));
@@ -108,8 +108,8 @@ fn facts(
     [description, license, url]: [Option<String>; 3],
 ) -> Result<ProjectFacts, FormatError> {
     Ok(ProjectFacts {
-        name: name.map(|text| super::name(file, &text)).transpose()?,
-        version: version.map(|text| super::version(file, &text)).transpose()?,
+        name: name.map(|text| super::component_name(file, &text)).transpose()?,
+        version: version.map(|text| super::rpm_version(file, &text)).transpose()?,
         description,
         license,
         url,
@@ -132,25 +132,34 @@ mod tests {
         .unwrap();
         let text =
             "[package]\nname = \"shop_web\"\nversion.workspace = true\nlicense = { workspace = true }\n";
-        let facts = cargo(&krate, text).unwrap();
+        let facts = read_cargo_toml(&krate, text).unwrap();
         assert_eq!(facts.name.unwrap().as_str(), "shop-web");
         assert_eq!(facts.version.as_deref(), Some("2.1.0~rc.1"));
         assert_eq!(facts.license.as_deref(), Some("MIT"));
-        assert!(cargo(&krate, "[workspace]\n").unwrap_err().message.contains("no `[package]`"));
-        assert_eq!(cargo(&krate, "[package]\nname = \n").unwrap_err().file, "Cargo.toml:2");
+        assert!(read_cargo_toml(&krate, "[workspace]\n").unwrap_err().message.contains("no `[package]`"));
+        assert_eq!(read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().file, "Cargo.toml:2");
     }
 
     #[test]
     fn npm_scopes_are_dropped_and_pre_releases_come_before() {
         let facts =
-            npm(r#"{"name": "@acme/Shop.Web", "version": "1.0.0-beta.2", "license": "MIT"}"#).unwrap();
+            read_package_json(r#"{"name": "@acme/Shop.Web", "version": "1.0.0-beta.2", "license": "MIT"}"#)
+                .unwrap();
         assert_eq!(facts.name.unwrap().as_str(), "shop-web");
         assert_eq!(facts.version.as_deref(), Some("1.0.0~beta.2"));
-        assert_eq!(npm("{\n nope").unwrap_err().file, "package.json:2");
+        assert_eq!(read_package_json("{\n nope").unwrap_err().file, "package.json:2");
         assert!(
-            npm(r#"{"name": "42"}"#).unwrap_err().message.contains("must start with a lower-case letter")
+            read_package_json(r#"{"name": "42"}"#)
+                .unwrap_err()
+                .message
+                .contains("must start with a lower-case letter")
         );
-        assert!(npm(r#"{"version": "one two"}"#).unwrap_err().message.contains("`one two` is not a version"));
+        assert!(
+            read_package_json(r#"{"version": "one two"}"#)
+                .unwrap_err()
+                .message
+                .contains("`one two` is not a version")
+        );
     }
 
     #[test]
@@ -162,10 +171,11 @@ mod tests {
             ("2.1.dev3", "2.1~dev3"),
             ("1.0.post1", "1.0.post1"),
         ] {
-            let facts = python(&format!("[project]\nname = 'shop'\nversion = '{text}'\n")).unwrap();
+            let facts =
+                read_pyproject_toml(&format!("[project]\nname = 'shop'\nversion = '{text}'\n")).unwrap();
             assert_eq!(facts.version.as_deref(), Some(version));
         }
         let poetry = "[tool.poetry]\nname = 'shop'\nversion = '1'\nhomepage = 'https://example.org'\n";
-        assert_eq!(python(poetry).unwrap().url.as_deref(), Some("https://example.org"));
+        assert_eq!(read_pyproject_toml(poetry).unwrap().url.as_deref(), Some("https://example.org"));
     }
 }

@@ -26,7 +26,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     let again = Repository::open(&ground.root()).unwrap();
     assert_eq!(again.channels().unwrap(), ground.repository.channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
-    let serial = ground.repository.serial().unwrap();
+    let serial = ground.repository.change_serial().unwrap();
     assert_eq!(create("staging", Some("dev")), Ok(false));
     assert_eq!(create("staging", None), Ok(false));
     assert_eq!(
@@ -35,8 +35,8 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     );
     assert!(create("qa", Some("stging")).unwrap_err().contains("did you mean `staging`?"));
     assert_eq!(order(&ground), ["dev", "staging", "prod", "archive"]);
-    assert_eq!(ground.repository.serial().unwrap(), serial);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.change_serial().unwrap(), serial);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]

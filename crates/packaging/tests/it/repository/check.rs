@@ -10,12 +10,12 @@ fn ground() -> Ground {
     let ground = Ground::new();
     let files = ground.component("shop", "1.0", &[]);
     ground.publish("dev", &files);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
     ground
 }
 
 fn findings(ground: &Ground) -> Vec<String> {
-    ground.repository.check().unwrap().iter().map(ToString::to_string).collect()
+    ground.repository.check_repository().unwrap().iter().map(ToString::to_string).collect()
 }
 
 fn flip_last_byte(path: &Path) {
@@ -37,7 +37,9 @@ fn a_damaged_package_is_found() {
     let found = findings(&ground);
     assert_eq!(found.len(), 1);
     assert!(
-        found[0].starts_with("pool/shop/shop-1.0-1.noarch.rpm: the content of shop-1.0-1.noarch.rpm is not what its header says"),
+        found[0].starts_with(
+            "pool/shop/shop-1.0-1.noarch.rpm: the content of shop-1.0-1.noarch.rpm does not match its header"
+        ),
         "{found:?}"
     );
     assert!(found[0].contains("restore it from a backup"), "{found:?}");
@@ -53,7 +55,7 @@ fn missing_and_left_over_files_are_found() {
     let found = findings(&ground);
     let starts = [
         "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `geppetto repository rebuild`",
-        "channels/dev/packages/stray.rpm: no metadata speaks of it",
+        "channels/dev/packages/stray.rpm: no metadata names it",
         "index/stray/stray-1-1.noarch.rpm.jsonl: it describes a package that is not in the pool",
     ];
     assert_eq!(found.len(), starts.len(), "{found:?}");

@@ -30,12 +30,12 @@ fn threads_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&ground, "dev"), expected);
-    assert_eq!(ground.repository.serial().unwrap(), 2 + 24);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.change_serial().unwrap(), 2 + 24);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 fn ground_root(repository: &Repository) -> std::path::PathBuf {
-    repository.served().parent().unwrap().to_owned()
+    repository.served_folder().parent().unwrap().to_owned()
 }
 
 #[test]
@@ -69,8 +69,8 @@ fn processes_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&ground, "dev"), expected);
-    assert_eq!(ground.repository.serial().unwrap(), 2 + 16);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.change_serial().unwrap(), 2 + 16);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_check_during_publications_and_retentions_finds_nothing() {
             }
         });
         while !publisher.is_finished() {
-            assert_eq!(ground.repository.check().unwrap(), []);
+            assert_eq!(ground.repository.check_repository().unwrap(), []);
             checks += 1;
         }
     });

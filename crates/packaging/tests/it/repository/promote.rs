@@ -38,7 +38,7 @@ fn a_promotion_takes_both_packages_and_everything_required_along() {
     );
     assert_eq!(visible(&ground, "prod").len(), 6);
     assert_eq!(promote(&ground, "shop", "1.0").unwrap(), Vec::<String>::new());
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]

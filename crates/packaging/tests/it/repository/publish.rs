@@ -14,11 +14,11 @@ fn publishing_twice_says_what_was_there_already() {
     let first = ground.publish("dev", &files);
     assert_eq!(first.added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
     assert!(first.present.is_empty());
-    let serial = ground.repository.serial().unwrap();
+    let serial = ground.repository.change_serial().unwrap();
     let second = ground.publish("dev", &files);
     assert_eq!(second.present, first.added);
     assert!(second.added.is_empty());
-    assert_eq!(ground.repository.serial().unwrap(), serial, "nothing changed, so nothing was written");
+    assert_eq!(ground.repository.change_serial().unwrap(), serial, "nothing changed, so nothing was written");
     assert_eq!(visible(&ground, "dev"), first.added);
 }
 
@@ -90,7 +90,7 @@ fn a_reader_of_an_older_repomd_still_finds_its_files_and_very_old_ones_go() {
     for files in ages.iter().rev().take(61) {
         assert!(files.iter().all(|file| file.exists()), "{}", files[0].display());
     }
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 /// The members of a channel, and which files they are.
@@ -117,7 +117,7 @@ fn a_publication_leaves_the_members_of_other_packages_as_they_are() {
     assert_eq!(after.len(), 3);
     assert_ne!(after[2], before[2]);
     assert_eq!(visible(&ground, "dev").len(), 261);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_member_that_became_full_piece_by_piece_is_compressed_as_a_whole() {
     };
     assert_eq!(pieces("dev").len(), 2);
     assert_eq!(pieces("dev"), pieces("prod"));
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_package_of_many_files_fills_a_member_alone() {
     // One alone, then a small one and the second large one, then what came after it.
     assert_eq!(members(&ground, "dev").len(), 3);
     assert_eq!(visible(&ground, "dev").len(), 4);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]

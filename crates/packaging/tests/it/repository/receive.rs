@@ -44,7 +44,7 @@ fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
     let (other, _) = build(&ground, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
     let said = refused(&ground, &other, &file);
     let elsewhere = Ground::new();
-    elsewhere.repository.trust(&ground.packager.public_armored().unwrap()).unwrap();
+    elsewhere.repository.trust_keys(&ground.packager.public_armored().unwrap()).unwrap();
     let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
     assert_eq!(
         said,
@@ -70,7 +70,7 @@ fn another_spelling_of_a_version_that_is_there_is_refused() {
     let (bytes, file) = build(&ground, Rpm::new("tool", "1.00"));
     assert_eq!(
         refused(&ground, &bytes, &file),
-        "tool-1.00-1.noarch.rpm is the same version as tool-1.0-1.noarch.rpm, which is in the repository: rpm tells `1.00-1` and `1.0-1` apart as little as hosts would, so raise the version or the release"
+        "tool-1.00-1.noarch.rpm is the same version as tool-1.0-1.noarch.rpm, which is in the repository: rpm treats `1.00-1` and `1.0-1` as equal, so raise the version or the release"
     );
     ground.take(Rpm::new("tool", "1.01"));
     ground.take(Rpm::new("tool2", "1.00"));
@@ -94,7 +94,7 @@ fn a_package_whose_entry_in_the_index_was_lost_comes_in_again() {
         assert!(said.contains("is in the repository already with other bytes"), "{said}");
         assert_eq!(ground.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
-        assert_eq!(ground.repository.check().unwrap(), []);
+        assert_eq!(ground.repository.check_repository().unwrap(), []);
     }
 }
 
@@ -130,12 +130,12 @@ fn nothing_unsigned_unknown_or_forged_comes_in() {
     let said = refused(&ground, &swapped, &file);
     assert!(
         said.starts_with(&format!(
-            "the content of {file} is not what its header says: it was changed or cut after packaging (SHA-256 "
+            "the content of {file} does not match its header: it was changed or cut off after packaging (SHA-256 "
         )),
         "{said}"
     );
     let said = refused(&ground, &bytes[..bytes.len() - 3], &file);
-    assert!(said.contains("it was changed or cut after packaging"), "{said}");
+    assert!(said.contains("it was changed or cut off after packaging"), "{said}");
     assert_eq!(
         refused(&ground, &bytes[..300], &file),
         format!("{file} is not a whole RPM package: it ends in the middle of its headers")
@@ -192,7 +192,7 @@ fn a_package_that_claims_to_be_another_component_is_refused() {
     assert_eq!(
         refused(&ground, &bytes, &file),
         format!(
-            "{file} is not a whole RPM package: the package is `shop-deployment` 3.0-1, but the component.json inside speaks of `shop` 1.0-1"
+            "{file} is not a whole RPM package: the package is `shop-deployment` 3.0-1, but the component.json inside describes `shop` 1.0-1"
         )
     );
 }
@@ -243,7 +243,7 @@ fn a_folder_that_is_no_repository_says_so() {
     assert_eq!(error.to_string(), "there is no repository in /nowhere: `geppetto init` makes one");
     let error = Repository::create(&ground.root(), key("again")).unwrap_err();
     assert_eq!(error.to_string(), format!("there is a repository in {} already", ground.root().display()));
-    let error = ground.repository.trust("not a key").unwrap_err();
+    let error = ground.repository.trust_keys("not a key").unwrap_err();
     assert!(
         error.to_string().starts_with("the keys cannot be trusted: no public OpenPGP key could be read: ")
     );

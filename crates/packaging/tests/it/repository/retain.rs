@@ -50,7 +50,7 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
     // base 1.1 is old and in no node file, but shop 3.0 requires it.
     assert!(shown.contains(&"base-1.1-1.noarch.rpm".to_owned()));
     assert_eq!(tree(&ground.root().join("pool")).len(), 9);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
     let again = ground.repository.retain(&keep, 1, NOON).unwrap();
     assert_eq!((again.channels.len(), again.files.len(), again.bytes), (0, 0, 0));
 }
@@ -64,20 +64,20 @@ fn a_reader_of_older_metadata_finds_its_packages_for_an_hour() {
     assert_eq!(visible(&ground, "dev"), std::slice::from_ref(&two));
     let links = || tree(&ground.channel("dev").join("packages"));
     assert_eq!(links(), [one.clone(), two.clone()]);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
     // Other changes meanwhile do not forget it; that it is away is known when it is.
     ground.repository.publish(&name("dev"), std::slice::from_ref(&three), NOON + 3599).unwrap();
     assert_eq!(links(), [one.clone(), two.clone(), three.clone()]);
     ground.repository.retain(&BTreeSet::new(), 9, NOON + 3600).unwrap();
     assert_eq!(links(), [two.clone(), three]);
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
     // What comes back stays.
     ground.repository.retain(&BTreeSet::new(), 1, NOON + 3600).unwrap();
     ground.take(Rpm::new("tool", "2.0"));
     ground.repository.publish(&name("dev"), std::slice::from_ref(&two), NOON + 3601).unwrap();
     ground.repository.retain(&BTreeSet::new(), 9, NOON + 9999).unwrap();
     assert!(links().contains(&two));
-    assert_eq!(ground.repository.check().unwrap(), []);
+    assert_eq!(ground.repository.check_repository().unwrap(), []);
 }
 
 #[test]

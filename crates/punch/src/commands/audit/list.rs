@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::AuditEntry};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
 
 /// List entries of the audit log, newest first: who did what, when
 #[derive(Debug, clap::Args)]

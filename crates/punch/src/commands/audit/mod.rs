@@ -4,7 +4,7 @@ mod list;
 
 use model::exit::Exit;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// Show the audit log
 #[derive(Debug, clap::Args)]

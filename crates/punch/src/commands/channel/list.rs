@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::ChannelSummary};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// List channels and how many components each has
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{component::ComponentKind, exit::Exit, wire::ComponentSummary};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// List published components with their newest version in each channel
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ mod show;
 
 use model::exit::Exit;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// List and show published components
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::Name, wire::ComponentVersion};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Show the published versions of a component and their channels, newest first
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::Revision};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
 
 /// List revisions, newest first: number, time, author and message
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ mod list;
 
 use model::exit::Exit;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// List revisions of the estate
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 use model::{exit::Exit, format::node, name::ServerName, resolve};
 use serde::Serialize;
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Print the classes and parameters of a server for Puppet (external node classifier)
 ///
@@ -33,7 +33,7 @@ impl ServerEncArgs {
                 "the secrets of {} are masked for this token, and Puppet would apply the masks as values",
                 self.server
             ))
-            .hint("use a token with the role operator"));
+            .with_hint("use a token with the role operator"));
         }
         let node = node::read(&format!("the node file of {}", self.server), &text)?;
         let yaml = resolve::enc(&node);

@@ -6,7 +6,7 @@ use model::{
     wire::{IssuedJoinToken, JoinTokenRequest},
 };
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
 
 /// Create a one-time token for a server to join with
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::ServerSummary};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs, time_text};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
 
 /// List all servers: environment, roles, generation and the last report
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ mod show;
 
 use model::exit::Exit;
 
-use crate::{context::CommandContext, failure::CommandError};
+use crate::{command_error::CommandError, context::CommandContext};
 
 /// List, show and revoke servers
 #[derive(Debug, clap::Args)]

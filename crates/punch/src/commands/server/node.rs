@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, format::node, name::ServerName};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Print the node file of a server: everything the server must be
 ///

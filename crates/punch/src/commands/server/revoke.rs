@@ -3,7 +3,7 @@
 use model::{exit::Exit, name::ServerName};
 use serde::Serialize;
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Revoke the credential and the join tokens of a server: it is refused until it joins again
 #[derive(Debug, clap::Args)]

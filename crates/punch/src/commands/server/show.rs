@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::ServerName, wire::PlaceDocument};
 
-use crate::{context::CommandContext, failure::CommandError, settings::RemoteArgs};
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Show the document of a server: its environment, groups, roles and values
 #[derive(Debug, clap::Args)]

@@ -13,15 +13,15 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 
-use super::super::beneath::HostRoot;
+use super::super::host_root::HostRoot;
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
-/// The keys of a user as a fact: a set, or a text that says what is wrong with where they are.
-pub(super) fn observe(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
+/// The authorized keys of a user as a fact: a set, or a text with the reason they cannot be used.
+pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
     let nothing = || Fact::Set(Vec::new());
-    let home = match root.folder(home) {
+    let home = match root.open_folder(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
         home => home?,
     };

@@ -1,6 +1,6 @@
-//! Looking: reads everything a node file names, fills in all templates, and sees what the host is like.
+//! Inspection: reads everything a node file names, renders all templates, and observes the host.
 //!
-//! Nothing is touched: a deployment that is not installed yet is read from its package.
+//! Nothing is changed: a deployment that is not installed yet is read from its package.
 
 mod check;
 
@@ -21,7 +21,7 @@ use model::{
 
 use crate::{Host, HostState, PackageFetcher, PackagePin, deployment::Deployment, packages::FetchError};
 
-/// What a node file wants and what the host is like: all that a plan needs.
+/// The desired and the observed state of a host: all that a plan needs.
 #[derive(Debug, Clone)]
 pub struct HostInspection {
     /// What the host must be.
@@ -34,7 +34,7 @@ pub struct HostInspection {
     pub began_us: i64,
 }
 
-/// Why a node file cannot be applied; nothing was touched.
+/// Why a node file cannot be applied; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InspectionError {
     /// What failed, where, why, and what to do next.
@@ -60,15 +60,15 @@ impl From<FetchError> for InspectionError {
     }
 }
 
-/// Reads and looks, beginning at `began_us`. All problems are told, not just the first.
-pub fn look(
+/// Reads the deployments and observes the host; the run began at `began_us`. Returns all errors, not only the first.
+pub fn inspect_host(
     node: &Node,
     host: &dyn Host,
     state: &HostState,
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<HostInspection, Vec<InspectionError>> {
-    let managed = state.managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
+    let managed = state.load_managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
     let names: BTreeSet<String> = node
         .components
         .keys()
@@ -82,22 +82,22 @@ pub fn look(
     let mut found = BTreeMap::new();
     let mut pins = BTreeMap::new();
     for (name, wish) in &node.components {
-        match deployment(name, wish, &installed, host, packages) {
+        match read_deployment(name, wish, &installed, host, packages) {
             Ok(deployment) => {
-                pin(name, wish, &deployment, &mut pins);
+                add_pins(name, wish, &deployment, &mut pins);
                 found.insert(name, deployment);
             }
             Err(problem) => problems.push(problem),
         }
     }
-    check::requirements(node, &found, &mut problems);
-    // What is missing would only be told a second time, as references that lead nowhere.
+    check::check_requirements(node, &found, &mut problems);
+    // Missing components would only be reported a second time, as unknown references.
     let complete = match problems.is_empty() {
-        true => check::complete(node, &found, &mut problems),
+        true => check::complete_with_defaults(node, &found, &mut problems),
         false => None,
     };
     let wanted = match &complete {
-        Some(node) => evaluate(node, &found, host.family(), &mut problems),
+        Some(node) => evaluate_deployments(node, &found, host.family(), &mut problems),
         None => DesiredHost::default(),
     };
     if !problems.is_empty() {
@@ -106,7 +106,7 @@ pub fn look(
     let resources: Vec<&Resource> =
         wanted.components.iter().flat_map(|component| &component.resources).collect();
     let made = managed.resources.iter().flat_map(|made| made.notify.iter().chain([&made.id]));
-    // Whom a run notifies, or owed it, is looked at too, though nobody may describe it any more.
+    // Services that earlier runs notified are observed too, even when they are no longer described.
     let made = made.chain(&managed.pending).cloned();
     let accounts = resources.iter().flat_map(|resource| resource.accounts());
     let others: Vec<ResourceId> = made.chain(accounts).collect();
@@ -123,7 +123,7 @@ pub fn look(
 
 /// The deployment of a component: the installed one when its version is the wanted one, else the one in
 /// the package.
-fn deployment(
+fn read_deployment(
     name: &Name,
     wish: &NodeComponent,
     installed: &BTreeMap<String, Observation<model::version::Version>>,
@@ -143,7 +143,7 @@ fn deployment(
                 }
             }
             Observation::Unreadable(because) => return Err(because.into()),
-            // Somebody took its files away: the package still has them.
+            // Its installed files are gone: the package still has them.
             Observation::Absent => (),
         }
     }
@@ -167,7 +167,12 @@ fn deployment(
     Ok(deployment)
 }
 
-fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BTreeMap<String, PackagePin>) {
+fn add_pins(
+    name: &Name,
+    wish: &NodeComponent,
+    deployment: &Deployment,
+    pins: &mut BTreeMap<String, PackagePin>,
+) {
     for (package, file) in [(name.to_string(), &wish.payload), (deployment_package(name), &wish.deployment)] {
         let pin = PackagePin {
             name: package.clone(),
@@ -180,14 +185,14 @@ fn pin(name: &Name, wish: &NodeComponent, deployment: &Deployment, pins: &mut BT
     }
 }
 
-fn evaluate(
+fn evaluate_deployments(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
     family: Option<OsFamily>,
     problems: &mut Vec<InspectionError>,
 ) -> DesiredHost {
     let mut wanted = DesiredHost::default();
-    for name in check::order(found, problems) {
+    for name in check::deployment_order(found, problems) {
         let deployment = &found[name];
         let scope = EvaluationContext {
             server: node.server.as_str(),
@@ -202,9 +207,9 @@ fn evaluate(
                 .collect(),
             family,
         };
-        match manifest::evaluate(&deployment.manifest, &deployment.templates, &scope) {
+        match manifest::evaluate_manifest(&deployment.manifest, &deployment.templates, &scope) {
             Ok(evaluated) => {
-                let mut resources = os_packages(deployment, family, &evaluated.resources);
+                let mut resources = required_os_packages(deployment, family, &evaluated.resources);
                 resources.extend(evaluated.resources);
                 wanted.components.push(DesiredComponent {
                     name: name.clone(),
@@ -227,7 +232,11 @@ fn evaluate(
 
 /// The packages of the operating system a component asks for, as resources; the manifest's own
 /// description of one wins.
-fn os_packages(deployment: &Deployment, family: Option<OsFamily>, described: &[Resource]) -> Vec<Resource> {
+fn required_os_packages(
+    deployment: &Deployment,
+    family: Option<OsFamily>,
+    described: &[Resource],
+) -> Vec<Resource> {
     let names = match family {
         Some(OsFamily::Deb) => &deployment.component.os_packages.deb,
         Some(OsFamily::Rpm) => &deployment.component.os_packages.rpm,

@@ -5,7 +5,7 @@
 //! keys/node.key        signs node files
 //! keys/store.key       seals the revisions and node files in the database, which hold secret values
 //! repository/          packages and channels, and the key that signs their metadata
-//! admin.token          the first token, for whoever can read this folder
+//! admin.token          the first token, readable by whoever can read this folder
 //! ```
 //! The folder is 0700, files with secrets 0600. A copy of the database alone shows no secret; a backup needs both.
 
@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::DaemonError;
+use crate::daemon_error::DaemonError;
 
 /// The folder of a control plane.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ impl DataFolder {
     pub fn open(root: &Path) -> Result<Self, DaemonError> {
         let folder = Self { root: root.to_owned() };
         if !folder.database().is_file() {
-            return Err(DaemonError::input(format!("there is no control plane in `{}`", root.display())).hint(
+            return Err(DaemonError::input(format!("there is no control plane in `{}`", root.display())).with_hint(
                 "name its folder by --data DIR or GEPPETTO_DATA, or make a new one with `geppetto init --data DIR`",
             ));
         }
@@ -41,7 +41,7 @@ impl DataFolder {
         let folder = Self { root: root.to_owned() };
         let failed = |path: &Path, error: io::Error| {
             DaemonError::input(format!("the data folder `{}` could not be made: {error}", path.display()))
-                .hint("choose a folder you may write to with --data DIR")
+                .with_hint("choose a folder you may write to with --data DIR")
         };
         for path in [folder.root.clone(), folder.keys()] {
             DirBuilder::new()

@@ -9,13 +9,13 @@ use std::{
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use crate::{client::printable, failure::reason, output::ProgressBar};
+use crate::{client::printable, command_error::io_error_text, output::ProgressBar};
 
 /// A tree of files.
 pub(super) enum SourceLocation {
     /// Served over HTTP.
     Web {
-        /// How to speak.
+        /// The HTTP agent.
         agent: Agent,
         /// The address, without a slash at its end.
         base: String,
@@ -29,7 +29,7 @@ pub(super) enum SourceLocation {
 pub(super) enum ReadError {
     /// It is not there.
     Missing,
-    /// Nobody answered.
+    /// The address cannot be reached.
     Unreachable(String),
     /// Anything else.
     Other(String),
@@ -46,14 +46,14 @@ impl std::fmt::Display for SourceLocation {
 
 impl SourceLocation {
     /// Reads a small file whole.
-    pub(super) fn text(&self, href: &str, most: u64) -> Result<String, ReadError> {
+    pub(super) fn read_text(&self, href: &str, most: u64) -> Result<String, ReadError> {
         let mut bytes = Vec::new();
-        self.copy(href, most, &mut bytes, None)?;
+        self.copy_limited(href, most, &mut bytes, None)?;
         String::from_utf8(bytes).map_err(|_| ReadError::Other(format!("{href} is not UTF-8")))
     }
 
     /// Copies a file of at most `most` bytes; its SHA-256, in hexadecimal.
-    pub(super) fn copy(
+    pub(super) fn copy_limited(
         &self,
         href: &str,
         most: u64,
@@ -64,18 +64,20 @@ impl SourceLocation {
             SourceLocation::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing),
-                Err(error) => return Err(ReadError::Other(reason(&error))),
+                Err(error) => return Err(ReadError::Other(io_error_text(&error))),
             },
-            SourceLocation::Web { agent, base } => get(agent, &format!("{base}/{}", escaped(href)))?,
+            SourceLocation::Web { agent, base } => {
+                get(agent, &format!("{base}/{}", percent_encode_path(href)))?
+            }
         };
-        // One byte more than allowed tells a file that is too long from one that just fits.
-        pour(reader.take(most.saturating_add(1)), most, into, bar)
+        // One byte more than allowed distinguishes a file that is too long.
+        copy_hashing(reader.take(most.saturating_add(1)), most, into, bar)
     }
 }
 
 fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
     let response = agent.get(url).header("Accept-Encoding", "identity").call();
-    let response = response.map_err(|error| ReadError::Unreachable(words(&error)))?;
+    let response = response.map_err(|error| ReadError::Unreachable(describe_error(&error)))?;
     match response.status().as_u16() {
         200 => Ok(Box::new(response.into_body().into_reader())),
         404 | 410 => Err(ReadError::Missing),
@@ -84,8 +86,8 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
     }
 }
 
-/// What ureq says, in the words of the client's errors.
-fn words(error: &ureq::Error) -> String {
+/// Describes a ureq error like the API client does.
+fn describe_error(error: &ureq::Error) -> String {
     match crate::client::ClientError::from_ureq("", error) {
         crate::client::ClientError::Unreachable { why, .. }
         | crate::client::ClientError::InvalidResponse { why, .. } => why,
@@ -93,7 +95,7 @@ fn words(error: &ureq::Error) -> String {
     }
 }
 
-fn pour(
+fn copy_hashing(
     mut from: impl Read,
     most: u64,
     into: &mut impl Write,
@@ -108,7 +110,10 @@ fn pour(
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(ReadError::Unreachable(format!("the transfer broke off: {}", reason(&error))));
+                return Err(ReadError::Unreachable(format!(
+                    "the transfer broke off: {}",
+                    io_error_text(&error)
+                )));
             }
         };
         total += read as u64;
@@ -117,15 +122,15 @@ fn pour(
         }
         digest.update(&buffer[..read]);
         into.write_all(&buffer[..read])
-            .map_err(|error| ReadError::Other(format!("it cannot be stored: {}", reason(&error))))?;
+            .map_err(|error| ReadError::Other(format!("it cannot be stored: {}", io_error_text(&error))))?;
         if let Some(bar) = bar {
             bar.add(read as u64);
         }
     }
 }
 
-/// A path as it stands in a URL: everything but the usual characters of file names becomes `%XX`.
-fn escaped(href: &str) -> String {
+/// Percent-encodes a path for a URL, except the usual characters of file names.
+fn percent_encode_path(href: &str) -> String {
     let mut out = String::with_capacity(href.len());
     for byte in href.bytes() {
         match byte {
@@ -144,14 +149,17 @@ mod tests {
 
     #[test]
     fn versions_with_plus_and_caret_survive_a_url() {
-        assert_eq!(escaped("packages/a-1.0^git+1-1.noarch.rpm"), "packages/a-1.0%5Egit%2B1-1.noarch.rpm");
+        assert_eq!(
+            percent_encode_path("packages/a-1.0^git+1-1.noarch.rpm"),
+            "packages/a-1.0%5Egit%2B1-1.noarch.rpm"
+        );
     }
 
     #[test]
     fn more_bytes_than_announced_are_refused() {
         let mut sink = Vec::new();
-        assert!(matches!(pour(&b"12345"[..], 4, &mut sink, None), Err(ReadError::Other(_))));
+        assert!(matches!(copy_hashing(&b"12345"[..], 4, &mut sink, None), Err(ReadError::Other(_))));
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(pour(&b""[..], 0, &mut sink, None).unwrap(), empty);
+        assert_eq!(copy_hashing(&b""[..], 0, &mut sink, None).unwrap(), empty);
     }
 }

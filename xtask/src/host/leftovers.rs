@@ -6,13 +6,13 @@ use super::PREFIX;
 use crate::run::Terminal;
 
 /// Removes everything that carries the id of a process that is gone. Failures are left for the next run.
-pub(super) fn sweep(folder: &Path) {
+pub(super) fn remove_leftovers(folder: &Path) {
     for name in names_in(folder).filter(|name| orphaned(name)) {
         fs::remove_dir_all(folder.join(name)).ok();
     }
     let here = Terminal::here(Path::new("/"));
     for link in names_in(Path::new("/sys/class/net")).filter(|name| orphaned(name)) {
-        here.ask(&format!("ip link del {link}")).ok();
+        here.run_any_exit(&format!("ip link del {link}")).ok();
     }
     for tree in super::boot::CONTROL_GROUPS {
         for group in names_in(Path::new(tree)).filter(|name| orphaned(name)) {

@@ -9,7 +9,7 @@ use super::InspectionError;
 use crate::deployment::Deployment;
 
 /// The node with declared defaults filled in, checked against the declared types.
-pub(super) fn complete(
+pub(super) fn complete_with_defaults(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
     problems: &mut Vec<InspectionError>,
@@ -26,8 +26,8 @@ pub(super) fn complete(
     }
 }
 
-/// Each component's required components must be in the node file, in versions that will do.
-pub(super) fn requirements(
+/// Checks that each component's required components are in the node file, in versions within range.
+pub(super) fn check_requirements(
     node: &Node,
     found: &BTreeMap<&Name, Deployment>,
     problems: &mut Vec<InspectionError>,
@@ -55,7 +55,7 @@ pub(super) fn requirements(
 }
 
 /// Components so that each comes after those it requires; by name otherwise.
-pub(super) fn order<'a>(
+pub(super) fn deployment_order<'a>(
     found: &BTreeMap<&'a Name, Deployment>,
     problems: &mut Vec<InspectionError>,
 ) -> Vec<&'a Name> {

@@ -1,4 +1,4 @@
-//! One thing on the host has one description, also when several components speak of it.
+//! Merges the descriptions of a resource that several components declare.
 
 use std::{
     borrow::Cow,
@@ -16,7 +16,7 @@ pub(super) type MergedResources<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn each_once(wanted: &DesiredHost) -> (Vec<MergedResources<'_>>, Vec<BlockedItem>) {
+pub(super) fn merge_duplicates(wanted: &DesiredHost) -> (Vec<MergedResources<'_>>, Vec<BlockedItem>) {
     let mut once: Vec<MergedResources<'_>> = Vec::new();
     let mut blocked = Vec::new();
     let mut first: BTreeMap<&ResourceId, usize> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub(super) fn each_once(wanted: &DesiredHost) -> (Vec<MergedResources<'_>>, Vec<
                 Entry::Occupied(place) => *place.get(),
             };
             let (other, described) = &mut once[at];
-            if !join(described, resource) {
+            if !merge_descriptions(described, resource) {
                 let because = format!(
                     "components `{other}` and `{}` want it differently; let one of them describe it",
                     component.name
@@ -45,9 +45,9 @@ pub(super) fn each_once(wanted: &DesiredHost) -> (Vec<MergedResources<'_>>, Vec<
 }
 
 /// Joins a second description to the first; whether they agree.
-fn join(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
+fn merge_descriptions(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
     let body = match (&first.body, &second.body) {
-        // Whoever leaves the version open can live with the one that is named.
+        // A description without a version accepts the named one.
         (ResourceBody::Package { version: None }, ResourceBody::Package { version: Some(_) }) => &second.body,
         (ResourceBody::Package { version: Some(_) }, ResourceBody::Package { version: None }) => &first.body,
         (one, other) if one == other => one,

@@ -1,22 +1,23 @@
 //! What a resource needs that no `require` names: accounts, folders, programs. What is not there yet is
 //! fine as long as something in the plan can bring it.
 
-use super::make::Planner;
+use super::planner::Planner;
 use crate::{
     observe::Observation,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 impl Planner<'_> {
-    /// Why a resource cannot be made: nobody by that name will be there to own it.
-    pub(super) fn unknown_account(&self, resource: &Resource) -> Option<String> {
+    /// Why a resource cannot be created: its owner or group will not exist.
+    pub(super) fn missing_account(&self, resource: &Resource) -> Option<String> {
         let absent = |id: &ResourceId| self.seen.resources.get(id) == Some(&Observation::Absent);
-        let missing = resource.accounts().into_iter().find(|id| absent(id) && !self.comes(id))?;
-        Some(not_there(&missing))
+        let missing =
+            resource.accounts().into_iter().find(|id| absent(id) && !self.is_provided_by_plan(id))?;
+        Some(missing_thing_hint(&missing))
     }
 
     /// Whether something in this plan brings what is not there yet.
-    pub(super) fn comes(&self, id: &ResourceId) -> bool {
+    pub(super) fn is_provided_by_plan(&self, id: &ResourceId) -> bool {
         // What a package or a command brings cannot be known before.
         if self.brings {
             return true;
@@ -43,11 +44,11 @@ impl Planner<'_> {
 }
 
 /// What to do about something that is not there and does not come.
-pub(super) fn not_there(id: &ResourceId) -> String {
+pub(super) fn missing_thing_hint(id: &ResourceId) -> String {
     let ResourceId { kind, name } = id;
     match kind {
         ResourceKind::User | ResourceKind::Group => {
-            let word = kind.word();
+            let word = kind.keyword();
             format!("there is no {word} `{name}` on this host; add a `{word}: {name}` resource")
         }
         ResourceKind::Directory => {

@@ -20,7 +20,7 @@ pub(super) struct PageSlice<'a, T> {
 }
 
 /// The part of a list that a page asks for, and where the next one begins. The names are in order.
-pub(super) fn cut<'a, T>(
+pub(super) fn paginate<'a, T>(
     all: impl Iterator<Item = (&'a str, T)>,
     page: &PageQuery,
 ) -> Result<PageSlice<'a, T>, ProblemResponse> {
@@ -33,7 +33,7 @@ pub(super) fn cut<'a, T>(
     Ok(PageSlice { items, next })
 }
 
-/// The handlers of a kind of object that says no more than its description.
+/// The list and show handlers of roles, groups and environments.
 macro_rules! objects {
     ($kind:literal, $field:ident, $list_path:literal, $one_path:literal, $list:ident, $one:ident) => {
         #[doc = concat!("All ", $kind, "s")]
@@ -46,9 +46,9 @@ macro_rules! objects {
             _caller: Allowed<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
-            let state = app.office.state().await?;
+            let state = app.back_office.current_estate().await?;
             let all = state.estate.$field.iter().map(|(name, object)| (name.as_str(), &object.description));
-            let PageSlice { items, next } = cut(all, &page)?;
+            let PageSlice { items, next } = paginate(all, &page)?;
             let items = items
                 .into_iter()
                 .map(|(name, description)| wire::PlaceSummary {
@@ -75,8 +75,8 @@ macro_rules! objects {
         ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
             let path = concat!($list_path, "/");
             let folder = path.trim_start_matches("/api/v1/");
-            let unmasked = caller.has(AccessLevel::Operator);
-            Ok(Json(app.office.object($kind, folder, name.as_str(), unmasked).await?))
+            let unmasked = caller.has_level(AccessLevel::Operator);
+            Ok(Json(app.back_office.place_document($kind, folder, name.as_str(), unmasked).await?))
         }
     };
 }
@@ -102,12 +102,12 @@ pub(super) async fn servers(
     _caller: Allowed<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ServerPage>, ProblemResponse> {
-    let state = app.office.state().await?;
+    let state = app.back_office.current_estate().await?;
     let all = state.estate.servers.iter().map(|(name, server)| (name.as_str(), server));
-    let PageSlice { items: found, next } = cut(all, &page)?;
+    let PageSlice { items: found, next } = paginate(all, &page)?;
     let mut items = Vec::with_capacity(found.len());
     for (name, server) in found {
-        let status = app.office.store.server_status(name).await?;
+        let status = app.back_office.store.server_status(name).await?;
         items.push(wire::ServerSummary {
             name: name.to_owned(),
             description: server.description.clone(),
@@ -136,6 +136,6 @@ pub(super) async fn server(
     Allowed { caller, .. }: Allowed<Viewer>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
-    let unmasked = caller.has(AccessLevel::Operator);
-    Ok(Json(app.office.object("server", "servers/", server.as_str(), unmasked).await?))
+    let unmasked = caller.has_level(AccessLevel::Operator);
+    Ok(Json(app.back_office.place_document("server", "servers/", server.as_str(), unmasked).await?))
 }

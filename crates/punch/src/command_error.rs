@@ -1,10 +1,10 @@
-//! Why a verb ended badly: one sentence, what to do next, and the exit code.
+//! The error of a command: message, hint and exit code.
 
 use std::{io, path::Path};
 
 use model::{exit::Exit, format::FormatError};
 
-/// Why a verb ended badly.
+/// The error of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandError {
     /// How the program ends.
@@ -44,33 +44,35 @@ impl CommandError {
     }
 
     /// Adds what to do next.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// A file of the user could not be read.
-    pub(crate) fn reading(path: &Path, error: &io::Error) -> Self {
-        let failure = Self::input(format!("cannot read {}: {}", path.display(), reason(error)));
+    pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::input(format!("cannot read {}: {}", path.display(), io_error_text(error)));
         match error.kind() {
-            io::ErrorKind::NotFound => failure.hint("check the path; nothing was changed"),
+            io::ErrorKind::NotFound => failure.with_hint("check the path; nothing was changed"),
             io::ErrorKind::PermissionDenied => {
-                failure.hint(format!("run it as a user who may read {}", path.display()))
+                failure.with_hint(format!("run it as a user who may read {}", path.display()))
             }
             _ => failure,
         }
     }
 
     /// A file could not be written.
-    pub(crate) fn writing(path: &Path, error: &io::Error) -> Self {
-        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), reason(error)));
+    pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), io_error_text(error)));
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                failure.hint("run it as root, or give a folder that you may write to")
+                failure.with_hint("run it as root, or give a folder that you may write to")
             }
-            io::ErrorKind::StorageFull => failure.hint("free some space on that disk, then run it again"),
+            io::ErrorKind::StorageFull => {
+                failure.with_hint("free some space on that disk, then run it again")
+            }
             io::ErrorKind::NotADirectory | io::ErrorKind::NotFound => {
-                failure.hint("check that every part of the path is a folder")
+                failure.with_hint("check that every part of the path is a folder")
             }
             _ => failure,
         }
@@ -78,7 +80,7 @@ impl CommandError {
 }
 
 /// The operating system's words without its number.
-pub(crate) fn reason(error: &io::Error) -> String {
+pub(crate) fn io_error_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
@@ -98,7 +100,7 @@ impl From<FormatError> for CommandError {
 impl From<Vec<FormatError>> for CommandError {
     fn from(errors: Vec<FormatError>) -> Self {
         match errors.as_slice() {
-            [] => CommandError::new(Exit::Bug, "something is wrong with the input, but nothing says what"),
+            [] => CommandError::new(Exit::Bug, "the input is wrong, but no error was given"),
             [only] => CommandError::input(only.to_string()),
             _ => {
                 let lines: Vec<String> = errors.iter().map(|error| format!("\n  {error}")).collect();

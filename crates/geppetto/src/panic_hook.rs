@@ -1,4 +1,4 @@
-//! A panic is a bug of ours: it is told so that it can be reported, and ends no more than it must.
+//! Reports panics in one form, and limits what a panic ends.
 
 use model::exit::Exit;
 
@@ -13,8 +13,8 @@ pub enum PanicReaction {
     GoOn,
 }
 
-/// From now on tells of panics in one form.
-pub fn note_panics(then: PanicReaction) {
+/// Installs a panic hook that prints panics in one form.
+pub fn install_panic_hook(then: PanicReaction) {
     std::panic::set_hook(Box::new(move |panic| {
         output::note(&format!(
             "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"

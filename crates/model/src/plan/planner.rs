@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, compare,
-    once::each_once,
+    merge_duplicates::merge_duplicates,
     order::{self, OwnedResource},
 };
 use crate::{
@@ -22,12 +22,12 @@ use crate::{
 /// second look at what those packages may have touched; all other resources; restarts, once for each
 /// service. Health checks come after all of them.
 pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> Plan {
-    let (once, blocked) = each_once(wanted);
+    let (once, blocked) = merge_duplicates(wanted);
     let resources: Vec<OwnedResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
     let mut maker = Planner::new(seen, &resources);
     maker.plan.blocked = blocked;
-    let sorted = match order::sort(&resources) {
+    let sorted = match order::sort_by_requirements(&resources) {
         Ok(sorted) => sorted,
         Err(cycle) => {
             maker.block_cycle(&cycle);
@@ -36,40 +36,40 @@ pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> P
     };
     let early = order::before_payloads(&sorted);
 
-    maker.install(wanted, deployment_package);
-    maker.removals(wanted, &sorted, limits);
+    maker.install_packages(wanted, deployment_package);
+    maker.plan_removals(wanted, &sorted, limits);
     for owned in sorted.iter().filter(|(_, resource)| early.contains(&resource.id)) {
-        maker.resource(*owned, &[]);
-        maker.doubt(*owned);
+        maker.plan_resource(*owned, &[]);
+        maker.remember_for_recheck(*owned);
     }
-    let changed = maker.install(wanted, Name::to_string);
-    maker.payloads_changed(&changed, &sorted);
+    let changed = maker.install_packages(wanted, Name::to_string);
+    maker.notify_payload_services(&changed, &sorted);
     maker.packages |= !changed.is_empty();
     maker.brings |= !changed.is_empty();
     let after_packages = maker.plan.changes.len();
     for owned in sorted.iter().filter(|(_, resource)| !early.contains(&resource.id)) {
         let before = maker.plan.unchanged;
-        maker.resource(*owned, &changed);
+        maker.plan_resource(*owned, &changed);
         // What is changed after the packages needs no second look.
         if maker.plan.unchanged > before && maker.packages_change() {
-            maker.doubt(*owned);
+            maker.remember_for_recheck(*owned);
         }
     }
-    maker.look_again_at(after_packages);
-    maker.restarts(&sorted);
-    maker.health(wanted);
+    maker.insert_recheck(after_packages);
+    maker.plan_restarts(&sorted);
+    maker.plan_health_checks(wanted);
     maker.plan
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn look_again(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
+pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
     let owned: Vec<OwnedResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
     let mut maker = Planner::new(seen, &owned);
     for (component, resource) in &owned {
         let before = maker.plan.changes.len();
-        maker.resource((component, resource), &[]);
-        // Whoever uses it read it before the packages changed, and it is the same again.
+        maker.plan_resource((component, resource), &[]);
+        // Its users read it before the packages changed, and it is unchanged again.
         for change in maker.plan.changes.iter_mut().skip(before).filter(|_| resource.present) {
             change.notifies.clear();
         }
@@ -95,7 +95,7 @@ pub(super) struct Planner<'a> {
     pub(super) packages: bool,
     /// Whether packages of the operating system are installed so far.
     pub(super) os_packages: bool,
-    /// Whether something planned so far may bring what nobody describes: packages, commands.
+    /// Whether something planned so far may create things that are not described: packages, commands.
     pub(super) brings: bool,
     /// What was right before the packages.
     doubted: Vec<(Name, Resource)>,
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
 
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
     /// Returns the components for which it does.
-    fn install(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
+    fn install_packages(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
         let mut versions: BTreeMap<String, Version> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
@@ -183,48 +183,50 @@ impl<'a> Planner<'a> {
         });
     }
 
-    fn resource(&mut self, (component, resource): OwnedResource<'a>, changed: &[Name]) {
-        let seen = self.seen_of(resource);
+    fn plan_resource(&mut self, (component, resource): OwnedResource<'a>, changed: &[Name]) {
+        let seen = self.observation_of(resource);
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
             && *seen == Observation::Absent
-            && !starts(service)
+            && !is_wanted_running_or_enabled(service)
             && !comes
         {
             // A service that is not there is off.
             self.plan.unchanged += 1;
             return;
         }
-        let missing = (!changed.contains(component)).then(|| self.missing_unit(resource)).flatten();
-        if let Some(note) = self.impossible(resource).or(missing) {
+        let missing = (!changed.contains(component)).then(|| self.is_unit_missing(resource)).flatten();
+        if let Some(note) = self.unsupported_on_host(resource).or(missing) {
             self.plan.notes.push(note);
             return;
         }
         if let Observation::Unreadable(because) = seen {
             return self.block(resource.id.to_string(), because.clone());
         }
-        if let Some(because) = in_the_way(resource, seen) {
+        if let Some(because) = blocking_file_type(resource, seen) {
             return self.block(resource.id.to_string(), because);
         }
         if !resource.present {
-            return self.absence((component, resource), seen);
+            return self.plan_absence((component, resource), seen);
         }
         if let ResourceBody::Exec(exec) = &resource.body {
-            return self.command((component, resource), exec, seen, changed);
+            return self.plan_command((component, resource), exec, seen, changed);
         }
-        let differences = compare::differences(resource, seen, self.seen);
+        let differences = compare::fact_differences(resource, seen, self.seen);
         let absent = *seen == Observation::Absent;
-        // A group nobody describes closer has no fact that differs, and still has to be made.
+        // A group without properties has no differing fact, and still has to be created.
         let must_be_made = absent && !matches!(resource.body, ResourceBody::Service(_));
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
         }
-        if let Some(because) = self.unknown_account(resource) {
+        if let Some(because) = self.missing_account(resource) {
             return self.block(resource.id.to_string(), because);
         }
         let creates = match &resource.body {
-            ResourceBody::Service(service) => at_rest(seen) && starts(service),
+            ResourceBody::Service(service) => {
+                is_stopped_and_disabled(seen) && is_wanted_running_or_enabled(service)
+            }
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
@@ -240,7 +242,7 @@ impl<'a> Planner<'a> {
         self.notify(resource);
     }
 
-    fn absence(&mut self, (component, resource): OwnedResource<'_>, seen: &Observation<ResourceFacts>) {
+    fn plan_absence(&mut self, (component, resource): OwnedResource<'_>, seen: &Observation<ResourceFacts>) {
         if *seen == Observation::Absent {
             self.plan.unchanged += 1;
             return;
@@ -251,7 +253,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
-    fn seen_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
+    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
         let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
         let seen = self.seen.resources.get(&resource.id).filter(|_| !cleared);
         seen.unwrap_or(&Observation::Absent)
@@ -262,14 +264,14 @@ impl<'a> Planner<'a> {
     }
 
     /// Remembers what a package may undo: it brings and takes away files without asking.
-    fn doubt(&mut self, (component, resource): OwnedResource<'_>) {
+    fn remember_for_recheck(&mut self, (component, resource): OwnedResource<'_>) {
         if resource.id.path().is_some() {
             self.doubted.push((component.clone(), resource.clone()));
         }
     }
 
     /// Has what was right looked at again once the packages are as they must be.
-    fn look_again_at(&mut self, after_packages: usize) {
+    fn insert_recheck(&mut self, after_packages: usize) {
         let doubted = std::mem::take(&mut self.doubted);
         if doubted.is_empty() || !self.packages_change() {
             return;
@@ -287,7 +289,7 @@ impl<'a> Planner<'a> {
 
     /// A folder without a system has only the units our packages bring; one of the operating system's own
     /// packages will never come.
-    fn missing_unit(&self, resource: &Resource) -> Option<String> {
+    fn is_unit_missing(&self, resource: &Resource) -> Option<String> {
         let wished = matches!(&resource.body, ResourceBody::Service(service) if *service != ServiceResource::default());
         let absent = matches!(self.seen.resources.get(&resource.id), None | Some(Observation::Absent));
         let system = self.seen.family.is_some() || self.seen.booted;
@@ -297,7 +299,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What cannot be done on this host at all, as a note.
-    fn impossible(&self, resource: &Resource) -> Option<String> {
+    fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
         match &resource.body {
             ResourceBody::Exec(_) if !self.seen.runs_commands => {
                 Some(format!("{} is not run: there is no system under this root", resource.id))
@@ -314,7 +316,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn health(&mut self, wanted: &DesiredHost) {
+    fn plan_health_checks(&mut self, wanted: &DesiredHost) {
         let checks = wanted.components.iter().flat_map(|component| {
             component.health.iter().map(|check| (component.name.clone(), check.clone()))
         });
@@ -330,12 +332,12 @@ impl<'a> Planner<'a> {
 }
 
 /// Whether a service is wanted on, at boot or now.
-fn starts(service: &ServiceResource) -> bool {
+fn is_wanted_running_or_enabled(service: &ServiceResource) -> bool {
     service.enabled == Some(true) || service.running == Some(true)
 }
 
 /// A service that neither runs nor starts at boot.
-fn at_rest(seen: &Observation<ResourceFacts>) -> bool {
+fn is_stopped_and_disabled(seen: &Observation<ResourceFacts>) -> bool {
     match seen {
         Observation::Present(facts) => {
             ["enabled", "running"].iter().all(|fact| facts.get(fact) != Some(&Fact::Flag(true)))
@@ -345,8 +347,8 @@ fn at_rest(seen: &Observation<ResourceFacts>) -> bool {
 }
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
-/// shall be absent is removed only when it is what the manifest calls it.
-fn in_the_way(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
+/// must be absent is removed only when it is of the manifest's kind.
+fn blocking_file_type(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
     let Observation::Present(facts) = seen else { return None };
     let Some(Fact::Text(seen)) = facts.get("type") else { return None };
     let wants_folder = matches!(resource.body, ResourceBody::Directory(_));
@@ -357,13 +359,13 @@ fn in_the_way(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<
     };
     other.then(|| {
         if !resource.present {
-            let word = resource.id.kind.word();
+            let word = resource.id.kind.keyword();
             return format!(
                 "a {seen} is there, which `{word}: {}` does not remove; move it away, or name it by what it is",
                 resource.id.name
             );
         }
-        let wanted = if wants_folder { "directory" } else { resource.id.kind.word() };
+        let wanted = if wants_folder { "directory" } else { resource.id.kind.keyword() };
         format!("a {seen} is there where a {wanted} must be; move it away, punch does not replace it")
     })
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     fault::{Fault, FaultKind},
-    layers::PlaceStack,
+    place_stack::PlaceStack,
 };
 use crate::{
     catalog::{Catalog, CatalogVersion},

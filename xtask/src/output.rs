@@ -9,22 +9,22 @@ use std::{
 use crate::run::CommandFailure;
 
 /// A line.
-pub(crate) fn line(text: &str) {
+pub(crate) fn print_line(text: &str) {
     println!("{text}");
 }
 
 /// Something the reader should know that is not an answer.
-pub(crate) fn note(text: &str) {
+pub(crate) fn print_note(text: &str) {
     eprintln!("{text}");
 }
 
 /// A trouble, whole.
-pub(crate) fn trouble(trouble: &CommandFailure) {
+pub(crate) fn print_failure(trouble: &CommandFailure) {
     eprintln!("\nFAILED: {trouble}");
 }
 
 /// Lines of a command's answer, set off from what the chore says itself.
-pub(crate) fn quote(text: &str) {
+pub(crate) fn print_quoted(text: &str) {
     for line in text.lines() {
         println!("      | {line}");
     }
@@ -36,7 +36,7 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 /// Whether somebody sits at both ends.
-pub(crate) fn somebody_is_there() -> bool {
+pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 

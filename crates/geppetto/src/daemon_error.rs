@@ -1,4 +1,4 @@
-//! How a command fails: one sentence of what, one of what to do next, and an exit code.
+//! The error of a command: message, hint and exit code.
 
 use std::{error::Error, fmt};
 
@@ -28,14 +28,14 @@ impl DaemonError {
 
     /// Adds what to do next.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
 /// An error and its sources, joined: `Display` of each names only itself.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -1,4 +1,4 @@
-//! One role, group, environment or server, as somebody may see it.
+//! The document of one place, with secrets masked where required.
 
 use model::{format::estate, wire};
 
@@ -6,14 +6,14 @@ use super::{BackOffice, BackOfficeError};
 
 impl BackOffice {
     /// The file of an object in the newest revision; `folder` is that of its kind (`roles/`).
-    pub async fn object(
+    pub async fn place_document(
         &self,
         what: &'static str,
         folder: &str,
         name: &str,
         unmasked: bool,
     ) -> Result<wire::PlaceDocument, BackOfficeError> {
-        let state = self.state().await?;
+        let state = self.current_estate().await?;
         let path = format!("{folder}{name}.yaml");
         let Some(text) = state.documents.get(&path) else {
             let named = |path: &'_ str| -> Option<String> {
@@ -34,7 +34,7 @@ impl BackOffice {
             let alone = [(path.clone(), text.clone())].into();
             let mut masked = estate::read(&alone)
                 .map_err(|_| BackOfficeError::Broken(format!("{path} cannot be read back")))?;
-            self.secrets().await?.mask_estate(&mut masked);
+            self.secret_parameters().await?.mask_estate(&mut masked);
             estate::write(&masked).remove(&path).unwrap_or_default()
         };
         Ok(wire::PlaceDocument { path, revision: state.revision, document })

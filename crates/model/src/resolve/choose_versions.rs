@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     ChosenComponents,
     fault::{Fault, FaultKind, ResolveError},
-    layers::PlaceStack,
-    search::{VersionConstraint, VersionSearch},
+    place_stack::PlaceStack,
+    version_search::{VersionConstraint, VersionSearch},
 };
 use crate::{
     catalog::{Catalog, CatalogVersion},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::layers::PlaceStack;
+use super::place_stack::PlaceStack;
 use crate::{
     estate::{Assignment, Place, Removal, RemovalTarget, RevisionOrigin},
     name::{Key, Name},

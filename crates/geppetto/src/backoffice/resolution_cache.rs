@@ -23,15 +23,15 @@ pub(super) struct ResolutionCache {
 
 impl ResolutionCache {
     /// The state of a revision, if it is known.
-    pub(super) fn state(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
+    pub(super) fn snapshot(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
         self.state.clone().filter(|state| state.revision == revision)
     }
 
     /// Takes in a state; nodes stay known that it does not reach. What is known of its revision already stays.
-    pub(super) fn learn_state(&mut self, state: Arc<EstateSnapshot>) -> Arc<EstateSnapshot> {
+    pub(super) fn insert_snapshot(&mut self, state: Arc<EstateSnapshot>) -> Arc<EstateSnapshot> {
         match &self.state {
             Some(known) if known.revision == state.revision => return Arc::clone(known),
-            // Somebody read it before the newest was committed.
+            // A reader loaded it before the newest was committed.
             Some(known) if known.revision > state.revision => return state,
             Some(known) => {
                 let reached = reached_servers(&known.estate, &state.estate);
@@ -45,7 +45,7 @@ impl ResolutionCache {
     }
 
     /// Takes in a catalog; nodes stay known whose channel offers the same as before.
-    pub(super) fn learn_catalog(&mut self, catalog: &Arc<Catalog>) {
+    pub(super) fn insert_catalog(&mut self, catalog: &Arc<Catalog>) {
         if self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog)) {
             return;
         }
@@ -53,8 +53,10 @@ impl ResolutionCache {
             (Some(known), Some(state)) => {
                 let channels: BTreeSet<&Name> =
                     known.channels.keys().chain(catalog.channels.keys()).collect();
-                let other: BTreeSet<&Name> =
-                    channels.into_iter().filter(|channel| !same_offer(known, catalog, channel)).collect();
+                let other: BTreeSet<&Name> = channels
+                    .into_iter()
+                    .filter(|channel| !offers_same_packages(known, catalog, channel))
+                    .collect();
                 let estate = &state.estate;
                 self.nodes.retain(|server, _| {
                     let server = estate.servers.get(server);
@@ -68,37 +70,37 @@ impl ResolutionCache {
     }
 
     /// Which node a server has in this state with this catalog, if it is known.
-    pub(super) fn node(
+    pub(super) fn cached_node(
         &self,
         server: &ServerName,
         state: &Arc<EstateSnapshot>,
         catalog: &Arc<Catalog>,
     ) -> Option<NodeVersion> {
-        self.nodes.get(server).filter(|_| self.follow_from(state, catalog)).cloned()
+        self.nodes.get(server).filter(|_| self.is_current_for(state, catalog)).cloned()
     }
 
     /// Remembers which node a server has, unless something newer is known than what it was made from.
-    pub(super) fn learn_node(
+    pub(super) fn insert_node(
         &mut self,
         server: &ServerName,
         version: &NodeVersion,
         state: &Arc<EstateSnapshot>,
         catalog: &Arc<Catalog>,
     ) {
-        if self.follow_from(state, catalog) {
+        if self.is_current_for(state, catalog) {
             self.nodes.insert(server.clone(), version.clone());
         }
     }
 
     /// Whether the nodes here are those of this state with this catalog.
-    fn follow_from(&self, state: &Arc<EstateSnapshot>, catalog: &Arc<Catalog>) -> bool {
+    fn is_current_for(&self, state: &Arc<EstateSnapshot>, catalog: &Arc<Catalog>) -> bool {
         self.state.as_ref().is_some_and(|known| Arc::ptr_eq(known, state))
             && self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog))
     }
 }
 
 /// Whether a channel offers the same packages in two catalogs.
-fn same_offer(one: &Catalog, other: &Catalog, channel: &Name) -> bool {
+fn offers_same_packages(one: &Catalog, other: &Catalog, channel: &Name) -> bool {
     let (Some(mine), Some(theirs)) = (one.channels.get(channel), other.channels.get(channel)) else {
         return false;
     };

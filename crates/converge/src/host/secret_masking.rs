@@ -1,4 +1,4 @@
-//! A host that never repeats a secret: whatever it says is masked before it gets into a plan, a report, a
+//! A host wrapper that masks secrets in all text from the host before it gets into a plan, a report, a
 //! history or the terminal.
 
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
@@ -16,13 +16,13 @@ use model::{
 
 use super::{Host, HostError};
 
-/// Shorter secrets are not masked: taking every `7` out of a text would hide what it says, and show where
+/// Shorter secrets are not masked: masking every `7` would make a text unreadable, and show where
 /// the secret was.
-const SHORTEST: usize = 4;
+const MIN_SECRET_LENGTH: usize = 4;
 /// Of a secret with several lines each line of this length is masked too: programs like to quote one.
-const SHORTEST_LINE: usize = 8;
+const MIN_SECRET_LINE_LENGTH: usize = 8;
 
-/// A host that keeps the secrets of node files to itself.
+/// A host whose output is masked for the secrets of its node files.
 #[derive(Debug)]
 pub struct SecretMasking<H> {
     host: H,
@@ -31,12 +31,12 @@ pub struct SecretMasking<H> {
 }
 
 impl<H> SecretMasking<H> {
-    /// Keeps all secrets of `nodes`: of the one that is wanted, and of the one the host was like before.
+    /// Masks all secrets of `nodes`: of the wanted one, and of the one applied before.
     pub fn new<'a>(host: H, nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let mut secrets = Vec::new();
         let values = nodes.into_iter().flat_map(|node| node.components.values());
         for value in values.flat_map(|component| component.values.values()).filter(|value| value.secret) {
-            collect(&value.value, &mut secrets);
+            collect_secret_texts(&value.value, &mut secrets);
         }
         secrets.sort_by_key(|secret| Reverse(secret.len()));
         secrets.dedup();
@@ -55,7 +55,7 @@ impl<H> SecretMasking<H> {
         })
     }
 
-    fn masked<T>(&self, seen: Observation<T>) -> Observation<T> {
+    fn mask_observation<T>(&self, seen: Observation<T>) -> Observation<T> {
         match seen {
             Observation::Unreadable(because) => Observation::Unreadable(self.mask(because)),
             seen => seen,
@@ -63,7 +63,7 @@ impl<H> SecretMasking<H> {
     }
 
     /// The content of a file that still has a secret in it is not shown in a diff.
-    fn masked_facts(&self, mut facts: ResourceFacts) -> ResourceFacts {
+    fn mask_facts(&self, mut facts: ResourceFacts) -> ResourceFacts {
         for fact in facts.values_mut() {
             if let Fact::Content(content) = fact
                 && content
@@ -92,11 +92,15 @@ impl<H: Host> Host for SecretMasking<H> {
     }
 
     fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.host.packages(names).into_iter().map(|(name, seen)| (name, self.masked(seen))).collect()
+        self.host
+            .packages(names)
+            .into_iter()
+            .map(|(name, seen)| (name, self.mask_observation(seen)))
+            .collect()
     }
 
     fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        self.masked(self.host.deployment(name))
+        self.mask_observation(self.host.deployment(name))
     }
 
     fn resources(
@@ -106,8 +110,8 @@ impl<H: Host> Host for SecretMasking<H> {
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         let seen = self.host.resources(wanted, managed).into_iter();
         seen.map(|(id, seen)| match seen {
-            Observation::Present(facts) => (id, Observation::Present(self.masked_facts(facts))),
-            seen => (id, self.masked(seen)),
+            Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
+            seen => (id, self.mask_observation(seen)),
         })
         .collect()
     }
@@ -128,18 +132,18 @@ impl<H: Host> Host for SecretMasking<H> {
     }
 }
 
-fn collect(value: &Value, secrets: &mut Vec<String>) {
+fn collect_secret_texts(value: &Value, secrets: &mut Vec<String>) {
     match value {
         Value::Text(text) => {
-            let lines = text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE);
+            let lines = text.lines().map(str::trim).filter(|line| line.len() >= MIN_SECRET_LINE_LENGTH);
             secrets.extend(lines.map(str::to_owned));
-            secrets.extend(Some(text.trim().to_owned()).filter(|text| text.len() >= SHORTEST));
+            secrets.extend(Some(text.trim().to_owned()).filter(|text| text.len() >= MIN_SECRET_LENGTH));
         }
         Value::Integer(number) => {
-            secrets.extend(Some(number.to_string()).filter(|text| text.len() >= SHORTEST));
+            secrets.extend(Some(number.to_string()).filter(|text| text.len() >= MIN_SECRET_LENGTH));
         }
-        Value::List(list) => list.iter().for_each(|value| collect(value, secrets)),
-        Value::Map(map) => map.values().for_each(|value| collect(value, secrets)),
+        Value::List(list) => list.iter().for_each(|value| collect_secret_texts(value, secrets)),
+        Value::Map(map) => map.values().for_each(|value| collect_secret_texts(value, secrets)),
         Value::Null | Value::Boolean(_) | Value::Number(_) => (),
     }
 }

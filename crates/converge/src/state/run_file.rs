@@ -39,7 +39,7 @@ pub(crate) enum RunMark {
     Uninstalled(String),
     /// A resource is gone.
     Unmade(ResourceId),
-    /// A notified service or command had its turn.
+    /// A notified service was restarted, or a notified command was run.
     Paid(ResourceId),
 }
 
@@ -105,7 +105,7 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
 
 impl HostState {
     /// Begins the journal of a run.
-    pub(crate) fn start_running(&self, report: &Report) -> Result<RunFile, StateError> {
+    pub(crate) fn start_journal(&self, report: &Report) -> Result<RunFile, StateError> {
         let path = self.path(RUNNING)?;
         let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
@@ -114,24 +114,24 @@ impl HostState {
     }
 
     /// The report of a run that was killed, if the last one was.
-    pub fn interrupted(&self) -> Result<Option<Report>, StateError> {
-        Ok(self.lines()?.and_then(|lines| report(&lines)))
+    pub fn interrupted_report(&self) -> Result<Option<Report>, StateError> {
+        Ok(self.complete_lines()?.and_then(|lines| report(&lines)))
     }
 
     /// Moves the report of a killed run to the others, and what it made to what is known to be made.
     /// Call it only while holding the lock.
-    pub fn close_interrupted(&self) -> Result<(), StateError> {
-        let Some(lines) = self.lines()? else { return Ok(()) };
-        self.save_managed(&self.managed()?)?;
-        // A run killed before its first line was whole did nothing, and has nothing to tell.
+    pub fn close_interrupted_run(&self) -> Result<(), StateError> {
+        let Some(lines) = self.complete_lines()? else { return Ok(()) };
+        self.save_managed(&self.load_managed()?)?;
+        // A run killed before its first complete line changed nothing.
         if let Some(report) = report(&lines) {
-            self.record(&report)?;
+            self.record_report(&report)?;
         }
-        self.end_running()
+        self.remove_journal()
     }
 
-    /// Removes the journal, once all that it says is written down elsewhere.
-    pub(crate) fn end_running(&self) -> Result<(), StateError> {
+    /// Removes the journal, after its content is stored in report and state.
+    pub(crate) fn remove_journal(&self) -> Result<(), StateError> {
         let path = self.path(RUNNING)?;
         let folder = self.folder()?;
         let removed = match fs::remove_file(&path) {
@@ -142,8 +142,8 @@ impl HostState {
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
-    pub(super) fn marks(&self) -> Result<Vec<RunMark>, StateError> {
-        let lines = self.lines()?.unwrap_or_default();
+    pub(super) fn journal_marks(&self) -> Result<Vec<RunMark>, StateError> {
+        let lines = self.complete_lines()?.unwrap_or_default();
         let marks = lines.into_iter().map(|line| match line {
             Line::Started(_) => Vec::new(),
             Line::Begun(_, marks) | Line::Ended(_, marks) => marks,
@@ -152,7 +152,7 @@ impl HostState {
     }
 
     /// The lines of the journal that are whole: the last one of a killed run may not be.
-    fn lines(&self) -> Result<Option<Vec<Line>>, StateError> {
+    fn complete_lines(&self) -> Result<Option<Vec<Line>>, StateError> {
         let path = self.path(RUNNING)?;
         match fs::read(&path) {
             Ok(bytes) => {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_journal_cut_off_anywhere_tells_what_was_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::at(folder.path());
+        let state = HostState::open(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
@@ -217,7 +217,7 @@ mod tests {
             unchanged: 0,
             entries: Vec::new(),
         };
-        let mut running = state.start_running(&started).unwrap();
+        let mut running = state.start_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
         let made = ManagedResource { id, component: "shop".to_owned(), notify: Vec::new() };
         running.begin(&entry("one"), &[RunMark::Made(made)]).unwrap();
@@ -230,8 +230,9 @@ mod tests {
         let mut told = Vec::new();
         for length in 0..=whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
-            let entries = state.interrupted().unwrap().map(|report| report.entries).unwrap_or_default();
-            let managed = state.managed().unwrap();
+            let entries =
+                state.interrupted_report().unwrap().map(|report| report.entries).unwrap_or_default();
+            let managed = state.load_managed().unwrap();
             let now: Vec<String> =
                 entries.iter().map(|entry| format!("{} {:?}", entry.action, entry.result)).collect();
             let now = format!("{now:?} {} {}", managed.resources.len(), managed.packages.len());
@@ -249,9 +250,9 @@ mod tests {
                 "[\"one Done\", \"zwölf Done\"] 1 0",
             ]
         );
-        state.close_interrupted().unwrap();
-        assert!(state.interrupted().unwrap().is_none());
-        assert_eq!(state.managed().unwrap().resources.len(), 1, "what was made is still known");
-        assert_eq!(state.history().unwrap().len(), 1);
+        state.close_interrupted_run().unwrap();
+        assert!(state.interrupted_report().unwrap().is_none());
+        assert_eq!(state.load_managed().unwrap().resources.len(), 1, "what was made is still known");
+        assert_eq!(state.all_reports().unwrap().len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::failure::CommandError;
+use crate::command_error::CommandError;
 
 /// The root of a host: `/`, or the folder given with `--root`. No link leads out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +30,11 @@ impl HostPaths {
                 path.display(),
                 above.display()
             ))
-            .hint("check the path; punch makes the last folder of it and no other"));
+            .with_hint("check the path; punch makes the last folder of it and no other"));
         }
         let at = |file: &str| {
-            converge::rooted(path, file).map_err(|error| CommandError::reading(&path.join(file), &error))
+            converge::path_in_root(path, file)
+                .map_err(|error| CommandError::cannot_read(&path.join(file), &error))
         };
         Ok(Self {
             path: path.to_owned(),
@@ -80,17 +81,17 @@ impl HostPaths {
     }
 
     /// The highest generation a run ever began, and its digest.
-    pub(crate) fn begun(&self) -> PathBuf {
+    pub(crate) fn begun_generation(&self) -> PathBuf {
         self.state.join("begun.json")
     }
 
-    /// An empty file as old as the back-office's last word.
-    pub(crate) fn heard(&self) -> PathBuf {
-        self.state.join("heard")
+    /// An empty file whose modification time is the last contact with the back-office.
+    pub(crate) fn last_contact(&self) -> PathBuf {
+        self.state.join("last-contact")
     }
 
     /// Reports the back-office has not got yet.
-    pub(crate) fn outbox(&self) -> PathBuf {
+    pub(crate) fn unsent_reports(&self) -> PathBuf {
         self.state.join("outbox")
     }
 
@@ -101,38 +102,38 @@ impl HostPaths {
 }
 
 /// Reads a text file; `None` when there is none.
-pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, CommandError> {
+pub(crate) fn read_optional(path: &Path) -> Result<Option<String>, CommandError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(error) => Err(CommandError::reading(path, &error)),
+        Err(error) => Err(CommandError::cannot_read(path, &error)),
     }
 }
 
-/// Makes a folder of the host, with those above it: everybody may look into them, whatever the umask.
-pub(crate) fn host_folder(path: &Path) -> Result<(), CommandError> {
-    converge::host_folder(path).map_err(|error| CommandError::writing(path, &error))
+/// Creates a folder and its parents with mode 0755, whatever the umask.
+pub(crate) fn create_host_folder(path: &Path) -> Result<(), CommandError> {
+    converge::create_host_folder(path).map_err(|error| CommandError::cannot_write(path, &error))
 }
 
 /// Makes a folder only its owner can look into, with its parents.
-pub(crate) fn private_folder(path: &Path) -> Result<(), CommandError> {
+pub(crate) fn create_private_folder(path: &Path) -> Result<(), CommandError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| CommandError::writing(path, &error))
+        .map_err(|error| CommandError::cannot_write(path, &error))
 }
 
-/// Replaces a file whole or not at all, readable as `mode` says; its folder must exist.
-pub(crate) fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), CommandError> {
+/// Replaces a file atomically with `mode`; its folder must exist.
+pub(crate) fn replace_file(path: &Path, content: &[u8], mode: u32) -> Result<(), CommandError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let aside = PathBuf::from(aside);
     write_and_rename(&aside, path, content, mode).map_err(|error| {
         let _nothing_to_clean = fs::remove_file(&aside);
-        CommandError::writing(path, &error)
+        CommandError::cannot_write(path, &error)
     })
 }
 
@@ -153,9 +154,11 @@ fn write_and_rename(aside: &Path, path: &Path, content: &[u8], mode: u32) -> io:
 }
 
 /// Removes a file; it need not be there.
-pub(crate) fn remove_if_there(path: &Path) -> Result<(), CommandError> {
+pub(crate) fn remove_optional(path: &Path) -> Result<(), CommandError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::writing(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(CommandError::cannot_write(path, &error))
+        }
         _ => Ok(()),
     }
 }

@@ -14,9 +14,9 @@ use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    failure::CommandError,
+    command_error::CommandError,
+    host_paths::{self, HostPaths},
     output::TerminalOutput,
-    root::{self, HostPaths},
     time_text::Micros,
 };
 
@@ -55,38 +55,40 @@ impl AgentState {
     }
 
     /// What every run on a host writes down, punch's or not.
-    pub(crate) fn of_runs(&self) -> converge::HostState {
-        converge::HostState::at(self.root.path())
+    pub(crate) fn host_state(&self) -> converge::HostState {
+        converge::HostState::open(self.root.path())
     }
 
-    /// Held while a run changes the host; two never do at once. Waits for nobody.
+    /// Takes the lock of runs that change the host, without waiting.
     pub(crate) fn lock(&self) -> Result<RunLock, CommandError> {
-        // Whoever holds it changes the host, and what it and its programs make is as on any other host.
+        // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
-        self.of_runs().lock().map_err(|error| match error {
-            StateError::File { path, source, .. } => CommandError::writing(&path, &source),
-            locked => CommandError::blocked(locked.to_string()).hint("`punch history` shows what it did"),
+        self.host_state().lock().map_err(|error| match error {
+            StateError::File { path, source, .. } => CommandError::cannot_write(&path, &source),
+            locked => {
+                CommandError::blocked(locked.to_string()).with_hint("`punch history` shows what it did")
+            }
         })
     }
 
     /// The last good node file, if there ever was one.
     pub(crate) fn last_good(&self) -> Result<Option<LastGood>, CommandError> {
         let path = self.root.last_good();
-        let Some(text) = root::read_if_there(&path)? else { return Ok(None) };
+        let Some(text) = host_paths::read_optional(&path)? else { return Ok(None) };
         let node = node::read(&path.display().to_string(), &text).map_err(|error| {
             CommandError::blocked(format!("the last good node file cannot be read: {error}"))
-                .hint(format!("it was damaged; move {} away, then run `punch restore`", path.display()))
+                .with_hint(format!("it was damaged; move {} away, then run `punch restore`", path.display()))
         })?;
         Ok(Some(LastGood {
             text,
             node,
-            tag: root::read_if_there(&self.root.last_good_tag())?.map(|tag| tag.trim().to_owned()),
+            tag: host_paths::read_optional(&self.root.last_good_tag())?.map(|tag| tag.trim().to_owned()),
             at: modified(&path)?.unwrap_or_default(),
         }))
     }
 
     /// Remembers `text`, which took the place of `last`, as the last good node file, as of `now`.
-    pub(crate) fn keep(
+    pub(crate) fn set_last_good(
         &self,
         text: &str,
         tag: Option<&str>,
@@ -96,29 +98,33 @@ impl AgentState {
         let same = last.is_some_and(|last| last.text == text);
         if !same || last.and_then(|last| last.tag.as_deref()) != tag {
             // While file and tag do not belong together there is no tag: it would answer for the wrong file.
-            root::remove_if_there(&self.root.last_good_tag())?;
+            host_paths::remove_optional(&self.root.last_good_tag())?;
             if !same {
-                root::replace(&self.root.last_good(), text.as_bytes(), 0o600)?;
+                host_paths::replace_file(&self.root.last_good(), text.as_bytes(), 0o600)?;
             }
             if let Some(tag) = tag {
-                root::replace(&self.root.last_good_tag(), tag.as_bytes(), 0o600)?;
+                host_paths::replace_file(&self.root.last_good_tag(), tag.as_bytes(), 0o600)?;
             }
         }
         touch(&self.root.last_good(), now)
     }
 
     /// The highest generation a run ever began.
-    pub(crate) fn begun(&self) -> Result<Option<BegunGeneration>, CommandError> {
-        let path = self.root.begun();
-        let Some(text) = root::read_if_there(&path)? else { return Ok(None) };
+    pub(crate) fn begun_generation(&self) -> Result<Option<BegunGeneration>, CommandError> {
+        let path = self.root.begun_generation();
+        let Some(text) = host_paths::read_optional(&path)? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             CommandError::blocked(format!("{}: not what punch writes: {error}", path.display()))
-                .hint("it holds back older node files; join again with a new token to begin anew")
+                .with_hint("it holds back older node files; join again with a new token to begin anew")
         })
     }
 
     /// Remembers that a run begins `node`. A file written by hand has no number, and leaves no mark.
-    pub(crate) fn begin(&self, node: &Node, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
+    pub(crate) fn record_begun_generation(
+        &self,
+        node: &Node,
+        begun: Option<&BegunGeneration>,
+    ) -> Result<(), CommandError> {
         if node.generation <= begun.map_or(0, |begun| begun.generation) {
             return Ok(());
         }
@@ -126,61 +132,61 @@ impl AgentState {
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;
-        root::replace(&self.root.begun(), &text, 0o600)
+        host_paths::replace_file(&self.root.begun_generation(), &text, 0o600)
     }
 
-    /// When the back-office last said what this host shall be.
-    pub(crate) fn heard(&self) -> Result<Option<Micros>, CommandError> {
-        modified(&self.root.heard())
+    /// When the back-office last answered for this host.
+    pub(crate) fn last_contact(&self) -> Result<Option<Micros>, CommandError> {
+        modified(&self.root.last_contact())
     }
 
-    /// Remembers that the back-office said at `now` what this host shall be.
-    pub(crate) fn hear(&self, now: Micros) -> Result<(), CommandError> {
-        touch(&self.root.heard(), now)
+    /// Records that the back-office answered at `now`.
+    pub(crate) fn record_contact(&self, now: Micros) -> Result<(), CommandError> {
+        touch(&self.root.last_contact(), now)
     }
 
-    /// Forgets what another back-office said: its numbers mean nothing to the next one.
+    /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
     pub(crate) fn forget_back_office(&self) -> Result<(), CommandError> {
-        for path in [self.root.begun(), self.root.heard(), self.root.last_good_tag()] {
-            root::remove_if_there(&path)?;
+        for path in [self.root.begun_generation(), self.root.last_contact(), self.root.last_good_tag()] {
+            host_paths::remove_optional(&path)?;
         }
         Ok(())
     }
 
     /// Reports of earlier runs, newest first, at most `most`.
     pub(crate) fn history(&self, most: usize) -> Result<Vec<(u64, Report)>, CommandError> {
-        self.of_runs().latest(most).map_err(unreadable)
+        self.host_state().latest_reports(most).map_err(unreadable)
     }
 
     /// The report of one earlier run, if it is still kept.
     pub(crate) fn report(&self, number: u64) -> Result<Option<Report>, CommandError> {
-        self.of_runs().report(number).map_err(unreadable)
+        self.host_state().report(number).map_err(unreadable)
     }
 
-    /// Keeps a report until the back-office can be told.
-    pub(crate) fn keep_unsent(&self, report: &Report) -> Result<(), CommandError> {
-        let folder = self.root.outbox();
-        root::private_folder(&folder)?;
+    /// Queues a report for the back-office.
+    pub(crate) fn queue_report(&self, report: &Report) -> Result<(), CommandError> {
+        let folder = self.root.unsent_reports();
+        host_paths::create_private_folder(&folder)?;
         let text = serde_json::to_vec_pretty(report)
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
-        root::replace(&unsent_file(&folder, report), &text, 0o600)?;
+        host_paths::replace_file(&unsent_file(&folder, report), &text, 0o600)?;
         let files = unsent_files(&folder)?;
         for file in files.iter().rev().skip(KEPT_UNSENT) {
-            root::remove_if_there(file)?;
+            host_paths::remove_optional(file)?;
         }
         Ok(())
     }
 
     /// Reports the back-office has not got, oldest first. One that cannot be read is set aside with a
     /// warning: it must not hold up all others for ever.
-    pub(crate) fn unsent(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
+    pub(crate) fn unsent_reports(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
         let mut reports = Vec::new();
-        for file in unsent_files(&self.root.outbox())? {
+        for file in unsent_files(&self.root.unsent_reports())? {
             match read_report(&file) {
                 Ok(report) => reports.push(report),
                 Err(failure) => {
                     let aside = file.with_extension("damaged");
-                    fs::rename(&file, &aside).map_err(|error| CommandError::writing(&aside, &error))?;
+                    fs::rename(&file, &aside).map_err(|error| CommandError::cannot_write(&aside, &error))?;
                     output.warn(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
             }
@@ -189,13 +195,13 @@ impl AgentState {
     }
 
     /// How many reports the back-office has not got.
-    pub(crate) fn count_unsent(&self) -> Result<usize, CommandError> {
-        Ok(unsent_files(&self.root.outbox())?.len())
+    pub(crate) fn count_unsent_reports(&self) -> Result<usize, CommandError> {
+        Ok(unsent_files(&self.root.unsent_reports())?.len())
     }
 
     /// The back-office has got it.
-    pub(crate) fn sent(&self, report: &Report) -> Result<(), CommandError> {
-        root::remove_if_there(&unsent_file(&self.root.outbox(), report))
+    pub(crate) fn remove_sent_report(&self, report: &Report) -> Result<(), CommandError> {
+        host_paths::remove_optional(&unsent_file(&self.root.unsent_reports(), report))
     }
 }
 
@@ -209,11 +215,11 @@ fn modified(path: &Path) -> Result<Option<Micros>, CommandError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(error) => Err(CommandError::reading(path, &error)),
+        Err(error) => Err(CommandError::cannot_read(path, &error)),
     }
 }
 
-/// Makes a file as old as `at` says; an empty one where there is none.
+/// Sets a file's modification time to `at`; creates an empty file if there is none.
 fn touch(path: &Path, at: Micros) -> Result<(), CommandError> {
     let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(at).unwrap_or(0));
     File::options()
@@ -222,7 +228,7 @@ fn touch(path: &Path, at: Micros) -> Result<(), CommandError> {
         .mode(0o600)
         .open(path)
         .and_then(|file| file.set_modified(at))
-        .map_err(|error| CommandError::writing(path, &error))
+        .map_err(|error| CommandError::cannot_write(path, &error))
 }
 
 /// A file for each run, in the order of their beginnings.
@@ -234,7 +240,7 @@ fn unsent_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(CommandError::reading(folder, &error)),
+        Err(error) => return Err(CommandError::cannot_read(folder, &error)),
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
@@ -243,10 +249,10 @@ fn unsent_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
 }
 
 fn read_report(path: &Path) -> Result<Report, CommandError> {
-    let text = fs::read_to_string(path).map_err(|error| CommandError::reading(path, &error))?;
+    let text = fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
     serde_json::from_str(&text).map_err(|error| {
         CommandError::input(format!("{} is not a report: {error}", path.display()))
-            .hint("remove the damaged file")
+            .with_hint("remove the damaged file")
     })
 }
 
@@ -276,24 +282,24 @@ mod tests {
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
-        state.keep_unsent(&report(2)).unwrap();
-        state.keep_unsent(&report(1)).unwrap();
-        state.keep_unsent(&report(1)).unwrap();
+        state.queue_report(&report(2)).unwrap();
+        state.queue_report(&report(1)).unwrap();
+        state.queue_report(&report(1)).unwrap();
         let output = TerminalOutput::new(true, true);
-        assert_eq!(state.unsent(&output).unwrap(), [report(1), report(2)]);
-        state.sent(&report(1)).unwrap();
-        assert_eq!(state.unsent(&output).unwrap(), [report(2)]);
+        assert_eq!(state.unsent_reports(&output).unwrap(), [report(1), report(2)]);
+        state.remove_sent_report(&report(1)).unwrap();
+        assert_eq!(state.unsent_reports(&output).unwrap(), [report(2)]);
     }
 
     #[test]
     fn a_damaged_report_is_set_aside_and_does_not_hold_up_the_others() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
-        state.keep_unsent(&report(2)).unwrap();
+        state.queue_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
-        assert_eq!(state.unsent(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
-        assert_eq!(state.count_unsent().unwrap(), 1);
+        assert_eq!(state.unsent_reports(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
+        assert_eq!(state.count_unsent_reports().unwrap(), 1);
         assert!(outbox.join("00000000000000000001.damaged").exists());
     }
 
@@ -314,10 +320,10 @@ mod tests {
         let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
-        state.keep(text, Some("\"a\""), None, 5_000_000).unwrap();
+        state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
         let good = state.last_good().unwrap().unwrap();
         assert_eq!((good.tag.as_deref(), good.at), (Some("\"a\""), 5_000_000));
-        state.keep(text, None, Some(&good), 6_000_000).unwrap();
+        state.set_last_good(text, None, Some(&good), 6_000_000).unwrap();
         let good = state.last_good().unwrap().unwrap();
         assert_eq!((good.tag, good.at, good.text.as_str()), (None, 6_000_000, text));
     }
@@ -333,10 +339,10 @@ mod tests {
             let of = |path: PathBuf| fs::metadata(path).unwrap().ino();
             (of(state.root.last_good()), of(state.root.last_good_tag()))
         };
-        state.keep(text, Some("\"a\""), None, 5_000_000).unwrap();
+        state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
         let before = inodes();
         let good = state.last_good().unwrap();
-        state.keep(text, Some("\"a\""), good.as_ref(), 6_000_000).unwrap();
+        state.set_last_good(text, Some("\"a\""), good.as_ref(), 6_000_000).unwrap();
         assert_eq!(inodes(), before);
         assert_eq!(state.last_good().unwrap().unwrap().at, 6_000_000);
     }
@@ -349,8 +355,8 @@ mod tests {
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
             let node = node::read("n", &text).unwrap();
-            state.begin(&node, state.begun().unwrap().as_ref()).unwrap();
-            assert_eq!(state.begun().unwrap().unwrap().generation, highest);
+            state.record_begun_generation(&node, state.begun_generation().unwrap().as_ref()).unwrap();
+            assert_eq!(state.begun_generation().unwrap().unwrap().generation, highest);
         }
     }
 }

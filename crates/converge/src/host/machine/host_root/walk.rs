@@ -1,4 +1,4 @@
-//! A path resolved part by part, for kernels that cannot do it beneath a root themselves.
+//! Resolves a path part by part inside a root, for kernels without `openat2`.
 //!
 //! Every folder on the way stays open on a stack, so that `..` goes back to what was really passed and
 //! never above the root, and no link is ever followed by the kernel.
@@ -18,10 +18,10 @@ use nix::{
 /// How many links one path may have, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// Opens what lies at `path` beneath `root`.
-pub(super) fn resolve(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
+/// Opens the file or folder at `path` inside `root`.
+pub(super) fn resolve_step_by_step(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
     let mut passed: Vec<OwnedFd> = Vec::new();
-    let mut left = parts(path);
+    let mut left = path_parts(path);
     let mut links = 0;
     while let Some(part) = left.pop_front() {
         if part == ".." {
@@ -41,7 +41,7 @@ pub(super) fn resolve(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<Ow
             if target.starts_with('/') {
                 passed.clear();
             }
-            let mut ahead = parts(&target);
+            let mut ahead = path_parts(&target);
             ahead.append(&mut left);
             left = ahead;
         } else if left.is_empty() {
@@ -62,6 +62,6 @@ pub(super) fn resolve(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<Ow
     Ok(openat(here.as_fd(), ".", flags | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
-fn parts(path: &str) -> VecDeque<String> {
+fn path_parts(path: &str) -> VecDeque<String> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
 }

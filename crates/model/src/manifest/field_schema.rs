@@ -45,7 +45,7 @@ const GROUP: FieldSchema = ("group", Text, "The group it belongs to.");
 const MODE: FieldSchema = ("mode", Mode, "Its permission bits, in quotes: \"0644\".");
 
 /// The fields every resource may have.
-pub(super) const COMMON: &[FieldSchema] = &[
+pub(super) const COMMON_FIELDS: &[FieldSchema] = &[
     ("present", Flag, "`false` removes it."),
     ("when", Flag, "`false` leaves it out."),
     ("each", List, "One resource for each of these; `item` is the one."),
@@ -54,7 +54,7 @@ pub(super) const COMMON: &[FieldSchema] = &[
 ];
 
 /// The kinds of resource.
-pub(super) const RESOURCES: &[ResourceSchema] = &[
+pub(super) const RESOURCE_SCHEMAS: &[ResourceSchema] = &[
     ResourceSchema {
         word: "file",
         subject: (Text, "A regular file with given content; its absolute path."),
@@ -145,7 +145,7 @@ pub(super) const RESOURCES: &[ResourceSchema] = &[
     },
     ResourceSchema {
         word: "exec",
-        subject: (Text, "A command run when its guard says so; a name for it."),
+        subject: (Text, "A command run when its guard requires it; a name for it."),
         fields: &[
             (
                 "command",
@@ -166,13 +166,13 @@ pub(super) const RESOURCES: &[ResourceSchema] = &[
 ];
 
 /// The fields every health check may have.
-pub(super) const HEALTH_COMMON: &[FieldSchema] = &[
+pub(super) const COMMON_HEALTH_FIELDS: &[FieldSchema] = &[
     ("within", Number, "Seconds in which it must have succeeded once; 30 when left out."),
     ("when", Flag, "`false` leaves it out."),
 ];
 
 /// The kinds of health check.
-pub(super) const HEALTH: &[ResourceSchema] = &[
+pub(super) const HEALTH_SCHEMAS: &[ResourceSchema] = &[
     ResourceSchema {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
@@ -216,12 +216,12 @@ pub fn schema() -> Value {
             "resources": {
                 "description": "What must be on the host, in the order it is applied.",
                 "type": "array",
-                "items": {"oneOf": list(RESOURCES, COMMON)},
+                "items": {"oneOf": list(RESOURCE_SCHEMAS, COMMON_FIELDS)},
             },
             "health": {
                 "description": "What must answer at the end.",
                 "type": "array",
-                "items": {"oneOf": list(HEALTH, HEALTH_COMMON)},
+                "items": {"oneOf": list(HEALTH_SCHEMAS, COMMON_HEALTH_FIELDS)},
             },
         },
     })

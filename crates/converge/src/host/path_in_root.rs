@@ -11,12 +11,12 @@ const MOST_LINKS: usize = 40;
 
 /// The place of `path` under `root`, without a link in it that could lead out. What is not there yet is
 /// appended as it is.
-pub fn rooted(root: &Path, path: &str) -> io::Result<PathBuf> {
+pub fn path_in_root(root: &Path, path: &str) -> io::Result<PathBuf> {
     if root == Path::new("/") {
         return Ok(root.join(path));
     }
     let mut below: Vec<OsString> = Vec::new();
-    let mut left = parts(Path::new(path));
+    let mut left = path_parts(Path::new(path));
     let mut links = 0;
     while let Some(part) = left.pop() {
         if part == ".." {
@@ -33,7 +33,7 @@ pub fn rooted(root: &Path, path: &str) -> io::Result<PathBuf> {
                 if target.is_absolute() {
                     below.clear();
                 }
-                left.extend(parts(&target));
+                left.extend(path_parts(&target));
             }
             // No link, or nothing at all.
             Err(error)
@@ -51,7 +51,7 @@ pub fn rooted(root: &Path, path: &str) -> io::Result<PathBuf> {
 }
 
 /// The parts of a path, the first one last.
-fn parts(path: &Path) -> Vec<OsString> {
+fn path_parts(path: &Path) -> Vec<OsString> {
     let parts = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
         Component::ParentDir => Some("..".into()),
@@ -76,8 +76,8 @@ mod tests {
         symlink("/data/var", root.join("var")).unwrap();
         symlink("../../../..", root.join("data/var/up")).unwrap();
         symlink("/round", root.join("round")).unwrap();
-        assert_eq!(rooted(root, "var/lib/x").unwrap(), root.join("data/var/lib/x"));
-        assert_eq!(rooted(root, "var/up/etc").unwrap(), root.join("etc"));
-        assert_eq!(rooted(root, "round/x").unwrap_err().raw_os_error(), Some(nix::libc::ELOOP));
+        assert_eq!(path_in_root(root, "var/lib/x").unwrap(), root.join("data/var/lib/x"));
+        assert_eq!(path_in_root(root, "var/up/etc").unwrap(), root.join("etc"));
+        assert_eq!(path_in_root(root, "round/x").unwrap_err().raw_os_error(), Some(nix::libc::ELOOP));
     }
 }

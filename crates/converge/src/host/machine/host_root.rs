@@ -1,4 +1,4 @@
-//! Paths as the host knows them, resolved beneath its root: a symbolic link under `--root DIR` can never
+//! Resolves the host's paths inside its root: a symbolic link under `--root DIR` can never
 //! lead out of DIR, just as if DIR were `/`.
 
 mod walk;
@@ -23,12 +23,12 @@ pub(super) struct HostRoot {
     way: Way,
 }
 
-/// How paths are resolved beneath the root.
+/// How paths are resolved inside the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// The kernel does it.
+    /// By the kernel's `openat2`.
     Kernel,
-    /// The root is `/`, which nothing leads out of: a plain `openat` will do.
+    /// The root is `/`: a plain `openat` suffices.
     Plain,
     /// Part by part, where the kernel cannot (before Linux 5.6, and where a sandbox forbids `openat2`).
     Walk,
@@ -45,7 +45,7 @@ impl HostRoot {
         let old = if path == Path::new("/") { Way::Plain } else { Way::Walk };
         let mut root = Self::open_in(path, Way::Kernel)?;
         // Asked once: a kernel that cannot must not make everything look absent.
-        match by_kernel(&root.folder, ".", OFlag::O_PATH) {
+        match resolve_with_openat2(&root.folder, ".", OFlag::O_PATH) {
             Err(Errno::ENOSYS | Errno::EPERM) => root.way = old,
             answer => drop(answer?),
         }
@@ -58,26 +58,26 @@ impl HostRoot {
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
-    pub(super) fn spot<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+    pub(super) fn open_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(PathHandle { folder: self.folder(above)?, name })
+        Ok(PathHandle { folder: self.open_folder(above)?, name })
     }
 
     /// The same, making the folders above where there are none.
-    pub(super) fn spot_made<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
-        match self.spot(path) {
+    pub(super) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+        match self.open_parent(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (),
             found => return found,
         }
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
-        let mut folder = self.folder("")?;
+        let mut folder = self.open_folder("")?;
         for part in above.split('/').filter(|part| !part.is_empty()) {
             so_far = format!("{so_far}/{part}");
-            folder = match self.folder(&so_far) {
+            folder = match self.open_folder(&so_far) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     mkdirat(&folder, part, Mode::from_bits_truncate(0o755))?;
-                    let made = self.folder(&so_far)?;
+                    let made = self.open_folder(&so_far)?;
                     // Whatever the umask: services must be able to reach what lies below.
                     fchmod(&made, Mode::from_bits_truncate(0o755))?;
                     made
@@ -89,16 +89,16 @@ impl HostRoot {
     }
 
     /// Opens a folder.
-    pub(super) fn folder(&self, path: &str) -> io::Result<OwnedFd> {
+    pub(super) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
         self.resolve(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
     }
 
-    /// Opens a file for reading, links followed beneath the root.
-    pub(super) fn read(&self, path: &str) -> io::Result<File> {
+    /// Opens a file for reading, links followed inside the root.
+    pub(super) fn open_file(&self, path: &str) -> io::Result<File> {
         Ok(self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into())
     }
 
-    /// Whether anything lies at a path, links followed beneath the root. Not being able to look is an
+    /// Whether anything lies at a path, links followed inside the root. Not being able to look is an
     /// error, and never "nothing".
     pub(super) fn exists(&self, path: &str) -> io::Result<bool> {
         match self.resolve(path, OFlag::O_PATH) {
@@ -111,7 +111,10 @@ impl HostRoot {
     }
 
     /// The first of `paths` at which something lies.
-    pub(super) fn first(&self, paths: impl IntoIterator<Item = String>) -> io::Result<Option<String>> {
+    pub(super) fn first_existing(
+        &self,
+        paths: impl IntoIterator<Item = String>,
+    ) -> io::Result<Option<String>> {
         for path in paths {
             if self.exists(&path)? {
                 return Ok(Some(path));
@@ -124,14 +127,14 @@ impl HostRoot {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         match self.way {
-            Way::Kernel => Ok(by_kernel(&self.folder, path, flags)?),
+            Way::Kernel => Ok(resolve_with_openat2(&self.folder, path, flags)?),
             Way::Plain => Ok(openat(&self.folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?),
-            Way::Walk => walk::resolve(&self.folder, path, flags),
+            Way::Walk => walk::resolve_step_by_step(&self.folder, path, flags),
         }
     }
 }
 
-fn by_kernel(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
+fn resolve_with_openat2(root: &OwnedFd, path: &str, flags: OFlag) -> Result<OwnedFd, Errno> {
     let how = OpenHow::new()
         .flags(flags | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
@@ -169,14 +172,14 @@ mod tests {
 
     use super::*;
 
-    /// Both ways to resolve a path beneath a root that is not `/`.
+    /// Both ways to resolve a path inside a root that is not `/`.
     fn both(root: &Path) -> [HostRoot; 2] {
         [Way::Kernel, Way::Walk].map(|way| HostRoot::open_in(root, way).unwrap())
     }
 
     fn read(root: &HostRoot, path: &str) -> io::Result<String> {
         let mut text = String::new();
-        root.read(path)?.read_to_string(&mut text)?;
+        root.open_file(path)?.read_to_string(&mut text)?;
         Ok(text)
     }
 
@@ -223,7 +226,7 @@ mod tests {
     fn a_folder_made_on_the_way_is_everybodys() {
         let folder = tempfile::tempdir().unwrap();
         for (root, name) in both(folder.path()).into_iter().zip(["one", "two"]) {
-            root.spot_made(&format!("/{name}/conf/file")).unwrap();
+            root.open_or_create_parent(&format!("/{name}/conf/file")).unwrap();
             let mode = fs::metadata(folder.path().join(name).join("conf")).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o755);
         }

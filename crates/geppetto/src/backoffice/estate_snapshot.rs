@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError};
-use crate::store::{ObjectText, Store};
+use crate::store::{PlaceText, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,17 +26,17 @@ pub struct EstateSnapshot {
 
 impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
-    pub async fn state(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
+    pub async fn current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
         let revision = self.store.current_revision().await?;
-        if let Some(state) = self.known().state(revision) {
+        if let Some(state) = self.known().snapshot(revision) {
             return Ok(state);
         }
-        let state = Arc::new(newest(&self.store).await?);
-        Ok(self.known().learn_state(state))
+        let state = Arc::new(read_current_estate(&self.store).await?);
+        Ok(self.known().insert_snapshot(state))
     }
 
     /// The estate in any revision.
-    pub async fn state_of(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
+    pub async fn estate_of_revision(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
         let newest = self.store.current_revision().await?;
         if revision > newest {
             return Err(BackOfficeError::Unknown {
@@ -46,18 +46,18 @@ impl BackOffice {
                 list: "nothing was imported yet (`geppetto import DIR`)",
             });
         }
-        let objects = self.store.objects(revision).await?;
+        let objects = self.store.places_of_revision(revision).await?;
         read(revision, objects)
     }
 }
 
 /// The estate in the newest revision, read from the database.
-pub(super) async fn newest(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
-    let (revision, objects) = store.newest().await?;
+pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
+    let (revision, objects) = store.current_places().await?;
     read(revision, objects)
 }
 
-fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSnapshot, BackOfficeError> {
+fn read(revision: u64, objects: BTreeMap<String, PlaceText>) -> Result<EstateSnapshot, BackOfficeError> {
     let documents: EstateDocuments =
         objects.iter().map(|(path, object)| (path.clone(), object.text.clone())).collect();
     let broken = |why: String| {
@@ -67,7 +67,7 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSn
     };
     let mut estate = estate::read(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    for (path, overrides) in everything(&mut estate) {
+    for (path, overrides) in overrides_by_path(&mut estate) {
         let Some(object) = objects.get(&path) else { continue };
         let origins: OverrideOrigins =
             serde_json::from_str(&object.origins).map_err(|error| broken(format!("{path}: {error}")))?;
@@ -76,9 +76,9 @@ fn read(revision: u64, objects: BTreeMap<String, ObjectText>) -> Result<EstateSn
     Ok(EstateSnapshot { revision, estate, documents })
 }
 
-/// The origins of all that each object says, as they are stored, by path.
-pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
-    everything(estate)
+/// The stored origins of every place's overrides, by path.
+pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> {
+    overrides_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
             (path, serde_json::to_string(&OverrideOrigins::collect(overrides)).unwrap_or_default())
@@ -87,7 +87,7 @@ pub(super) fn origins(estate: &mut Estate) -> BTreeMap<String, String> {
 }
 
 /// The objects of an estate whose files have these paths.
-pub(super) fn part(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
+pub(super) fn partial_estate(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
     let mut part = Estate::default();
     for place in paths.iter().filter_map(|path| estate::place_of_document(path).ok()) {
         match place {
@@ -106,7 +106,7 @@ fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)
 }
 
 /// Adds the objects of `part` to an estate, over those of the same name.
-pub(super) fn overlay(estate: &mut Estate, part: Estate) {
+pub(super) fn overlay_estate(estate: &mut Estate, part: Estate) {
     estate.roles.extend(part.roles);
     estate.groups.extend(part.groups);
     estate.environments.extend(part.environments);
@@ -114,7 +114,7 @@ pub(super) fn overlay(estate: &mut Estate, part: Estate) {
 }
 
 /// Removes the object whose file has this path.
-pub(super) fn remove(estate: &mut Estate, path: &str) {
+pub(super) fn remove_place(estate: &mut Estate, path: &str) {
     match estate::place_of_document(path) {
         Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
         Ok(Place::Group(name)) => _ = estate.groups.remove(&name),
@@ -124,8 +124,8 @@ pub(super) fn remove(estate: &mut Estate, path: &str) {
     }
 }
 
-/// All objects of an estate, by path, with what they say.
-pub(super) fn everything(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Overrides)> {
+/// The overrides of all places of an estate, by path.
+pub(super) fn overrides_by_path(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Overrides)> {
     let Estate { roles, groups, environments, servers } = estate;
     let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.overrides));
     let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.overrides));
