@@ -155,3 +155,24 @@ impl std::fmt::Display for Place {
         }
     }
 }
+
+impl std::str::FromStr for Place {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |reason: String| {
+            format!(
+                "{reason}; a place is `server NAME`, `group NAME`, `environment NAME`, `role NAME` or `default of NAME`"
+            )
+        };
+        let (word, name) = text.rsplit_once(' ').unwrap_or((text, ""));
+        let named = |name: &str| Name::new(name).map_err(|error| wrong(error.to_string()));
+        Ok(match word {
+            "server" => Place::Server(ServerName::new(name).map_err(|error| wrong(error.to_string()))?),
+            "group" => Place::Group(named(name)?),
+            "environment" => Place::Environment(named(name)?),
+            "role" => Place::Role(named(name)?),
+            "default of" => Place::Default(named(name)?),
+            _ => return Err(wrong("this is no place".to_owned())),
+        })
+    }
+}

@@ -8,6 +8,7 @@ pub mod component;
 mod diff;
 pub mod estate;
 pub mod exit;
+pub mod fault;
 pub mod format;
 pub mod manifest;
 pub mod name;

@@ -84,10 +84,6 @@ impl Renderer {
 
     /// What an error of the library means to the person who wrote the template.
     fn explain(&self, name: &str, source: &str, error: &minijinja::Error) -> FormatError {
-        let place = match error.line() {
-            Some(line) if source.contains('\n') => format!("{name}:{line}"),
-            _ => name.to_owned(),
-        };
         let expression = error.range().and_then(|range| source.get(range)).map(str::trim);
         let detail = error.detail().unwrap_or_default();
         let message = match (error.kind(), expression) {
@@ -98,7 +94,10 @@ impl Renderer {
             (kind, Some(expression)) => sentence(&format!("{kind}: {detail}"), Some(expression)),
             (kind, None) => sentence(&format!("{kind}: {detail}"), None),
         };
-        FormatError { file: place, message }
+        match error.line() {
+            Some(line) if source.contains('\n') => FormatError::at_line(name, line as u64, message),
+            _ => FormatError::new(name, message),
+        }
     }
 
     fn undefined(&self, expression: &str) -> String {

@@ -32,6 +32,9 @@ shape! {
         pub status: u16,
         /// What failed, where, why, and what to do next.
         pub detail: String,
+        /// The faults of what was sent, each with the place to correct.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub faults: Vec<crate::fault::Fault>,
     }
 
     /// `POST /api/v1/join`
@@ -182,8 +185,8 @@ shape! {
         pub objects: Vec<ChangedPlace>,
         /// The servers whose node file changes.
         pub servers: Vec<String>,
-        /// What may not be meant: `role web: ...`. Nothing here stops the change.
-        pub warnings: Vec<String>,
+        /// What may not be intended. None of it prevents the change.
+        pub warnings: Vec<crate::fault::Fault>,
     }
 
     /// One object a change touches.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
+    fault::Severity,
     format::component::{FileSource, PackagedFile},
     manifest,
 };
@@ -13,20 +14,11 @@ use crate::source::{COMPONENT_FILE, ComponentSource};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LintNote {
     /// Whether it must be changed.
-    pub severity: LintSeverity,
+    pub severity: Severity,
     /// The file, or the entry of it.
     pub place: String,
     /// What is so, why it matters, what to do.
     pub message: String,
-}
-
-/// How grave a note is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LintSeverity {
-    /// The component would not deploy as it is.
-    Fatal,
-    /// It can be deployed, but probably not as intended.
-    Warning,
 }
 
 /// Looks at a component without building it.
@@ -44,14 +36,14 @@ struct Notes(Vec<LintNote>);
 
 impl Notes {
     fn fatal(&mut self, place: &str, message: impl Into<String>) {
-        self.add(LintSeverity::Fatal, place, message.into());
+        self.add(Severity::Error, place, message.into());
     }
 
     fn warn(&mut self, place: &str, message: impl Into<String>) {
-        self.add(LintSeverity::Warning, place, message.into());
+        self.add(Severity::Warning, place, message.into());
     }
 
-    fn add(&mut self, severity: LintSeverity, place: &str, message: String) {
+    fn add(&mut self, severity: Severity, place: &str, message: String) {
         self.0.push(LintNote { severity, place: place.to_owned(), message });
     }
 
@@ -204,7 +196,7 @@ impl Notes {
         };
         let parsed = match manifest::read_manifest(file, text) {
             Ok(parsed) => parsed,
-            Err(error) => return self.fatal(&error.file, error.message),
+            Err(error) => return self.fatal(&error.place(), error.message),
         };
         for message in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
             self.fatal(file, message);

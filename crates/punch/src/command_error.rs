@@ -2,22 +2,28 @@
 
 use std::{io, path::Path};
 
-use model::{exit::Exit, format::FormatError};
+use model::{
+    exit::Exit,
+    fault::{self, Fault},
+    format::FormatError,
+};
 
 /// The error of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandError {
     /// How the program ends.
     pub(crate) exit: Exit,
-    /// What failed, where and why.
+    /// What failed, where and why, the faults included.
     pub(crate) message: String,
+    /// The faults of the input, for programs.
+    pub(crate) faults: Vec<Fault>,
     /// What to do next.
     pub(crate) hint: Option<String>,
 }
 
 impl CommandError {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self { exit, message: message.into(), faults: Vec::new(), hint: None }
     }
 
     /// The user's input is wrong.
@@ -41,6 +47,15 @@ impl CommandError {
             Exit::Input => Self { exit: Exit::Blocked, ..self },
             _ => self,
         }
+    }
+
+    /// The input has these faults; `heading` stands before them when there are several.
+    pub(crate) fn faults(heading: &str, faults: Vec<Fault>) -> Self {
+        let message = match faults.as_slice() {
+            [only] => only.to_string(),
+            several => format!("{heading}{}", fault::list(several)),
+        };
+        Self { faults, ..Self::input(message) }
     }
 
     /// Adds what to do next.
@@ -92,20 +107,13 @@ pub(crate) fn io_error_text(error: &io::Error) -> String {
 
 impl From<FormatError> for CommandError {
     fn from(error: FormatError) -> Self {
-        CommandError::input(error.to_string())
+        CommandError::from(vec![error])
     }
 }
 
-/// Several errors of one file or folder become one paragraph, one line each.
 impl From<Vec<FormatError>> for CommandError {
     fn from(errors: Vec<FormatError>) -> Self {
-        match errors.as_slice() {
-            [] => CommandError::new(Exit::Bug, "the input is wrong, but no error was given"),
-            [only] => CommandError::input(only.to_string()),
-            _ => {
-                let lines: Vec<String> = errors.iter().map(|error| format!("\n  {error}")).collect();
-                CommandError::input(format!("{} things are wrong:{}", errors.len(), lines.concat()))
-            }
-        }
+        let heading = format!("{} faults:", errors.len());
+        CommandError::faults(&heading, errors.into_iter().map(Fault::from).collect())
     }
 }

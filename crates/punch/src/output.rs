@@ -3,11 +3,27 @@
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use model::fault::Fault;
 use serde::Serialize;
 
 use crate::command_error::CommandError;
 
 /// Prints to the terminal, or JSON for programs.
+/// An error as `--json` prints it on stderr.
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    error: ErrorOutput<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorOutput<'a> {
+    exit: u8,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    faults: &'a [Fault],
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct TerminalOutput {
     json: bool,
@@ -74,8 +90,19 @@ impl TerminalOutput {
         self.note(format!("{word}: {}", text.as_ref()));
     }
 
-    /// Prints the error and its hint.
+    /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
     pub(crate) fn failure(&self, failure: &CommandError) {
+        if self.json {
+            let error = ErrorOutput {
+                exit: failure.exit as u8,
+                message: &failure.message,
+                hint: failure.hint.as_deref(),
+                faults: &failure.faults,
+            };
+            if let Ok(text) = serde_json::to_string(&ErrorDocument { error }) {
+                return self.note(text);
+            }
+        }
         let word = self.painted("error", AnsiColor::Red);
         self.note(format!("{word}: {}", failure.message));
         if let Some(hint) = &failure.hint {

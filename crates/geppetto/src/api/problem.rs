@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use model::wire;
+use model::{fault::Fault, wire};
 
 use crate::{backoffice::BackOfficeError, daemon_error::error_chain, store::StoreError};
 
@@ -20,6 +20,7 @@ pub struct ProblemResponse {
     kind: &'static str,
     title: &'static str,
     detail: String,
+    faults: Vec<Fault>,
 }
 
 impl ProblemResponse {
@@ -30,7 +31,7 @@ impl ProblemResponse {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, kind, title, detail: detail.into() }
+        Self { status, kind, title, detail: detail.into(), faults: Vec::new() }
     }
 
     /// The request is malformed.
@@ -57,21 +58,32 @@ impl ProblemResponse {
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let cause = error_chain(error);
         tracing::error!(error = %cause, "a request failed");
-        if cause.contains("disk is full") || cause.contains("No space left") {
-            return Self::new(
-                StatusCode::INSUFFICIENT_STORAGE,
-                "disk-full",
-                "The control plane's disk is full",
-                "nothing was changed: the control plane has no room left on its disk. Free some (`geppetto \
-                 repository retain --keep N` removes old versions), then try again",
-            );
-        }
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "The control plane failed",
             "the control plane failed to do this and wrote the reason to its log; ask its operator to look there",
         )
+    }
+}
+
+impl ProblemResponse {
+    /// The control plane's disk is full. The log has the details.
+    fn disk_full(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error = %error_chain(error), "a request failed: the disk is full");
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "disk-full",
+            "The control plane's disk is full",
+            "nothing was changed: the control plane has no room left on its disk. Free some (`geppetto \
+             repository retain --keep N` removes old versions), then try again",
+        )
+    }
+
+    /// Adds the faults of what was sent.
+    fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        self.faults = faults;
+        self
     }
 }
 
@@ -82,6 +94,7 @@ impl IntoResponse for ProblemResponse {
             title: self.title.to_owned(),
             status: self.status.as_u16(),
             detail: self.detail,
+            faults: self.faults,
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
@@ -108,6 +121,7 @@ impl From<StoreError> for ProblemResponse {
                 "The name is taken",
                 format!("{error}; choose another one or revoke that token first"),
             ),
+            other if other.is_disk_full() => Self::disk_full(&other),
             other => Self::internal(&other),
         }
     }
@@ -122,6 +136,16 @@ impl From<BackOfficeError> for ProblemResponse {
             BackOfficeError::Refused(detail) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
             }
+            BackOfficeError::Invalid(faults) => {
+                let detail = BackOfficeError::Invalid(faults.clone()).to_string();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
+                    .with_faults(faults)
+            }
+            BackOfficeError::Unresolvable { ref faults, .. } => {
+                let faults = faults.clone();
+                Self::new(StatusCode::CONFLICT, "conflict", "Conflict", error.to_string()).with_faults(faults)
+            }
+            BackOfficeError::DiskFull(_) => Self::disk_full(&error),
             BackOfficeError::Conflict(detail) => {
                 Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail)
             }

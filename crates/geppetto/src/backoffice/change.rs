@@ -12,12 +12,13 @@ use model::{
     catalog::Catalog,
     diff,
     estate::{Estate, Place, RevisionOrigin},
+    fault::{Fault, Severity},
     format::{
         estate::{self, EstateDocuments},
         node::content_digest,
     },
     name::ServerName,
-    resolve::{Severity, check_change, reached_servers, resolve},
+    resolve::{check_change, reached_servers, resolve},
     wire::{ChangeResult, ChangedPlace},
 };
 
@@ -224,8 +225,8 @@ fn evaluate_proposal(
         .filter(|(path, text)| state.documents.get(*path) != Some(*text))
         .map(|(path, text)| (path.clone(), text.clone()))
         .collect();
-    let mut edited =
-        estate::read(&edited).map_err(|errors| refused(errors.iter().map(ToString::to_string)))?;
+    let mut edited = estate::read(&edited)
+        .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
     estate::carry_origins(&state.estate, &mut edited, origin);
     let origins = estate_snapshot::override_origins(&mut edited);
     let texts = estate::write(&edited);
@@ -248,15 +249,11 @@ fn evaluate_proposal(
     newer.check_no_overwrite(&changes)?;
 
     let notes = check_change(&state.estate, &next.estate, catalog);
-    let fatal: Vec<String> = notes
-        .iter()
-        .filter(|note| note.severity == Severity::Fatal)
-        .map(|note| note.in_file(documents))
-        .collect();
-    if !fatal.is_empty() {
-        return Err(refused(fatal.into_iter()));
+    let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
+        notes.iter().map(|note| note.locate(documents)).partition(|fault| fault.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(BackOfficeError::Invalid(errors));
     }
-    let warnings = notes.iter().map(|note| note.in_file(documents)).collect();
     let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
     let servers = changed_servers(&state.estate, &next.estate, catalog);
     let result = ChangeResult { revision: None, objects, servers, warnings };
@@ -265,8 +262,10 @@ fn evaluate_proposal(
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
 fn check_readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
+    let hint = || Some("this is about the document as it would be stored, with one value a line".to_owned());
     estate::read(texts).map(|_| ()).map_err(|errors| {
-        refused(errors.iter().map(|error| format!("{error} (as it would be stored, one value a line)")))
+        let faults = errors.into_iter().map(|error| Fault { hint: hint(), ..Fault::from(error) });
+        BackOfficeError::Invalid(faults.collect())
     })
 }
 
@@ -313,11 +312,4 @@ fn masked_diffs(
 /// An object by the path of its file, as people call it: `role web`.
 fn place_title(path: &str) -> String {
     estate::place_of_document(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
-}
-
-fn refused(errors: impl Iterator<Item = String>) -> BackOfficeError {
-    BackOfficeError::Refused(format!(
-        "nothing was changed, because of:\n  {}",
-        errors.collect::<Vec<_>>().join("\n").replace('\n', "\n  ")
-    ))
 }

@@ -1,6 +1,9 @@
 //! How the back-office refuses: one enum, which the API turns into problems and the commands into sentences.
 
-use model::exit::Exit;
+use model::{
+    exit::Exit,
+    fault::{self, Fault},
+};
 
 use crate::{
     daemon_error::{DaemonError, error_chain},
@@ -28,6 +31,22 @@ pub enum BackOfficeError {
     /// The input was refused; the text gives all reasons.
     #[error("{0}")]
     Refused(String),
+    /// The documents of a change have faults; nothing was changed.
+    #[error("nothing was changed, because of:{}", fault::list(.0))]
+    Invalid(Vec<Fault>),
+    /// The node file of a server cannot be made.
+    #[error("the node file of {server} cannot be made from revision {revision}:{}", fault::list(.faults))]
+    Unresolvable {
+        /// The server.
+        server: String,
+        /// The revision it was resolved from.
+        revision: u64,
+        /// Why.
+        faults: Vec<Fault>,
+    },
+    /// The disk of the control plane is full; nothing was changed.
+    #[error("the disk of the control plane is full: {0}")]
+    DiskFull(String),
     /// What was given contradicts what is there.
     #[error("{0}")]
     Conflict(String),
@@ -69,10 +88,14 @@ impl From<BackOfficeError> for DaemonError {
             BackOfficeError::Unknown { .. }
             | BackOfficeError::Absent(_)
             | BackOfficeError::Refused(_)
+            | BackOfficeError::Invalid(_)
+            | BackOfficeError::Unresolvable { .. }
             | BackOfficeError::Conflict(_)
             | BackOfficeError::TooLarge(_) => DaemonError::input(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) => DaemonError::failed(error.to_string()),
+            BackOfficeError::Broken(_) | BackOfficeError::DiskFull(_) => {
+                DaemonError::failed(error.to_string())
+            }
         }
     }
 }

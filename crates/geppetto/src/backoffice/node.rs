@@ -95,14 +95,10 @@ impl BackOffice {
         let resolved = tokio::task::spawn_blocking(move || resolve(&estate.estate, &offer, &name))
             .await
             .map_err(|error| BackOfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
-        let node = resolved.map_err(|error| {
-            let faults: Vec<String> =
-                error.faults.iter().map(|fault| fault.in_file(&state.documents)).collect();
-            BackOfficeError::Conflict(format!(
-                "the node file of {server} cannot be made from revision {}:\n  {}",
-                state.revision,
-                faults.join("\n").replace('\n', "\n  ")
-            ))
+        let node = resolved.map_err(|error| BackOfficeError::Unresolvable {
+            server: server.to_string(),
+            revision: state.revision,
+            faults: error.faults.iter().map(|fault| fault.locate(&state.documents)).collect(),
         })?;
         Ok(NodeDraft { latest, state, catalog, node })
     }

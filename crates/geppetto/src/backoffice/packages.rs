@@ -258,6 +258,9 @@ impl From<RepositoryError> for BackOfficeError {
         use RepositoryError as R;
         let text = error.to_string();
         match error {
+            R::Io { why, .. } if why.kind() == std::io::ErrorKind::StorageFull => {
+                BackOfficeError::DiskFull(text)
+            }
             R::Io { .. } | R::Damaged { .. } | R::Absent { .. } | R::Exists { .. } | R::Key(_) => {
                 BackOfficeError::Broken(text)
             }

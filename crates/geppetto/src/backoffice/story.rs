@@ -234,7 +234,10 @@ async fn a_server_that_a_publication_broke_stops_nobodys_change() {
     story.publish("2.0.0", &asks, "prod").await;
     let done = story.change(&[("roles/web.yaml", &role("*", 81))]).await.unwrap();
     assert_eq!(done.revision, Some(2));
-    assert!(done.warnings.concat().contains("`shop.owner` (Whose) must have a value"), "{done:?}");
+    assert!(
+        model::fault::list(&done.warnings).contains("`shop.owner` (Whose) must have a value"),
+        "{done:?}"
+    );
     let wrong = role("*", 81).replace("port", "prot");
     let refused = story.change(&[("roles/web.yaml", &wrong)]).await.unwrap_err().to_string();
     assert!(refused.contains("`prot`") && !refused.contains("owner"), "{refused}");

@@ -187,6 +187,42 @@ fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
 }
 
 #[test]
+fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place() {
+    let (plane, _) = Plane::with_shop();
+    let web = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n";
+    let ring = "format: geppetto/role/1\ninherits: [rong]\n";
+    let change = json!({"documents": {"roles/web.yaml": web, "roles/ring.yaml": ring}, "message": "", "preview": true});
+    let reply = plane.post("/api/v1/changes", &plane.admin(), &change);
+    reply.problem(422);
+    let problem = reply.json();
+    let faults: Vec<model::fault::Fault> = serde_json::from_value(problem["faults"].clone()).unwrap();
+    let seen: Vec<_> = faults
+        .iter()
+        .map(|fault| {
+            (
+                fault.file.as_deref().unwrap(),
+                fault.line,
+                fault.column,
+                fault.key.as_ref().map(|key| key.as_str()),
+            )
+        })
+        .collect();
+    for expected in [
+        ("roles/ring.yaml", Some(2), Some(12), None),
+        ("roles/web.yaml", Some(5), Some(16), Some("htpp_port")),
+        ("roles/web.yaml", Some(6), Some(16), Some("http_port")),
+    ] {
+        assert!(seen.contains(&expected), "{expected:?}: {problem}");
+    }
+    assert!(faults.iter().all(|fault| fault.place.is_some()), "{problem}");
+
+    let broken = json!({"documents": {"roles/web.yaml": "format: geppetto/role/1\nvalues: [\n"}, "message": "", "preview": true});
+    let problem = plane.post("/api/v1/changes", &plane.admin(), &broken).json();
+    assert_eq!(problem["faults"][0]["file"], "roles/web.yaml");
+    assert!(problem["faults"][0]["line"].is_u64() && problem["faults"][0]["column"].is_u64(), "{problem}");
+}
+
+#[test]
 fn secrets_are_masked_in_diffs_and_documents_and_a_changed_one_still_shows() {
     let (plane, _) = Plane::with_shop();
     let changed = ESTATE.map(|(path, text)| (path, text.replace("hunter2", "correct horse")));

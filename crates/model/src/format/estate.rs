@@ -192,26 +192,22 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
     Ok(())
 }
 
-/// Finds the line of a place's document that sets a parameter, a component, or a name listed under
-/// `inherits`, `groups`, `roles`, `environment`, `channel` or `remove`. `roles/web.yaml:7`.
+/// Finds where a place's document sets a parameter, a component, or a name listed under `inherits`, `groups`,
+/// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
 ///
-/// Only asked for when there is an error to show, so that reading stays cheap.
+/// Only called when there is a fault to show, so that reading stays cheap.
 pub fn locate(
     documents: &EstateDocuments,
     place: &Place,
     component: Option<&str>,
     key: Option<&str>,
     list_entry: Option<&str>,
-) -> Option<String> {
+) -> Option<(String, Option<(u64, u64)>)> {
     let path = document_path(place)?;
     let text = documents.get(&path)?;
-    let line = yaml::read::<DocumentSpans>(&path, text)
-        .ok()
-        .and_then(|lines| lines.find(component, key, list_entry));
-    Some(match line {
-        Some(line) => format!("{path}:{line}"),
-        None => path,
-    })
+    let spans = yaml::read::<DocumentSpans>(&path, text).ok();
+    let location = spans.and_then(|spans| spans.find(component, key, list_entry));
+    Some((path, location))
 }
 
 /// Any place's file, with lines.
@@ -234,19 +230,24 @@ struct DocumentSpans {
 }
 
 impl DocumentSpans {
-    fn find(&self, component: Option<&str>, key: Option<&str>, list_entry: Option<&str>) -> Option<u64> {
+    fn find(
+        &self,
+        component: Option<&str>,
+        key: Option<&str>,
+        list_entry: Option<&str>,
+    ) -> Option<(u64, u64)> {
         let lists = [&self.remove, &self.inherits, &self.groups, &self.roles].into_iter().flatten();
         let mut names = lists.chain(&self.environment).chain(&self.channel);
         if let Some(name) = names.find(|name| Some(name.value.as_str()) == list_entry) {
-            return Some(name.referenced.line());
+            return Some((name.referenced.line(), name.referenced.column()));
         }
         let values = self.values.get(component?);
-        let line = |span: &Spanned<IgnoredAny>| span.referenced.line();
+        let location = |span: &Spanned<IgnoredAny>| (span.referenced.line(), span.referenced.column());
         match key {
-            Some(key) => values?.get(key).map(line),
+            Some(key) => values?.get(key).map(location),
             None => {
-                let requirement = self.components.get(component?).map(line);
-                requirement.or_else(|| values?.values().map(line).min())
+                let requirement = self.components.get(component?).map(location);
+                requirement.or_else(|| values?.values().map(location).min())
             }
         }
     }

@@ -318,21 +318,7 @@ fn origin(revision: Option<u64>, by: Option<String>) -> Option<RevisionOrigin> {
 impl TryFrom<String> for PlaceText {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |first_conflict: String| {
-            format!(
-                "{first_conflict}; a place is `server NAME`, `group NAME`, `environment NAME`, `role NAME` or `default of NAME`"
-            )
-        };
-        let (word, name) = text.rsplit_once(' ').unwrap_or((&text, ""));
-        let named = |name: &str| Name::new(name).map_err(|error| wrong(error.to_string()));
-        Ok(Self(match word {
-            "server" => Place::Server(ServerName::new(name).map_err(|error| wrong(error.to_string()))?),
-            "group" => Place::Group(named(name)?),
-            "environment" => Place::Environment(named(name)?),
-            "role" => Place::Role(named(name)?),
-            "default of" => Place::Default(named(name)?),
-            _ => return Err(wrong("this is no place".to_owned())),
-        }))
+        text.parse().map(Self)
     }
 }
 

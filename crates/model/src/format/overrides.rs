@@ -79,10 +79,8 @@ pub(super) struct RemovalText(pub(super) RemovalTarget);
 impl TryFrom<String> for RemovalText {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |first_conflict: &str| {
-            format!(
-                "{first_conflict}; write `component`, `component.parameter` or `component.parameter.entry`"
-            )
+        let wrong = |reason: &str| {
+            format!("{reason}; write `component`, `component.parameter` or `component.parameter.entry`")
         };
         let mut parts = split_unescaped_dots(&text).into_iter();
         let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;

@@ -10,14 +10,18 @@ use serde_saphyr::{Error, Location};
 /// A value and the line it is on.
 pub use serde_saphyr::Spanned;
 
-use crate::nearest;
+use crate::{fault::Fault, nearest};
 
-/// A text that is not what its format asks for.
+/// A text that does not follow its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {message}")]
+#[error("{}: {message}", self.place())]
 pub struct FormatError {
-    /// The file as the user knows it, with the line when there is one: `roles/web.yaml:7`.
+    /// The file as the user knows it.
     pub file: String,
+    /// The line, counted from 1.
+    pub line: Option<u64>,
+    /// The column, counted from 1.
+    pub column: Option<u64>,
     /// What is wrong and what to write instead.
     pub message: String,
 }
@@ -25,12 +29,32 @@ pub struct FormatError {
 impl FormatError {
     /// An error that is about `file` as a whole.
     pub fn new(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), message: message.into() }
+        Self { file: file.to_owned(), line: None, column: None, message: message.into() }
     }
 
     /// An error about one line of `file`.
     pub fn at_line(file: &str, line: u64, message: impl Into<String>) -> Self {
-        Self { file: format!("{file}:{line}"), message: message.into() }
+        Self { line: Some(line), ..Self::new(file, message) }
+    }
+
+    /// An error about one place of `file`.
+    pub fn at(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+        Self { line: Some(line), column: Some(column), ..Self::new(file, message) }
+    }
+
+    /// The file with its line: `roles/web.yaml:7`.
+    pub fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}", self.file),
+            None => self.file.clone(),
+        }
+    }
+}
+
+impl From<FormatError> for Fault {
+    fn from(error: FormatError) -> Self {
+        let FormatError { file, line, column, message } = error;
+        Fault { file: Some(file), line, column, ..Fault::error(message) }
     }
 }
 
@@ -74,9 +98,12 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         match error.location().filter(|location| *location != Location::UNKNOWN) {
-            Some(at) => {
-                FormatError::at_line(file, at.line(), sentence(error, mistakes::rest_of_line(text, &at)))
-            }
+            Some(at) => FormatError::at(
+                file,
+                at.line(),
+                at.column(),
+                sentence(error, mistakes::rest_of_line(text, &at)),
+            ),
             None => FormatError::new(file, sentence(error, "")),
         }
     })

@@ -29,10 +29,7 @@ impl<'a> FieldReader<'a> {
     }
 
     fn error(&mut self, line: u64, message: String) {
-        self.errors.push(FormatError {
-            file: format!("{}:{line}", self.file),
-            message: format!("{}: {message}", self.what),
-        });
+        self.errors.push(FormatError::at_line(self.file, line, format!("{}: {message}", self.what)));
     }
 
     fn take<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {

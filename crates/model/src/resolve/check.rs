@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Resolver,
     evaluate::unknown_parameter,
-    fault::{Fault, FaultKind, Note, Severity},
+    fault::{EstateFault, FaultKind, Note},
     reach::{changed_places, reached_servers},
 };
 use crate::{
     catalog::Catalog,
     component::Component,
     estate::{Estate, Overrides, Place, RemovalTarget, Server},
+    fault::Severity,
     name::{Key, Name, ServerName},
     nearest,
     value::Value,
@@ -43,7 +44,7 @@ pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<Note> 
         notes(&resolver, &servers, Some(&places))
     };
     let before: BTreeSet<String> =
-        within(old).iter().filter(|note| note.severity == Severity::Fatal).map(ToString::to_string).collect();
+        within(old).iter().filter(|note| note.severity == Severity::Error).map(ToString::to_string).collect();
     let mut notes = within(new);
     for note in notes.iter_mut().filter(|note| before.contains(&note.to_string())) {
         note.severity = Severity::Warning;
@@ -127,7 +128,7 @@ fn resolve_usage<'a, 's>(
         let layers = match resolver.layers(name) {
             Ok(layers) => layers,
             Err(error) => {
-                notes.extend(error.faults.into_iter().map(Fault::into_note));
+                notes.extend(error.faults.into_iter().map(EstateFault::into_note));
                 // Its places are checked all the same, so that all faults are reported at once.
                 uses.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
                 continue;
@@ -137,7 +138,7 @@ fn resolve_usage<'a, 's>(
         let chosen = match super::choose_versions::choose_versions(resolver.catalog, &layers) {
             Ok(chosen) => chosen,
             Err(error) => {
-                notes.extend(error.faults.into_iter().map(Fault::into_note));
+                notes.extend(error.faults.into_iter().map(EstateFault::into_note));
                 continue;
             }
         };
@@ -152,7 +153,7 @@ fn resolve_usage<'a, 's>(
             }
         }
         if let Err(error) = resolver.node(&layers, chosen) {
-            notes.extend(error.faults.into_iter().map(Fault::into_note));
+            notes.extend(error.faults.into_iter().map(EstateFault::into_note));
         }
     }
     uses
@@ -178,7 +179,7 @@ fn check_place(
     overrides: &Overrides,
     notes: &mut Vec<Note>,
 ) {
-    let severity = if uses.used.contains(place) { Severity::Fatal } else { Severity::Warning };
+    let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
     for name in overrides.components.keys().chain(overrides.values.keys()) {
         let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
@@ -230,7 +231,7 @@ fn check_value(
     value: &Value,
 ) -> Option<Note> {
     let (components, chosen) = met;
-    let wrong: Vec<Fault> = components
+    let wrong: Vec<EstateFault> = components
         .iter()
         .filter_map(|component| {
             let Some(parameter) = component.parameters.get(key) else {
@@ -241,7 +242,7 @@ fn check_value(
             let message = parameter.check_unresolved_masking(value, true).err()?;
             let message = parameter.check_unresolved_masking(value, secret()).err().unwrap_or(message);
             let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Some(Fault::new(place.clone(), kind).with_key(name, key))
+            Some(EstateFault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();
     let all = wrong.len() == components.len();

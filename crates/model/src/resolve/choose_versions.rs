@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     ChosenComponents,
-    fault::{Fault, FaultKind, ResolveError},
+    fault::{EstateFault, FaultKind, ResolveError},
     place_stack::PlaceStack,
     version_search::{VersionConstraint, VersionSearch},
 };
@@ -119,7 +119,7 @@ fn requirements_by_component<'a, 'l>(
     requirements
 }
 
-fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component: &Name) -> Fault {
+fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component: &Name) -> EstateFault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()
@@ -129,7 +129,7 @@ fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component:
     let carried = catalog.channels.get(layers.channel).into_iter().flatten();
     let near = nearest(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
     let (channel, component) = (layers.channel.clone(), component.clone());
-    Fault::new(
+    EstateFault::new(
         place.clone(),
         FaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
     )

@@ -5,7 +5,7 @@ mod expand;
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    fault::{Fault, FaultKind, ResolveError},
+    fault::{EstateFault, FaultKind, ResolveError},
     merge::{merge, prune},
     operations::{Operation, SourcedOperation, Sources},
     place_stack::PlaceStack,
@@ -67,7 +67,7 @@ pub(super) fn evaluate_values(
         }
     }
     if let Some(kind) = evaluator.too_large() {
-        evaluator.faults.push(Fault::new(Place::Server(layers.server.clone()), kind));
+        evaluator.faults.push(EstateFault::new(Place::Server(layers.server.clone()), kind));
     }
     if !evaluator.faults.is_empty() {
         return Err(evaluator.faults.into());
@@ -103,7 +103,7 @@ struct ValueEvaluator<'a, 'l> {
     done: HashMap<(&'l Name, &'l Key), ValueState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
-    faults: Vec<Fault>,
+    faults: Vec<EstateFault>,
     /// The weight of the final values.
     weight: usize,
     /// The weight of their provenance.
@@ -209,7 +209,7 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
                 let description = parameter.description.trim_end_matches('.').to_owned();
                 let kind = FaultKind::Missing { component, key: key.clone(), description };
                 let server = Place::Server(self.layers.server.clone());
-                self.faults.push(Fault::new(server, kind).with_key(name, &key));
+                self.faults.push(EstateFault::new(server, kind).with_key(name, &key));
                 return None;
             }
             Ok(None) => return Some(None),
@@ -253,13 +253,13 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
     fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
         let kind = FaultKind::WrongValue { component, key, message };
-        self.faults.push(Fault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
 
 /// The fault of a value for a parameter the component does not declare.
-pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) -> Fault {
+pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) -> EstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = nearest(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = FaultKind::UnknownParameter {
@@ -269,7 +269,7 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
         near,
         known,
     };
-    Fault::new(place, kind).with_key(&component.name, key)
+    EstateFault::new(place, kind).with_key(&component.name, key)
 }
 
 /// The provenance: effective values, then effective removals, then the rest, each strongest first.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     estate::Place,
+    fault::{Fault, Severity},
     format::estate::{EstateDocuments, locate},
     name::{Key, Name},
     version::{Version, VersionRange},
@@ -13,13 +14,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveError {
     /// At least one.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<EstateFault>,
 }
 
 /// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {kind}")]
-pub struct Fault {
+pub struct EstateFault {
     /// The place to change.
     pub place: Place,
     /// The component it is about.
@@ -144,7 +145,7 @@ pub enum FaultKind {
     #[error("values refer to each other in a cycle: {}; write one of them out", format_cycle(.0, 0))]
     CyclicReferences(Vec<String>),
     /// A reference to what the server does not have.
-    #[error("`{component}.{key}` refers to `${{{reference}}}`, {first_conflict}{}", nearest_name_hint(near, &[]))]
+    #[error("`{component}.{key}` refers to `${{{reference}}}`, {reason}{}", nearest_name_hint(near, &[]))]
     UnknownReference {
         /// The component.
         component: Name,
@@ -153,7 +154,7 @@ pub enum FaultKind {
         /// What is inside `${}`.
         reference: String,
         /// `but this server has no component ...`
-        first_conflict: String,
+        reason: String,
         /// The nearest reference that works.
         near: Option<String>,
     },
@@ -168,15 +169,6 @@ pub enum FaultKind {
     /// A node file that punch would not read.
     #[error("its node file could not be read again ({0}); put large data into a component's files")]
     Unreadable(String),
-}
-
-/// How severe a note is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Must be corrected before the estate is saved.
-    Fatal,
-    /// May be intended.
-    Warning,
 }
 
 /// A fault or warning about an estate before it is saved.
@@ -196,7 +188,7 @@ pub struct Note {
     pub(super) list_entry: Option<String>,
 }
 
-impl Fault {
+impl EstateFault {
     pub(super) fn new(place: Place, kind: FaultKind) -> Self {
         Self { place, component: None, key: None, kind }
     }
@@ -212,9 +204,9 @@ impl Fault {
         self
     }
 
-    /// The fault with the file and line to change, for estates that come from files.
-    pub fn in_file(&self, documents: &EstateDocuments) -> String {
-        self.clone().into_note().in_file(documents)
+    /// The fault with the file, line and column to correct, for estates that come from documents.
+    pub fn locate(&self, documents: &EstateDocuments) -> Fault {
+        self.clone().into_note().locate(documents)
     }
 
     pub(super) fn into_note(self) -> Note {
@@ -224,7 +216,7 @@ impl Fault {
             _ => None,
         };
         Note {
-            severity: Severity::Fatal,
+            severity: Severity::Error,
             message: self.kind.to_string(),
             list_entry,
             place: self.place,
@@ -235,13 +227,22 @@ impl Fault {
 }
 
 impl Note {
-    /// The note with the file and line to change, for estates that come from files.
-    pub fn in_file(&self, documents: &EstateDocuments) -> String {
+    /// The note with the file, line and column to correct, for estates that come from documents.
+    pub fn locate(&self, documents: &EstateDocuments) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
-        match locate(documents, &self.place, component, key, self.list_entry.as_deref()) {
-            Some(file) => format!("{file}: {self}"),
-            None => self.to_string(),
+        let found = locate(documents, &self.place, component, key, self.list_entry.as_deref());
+        let (file, location) = found.map_or((None, None), |(file, location)| (Some(file), location));
+        Fault {
+            severity: self.severity,
+            place: Some(self.place.clone()),
+            component: self.component.clone(),
+            key: self.key.clone(),
+            file,
+            line: location.map(|(line, _)| line),
+            column: location.map(|(_, column)| column),
+            message: self.message.clone(),
+            hint: None,
         }
     }
 }
@@ -263,18 +264,18 @@ impl fmt::Display for ResolveError {
     }
 }
 
-impl From<Fault> for ResolveError {
-    fn from(fault: Fault) -> Self {
+impl From<EstateFault> for ResolveError {
+    fn from(fault: EstateFault) -> Self {
         Self { faults: vec![fault] }
     }
 }
-impl From<Box<Fault>> for ResolveError {
-    fn from(fault: Box<Fault>) -> Self {
+impl From<Box<EstateFault>> for ResolveError {
+    fn from(fault: Box<EstateFault>) -> Self {
         Self { faults: vec![*fault] }
     }
 }
-impl From<Vec<Fault>> for ResolveError {
-    fn from(faults: Vec<Fault>) -> Self {
+impl From<Vec<EstateFault>> for ResolveError {
+    fn from(faults: Vec<EstateFault>) -> Self {
         Self { faults }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fault::{Fault, FaultKind};
+use super::fault::{EstateFault, FaultKind};
 use crate::{
     estate::{Place, Role},
     name::Name,
@@ -21,7 +21,7 @@ const MAX_SHOWN: usize = 16;
 /// Every role's linearisation, or its fault.
 pub(super) struct RoleHierarchy<'a> {
     roles: &'a BTreeMap<Name, Role>,
-    orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, Fault>>,
+    orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, EstateFault>>,
 }
 
 /// One list whose order must be kept, and the place that holds it.
@@ -41,7 +41,7 @@ impl<'a> RoleHierarchy<'a> {
     }
 
     /// The role and all it inherits, strongest first.
-    pub(super) fn linearisation(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, Fault>> {
+    pub(super) fn linearisation(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, EstateFault>> {
         self.orders.get(role)
     }
 
@@ -50,7 +50,7 @@ impl<'a> RoleHierarchy<'a> {
         &self,
         owner: &Place,
         wanted: &'a [Name],
-    ) -> Result<Vec<&'a Name>, Vec<Fault>> {
+    ) -> Result<Vec<&'a Name>, Vec<EstateFault>> {
         let mut faults = Vec::new();
         let mut orders = Vec::new();
         for name in wanted {
@@ -72,10 +72,13 @@ impl<'a> RoleHierarchy<'a> {
         c3_merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
-    fn unknown(&self, owner: &Place, name: &Name) -> Fault {
+    fn unknown(&self, owner: &Place, name: &Name) -> EstateFault {
         let near = nearest(name.as_str(), self.roles.keys().map(Name::as_str));
         let name = name.to_string();
-        Fault::new(owner.clone(), FaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) })
+        EstateFault::new(
+            owner.clone(),
+            FaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) },
+        )
     }
 
     /// Linearises `start` and all it inherits; iterative, so that no hierarchy is too deep for
@@ -113,7 +116,7 @@ impl<'a> RoleHierarchy<'a> {
         }
     }
 
-    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<Fault>> {
+    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
         let owner = Place::Role(name.clone());
         let rest = self
             .merge_linearisations(&owner, inherits)
@@ -121,24 +124,24 @@ impl<'a> RoleHierarchy<'a> {
         let mut order = vec![name];
         order.extend(rest);
         if order.len() > MAX_ROLES {
-            return Err(Box::new(Fault::new(owner, FaultKind::TooManyRoles(MAX_ROLES))));
+            return Err(Box::new(EstateFault::new(owner, FaultKind::TooManyRoles(MAX_ROLES))));
         }
         Ok(order)
     }
 }
 
 /// The fault of roles that inherit each other; the same from whichever role the cycle was entered.
-fn cycle_fault(mut names: Vec<&Name>) -> Fault {
+fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
     let first = (0..names.len()).min_by_key(|at| names[*at]).unwrap_or_default();
     names.rotate_left(first);
     let more = names.len().saturating_sub(MAX_SHOWN);
     let place = Place::Role(names[0].clone());
     let names = names.into_iter().take(MAX_SHOWN).cloned().collect();
-    Fault::new(place, FaultKind::CyclicRoles { names, more })
+    EstateFault::new(place, FaultKind::CyclicRoles { names, more })
 }
 
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
-fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'a Name>, Box<Fault>> {
+fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -152,7 +155,7 @@ fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'
         let Some(free) = waiting.find(|name| behind.get(*name).is_none_or(|count| *count == 0)).copied()
         else {
             let kind = FaultKind::Inconsistent(contradiction(first, orders, &heads));
-            return Err(Box::new(Fault::new(owner.clone(), kind)));
+            return Err(Box::new(EstateFault::new(owner.clone(), kind)));
         };
         merged.push(free);
         for (order, head) in orders.iter().zip(&mut heads) {

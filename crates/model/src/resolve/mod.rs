@@ -42,7 +42,7 @@ pub use self::{
     complete::complete_node,
     enc::enc,
     explain::{ExplainError, explain},
-    fault::{Fault, FaultKind, Note, ResolveError, Severity},
+    fault::{EstateFault, FaultKind, Note, ResolveError},
     reach::reached_servers,
 };
 use self::{
@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveError> {
     node::read("", &node::write(node)).map(|_| ()).map_err(|error| {
-        Fault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
+        EstateFault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
     })
 }
 

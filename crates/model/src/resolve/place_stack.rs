@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    fault::{Fault, FaultKind, ResolveError},
+    fault::{EstateFault, FaultKind, ResolveError},
     linearise::RoleHierarchy,
 };
 use crate::{
@@ -119,7 +119,12 @@ fn names<T>(map: &BTreeMap<Name, T>) -> impl Iterator<Item = &str> {
     map.keys().map(Name::as_str)
 }
 
-fn unknown<'n>(place: Place, what: &'static str, name: &str, known: impl Iterator<Item = &'n str>) -> Fault {
+fn unknown<'n>(
+    place: Place,
+    what: &'static str,
+    name: &str,
+    known: impl Iterator<Item = &'n str>,
+) -> EstateFault {
     let near = nearest(name, known).map(str::to_owned);
-    Fault::new(place, FaultKind::Unknown { what, name: name.to_owned(), near })
+    EstateFault::new(place, FaultKind::Unknown { what, name: name.to_owned(), near })
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    fault::{Fault, FaultKind},
+    fault::{EstateFault, FaultKind},
     place_stack::PlaceStack,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) struct VersionSearch<'a, 'l> {
     /// One for each decided component of `order`.
     frames: Vec<SearchFrame<'a>>,
     /// The first conflict: the one reported when there is no solution.
-    first_conflict: Option<Fault>,
+    first_conflict: Option<EstateFault>,
 }
 
 struct SearchFrame<'a> {
@@ -77,7 +77,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn run(mut self) -> Result<Vec<VersionChoice<'a>>, Box<Fault>> {
+    pub(super) fn run(mut self) -> Result<Vec<VersionChoice<'a>>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -106,13 +106,13 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// The fault of a search that reached its limit.
-    fn too_many_choices(&self) -> Fault {
+    fn too_many_choices(&self) -> EstateFault {
         let first = self.first_conflict.as_ref().map(|first_conflict| first_conflict.kind.to_string());
         let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = Place::Server(self.layers.server.clone());
         match self.first_conflict.as_ref().and_then(|first_conflict| first_conflict.component.as_ref()) {
-            Some(component) => Fault::new(server, kind).with_component(component),
-            None => Fault::new(server, kind),
+            Some(component) => EstateFault::new(server, kind).with_component(component),
+            None => EstateFault::new(server, kind),
         }
     }
 
@@ -218,7 +218,12 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// The fault of `name` requiring a component that a place removes and no place requires.
-    fn removed_but_required(&self, name: &Name, required: &Name, range: &VersionRange) -> Option<Fault> {
+    fn removed_but_required(
+        &self,
+        name: &Name,
+        required: &Name,
+        range: &VersionRange,
+    ) -> Option<EstateFault> {
         let (place, _) = self.layers.removal_of(required)?;
         let requirements = self
             .constraints
@@ -229,10 +234,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(Fault::new(place.clone(), kind).with_component(required)).filter(|_| !requirements)
+        Some(EstateFault::new(place.clone(), kind).with_component(required)).filter(|_| !requirements)
     }
 
-    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> Fault {
+    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {
         let constraints = self.constraints.get(name).into_iter().flatten().chain(more.as_ref());
         let constraints: Vec<(Place, VersionRange)> =
             constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
@@ -241,7 +246,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let place = place.cloned().unwrap_or_else(|| Place::Server(self.layers.server.clone()));
         let available = self.catalog.versions(self.layers.channel, name).iter().rev().cloned().collect();
         let channel = self.layers.channel.clone();
-        Fault::new(place, FaultKind::NoVersion { component: name.clone(), channel, constraints, available })
-            .with_component(name)
+        EstateFault::new(
+            place,
+            FaultKind::NoVersion { component: name.clone(), channel, constraints, available },
+        )
+        .with_component(name)
     }
 }

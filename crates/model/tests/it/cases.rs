@@ -14,13 +14,14 @@ use std::{
 use model::{
     catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
+    fault::Severity,
     format::{
         estate::{self, EstateDocuments},
         node, yaml,
     },
     name::{Name, ServerName},
     node::{Node, NodeComponent},
-    resolve::{self, Resolver, Severity},
+    resolve::{self, Resolver},
 };
 use serde::Deserialize;
 
@@ -79,19 +80,15 @@ fn answers(case: &Path) -> String {
         let node_of = |server: &str| {
             let node = resolver.resolve(&ServerName::new(server).unwrap());
             node.map_err(|error| {
-                error
-                    .faults
-                    .iter()
-                    .map(|fault| format!("{}\n", fault.in_file(&documents)))
-                    .collect::<String>()
+                error.faults.iter().map(|fault| format!("{}\n", fault.locate(&documents))).collect::<String>()
             })
         };
         let answer = match words[..] {
             ["check"] => resolve::check(&estate, &catalog)
                 .iter()
                 .map(|note| {
-                    let severity = if note.severity == Severity::Fatal { "fatal" } else { "warning" };
-                    format!("{severity}: {}\n", note.in_file(&documents))
+                    let severity = if note.severity == Severity::Error { "error" } else { "warning" };
+                    format!("{severity}: {}\n", note.locate(&documents))
                 })
                 .collect(),
             ["places", server] => {

@@ -3,8 +3,9 @@
 use model::{
     catalog::Catalog,
     estate::Estate,
+    fault::Severity,
     format::estate,
-    resolve::{self, Note, Severity},
+    resolve::{self, Note},
 };
 use proptest::prelude::*;
 
@@ -56,14 +57,14 @@ fn only_what_a_change_brings_stops_it() {
     let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
     let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
     let notes = resolve::check_change(&old, &edited, &catalog);
-    assert_eq!(told(&notes, Severity::Fatal), [""; 0]);
+    assert_eq!(told(&notes, Severity::Error), [""; 0]);
     let warnings = told(&notes, Severity::Warning).join("\n");
     assert!(warnings.contains("no component `shop`"), "what was broken before is said: {warnings}");
     // The server the edit cannot reach was not looked at.
     assert!(!warnings.contains("db"), "{warnings}");
 
     let worse = broken("format: geppetto/role/1\ncomponents: {shop: '1', till: '1'}\n");
-    let fatal = told(&resolve::check_change(&old, &worse, &catalog), Severity::Fatal).join("\n");
+    let fatal = told(&resolve::check_change(&old, &worse, &catalog), Severity::Error).join("\n");
     assert!(fatal.contains("`till`") && !fatal.contains("`shop`"), "{fatal}");
 }
 
@@ -79,8 +80,8 @@ fn a_value_that_was_only_a_warning_stops_the_change_that_uses_it() {
         ])
     };
     let (old, new) = (files(unused), files(SERVER));
-    assert_eq!(told(&resolve::check(&old, &catalog), Severity::Fatal), [""; 0]);
-    let whole = told(&resolve::check(&new, &catalog), Severity::Fatal);
-    assert_eq!(told(&resolve::check_change(&old, &new, &catalog), Severity::Fatal), whole);
+    assert_eq!(told(&resolve::check(&old, &catalog), Severity::Error), [""; 0]);
+    let whole = told(&resolve::check(&new, &catalog), Severity::Error);
+    assert_eq!(told(&resolve::check_change(&old, &new, &catalog), Severity::Error), whole);
     assert!(!whole.is_empty());
 }

@@ -6,11 +6,12 @@ use model::{
     catalog::Catalog,
     component::Component,
     estate::Estate,
+    fault::Severity,
     format::{
         estate::{self, EstateDocuments},
         yaml,
     },
-    resolve::{Note, Severity, check, check_change, reached_servers, resolve},
+    resolve::{Note, check, check_change, reached_servers, resolve},
 };
 use proptest::{collection, prelude::*};
 
@@ -117,7 +118,7 @@ fn read(documents: &EstateDocuments) -> Estate {
 }
 
 fn fatal(notes: Vec<Note>) -> Vec<Note> {
-    notes.into_iter().filter(|note| note.severity == Severity::Fatal).collect()
+    notes.into_iter().filter(|note| note.severity == Severity::Error).collect()
 }
 
 proptest! {

@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
+use model::fault::Severity;
 use packaging::{
-    lint::{LintSeverity, lint},
+    lint::lint,
     package::{build_source, package},
     source::ComponentSource,
 };
@@ -239,7 +240,7 @@ fn a_pom_with_properties_is_a_component_without_another_file() {
         .write("target/shop-1.0-SNAPSHOT.war", "war");
     let source = folder.load();
     assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
-    assert!(lint(&source).iter().all(|note| note.severity == LintSeverity::Warning), "{:#?}", lint(&source));
+    assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
     let packages = package(&source, &folder.out(), None, NOON).unwrap();
     let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
     let paths = deployment.get_file_paths().unwrap();
@@ -294,18 +295,15 @@ parameters:
     .write("deploy/templates/unused.j2", "");
     let notes = lint(&folder.load());
     for (severity, expected) in [
-        (
-            LintSeverity::Fatal,
-            "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it",
-        ),
-        (LintSeverity::Fatal, "at `/run/shop/file.txt`, which does not survive a reboot"),
-        (LintSeverity::Fatal, "`files` takes `gone.txt`, which is not there"),
-        (LintSeverity::Fatal, "`port`"),
-        (LintSeverity::Fatal, "prt"),
-        (LintSeverity::Warning, "`/opt` belongs to the host's administrator"),
-        (LintSeverity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
-        (LintSeverity::Warning, "deploy/manifest.yaml does not use it"),
-        (LintSeverity::Warning, "`test` is missing"),
+        (Severity::Error, "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it"),
+        (Severity::Error, "at `/run/shop/file.txt`, which does not survive a reboot"),
+        (Severity::Error, "`files` takes `gone.txt`, which is not there"),
+        (Severity::Error, "`port`"),
+        (Severity::Error, "prt"),
+        (Severity::Warning, "`/opt` belongs to the host's administrator"),
+        (Severity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
+        (Severity::Warning, "deploy/manifest.yaml does not use it"),
+        (Severity::Warning, "`test` is missing"),
     ] {
         assert!(
             notes.iter().any(|note| note.severity == severity && note.message.contains(expected)),

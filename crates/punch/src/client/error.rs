@@ -2,7 +2,10 @@
 
 use std::io;
 
-use model::exit::Exit;
+use model::{
+    exit::Exit,
+    fault::{self, Fault},
+};
 
 use crate::command_error::{CommandError, io_error_text};
 
@@ -18,7 +21,7 @@ pub(crate) enum ClientError {
         why: String,
     },
     /// The response is an error.
-    #[error("{}", refused(.url, *.status, .title, .detail))]
+    #[error("{}", refused(.url, *.status, .title, .detail, .faults))]
     Refused {
         /// The address of the back-office.
         url: String,
@@ -28,6 +31,8 @@ pub(crate) enum ClientError {
         title: String,
         /// What failed, where, why and what next.
         detail: String,
+        /// The faults of what was sent.
+        faults: Vec<Fault>,
     },
     /// The response is not what the API documents.
     #[error("{url} does not answer like a back-office: {why}")]
@@ -39,7 +44,12 @@ pub(crate) enum ClientError {
     },
 }
 
-fn refused(url: &str, status: u16, title: &str, detail: &str) -> String {
+fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) -> String {
+    if !faults.is_empty() {
+        // The detail lists them too: its first line says what they prevented.
+        let heading = detail.lines().next().unwrap_or(title);
+        return format!("{url} refused: {heading}{}", fault::list(faults));
+    }
     match (title, detail) {
         ("", "") => format!("{url} answered with status {status} without a reason"),
         (title, "") => format!("{url} refused: {title} (status {status})"),
@@ -100,7 +110,11 @@ impl From<ClientError> for CommandError {
             return CommandError::new(Exit::Unreachable, message)
                 .with_hint("check the address, the network and that `geppetto serve` runs there");
         }
-        let failure = CommandError::input(message);
+        let faults = match &error {
+            ClientError::Refused { faults, .. } => faults.clone(),
+            _ => Vec::new(),
+        };
+        let failure = CommandError { faults, ..CommandError::input(message) };
         match error.status() {
             Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
             Some(403) => failure.with_hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),

@@ -1,10 +1,15 @@
 //! Reads responses with a size limit and without terminal control characters.
 
-use model::wire::ProblemDetails;
+use model::{fault::Fault, wire::ProblemDetails};
 use serde::de::DeserializeOwned;
 use ureq::{Body, http::Response};
 
 use super::{ClientError, MAX_RESPONSE_BYTES};
+
+/// The largest error response read, in bytes: a change of a whole estate can have many faults.
+const MAX_PROBLEM_BYTES: u64 = 4 * 1024 * 1024;
+/// The number of faults kept of an error response.
+const MAX_FAULTS: usize = 1_000;
 
 /// The text of an answer.
 pub(super) fn text(url: &str, response: &mut Response<Body>) -> Result<String, ClientError> {
@@ -24,12 +29,29 @@ pub(super) fn json<T: DeserializeOwned>(url: &str, response: &mut Response<Body>
 /// Reads an error response as problem details.
 pub(super) fn problem(url: &str, response: &mut Response<Body>) -> ClientError {
     let status = response.status().as_u16();
-    let body = response.body_mut().with_config().limit(64 * 1024).read_to_string().unwrap_or_default();
-    let (title, detail) = match serde_json::from_str::<ProblemDetails>(&body) {
-        Ok(problem) => (printable(&problem.title, 200), printable(&problem.detail, 8000)),
-        Err(_) => (printable(response.status().canonical_reason().unwrap_or_default(), 200), String::new()),
+    let body =
+        response.body_mut().with_config().limit(MAX_PROBLEM_BYTES).read_to_string().unwrap_or_default();
+    let (title, detail, faults) = match serde_json::from_str::<ProblemDetails>(&body) {
+        Ok(problem) => {
+            let faults = problem.faults.into_iter().take(MAX_FAULTS).map(printable_fault).collect();
+            (printable(&problem.title, 200), printable(&problem.detail, 8000), faults)
+        }
+        Err(_) => {
+            let reason = response.status().canonical_reason().unwrap_or_default();
+            (printable(reason, 200), String::new(), Vec::new())
+        }
     };
-    ClientError::Refused { url: url.to_owned(), status, title, detail }
+    ClientError::Refused { url: url.to_owned(), status, title, detail, faults }
+}
+
+/// Makes the texts of a fault from the network safe to print.
+fn printable_fault(fault: Fault) -> Fault {
+    Fault {
+        file: fault.file.map(|file| printable(&file, 400)),
+        message: printable(&fault.message, 2000),
+        hint: fault.hint.map(|hint| printable(&hint, 400)),
+        ..fault
+    }
 }
 
 /// A header of an answer, when it is text.

@@ -88,7 +88,7 @@ impl ImportArgs {
 
 fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
     for warning in &result.warnings {
-        context.output.warn(warning);
+        context.output.warn(warning.to_string());
     }
     if result.objects.is_empty() {
         context.output.line("nothing to change");

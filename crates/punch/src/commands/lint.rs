@@ -2,11 +2,8 @@
 
 use std::path::PathBuf;
 
-use model::exit::Exit;
-use packaging::{
-    lint::{self, LintSeverity},
-    source::ComponentSource,
-};
+use model::{exit::Exit, fault::Severity};
+use packaging::{lint, source::ComponentSource};
 use serde::Serialize;
 
 use crate::{command_error::CommandError, context::CommandContext};
@@ -36,8 +33,8 @@ impl LintArgs {
                 .into_iter()
                 .map(|note| Finding {
                     severity: match note.severity {
-                        LintSeverity::Fatal => "error",
-                        LintSeverity::Warning => "warning",
+                        Severity::Error => "error",
+                        Severity::Warning => "warning",
                     },
                     place: note.place,
                     message: note.message,
@@ -46,7 +43,7 @@ impl LintArgs {
             // For a program, what cannot even be read is a finding like the others.
             Err(errors) if context.output.is_json() => errors
                 .into_iter()
-                .map(|error| Finding { severity: "error", place: error.file, message: error.message })
+                .map(|error| Finding { severity: "error", place: error.place(), message: error.message })
                 .collect(),
             Err(errors) => return Err(CommandError::from(errors)),
         };

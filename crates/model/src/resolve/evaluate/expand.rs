@@ -8,7 +8,7 @@ use crate::{
     nearest,
     parameter::{MAX_VALUE_WEIGHT, NODE_WEIGHT, value_weight},
     resolve::{
-        fault::{Fault, FaultKind},
+        fault::{EstateFault, FaultKind},
         reference::{ReferencePart, ReferenceTarget, SERVER_REFERENCES, reference_parts, reference_target},
     },
     value::Value,
@@ -86,10 +86,10 @@ impl ValueEvaluator<'_, '_> {
                     }
                     value => {
                         let what = value.kind();
-                        let first_conflict = format!(
+                        let reason = format!(
                             "which is a {what}; inside a text only texts, numbers and booleans can stand"
                         );
-                        return self.unknown_reference(site, inside, first_conflict, None);
+                        return self.unknown_reference(site, inside, reason, None);
                     }
                 },
             }
@@ -110,12 +110,12 @@ impl ValueEvaluator<'_, '_> {
             Some(ReferenceTarget::Value(name, key)) => (name, key),
             None => {
                 let near = nearest(inside, SERVER_REFERENCES).map(str::to_owned);
-                let first_conflict = format!(
+                let reason = format!(
                     "which is neither `component.parameter` nor `server.name` nor `server.environment`; \
                      write `$${{{}}}` if the text itself is meant",
                     shorten(inside)
                 );
-                return self.unknown_reference(site, inside, first_conflict, near);
+                return self.unknown_reference(site, inside, reason, near);
             }
         };
         let chosen = self.chosen;
@@ -156,7 +156,7 @@ impl ValueEvaluator<'_, '_> {
             Some(ValueState::Begun) => {
                 let start = self.path.iter().position(|at| *at == (*name, key)).unwrap_or_default();
                 let circle = self.path[start..].iter().map(|(name, key)| format!("{name}.{key}")).collect();
-                let fault = Fault::new(site.place.clone(), FaultKind::CyclicReferences(circle));
+                let fault = EstateFault::new(site.place.clone(), FaultKind::CyclicReferences(circle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
@@ -170,7 +170,7 @@ impl ValueEvaluator<'_, '_> {
         &mut self,
         site: &ValueSite<'_>,
         inside: &str,
-        first_conflict: String,
+        reason: String,
         near: Option<String>,
     ) -> Option<Value> {
         if self.hidden(site) {
@@ -179,8 +179,8 @@ impl ValueEvaluator<'_, '_> {
             return self.wrong(site, message.to_owned());
         }
         let (component, key, reference) = (site.component.clone(), site.key.clone(), shorten(inside));
-        let kind = FaultKind::UnknownReference { component, key, reference, first_conflict, near };
-        self.faults.push(Fault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        let kind = FaultKind::UnknownReference { component, key, reference, reason, near };
+        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
