@@ -52,6 +52,7 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     walls(root, &mut findings);
     modules(root, &mut findings);
     invariants(root, &mut findings);
+    architecture_table(root, &mut findings);
     links(root, &mut findings);
     findings
 }
@@ -200,6 +201,34 @@ fn invariants(root: &Path, findings: &mut Vec<String>) {
     }
 }
 
+/// The table of ARCHITECTURE.md names files and functions that exist: `| step | `path` | `function` |`.
+fn architecture_table(root: &Path, findings: &mut Vec<String>) {
+    let map = read(&root.join("ARCHITECTURE.md"));
+    for row in map.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let names = |cell: &&str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let paths = cells.get(2).map(names).unwrap_or_default();
+        let mut code = String::new();
+        for path in &paths {
+            let path = root.join(path);
+            if !path.exists() {
+                findings.push(format!("ARCHITECTURE.md: there is no `{}`: {row}", path.display()));
+            }
+            // A step may be spread over the files below its folder.
+            let folder = if path.is_dir() { path } else { path.parent().unwrap_or(root).to_owned() };
+            for file in files_below(&folder, "rs") {
+                code.push_str(&read(&file));
+            }
+        }
+        for function in cells.get(3).map(names).unwrap_or_default() {
+            let name = function.rsplit("::").next().unwrap_or(&function);
+            if !code.contains(&format!("fn {name}(")) && !code.contains(&format!("fn {name}<")) {
+                findings.push(format!("ARCHITECTURE.md: there is no function `{function}`: {row}"));
+            }
+        }
+    }
+}
+
 /// Relative links of the documents lead somewhere.
 fn links(root: &Path, findings: &mut Vec<String>) {
     let mut documents = files_below(&root.join("docs"), "md");
@@ -247,6 +276,22 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let findings = run(root);
         assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+    }
+
+    #[test]
+    fn architecture_table_with_an_unknown_function_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("src")).unwrap();
+        fs::write(root.path().join("src/plan.rs"), "pub fn plan() {}").unwrap();
+        let table = "| plan | `src/plan.rs` | `plan`, `replan` |\n| apply | `src/apply.rs` | `plan` |\n";
+        fs::write(root.path().join("ARCHITECTURE.md"), table).unwrap();
+        let mut findings = Vec::new();
+        architecture_table(root.path(), &mut findings);
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(
+            findings[0].contains("no function `replan`") && findings[1].contains("src/apply.rs"),
+            "{findings:?}"
+        );
     }
 
     #[test]

@@ -3,27 +3,39 @@
 //! Nothing here reads a file, opens a socket, asks the time or draws a random number: text and values
 //! come in, text and values go out. Both programs therefore reach the same answer from the same input.
 
-pub mod catalog;
+pub mod name;
+pub mod value;
+pub mod version;
+
+pub mod parameter;
+
 pub mod component;
-mod diff;
+
+pub mod manifest;
+pub mod resource;
+pub mod template;
+
+pub mod catalog;
+
 pub mod estate;
+
+pub mod resolve;
+
+pub mod node;
+
+pub mod observe;
+
+pub mod plan;
+
+pub mod report;
+
 pub mod exit;
 pub mod fault;
 pub mod format;
-pub mod manifest;
-pub mod name;
-mod nearest;
-pub mod node;
-pub mod observe;
-pub mod parameter;
-pub mod plan;
-pub mod report;
-pub mod resolve;
-pub mod resource;
-pub mod template;
-pub mod value;
-pub mod version;
 pub mod wire;
+
+mod diff;
+mod nearest;
 
 pub use diff::diff;
 pub use nearest::nearest;
