@@ -1,8 +1,8 @@
 //! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
-//! The modules follow a run: [`look()`] reads what the node file names and what the host is like,
-//! `model::plan::plan` compares both, [`fetch()`] gets the packages the plan installs, [`apply()`] executes the
-//! plan and writes down each step in [`State`].
+//! The modules follow a run: [`inspect_host()`] reads what the node file names and what the host is like,
+//! `model::plan::plan` compares both, [`fetch_packages()`] gets the packages the plan installs, [`apply()`] executes the
+//! plan and writes down each step in [`HostState`].
 
 mod apply;
 mod deployment;

@@ -44,7 +44,7 @@ pub enum Fact {
 pub struct FileContent {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The text, kept for diffs when it is UTF-8, at most [`Content::SHOWN`] bytes and no secret.
+    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFF_BYTES`] bytes and no secret.
     #[serde(skip)]
     pub text: Option<String>,
 }

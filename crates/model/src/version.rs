@@ -20,7 +20,7 @@ pub enum VersionError {
 /// An exact version: `VERSION` or `VERSION-RELEASE`.
 ///
 /// Kept and compared as RPM does (`rpmvercmp`): `1.0~rc1` is before `1.0`, `1.0^git1` after it.
-/// A version without release comes before the same version with one; [`Version::is`] looks past that.
+/// A version without release comes before the same version with one; [`Version::matches`] looks past that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {

@@ -93,7 +93,7 @@ impl PackageEnvelope {
         Self::open_as(path, path)
     }
 
-    /// Like [`Envelope::open`] for a file that errors name as `shown`.
+    /// Like [`PackageEnvelope::open`] for a file that errors name as `shown`.
     pub(crate) fn open_as(path: &Path, shown: &Path) -> Result<Self, PackageError> {
         let io = |why| PackageError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);

@@ -89,7 +89,7 @@ impl BackOffice {
         self.repository.served_folder()
     }
 
-    /// The folder of the generation that a channel shows now, relative to [`BackOffice::served`].
+    /// The folder of the generation that a channel shows now, relative to [`BackOffice::served_folder`].
     pub async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
         self.with_repository(move |repository| repository.generation_path(&channel)).await
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{MergeStrategy, Parameter, ParameterType};
 use crate::value::Value;
 
-/// The heaviest value allowed; see [`weight`].
+/// The heaviest value allowed; see [`value_weight`].
 pub const MAX_VALUE_WEIGHT: usize = 512 * 1024;
 
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.

@@ -27,7 +27,7 @@ pub(super) enum ReferenceTarget {
 /// References to the server itself.
 pub(super) const SERVER_REFERENCES: [&str; 2] = ["server.name", "server.environment"];
 
-/// Whether anything in the value needs [`parts`].
+/// Whether anything in the value needs [`reference_parts`].
 pub(super) fn has_references(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.contains("${"),

@@ -96,7 +96,7 @@ pub fn read_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
     Ok(yaml::read_document(FILE, &text)?)
 }
 
-/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover`] finds it.
+/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_record`] finds it.
 pub(super) fn replace_record(
     dir: &Path,
     record: &ArchetypeRecord,
@@ -115,7 +115,7 @@ pub(super) fn replace_record(
     fs::remove_dir_all(dir.join(OLD)).map_err(cannot)
 }
 
-/// Finishes or takes back a [`replace`] that was cut off.
+/// Finishes or takes back a [`replace_record`] that was cut off.
 pub(super) fn recover_record(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {

@@ -44,7 +44,7 @@ pub enum FileOutcome {
     /// Both had changed the same lines; both versions are between marks.
     Conflicted,
     /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, where
-    /// [`Updated::beside`] says.
+    /// [`UpdateResult::beside`] says.
     Beside,
     /// The archetype no longer has it, and it was unmodified.
     Removed,

@@ -25,7 +25,7 @@ pub(super) struct ComponentHalves {
 }
 
 impl Repository {
-    /// All component versions that are visible in some channel. Costs nothing while [`Repository::serial`]
+    /// All component versions that are visible in some channel. Costs nothing while [`Repository::change_serial`]
     /// stays the same; after a change, only what is new is looked at closely.
     pub fn catalog(&self) -> Result<Arc<Catalog>> {
         let serial = self.change_serial()?;

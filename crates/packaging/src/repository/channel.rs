@@ -109,7 +109,7 @@ impl Repository {
         }
     }
 
-    /// Like [`Repository::channel`], but one that was never published to is an error.
+    /// Like [`Repository::load_channel`], but one that was never published to is an error.
     pub(super) fn load_existing_channel(&self, name: &Name) -> Result<Arc<Channel>> {
         let channel = self.load_channel(name)?;
         if channel.generation > 0 {

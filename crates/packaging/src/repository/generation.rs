@@ -181,7 +181,7 @@ impl Repository {
         Ok(Data { file, name, sha256, size, open_size })
     }
 
-    /// The folder of the generation that `channel` shows now, relative to [`Repository::served`]: a whole
+    /// The folder of the generation that `channel` shows now, relative to [`Repository::served_folder`]: a whole
     /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
     /// next generation took its place.
     pub fn generation_path(&self, channel: &Name) -> Result<PathBuf> {

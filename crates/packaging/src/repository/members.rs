@@ -87,12 +87,12 @@ pub(super) struct MemberPackage {
     pub(super) sha256: String,
 }
 
-/// A member. On disk: this in one line, then the compressed bytes of each of [`File::ALL`]. It never changes.
+/// A member. On disk: this in one line, then the compressed bytes of each of [`MetadataFile::ALL`]. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct GzipMember {
     pub(super) id: u64,
     pub(super) packages: Vec<MemberPackage>,
-    /// Uncompressed bytes of each of [`File::ALL`].
+    /// Uncompressed bytes of each of [`MetadataFile::ALL`].
     pub(super) open_sizes: [u64; 3],
     /// Compressed bytes of each.
     pub(super) sizes: [u64; 3],

@@ -25,7 +25,7 @@ impl Repository {
     }
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
-    /// cure for most of what [`Repository::check`] finds.
+    /// cure for most of what [`Repository::check_repository`] finds.
     pub fn rebuild(&self, channel: &Name, now: u32) -> Result<()> {
         // Packages are immutable, so they are read without the lock.
         for listed in self.load_existing_channel(channel)?.packages() {

@@ -30,7 +30,7 @@ pub(super) struct PackageRecord {
     pub(super) what: PackageHalf,
 }
 
-/// [`What`], as it is written down.
+/// [`PackageRole`], as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PackageHalf {

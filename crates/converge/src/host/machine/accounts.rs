@@ -129,7 +129,7 @@ impl AccountDatabase {
         }
     }
 
-    /// The name of a group for a plan, as in [`Accounts::user_named`].
+    /// The name of a group for a plan, as in [`AccountDatabase::owner_name`].
     pub(super) fn owning_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
