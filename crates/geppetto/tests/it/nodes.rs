@@ -136,7 +136,9 @@ fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
     assert_eq!(printed, told);
     let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
     assert!(
-        lines.contains("shop.http_port = 8080\n  counts  role web says 8080 (revision 1 by local user ann)"),
+        lines.contains(
+            "shop.http_port = 8080\n  effective   role web sets 8080 (revision 1 by local user ann)"
+        ),
         "{lines}"
     );
     let lines = plane.run(&["explain", "web-01", "shop.password"]).ok();
@@ -159,7 +161,7 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
     assert!(
         lines.contains(
-            "counts  server web-01 takes away what weaker places say (revision 2 by local user ann)"
+            "effective   server web-01 removes the values of weaker places (revision 2 by local user ann)"
         ),
         "{lines}"
     );

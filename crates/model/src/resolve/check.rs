@@ -186,11 +186,11 @@ fn check_place(
             notes.push(unknown_component(catalog, severity, place, name));
         }
     }
-    let at_hand = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
-    for (name, values) in overrides.values.iter().filter(|(name, _)| at_hand(name)) {
-        let met = applicable_versions(catalog, uses, place, name, overrides);
+    let is_checked = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
+    for (name, values) in overrides.values.iter().filter(|(name, _)| is_checked(name)) {
+        let applicable = applicable_versions(catalog, uses, place, name, overrides);
         for (key, assignment) in values {
-            notes.extend(check_value(catalog, place, &met, name, key, &assignment.value));
+            notes.extend(check_value(catalog, place, &applicable, name, key, &assignment.value));
         }
     }
     for removal in &overrides.remove {
@@ -213,24 +213,24 @@ fn applicable_versions<'c>(
         return (components.map(|published| &published.component).collect(), true);
     }
     let all = || published.values().map(|published| &published.component);
-    let requirements: Vec<_> = match overrides.components.get(name) {
+    let required: Vec<_> = match overrides.components.get(name) {
         Some(requirement) => {
             all().filter(|component| requirement.range.contains(&component.version)).collect()
         }
         None => Vec::new(),
     };
-    (if requirements.is_empty() { all().collect() } else { requirements }, false)
+    (if required.is_empty() { all().collect() } else { required }, false)
 }
 
 fn check_value(
     catalog: &Catalog,
     place: &Place,
-    met: &(Vec<&Component>, bool),
+    applicable: &(Vec<&Component>, bool),
     name: &Name,
     key: &Key,
     value: &Value,
 ) -> Option<Note> {
-    let (components, chosen) = met;
+    let (components, chosen) = applicable;
     let wrong: Vec<EstateFault> = components
         .iter()
         .filter_map(|component| {

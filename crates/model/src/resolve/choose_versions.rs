@@ -37,7 +37,7 @@ pub(super) fn choose_versions<'a>(
     let mut faults = Vec::new();
     for (name, requirements) in &requirements {
         let Some(PlacedRequirement { place, range: Some(range), .. }) =
-            requirements.iter().find(|requirement| requirement.decides)
+            requirements.iter().find(|requirement| requirement.effective)
         else {
             continue;
         };
@@ -53,7 +53,7 @@ pub(super) fn choose_versions<'a>(
         .run()?
         .into_iter()
         .map(|(name, published, constraints)| {
-            let places = requirements.get(name).into_iter().flatten().map(PlacedRequirement::requirements);
+            let places = requirements.get(name).into_iter().flatten().map(PlacedRequirement::provenance);
             // The strongest place's requirement is both in `requirements` and in `constraints`.
             let requirers =
                 constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
@@ -76,15 +76,15 @@ struct PlacedRequirement<'a, 'l> {
     range: Option<&'a VersionRange>,
     origin: Option<&'a RevisionOrigin>,
     /// Whether this requirement or removal is the effective one.
-    decides: bool,
+    effective: bool,
 }
 
 impl PlacedRequirement<'_, '_> {
-    fn requirements(&self) -> RequirementProvenance {
+    fn provenance(&self) -> RequirementProvenance {
         RequirementProvenance {
             place: self.place.clone(),
             range: self.range.cloned(),
-            effective: self.decides,
+            effective: self.effective,
             origin: self.origin.cloned(),
         }
     }
@@ -99,19 +99,19 @@ fn requirements_by_component<'a, 'l>(
         let place = &layer.place;
         for (name, requirement) in &layer.overrides.components {
             let requirements = requirements.entry(name).or_default();
-            let decides = requirements.is_empty() && at < layers.effective_layers(name);
+            let effective = requirements.is_empty() && at < layers.effective_layers(name);
             let (range, origin) = (Some(&requirement.range), requirement.origin.as_ref());
-            requirements.push(PlacedRequirement { place, range, origin, decides });
+            requirements.push(PlacedRequirement { place, range, origin, effective });
         }
         for removed in &layer.overrides.remove {
             if let RemovalTarget::Component(name) = &removed.what {
-                let decides = at + 1 == layers.effective_layers(name);
+                let effective = at + 1 == layers.effective_layers(name);
                 let origin = removed.origin.as_ref();
                 requirements.entry(name).or_default().push(PlacedRequirement {
                     place,
                     range: None,
                     origin,
-                    decides,
+                    effective,
                 });
             }
         }

@@ -27,7 +27,7 @@ use crate::{
 const MAX_NODE_WEIGHT: usize = 2 * 1024 * 1024;
 
 /// The largest weight of all provenance: it is part of the node file, which must stay readable.
-const MAX_SAID_WEIGHT: usize = 4 * 1024 * 1024;
+const MAX_PROVENANCE_WEIGHT: usize = 4 * 1024 * 1024;
 
 /// What one entry of the provenance adds to a node file.
 const ENTRY_WEIGHT: usize = 10 * NODE_WEIGHT;
@@ -58,7 +58,7 @@ pub(super) fn evaluate_values(
         path: Vec::new(),
         faults: Vec::new(),
         weight: 0,
-        assignment: 0,
+        provenance_weight: 0,
     };
     for (name, component) in chosen {
         evaluator.refuse_unknown(name);
@@ -81,7 +81,7 @@ pub(super) fn evaluate_values(
         });
         values.collect()
     });
-    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.assignment })
+    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.provenance_weight })
 }
 
 /// The state of a value's evaluation.
@@ -107,7 +107,7 @@ struct ValueEvaluator<'a, 'l> {
     /// The weight of the final values.
     weight: usize,
     /// The weight of their provenance.
-    assignment: usize,
+    provenance_weight: usize,
 }
 
 /// The place and parameter a value belongs to, for faults.
@@ -133,13 +133,13 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         if self.weight > MAX_NODE_WEIGHT {
             return Some(FaultKind::TooLarge { what: "the values of this server", limit: MAX_NODE_WEIGHT });
         }
-        (self.assignment > MAX_SAID_WEIGHT).then_some(FaultKind::TooLarge {
+        (self.provenance_weight > MAX_PROVENANCE_WEIGHT).then_some(FaultKind::TooLarge {
             what: "the values that its roles, groups, environment and components have for this server",
-            limit: MAX_SAID_WEIGHT,
+            limit: MAX_PROVENANCE_WEIGHT,
         })
     }
 
-    /// Works out one declared parameter, once. Nothing more is worked out once there is too much.
+    /// Evaluates one declared parameter, once. Stops when the values exceed their limits.
     fn finish(&mut self, name: &'l Name, key: &'l Key) {
         if self.done.contains_key(&(name, key)) || self.too_large().is_some() {
             return;
@@ -158,7 +158,7 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         self.done.insert((name, key), state);
     }
 
-    /// `None` when a value it needs failed; `Some(None)` when there is nothing to say.
+    /// `None` when a value it needs failed; `Some(None)` when it has no value.
     fn evaluate(
         &mut self,
         name: &'l Name,
@@ -171,14 +171,14 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         let mut contributions = Vec::new();
         let mut places = Vec::new();
         let mut joined = 0;
-        for (at, entry) in operations.iter().enumerate() {
-            self.assignment = self.assignment.saturating_add(ENTRY_WEIGHT);
-            let Operation::Value(value) = entry.what else { continue };
-            self.assignment = self.assignment.saturating_add(value_weight(value));
-            if !entry.effective {
+        for (at, operation) in operations.iter().enumerate() {
+            self.provenance_weight = self.provenance_weight.saturating_add(ENTRY_WEIGHT);
+            let Operation::Value(value) = operation.what else { continue };
+            self.provenance_weight = self.provenance_weight.saturating_add(value_weight(value));
+            if !operation.effective {
                 continue;
             }
-            let site = ValueSite { component: name, key, place: entry.place };
+            let site = ValueSite { component: name, key, place: operation.place };
             let mut value = match has_references(value) {
                 true => self.expand(&site, value, &mut secret, &mut { MAX_VALUE_WEIGHT })?,
                 false => value.clone(),
@@ -195,7 +195,7 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
                 }
             }
             contributions.push(value);
-            places.push(entry.place);
+            places.push(operation.place);
         }
         // Each by itself, so that a fault names the place that set the value.
         for (value, place) in contributions.iter().zip(&places) {

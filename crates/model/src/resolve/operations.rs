@@ -22,7 +22,9 @@ pub(super) struct Sources<'a, 'l> {
     default: Place,
 }
 
+/// One place that sets or removes something of the component.
 struct PlaceSource<'a, 'l> {
+    /// Its index in the stack of places.
     at: usize,
     place: &'l Place,
     values: Option<&'a BTreeMap<Key, Assignment>>,
@@ -56,8 +58,8 @@ impl<'a, 'l> Sources<'a, 'l> {
                 RemovalTarget::Value(name, _) | RemovalTarget::Entry(name, _, _) => name == component,
             };
             let removals: Vec<&Removal> = layer.overrides.remove.iter().filter(about).collect();
-            let speaks = values.is_some() || !removals.is_empty();
-            speaks.then_some(PlaceSource { at, place: &layer.place, values, removals })
+            let is_source = values.is_some() || !removals.is_empty();
+            is_source.then_some(PlaceSource { at, place: &layer.place, values, removals })
         });
         Self {
             sources: sources.collect(),
@@ -71,8 +73,8 @@ impl<'a, 'l> Sources<'a, 'l> {
     pub(super) fn effective_values(
         &self,
     ) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Assignment>)> {
-        let effective_layers = self.sources.iter().filter(|source| source.at < self.effective_layers);
-        effective_layers.filter_map(|source| Some((source.place, source.values?)))
+        let effective = self.sources.iter().filter(|source| source.at < self.effective_layers);
+        effective.filter_map(|source| Some((source.place, source.values?)))
     }
 
     /// All operations on the parameter `key`, strongest first; the component's default comes last.
@@ -86,12 +88,12 @@ impl<'a, 'l> Sources<'a, 'l> {
     ) -> Vec<SourcedOperation<'s, 's>> {
         let replace = parameter.merge == MergeStrategy::Replace;
         let mut operations = Vec::new();
-        let mut removal = false;
+        let mut is_removed = false;
         let mut has_value = false;
         for source in &self.sources {
             let place = source.place;
             if let Some(assignment) = source.values.and_then(|values| values.get(key)) {
-                if source.at >= self.effective_layers && !removal {
+                if source.at >= self.effective_layers && !is_removed {
                     // A stronger place removes the whole component: its removal is the reason.
                     let (place, origin) = self.removal.unwrap_or((place, None));
                     let effective = !(replace && has_value);
@@ -101,9 +103,9 @@ impl<'a, 'l> Sources<'a, 'l> {
                         origin,
                         effective,
                     });
-                    removal = true;
+                    is_removed = true;
                 }
-                let effective = !(removal || replace && has_value);
+                let effective = !(is_removed || replace && has_value);
                 has_value |= effective;
                 let (what, origin) = (Operation::Value(&assignment.value), assignment.origin.as_ref());
                 operations.push(SourcedOperation { place, what, origin, effective });
@@ -114,13 +116,13 @@ impl<'a, 'l> Sources<'a, 'l> {
                     RemovalTarget::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
                     _ => continue,
                 };
-                let effective = !removal && source.at < self.effective_layers && !(replace && has_value);
-                removal |= matches!(what, Operation::RemoveAll);
+                let effective = !is_removed && source.at < self.effective_layers && !(replace && has_value);
+                is_removed |= matches!(what, Operation::RemoveAll);
                 operations.push(SourcedOperation { place, what, origin: removed.origin.as_ref(), effective });
             }
         }
         if let Some(default) = &parameter.default {
-            let effective = !has_value || (!replace && !removal);
+            let effective = !has_value || (!replace && !is_removed);
             let what = Operation::Value(default);
             operations.push(SourcedOperation { place: &self.default, what, origin: None, effective });
         }

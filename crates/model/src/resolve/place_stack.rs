@@ -20,7 +20,7 @@ pub(super) struct PlaceStack<'a> {
     /// Strongest first: the server, its groups, its environment, its roles.
     pub(super) stack: Vec<PlaceLayer<'a>>,
     /// The strongest layer that removes each component: weaker ones have no effect on it.
-    floors: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
+    component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
 }
 
 /// One place and its overrides.
@@ -87,32 +87,32 @@ impl<'a> PlaceStack<'a> {
         channel: &'a Name,
         stack: Vec<PlaceLayer<'a>>,
     ) -> Self {
-        Self { server, environment, channel, floors: component_removals(&stack), stack }
+        Self { server, environment, channel, component_removals: component_removals(&stack), stack }
     }
 
     /// The number of layers that have an effect on a component.
     pub(super) fn effective_layers(&self, component: &Name) -> usize {
-        self.floors.get(component).map_or(self.stack.len(), |(floor, _)| floor + 1)
+        self.component_removals.get(component).map_or(self.stack.len(), |(index, _)| index + 1)
     }
 
     /// The place that removes a component from weaker ones, and the revision that added the removal.
     pub(super) fn removal_of(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
-        self.floors.get(component).map(|(floor, origin)| (&self.stack[*floor].place, *origin))
+        self.component_removals.get(component).map(|(index, origin)| (&self.stack[*index].place, *origin))
     }
 }
 
 fn component_removals<'a>(
     stack: &[PlaceLayer<'a>],
 ) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
-    let mut floors = BTreeMap::new();
+    let mut removals = BTreeMap::new();
     for (at, layer) in stack.iter().enumerate() {
         for removed in &layer.overrides.remove {
             if let RemovalTarget::Component(name) = &removed.what {
-                floors.entry(name).or_insert((at, removed.origin.as_ref()));
+                removals.entry(name).or_insert((at, removed.origin.as_ref()));
             }
         }
     }
-    floors
+    removals
 }
 
 fn names<T>(map: &BTreeMap<Name, T>) -> impl Iterator<Item = &str> {

@@ -88,8 +88,8 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                 }
                 if !self.backjump() {
                     // Nothing is impossible before a contradiction was met.
-                    let given_up = self.too_many_choices();
-                    return Err(Box::new(self.first_conflict.unwrap_or(given_up)));
+                    let fault = self.too_many_choices();
+                    return Err(Box::new(self.first_conflict.unwrap_or(fault)));
                 }
             }
         }
@@ -107,10 +107,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
 
     /// The fault of a search that reached its limit.
     fn too_many_choices(&self) -> EstateFault {
-        let first = self.first_conflict.as_ref().map(|first_conflict| first_conflict.kind.to_string());
+        let first = self.first_conflict.as_ref().map(|fault| fault.kind.to_string());
         let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = Place::Server(self.layers.server.clone());
-        match self.first_conflict.as_ref().and_then(|first_conflict| first_conflict.component.as_ref()) {
+        match self.first_conflict.as_ref().and_then(|fault| fault.component.as_ref()) {
             Some(component) => EstateFault::new(server, kind).with_component(component),
             None => EstateFault::new(server, kind),
         }
@@ -196,7 +196,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             Some(frame) => {
                 frame
                     .blamed_choices
-                    .extend(failed.blamed_choices.into_iter().filter(|culprit| *culprit < blamed));
+                    .extend(failed.blamed_choices.into_iter().filter(|choice| *choice < blamed));
                 true
             }
             None => false,
@@ -225,7 +225,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         range: &VersionRange,
     ) -> Option<EstateFault> {
         let (place, _) = self.layers.removal_of(required)?;
-        let requirements = self
+        let required_by_place = self
             .constraints
             .get(required)
             .is_some_and(|constraints| constraints.iter().any(|constraint| constraint.depth.is_none()));
@@ -234,7 +234,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(EstateFault::new(place.clone(), kind).with_component(required)).filter(|_| !requirements)
+        Some(EstateFault::new(place.clone(), kind).with_component(required)).filter(|_| !required_by_place)
     }
 
     fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {

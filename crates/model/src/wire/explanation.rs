@@ -14,13 +14,13 @@ impl std::fmt::Display for Explanation {
             f.write_str("\n  from a node file written by hand")?;
         }
         for entry in &self.provenance {
-            let said = if entry.removes {
-                "takes away what weaker places say".to_owned()
+            let operation = if entry.removes {
+                "removes the values of weaker places".to_owned()
             } else {
-                format!("says {}", shown(&entry.value))
+                format!("sets {}", shown(&entry.value))
             };
-            let effective = if entry.effective { "counts" } else { "loses " };
-            write!(f, "\n  {effective}  {} {said}", entry.place)?;
+            let effect = if entry.effective { "effective " } else { "overridden" };
+            write!(f, "\n  {effect}  {} {operation}", entry.place)?;
             match (&entry.revision, &entry.by) {
                 (Some(revision), Some(by)) => write!(f, " (revision {revision} by {by})")?,
                 (Some(revision), None) => write!(f, " (revision {revision})")?,

@@ -343,13 +343,13 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let node = node::read("node.yaml", &node::write(&node)).unwrap();
     assert_eq!(
         resolve::explain(&node, "shop").unwrap().to_string(),
-        "shop = \"1-1\"\n  counts  server s says \"1\" (revision 2 by bob)\n  \
-         loses   role web says \"*\" (revision 1 by ann)"
+        "shop = \"1-1\"\n  effective   server s sets \"1\" (revision 2 by bob)\n  \
+         overridden  role web sets \"*\" (revision 1 by ann)"
     );
     assert_eq!(
         resolve::explain(&node, "shop.a").unwrap().to_string(),
-        "shop.a = \"x\"\n  counts  default of shop says \"x\"\n  \
-         counts  server s takes away what weaker places say (revision 2 by bob)\n  \
-         loses   role web says \"y\" (revision 1 by ann)"
+        "shop.a = \"x\"\n  effective   default of shop sets \"x\"\n  \
+         effective   server s removes the values of weaker places (revision 2 by bob)\n  \
+         overridden  role web sets \"y\" (revision 1 by ann)"
     );
 }

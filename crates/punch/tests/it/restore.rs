@@ -63,8 +63,8 @@ fn joined_host_restores_and_sends_its_report() {
     assert_eq!(world.ok(&["plan", "--root", "root"]).code, 0);
     assert_eq!(world.ok(&["status", "--root", "root", "--check", "--json"]).json()["reachable"], true);
     let why = world.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
-    assert!(why.contains("counts  role web says \"hello\" (revision 1"), "{why}");
-    assert!(why.contains("loses   default of shop"), "{why}");
+    assert!(why.contains("effective   role web sets \"hello\" (revision 1"), "{why}");
+    assert!(why.contains("overridden  default of shop"), "{why}");
 
     plane.import_greeting("goodbye");
     packaged(&world, "1.1.0", Some("alice.key"));

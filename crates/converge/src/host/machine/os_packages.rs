@@ -53,7 +53,7 @@ impl OsPackageManager {
             .map(|(name, wish)| {
                 let seen = match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
                     (Some(because), _) => Observation::Unreadable(because),
-                    (None, Some(version)) => installed_version(version, *wish),
+                    (None, Some(version)) => version_in_wanted_form(version, *wish),
                     (None, None) => self.providing_packages(family, name),
                 };
                 ((*name).to_owned(), seen)
@@ -223,8 +223,8 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
     })
 }
 
-/// A version as it is wanted, when what is wanted leaves out the release or the epoch and the rest is equal.
-fn installed_version(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
+/// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
+fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let wanted = match wish.map(|wish| &wish.body) {
         Some(ResourceBody::Package { version: Some(version) }) => Some(version.as_str()),
         _ => None,
@@ -253,7 +253,7 @@ mod tests {
             notify: Vec::new(),
             secret: false,
         };
-        let shown = |wanted: &str| match installed_version("1:1.20.1-10.el9", Some(&wish(wanted))) {
+        let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wish(wanted))) {
             Observation::Present(facts) => facts["version"].to_string(),
             _ => unreachable!(),
         };

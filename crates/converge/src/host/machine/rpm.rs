@@ -70,7 +70,7 @@ impl RpmDatabase {
                     )),
                 };
                 let seen = match found.remove(name) {
-                    Some(other) => newest_of_duplicates(other, seen),
+                    Some(other) => neither_of_duplicates(other, seen),
                     None => seen,
                 };
                 found.insert(name.to_owned(), seen);
@@ -137,7 +137,7 @@ fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
 
 /// A package that is there twice: rpm died after it had put the new one there and before it took the old
 /// one away. It is neither version, so that it is installed again, which leaves only the right one.
-fn newest_of_duplicates(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
+fn neither_of_duplicates(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
     match (one, other) {
         (Observation::Present(one), Observation::Present(other)) => {
             let release = one.release().zip(other.release()).map(|(one, other)| format!("{one}_{other}"));
