@@ -4,11 +4,11 @@ use std::{sync::Arc, time::SystemTime};
 
 /// Tells the time, in microseconds since 1970-01-01 UTC.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
+pub(crate) struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
 impl Clock {
     /// The machine's clock.
-    pub fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self(Arc::new(|| {
             #[expect(clippy::disallowed_methods, reason = "this is the edge that asks the machine")]
             let now = SystemTime::now();
@@ -17,13 +17,14 @@ impl Clock {
         }))
     }
 
+    #[cfg(test)]
     /// A clock that returns what `tell` returns.
-    pub fn from_fn(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+    pub(crate) fn from_fn(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 
     /// The time now, in microseconds since 1970-01-01 UTC.
-    pub fn now_us(&self) -> i64 {
+    pub(crate) fn now_us(&self) -> i64 {
         (self.0)()
     }
 }

@@ -17,15 +17,15 @@ use tokio::{
 
 /// What clients may take.
 #[derive(Debug, Clone, Copy)]
-pub struct ConnectionLimits {
+pub(crate) struct ConnectionLimits {
     /// How many connections are open at once.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// How many of them may come from one address: enough for a proxy, but not all.
-    pub per_address: usize,
+    pub(crate) per_address: usize,
     /// How many more there are for this machine itself, so that its operator always gets in.
-    pub local: usize,
+    pub(crate) local: usize,
     /// How long a client may take nothing of an answer.
-    pub stalled_for: Duration,
+    pub(crate) stalled_for: Duration,
 }
 
 impl Default for ConnectionLimits {

@@ -6,36 +6,36 @@ use model::exit::Exit;
 
 /// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DaemonError {
+pub(crate) struct DaemonError {
     /// How the program ends.
-    pub exit: Exit,
+    pub(crate) exit: Exit,
     /// What failed, where and why.
-    pub message: String,
+    pub(crate) message: String,
     /// What to do next.
-    pub hint: Option<String>,
+    pub(crate) hint: Option<String>,
 }
 
 impl DaemonError {
     /// The user's input is wrong.
-    pub fn input(message: impl Into<String>) -> Self {
+    pub(crate) fn input(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
     }
 
     /// Something that should work did not.
-    pub fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into(), hint: None }
     }
 
     /// Adds what to do next.
     #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 }
 
 /// An error and its sources, joined: `Display` of each names only itself.
-pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -1,13 +1,15 @@
 //! The data folder: where everything of a control plane lies, and who may read it.
 //!
 //! ```text
-//! geppetto.db          revisions, node files, hashes of tokens, reports, the audit log
+//! geppetto.db          the database, unless it is one of PostgreSQL
 //! keys/node.key        signs node files
 //! keys/store.key       seals the revisions and node files in the database, which hold secret values
-//! repository/          packages and channels, and the key that signs their metadata
-//! admin.token          the first token, readable by whoever can read this folder
+//! repository/          packages and channels, and the key that signs their metadata, unless it is a shared folder
+//! geppetto.sock        while it serves: the socket of the local administrator
+//! serve.url            while it serves: its URL
 //! ```
 //! The folder is 0700, files with secrets 0600. A copy of the database alone shows no secret; a backup needs both.
+//! Control planes on one database have the same `keys`, each in a data folder of its own.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -16,29 +18,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::daemon_error::DaemonError;
+use crate::{
+    daemon_error::DaemonError,
+    store::{Database, DatabaseUrl},
+};
 
-/// The folder of a control plane.
+/// The folder of a control plane, and what of it lies elsewhere.
 #[derive(Debug, Clone)]
-pub struct DataFolder {
+pub(crate) struct DataFolder {
     root: PathBuf,
+    database: Option<DatabaseUrl>,
+    repository: Option<PathBuf>,
 }
 
 impl DataFolder {
-    /// Opens the folder of a control plane that exists.
-    pub fn open(root: &Path) -> Result<Self, DaemonError> {
-        let folder = Self { root: root.to_owned() };
-        if !folder.database().is_file() {
-            return Err(DaemonError::input(format!("there is no control plane in `{}`", root.display())).with_hint(
-                "name its folder by --data DIR or GEPPETTO_DATA, or make a new one with `geppetto init --data DIR`",
-            ));
-        }
-        Ok(folder)
-    }
-
-    /// Opens the folder and makes what is missing of it.
-    pub fn create(root: &Path) -> Result<Self, DaemonError> {
-        let folder = Self { root: root.to_owned() };
+    /// Opens the folder and makes what is missing of it. The database is a file in it, or at a URL; the repository
+    /// is in it, or in a shared folder.
+    pub(crate) fn create(
+        root: &Path,
+        database: Option<DatabaseUrl>,
+        repository: Option<PathBuf>,
+    ) -> Result<Self, DaemonError> {
+        let folder = Self { root: root.to_owned(), database, repository };
         let failed = |path: &Path, error: io::Error| {
             DaemonError::input(format!("the data folder `{}` could not be made: {error}", path.display()))
                 .with_hint("choose a folder you may write to with --data DIR")
@@ -57,8 +58,9 @@ impl DataFolder {
                 .map_err(|error| failed(root, error))?;
         }
         // SQLite gives its write-ahead log the mode of the database file.
-        let database = folder.database();
-        if !database.exists() {
+        if let Database::File(database) = folder.database()
+            && !database.exists()
+        {
             OpenOptions::new()
                 .write(true)
                 .create(true)
@@ -71,13 +73,21 @@ impl DataFolder {
     }
 
     /// The folder itself.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.root.join("geppetto.db")
+    /// The database.
+    pub(crate) fn database(&self) -> Database {
+        match &self.database {
+            Some(url) => Database::Url(url.clone()),
+            None => Database::File(self.root.join("geppetto.db")),
+        }
+    }
+
+    /// The socket of the local administrator.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.root.join("geppetto.sock")
     }
 
     fn keys(&self) -> PathBuf {
@@ -85,23 +95,18 @@ impl DataFolder {
     }
 
     /// The key that signs node files.
-    pub fn node_key(&self) -> PathBuf {
+    pub(crate) fn node_key(&self) -> PathBuf {
         self.keys().join("node.key")
     }
 
     /// The key that seals what is secret in the database.
-    pub fn store_key(&self) -> PathBuf {
+    pub(crate) fn store_key(&self) -> PathBuf {
         self.keys().join("store.key")
     }
 
     /// The repository's folder.
-    pub fn repository(&self) -> PathBuf {
-        self.root.join("repository")
-    }
-
-    /// The first token.
-    pub fn admin_token(&self) -> PathBuf {
-        self.root.join("admin.token")
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.repository.clone().unwrap_or_else(|| self.root.join("repository"))
     }
 }
 
@@ -109,7 +114,7 @@ impl DataFolder {
 ///
 /// `AlreadyExists` when there is one: of two programs that start on an empty folder, both must go on with the
 /// same key.
-pub fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // A temporary file is 0600 from its first moment.
     let mut aside = tempfile::NamedTempFile::new_in(folder)?;
@@ -128,27 +133,19 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_secrets_is_readable_by_its_owner_only() {
+    fn files_with_secrets_are_readable_by_their_owner_only() {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().join("data");
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-        let folder = DataFolder::create(&root).unwrap();
+        let folder = DataFolder::create(&root, None, None).unwrap();
         assert_eq!(mode(&root), 0o700);
-        assert_eq!(mode(&folder.database()), 0o600);
+        assert_eq!(mode(&root.join("geppetto.db")), 0o600);
         assert_eq!(mode(&root.join("keys")), 0o700);
         write_secret(&folder.node_key(), b"x").unwrap();
         assert_eq!(mode(&folder.node_key()), 0o600);
         let again = write_secret(&folder.node_key(), b"y").unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(folder.node_key()).unwrap(), b"x");
-    }
-
-    #[test]
-    fn a_folder_without_a_control_plane_is_named_with_what_to_do() {
-        let temporary = tempfile::tempdir().unwrap();
-        let error = DataFolder::open(temporary.path()).unwrap_err().to_string();
-        assert!(error.contains("there is no control plane in"), "{error}");
-        assert!(error.contains("geppetto init"), "{error}");
     }
 }

@@ -1,20 +1,38 @@
-//! The program `geppetto`: reads the command line, runs one verb, ends with an exit code of `model::exit`.
+//! The control plane: the back-office, the repository and the API, behind the program `geppetto`.
+//!
+//! Read in this order: `commands` has the command line and one file for each verb, `backoffice` does what the API asks
+//! for on behalf of the principals of `auth`, `store` remembers it, `jobs` works in the background, `api` and `serve`
+//! offer it over HTTP, `local_socket` to the control plane's own machine.
+
+mod api;
+mod auth;
+mod backoffice;
+mod clock;
+mod commands;
+mod connections;
+mod daemon_error;
+mod data_folder;
+mod jobs;
+mod local_socket;
+mod output;
+mod panic_hook;
+mod serve;
+mod store;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use geppetto::{
-    cli::Cli,
-    clock::Clock,
-    commands,
-    daemon_error::DaemonError,
-    output,
-    panic_hook::{self, PanicReaction},
-};
 use model::exit::Exit;
 
+use clock::Clock;
+use commands::GeppettoCli;
+use daemon_error::DaemonError;
+use panic_hook::PanicReaction;
+
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    // The one cryptography of the program, for TLS to a database. It fails only when one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match GeppettoCli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are what was asked for; anything else is a wrong command line.

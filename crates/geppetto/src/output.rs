@@ -7,22 +7,22 @@ use crate::daemon_error::DaemonError;
 /// Prints data on stdout, exactly as given.
 ///
 /// A closed pipe (`| head`) is not an error.
-pub fn data(text: &str) {
+pub(crate) fn data(text: &str) {
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints a line on stdout.
-pub fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     data(&format!("{text}\n"));
 }
 
 /// Prints a line for people on stderr.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Prints why a command failed.
-pub fn failure(failure: &DaemonError) {
+pub(crate) fn failure(failure: &DaemonError) {
     note(&failure.to_string());
 }

@@ -6,7 +6,7 @@ use crate::output;
 
 /// What comes after a panic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PanicReaction {
+pub(crate) enum PanicReaction {
     /// The program ends: it does one thing, and that did not work.
     End,
     /// The task ends and the program goes on: other requests have nothing to do with it.
@@ -14,7 +14,7 @@ pub enum PanicReaction {
 }
 
 /// Installs a panic hook that prints panics in one form.
-pub fn install_panic_hook(then: PanicReaction) {
+pub(crate) fn install_panic_hook(then: PanicReaction) {
     std::panic::set_hook(Box::new(move |panic| {
         output::note(&format!(
             "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"

@@ -11,7 +11,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-pub use crate::connections::ConnectionLimits;
+pub(crate) use crate::connections::ConnectionLimits;
 use crate::connections::{ConnectionSlots, WriteTimeout};
 
 /// How long a client may take to send the head of a request.
@@ -22,15 +22,14 @@ const HEAD_BYTES: usize = 64 * 1024;
 const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers requests until `end` is ready, then lets those in progress finish.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
     end: impl Future<Output = ()>,
 ) {
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
-    let places = Arc::new(ConnectionSlots::new(limits));
+    let builder = connection_builder();
+    let slots = Arc::new(ConnectionSlots::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
     loop {
@@ -41,15 +40,13 @@ pub async fn serve(
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, most often: closing connections will free some.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                pause_after_failed_accept(&error).await;
                 continue;
             }
         };
-        let Some(place) = places.acquire(address.ip()) else {
+        let Some(slot) = slots.acquire(address.ip()) else {
             // Hanging up at once keeps the queue moving for those who are still let in.
-            tracing::debug!(%address, "a connection is refused: there is no place left for its address");
+            tracing::debug!(%address, "a connection is refused: all slots of its address are taken");
             continue;
         };
         let _ = stream.set_nodelay(true);
@@ -57,14 +54,33 @@ pub async fn serve(
         let stream = WriteTimeout::new(stream, limits.stalled_for);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // Clients that vanish or talk no HTTP are theirs to explain, not ours to report.
+            // Client errors are logged at debug level: they need no action here.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(place);
+            drop(slot);
         });
     }
     drop(listener);
+    shut_down(graceful).await;
+}
+
+/// HTTP/1 with bounded heads.
+pub(crate) fn connection_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
+    builder
+}
+
+/// Waits a moment after a connection could not be accepted.
+pub(crate) async fn pause_after_failed_accept(error: &std::io::Error) {
+    // Out of file descriptors, most often: closing connections will free some.
+    tracing::warn!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+}
+
+/// Lets requests in progress finish, for a while.
+pub(crate) async fn shut_down(graceful: GracefulShutdown) {
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(END_WITHIN) => {
@@ -74,7 +90,7 @@ pub async fn serve(
 }
 
 /// Is ready when the program is asked to end: SIGTERM or SIGINT. Listens from now on, not only once it is waited for.
-pub fn shutdown_signal() -> impl Future<Output = ()> {
+pub(crate) fn shutdown_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {

@@ -1,6 +1,7 @@
 //! The shapes of the HTTP API, shared by the control plane and its clients.
 
 mod duplicate_keys;
+mod event;
 mod explanation;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use duplicate_keys::reject_duplicate_keys;
+pub use event::Event;
+pub use job::{Job, JobLogEntry, JobPage, JobRequest};
+pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
 macro_rules! shape {
     ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {
@@ -19,6 +23,10 @@ macro_rules! shape {
         )*
     };
 }
+
+// These use the macro above.
+mod job;
+mod token;
 
 shape! {
     /// An error, as RFC 9457 describes it (`application/problem+json`).
@@ -169,6 +177,12 @@ shape! {
         /// The documents that are new or different; `null` removes one.
         #[serde(deserialize_with = "reject_duplicate_keys")]
         pub documents: BTreeMap<String, Option<String>>,
+        /// The documents are the whole estate: what is not among them is removed.
+        #[serde(default)]
+        pub whole: bool,
+        /// With `whole`: it is meant that nothing is left.
+        #[serde(default)]
+        pub allow_empty: bool,
         /// Why, for the history.
         pub message: String,
         /// Only say what would happen.
@@ -181,7 +195,7 @@ shape! {
     pub struct ChangeResult {
         /// The revision it became; absent for a preview or when nothing differs.
         pub revision: Option<u64>,
-        /// Objects added, changed and removed: `role web`.
+        /// Places added, changed and removed.
         pub objects: Vec<ChangedPlace>,
         /// The servers whose node file changes.
         pub servers: Vec<String>,
@@ -189,7 +203,7 @@ shape! {
         pub warnings: Vec<crate::fault::Fault>,
     }
 
-    /// One object a change touches.
+    /// One place a change touches.
     pub struct ChangedPlace {
         /// `role web`.
         pub object: String,
@@ -347,13 +361,68 @@ shape! {
         pub next: Option<String>,
     }
 
+    /// What differs between two revisions.
+    pub struct RevisionDiff {
+        /// The older revision.
+        pub from: u64,
+        /// The newer one.
+        pub to: u64,
+        /// The places that differ.
+        pub places: Vec<ChangedPlace>,
+    }
+
+    /// The documents of a revision, by path.
+    pub struct EstateExport {
+        /// The revision.
+        pub revision: u64,
+        /// Whether these are all documents, and no secret in them is masked.
+        pub complete: bool,
+        /// YAML documents by path (`roles/web.yaml`).
+        pub documents: BTreeMap<String, String>,
+    }
+
+    /// `POST /api/v1/keys`
+    pub struct KeyTrustRequest {
+        /// Armored OpenPGP certificates.
+        pub armored: String,
+    }
+
+    /// A key that packages are trusted by.
+    pub struct TrustedKey {
+        /// Its fingerprint, in hexadecimal.
+        pub fingerprint: String,
+    }
+
+    /// Keys that packages are trusted by.
+    pub struct KeyList {
+        /// In the order they were trusted.
+        pub items: Vec<TrustedKey>,
+    }
+
+    /// `POST /api/v1/channels`
+    pub struct ChannelRequest {
+        /// The name of the channel.
+        pub name: String,
+        /// The channel it comes after in the order of promotion; at the end if absent.
+        #[serde(default)]
+        pub after: Option<String>,
+    }
+
+    /// A channel was created, or was there already.
+    pub struct CreatedChannel {
+        /// The channel.
+        pub name: String,
+        /// Whether it is new.
+        pub created: bool,
+    }
+
     /// One entry of the audit log.
     pub struct AuditEntry {
         /// Its number.
         pub id: u64,
         /// When, in microseconds since 1970-01-01 UTC.
         pub at_us: i64,
-        /// Who: `token ci`, `server web-01`, `local user root`.
+        /// Who: `token ci`, `server web-01`, `local administrator (uid 0)`.
         pub actor: String,
         /// What was done: `publish`.
         pub action: String,

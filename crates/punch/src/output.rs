@@ -79,6 +79,15 @@ impl TerminalOutput {
         }
     }
 
+    /// Data for programs that read a stream: one JSON value per line. Nothing when text is asked for.
+    pub(crate) fn json_line<T: Serialize>(&self, value: &T) {
+        if self.json
+            && let Ok(text) = serde_json::to_string(value)
+        {
+            write(&mut io::stdout().lock(), &text);
+        }
+    }
+
     /// A line of progress or comment, on stderr.
     pub(crate) fn note(&self, text: impl AsRef<str>) {
         write(&mut io::stderr().lock(), text.as_ref());

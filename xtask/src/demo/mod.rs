@@ -84,8 +84,8 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     })?;
     steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {
         you.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
-        output::print_quoted(&you.run("geppetto import estate")?.text());
-        output::print_quoted(&you.run("geppetto explain web-01 motd.labels")?.out);
+        output::print_quoted(&you.run("punch import estate")?.text());
+        output::print_quoted(&you.run("punch explain motd.labels --server web-01")?.out);
         Ok(())
     })?;
 
@@ -102,7 +102,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
         })?;
     }
     steps.step("Join it to the control plane, with a token that is good once", || {
-        let token = you.run("geppetto join-token web-01")?.out;
+        let token = you.run("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         place.run(&format!("punch join {} --server web-01 --token {token}", plane.url())).map(drop)
     })?;
@@ -115,7 +115,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
-        output::print_quoted(&you.run("geppetto import estate")?.text());
+        output::print_quoted(&you.run("punch import estate")?.text());
         Ok(())
     })?;
     steps.step("Look at what a restore would do", || {
@@ -129,7 +129,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;
-        output::print_quoted(&you.run("geppetto import estate")?.text());
+        output::print_quoted(&you.run("punch import estate")?.text());
         place.restore()
     })?;
     steps.step("See that it is gone: package, files, service", || place.expect_gone(8080))?;
@@ -172,7 +172,7 @@ fn linger(demo: &Demo<'_>, place: &DemoTarget, plane: &Plane) {
         }
     ));
     output::print_line(&format!(
-        "  curl -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers",
+        "  curl -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers",
         plane.url()
     ));
     let mut line = String::new();

@@ -48,7 +48,7 @@ fn plane_back(world: &mut World) -> Result<(), CommandFailure> {
     world.plane = Some(Plane::start(world.developer(), &typed, &format!("http://{listen}"))?);
     world.restore()?;
     let reports = format!(
-        "curl -fsS -H \"Authorization: Bearer $(cat data/admin.token)\" {}/api/v1/servers/web-01/reports",
+        "curl -fsS -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
         world.url()
     );
     world.developer().run(&reports)?.expect_output("generation").map(drop)

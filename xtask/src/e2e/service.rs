@@ -16,15 +16,15 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn second_import(world: &mut World) -> Result<(), CommandFailure> {
-    let before = world.developer().run("geppetto node web-01")?.out;
+    let before = world.developer().run("punch server node web-01")?.out;
     world.import()?;
-    let after = world.developer().run("geppetto node web-01")?.out;
+    let after = world.developer().run("punch server node web-01")?.out;
     if before == after {
         return Ok(());
     }
     Err(CommandFailure::new(
         format!("the node file changed from\n{before}\nto\n{after}"),
-        "geppetto import estate",
+        "punch import estate",
     ))
 }
 
@@ -57,7 +57,7 @@ fn drift(world: &mut World) -> Result<(), CommandFailure> {
 
 fn change(world: &mut World) -> Result<(), CommandFailure> {
     world.set_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
-    world.on_host("punch plan")?.expect(10, "`geppetto node web-01`")?;
+    world.on_host("punch plan")?.expect(10, "`punch server node web-01`")?;
     world.restore()?;
     world.http_get(8080, "/", "Bonjour")?;
     world
@@ -75,7 +75,7 @@ fn downgrade(world: &mut World) -> Result<(), CommandFailure> {
 }
 
 fn explanation(world: &mut World) -> Result<(), CommandFailure> {
-    let there = world.developer().run("geppetto explain web-01 shop.http_port")?.out;
+    let there = world.developer().run("punch explain shop.http_port --server web-01")?.out;
     let here = world.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
     if !here.contains("8081") || !here.contains("role web") {
         return Err(CommandFailure::new(
@@ -86,7 +86,7 @@ fn explanation(world: &mut World) -> Result<(), CommandFailure> {
     if !there.contains("8081") || !there.contains("role web") {
         return Err(CommandFailure::new(
             format!("the explanation does not say who set it:\n{there}"),
-            "geppetto explain",
+            "punch explain --server",
         ));
     }
     Ok(())

@@ -88,7 +88,7 @@ impl World {
 
     /// Imports the estate's folder.
     pub(super) fn import(&self) -> Result<Answer, CommandFailure> {
-        self.developer().run("geppetto import estate")
+        self.developer().run("punch import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
@@ -116,7 +116,7 @@ impl World {
     }
 
     fn join(&self) -> Result<(), CommandFailure> {
-        let token = self.developer().run("geppetto join-token web-01")?.out;
+        let token = self.developer().run("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         self.on_host(&format!("punch join {} --server web-01 --token {token}", self.url()))?
             .expect(0, "geppetto.log")

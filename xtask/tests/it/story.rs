@@ -13,11 +13,13 @@ pub(crate) fn prepared() -> World {
     let mut world = World::new();
     world.start_plane();
     let url = world.url.clone();
-    world.run(&format!("punch login {url} --token-file data/admin.token")).ends(0);
+    let token = world.run("punch token create admin --grant admin").ends(0).out;
+    world.write("admin.token", &token);
+    world.run(&format!("punch login {url} --token-file admin.token")).ends(0);
     world.run("punch key new --name Alice --out alice.key").ends(0);
     let public = world.run("punch key public alice.key").ends(0).out;
     world.write("alice.asc", &public);
-    world.run("geppetto trust alice.asc --data data").ends(0);
+    world.run("punch key trust alice.asc").ends(0);
 
     world.run("punch new web-service shop --set version=1.0.0").ends(0);
     world.run("punch test shop").ends(0);

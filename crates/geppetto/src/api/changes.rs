@@ -1,34 +1,78 @@
-//! Changes of roles, groups, environments and servers.
+//! Changes of roles, groups, environments and servers, and the whole estate.
 
 use axum::{Json, extract::State};
 use model::wire;
+use serde::Deserialize;
 
 use super::{
-    ApiState, extract,
-    extract::{Allowed, LargeBody, Operator},
+    ApiState,
+    extract::{JsonBody, LargeBody, QueryParameters},
     problem::ProblemResponse,
 };
-use crate::backoffice::{ChangeProposal, ProposedEstate};
+use crate::{
+    auth::{Operator, Permit, Viewer},
+    backoffice::{ChangeProposal, ProposedEstate},
+};
 
-/// Change some places, or preview a change
+/// Change some places or the whole estate, or preview a change
 ///
 /// All of the change is committed as one revision, or nothing. A change that changes nothing makes none. With
-/// `base`, a change of what others changed since that revision is refused.
+/// `base`, a change of what others changed since that revision is refused. It needs a grant of an operator wherever
+/// its effects fall: in the environment of each server whose node file changes, for each component that does.
 #[utoipa::path(
     post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
-        (status = 422, description = "It cannot be accepted; the detail lists every reason", body = wire::ProblemDetails),
+        (status = 422, description = "It cannot be accepted; `faults` lists every reason", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn change(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Operator>,
+    permit: Permit<Operator>,
     _turn: LargeBody,
-    extract::JsonBody(change): extract::JsonBody<wire::ChangeRequest>,
+    JsonBody(change): JsonBody<wire::ChangeRequest>,
 ) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
-    let wire::ChangeRequest { documents, message, preview, base } = change;
-    let proposal = ChangeProposal { proposed: ProposedEstate::Some(documents), message, preview, base };
-    Ok(Json(app.back_office.change(proposal, &caller.actor()).await?))
+    let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base } = change;
+    let proposed = match whole {
+        true => {
+            let removed = documents.iter().find(|(_, text)| text.is_none());
+            if let Some((path, _)) = removed {
+                return Err(ProblemResponse::bad_request(format!(
+                    "`{path}` is null in a change of the whole estate; leave out what is to be removed"
+                )));
+            }
+            let documents = documents.into_iter().filter_map(|(path, text)| Some((path, text?))).collect();
+            ProposedEstate::Whole { documents, allow_empty }
+        }
+        false => ProposedEstate::Some(documents),
+    };
+    let proposal = ChangeProposal { proposed, message, preview, base };
+    Ok(Json(app.back_office.change(&permit, proposal).await?))
+}
+
+/// Which revision is exported.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExportQuery {
+    /// The revision; the newest if absent.
+    revision: Option<u64>,
+}
+
+/// The documents of the whole estate
+///
+/// What the token may not see is left out or masked; `complete` says whether that happened.
+#[utoipa::path(
+    get, path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
+    responses(
+        (status = 200, description = "The documents", body = wire::EstateExport),
+        (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn estate(
+    State(app): State<ApiState>,
+    permit: Permit<Viewer>,
+    QueryParameters(query): QueryParameters<ExportQuery>,
+) -> Result<Json<wire::EstateExport>, ProblemResponse> {
+    Ok(Json(app.back_office.export(&permit, query.revision).await?))
 }

@@ -1,16 +1,19 @@
 //! Extractors of handlers: the principal, and bodies, paths and queries whose rejections are problem documents.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{FromRequest, FromRequestParts},
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ApiState, problem::ProblemResponse};
-use crate::auth::{self, AccessLevel, Principal};
+use crate::{
+    auth::{Permit, Principal, RequiredLevel},
+    backoffice::PageRequest,
+};
 
 /// A body of JSON.
 #[derive(FromRequest)]
@@ -27,95 +30,66 @@ pub(super) struct PathParameters<T>(pub T);
 #[from_request(via(axum::extract::Query), rejection(ProblemResponse))]
 pub(super) struct QueryParameters<T>(pub T);
 
+/// The peer of a connection through the Unix socket, as the kernel names it. A request over TCP has none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LocalPeer {
+    /// Its user number.
+    pub(crate) uid: u32,
+}
+
 impl FromRequestParts<ApiState> for Principal {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
-        let Some(value) = parts.headers.get(header::AUTHORIZATION) else {
-            return Err(ProblemResponse::unauthorized(
-                "this needs a token: send `Authorization: Bearer TOKEN`; an operator of the control plane makes \
-                 one with `geppetto token create NAME --role ROLE`",
-            ));
+        let secret = match bearer_secret(&parts.headers)? {
+            Some(secret) => secret,
+            None => match parts.extensions.get::<LocalPeer>() {
+                Some(peer) => return Ok(Principal::LocalAdministrator { uid: peer.uid }),
+                None => {
+                    return Err(ProblemResponse::unauthorized(
+                        "this needs a token: send `Authorization: Bearer TOKEN`; an administrator creates one with \
+                         `punch token create NAME --grant LEVEL`",
+                    ));
+                }
+            },
         };
-        let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
-        let Some((_, shown)) = shown.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
-            return Err(ProblemResponse::unauthorized(
-                "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
-            ));
-        };
-        let caller =
-            auth::authenticate(&app.back_office.store, shown.trim(), app.back_office.clock.now_us()).await?;
-        let caller = caller.ok_or_else(|| {
+        let principal = app.back_office.authenticate(secret).await?.ok_or_else(|| {
             ProblemResponse::unauthorized(
-                "the token is not known, has expired or was revoked: a person asks an operator for a new one \
-                 (`geppetto token create`), a server joins again (`geppetto join-token SERVER`, then `punch join`)",
+                "the token is not known, has expired or was revoked: a person asks an administrator for a new one \
+                 (`punch token create`), a server joins again (`punch server join-token SERVER`, then `punch join`)",
             )
         })?;
-        if let Principal::Server(server) = &caller
-            && !app.back_office.current_estate().await?.estate.servers.contains_key(server)
+        if let Principal::Server(server) = &principal
+            && !app.back_office.has_server(server).await?
         {
             return Err(ProblemResponse::unauthorized(format!(
                 "the server {server} is not in the estate any more, and its credential opens nothing; to take it \
                  back, import servers/{server}.yaml, then join again"
             )));
         }
-        Ok(caller)
+        Ok(principal)
     }
 }
 
-/// An access level as a type, so that a handler's signature states who may call it.
-pub(super) trait RequiredLevel {
-    /// The weakest role allowed.
-    const ROLE: AccessLevel;
+/// The secret of the Authorization header, if there is one.
+pub(super) fn bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, ProblemResponse> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
+        Some((_, secret)) => Ok(Some(secret.trim())),
+        None => Err(ProblemResponse::unauthorized(
+            "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
+        )),
+    }
 }
 
-macro_rules! levels {
-    ($($(#[$doc:meta])* $name:ident),*) => { $(
-        $(#[$doc])*
-        pub(super) struct $name;
-        impl RequiredLevel for $name {
-            const ROLE: AccessLevel = AccessLevel::$name;
-        }
-    )* };
-}
-levels!(
-    /// May look.
-    Viewer,
-    /// May publish.
-    Developer,
-    /// May change what runs where.
-    Operator
-);
-
-/// A caller that has at least the role `L`.
-pub(super) struct Allowed<L> {
-    /// Who calls.
-    pub caller: Principal,
-    level: PhantomData<L>,
-}
-
-impl<L: RequiredLevel + Send> FromRequestParts<ApiState> for Allowed<L> {
+impl<L: RequiredLevel> FromRequestParts<ApiState> for Permit<L> {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
-        let caller = Principal::from_request_parts(parts, app).await?;
-        require_level(&caller, L::ROLE)?;
-        Ok(Self { caller, level: PhantomData })
+        let principal = Principal::from_request_parts(parts, app).await?;
+        principal.permit().map_err(|denied| ProblemResponse::forbidden(denied.to_string()))
     }
-}
-
-/// Refuses a caller that has less than this role.
-pub(super) fn require_level(caller: &Principal, role: AccessLevel) -> Result<(), ProblemResponse> {
-    if caller.has_level(role) {
-        return Ok(());
-    }
-    let who = match caller {
-        Principal::Token { name, role } => format!("the token `{name}` has the role {role}"),
-        Principal::Server(name) => format!("this is the credential of the server {name}"),
-    };
-    Err(ProblemResponse::forbidden(format!(
-        "this needs the role {role} or more, and {who}; ask an operator to do it"
-    )))
 }
 
 /// A place among the few large bodies that are held at once.
@@ -141,9 +115,9 @@ impl FromRequestParts<ApiState> for LargeBody {
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
-    pub limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
-    pub after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// What part of a history is asked for.
@@ -151,9 +125,16 @@ pub(super) struct PageQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
-    pub limit: Option<u32>,
+    pub(crate) limit: Option<u32>,
     /// Only items older than this number; the `next` of the page before.
-    pub before: Option<u64>,
+    pub(crate) before: Option<u64>,
+}
+
+impl PageQuery {
+    /// The page, if its size is allowed.
+    pub(super) fn request(self) -> Result<PageRequest, ProblemResponse> {
+        Ok(PageRequest { limit: limit(self.limit)?, after: self.after })
+    }
 }
 
 /// How many items a page has.

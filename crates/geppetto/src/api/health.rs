@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{ApiState, problem::ProblemResponse};
 
-/// A sign of life.
+/// That it works.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct HealthStatus {
     /// `ok`: the database answers.
@@ -14,12 +14,12 @@ pub(super) struct HealthStatus {
     version: &'static str,
 }
 
-/// A sign of life
+/// Whether the control plane works
 #[utoipa::path(
     get, path = "/api/v1/health", tag = "control plane", security(()),
     responses((status = 200, description = "It works", body = HealthStatus))
 )]
 pub(super) async fn health(State(app): State<ApiState>) -> Result<Json<HealthStatus>, ProblemResponse> {
-    app.back_office.store.ping().await?;
+    app.back_office.ping().await?;
     Ok(Json(HealthStatus { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -1,13 +1,15 @@
-//! What happened: revisions, and the audit log.
+//! What happened: revisions, what differs between two, and the audit log.
 
 use axum::{Json, extract::State};
 use model::wire;
+use serde::Deserialize;
 
 use super::{
     ApiState, extract,
-    extract::{Allowed, HistoryQuery, Operator, QueryParameters, Viewer},
+    extract::{HistoryQuery, QueryParameters},
     problem::ProblemResponse,
 };
+use crate::auth::{Operator, Permit, Viewer};
 
 /// Revisions, newest first
 #[utoipa::path(
@@ -16,23 +18,36 @@ use super::{
 )]
 pub(super) async fn revisions(
     State(app): State<ApiState>,
-    _caller: Allowed<Viewer>,
+    permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
-    let limit = extract::limit(page.limit)?;
-    let found = app.back_office.store.revisions(page.before, limit).await?;
-    let next = found.last().filter(|last| found.len() == limit as usize && last.number > 1);
-    let next = next.map(|last| last.number);
-    let items = found
-        .into_iter()
-        .map(|r| wire::Revision {
-            number: r.number,
-            created_us: r.created_us,
-            author: r.author,
-            message: r.message,
-        })
-        .collect();
-    Ok(Json(wire::RevisionPage { items, next }))
+    Ok(Json(app.back_office.revisions(&permit, page.before, extract::limit(page.limit)?).await?))
+}
+
+/// Which revisions are compared.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DiffQuery {
+    /// The older revision.
+    from: u64,
+    /// The newer revision.
+    to: u64,
+}
+
+/// What differs between two revisions
+#[utoipa::path(
+    get, path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
+    responses(
+        (status = 200, description = "The places that differ; secrets are masked where the token may not see them", body = wire::RevisionDiff),
+        (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn diff(
+    State(app): State<ApiState>,
+    permit: Permit<Viewer>,
+    QueryParameters(query): QueryParameters<DiffQuery>,
+) -> Result<Json<wire::RevisionDiff>, ProblemResponse> {
+    Ok(Json(app.back_office.revision_diff(&permit, query.from, query.to).await?))
 }
 
 /// The audit log, newest first
@@ -42,22 +57,8 @@ pub(super) async fn revisions(
 )]
 pub(super) async fn audit(
     State(app): State<ApiState>,
-    _caller: Allowed<Operator>,
+    permit: Permit<Operator>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
-    let limit = extract::limit(page.limit)?;
-    let found = app.back_office.store.audit(page.before, limit).await?;
-    let next = found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
-    let items = found
-        .into_iter()
-        .map(|a| wire::AuditEntry {
-            id: a.id,
-            at_us: a.at_us,
-            actor: a.actor,
-            action: a.action,
-            subject: a.subject,
-            detail: a.detail,
-        })
-        .collect();
-    Ok(Json(wire::AuditPage { items, next }))
+    Ok(Json(app.back_office.audit(&permit, page.before, extract::limit(page.limit)?).await?))
 }

@@ -3,11 +3,8 @@
 use axum::{extract::State, http::StatusCode};
 use model::{name::ServerName, wire};
 
-use super::{
-    ApiState,
-    extract::{Allowed, JsonBody, Operator},
-    problem::ProblemResponse,
-};
+use super::{ApiState, extract::JsonBody, problem::ProblemResponse};
+use crate::auth::{Operator, Permit};
 
 /// Make a one-time token for a server to join with
 #[utoipa::path(
@@ -16,12 +13,12 @@ use super::{
 )]
 pub(super) async fn create_join_token(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Operator>,
+    permit: Permit<Operator>,
     JsonBody(new): JsonBody<wire::JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<wire::IssuedJoinToken>), ProblemResponse> {
     let server =
         ServerName::new(&new.server).map_err(|error| ProblemResponse::bad_request(error.to_string()))?;
-    let token = app.back_office.create_join_token(&server, new.seconds, &caller.actor()).await?;
+    let token = app.back_office.create_join_token(&permit, &server, new.seconds).await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
 }
 
@@ -39,7 +36,7 @@ pub(super) async fn join(
     let joined = app.back_office.join(&join).await?.ok_or_else(|| {
         ProblemResponse::forbidden(
             "the join token is not good for this server: it may be used up, expired, or made for another server \
-             name. Ask an operator for a new one (`geppetto join-token SERVER`)",
+             name. Ask an operator for a new one (`punch server join-token SERVER`)",
         )
     })?;
     Ok(axum::Json(joined))

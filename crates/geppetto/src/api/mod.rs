@@ -2,11 +2,14 @@
 
 mod changes;
 mod etag;
+mod events;
 mod extract;
 mod files;
 mod health;
 mod history;
+mod jobs;
 mod join;
+mod keys;
 mod nodes;
 mod packages;
 mod places;
@@ -14,24 +17,28 @@ mod problem;
 mod reports;
 mod router;
 mod servers;
+mod tokens;
 mod upload;
 
 use std::sync::Arc;
 
-pub use router::{document, router};
-use tokio::sync::Semaphore;
+pub(crate) use extract::LocalPeer;
+pub(crate) use router::{document, router};
+use tokio::sync::{Semaphore, watch};
 
 use crate::backoffice::BackOffice;
 
 /// What handlers share.
 #[derive(Debug, Clone)]
-pub struct ApiState {
+pub(crate) struct ApiState {
     /// The back-office.
-    pub back_office: Arc<BackOffice>,
+    pub(crate) back_office: Arc<BackOffice>,
     /// The largest package accepted, in bytes.
-    pub max_package_bytes: u64,
+    pub(crate) max_package_bytes: u64,
     /// The URL that clients reach this control plane by, where it is declared.
-    pub advertised_url: Option<String>,
+    pub(crate) advertised_url: Option<String>,
+    /// Becomes true when the program is asked to end: streams end then.
+    end: watch::Receiver<bool>,
     /// How many more large bodies may be held now.
     large_bodies: Arc<Semaphore>,
 }
@@ -41,13 +48,13 @@ const LARGE_BODIES: usize = 4;
 
 impl ApiState {
     /// What handlers share.
-    pub fn new(back_office: Arc<BackOffice>, max_package_bytes: u64) -> Self {
-        let advertised_url = None;
-        Self {
-            back_office,
-            max_package_bytes,
-            advertised_url,
-            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
-        }
+    pub(crate) fn new(
+        back_office: Arc<BackOffice>,
+        max_package_bytes: u64,
+        advertised_url: Option<String>,
+        end: watch::Receiver<bool>,
+    ) -> Self {
+        let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
+        Self { back_office, max_package_bytes, advertised_url, end, large_bodies }
     }
 }

@@ -1,8 +1,7 @@
 //! Node files, and why values are what they are.
 //!
-//! A node file holds secret values, so its signed text goes to the server itself and to operators only. Whoever
-//! may look but not see secrets gets the same node with secrets masked and without a signature: no server
-//! would take it.
+//! A node file holds secret values, so its signed text goes to the server itself and to operators of its environment
+//! only. Others that may see the server get the same node with secrets masked and without a signature.
 
 use axum::{
     Json,
@@ -13,20 +12,18 @@ use axum::{
 use model::{
     format,
     name::ServerName,
-    resolve,
     wire::{self, Explanation},
 };
 use serde::Deserialize;
 
 use super::{
     ApiState, etag,
-    extract::{PathParameters, QueryParameters, require_level},
+    extract::{PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::{
-    auth::{AccessLevel, Principal},
-    backoffice::{NodeVersion, node},
-    store::StoredNode,
+    auth::Principal,
+    backoffice::{NodeVersion, ServedNode},
 };
 
 /// The node file a server must be made like now
@@ -47,18 +44,18 @@ use crate::{
 )]
 pub(super) async fn node(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let sight = visibility_of(&caller, &server)?;
-    let version = app.back_office.current_node_version(&server).await?;
     // Principals that may see secrets are answered from the generation number alone.
-    if sight == Visibility::Signed && etag::matches_if_none_match(&headers, &node_etag(&version)) {
+    if let Some(version) = app.back_office.signed_version_for(&principal, &server).await?
+        && etag::matches_if_none_match(&headers, &node_etag(&version))
+    {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let stored = app.back_office.signed_generation(&server, version.generation).await?;
-    node_response(&server, &stored, sight, &headers)
+    let node = app.back_office.node_for(&principal, &server, None).await?;
+    Ok(node_response(&node, &headers))
 }
 
 /// One generation of a server's node file
@@ -77,13 +74,12 @@ pub(super) async fn node(
 )]
 pub(super) async fn generation(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let sight = visibility_of(&caller, &server)?;
-    let stored = app.back_office.signed_generation(&server, generation).await?;
-    node_response(&server, &stored, sight, &headers)
+    let node = app.back_office.node_for(&principal, &server, Some(generation)).await?;
+    Ok(node_response(&node, &headers))
 }
 
 /// What is asked about.
@@ -105,26 +101,11 @@ pub(super) struct ExplainQuery {
 )]
 pub(super) async fn explain(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(question): QueryParameters<ExplainQuery>,
 ) -> Result<Json<Explanation>, ProblemResponse> {
-    visibility_of(&caller, &server)?;
-    let stored = app.back_office.signed_node(&server).await?;
-    let node = node::read_stored_node(&server, &stored)?;
-    Ok(Json(
-        resolve::explain(&node, &question.key)
-            .map_err(|error| ProblemResponse::not_found(error.to_string()))?,
-    ))
-}
-
-/// How much of a node file a principal sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visibility {
-    /// All of it.
-    Signed,
-    /// All but the secrets.
-    Masked,
+    Ok(Json(app.back_office.explain(&principal, &server, &question.key).await?))
 }
 
 /// The tag of a signed text: its number, and the digest of its content.
@@ -132,42 +113,23 @@ fn node_etag(version: &NodeVersion) -> HeaderValue {
     etag::quote_etag(&format!("{}-{}", version.generation, version.digest))
 }
 
-/// Who may see a server's node, and how much of it.
-fn visibility_of(caller: &Principal, server: &ServerName) -> Result<Visibility, ProblemResponse> {
-    if caller.is_server(server) || caller.has_level(AccessLevel::Operator) {
-        return Ok(Visibility::Signed);
-    }
-    if let Principal::Server(other) = caller {
-        return Err(ProblemResponse::forbidden(format!(
-            "this is the credential of {other}; it opens nothing of {server}"
-        )));
-    }
-    require_level(caller, AccessLevel::Viewer)?;
-    Ok(Visibility::Masked)
-}
-
-fn node_response(
-    server: &ServerName,
-    stored: &StoredNode,
-    sight: Visibility,
-    headers: &HeaderMap,
-) -> Result<Response, ProblemResponse> {
-    let (text, tag) = match sight {
-        Visibility::Signed => (stored.text.clone(), node_etag(&stored.into())),
-        Visibility::Masked => {
-            let text = format::node::write(&node::masked_text(server, stored)?);
+fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
+    let (text, tag) = match node {
+        ServedNode::Signed(stored) => (stored.text.clone(), node_etag(&stored.into())),
+        ServedNode::Masked(node) => {
+            let text = format::node::write(node);
             // Not the digest of the whole: that would let a secret be guessed at.
             let tag = etag::etag_of(text.as_bytes());
             (text, tag)
         }
     };
     if etag::matches_if_none_match(headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
     let headers = [
         (header::ETAG, tag),
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
         (header::CACHE_CONTROL, etag::PRIVATE),
     ];
-    Ok((headers, text).into_response())
+    (headers, text).into_response()
 }

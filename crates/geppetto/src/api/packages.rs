@@ -15,11 +15,11 @@ use model::{
 
 use super::{
     ApiState, extract,
-    extract::{Allowed, Developer, PageQuery, PathParameters, QueryParameters, Viewer},
-    places::{PageSlice, paginate},
+    extract::{PageQuery, PathParameters, QueryParameters},
     problem::ProblemResponse,
     upload,
 };
+use crate::auth::{Developer, Operator, Permit, Viewer};
 
 /// Upload a package; it is visible in no channel yet
 ///
@@ -38,7 +38,7 @@ use super::{
 )]
 pub(super) async fn receive(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Developer>,
+    permit: Permit<Developer>,
     PathParameters(file): PathParameters<String>,
     headers: HeaderMap,
     body: Body,
@@ -58,8 +58,7 @@ pub(super) async fn receive(
         ));
     }
     let (reader, pump) = upload::body_reader(body);
-    let actor = caller.actor();
-    let (received, ()) = tokio::join!(app.back_office.receive(reader, &file, limit, &actor), pump);
+    let (received, ()) = tokio::join!(app.back_office.receive(&permit, reader, &file, limit), pump);
     Ok((StatusCode::CREATED, Json(received?)))
 }
 
@@ -75,11 +74,11 @@ pub(super) async fn receive(
 )]
 pub(super) async fn publish(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Developer>,
+    permit: Permit<Developer>,
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<PublicationResult>, ProblemResponse> {
-    Ok(Json(app.back_office.publish(&channel, publication.files, &caller.actor()).await?))
+    Ok(Json(app.back_office.publish(&permit, &channel, publication.files).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -93,10 +92,10 @@ pub(super) async fn publish(
 )]
 pub(super) async fn promote(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Developer>,
+    permit: Permit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
 ) -> Result<Json<PublicationResult>, ProblemResponse> {
-    Ok(Json(app.back_office.promote(&promotion, &caller.actor()).await?))
+    Ok(Json(app.back_office.promote(&permit, &promotion).await?))
 }
 
 /// All channels
@@ -106,17 +105,31 @@ pub(super) async fn promote(
 )]
 pub(super) async fn channels(
     State(app): State<ApiState>,
-    _caller: Allowed<Viewer>,
+    permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
-    let catalog = app.back_office.catalog().await?;
-    let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
-    let PageSlice { items, next } = paginate(all, &page)?;
-    let items = items
-        .into_iter()
-        .map(|(name, components)| wire::ChannelSummary { name: name.to_owned(), components })
-        .collect();
-    Ok(Json(wire::ChannelPage { items, next }))
+    Ok(Json(app.back_office.channels(&permit, &page.request()?).await?))
+}
+
+/// Create a channel
+#[utoipa::path(
+    post, path = "/api/v1/channels", tag = "packages", request_body = wire::ChannelRequest,
+    responses(
+        (status = 200, description = "It is there; `created` says whether it is new", body = wire::CreatedChannel),
+        (status = 404, description = "There is no channel to put it after", body = wire::ProblemDetails),
+        (status = 409, description = "It is at another place in the order of promotion", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn create_channel(
+    State(app): State<ApiState>,
+    permit: Permit<Operator>,
+    extract::JsonBody(request): extract::JsonBody<wire::ChannelRequest>,
+) -> Result<Json<wire::CreatedChannel>, ProblemResponse> {
+    let named = |text: &str| Name::new(text).map_err(|error| ProblemResponse::bad_request(error.to_string()));
+    let channel = named(&request.name)?;
+    let after = request.after.as_deref().map(named).transpose()?;
+    let created = app.back_office.create_channel(&permit, &channel, after.as_ref()).await?;
+    Ok(Json(wire::CreatedChannel { name: request.name, created }))
 }
 
 /// All components of the repository
@@ -126,31 +139,10 @@ pub(super) async fn channels(
 )]
 pub(super) async fn components(
     State(app): State<ApiState>,
-    _caller: Allowed<Viewer>,
+    permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    let catalog = app.back_office.catalog().await?;
-    let newest = catalog
-        .components
-        .iter()
-        .filter_map(|(name, versions)| Some((name.as_str(), (name, versions.values().next_back()?))));
-    let PageSlice { items: found, next } = paginate(newest, &page)?;
-    let items = found
-        .into_iter()
-        .map(|(_, (name, newest))| wire::ComponentSummary {
-            name: name.to_string(),
-            kind: newest.component.kind,
-            summary: newest.component.summary.clone(),
-            channels: catalog
-                .channels
-                .keys()
-                .filter_map(|channel| {
-                    Some((channel.to_string(), catalog.versions(channel, name).last()?.to_string()))
-                })
-                .collect(),
-        })
-        .collect();
-    Ok(Json(wire::ComponentPage { items, next }))
+    Ok(Json(app.back_office.components(&permit, &page.request()?).await?))
 }
 
 /// The versions of a component, newest first
@@ -164,12 +156,12 @@ pub(super) async fn components(
 )]
 pub(super) async fn versions(
     State(app): State<ApiState>,
-    _caller: Allowed<Viewer>,
+    permit: Permit<Viewer>,
     PathParameters(name): PathParameters<Name>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)? as usize;
-    let mut items = app.back_office.versions(&name).await?;
+    let mut items = app.back_office.versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
             ProblemResponse::bad_request(format!(

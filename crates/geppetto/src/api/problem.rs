@@ -15,7 +15,7 @@ const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+
 
 /// A refusal.
 #[derive(Debug, Clone)]
-pub struct ProblemResponse {
+pub(crate) struct ProblemResponse {
     status: StatusCode,
     kind: &'static str,
     title: &'static str,
@@ -25,7 +25,7 @@ pub struct ProblemResponse {
 
 impl ProblemResponse {
     /// A refusal of this sort.
-    pub fn new(
+    pub(crate) fn new(
         status: StatusCode,
         kind: &'static str,
         title: &'static str,
@@ -35,27 +35,27 @@ impl ProblemResponse {
     }
 
     /// The request is malformed.
-    pub fn bad_request(detail: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
     }
 
     /// The resource does not exist.
-    pub fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
     }
 
     /// The request is not authenticated.
-    pub fn unauthorized(detail: impl Into<String>) -> Self {
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Authentication required", detail)
     }
 
     /// The principal lacks the required grant.
-    pub fn forbidden(detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
     /// An internal error. The details are logged and not sent to the client.
-    pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let cause = error_chain(error);
         tracing::error!(error = %cause, "a request failed");
         Self::new(
@@ -75,7 +75,7 @@ impl ProblemResponse {
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",
             "The control plane's disk is full",
-            "nothing was changed: the control plane has no room left on its disk. Free some (`geppetto \
+            "nothing was changed: the control plane has no room left on its disk. Free some (`punch \
              repository retain --keep N` removes old versions), then try again",
         )
     }
@@ -133,6 +133,7 @@ impl From<BackOfficeError> for ProblemResponse {
             BackOfficeError::Unknown { .. } | BackOfficeError::Absent(_) => {
                 Self::not_found(error.to_string())
             }
+            BackOfficeError::Denied(denied) => Self::forbidden(denied.to_string()),
             BackOfficeError::Refused(detail) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
             }
@@ -153,7 +154,7 @@ impl From<BackOfficeError> for ProblemResponse {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail)
             }
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) => Self::internal(&error),
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => Self::internal(&error),
         }
     }
 }

@@ -5,10 +5,10 @@ use model::{name::ServerName, report::Report, wire};
 
 use super::{
     ApiState, extract,
-    extract::{HistoryQuery, PathParameters, QueryParameters, require_level},
+    extract::{HistoryQuery, PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
-use crate::auth::{AccessLevel, Principal};
+use crate::auth::Principal;
 
 /// Report what a run did
 ///
@@ -21,20 +21,17 @@ use crate::auth::{AccessLevel, Principal};
 )]
 pub(super) async fn add_report(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     extract::JsonBody(report): extract::JsonBody<Report>,
 ) -> Result<(StatusCode, Json<wire::StoredReport>), ProblemResponse> {
-    if !caller.is_server(&server) {
-        return Err(ProblemResponse::forbidden(format!("only {server} itself may report for {server}")));
-    }
     if report.server != server.as_str() {
         return Err(ProblemResponse::bad_request(format!(
             "the report is about `{}` and was sent as one of {server}; report for the server that ran",
             report.server
         )));
     }
-    let stored = app.back_office.add_report(&server, report, &caller.actor()).await?;
+    let stored = app.back_office.add_report(&principal, &server, report).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
@@ -49,15 +46,12 @@ pub(super) async fn add_report(
 )]
 pub(super) async fn reports(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
-    if !caller.is_server(&server) {
-        require_level(&caller, AccessLevel::Viewer)?;
-    }
     let limit = extract::limit(page.limit)?;
-    Ok(Json(app.back_office.reports(&server, page.before, limit).await?))
+    Ok(Json(app.back_office.reports(&principal, &server, page.before, limit).await?))
 }
 
 /// One report, whole
@@ -74,11 +68,8 @@ pub(super) async fn reports(
 )]
 pub(super) async fn report(
     State(app): State<ApiState>,
-    caller: Principal,
+    principal: Principal,
     PathParameters((server, report)): PathParameters<(ServerName, u64)>,
 ) -> Result<Json<wire::StoredReport>, ProblemResponse> {
-    if !caller.is_server(&server) {
-        require_level(&caller, AccessLevel::Viewer)?;
-    }
-    Ok(Json(app.back_office.report(&server, report).await?))
+    Ok(Json(app.back_office.report(&principal, &server, report).await?))
 }

@@ -18,8 +18,8 @@ use utoipa::openapi::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, changes, etag, files, health, history, join, nodes, packages, places, problem, reports,
-    servers, upload,
+    ApiState, changes, etag, events, files, health, history, jobs, join, keys, nodes, packages, places,
+    problem, reports, servers, tokens, upload,
 };
 
 /// The largest body of a small request, in bytes. Unauthenticated clients can send one.
@@ -49,17 +49,27 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(places::group))
         .routes(routes!(places::environments))
         .routes(routes!(places::environment))
+        .routes(routes!(changes::estate))
         .routes(routes!(history::revisions))
+        .routes(routes!(history::diff))
         .routes(routes!(packages::promote))
-        .routes(routes!(packages::channels))
+        .routes(routes!(packages::channels, packages::create_channel))
         .routes(routes!(packages::components))
         .routes(routes!(packages::versions))
         .routes(routes!(history::audit))
+        .routes(routes!(tokens::whoami))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(jobs::list, jobs::create))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
         .layer(DefaultBodyLimit::max(WORDS_BYTES))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(reports::reports, reports::add_report))
                 .routes(routes!(packages::publish))
+                .routes(routes!(keys::list, keys::trust))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),
         )
         .merge(
@@ -72,10 +82,16 @@ fn uploads() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(packages::receive))
 }
 
+/// Streams last until the listener, its token or the program ends.
+fn streams() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(events::events))
+}
+
 /// Everything the control plane answers.
-pub fn router(app: ApiState) -> Router {
+pub(crate) fn router(app: ApiState) -> Router {
     let (routes, _) = api().split_for_parts();
     let (uploads, _) = uploads().split_for_parts();
+    let (streams, _) = streams().split_for_parts();
     let uploads = uploads.layer(middleware::from_fn(upload::drain_refused_body));
     let document = Arc::new(document());
     routes
@@ -83,6 +99,7 @@ pub fn router(app: ApiState) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
         .layer(middleware::from_fn(etag::add_etag))
         .merge(uploads)
+        .merge(streams)
         .merge(files::routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
@@ -95,8 +112,8 @@ pub fn router(app: ApiState) -> Router {
 }
 
 /// The OpenAPI document.
-pub fn document() -> OpenApi {
-    let mut document = api().merge(uploads()).split_for_parts().1;
+pub(crate) fn document() -> OpenApi {
+    let mut document = api().merge(uploads()).merge(streams()).split_for_parts().1;
     for item in document.paths.paths.values_mut() {
         for operation in
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()

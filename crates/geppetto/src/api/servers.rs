@@ -1,13 +1,10 @@
-//! What a server shows when it asks: taken from it.
+//! The credentials of servers: revoked.
 
 use axum::{extract::State, http::StatusCode};
 use model::{name::ServerName, wire};
 
-use super::{
-    ApiState,
-    extract::{Allowed, Operator, PathParameters},
-    problem::ProblemResponse,
-};
+use super::{ApiState, extract::PathParameters, problem::ProblemResponse};
+use crate::auth::{Operator, Permit};
 
 /// Revoke a server's credential and join tokens; it must join again
 #[utoipa::path(
@@ -20,9 +17,9 @@ use super::{
 )]
 pub(super) async fn revoke(
     State(app): State<ApiState>,
-    Allowed { caller, .. }: Allowed<Operator>,
+    permit: Permit<Operator>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<StatusCode, ProblemResponse> {
-    app.back_office.revoke_server(&server, &caller.actor()).await?;
+    app.back_office.revoke_server(&permit, &server).await?;
     Ok(StatusCode::NO_CONTENT)
 }

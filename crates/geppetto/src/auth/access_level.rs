@@ -1,10 +1,10 @@
-//! The roles of people and programs; each may do all that the one before it may.
+//! Access levels; each may do all that the one before it may.
 
 use std::{fmt, str::FromStr};
 
-/// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum AccessLevel {
+/// What a grant allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AccessLevel {
     /// Look at everything but secrets.
     Viewer,
     /// Publish and promote packages.
@@ -17,11 +17,11 @@ pub enum AccessLevel {
 
 impl AccessLevel {
     /// All of them, weakest first.
-    pub const ALL: [AccessLevel; 4] =
+    pub(crate) const ALL: [AccessLevel; 4] =
         [AccessLevel::Viewer, AccessLevel::Developer, AccessLevel::Operator, AccessLevel::Admin];
 
     /// Its name: `viewer`.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             AccessLevel::Viewer => "viewer",
             AccessLevel::Developer => "developer",
@@ -37,14 +37,14 @@ impl fmt::Display for AccessLevel {
     }
 }
 
-/// A text that names no role.
+/// A text that names no access level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a role is one of viewer, developer, operator, admin")]
-pub struct UnknownAccessLevel;
+#[error("an access level is one of viewer, developer, operator, admin")]
+pub(crate) struct UnknownAccessLevel;
 
 impl FromStr for AccessLevel {
     type Err = UnknownAccessLevel;
     fn from_str(text: &str) -> Result<Self, UnknownAccessLevel> {
-        AccessLevel::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownAccessLevel)
+        AccessLevel::ALL.into_iter().find(|level| level.as_str() == text).ok_or(UnknownAccessLevel)
     }
 }

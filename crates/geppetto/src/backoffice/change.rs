@@ -1,7 +1,7 @@
 //! Changes: a proposed estate is read, checked, compared with the current one and committed as a revision.
 //!
-//! `geppetto import` and `POST /api/v1/changes` differ in where the texts come from, and in nothing else. What
-//! a change costs depends on what it changes and on the servers it reaches: nothing else is read or resolved.
+//! What a change costs depends on what it changes and on the servers it reaches: nothing else is read or resolved.
+//! Whether it is allowed depends on where its effects fall, whatever document was edited.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,17 +13,19 @@ use model::{
     diff,
     estate::{Estate, Place, RevisionOrigin},
     fault::{Fault, Severity},
-    format::{
-        estate::{self, EstateDocuments},
-        node::content_digest,
-    },
-    name::ServerName,
-    resolve::{check_change, reached_servers, resolve},
+    format::estate::{self, EstateDocuments},
+    resolve::check_change,
     wire::{ChangeResult, ChangedPlace},
 };
 
-use super::{BackOffice, BackOfficeError, EstateSnapshot, estate_snapshot, mask::SecretParameters};
-use crate::store::{AuditContext, PlaceChange, PlaceText, StoreError};
+use super::{
+    BackOffice, BackOfficeError, EstateSnapshot, effects::ChangeEffects, estate_snapshot,
+    mask::SecretParameters,
+};
+use crate::{
+    auth::{EffectScope, Operator, Permit},
+    store::{PlaceChange, PlaceText, StoreError},
+};
 
 /// How often a change is made again because another program committed meanwhile.
 const ATTEMPTS: usize = 10;
@@ -33,20 +35,20 @@ const DIFF_LINES: usize = 1_000;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
-pub struct ChangeProposal {
+pub(crate) struct ChangeProposal {
     /// The proposed estate.
-    pub proposed: ProposedEstate,
+    pub(crate) proposed: ProposedEstate,
     /// Why, for the history.
-    pub message: String,
+    pub(crate) message: String,
     /// Only preview: commit nothing.
-    pub preview: bool,
+    pub(crate) preview: bool,
     /// The revision it was made from: what others changed since is not overwritten.
-    pub base: Option<u64>,
+    pub(crate) base: Option<u64>,
 }
 
 /// The proposed estate.
 #[derive(Debug, Clone)]
-pub enum ProposedEstate {
+pub(crate) enum ProposedEstate {
     /// The whole estate: what is not here is removed.
     Whole {
         /// All files.
@@ -60,10 +62,10 @@ pub enum ProposedEstate {
 
 impl BackOffice {
     /// Checks a proposal, lists what it changes, and commits it unless it is a preview.
-    pub async fn change(
+    pub(crate) async fn change(
         &self,
+        permit: &Permit<Operator>,
         proposal: ChangeProposal,
-        actor: &str,
     ) -> Result<ChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
         let _turn = match proposal.preview {
@@ -77,7 +79,7 @@ impl BackOffice {
         };
         let mut overtaken = None;
         for _ in 0..ATTEMPTS {
-            match self.try_change(&proposal, base, actor).await {
+            match self.try_change(permit, &proposal, base).await {
                 Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
                 done => return done,
             }
@@ -89,13 +91,14 @@ impl BackOffice {
     /// any more.
     async fn try_change(
         &self,
+        permit: &Permit<Operator>,
         proposal: &ChangeProposal,
         base: Option<u64>,
-        actor: &str,
     ) -> Result<ChangeResult, BackOfficeError> {
         let state = self.current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
-        let origin = RevisionOrigin { revision: state.revision + 1, by: actor.to_owned() };
+        let actor = permit.actor();
+        let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) = (self.catalog().await?, self.secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
@@ -103,18 +106,22 @@ impl BackOffice {
         };
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
-        let judged = tokio::task::spawn_blocking(move || {
+        let evaluated = tokio::task::spawn_blocking(move || {
             evaluate_proposal(&current, &documents, &newer, &origin, &catalog, &secrets)
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
-        let Judged { changes, next, mut result } = judged;
+        let EvaluatedProposal { changes, next, scopes, mut result } = evaluated;
+        for scope in &scopes {
+            permit.require(scope)?;
+        }
         if changes.is_empty() || proposal.preview {
             return Ok(result);
         }
-        let deed = AuditContext { at_us: self.clock.now_us(), actor };
-        let revision = self.store.commit_revision(state.revision, &changes, &proposal.message, &deed).await?;
-        self.known().insert_snapshot(Arc::new(next));
+        let context = self.audit_context(&actor);
+        let revision =
+            self.store.commit_revision(state.revision, &changes, &proposal.message, &context).await?;
+        self.cache().insert_snapshot(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
     }
@@ -160,8 +167,8 @@ impl Newer {
         }
         Err(BackOfficeError::Conflict(format!(
             "nothing was changed: this was made from revision {}, and since then others changed{}\nStart again \
-             from the newest revision (`geppetto export DIR --replace`), or say that theirs is to be overwritten \
-             (`geppetto import --overwrite`; over the API, leave `base` out)",
+             from the newest revision (`punch export DIR --replace`), or say that theirs is to be overwritten \
+             (`punch import --overwrite`; over the API, leave `base` out)",
             self.base,
             lines.concat()
         )))
@@ -204,10 +211,12 @@ fn proposed_documents(
 }
 
 /// What a proposal comes to.
-struct Judged {
+struct EvaluatedProposal {
     changes: Vec<PlaceChange>,
     /// The state after the commit.
     next: EstateSnapshot,
+    /// Where its effects fall.
+    scopes: BTreeSet<EffectScope>,
     result: ChangeResult,
 }
 
@@ -219,7 +228,7 @@ fn evaluate_proposal(
     origin: &RevisionOrigin,
     catalog: &Catalog,
     secrets: &SecretParameters,
-) -> Result<Judged, BackOfficeError> {
+) -> Result<EvaluatedProposal, BackOfficeError> {
     let edited: EstateDocuments = documents
         .iter()
         .filter(|(path, text)| state.documents.get(*path) != Some(*text))
@@ -255,9 +264,9 @@ fn evaluate_proposal(
         return Err(BackOfficeError::Invalid(errors));
     }
     let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
-    let servers = changed_servers(&state.estate, &next.estate, catalog);
+    let ChangeEffects { servers, scopes } = ChangeEffects::of(&state.estate, &next.estate, catalog, &changes);
     let result = ChangeResult { revision: None, objects, servers, warnings };
-    Ok(Judged { changes, next, result })
+    Ok(EvaluatedProposal { changes, next, scopes, result })
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
@@ -267,17 +276,6 @@ fn check_readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
         let faults = errors.into_iter().map(|error| Fault { hint: hint(), ..Fault::from(error) });
         BackOfficeError::Invalid(faults.collect())
     })
-}
-
-/// The servers whose node file differs: only those the change can reach are resolved, once before and once after.
-fn changed_servers(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<String> {
-    let digest =
-        |estate, server: &ServerName| resolve(estate, catalog, server).ok().map(|node| content_digest(&node));
-    reached_servers(old, new)
-        .into_iter()
-        .filter(|server| digest(old, server) != digest(new, server))
-        .map(|server| server.to_string())
-        .collect()
 }
 
 /// The changes as people see them: unified diffs with the secrets masked.
@@ -310,6 +308,6 @@ fn masked_diffs(
 }
 
 /// An object by the path of its file, as people call it: `role web`.
-fn place_title(path: &str) -> String {
+pub(super) fn place_title(path: &str) -> String {
     estate::place_of_document(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }

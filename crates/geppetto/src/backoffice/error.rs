@@ -1,4 +1,4 @@
-//! How the back-office refuses: one enum, which the API turns into problems and the commands into sentences.
+//! Why the back-office refuses: one enum, which the API turns into problem details.
 
 use model::{
     exit::Exit,
@@ -6,13 +6,14 @@ use model::{
 };
 
 use crate::{
+    auth::AccessDenied,
     daemon_error::{DaemonError, error_chain},
     store::StoreError,
 };
 
 /// Why the back-office did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum BackOfficeError {
+pub(crate) enum BackOfficeError {
     /// An unknown name.
     #[error("{}", unknown(.what, .name, .nearest.as_deref(), .list))]
     Unknown {
@@ -25,6 +26,9 @@ pub enum BackOfficeError {
         /// How to see the right names.
         list: &'static str,
     },
+    /// The principal lacks a grant.
+    #[error(transparent)]
+    Denied(#[from] AccessDenied),
     /// What was asked for is not there.
     #[error("{0}")]
     Absent(String),
@@ -56,6 +60,9 @@ pub enum BackOfficeError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A check found damage; the text says how much and what to do.
+    #[error("{0}")]
+    Damaged(String),
     /// Something here is broken: a file, a key, a disk.
     #[error("{0}")]
     Broken(String),
@@ -70,8 +77,13 @@ fn unknown(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String 
 }
 
 impl BackOfficeError {
+    /// Whether trying again later may help: it is not the request that is at fault, nor what a check found.
+    pub(crate) fn is_internal(&self) -> bool {
+        matches!(self, BackOfficeError::Store(_) | BackOfficeError::Broken(_) | BackOfficeError::DiskFull(_))
+    }
+
     /// An unknown name, with the nearest of `names`.
-    pub fn unknown<'a>(
+    pub(crate) fn unknown<'a>(
         what: &'static str,
         name: &str,
         names: impl IntoIterator<Item = &'a str>,
@@ -87,13 +99,14 @@ impl From<BackOfficeError> for DaemonError {
         match error {
             BackOfficeError::Unknown { .. }
             | BackOfficeError::Absent(_)
+            | BackOfficeError::Denied(_)
             | BackOfficeError::Refused(_)
             | BackOfficeError::Invalid(_)
             | BackOfficeError::Unresolvable { .. }
             | BackOfficeError::Conflict(_)
             | BackOfficeError::TooLarge(_) => DaemonError::input(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) | BackOfficeError::DiskFull(_) => {
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) | BackOfficeError::DiskFull(_) => {
                 DaemonError::failed(error.to_string())
             }
         }
@@ -105,16 +118,20 @@ impl From<StoreError> for DaemonError {
         let message = error_chain(&error);
         match error {
             StoreError::Overtaken { .. } => DaemonError::input(message)
-                .with_hint("look at what changed (`geppetto export DIR`) and do it again from there"),
+                .with_hint("look at what changed (`punch export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                DaemonError::input(message).with_hint("choose another name, or `geppetto token revoke NAME` first")
+                DaemonError::input(message).with_hint("choose another name, or `punch token revoke NAME` first")
             }
             StoreError::WrongKey(_) => DaemonError::input(message)
-                .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it"),
+                .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it, and so has the data folder of every other control plane on this database"),
+            StoreError::WrongNodeKey(_) => DaemonError::input(message)
+                .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
             StoreError::Unsealed(_) => DaemonError::input(message)
-                .with_hint("restore the data folder from a backup; or write the estate with the program that made it (`geppetto export DIR`) and import it into a new data folder"),
-            StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }
-                .with_hint("check that this user may read and write the data folder and that its disk has room"),
+                .with_hint("restore the database and the data folder from one backup"),
+            StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }.with_hint(
+                "check that this user may read and write the data folder and that its disk has room, or that the \
+                 database of the URL exists, answers and lets this user in",
+            ),
             _ => DaemonError::failed(message),
         }
     }

@@ -15,51 +15,51 @@ use crate::store::{PlaceText, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EstateSnapshot {
+pub(super) struct EstateSnapshot {
     /// The revision; 0 before the first.
-    pub revision: u64,
+    pub(crate) revision: u64,
     /// Its overrides.
-    pub estate: Estate,
+    pub(crate) estate: Estate,
     /// The canonical texts it was read from.
-    pub documents: EstateDocuments,
+    pub(crate) documents: EstateDocuments,
 }
 
 impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
-    pub async fn current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
+    pub(super) async fn current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
         let revision = self.store.current_revision().await?;
-        if let Some(state) = self.known().snapshot(revision) {
+        if let Some(state) = self.cache().snapshot(revision) {
             return Ok(state);
         }
         let state = Arc::new(read_current_estate(&self.store).await?);
-        Ok(self.known().insert_snapshot(state))
+        Ok(self.cache().insert_snapshot(state))
     }
 
     /// The estate in any revision.
-    pub async fn estate_of_revision(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
+    pub(super) async fn estate_of_revision(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
         let newest = self.store.current_revision().await?;
         if revision > newest {
             return Err(BackOfficeError::Unknown {
                 what: "revision",
                 name: revision.to_string(),
                 nearest: (newest > 0).then(|| newest.to_string()),
-                list: "nothing was imported yet (`geppetto import DIR`)",
+                list: "nothing was imported yet (`punch import DIR`)",
             });
         }
-        let objects = self.store.places_of_revision(revision).await?;
-        read(revision, objects)
+        let places = self.store.places_of_revision(revision).await?;
+        read(revision, places)
     }
 }
 
 /// The estate in the newest revision, read from the database.
 pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
-    let (revision, objects) = store.current_places().await?;
-    read(revision, objects)
+    let (revision, places) = store.current_places().await?;
+    read(revision, places)
 }
 
-fn read(revision: u64, objects: BTreeMap<String, PlaceText>) -> Result<EstateSnapshot, BackOfficeError> {
+fn read(revision: u64, places: BTreeMap<String, PlaceText>) -> Result<EstateSnapshot, BackOfficeError> {
     let documents: EstateDocuments =
-        objects.iter().map(|(path, object)| (path.clone(), object.text.clone())).collect();
+        places.iter().map(|(path, place)| (path.clone(), place.text.clone())).collect();
     let broken = |why: String| {
         BackOfficeError::Broken(format!(
             "revision {revision} cannot be read back by this version of geppetto: {why}"
@@ -68,9 +68,9 @@ fn read(revision: u64, objects: BTreeMap<String, PlaceText>) -> Result<EstateSna
     let mut estate = estate::read(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     for (path, overrides) in overrides_by_path(&mut estate) {
-        let Some(object) = objects.get(&path) else { continue };
+        let Some(place) = places.get(&path) else { continue };
         let origins: OverrideOrigins =
-            serde_json::from_str(&object.origins).map_err(|error| broken(format!("{path}: {error}")))?;
+            serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
         origins.restore_to(overrides);
     }
     Ok(EstateSnapshot { revision, estate, documents })
@@ -86,7 +86,7 @@ pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> 
         .collect()
 }
 
-/// The objects of an estate whose files have these paths.
+/// The places of an estate whose files have these paths.
 pub(super) fn partial_estate(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
     let mut part = Estate::default();
     for place in paths.iter().filter_map(|path| estate::place_of_document(path).ok()) {
@@ -105,7 +105,7 @@ fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)
     map.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))
 }
 
-/// Adds the objects of `part` to an estate, over those of the same name.
+/// Adds the places of `part` to an estate, over those of the same name.
 pub(super) fn overlay_estate(estate: &mut Estate, part: Estate) {
     estate.roles.extend(part.roles);
     estate.groups.extend(part.groups);
@@ -113,7 +113,7 @@ pub(super) fn overlay_estate(estate: &mut Estate, part: Estate) {
     estate.servers.extend(part.servers);
 }
 
-/// Removes the object whose file has this path.
+/// Removes the place whose file has this path.
 pub(super) fn remove_place(estate: &mut Estate, path: &str) {
     match estate::place_of_document(path) {
         Ok(Place::Role(name)) => _ = estate.roles.remove(&name),

@@ -13,8 +13,8 @@ use rand::{CryptoRng, RngCore};
 
 use crate::{daemon_error::DaemonError, data_folder::write_secret};
 
-/// A kind of 32-byte key and its error messages.
-struct SealingKey {
+/// A kind of 32-byte key, and the words of its errors.
+struct KeyKind {
     name: &'static str,
     /// What its holder can do.
     power: &'static str,
@@ -24,50 +24,55 @@ struct SealingKey {
     damaged: &'static str,
 }
 
-const NODE: SealingKey = SealingKey {
+const NODE: KeyKind = KeyKind {
     name: "node key",
     power: "its holder can command every server",
     lost: "replace it and let every server join again",
-    damaged: "restore it from a backup; a new key would be refused by every server until it joins again",
+    damaged: "restore it from a backup, or copy it from another control plane on this database; a new key would be refused by every server until it joins again",
 };
 
-const STORE: SealingKey = SealingKey {
+const STORE: KeyKind = KeyKind {
     name: "store key",
     power: "its holder can read every secret in the database",
     lost: "change the secrets in the estate",
-    damaged: "restore it from a backup; without it nothing in the database can be read",
+    damaged: "restore it from a backup, or copy it from another control plane on this database; without it nothing in the database can be read",
 };
 
-/// The key that signs node files; it is made if there is none.
-pub fn node_key(path: &Path, chance: &mut (impl RngCore + CryptoRng)) -> Result<SigningKey, DaemonError> {
-    Ok(SigningKey::from_bytes(&key(path, &NODE, chance)?))
-}
-
-/// The key that seals what is secret in `database`; it is made if there is neither.
-pub fn store_key(
+/// The key that signs node files. It is made if there is none, unless the database was `used` with one before.
+pub(super) fn node_key(
     path: &Path,
-    database: &Path,
-    chance: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], DaemonError> {
-    // A new key would open nothing, and stand where the old one is to be put back. An empty file is a database
-    // that was never written to.
-    let written = fs::metadata(database).is_ok_and(|database| database.len() > 0);
-    if written && !path.exists() {
-        return Err(DaemonError::input(format!("the {} `{}` is not there", STORE.name, path.display()))
-            .with_hint(STORE.damaged));
-    }
-    key(path, &STORE, chance)
+    used: bool,
+    random: &mut (impl RngCore + CryptoRng),
+) -> Result<SigningKey, DaemonError> {
+    Ok(SigningKey::from_bytes(&key(path, &NODE, used, random)?))
 }
 
-/// Reads a key, or makes one if there is none.
+/// The key that seals what is secret in the database. It is made if there is none, unless the database was `used`
+/// with one before.
+pub(super) fn store_key(
+    path: &Path,
+    used: bool,
+    random: &mut (impl RngCore + CryptoRng),
+) -> Result<[u8; 32], DaemonError> {
+    key(path, &STORE, used, random)
+}
+
+/// Reads a key, or makes one if there is none and never was.
 fn key(
     path: &Path,
-    sort: &SealingKey,
-    chance: &mut (impl RngCore + CryptoRng),
+    kind: &KeyKind,
+    used: bool,
+    random: &mut (impl RngCore + CryptoRng),
 ) -> Result<[u8; 32], DaemonError> {
+    // A new key would open and sign nothing, and stand where the right one is to be put.
+    if used && !path.exists() {
+        let message =
+            format!("the {} `{}` is missing, and the database was used with one", kind.name, path.display());
+        return Err(DaemonError::input(message).with_hint(kind.damaged));
+    }
     if !path.exists() {
         let mut seed = [0; 32];
-        chance.fill_bytes(&mut seed);
+        random.fill_bytes(&mut seed);
         match write_secret(path, format!("{}\n", STANDARD.encode(seed)).as_bytes()) {
             Ok(()) => {}
             // Another process created the key at the same moment: its key is used.
@@ -80,11 +85,11 @@ fn key(
             }
         }
     }
-    read(path, sort)
+    read(path, kind)
 }
 
-fn read(path: &Path, sort: &SealingKey) -> Result<[u8; 32], DaemonError> {
-    let SealingKey { name, power, lost, damaged } = sort;
+fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
+    let KeyKind { name, power, lost, damaged } = kind;
     let shown = path.display();
     let unreadable =
         |error: io::Error| DaemonError::input(format!("the key `{shown}` could not be read: {error}"));
@@ -104,7 +109,7 @@ fn read(path: &Path, sort: &SealingKey) -> Result<[u8; 32], DaemonError> {
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.
-pub fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
+pub(super) fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
     let failed =
         |error: &dyn std::fmt::Display| DaemonError::input(format!("the repository cannot be used: {error}"));
     if !Repository::exists(root) {
@@ -121,7 +126,7 @@ pub fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
 }
 
 /// The public half, as servers keep it: base64.
-pub fn public_text(key: &SigningKey) -> String {
+pub(super) fn public_text(key: &SigningKey) -> String {
     STANDARD.encode(key.verifying_key().as_bytes())
 }
 
@@ -132,27 +137,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_and_read_back_after() {
+    fn key_is_made_once_and_read_back_after() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("node.key");
-        let made = node_key(&path, &mut OsRng).unwrap();
-        assert_eq!(node_key(&path, &mut OsRng).unwrap().to_bytes(), made.to_bytes());
+        let made = node_key(&path, false, &mut OsRng).unwrap();
+        assert_eq!(node_key(&path, false, &mut OsRng).unwrap().to_bytes(), made.to_bytes());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn a_key_others_can_read_or_that_is_none_is_refused_without_showing_it() {
+    fn missing_key_of_a_used_database_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.key");
+        let error = store_key(&path, true, &mut OsRng).unwrap_err().to_string();
+        assert!(error.contains("the store key") && error.contains("backup"), "{error}");
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn key_that_others_can_read_or_that_is_malformed_is_refused_without_showing_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("node.key");
-        node_key(&path, &mut OsRng).unwrap();
+        node_key(&path, false, &mut OsRng).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = node_key(&path, &mut OsRng).unwrap_err().to_string();
+        let error = node_key(&path, false, &mut OsRng).unwrap_err().to_string();
         assert!(error.contains("mode 0644") && error.contains("chmod 600"), "{error}");
         assert!(!error.contains(text.trim()));
         fs::write(&path, "c2hvcnQ=").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let error = node_key(&path, &mut OsRng).unwrap_err().to_string();
+        let error = node_key(&path, false, &mut OsRng).unwrap_err().to_string();
         assert!(error.contains("is not a node key"), "{error}");
     }
 }

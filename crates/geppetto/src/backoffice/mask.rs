@@ -1,7 +1,7 @@
 //! Masks secrets in estates and node files for principals that may not see them.
 //!
-//! Which values are secret is the components' word: any version's, also of one that left the channels since. A
-//! parameter that no published version declares has not been spoken of: its values stay hidden until one does.
+//! A value is secret if any version of its component declares it so, also one that left the channels since. The
+//! values of a parameter that no published version declares stay hidden until one does.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,23 +30,23 @@ const CHANGED_UNKNOWN_MASK: &str = "(hidden: no published version declares it; c
 /// Parameters by the names of their components, as the store keeps them.
 type Parameters = BTreeSet<(String, String)>;
 
-/// Knows which values are secret.
+/// Which parameters are secret.
 #[derive(Debug, Clone)]
-pub struct SecretParameters {
+pub(super) struct SecretParameters {
     catalog: Arc<Catalog>,
     ever: Arc<Parameters>,
 }
 
 /// The catalog whose secrets are remembered, and all that are.
-pub(super) type Remembered = Option<(Arc<Catalog>, Arc<Parameters>)>;
+pub(super) type KnownSecrets = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
-    /// What is secret, by the word of every version that is or ever was in a channel.
-    pub async fn secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
+    /// The parameters that a version declares secret which is or ever was in a channel.
+    pub(super) async fn secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
         let catalog = self.catalog().await?;
-        let remembered = self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if let Some((known, ever)) = remembered
-            && Arc::ptr_eq(&known, &catalog)
+        let known = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if let Some((of, ever)) = known
+            && Arc::ptr_eq(&of, &catalog)
         {
             return Ok(SecretParameters { catalog, ever });
         }
@@ -58,8 +58,8 @@ impl BackOffice {
             ever.extend(new);
         }
         let ever = Arc::new(ever);
-        let remembered = Some((Arc::clone(&catalog), Arc::clone(&ever)));
-        *self.remembered.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = remembered;
+        let known = Some((Arc::clone(&catalog), Arc::clone(&ever)));
+        *self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = known;
         Ok(SecretParameters { catalog, ever })
     }
 }
@@ -85,7 +85,7 @@ impl SecretParameters {
         versions.any(|published| published.component.parameters.contains_key(key)).then_some(false)
     }
 
-    fn mask(&self, component: &Name, key: &Key, said: &mut Assignment, changed: bool) {
+    fn mask(&self, component: &Name, key: &Key, assignment: &mut Assignment, changed: bool) {
         let text = match (self.is_secret(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
@@ -93,31 +93,31 @@ impl SecretParameters {
             (None, false) => UNKNOWN_MASK,
             (None, true) => CHANGED_UNKNOWN_MASK,
         };
-        said.value = Value::from(text);
+        assignment.value = Value::from(text);
     }
 
     /// Masks the secrets of an estate.
-    pub fn mask_estate(&self, estate: &mut Estate) {
+    pub(super) fn mask_estate(&self, estate: &mut Estate) {
         for (_, overrides) in overrides_by_path(estate) {
             for (component, values) in &mut overrides.values {
-                for (key, said) in values {
-                    self.mask(component, key, said, false);
+                for (key, assignment) in values {
+                    self.mask(component, key, assignment, false);
                 }
             }
         }
     }
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
-    pub fn mask_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
+    pub(super) fn mask_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
         let before: BTreeMap<String, Overrides> =
             overrides_by_path(old).map(|(path, overrides)| (path, overrides.clone())).collect();
         for (path, overrides) in overrides_by_path(new) {
             for (component, values) in &mut overrides.values {
-                for (key, said) in values {
+                for (key, assignment) in values {
                     let value =
                         before.get(&path).and_then(|overrides| overrides.values.get(component)?.get(key));
-                    let changed = value.is_some_and(|value| value.value != said.value);
-                    self.mask(component, key, said, changed);
+                    let changed = value.is_some_and(|value| value.value != assignment.value);
+                    self.mask(component, key, assignment, changed);
                 }
             }
         }
@@ -126,7 +126,7 @@ impl SecretParameters {
 }
 
 /// Masks the secrets of a node.
-pub fn mask_node(node: &mut Node) {
+pub(super) fn mask_node(node: &mut Node) {
     for component in node.components.values_mut() {
         for value in component.values.values_mut() {
             if value.secret {

@@ -1,14 +1,22 @@
-//! The back-office: what the API and the commands ask for, done once, in one place.
+//! The back-office: what the API asks for on a principal's behalf, done once, in one place.
+//!
+//! Every function that reads or writes for somebody takes a [`Permit`](crate::auth::Permit) of the access level it
+//! needs, or the [`Principal`](crate::auth::Principal) where a server may do it for itself.
 
+mod access;
 mod change;
+mod effects;
 mod error;
 mod estate_snapshot;
-pub mod folder;
+mod export;
+mod history;
+mod jobs;
 mod join;
-pub mod keys;
-pub mod mask;
-pub mod node;
+mod keys;
+mod mask;
+mod node;
 mod packages;
+mod page;
 mod places;
 mod reports;
 mod resolution_cache;
@@ -20,56 +28,75 @@ mod tokens;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use ed25519_dalek::SigningKey;
+use model::wire::Event;
 use packaging::repository::Repository;
 use rand::rngs::OsRng;
+use tokio::sync::broadcast;
 
-pub use change::{ChangeProposal, ProposedEstate};
-pub use error::BackOfficeError;
-pub use estate_snapshot::EstateSnapshot;
-pub use node::NodeVersion;
-pub use tokens::IssuedToken;
+pub(crate) use change::{ChangeProposal, ProposedEstate};
+pub(crate) use error::BackOfficeError;
+use estate_snapshot::EstateSnapshot;
+pub(crate) use node::{NodeVersion, ServedNode};
+pub(crate) use page::PageRequest;
+pub(crate) use places::PlaceKind;
 
 use crate::{
     clock::Clock,
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    store::{Seal, Store},
+    store::{AuditContext, Seal, Store, UnsealedStore},
 };
 
 /// A control plane's data, opened.
 #[derive(Debug)]
-pub struct BackOffice {
-    /// Where it lies.
-    pub data: DataFolder,
-    /// What it remembers.
-    pub store: Store,
-    /// Tells the time.
-    pub clock: Clock,
+pub(crate) struct BackOffice {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
     repository: Arc<Repository>,
     node_key: SigningKey,
-    /// What was found out once.
-    known: Mutex<resolution_cache::ResolutionCache>,
+    /// What was resolved, for as long as it holds.
+    cache: Mutex<resolution_cache::ResolutionCache>,
     /// What is secret for ever.
-    remembered: Mutex<mask::Remembered>,
-    /// Held by the one change that is being made.
+    secrets: Mutex<mask::KnownSecrets>,
+    /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     resolutions: AtomicU64,
 }
 
 impl BackOffice {
-    /// Opens what lies in the data folder; keys that are missing are made.
-    pub async fn open(data: DataFolder, clock: Clock) -> Result<Self, DaemonError> {
-        let node_key = keys::node_key(&data.node_key(), &mut OsRng)?;
-        let database = data.database();
-        let seal = Seal::new(&keys::store_key(&data.store_key(), &database, &mut OsRng)?);
-        let store = Store::open(&database, seal).await?;
+    /// Opens the database and the repository; keys that are missing are made, unless the database was used with
+    /// others before.
+    pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonError> {
+        let opened = UnsealedStore::open(&data.database()).await?;
+        let seal = Seal::new(&keys::store_key(&data.store_key(), opened.is_sealed(), &mut OsRng)?);
+        let node_key = keys::node_key(&data.node_key(), opened.is_sealed(), &mut OsRng)?;
+        let store = opened.unseal(seal, &keys::public_text(&node_key)).await?;
         let repository = Arc::new(keys::repository(&data.repository(), clock.now_us())?);
-        let (known, remembered, changing, resolutions) = Default::default();
-        Ok(Self { data, store, clock, repository, node_key, known, remembered, changing, resolutions })
+        let (cache, secrets, changing, resolutions) = Default::default();
+        Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })
     }
 
-    fn known(&self) -> MutexGuard<'_, resolution_cache::ResolutionCache> {
+    /// Waits for what is being written and closes the database.
+    pub(crate) async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn ping(&self) -> Result<(), BackOfficeError> {
+        Ok(self.store.ping().await?)
+    }
+
+    /// What changes from now on, on every control plane of this database.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.store.subscribe()
+    }
+
+    fn cache(&self) -> MutexGuard<'_, resolution_cache::ResolutionCache> {
         // What is in there is whole at every moment, also when its last user panicked.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn audit_context<'a>(&self, actor: &'a str) -> AuditContext<'a> {
+        AuditContext { at_us: self.clock.now_us(), actor }
     }
 }

@@ -2,24 +2,40 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use model::{catalog::Catalog, format::node, name::ServerName, node::Node, resolve::resolve};
+use model::{
+    catalog::Catalog,
+    format::node,
+    name::ServerName,
+    node::Node,
+    resolve::{self, resolve},
+    wire::Explanation,
+};
 
 use super::{BackOffice, BackOfficeError, EstateSnapshot, mask};
-use crate::store::{AuditContext, NewNode, StoredNode};
+use crate::{
+    auth::Principal,
+    store::{NewNode, StoredNode},
+};
 
 /// How often a node is resolved again after a concurrent commit.
 const ATTEMPTS: usize = 10;
 
-/// The actor of a generation in the audit log: a commit or publication caused it, no principal asked for it.
-const ACTOR: &str = "geppetto";
-
 /// Which content, without the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeVersion {
+pub(crate) struct NodeVersion {
     /// Counted from 1.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// Of its content without the number.
-    pub digest: String,
+    pub(crate) digest: String,
+}
+
+/// A node file as one principal may see it.
+#[derive(Debug, Clone)]
+pub(crate) enum ServedNode {
+    /// The signed text, for the server itself and for operators of its environment.
+    Signed(StoredNode),
+    /// Secrets are masked and there is no signature: no server would take it.
+    Masked(Box<Node>),
 }
 
 /// A node before it has a number, and what it was made from.
@@ -37,18 +53,88 @@ impl From<&StoredNode> for NodeVersion {
 }
 
 impl BackOffice {
+    /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
+    /// who has it already.
+    pub(crate) async fn signed_version_for(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<Option<NodeVersion>, BackOfficeError> {
+        match self.may_have_signed(principal, server).await? {
+            true => Ok(Some(self.current_node_version(server).await?)),
+            false => Ok(None),
+        }
+    }
+
+    /// The node file that a server must be made like now, or one of its earlier generations.
+    pub(crate) async fn node_for(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+        generation: Option<u64>,
+    ) -> Result<ServedNode, BackOfficeError> {
+        let (stored, signed) = match generation {
+            Some(generation) => {
+                let stored = self.store.node(server.as_str(), generation).await?;
+                self.require_history_of(principal, server, stored.is_some()).await?;
+                let signed = match self.has_server(server).await? {
+                    true => self.may_have_signed(principal, server).await?,
+                    false => principal.sees_secrets(None),
+                };
+                let stored = match stored {
+                    Some(stored) => stored,
+                    None => return Err(self.unknown_generation(server, generation).await?),
+                };
+                (stored, signed)
+            }
+            None => {
+                let signed = self.may_have_signed(principal, server).await?;
+                (self.signed_node(server).await?, signed)
+            }
+        };
+        Ok(match signed {
+            true => ServedNode::Signed(stored),
+            false => ServedNode::Masked(Box::new(masked_node(server, &stored)?)),
+        })
+    }
+
+    /// Why a value of a server is what it is. Secrets are never shown.
+    pub(crate) async fn explain(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+        key: &str,
+    ) -> Result<Explanation, BackOfficeError> {
+        self.environment_of(principal, server).await?;
+        let node = read_stored_node(server, &self.signed_node(server).await?)?;
+        resolve::explain(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
+    }
+
+    /// Whether the principal may have the signed text; refused where it may see nothing of the server.
+    async fn may_have_signed(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<bool, BackOfficeError> {
+        let environment = self.environment_of(principal, server).await?;
+        Ok(principal.is_server(server) || principal.sees_secrets(Some(&environment)))
+    }
+
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub async fn current_node_version(&self, server: &ServerName) -> Result<NodeVersion, BackOfficeError> {
+    pub(super) async fn current_node_version(
+        &self,
+        server: &ServerName,
+    ) -> Result<NodeVersion, BackOfficeError> {
         for _ in 0..ATTEMPTS {
             let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
-            if let Some(version) = self.known().cached_node(server, &state, &catalog) {
+            if let Some(version) = self.cache().cached_node(server, &state, &catalog) {
                 return Ok(version);
             }
             let draft = self.resolve_node(server).await?;
             let Some(version) = self.assign_generation(&draft).await? else { continue };
-            self.known().insert_node(server, &version, &draft.state, &draft.catalog);
+            self.cache().insert_node(server, &version, &draft.state, &draft.catalog);
             return Ok(version);
         }
         Err(BackOfficeError::Conflict(format!(
@@ -57,25 +143,21 @@ impl BackOffice {
     }
 
     /// The signed text of the current node version.
-    pub async fn signed_node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
+    pub(super) async fn signed_node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
         let version = self.current_node_version(server).await?;
-        self.signed_generation(server, version.generation).await
+        let stored = self.store.node(server.as_str(), version.generation).await?;
+        stored.ok_or_else(|| {
+            BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
+        })
     }
 
-    /// One generation of a server's node file.
-    pub async fn signed_generation(
+    async fn unknown_generation(
         &self,
         server: &ServerName,
         generation: u64,
-    ) -> Result<StoredNode, BackOfficeError> {
-        if let Some(node) = self.store.node(server.as_str(), generation).await? {
-            return Ok(node);
-        }
+    ) -> Result<BackOfficeError, BackOfficeError> {
         let latest = self.store.latest_node(server.as_str()).await?;
-        if latest.is_none() {
-            self.require_known_server(server).await?;
-        }
-        Err(BackOfficeError::Unknown {
+        Ok(BackOfficeError::Unknown {
             what: "generation",
             name: format!("{generation} of {server}"),
             nearest: latest.map(|node| node.generation.to_string()),
@@ -87,7 +169,7 @@ impl BackOffice {
     ///
     /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
     pub(super) async fn resolve_node(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
-        self.require_known_server(server).await?;
+        self.environment_of(&Principal::CONTROL_PLANE, server).await?;
         let latest = self.store.latest_node(server.as_str()).await?;
         let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
@@ -134,27 +216,27 @@ impl BackOffice {
             revision: draft.state.revision,
             components: &components,
         };
-        let deed = AuditContext { at_us: self.clock.now_us(), actor: ACTOR };
-        let added = self.store.add_node(&new, &deed).await?;
+        let actor = Principal::CONTROL_PLANE.actor();
+        let added = self.store.add_node(&new, &self.audit_context(&actor)).await?;
         Ok(added.then_some(NodeVersion { generation, digest }))
     }
 
     /// How many nodes were resolved since the start: what changes and publications have cost.
-    pub fn resolution_count(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn resolution_count(&self) -> u64 {
         self.resolutions.load(Ordering::Relaxed)
     }
 }
 
 /// A stored node file as a node.
-pub fn read_stored_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+fn read_stored_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let file = format!("generation {} of {server}", stored.generation);
     node::read(&file, &stored.text)
         .map_err(|error| BackOfficeError::Broken(format!("a stored node file cannot be read: {error}")))
 }
 
-/// A stored node file for principals below operator: secrets masked, unsigned, and
-/// therefore nothing a server would take.
-pub fn masked_text(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+/// A stored node file for principals that may not see secrets.
+fn masked_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let mut node = read_stored_node(server, stored)?;
     mask::mask_node(&mut node);
     Ok(node)

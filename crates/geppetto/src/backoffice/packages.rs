@@ -1,24 +1,28 @@
-//! Packages and channels: the repository, with everything that is done to it in the audit log.
+//! Packages, channels and keys: the repository, with everything that is done to it in the audit log.
 
-use std::{io::Read, sync::Arc};
+use std::{collections::BTreeSet, io::Read, sync::Arc};
 
 use model::{
     catalog::Catalog,
     name::Name,
     version::Version,
-    wire::{ComponentVersion, PromotionRequest, PublicationResult, ReceivedPackage},
+    wire::{self, ComponentVersion, Event, PromotionRequest, PublicationResult, ReceivedPackage},
 };
 use packaging::{
     openpgp::Fingerprint,
     repository::{Repository, RepositoryError},
 };
 
-use super::{BackOffice, BackOfficeError};
-use crate::{daemon_error::error_chain, store::AuditContext};
+use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
+use crate::{
+    auth::{Admin, Developer, EffectScope, Operator, Permit, Viewer},
+    daemon_error::error_chain,
+    store::AuditContext,
+};
 
 impl BackOffice {
     /// Does something with the repository, on a thread that may wait for the disk.
-    pub async fn with_repository<T, E>(
+    pub(super) async fn with_repository<T, E>(
         &self,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
     ) -> Result<T, BackOfficeError>
@@ -39,7 +43,7 @@ impl BackOffice {
         &self,
         entry: AuditNote,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
-        told: impl FnOnce(&T) -> String + Send + 'static,
+        describe: impl FnOnce(&T) -> String + Send + 'static,
     ) -> Result<T, BackOfficeError>
     where
         T: Send + 'static,
@@ -47,16 +51,18 @@ impl BackOffice {
         BackOfficeError: From<E>,
     {
         let begun = format!("begun: {}", entry.detail);
-        self.store.record(&self.audit_context(&entry.actor), entry.action, &entry.subject, &begun).await?;
-        self.carried_out(entry, work, told).await
+        self.store
+            .record(&self.audit_context(&entry.actor), entry.action, &entry.subject, &begun, None)
+            .await?;
+        self.record_outcome(entry, work, describe).await
     }
 
     /// Changes the repository, with an audit entry of the result. The change completes even when the client disconnects.
-    async fn carried_out<T, E>(
+    async fn record_outcome<T, E>(
         &self,
         entry: AuditNote,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
-        told: impl FnOnce(&T) -> String + Send + 'static,
+        describe: impl FnOnce(&T) -> String + Send + 'static,
     ) -> Result<T, BackOfficeError>
     where
         T: Send + 'static,
@@ -70,12 +76,13 @@ impl BackOffice {
             let done = tokio::task::spawn_blocking(move || work(&repository)).await.map_err(broke_off);
             let done = done.and_then(|done| done.map_err(BackOfficeError::from));
             let outcome = match &done {
-                Ok(done) => format!("done: {}", told(done)),
+                Ok(done) => format!("done: {}", describe(done)),
                 Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
                 Err(error) => format!("refused: {error}"),
             };
-            let deed = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
-            if let Err(error) = store.record(&deed, entry.action, &entry.subject, &outcome).await {
+            let context = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
+            let event = entry.event.filter(|_| done.is_ok());
+            if let Err(error) = store.record(&context, entry.action, &entry.subject, &outcome, event).await {
                 // It is done or not done all the same; that it was begun is recorded.
                 tracing::error!(error = %error_chain(&error), "the outcome of a {} is not recorded", entry.action);
             }
@@ -85,38 +92,38 @@ impl BackOffice {
     }
 
     /// The folder whose sub-folders are the channels.
-    pub fn served_folder(&self) -> std::path::PathBuf {
+    pub(crate) fn served_folder(&self) -> std::path::PathBuf {
         self.repository.served_folder()
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::served_folder`].
-    pub async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
+    pub(crate) async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
         self.with_repository(move |repository| repository.generation_path(&channel)).await
     }
 
     /// What the channels hold.
-    pub async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
+    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.with_repository(Repository::catalog).await?;
-        self.known().insert_catalog(&catalog);
+        self.cache().insert_catalog(&catalog);
         Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
-    pub async fn package_keys(&self) -> Result<String, BackOfficeError> {
+    pub(crate) async fn package_keys(&self) -> Result<String, BackOfficeError> {
         self.with_repository(Repository::keys_armored).await
     }
 
     /// Takes in a package, which is visible in no channel yet.
-    pub async fn receive(
+    pub(crate) async fn receive(
         &self,
+        permit: &Permit<Developer>,
         reader: impl Read + Send + 'static,
         file: &str,
         limit: u64,
-        actor: &str,
     ) -> Result<ReceivedPackage, BackOfficeError> {
         let name = file.to_owned();
-        let entry = AuditNote::new(actor, "receive", file, "");
-        self.carried_out(
+        let entry = AuditNote::new(&permit.actor(), "receive", file, "");
+        self.record_outcome(
             entry,
             move |repository| repository.receive(reader, &name, limit),
             |received| format!("sha256 {}, {} bytes", received.sha256, received.size),
@@ -126,14 +133,16 @@ impl BackOffice {
 
     /// Creates a channel directly behind `after` in the order of promotion, or at its end. Returns whether it
     /// is new.
-    pub async fn create_channel(
+    pub(crate) async fn create_channel(
         &self,
+        permit: &Permit<Operator>,
         channel: &Name,
         after: Option<&Name>,
-        actor: &str,
     ) -> Result<bool, BackOfficeError> {
+        permit.require_everywhere()?;
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
-        let entry = AuditNote::new(actor, "create channel", channel.as_str(), &place);
+        let entry =
+            AuditNote::new(&permit.actor(), "create-channel", channel.as_str(), &place).with_event(channel);
         let (channel, after, now) = (channel.clone(), after.cloned(), self.unix_seconds());
         self.audited(
             entry,
@@ -144,28 +153,38 @@ impl BackOffice {
     }
 
     /// Creates `channels`, in this order of promotion, if the repository has none at all.
-    pub async fn create_first_channels(&self, channels: &[Name], actor: &str) -> Result<(), BackOfficeError> {
+    pub(crate) async fn create_first_channels(
+        &self,
+        permit: &Permit<Operator>,
+        channels: &[Name],
+    ) -> Result<(), BackOfficeError> {
         if self.with_repository(Repository::channels).await?.is_empty() {
             for channel in channels {
-                self.create_channel(channel, None, actor).await?;
+                self.create_channel(permit, channel, None).await?;
             }
         }
         Ok(())
     }
 
     /// Makes received packages visible in a channel, all or none.
-    pub async fn publish(
+    ///
+    /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
+    pub(crate) async fn publish(
         &self,
+        permit: &Permit<Developer>,
         channel: &Name,
         files: Vec<String>,
-        actor: &str,
     ) -> Result<PublicationResult, BackOfficeError> {
         if files.is_empty() {
             return Err(BackOfficeError::Refused(
                 "no files were named; there is nothing to publish".to_owned(),
             ));
         }
-        let entry = AuditNote::new(actor, "publish", channel.as_str(), &files.join(", "));
+        let named = files.clone();
+        let components = self.with_repository(move |repository| repository.components_of(&named)).await?;
+        self.require_publication(permit, channel, &components).await?;
+        let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
+            .with_event(channel);
         let (channel, now) = (channel.clone(), self.unix_seconds());
         let published =
             self.audited(entry, move |repository| repository.publish(&channel, &files, now), visible).await?;
@@ -173,11 +192,31 @@ impl BackOffice {
         Ok(published)
     }
 
-    /// Makes a version, and what it requires, visible in one more channel.
-    pub async fn promote(
+    /// Refuses what makes these components visible in a channel without a grant in every environment that
+    /// follows it.
+    async fn require_publication(
         &self,
+        permit: &Permit<Developer>,
+        channel: &Name,
+        components: &BTreeSet<Name>,
+    ) -> Result<(), BackOfficeError> {
+        let state = self.current_estate().await?;
+        let followers = state.estate.environments.iter().filter(|(_, one)| one.channel == *channel);
+        let environments: Vec<&Name> = followers.map(|(name, _)| name).collect();
+        for component in components {
+            permit.require_component(component)?;
+            for environment in &environments {
+                permit.require(&EffectScope::component(environment, component))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a version, and what it requires, visible in one more channel.
+    pub(crate) async fn promote(
+        &self,
+        permit: &Permit<Developer>,
         promotion: &PromotionRequest,
-        actor: &str,
     ) -> Result<PublicationResult, BackOfficeError> {
         let named = |text: &str| Name::new(text).map_err(|error| BackOfficeError::Refused(error.to_string()));
         let (name, from, to) = (named(&promotion.name)?, named(&promotion.from)?, named(&promotion.to)?);
@@ -185,26 +224,94 @@ impl BackOffice {
             .version
             .parse()
             .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
+        self.require_publication(permit, &to, &BTreeSet::from([name.clone()])).await?;
         let subject = format!("{name}@{version}");
-        let entry = AuditNote::new(actor, "promote", &subject, &format!("from {from} to {to}"));
+        let detail = format!("from {from} to {to}");
+        let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);
         let now = self.unix_seconds();
         self.audited(entry, move |repository| repository.promote(&name, &version, &from, &to, now), visible)
             .await
     }
 
     /// Trusts packages signed by these armored certificates.
-    pub async fn trust(&self, armored: String, actor: &str) -> Result<Vec<Fingerprint>, BackOfficeError> {
-        let entry = AuditNote::new(actor, "trust", "packages", "a key was given");
-        self.audited(
-            entry,
-            move |repository| repository.trust_keys(&armored),
-            |keys| keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", "),
-        )
-        .await
+    pub(crate) async fn trust_keys(
+        &self,
+        permit: &Permit<Admin>,
+        armored: String,
+    ) -> Result<wire::KeyList, BackOfficeError> {
+        permit.require_everywhere()?;
+        let entry = AuditNote::new(&permit.actor(), "trust-keys", "packages", "a key was given");
+        let trusted: Vec<Fingerprint> = self
+            .audited(
+                entry,
+                move |repository| repository.trust_keys(&armored),
+                |keys: &Vec<Fingerprint>| {
+                    keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", ")
+                },
+            )
+            .await?;
+        Ok(key_list(&trusted))
+    }
+
+    /// The keys that packages and metadata are trusted by.
+    pub(crate) async fn trusted_keys(
+        &self,
+        _permit: &Permit<Viewer>,
+    ) -> Result<wire::KeyList, BackOfficeError> {
+        let keys = self.with_repository(Repository::keys).await?;
+        Ok(key_list(&keys.fingerprints()))
+    }
+
+    /// All channels, in the order of promotion.
+    pub(crate) async fn channels(
+        &self,
+        _permit: &Permit<Viewer>,
+        page: &PageRequest,
+    ) -> Result<wire::ChannelPage, BackOfficeError> {
+        let catalog = self.catalog().await?;
+        let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
+        let PageSlice { items, next } = page.slice(all);
+        let summary =
+            |(name, components): (&str, usize)| wire::ChannelSummary { name: name.to_owned(), components };
+        Ok(wire::ChannelPage { items: items.into_iter().map(summary).collect(), next })
+    }
+
+    /// All components of the repository, with their newest version in each channel.
+    pub(crate) async fn components(
+        &self,
+        _permit: &Permit<Viewer>,
+        page: &PageRequest,
+    ) -> Result<wire::ComponentPage, BackOfficeError> {
+        let catalog = self.catalog().await?;
+        let newest = catalog
+            .components
+            .iter()
+            .filter_map(|(name, versions)| Some((name.as_str(), (name, versions.values().next_back()?))));
+        let PageSlice { items, next } = page.slice(newest);
+        let items = items
+            .into_iter()
+            .map(|(_, (name, newest))| wire::ComponentSummary {
+                name: name.to_string(),
+                kind: newest.component.kind,
+                summary: newest.component.summary.clone(),
+                channels: catalog
+                    .channels
+                    .keys()
+                    .filter_map(|channel| {
+                        Some((channel.to_string(), catalog.versions(channel, name).last()?.to_string()))
+                    })
+                    .collect(),
+            })
+            .collect();
+        Ok(wire::ComponentPage { items, next })
     }
 
     /// The versions of a component, newest first.
-    pub async fn versions(&self, name: &Name) -> Result<Vec<ComponentVersion>, BackOfficeError> {
+    pub(crate) async fn versions(
+        &self,
+        _permit: &Permit<Viewer>,
+        name: &Name,
+    ) -> Result<Vec<ComponentVersion>, BackOfficeError> {
         let wanted = name.clone();
         let versions = self.with_repository(move |repository| repository.versions(&wanted)).await?;
         if versions.is_empty() {
@@ -220,10 +327,6 @@ impl BackOffice {
         Ok(versions)
     }
 
-    fn audit_context<'a>(&self, actor: &'a str) -> AuditContext<'a> {
-        AuditContext { at_us: self.clock.now_us(), actor }
-    }
-
     /// The time as OpenPGP keeps it.
     pub(super) fn unix_seconds(&self) -> u32 {
         u32::try_from(self.clock.now_us() / 1_000_000).unwrap_or(u32::MAX)
@@ -236,11 +339,30 @@ pub(super) struct AuditNote {
     action: &'static str,
     subject: String,
     detail: String,
+    /// Announced when the operation is done.
+    event: Option<Event>,
+}
+
+fn key_list(keys: &[Fingerprint]) -> wire::KeyList {
+    wire::KeyList {
+        items: keys.iter().map(|key| wire::TrustedKey { fingerprint: key.to_string() }).collect(),
+    }
 }
 
 impl AuditNote {
     pub(super) fn new(actor: &str, action: &'static str, subject: &str, detail: &str) -> Self {
-        Self { actor: actor.to_owned(), action, subject: subject.to_owned(), detail: detail.to_owned() }
+        Self {
+            actor: actor.to_owned(),
+            action,
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+            event: None,
+        }
+    }
+
+    /// The same, and the channel is announced as changed when it is done.
+    fn with_event(self, channel: &Name) -> Self {
+        Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
     }
 }
 

@@ -1,42 +1,227 @@
-//! The document of one place, with secrets masked where required.
+//! Roles, groups, environments and servers as they are in the newest revision, secrets masked where required.
 
-use model::{format::estate, wire};
+use model::{
+    estate::{Estate, Place},
+    format::estate::{self, EstateDocuments},
+    name::{Name, ServerName},
+    wire,
+};
 
-use super::{BackOffice, BackOfficeError};
+use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
+use crate::auth::{AccessLevel, EffectScope, Permit, Principal, Viewer};
 
-impl BackOffice {
-    /// The file of an object in the newest revision; `folder` is that of its kind (`roles/`).
-    pub async fn place_document(
-        &self,
-        what: &'static str,
-        folder: &str,
-        name: &str,
-        unmasked: bool,
-    ) -> Result<wire::PlaceDocument, BackOfficeError> {
-        let state = self.current_estate().await?;
-        let path = format!("{folder}{name}.yaml");
-        let Some(text) = state.documents.get(&path) else {
-            let named = |path: &'_ str| -> Option<String> {
-                Some(path.strip_prefix(folder)?.strip_suffix(".yaml")?.to_owned())
-            };
-            let names: Vec<String> = state.documents.keys().filter_map(|path| named(path)).collect();
-            let names = names.iter().map(String::as_str);
-            return Err(BackOfficeError::unknown(
-                what,
-                name,
-                names,
-                "`geppetto export DIR` writes all there are",
-            ));
-        };
-        let document = if unmasked {
-            text.clone()
-        } else {
-            let alone = [(path.clone(), text.clone())].into();
-            let mut masked = estate::read(&alone)
-                .map_err(|_| BackOfficeError::Broken(format!("{path} cannot be read back")))?;
-            self.secret_parameters().await?.mask_estate(&mut masked);
-            estate::write(&masked).remove(&path).unwrap_or_default()
-        };
-        Ok(wire::PlaceDocument { path, revision: state.revision, document })
+/// The kinds of places that have a list of their own; servers have one with more in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlaceKind {
+    /// Roles.
+    Role,
+    /// Groups.
+    Group,
+    /// Environments.
+    Environment,
+    /// Servers.
+    Server,
+}
+
+impl PlaceKind {
+    fn title(self) -> &'static str {
+        match self {
+            PlaceKind::Role => "role",
+            PlaceKind::Group => "group",
+            PlaceKind::Environment => "environment",
+            PlaceKind::Server => "server",
+        }
     }
 }
+
+impl BackOffice {
+    /// A page of the places of one kind that the principal may see.
+    pub(crate) async fn places(
+        &self,
+        permit: &Permit<Viewer>,
+        kind: PlaceKind,
+        page: &PageRequest,
+    ) -> Result<wire::PlacePage, BackOfficeError> {
+        let state = self.current_estate().await?;
+        let Estate { roles, groups, environments, servers } = &state.estate;
+        let principal = permit.principal();
+        let PageSlice { items, next } = match kind {
+            PlaceKind::Role => {
+                page.slice(roles.iter().map(|(name, role)| (name.as_str(), &role.description)))
+            }
+            PlaceKind::Group => {
+                page.slice(groups.iter().map(|(name, group)| (name.as_str(), &group.description)))
+            }
+            PlaceKind::Environment => page.slice(
+                environments
+                    .iter()
+                    .filter(|(name, _)| principal.sees_environment(name))
+                    .map(|(name, environment)| (name.as_str(), &environment.description)),
+            ),
+            PlaceKind::Server => page.slice(
+                servers
+                    .iter()
+                    .filter(|(_, server)| principal.sees_environment(&server.environment))
+                    .map(|(name, server)| (name.as_str(), &server.description)),
+            ),
+        };
+        let summary = |(name, description): (&str, &String)| wire::PlaceSummary {
+            name: name.to_owned(),
+            description: description.clone(),
+        };
+        Ok(wire::PlacePage { items: items.into_iter().map(summary).collect(), next })
+    }
+
+    /// A page of the servers that the principal may see, with how they are.
+    pub(crate) async fn servers(
+        &self,
+        permit: &Permit<Viewer>,
+        page: &PageRequest,
+    ) -> Result<wire::ServerPage, BackOfficeError> {
+        let state = self.current_estate().await?;
+        let visible = state
+            .estate
+            .servers
+            .iter()
+            .filter(|(_, server)| permit.principal().sees_environment(&server.environment))
+            .map(|(name, server)| (name.as_str(), server));
+        let PageSlice { items, next } = page.slice(visible);
+        let (Some((first, _)), Some((last, _))) = (items.first(), items.last()) else {
+            return Ok(wire::ServerPage { items: Vec::new(), next });
+        };
+        let mut states = self.store.server_states(first, last).await?;
+        let summary = |(name, server): (&str, &model::estate::Server)| {
+            let status = states.remove(name).unwrap_or_default();
+            wire::ServerSummary {
+                name: name.to_owned(),
+                description: server.description.clone(),
+                environment: server.environment.to_string(),
+                roles: server.roles.iter().map(Name::to_string).collect(),
+                generation: status.generation,
+                reported_generation: status.reported_generation,
+                outcome: status.outcome,
+                reported_us: status.reported_us,
+            }
+        };
+        Ok(wire::ServerPage { items: items.into_iter().map(summary).collect(), next })
+    }
+
+    /// The document of a place in the newest revision.
+    pub(crate) async fn place_document(
+        &self,
+        permit: &Permit<Viewer>,
+        place: &Place,
+    ) -> Result<wire::PlaceDocument, BackOfficeError> {
+        let state = self.current_estate().await?;
+        let principal = permit.principal();
+        let (kind, name, list) = match place {
+            Place::Role(name) => (PlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are"),
+            Place::Group(name) => {
+                (PlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
+            }
+            Place::Environment(name) => {
+                (PlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
+            }
+            Place::Server(name) => (PlaceKind::Server, name.as_str(), NO_SERVER),
+            Place::Default(name) => {
+                return Err(BackOfficeError::Refused(format!("the defaults of {name} are in its package")));
+            }
+        };
+        let path = format!("{}s/{name}.yaml", kind.title());
+        let Some(text) = state.documents.get(&path) else {
+            let names = visible_names(&state.estate, kind, principal);
+            return Err(BackOfficeError::unknown(kind.title(), name, names, list));
+        };
+        match place {
+            Place::Server(server) => {
+                principal.require_view_of(server, &state.estate.servers[server].environment)?;
+            }
+            Place::Environment(name) if !principal.sees_environment(name) => {
+                permit.require(&EffectScope::environment(name))?;
+            }
+            _ => {}
+        }
+        let alone = EstateDocuments::from([(path.clone(), text.clone())]);
+        let document =
+            self.masked_for(principal, &state.estate, alone).await?.remove(&path).unwrap_or_default();
+        Ok(wire::PlaceDocument { path, revision: state.revision, document })
+    }
+
+    /// The documents as the principal may see them: secrets are masked in those of environments, and of places
+    /// above them, for which it has no grant of an operator.
+    pub(super) async fn masked_for(
+        &self,
+        principal: &Principal,
+        estate: &Estate,
+        documents: EstateDocuments,
+    ) -> Result<EstateDocuments, BackOfficeError> {
+        let sees_secrets = |path: &str| {
+            let environment = match estate::place_of_document(path) {
+                Ok(Place::Environment(name)) => Some(name),
+                Ok(Place::Server(name)) => estate.servers.get(&name).map(|server| server.environment.clone()),
+                _ => None,
+            };
+            principal.sees_secrets(environment.as_ref())
+        };
+        let (mut open, hidden): (EstateDocuments, EstateDocuments) =
+            documents.into_iter().partition(|(path, _)| sees_secrets(path));
+        if !hidden.is_empty() {
+            let mut masked = estate::read(&hidden)
+                .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
+            self.secret_parameters().await?.mask_estate(&mut masked);
+            open.extend(estate::write(&masked));
+        }
+        Ok(open)
+    }
+
+    /// The environment of a server in the newest revision; refused where the principal may not see it.
+    pub(super) async fn environment_of(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<Name, BackOfficeError> {
+        let state = self.current_estate().await?;
+        let Some(found) = state.estate.servers.get(server) else {
+            let names = visible_names(&state.estate, PlaceKind::Server, principal);
+            return Err(BackOfficeError::unknown("server", server.as_str(), names, NO_SERVER));
+        };
+        principal.require_view_of(server, &found.environment)?;
+        Ok(found.environment.clone())
+    }
+
+    /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs
+    /// to no environment; what is stored of it is seen by those who see every environment.
+    pub(super) async fn require_history_of(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+        stored: bool,
+    ) -> Result<(), BackOfficeError> {
+        let sees_all = principal.is_granted(AccessLevel::Viewer, &EffectScope::EVERYWHERE);
+        if stored && sees_all {
+            return Ok(());
+        }
+        self.environment_of(principal, server).await.map(drop)
+    }
+}
+
+/// The names of the places of one kind that the principal may see.
+fn visible_names<'a>(estate: &'a Estate, kind: PlaceKind, principal: &Principal) -> Vec<&'a str> {
+    match kind {
+        PlaceKind::Role => estate.roles.keys().map(Name::as_str).collect(),
+        PlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
+        PlaceKind::Environment => {
+            let names = estate.environments.keys();
+            names.filter(|name| principal.sees_environment(name)).map(Name::as_str).collect()
+        }
+        PlaceKind::Server => estate
+            .servers
+            .iter()
+            .filter(|(_, server)| principal.sees_environment(&server.environment))
+            .map(|(name, _)| name.as_str())
+            .collect(),
+    }
+}
+
+/// The hint for an unknown server.
+const NO_SERVER: &str = "a server is made by importing servers/NAME.yaml (`punch import DIR`), and `punch server list` lists them";

@@ -8,7 +8,10 @@ use model::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{BackOffice, BackOfficeError};
-use crate::store::{AuditContext, NewReport, ReportHead};
+use crate::{
+    auth::{AccessDenied, Principal},
+    store::{NewReport, ReportHead},
+};
 
 /// The most things a run can do.
 const MAX_ENTRIES: usize = 10_000;
@@ -17,12 +20,15 @@ const MAX_TEXT: usize = 4000;
 
 impl BackOffice {
     /// Stores what a server reports. A run that was reported before keeps its first report.
-    pub async fn add_report(
+    pub(crate) async fn add_report(
         &self,
+        principal: &Principal,
         server: &ServerName,
         mut report: Report,
-        actor: &str,
     ) -> Result<wire::StoredReport, BackOfficeError> {
+        if !principal.is_server(server) {
+            return Err(AccessDenied::new(format!("only {server} itself may report for {server}")).into());
+        }
         if report.entries.len() > MAX_ENTRIES {
             return Err(BackOfficeError::Refused(format!(
                 "the report has {} entries, and at most {MAX_ENTRIES} are stored; `punch history` on {server} \
@@ -45,23 +51,21 @@ impl BackOffice {
             unchanged: report.unchanged as u64,
             entries: report.entries.len() as u64,
         };
-        let deed = AuditContext { at_us: self.clock.now_us(), actor };
         let new = NewReport { server: server.as_str(), head, json: &json };
-        let id = self.store.add_report(&new, &deed).await?;
-        self.report(server, id).await
+        let id = self.store.add_report(&new, &self.audit_context(&principal.actor())).await?;
+        self.report(principal, server, id).await
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub async fn reports(
+    pub(crate) async fn reports(
         &self,
+        principal: &Principal,
         server: &ServerName,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::ReportPage, BackOfficeError> {
         let stored = self.store.reports(server.as_str(), before, limit).await?;
-        if stored.is_empty() {
-            self.require_known_server(server).await?;
-        }
+        self.require_history_of(principal, server, !stored.is_empty()).await?;
         let full = stored.len() == limit as usize;
         let next = stored.last().filter(|_| full).map(|(last, _)| last.id);
         let items = stored
@@ -83,9 +87,15 @@ impl BackOffice {
     }
 
     /// One report of a server, whole.
-    pub async fn report(&self, server: &ServerName, id: u64) -> Result<wire::StoredReport, BackOfficeError> {
-        let Some(stored) = self.store.report(server.as_str(), id).await? else {
-            self.require_known_server(server).await?;
+    pub(crate) async fn report(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+        id: u64,
+    ) -> Result<wire::StoredReport, BackOfficeError> {
+        let stored = self.store.report(server.as_str(), id).await?;
+        self.require_history_of(principal, server, stored.is_some()).await?;
+        let Some(stored) = stored else {
             return Err(BackOfficeError::Absent(format!(
                 "there is no report {id} of {server}: it may be too old to be kept; \
                  `GET /api/v1/servers/{server}/reports` lists those there are"

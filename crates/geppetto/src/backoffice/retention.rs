@@ -1,19 +1,32 @@
-//! Retention: old versions go, except those that a node file needs: a kept generation, or the next one.
+//! Looking after what is stored: old versions, reports and jobs are removed, the repository is checked and mended.
+//!
+//! A version stays that a node file needs: a kept generation, or the next one.
 
 use std::collections::BTreeSet;
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
-use packaging::repository::RemovedVersion;
+use packaging::repository::{RemovedVersion, Repository, RepositoryFinding};
 use tokio::runtime::Handle;
 
 use super::{BackOffice, BackOfficeError, estate_snapshot, packages::AuditNote};
-use crate::store::{Store, StoreError};
+use crate::{
+    auth::{Operator, Permit},
+    store::{Store, StoreError},
+};
+
+/// How long a job that ended is kept: thirty days, in microseconds.
+const KEPT_JOBS_US: i64 = 30 * 86_400 * 1_000_000;
 
 impl BackOffice {
     /// Removes all but the newest `keep` versions of each component from the repository.
-    pub async fn retain_versions(&self, keep: usize, actor: &str) -> Result<RemovedVersion, BackOfficeError> {
+    pub(crate) async fn retain_versions(
+        &self,
+        permit: &Permit<Operator>,
+        keep: usize,
+    ) -> Result<RemovedVersion, BackOfficeError> {
+        permit.require_everywhere()?;
         let entry = AuditNote::new(
-            actor,
+            &permit.actor(),
             "retain",
             "repository",
             &format!("keep the newest {keep} of each component"),
@@ -37,9 +50,43 @@ impl BackOffice {
         .await
     }
 
+    /// Reads every package and all metadata of the repository, and gives what is damaged.
+    pub(crate) async fn check_repository(
+        &self,
+        permit: &Permit<Operator>,
+    ) -> Result<Vec<RepositoryFinding>, BackOfficeError> {
+        permit.require_everywhere()?;
+        self.with_repository(Repository::check_repository).await
+    }
+
+    /// Removes reports that are neither among the newest of their server nor among its newest failures, and jobs
+    /// that ended long ago. Gives how many of each.
+    pub(crate) async fn prune_history(
+        &self,
+        permit: &Permit<Operator>,
+    ) -> Result<(u64, u64), BackOfficeError> {
+        permit.require_everywhere()?;
+        let mut reports = 0;
+        for server in self.store.servers_with_many_reports().await? {
+            reports += self.store.prune_reports(&server).await?;
+        }
+        let jobs = self.store.prune_jobs(self.clock.now_us() - KEPT_JOBS_US).await?;
+        Ok((reports, jobs))
+    }
+
     /// Writes a channel's metadata anew from the index, and links its packages again.
-    pub async fn rebuild_channel(&self, channel: Name, actor: &str) -> Result<(), BackOfficeError> {
-        let entry = AuditNote::new(actor, "rebuild", &format!("channel {channel}"), "its metadata and links");
+    pub(crate) async fn rebuild_channel(
+        &self,
+        permit: &Permit<Operator>,
+        channel: Name,
+    ) -> Result<(), BackOfficeError> {
+        permit.require_everywhere()?;
+        let entry = AuditNote::new(
+            &permit.actor(),
+            "rebuild",
+            &format!("channel {channel}"),
+            "its metadata and links",
+        );
         let now = self.unix_seconds();
         self.audited(
             entry,

@@ -1,19 +1,16 @@
 //! The back-office as a whole, in one process: what must hold between changes, publications and node files.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use model::{
+    estate::Place,
     name::{Name, ServerName},
     wire::ChangeResult,
 };
 use packaging::{openpgp::SecretKey, package::package_at_level, source::ComponentSource};
 
 use super::*;
+use crate::auth::{Admin, Permit, Principal, RequiredLevel};
 
 const NOW: u32 = 1_700_000_000;
 const SHOP: &str = "parameters:\n  port: {type: port, description: Where, default: 80}\n";
@@ -26,17 +23,35 @@ struct Story {
     folder: tempfile::TempDir,
 }
 
+async fn open(folder: &tempfile::TempDir) -> BackOffice {
+    let data = DataFolder::create(&folder.path().join("data"), None, None).unwrap();
+    BackOffice::open(&data, Clock::from_fn(|| i64::from(NOW) * 1_000_000)).await.unwrap()
+}
+
+fn admin() -> Permit<Admin> {
+    Permit::of_local_administrator(0)
+}
+
+/// The permit of a token with these grants.
+fn permit<L: RequiredLevel>(grants: &[&str]) -> Permit<L> {
+    let grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
+    Principal::Token { name: "ci".to_owned(), grants }.permit().unwrap()
+}
+
 impl Story {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = DataFolder::create(&folder.path().join("data")).unwrap();
-        let clock = Clock::from_fn(|| i64::from(NOW) * 1_000_000);
-        let back_office = Arc::new(BackOffice::open(data, clock).await.unwrap());
+        let back_office = Arc::new(open(&folder).await);
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
-        back_office.create_first_channels(&channels, "ann").await.unwrap();
+        back_office.create_first_channels(&admin().lowered(), &channels).await.unwrap();
         let key = SecretKey::generate("CI", NOW).unwrap();
-        back_office.trust(key.public_armored().unwrap(), "ann").await.unwrap();
+        back_office.trust_keys(&admin(), key.public_armored().unwrap()).await.unwrap();
         Self { back_office, key, folder }
+    }
+
+    /// Another control plane on the same data.
+    async fn open_again(&self) -> BackOffice {
+        open(&self.folder).await
     }
 
     /// Builds and publishes a version of `shop` with these parameters.
@@ -58,12 +73,15 @@ impl Story {
         for path in [&packages.payload, &packages.deployment] {
             files.push(self.receive(path).await);
         }
-        self.back_office.publish(&Name::new(channel).unwrap(), files, "ann").await.unwrap();
+        self.back_office.publish(&admin().lowered(), &Name::new(channel).unwrap(), files).await.unwrap();
     }
 
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        self.back_office.receive(fs::File::open(path).unwrap(), &name, 1 << 20, "ann").await.unwrap();
+        self.back_office
+            .receive(&admin().lowered(), fs::File::open(path).unwrap(), &name, 1 << 20)
+            .await
+            .unwrap();
         name
     }
 
@@ -78,9 +96,8 @@ async fn change(
     documents: BTreeMap<String, Option<String>>,
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some(documents);
-    back_office
-        .change(ChangeProposal { proposed, message: String::new(), preview: false, base: None }, "ann")
-        .await
+    let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
+    back_office.change(&admin().lowered(), proposal).await
 }
 
 fn server(name: &str) -> ServerName {
@@ -98,7 +115,7 @@ fn host(role: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writers_none_undoes_what_another_committed() {
+async fn concurrent_writers_never_undo_each_others_commits() {
     let story = Story::new().await;
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..6 {
@@ -126,7 +143,7 @@ async fn of_many_writers_none_undoes_what_another_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_and_a_publication_cost_what_they_reach() {
+async fn change_and_publication_resolve_only_the_servers_they_reach() {
     let story = Story::new().await;
     let back_office = &story.back_office;
     story.publish("1.0.0", SHOP, "prod").await;
@@ -152,7 +169,7 @@ async fn a_change_and_a_publication_cost_what_they_reach() {
     story.publish("1.1.0", SHOP, "dev").await;
     assert_eq!(all().await, 21, "a publication in another channel reaches none");
     // Another process commits: only the database shows it.
-    let other = BackOffice::open(back_office.data.clone(), back_office.clock.clone()).await.unwrap();
+    let other = story.open_again().await;
     change(&other, [("roles/r5.yaml".to_owned(), Some(role("*", 9001)))].into()).await.unwrap();
     assert_eq!(all().await, 22);
     story.publish("1.2.0", SHOP, "prod").await;
@@ -161,7 +178,7 @@ async fn a_change_and_a_publication_cost_what_they_reach() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_request_never_numbers_an_older_choice_above_a_newer_one() {
+async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     let story = Story::new().await;
     let back_office = &story.back_office;
     story.publish("1.0.0", SHOP, "prod").await;
@@ -180,7 +197,7 @@ async fn a_slow_request_never_numbers_an_older_choice_above_a_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retention_keeps_what_a_server_would_get_if_it_asked_now() {
+async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     let story = Story::new().await;
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
         story.publish(version, SHOP, "prod").await;
@@ -191,14 +208,14 @@ async fn retention_keeps_what_a_server_would_get_if_it_asked_now() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let removed = story.back_office.retain_versions(1, "ann").await.unwrap();
+    let removed = story.back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.signed_node(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_stays_hidden_when_the_version_that_declared_it_is_gone() {
+async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let story = Story::new().await;
     let back_office = &story.back_office;
     let parameter =
@@ -208,20 +225,24 @@ async fn a_secret_stays_hidden_when_the_version_that_declared_it_is_gone() {
     let role = "format: geppetto/role/1\nvalues: {shop: {password: hunter2, note: hunter3}}\n";
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
-    back_office.retain_versions(1, "ann").await.unwrap();
+    back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
     let shop = &back_office.catalog().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
-    let again = BackOffice::open(back_office.data.clone(), back_office.clock.clone()).await.unwrap();
+    let again = story.open_again().await;
     for back_office in [back_office.as_ref(), &again] {
-        let shown = back_office.place_document("role", "roles/", "spare", false).await.unwrap().document;
+        let shown = back_office
+            .place_document(&permit(&["viewer"]), &Place::Role(Name::new("spare").unwrap()))
+            .await
+            .unwrap()
+            .document;
         assert!(!shown.contains("hunter"), "{shown}");
         assert!(shown.contains("(secret)") && shown.contains("no published version declares it"), "{shown}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_a_publication_broke_stops_nobodys_change() {
+async fn server_broken_by_a_publication_does_not_block_other_changes() {
     let story = Story::new().await;
     story.publish("1.0.0", SHOP, "prod").await;
     let web = [
@@ -244,39 +265,124 @@ async fn a_server_that_a_publication_broke_stops_nobodys_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_audit_log_says_what_was_begun_and_how_it_ended() {
+async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let story = Story::new().await;
-    let channel = Name::new("prod").unwrap();
-    let missing = vec!["shop-9-1.noarch.rpm".to_owned()];
-    story.back_office.publish(&channel, missing, "ann").await.unwrap_err();
     story.publish("1.0.0", SHOP, "prod").await;
-    let many = (0..500).map(|n| format!("missing-{n}-1-1.noarch.rpm")).collect();
-    story.back_office.publish(&channel, many, "ann").await.unwrap_err();
+    let nowhere = Name::new("nowhere").unwrap();
+    let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
+    story.back_office.publish(&admin().lowered(), &nowhere, many).await.unwrap_err();
     let log = story.back_office.store.audit(None, 100).await.unwrap();
-    let told = |action: &str| -> Vec<&str> {
+    let details = |action: &str| -> Vec<&str> {
         log.iter().rev().filter(|entry| entry.action == action).map(|entry| entry.detail.as_str()).collect()
     };
-    let published = told("publish");
-    assert_eq!(published.len(), 6, "{published:#?}");
-    for (at, start) in ["begun: shop-9", "refused: ", "begun: shop-", "done: 2 files", "begun: ", "refused: "]
-        .into_iter()
-        .enumerate()
+    let published = details("publish");
+    assert_eq!(published.len(), 4, "{published:#?}");
+    for (at, start) in ["begun: shop-", "done: 2 files", "begun: shop-", "refused: "].into_iter().enumerate()
     {
         assert!(published[at].starts_with(start), "{start}: {published:#?}");
         assert!(published[at].chars().count() < 2100);
     }
     let fingerprint = story.key.fingerprint().to_string();
-    assert_eq!(told("trust")[1], format!("done: {fingerprint}"));
+    assert_eq!(details("trust-keys")[1], format!("done: {fingerprint}"));
 }
 
-#[tokio::test]
-async fn a_folder_that_says_nothing_of_its_revision_is_taken_as_made_from_the_newest() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(folder::read_base(folder.path()).unwrap(), None);
-    folder::write_base(folder.path(), 41).unwrap();
-    assert_eq!(folder::read_base(folder.path()).unwrap(), Some(41));
-    let path: PathBuf = folder.path().join("estate.yaml");
-    fs::write(&path, "format: geppetto/estate/1\nrevison: 41\n").unwrap();
-    let error = folder::read_base(folder.path()).unwrap_err().to_string();
-    assert!(error.contains("estate.yaml") && error.contains("revison"), "{error}");
+const TEST: &str = "format: geppetto/environment/1\nchannel: dev\n";
+
+/// An estate of two environments with one server each, both with the role `web`.
+async fn two_environments(story: &Story) {
+    story.publish("1.0.0", SHOP, "prod").await;
+    story.publish("1.0.0", SHOP, "dev").await;
+    let test_server = host("web").replace("prod", "test");
+    let documents = [
+        ("environments/prod.yaml", PROD),
+        ("environments/test.yaml", TEST),
+        ("roles/web.yaml", &role("*", 80)),
+        ("servers/web-01.yaml", &host("web")),
+        ("servers/web-02.yaml", &test_server),
+    ];
+    assert_eq!(story.change(&documents).await.unwrap().servers, ["web-01", "web-02"]);
+}
+
+async fn try_change(
+    story: &Story,
+    grants: &[&str],
+    path: &str,
+    text: &str,
+) -> Result<ChangeResult, BackOfficeError> {
+    let proposed = ProposedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
+    let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
+    story.back_office.change(&permit(grants), proposal).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn change_needs_a_grant_in_every_environment_where_its_effects_fall() {
+    let story = Story::new().await;
+    two_environments(&story).await;
+    let denied = |result: Result<ChangeResult, BackOfficeError>| {
+        let error = result.unwrap_err();
+        assert!(matches!(error, BackOfficeError::Denied(_)), "{error}");
+        error.to_string()
+    };
+    // The role reaches servers of both environments.
+    let text = role("*", 81);
+    let error = denied(try_change(&story, &["operator:test"], "roles/web.yaml", &text).await);
+    assert!(error.contains("the component shop in the environment prod"), "{error}");
+    denied(try_change(&story, &["operator:*/mail"], "roles/web.yaml", &text).await);
+    try_change(&story, &["operator:test", "operator:prod/shop"], "roles/web.yaml", &text).await.unwrap();
+    // A value of one environment has effects there only.
+    let values = "values: {shop: {port: 8080}}\n";
+    let test = TEST.to_owned() + values;
+    denied(try_change(&story, &["operator:prod"], "environments/test.yaml", &test).await);
+    try_change(&story, &["operator:test"], "environments/test.yaml", &test).await.unwrap();
+    // Moving a server to another environment needs both.
+    denied(try_change(&story, &["operator:test"], "servers/web-02.yaml", &host("web")).await);
+    denied(try_change(&story, &["operator:prod"], "servers/web-02.yaml", &host("web")).await);
+    try_change(&story, &["operator:prod", "operator:test"], "servers/web-02.yaml", &host("web"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel() {
+    let story = Story::new().await;
+    two_environments(&story).await;
+    let files = || vec!["shop-1.0.0-1.noarch.rpm".to_owned()];
+    let (prod, dev) = (Name::new("prod").unwrap(), Name::new("dev").unwrap());
+    let publish = async |grants: &[&str], channel: &Name| {
+        story.back_office.publish(&permit(grants), channel, files()).await
+    };
+    for grants in [["developer:test"], ["developer:prod/mail"]] {
+        let error = publish(&grants, &prod).await.unwrap_err();
+        assert!(matches!(error, BackOfficeError::Denied(_)), "{grants:?}: {error}");
+    }
+    publish(&["developer:prod/shop"], &prod).await.unwrap();
+    publish(&["developer:test"], &dev).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
+    let story = Story::new().await;
+    two_environments(&story).await;
+    let page = PageRequest { limit: 100, after: None };
+    let servers = async |grants: &[&str]| {
+        let page = story.back_office.servers(&permit(grants), &page).await.unwrap();
+        page.items.into_iter().map(|server| server.name).collect::<Vec<_>>()
+    };
+    assert_eq!(servers(&["viewer"]).await, ["web-01", "web-02"]);
+    assert_eq!(servers(&["viewer:test"]).await, ["web-02"]);
+    let exported = async |grants: &[&str]| story.back_office.export(&permit(grants), None).await.unwrap();
+    assert!(exported(&["operator"]).await.complete);
+    let partly = exported(&["operator:test"]).await;
+    assert!(!partly.complete);
+    assert_eq!(
+        partly.documents.keys().collect::<Vec<_>>(),
+        ["environments/test.yaml", "roles/web.yaml", "servers/web-02.yaml"]
+    );
+    let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
+    let node =
+        async |grants: &[&str]| story.back_office.node_for(&principal(grants), &server("web-02"), None).await;
+    assert!(matches!(node(&["operator:test"]).await.unwrap(), ServedNode::Signed(_)));
+    assert!(matches!(node(&["viewer:test"]).await.unwrap(), ServedNode::Masked(_)));
+    assert!(matches!(node(&["operator:prod", "viewer:test"]).await.unwrap(), ServedNode::Masked(_)));
+    assert!(matches!(node(&["operator:prod"]).await.unwrap_err(), BackOfficeError::Denied(_)));
 }

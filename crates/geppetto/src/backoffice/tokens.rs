@@ -1,31 +1,26 @@
-//! API tokens: made, and shown once.
+//! API tokens: generated, and shown once.
 
+use model::wire;
 use rand::rngs::OsRng;
 
-use super::{BackOffice, BackOfficeError};
+use super::{BackOffice, BackOfficeError, access};
 use crate::{
-    auth::{AccessLevel, SecretKind, generate_secret},
-    store::{AuditContext, NewTokenRow},
+    auth::{Admin, Grant, Permit, SecretKind, generate_secret},
+    store::NewTokenRow,
 };
 
-/// A token just made.
-#[derive(Clone)]
-pub struct IssuedToken {
-    /// To be shown once.
-    pub text: String,
-    /// Its public part.
-    pub id: String,
-}
+/// The most grants a token can have.
+const MAX_GRANTS: usize = 100;
 
 impl BackOffice {
-    /// Makes a token of this name and role, good for `days` or for ever.
-    pub async fn create_token(
+    /// Creates a token with these grants, good for `days` or for ever.
+    pub(crate) async fn create_token(
         &self,
-        name: &str,
-        role: AccessLevel,
-        days: Option<u32>,
-        actor: &str,
-    ) -> Result<IssuedToken, BackOfficeError> {
+        permit: &Permit<Admin>,
+        request: &wire::TokenRequest,
+    ) -> Result<wire::IssuedToken, BackOfficeError> {
+        permit.require_everywhere()?;
+        let wire::TokenRequest { name, grants, days } = request;
         let readable = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
         if name.is_empty() || name.len() > 63 || !name.chars().all(readable) {
             return Err(BackOfficeError::Refused(
@@ -33,26 +28,69 @@ impl BackOffice {
                     .to_owned(),
             ));
         }
+        if grants.is_empty() || grants.len() > MAX_GRANTS {
+            return Err(BackOfficeError::Refused(format!(
+                "a token has 1 to {MAX_GRANTS} grants, not {}: `viewer` is the least",
+                grants.len()
+            )));
+        }
+        let grants: Vec<Grant> = grants
+            .iter()
+            .map(|grant| grant.parse())
+            .collect::<Result<_, _>>()
+            .map_err(|error: crate::auth::InvalidGrant| BackOfficeError::Refused(error.to_string()))?;
         let now_us = self.clock.now_us();
-        let drawn = generate_secret(SecretKind::Token, &mut OsRng);
-        let token = NewTokenRow {
-            id: &drawn.id,
-            name,
-            role: role.as_str(),
-            hash: &drawn.hash,
-            expires_us: days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000)),
-        };
-        self.store.create_token(&token, &AuditContext { at_us: now_us, actor }).await?;
-        Ok(IssuedToken { text: drawn.text, id: drawn.id })
+        let generated = generate_secret(SecretKind::Token, &mut OsRng);
+        let rows: Vec<_> = grants.iter().map(access::grant_row).collect();
+        let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
+        let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
+        self.store.create_token(&token, &self.audit_context(&permit.actor())).await?;
+        let grants = grants.iter().map(Grant::to_string).collect();
+        Ok(wire::IssuedToken {
+            token: generated.text,
+            id: generated.id,
+            name: name.clone(),
+            grants,
+            expires_us,
+        })
+    }
+
+    /// All tokens ever made, newest first.
+    pub(crate) async fn tokens(&self, permit: &Permit<Admin>) -> Result<wire::TokenList, BackOfficeError> {
+        permit.require_everywhere()?;
+        let now_us = self.clock.now_us();
+        let mut items = Vec::new();
+        for token in self.store.tokens().await? {
+            let state = match (token.revoked_us, token.expires_us) {
+                (Some(_), _) => "revoked",
+                (None, Some(expires_us)) if expires_us <= now_us => "expired",
+                (None, _) => "valid",
+            };
+            items.push(wire::TokenSummary {
+                id: token.id,
+                name: token.name,
+                grants: token.grants.iter().map(access::grant_text).collect::<Result<_, _>>()?,
+                state: state.to_owned(),
+                created_us: token.created_us,
+                created_by: token.created_by,
+                expires_us: token.expires_us,
+            });
+        }
+        Ok(wire::TokenList { items })
     }
 
     /// Revokes the token of this name.
-    pub async fn revoke_token(&self, name: &str, actor: &str) -> Result<(), BackOfficeError> {
-        if self.store.revoke_token(name, &AuditContext { at_us: self.clock.now_us(), actor }).await? {
+    pub(crate) async fn revoke_token(
+        &self,
+        permit: &Permit<Admin>,
+        name: &str,
+    ) -> Result<(), BackOfficeError> {
+        permit.require_everywhere()?;
+        if self.store.revoke_token(name, &self.audit_context(&permit.actor())).await? {
             return Ok(());
         }
         let tokens = self.store.tokens().await?;
-        let good = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
-        Err(BackOfficeError::unknown("token", name, good, "`geppetto token list` shows them"))
+        let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
+        Err(BackOfficeError::unknown("token", name, valid, "`punch token list` lists them"))
     }
 }

@@ -1,10 +1,8 @@
 //! `geppetto completion`: the completion script of a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::DaemonContext;
-use crate::{cli::Cli, daemon_error::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -12,16 +10,16 @@ use crate::{cli::Cli, daemon_error::DaemonError, output};
     after_help = "Example:\n  geppetto completion bash > /usr/share/bash-completion/completions/geppetto\n\n\
                   The package of geppetto installs the scripts of bash, fish and zsh."
 )]
-pub struct Completion {
+pub(crate) struct CompletionArgs {
     /// Shell
     shell: Shell,
 }
 
-impl Completion {
-    /// Runs the verb.
-    pub async fn run(self, _context: &DaemonContext) -> Result<(), DaemonError> {
+impl CompletionArgs {
+    /// Prints the script for `command`.
+    pub(crate) fn run(self, mut command: clap::Command) -> Result<(), DaemonError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "geppetto", &mut script);
+        clap_complete::generate(self.shell, &mut command, "geppetto", &mut script);
         output::data(&String::from_utf8_lossy(&script));
         Ok(())
     }

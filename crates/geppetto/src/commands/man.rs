@@ -2,23 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
-
-use super::DaemonContext;
-use crate::{cli::Cli, daemon_error::DaemonError, output};
+use crate::{daemon_error::DaemonError, output};
 
 /// Write the manual pages of geppetto to a folder, one per command
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto man man1/ && man -l man1/geppetto-serve.1\n\n\
                         The package of geppetto installs these pages.")]
-pub struct Man {
+pub(crate) struct ManArgs {
     /// Folder to write to; it is created when it does not exist
     folder: PathBuf,
 }
 
-impl Man {
-    /// Runs the verb.
-    pub async fn run(self, _context: &DaemonContext) -> Result<(), DaemonError> {
+impl ManArgs {
+    /// Writes the pages of `command`.
+    pub(crate) fn run(self, command: clap::Command) -> Result<(), DaemonError> {
         let failed = |error: std::io::Error| {
             DaemonError::failed(format!(
                 "the manual pages could not be written to `{}`: {error}",
@@ -26,7 +23,7 @@ impl Man {
             ))
         };
         // The value of an environment variable of this machine does not belong in a manual page.
-        let command = hide_environment_values(Cli::command());
+        let command = hide_environment_values(command);
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         clap_mangen::generate_to(command, &self.folder).map_err(failed)?;
         output::note(&format!("wrote the manual pages to {}", self.folder.display()));

@@ -1,64 +1,79 @@
-//! The verbs of the command line, one file each.
+//! The command line: every verb, its arguments and an example. One file a verb.
 
-pub mod completion;
-pub mod enc;
-pub mod explain;
-pub mod export;
-pub mod import;
-pub mod init;
-pub mod join_token;
-pub mod man;
-pub mod node;
-pub mod openapi;
-pub mod repository;
-pub mod serve;
-pub mod server;
-pub mod token;
-pub mod trust;
+mod completion;
+mod init;
+mod man;
+mod openapi;
+mod serve;
 
-use crate::{
-    backoffice::BackOffice,
-    cli::{Cli, Verb},
-    clock::Clock,
-    daemon_error::DaemonError,
-    data_folder::DataFolder,
-};
+use std::path::PathBuf;
 
-/// What every verb may need to know.
-pub struct DaemonContext {
-    /// The folder named on the command line.
-    pub data: std::path::PathBuf,
-    /// Who runs the command: `local user ann`.
-    pub actor: String,
-    /// Tells the time.
-    pub clock: Clock,
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::{clock::Clock, daemon_error::DaemonError};
+
+/// The control plane: back-office, repository and API
+///
+/// This is the daemon. What a person asks of it is a verb of `punch`, which on this machine needs no token.
+#[derive(Debug, Parser)]
+#[command(name = "geppetto", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 5 failed, 70 a bug."
+)]
+pub(crate) struct GeppettoCli {
+    /// The folder of the control plane
+    #[arg(
+        long,
+        global = true,
+        env = "GEPPETTO_DATA",
+        default_value = "/var/lib/geppetto",
+        value_name = "DIR"
+    )]
+    data: PathBuf,
+
+    /// What to do
+    #[command(subcommand)]
+    verb: GeppettoVerb,
 }
 
-impl DaemonContext {
-    /// Opens the control plane, which must be there.
-    pub async fn back_office(&self) -> Result<BackOffice, DaemonError> {
-        BackOffice::open(DataFolder::open(&self.data)?, self.clock.clone()).await
+/// The verbs, in the order they are needed.
+#[derive(Debug, Subcommand)]
+pub(crate) enum GeppettoVerb {
+    /// Make the data folder of a new control plane
+    Init(init::InitArgs),
+    /// Serve the API and the repository
+    Serve(serve::ServeArgs),
+    /// Print the completion script of a shell
+    Completion(completion::CompletionArgs),
+    /// Write the manual pages of geppetto to a folder, one per command
+    Man(man::ManArgs),
+    /// Print the OpenAPI document of the API
+    Openapi(openapi::OpenapiArgs),
+}
+
+impl GeppettoCli {
+    /// Whether this is the long-running command.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self.verb, GeppettoVerb::Serve(_))
     }
 }
 
+/// What every verb may need to know.
+pub(crate) struct DaemonContext {
+    /// The folder named on the command line.
+    data: PathBuf,
+    /// Tells the time.
+    clock: Clock,
+}
+
 /// Runs the verb of a command line.
-pub async fn run(cli: Cli, clock: Clock) -> Result<(), DaemonError> {
-    let context = DaemonContext { actor: cli.actor(), data: cli.data, clock };
+pub(crate) async fn run(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
+    let context = DaemonContext { data: cli.data, clock };
     match cli.verb {
-        Verb::Init(init) => init.run(&context).await,
-        Verb::Serve(serve) => serve.run(&context).await,
-        Verb::Import(import) => import.run(&context).await,
-        Verb::Export(export) => export.run(&context).await,
-        Verb::Node(node) => node.run(&context).await,
-        Verb::Explain(explain) => explain.run(&context).await,
-        Verb::Enc(enc) => enc.run(&context).await,
-        Verb::Server(server) => server.run(&context).await,
-        Verb::Trust(trust) => trust.run(&context).await,
-        Verb::Repository(repository) => repository.run(&context).await,
-        Verb::Completion(completion) => completion.run(&context).await,
-        Verb::Man(man) => man.run(&context).await,
-        Verb::Openapi(openapi) => openapi.run(&context).await,
-        Verb::Token(token) => token.run(&context).await,
-        Verb::JoinToken(join_token) => join_token.run(&context).await,
+        GeppettoVerb::Init(init) => init.run(&context).await,
+        GeppettoVerb::Serve(serve) => serve.run(&context).await,
+        GeppettoVerb::Completion(completion) => completion.run(GeppettoCli::command()),
+        GeppettoVerb::Man(man) => man.run(GeppettoCli::command()),
+        GeppettoVerb::Openapi(openapi) => openapi.run(),
     }
 }

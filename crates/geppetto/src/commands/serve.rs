@@ -1,31 +1,35 @@
-//! `geppetto serve`: serves the API and the repository over HTTP until a shutdown signal.
+//! `geppetto serve`: serves the API and the repository until a shutdown signal, and runs jobs.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io::{self, Read, Write},
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
-use super::{DaemonContext, init};
+use super::{
+    DaemonContext,
+    init::{self, StorageArgs},
+};
 use crate::{
     api::{self, ApiState},
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    output, serve,
+    jobs::{self, Schedule},
+    local_socket, output, serve,
 };
 
 /// Serve the API and the repository
 ///
 /// Makes what is missing of the data folder, as `geppetto init` does. Prints its URL on stdout when it is
-/// ready. Ends on SIGTERM and SIGINT, after the requests in progress.
+/// ready. Ends on SIGTERM and SIGINT, after the requests in progress. Several may serve from one database of
+/// PostgreSQL and one shared repository folder, each with a data folder of its own that has the same keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8080 \\\n    \
                         --advertise http://geppetto.example.org:8080")]
-pub struct Serve {
+pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
@@ -33,6 +37,14 @@ pub struct Serve {
     /// address (of 0.0.0.0 the host's name), and each mirrorlist names the host that the request did
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
+    #[command(flatten)]
+    storage: StorageArgs,
+    /// How many of the newest versions of each component are kept, with those that node files need; all if not given
+    #[arg(long, env = "GEPPETTO_KEEP_VERSIONS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    keep_versions: Option<u32>,
+    /// Every how many hours the whole repository is checked for damage; 0 for never
+    #[arg(long, env = "GEPPETTO_CHECK_REPOSITORY_HOURS", default_value_t = 24, value_name = "HOURS")]
+    check_repository_hours: u32,
     /// The largest package accepted, in MiB
     #[arg(long, default_value_t = 4096, value_name = "MIB")]
     max_package_size: u64,
@@ -56,9 +68,9 @@ fn url(text: &str) -> Result<String, String> {
     }
 }
 
-impl Serve {
+impl ServeArgs {
     /// Runs the command.
-    pub async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
+    pub(crate) async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_max_level(self.log)
@@ -69,45 +81,76 @@ impl Serve {
         let address = listener
             .local_addr()
             .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
-        let back_office = init::create_control_plane(context, &init::default_channels()).await?;
-        let data = back_office.data.clone();
-        let mut app = ApiState::new(Arc::new(back_office), self.max_package_size.saturating_mul(1024 * 1024));
-        app.advertised_url.clone_from(&self.advertise);
-        let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
-        let router = api::router(app.clone());
-
+        let (data, back_office) =
+            init::create_control_plane(context, &self.storage, &init::default_channels()).await?;
+        let back_office = Arc::new(back_office);
         // Installed before readiness is announced, because a shutdown signal may come at once.
-        let end = serve::shutdown_signal();
+        let signal = serve::shutdown_signal();
+        let (end, ending) = watch::channel(false);
+        let app = ApiState::new(
+            Arc::clone(&back_office),
+            self.max_package_size.saturating_mul(1024 * 1024),
+            self.advertise.clone(),
+            ending.clone(),
+        );
+        let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
+        let router = api::router(app);
+        let socket = data.socket();
+        let local = local_socket::bind(&socket)?;
+        let local = tokio::spawn(local_socket::serve_local(local, router.clone(), ended(ending.clone())));
+        let schedule = Schedule {
+            check_repository_every: Some(self.check_repository_hours).filter(|hours| *hours > 0),
+            keep_versions: self.keep_versions,
+        };
+        let owner = worker_name(address);
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|n| {
+                let owner = format!("{owner} worker {n}");
+                tokio::spawn(jobs::work(Arc::clone(&back_office), owner, schedule, ending.clone()))
+            })
+            .collect();
+
         let place = place(&data);
-        // Locked for as long as this runs: what a killed program left behind is not.
-        let _running = write(&place, &url)?;
+        write(&place, &url)?;
         if let Some(file) = &self.ready_file {
             write(file, &url)?;
         }
         output::line(&url);
-        tracing::info!(%url, data = %data.root().display(), "ready");
-        serve::serve(listener, router, serve::ConnectionLimits::default(), end).await;
+        tracing::info!(%url, data = %data.root().display(), database = %data.database(), "ready");
+        let announce = async {
+            signal.await;
+            let _ = end.send(true);
+        };
+        serve::serve(listener, router, serve::ConnectionLimits::default(), announce).await;
+        let _ = local.await;
+        for worker in workers {
+            let _ = worker.await;
+        }
         let _ = fs::remove_file(place);
-        app.back_office.store.close().await;
+        let _ = fs::remove_file(socket);
+        back_office.close().await;
         tracing::info!("ended");
         Ok(())
     }
 }
 
+/// How many jobs a control plane runs at once: a long one does not keep a short one waiting.
+const WORKERS: usize = 2;
+
+/// Is ready when the program is asked to end.
+async fn ended(mut ending: watch::Receiver<bool>) {
+    let _ = ending.wait_for(|end| *end).await;
+}
+
+/// The name a control plane takes jobs under: no other process has it, now or later.
+fn worker_name(address: SocketAddr) -> String {
+    let random: u64 = rand::random();
+    format!("{} pid {} {random:016x}", reached_at(address), std::process::id())
+}
+
 /// The file in which a running control plane stores its URL.
 fn place(data: &DataFolder) -> PathBuf {
     data.root().join("serve.url")
-}
-
-/// The URL of the control plane that runs on this folder, if one does.
-pub fn running_at(data: &DataFolder) -> Option<String> {
-    let mut file = File::open(place(data)).ok()?;
-    if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return None;
-    }
-    let mut url = String::new();
-    file.read_to_string(&mut url).ok()?;
-    Some(url.trim().to_owned())
 }
 
 /// What others reach this address by: all addresses of a machine have its name.
@@ -120,16 +163,13 @@ fn reached_at(address: SocketAddr) -> String {
     format!("{name}:{}", address.port())
 }
 
-/// Writes a file whole or not at all: who waits for it never reads half a URL. It is locked until it is dropped.
-fn write(path: &Path, url: &str) -> Result<File, DaemonError> {
+/// Writes a file whole or not at all: who waits for it never reads half a URL.
+fn write(path: &Path, url: &str) -> Result<(), DaemonError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let written = || {
-        let mut file = File::create(&aside)?;
-        file.write_all(format!("{url}\n").as_bytes())?;
-        file.lock()?;
-        fs::rename(&aside, path)?;
-        Ok(file)
+        fs::write(&aside, format!("{url}\n"))?;
+        fs::rename(&aside, path)
     };
     written().map_err(|error: io::Error| {
         DaemonError::input(format!("`{}` could not be written: {error}", path.display()))

@@ -1,28 +1,86 @@
 //! What any database behind the store must hold to; each fact once, run on every engine there is.
 
-use super::*;
+use std::collections::BTreeMap;
 
-/// A store on an empty database, which lives as long as the folder beside it.
-async fn store() -> (Store, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
-    (store, folder)
+use super::{
+    test_database::{Engine, TestDatabase},
+    *,
+};
+
+/// Defines each test once for each engine.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            use super::Engine;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() { super::$test(Engine::Sqlite).await; })*
+        }
+        mod postgres {
+            use super::Engine;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() { super::$test(Engine::Postgres).await; })*
+        }
+    };
 }
 
-const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "local user ann" };
+on_both_engines!(
+    every_revision_can_be_read_back_whole,
+    commit_from_an_older_revision_is_refused_and_changes_nothing,
+    of_many_commits_from_one_revision_exactly_one_succeeds,
+    token_is_valid_until_it_expires_or_is_revoked,
+    join_token_is_accepted_once_and_only_before_it_expires,
+    joining_again_revokes_the_earlier_credential,
+    generation_is_stored_once_and_kept,
+    node_resolved_from_an_overtaken_revision_is_not_stored,
+    reports_are_listed_newest_first_in_pages,
+    run_is_stored_once_and_old_successes_are_pruned_before_old_failures,
+    places_changed_since_a_revision_are_listed_with_their_authors,
+    credential_of_a_removed_or_revoked_server_is_refused,
+    every_write_is_in_the_audit_log_which_only_grows,
+    store_opened_again_holds_what_was_written_and_refuses_other_keys,
+    texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened,
+    concurrent_joins_of_one_server_leave_one_valid_credential,
+    two_stores_that_open_an_empty_database_at_once_agree_on_its_keys,
+    events_are_received_after_the_commit_and_not_before,
+    due_job_is_taken_by_one_owner_and_again_after_its_lease,
+    reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends,
+    cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once,
+    old_jobs_are_pruned_with_their_logs,
+);
+
+/// A store on an empty database, which lives as long as what is beside it.
+async fn store(engine: Engine) -> Option<(Store, TestDatabase)> {
+    let database = TestDatabase::new(engine)?;
+    Some((open(&database).await, database))
+}
+
+async fn open(database: &TestDatabase) -> Store {
+    let opened = UnsealedStore::open(&database.database).await.unwrap();
+    opened.unseal(Seal::new(&[7; 32]), "node key").await.unwrap()
+}
+
+const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "token ann" };
 
 fn becomes(path: &str, text: &str) -> PlaceChange {
     let object = PlaceText { text: text.to_owned(), origins: "{}".to_owned() };
     PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }
 
-fn texts(objects: std::collections::BTreeMap<String, PlaceText>) -> Vec<String> {
+fn grant(access_level: &str, environment: Option<&str>, component: Option<&str>) -> GrantRow {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    GrantRow {
+        access_level: access_level.to_owned(),
+        environment: owned(environment),
+        component: owned(component),
+    }
+}
+
+fn texts(objects: BTreeMap<String, PlaceText>) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
 }
 
-#[tokio::test]
-async fn every_revision_can_be_read_back_whole() {
-    let (store, _folder) = store().await;
+async fn every_revision_can_be_read_back_whole(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     assert_eq!(store.current_revision().await.unwrap(), 0);
     let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     assert_eq!(store.commit_revision(0, &first, "start", &ANN).await.unwrap(), 1);
@@ -39,18 +97,16 @@ async fn every_revision_can_be_read_back_whole() {
     assert_eq!(store.revisions(Some(2), 10).await.unwrap()[0].message, "start");
 }
 
-#[tokio::test]
-async fn a_commit_made_from_an_older_revision_is_refused_and_changes_nothing() {
-    let (store, _folder) = store().await;
+async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
     let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &ANN).await.unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
     assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-#[tokio::test]
-async fn of_many_commits_from_one_revision_exactly_one_wins() {
-    let (store, _folder) = store().await;
+async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
@@ -62,12 +118,13 @@ async fn of_many_commits_from_one_revision_exactly_one_wins() {
     assert_eq!(store.current_revision().await.unwrap(), 1);
 }
 
-#[tokio::test]
-async fn a_token_is_good_until_it_expires_or_is_revoked() {
-    let (store, _folder) = store().await;
-    let ci = NewTokenRow { id: "1", name: "ci", role: "developer", hash: "h", expires_us: Some(2_000) };
+async fn token_is_valid_until_it_expires_or_is_revoked(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let grants = [grant("developer", Some("staging"), None), grant("viewer", None, Some("shop"))];
+    let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
     store.create_token(&ci, &ANN).await.unwrap();
-    assert_eq!(store.token("1", 1_999).await.unwrap().unwrap().role, "developer");
+    assert_eq!(store.token("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
+    assert_eq!(store.tokens().await.unwrap()[0].grants, grants);
     assert_eq!(store.token("1", 2_000).await.unwrap(), None);
 
     let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
@@ -87,9 +144,8 @@ async fn a_token_is_good_until_it_expires_or_is_revoked() {
     assert_eq!(store.tokens().await.unwrap().len(), 4);
 }
 
-#[tokio::test]
-async fn a_join_token_lets_one_server_in_once_and_not_after_its_time() {
-    let (store, _folder) = store().await;
+async fn join_token_is_accepted_once_and_only_before_it_expires(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
     store.create_join_token(&token, &ANN).await.unwrap();
     assert_eq!(store.join_token("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
@@ -103,9 +159,8 @@ async fn a_join_token_lets_one_server_in_once_and_not_after_its_time() {
     assert_eq!(store.credential("c2").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn joining_again_revokes_the_earlier_credential() {
-    let (store, _folder) = store().await;
+async fn joining_again_revokes_the_earlier_credential(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
         let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.create_join_token(&token, &ANN).await.unwrap();
@@ -119,9 +174,8 @@ fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]
     NewNode { server: "web-01", generation, digest, text: "text", revision: 1, components }
 }
 
-#[tokio::test]
-async fn a_generation_is_stored_once_and_kept() {
-    let (store, _folder) = store().await;
+async fn generation_is_stored_once_and_kept(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
     assert_eq!(store.latest_node("web-01").await.unwrap(), None);
@@ -134,9 +188,8 @@ async fn a_generation_is_stored_once_and_kept() {
     assert_eq!(store.needed_versions().await.unwrap(), shop.into());
 }
 
-#[tokio::test]
-async fn a_node_resolved_from_an_overtaken_revision_is_not_stored() {
-    let (store, _folder) = store().await;
+async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &ANN).await.unwrap();
     store.commit_revision(1, &[], "", &ANN).await.unwrap();
     assert!(!store.add_node(&node(1, "old", &[]), &ANN).await.unwrap());
@@ -155,21 +208,21 @@ async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> 
     store.add_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
 }
 
-#[tokio::test]
-async fn reports_come_back_newest_first_page_by_page() {
-    let (store, _folder) = store().await;
+async fn reports_are_listed_newest_first_in_pages(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     for generation in 1..=5 {
         report(&store, "web-01", generation, "changed").await;
     }
     report(&store, "web-02", 1, "failed").await;
-    let generations = |page: &[(ReportId, ReportHead)]| -> Vec<u64> {
+    let generations = |page: &[(super::reports::ReportId, ReportHead)]| -> Vec<u64> {
         page.iter().map(|(_, head)| head.generation).collect()
     };
     let page = store.reports("web-01", None, 2).await.unwrap();
     assert_eq!(generations(&page), [5, 4]);
-    let status = store.server_status("web-01").await.unwrap();
-    assert_eq!((status.reported_generation, status.outcome.as_deref()), (Some(5), Some("changed")));
-    assert_eq!(store.server_status("web-03").await.unwrap(), ServerStatus::default());
+    let states = store.server_states("web-01", "web-03").await.unwrap();
+    assert_eq!(states.keys().collect::<Vec<_>>(), ["web-01", "web-02"]);
+    let state = &states["web-01"];
+    assert_eq!((state.reported_generation, state.outcome.as_deref()), (Some(5), Some("changed")));
     let rest = store.reports("web-01", Some(page[1].0.id), 10).await.unwrap();
     assert_eq!(generations(&rest), [3, 2, 1]);
     let whole = store.report("web-01", page[0].0.id).await.unwrap().unwrap();
@@ -177,41 +230,43 @@ async fn reports_come_back_newest_first_page_by_page() {
     assert_eq!(store.report("web-02", page[0].0.id).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_run_is_reported_once_and_old_successes_go_before_old_failures() {
-    let (store, _folder) = store().await;
+async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     let first = report(&store, "web-01", 1, "failed").await;
     assert_eq!(report(&store, "web-01", 1, "failed").await, first);
     assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
     for generation in 2..=600 {
         report(&store, "web-01", generation, "unchanged").await;
     }
+    assert_eq!(store.servers_with_many_reports().await.unwrap(), ["web-01"]);
+    assert_eq!(store.prune_reports("web-01").await.unwrap(), 99);
     let all = store.reports("web-01", None, 1000).await.unwrap();
     assert_eq!(all.len(), 501);
     assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
 
-#[tokio::test]
-async fn what_changed_since_a_revision_is_told_with_who_did_it() {
-    let (store, _folder) = store().await;
+async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     store.commit_revision(0, &both, "", &ANN).await.unwrap();
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &ANN).await.unwrap();
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store.commit_revision(2, &[removal], "", &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
-    let told = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
+    let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
         store.places_changed_since(1).await.unwrap(),
-        [told("roles/a.yaml", 2, "local user ann"), told("roles/b.yaml", 3, "token bob")].into()
+        [changed("roles/a.yaml", 2, "token ann"), changed("roles/b.yaml", 3, "token bob")].into()
     );
-    assert_eq!(store.places_changed_since(2).await.unwrap(), [told("roles/b.yaml", 3, "token bob")].into());
+    assert_eq!(
+        store.places_changed_since(2).await.unwrap(),
+        [changed("roles/b.yaml", 3, "token bob")].into()
+    );
     let (newest, objects) = store.current_places().await.unwrap();
     assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
-#[tokio::test]
-async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
-    let (store, _folder) = store().await;
+async fn credential_of_a_removed_or_revoked_server_is_refused(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &ANN).await.unwrap();
     let join = async |token: &'static str, credential: &str| {
         let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
@@ -231,21 +286,21 @@ async fn a_server_that_is_removed_or_revoked_shows_its_credential_in_vain() {
     assert_eq!(store.join_token("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn every_write_is_in_the_audit_log_which_only_grows() {
-    let (store, _folder) = store().await;
-    let ci = NewTokenRow { id: "1", name: "ci", role: "viewer", hash: "h", expires_us: None };
+async fn every_write_is_in_the_audit_log_which_only_grows(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
     store.create_token(&ci, &ANN).await.unwrap();
     store.commit_revision(0, &[], "why", &ANN).await.unwrap();
-    store.record(&ANN, "publish", "shop", "to dev").await.unwrap();
+    store.record(&ANN, "publish", "shop", "to dev", None).await.unwrap();
     let log = store.audit(None, 10).await.unwrap();
     assert_eq!(
         log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(),
         ["publish", "commit", "create-token"]
     );
-    assert!(log.iter().all(|a| a.actor == "local user ann" && a.at_us == 1_000));
+    assert!(log.iter().all(|a| a.actor == "token ann" && a.at_us == 1_000));
     for attempt in ["UPDATE audit SET actor = 'eve'", "DELETE FROM audit"] {
-        let error = sqlx::query(attempt).execute(&store.pool).await.unwrap_err();
+        let mut connection = store.connection("testing").await.unwrap();
+        let error = execute_raw!(connection, attempt).unwrap_err();
         assert!(error.to_string().contains("append-only"), "{error}");
     }
     // A write that fails leaves no entry.
@@ -253,41 +308,176 @@ async fn every_write_is_in_the_audit_log_which_only_grows() {
     assert_eq!(store.audit(None, 10).await.unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn a_store_opened_again_holds_what_was_written() {
-    let (store, folder) = store().await;
+async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: Engine) {
+    let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
     store.close().await;
-    let wrong = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[8; 32])).await;
+    let opened = async || UnsealedStore::open(&database.database).await.unwrap();
+    assert!(opened().await.is_sealed());
+    let wrong = opened().await.unseal(Seal::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
-    let store = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await.unwrap();
+    let wrong = opened().await.unseal(Seal::new(&[7; 32]), "another node key").await;
+    assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
+    let store = open(&database).await;
     assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-#[tokio::test]
-async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened() {
-    let (store, folder) = store().await;
+async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: Engine) {
+    let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &ANN).await.unwrap();
     let secret = NewNode { text: "hunter2", ..node(1, "the digest", &[]) };
     assert!(store.add_node(&secret, &ANN).await.unwrap());
-    let kept = async |store: &Store| -> Vec<String> {
-        sqlx::query_as::<_, (String,)>("SELECT text FROM objects UNION SELECT text || digest FROM nodes")
-            .fetch_all(&store.pool)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|(text,)| text)
-            .collect()
-    };
-    for text in kept(&store).await {
+    let mut connection = store.connection("testing").await.unwrap();
+    let stored: Vec<(String,)> = fetch_all!(
+        connection,
+        "testing",
+        "SELECT text FROM places UNION ALL SELECT text FROM nodes UNION ALL SELECT digest FROM nodes",
+    )
+    .unwrap();
+    assert_eq!(stored.len(), 3);
+    for (text,) in stored {
         assert!(
             text.starts_with("sealed1:") && !text.contains("hunter2") && !text.contains("digest"),
             "{text}"
         );
     }
     // Without the seal, forged texts would be accepted.
-    sqlx::query("DELETE FROM seal").execute(&store.pool).await.unwrap();
+    execute!(connection, "testing", "DELETE FROM control_plane").unwrap();
+    drop(connection);
     store.close().await;
-    let opened = Store::open(&folder.path().join("geppetto.db"), Seal::new(&[7; 32])).await;
-    assert!(matches!(opened, Err(StoreError::Unsealed(_))));
+    let opened = UnsealedStore::open(&database.database).await.unwrap();
+    let unsealed = opened.unseal(Seal::new(&[7; 32]), "node key").await;
+    assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
+}
+
+async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let mut joins = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let store = store.clone();
+        joins.spawn(async move {
+            let (token, credential) = (format!("j{n}"), format!("c{n}"));
+            let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
+            store.create_join_token(&row, &ANN).await.unwrap();
+            store.join(&token, "web-01", &credential, "h", &ANN).await.unwrap()
+        });
+    }
+    assert!(joins.join_all().await.into_iter().all(|joined| joined));
+    let mut valid = 0;
+    for n in 0..8 {
+        valid += usize::from(store.credential(&format!("c{n}")).await.unwrap().is_some());
+    }
+    assert_eq!(valid, 1);
+}
+
+async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: Engine) {
+    let Some(database) = TestDatabase::new(engine) else { return };
+    let open = async |key: u8| {
+        let opened = UnsealedStore::open(&database.database).await?;
+        opened.unseal(Seal::new(&[key; 32]), "node key").await
+    };
+    let (one, other) = tokio::join!(open(1), open(2));
+    let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
+    won.unwrap();
+    assert!(matches!(lost, Err(StoreError::WrongKey(_))), "{lost:?}");
+}
+
+async fn next_event(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Event {
+    tokio::time::timeout(std::time::Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
+}
+
+async fn events_are_received_after_the_commit_and_not_before(engine: Engine) {
+    let Some((store, database)) = store(engine).await else { return };
+    let mut events = store.subscribe();
+    // On PostgreSQL another control plane hears of it too.
+    let other = open(&database).await;
+    let mut heard = other.subscribe();
+    let refused = store.commit_revision(7, &[], "", &ANN).await;
+    assert!(refused.is_err(), "there is no revision 7 to make one from");
+    store.commit_revision(0, &[], "", &ANN).await.unwrap();
+    assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
+    if engine == Engine::Postgres {
+        assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
+    }
+}
+
+const CHECK: NewJob<'static> =
+    NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
+
+async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.take_job("early", 999, 2_000).await.unwrap(), None);
+    let mut takers = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let store = store.clone();
+        takers.spawn(async move { store.take_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
+    }
+    let taken: Vec<JobTaken> = takers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 1);
+    let first = &taken[0];
+    assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
+    assert_eq!(store.renew_job(first, 3_000, (1, 4)).await.unwrap(), Some(false));
+    store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
+
+    assert_eq!(store.next_due_us().await.unwrap(), Some(3_000));
+    assert_eq!(store.take_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
+    let second = store.take_job("other", 3_001, 9_000).await.unwrap().unwrap();
+    assert_eq!((second.job.id, second.job.attempt), (id, 2));
+    assert_eq!(store.renew_job(first, 9_000, (2, 4)).await.unwrap(), None, "it was taken over");
+    assert!(!store.end_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
+    assert!(store.end_job(&second, JobState::Failed, Some("why"), Some(5_000), None, 4_000).await.unwrap());
+    let waiting = store.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (waiting.state, waiting.due_us, waiting.result.as_deref()),
+        (JobState::Waiting, 5_000, Some("why"))
+    );
+    let third = store.take_job("other", 5_000, 9_000).await.unwrap().unwrap();
+    assert!(store.end_job(&third, JobState::Done, Some("{}"), None, None, 6_000).await.unwrap());
+    assert_eq!(store.job(id).await.unwrap().unwrap().finished_us, Some(6_000));
+    let log: Vec<String> = store.job_log(id).await.unwrap().into_iter().map(|line| line.text).collect();
+    assert_eq!(log, ["one", "two"]);
+}
+
+async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    store.ensure_job(&CHECK, 0).await.unwrap();
+    store.ensure_job(&CHECK, 0).await.unwrap();
+    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.jobs(None, 10).await.unwrap().len(), 1);
+    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    assert_eq!(taken.job.id, id);
+    let next = NewJob { due_us: 90_000, ..CHECK };
+    assert!(store.end_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap());
+    assert_eq!(store.next_due_us().await.unwrap(), Some(90_000));
+    store.wake_job("check", 2_000).await.unwrap();
+    assert_eq!(store.next_due_us().await.unwrap(), Some(2_000));
+    assert_eq!(store.jobs(None, 10).await.unwrap().len(), 2);
+}
+
+async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), Some(JobState::Running));
+    assert_eq!(store.renew_job(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
+    assert!(store.end_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
+    assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), None);
+    let waiting = store.create_job(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.cancel_job(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
+    assert_eq!(store.take_job("plane", 9_000, 9_999).await.unwrap(), None);
+}
+
+async fn old_jobs_are_pruned_with_their_logs(engine: Engine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
+    assert!(store.end_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
+    let waiting = store.create_job(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.prune_jobs(2_000).await.unwrap(), 0);
+    assert_eq!(store.prune_jobs(2_001).await.unwrap(), 1);
+    assert_eq!(store.job(id).await.unwrap(), None);
+    assert!(store.job_log(id).await.unwrap().is_empty());
+    assert!(store.job(waiting).await.unwrap().is_some());
 }

@@ -1,57 +1,99 @@
-//! What the control plane remembers: revisions, node files, reports, tokens and the audit log, in SQLite.
+//! What the control plane remembers: revisions, node files, reports, tokens, jobs and the audit log, in SQLite or
+//! PostgreSQL.
 //!
-//! All SQL of the program is in this folder, one file a subject, with `$1` placeholders and the types that
-//! PostgreSQL has too. Every method that writes does so in one transaction, the audit entry included.
+//! All SQL of the program is in this folder, one file a subject; `sqlite` and `postgres` hold what only one of the
+//! two databases has, and `contract` the tests that run on both. Every method that writes does so in one
+//! transaction, the audit entry included. Who was first is decided by keys of the tables, never by a lock.
 
+#[macro_use]
+mod connection;
 mod audit;
 #[cfg(test)]
 mod contract;
+mod jobs;
 mod nodes;
+mod postgres;
 mod reports;
 mod revisions;
 mod seal;
 mod secrets;
 mod servers;
+mod sqlite;
+#[cfg(test)]
+mod test_database;
 mod tokens;
 
-use std::{path::Path, time::Duration};
+use std::path::PathBuf;
 
-use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use model::wire::Event;
+use tokio::sync::broadcast;
 
-pub use audit::{AuditContext, AuditRow};
-pub use nodes::{NewNode, StoredNode};
-pub use reports::{NewReport, ReportHead, ReportId, ReportRow, ServerStatus};
-pub use revisions::{PlaceChange, PlaceText, RevisionRow};
-pub use seal::Seal;
-pub use servers::JoinTokenRow;
-pub use tokens::{NewTokenRow, StoredToken, TokenRow};
+pub(crate) use audit::AuditContext;
+use connection::{Connection, Pool, Transaction};
+pub(crate) use jobs::{JobRow, JobState, JobTaken, NewJob};
+pub(crate) use nodes::{NewNode, StoredNode};
+pub(crate) use postgres::DatabaseUrl;
+pub(crate) use reports::{NewReport, ReportHead};
+pub(crate) use revisions::{PlaceChange, PlaceText};
+pub(crate) use seal::Seal;
+pub(crate) use servers::JoinTokenRow;
+pub(crate) use tokens::{GrantRow, NewTokenRow};
+
+/// How many events wait for a listener that is slow; then it has to look at everything.
+const WAITING_EVENTS: usize = 1024;
+
+type EventSender = broadcast::Sender<Event>;
+
+/// Which database.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// A database of PostgreSQL.
+    Url(DatabaseUrl),
+}
+
+impl std::fmt::Display for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Database::File(path) => path.display().fmt(f),
+            Database::Url(url) => url.fmt(f),
+        }
+    }
+}
 
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
-pub struct Store {
-    pool: SqlitePool,
+pub(crate) struct Store {
+    pool: Pool,
     seal: Seal,
+    events: EventSender,
+}
+
+/// A database that is open, but whose seal was not checked yet: nothing can be read from it.
+#[derive(Debug)]
+pub(crate) struct UnsealedStore {
+    pool: Pool,
+    name: String,
+    sealed: Option<(String, String)>,
 }
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file could not be opened or brought up to date.
-    #[error("the database `{path}` could not be opened")]
+pub(crate) enum StoreError {
+    /// The database could not be opened.
+    #[error("the database `{database}` could not be opened")]
     Open {
-        /// The file.
-        path: String,
+        /// The file or URL.
+        database: String,
         /// The cause.
         source: sqlx::Error,
     },
     /// The tables could not be brought to this program's version.
-    #[error("the tables of the database `{path}` could not be brought up to date")]
+    #[error("the tables of the database `{database}` could not be brought up to date")]
     Migrate {
-        /// The file.
-        path: String,
+        /// The file or URL.
+        database: String,
         /// What went wrong.
         source: sqlx::migrate::MigrateError,
     },
@@ -72,42 +114,50 @@ pub enum StoreError {
         found: u64,
     },
     /// The key is not the one the texts in the database are sealed with.
-    #[error("the database `{0}` was sealed with another key than the one beside it")]
+    #[error("the database `{0}` was sealed with another key than `keys/store.key`")]
     WrongKey(String),
+    /// The node key is not the one that signs the node files of this database.
+    #[error("the node files in the database `{0}` are signed with another key than `keys/node.key`")]
+    WrongNodeKey(String),
     /// There are texts in the database, and none of them is sealed.
-    #[error(
-        "the database `{0}` holds an estate that is not sealed: it is of an older version, or was changed by other hands"
-    )]
+    #[error("the database `{0}` holds an estate but no seal: it was changed by another program")]
     Unsealed(String),
     /// A sealed text cannot be opened.
-    #[error("the sealed text of {0} in the database cannot be opened: it was changed by other hands")]
+    #[error("the sealed text of {0} in the database cannot be opened: it was changed by another program")]
     Sealed(String),
     /// The name of a token is taken.
     #[error("there is a token named `{0}` already")]
     NameTaken(String),
     /// A row holds what this program never writes.
-    #[error("the database holds {0}, which this program never writes: it was changed by other hands")]
+    #[error("the database holds {0}, which this program never writes: it was changed by another program")]
     Corrupt(String),
 }
 
 impl StoreError {
-    /// Whether the database's disk is full: SQLite's result code SQLITE_FULL, or an operating system error.
-    pub fn is_disk_full(&self) -> bool {
+    /// Whether the database's disk is full, by the database's own error code or that of the operating system.
+    pub(crate) fn is_disk_full(&self) -> bool {
         let source = match self {
             StoreError::Open { source, .. } | StoreError::Query { source, .. } => source,
             _ => return false,
         };
         match source {
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "13"),
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code == sqlite::DISK_FULL || code == postgres::DISK_FULL)
+            }
             sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
     }
 }
 
-/// Says what was being done when a statement failed.
+/// Adds what was being done to the error of a statement.
 fn query_error(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::Query { doing, source }
+}
+
+/// Whether another writer was first: a unique key is taken.
+fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
 /// Numbers are BIGINT in the database and never negative in the program.
@@ -120,78 +170,92 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-impl Store {
-    /// Opens the database file, creates it if it is missing and brings its tables up to date. Texts that hold
-    /// secrets are sealed in it.
-    pub async fn open(path: &Path, seal: Seal) -> Result<Self, StoreError> {
-        let shown = path.display().to_string();
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // A node file whose generation was given out must still be there after a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(15))
-            .connect_with(options)
-            .await
-            .map_err(|source| StoreError::Open { path: shown.clone(), source })?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&pool)
-            .await
-            .map_err(|source| StoreError::Migrate { path: shown.clone(), source })?;
-        let store = Self { pool, seal };
-        store.check_seal(shown).await?;
+/// What the seal of the whole database is sealed with.
+const SEAL_CONTEXT: &str = "the seal";
+
+impl UnsealedStore {
+    /// Opens the database, creates its file if it is missing, and brings its tables up to date.
+    pub(crate) async fn open(database: &Database) -> Result<Self, StoreError> {
+        let pool = match database {
+            Database::File(path) => Pool::Sqlite(sqlite::open(path).await?),
+            Database::Url(url) => Pool::Postgres(postgres::open(url).await?),
+        };
+        let mut store = Self { pool, name: database.to_string(), sealed: None };
+        store.sealed = store.read_seal().await?;
         Ok(store)
     }
 
-    /// Makes sure that the database is sealed with this key; an empty one is from now on.
-    async fn check_seal(&self, shown: String) -> Result<(), StoreError> {
-        let doing = "sealing the database";
-        let of = "the seal";
-        let mut transaction = self.begin(doing).await?;
-        let (sealed, revisions): (Option<String>, i64) =
-            sqlx::query_as("SELECT (SELECT sealed FROM seal), (SELECT COUNT(*) FROM revisions)")
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(query_error(doing))?;
-        match sealed {
-            Some(sealed) => {
-                return self.seal.open(of, &sealed).map(drop).map_err(|_| StoreError::WrongKey(shown));
-            }
-            None if revisions > 0 => return Err(StoreError::Unsealed(shown)),
-            None => (),
-        }
-        sqlx::query("INSERT INTO seal (only, sealed) VALUES (1, $1)")
-            .bind(self.seal.seal(of, "whole")?)
-            .execute(&mut *transaction)
-            .await
-            .map_err(query_error(doing))?;
-        transaction.commit().await.map_err(query_error(doing))
+    /// Whether a control plane has used this database before.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed.is_some()
     }
 
-    /// Waits for what is being written and closes the file.
-    pub async fn close(&self) {
+    /// Makes sure that the database belongs to these two keys; an empty one does from now on.
+    pub(crate) async fn unseal(mut self, seal: Seal, node_key: &str) -> Result<Store, StoreError> {
+        let doing = "sealing the database";
+        let (events, _) = broadcast::channel(WAITING_EVENTS);
+        if self.sealed.is_none() {
+            let mut transaction = self.pool.begin(doing, events.clone()).await?;
+            let (revisions,): (i64,) = fetch_one!(transaction, doing, "SELECT COUNT(*) FROM revisions")?;
+            if revisions > 0 {
+                return Err(StoreError::Unsealed(self.name));
+            }
+            // Of two control planes that start at once, the first one's keys hold.
+            execute!(
+                transaction,
+                doing,
+                "INSERT INTO control_plane (only_row, sealed, node_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
+                seal.seal(SEAL_CONTEXT, "whole")?,
+                node_key,
+            )?;
+            transaction.commit(doing).await?;
+            self.sealed = self.read_seal().await?;
+        }
+        let (sealed, known_node_key) = self.sealed.unwrap_or_default();
+        if seal.open(SEAL_CONTEXT, &sealed).is_err() {
+            return Err(StoreError::WrongKey(self.name));
+        }
+        if known_node_key != node_key {
+            return Err(StoreError::WrongNodeKey(self.name));
+        }
+        if let Pool::Postgres(pool) = &self.pool {
+            let listener = postgres::listen(pool).await.map_err(query_error("listening to events"))?;
+            tokio::spawn(postgres::pass_on_events(pool.clone(), listener, events.clone()));
+        }
+        Ok(Store { pool: self.pool, seal, events })
+    }
+
+    async fn read_seal(&self) -> Result<Option<(String, String)>, StoreError> {
+        let doing = "reading the seal of the database";
+        let mut connection = self.pool.acquire(doing).await?;
+        fetch_optional!(connection, doing, "SELECT sealed, node_key FROM control_plane")
+    }
+}
+
+impl Store {
+    /// Waits for what is being written and closes the database.
+    pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 
     /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1")
-            .execute(&self.pool)
-            .await
-            .map_err(query_error("being asked for a sign of life"))?;
-        Ok(())
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let doing = "being asked whether it works";
+        let mut connection = self.pool.acquire(doing).await?;
+        execute!(connection, doing, "SELECT 1").map(drop)
+    }
+
+    /// What changes from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    async fn connection(&self, doing: &'static str) -> Result<Connection, StoreError> {
+        self.pool.acquire(doing).await
     }
 
     /// Begins a transaction that will write.
-    ///
-    /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
-    /// a read, fails at once when another connection wrote in between.
-    async fn begin(&self, doing: &'static str) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(query_error(doing))
+    async fn begin(&self, doing: &'static str) -> Result<Transaction, StoreError> {
+        self.pool.begin(doing, self.events.clone()).await
     }
 }

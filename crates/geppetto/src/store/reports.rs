@@ -1,177 +1,213 @@
 //! Reports that servers sent.
 
-use super::{AuditContext, Store, StoreError, audit, query_error, signed, unsigned};
+use std::collections::BTreeMap;
 
-/// So many reports of each server are kept in any case.
+use model::wire::Event;
+
+use super::{AuditContext, Store, StoreError, audit, signed, unsigned};
+
+/// So many reports of each server are kept in any case, the newest.
 const KEPT_REPORTS: u32 = 500;
 /// And so many of runs that failed, were blocked or were killed, however old.
 const KEPT_FAILURES: u32 = 50;
 
 /// A report as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportRow {
+pub(crate) struct ReportRow {
     /// Grows with each report.
-    pub id: u64,
+    pub(crate) id: u64,
     /// When it came in, in microseconds since 1970-01-01 UTC.
-    pub received_us: i64,
+    pub(crate) received_us: i64,
     /// JSON.
-    pub report: String,
+    pub(crate) report: String,
 }
 
 /// What is known of a report without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportHead {
+pub(crate) struct ReportHead {
     /// Of the node file the run was about.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// How the run ended.
-    pub outcome: String,
+    pub(crate) outcome: String,
     /// When it started, in microseconds since 1970-01-01 UTC; no two runs of a server share it.
-    pub started_us: i64,
+    pub(crate) started_us: i64,
     /// How long it took, in microseconds.
-    pub duration_us: i64,
+    pub(crate) duration_us: i64,
     /// How many things were right already.
-    pub unchanged: u64,
+    pub(crate) unchanged: u64,
     /// How many things were done or tried.
-    pub entries: u64,
+    pub(crate) entries: u64,
 }
 
 /// A stored report's number, and when it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReportId {
+pub(crate) struct ReportId {
     /// Grows with each report.
-    pub id: u64,
+    pub(crate) id: u64,
     /// When it came in, in microseconds since 1970-01-01 UTC.
-    pub received_us: i64,
+    pub(crate) received_us: i64,
 }
 
 /// A report to be stored.
 #[derive(Debug, Clone)]
-pub struct NewReport<'a> {
+pub(crate) struct NewReport<'a> {
     /// The server that reports.
-    pub server: &'a str,
+    pub(crate) server: &'a str,
     /// The part of a report shown in lists.
-    pub head: ReportHead,
+    pub(crate) head: ReportHead,
     /// All of it.
-    pub json: &'a str,
+    pub(crate) json: &'a str,
 }
 
 type HeadRow = (i64, i64, i64, String, i64, i64, i64, i64);
 
 /// How a server is, as far as it is known here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerStatus {
+pub(crate) struct ServerStatus {
     /// The newest generation of its node file.
-    pub generation: Option<u64>,
+    pub(crate) generation: Option<u64>,
     /// The generation its last report is about.
-    pub reported_generation: Option<u64>,
+    pub(crate) reported_generation: Option<u64>,
     /// How that run ended.
-    pub outcome: Option<String>,
+    pub(crate) outcome: Option<String>,
     /// When that report came in, in microseconds since 1970-01-01 UTC.
-    pub reported_us: Option<i64>,
+    pub(crate) reported_us: Option<i64>,
 }
 
+type StatusRow = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>);
+
 impl Store {
-    /// How a server is: its newest node file and its last report. Two look-ups in an index.
-    pub async fn server_status(&self, server: &str) -> Result<ServerStatus, StoreError> {
-        let doing = "reading how a server is";
-        let (generation,): (Option<i64>,) =
-            sqlx::query_as("SELECT MAX(generation) FROM nodes WHERE server = $1")
-                .bind(server)
-                .fetch_one(&self.pool)
-                .await
-                .map_err(query_error(doing))?;
-        let report: Option<(i64, i64, String)> = sqlx::query_as(
-            "SELECT generation, received_us, outcome FROM reports WHERE server = $1 ORDER BY id DESC LIMIT 1",
-        )
-        .bind(server)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(query_error(doing))?;
-        let mut status = ServerStatus {
-            generation: generation.map(|n| unsigned(n, "generation")).transpose()?,
-            ..ServerStatus::default()
-        };
-        if let Some((generation, received_us, outcome)) = report {
-            status.reported_generation = Some(unsigned(generation, "generation")?);
-            status.reported_us = Some(received_us);
-            status.outcome = Some(outcome);
-        }
-        Ok(status)
+    /// How the servers from `first` to `last` are, in the order of their names: newest node file and last report.
+    pub(crate) async fn server_states(
+        &self,
+        first: &str,
+        last: &str,
+    ) -> Result<BTreeMap<String, ServerStatus>, StoreError> {
+        let doing = "reading how servers are";
+        let mut connection = self.connection(doing).await?;
+        let rows: Vec<StatusRow> = fetch_all!(
+            connection,
+            doing,
+            "SELECT server, generation, reported_generation, outcome, reported_us FROM server_states
+             WHERE server >= $1 AND server <= $2",
+            first,
+            last,
+        )?;
+        let number = |column: Option<i64>| column.map(|number| unsigned(number, "generation")).transpose();
+        rows.into_iter()
+            .map(|(server, generation, reported_generation, outcome, reported_us)| {
+                let (generation, reported_generation) = (number(generation)?, number(reported_generation)?);
+                Ok((server, ServerStatus { generation, reported_generation, outcome, reported_us }))
+            })
+            .collect()
     }
 
     /// Stores a server's report and gives its number; of a run that was reported before, the number it has.
-    ///
-    /// The newest of each server are kept, and the newest of those that are no success.
-    pub async fn add_report(
+    pub(crate) async fn add_report(
         &self,
         report: &NewReport<'_>,
-        deed: &AuditContext<'_>,
+        context: &AuditContext<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "storing a report";
         let mut transaction = self.begin(doing).await?;
-        let added: Option<(i64,)> = sqlx::query_as(
+        let added: Option<(i64,)> = fetch_optional!(
+            transaction,
+            doing,
             "INSERT INTO reports (server, received_us, generation, outcome, started_us, duration_us, unchanged,
                                   entries, report)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (server, started_us) DO NOTHING RETURNING id",
-        )
-        .bind(report.server)
-        .bind(deed.at_us)
-        .bind(signed(report.head.generation))
-        .bind(&report.head.outcome)
-        .bind(report.head.started_us)
-        .bind(report.head.duration_us)
-        .bind(signed(report.head.unchanged))
-        .bind(signed(report.head.entries))
-        .bind(report.json)
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(query_error(doing))?;
+            report.server,
+            context.at_us,
+            signed(report.head.generation),
+            &report.head.outcome,
+            report.head.started_us,
+            report.head.duration_us,
+            signed(report.head.unchanged),
+            signed(report.head.entries),
+            report.json,
+        )?;
         let Some((id,)) = added else {
-            let (id,): (i64,) =
-                sqlx::query_as("SELECT id FROM reports WHERE server = $1 AND started_us = $2")
-                    .bind(report.server)
-                    .bind(report.head.started_us)
-                    .fetch_one(&mut *transaction)
-                    .await
-                    .map_err(query_error(doing))?;
+            let (id,): (i64,) = fetch_one!(
+                transaction,
+                doing,
+                "SELECT id FROM reports WHERE server = $1 AND started_us = $2",
+                report.server,
+                report.head.started_us,
+            )?;
             return unsigned(id, "report");
         };
-        sqlx::query(
+        execute!(
+            transaction,
+            doing,
+            "INSERT INTO server_states (server, reported_generation, outcome, reported_us) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (server) DO UPDATE SET reported_generation = excluded.reported_generation,
+                 outcome = excluded.outcome, reported_us = excluded.reported_us",
+            report.server,
+            signed(report.head.generation),
+            &report.head.outcome,
+            context.at_us,
+        )?;
+        let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
+        audit::record(&mut transaction, context, "report", report.server, &detail).await?;
+        let id = unsigned(id, "report")?;
+        let (server, outcome) = (report.server.to_owned(), report.head.outcome.clone());
+        transaction.announce(Event::ServerReported { server, report: id, outcome });
+        transaction.commit(doing).await?;
+        Ok(id)
+    }
+
+    /// Removes the reports of a server that are neither among the newest nor among the newest of those that are
+    /// no success. Gives how many.
+    pub(crate) async fn prune_reports(&self, server: &str) -> Result<u64, StoreError> {
+        let doing = "removing old reports";
+        let mut transaction = self.begin(doing).await?;
+        let removed = execute!(
+            transaction,
+            doing,
             "DELETE FROM reports WHERE server = $1
              AND id NOT IN (SELECT id FROM reports WHERE server = $1 ORDER BY id DESC LIMIT $2)
              AND id NOT IN (SELECT id FROM reports WHERE server = $1
                             AND outcome NOT IN ('changed', 'unchanged') ORDER BY id DESC LIMIT $3)",
-        )
-        .bind(report.server)
-        .bind(i64::from(KEPT_REPORTS))
-        .bind(i64::from(KEPT_FAILURES))
-        .execute(&mut *transaction)
-        .await
-        .map_err(query_error(doing))?;
-        let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
-        audit::record(&mut transaction, deed, "report", report.server, &detail).await?;
-        transaction.commit().await.map_err(query_error(doing))?;
-        unsigned(id, "report")
+            server,
+            i64::from(KEPT_REPORTS),
+            i64::from(KEPT_FAILURES),
+        )?;
+        transaction.commit(doing).await?;
+        Ok(removed)
+    }
+
+    /// The servers that have more reports than are kept in any case.
+    pub(crate) async fn servers_with_many_reports(&self) -> Result<Vec<String>, StoreError> {
+        let doing = "looking for old reports";
+        let mut connection = self.connection(doing).await?;
+        let rows: Vec<(String,)> = fetch_all!(
+            connection,
+            doing,
+            "SELECT server FROM reports GROUP BY server HAVING COUNT(*) > $1 ORDER BY server",
+            i64::from(KEPT_REPORTS),
+        )?;
+        Ok(rows.into_iter().map(|(server,)| server).collect())
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub async fn reports(
+    pub(crate) async fn reports(
         &self,
         server: &str,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<(ReportId, ReportHead)>, StoreError> {
-        let rows: Vec<HeadRow> = sqlx::query_as(
+        let doing = "reading reports";
+        let mut connection = self.connection(doing).await?;
+        let rows: Vec<HeadRow> = fetch_all!(
+            connection,
+            doing,
             "SELECT id, received_us, generation, outcome, started_us, duration_us, unchanged, entries
              FROM reports WHERE server = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-        )
-        .bind(server)
-        .bind(before.map_or(i64::MAX, signed))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(query_error("reading reports"))?;
+            server,
+            before.map_or(i64::MAX, signed),
+            i64::from(limit),
+        )?;
         rows.into_iter()
             .map(|(id, received_us, generation, outcome, started_us, duration_us, unchanged, entries)| {
                 let head = ReportHead {
@@ -188,14 +224,16 @@ impl Store {
     }
 
     /// One report of a server, whole.
-    pub async fn report(&self, server: &str, id: u64) -> Result<Option<ReportRow>, StoreError> {
-        let row: Option<(i64, String)> =
-            sqlx::query_as("SELECT received_us, report FROM reports WHERE server = $1 AND id = $2")
-                .bind(server)
-                .bind(signed(id))
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(query_error("reading a report"))?;
+    pub(crate) async fn report(&self, server: &str, id: u64) -> Result<Option<ReportRow>, StoreError> {
+        let doing = "reading a report";
+        let mut connection = self.connection(doing).await?;
+        let row: Option<(i64, String)> = fetch_optional!(
+            connection,
+            doing,
+            "SELECT received_us, report FROM reports WHERE server = $1 AND id = $2",
+            server,
+            signed(id),
+        )?;
         Ok(row.map(|(received_us, report)| ReportRow { id, received_us, report }))
     }
 }

@@ -17,11 +17,11 @@ const NONCE: usize = 12;
 
 /// Seals texts, and opens them again.
 #[derive(Clone)]
-pub struct Seal(Aes256Gcm);
+pub(crate) struct Seal(Aes256Gcm);
 
 impl Seal {
     /// With this key.
-    pub fn new(key: &[u8; 32]) -> Self {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         Self(Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key)))
     }
 

@@ -1,90 +1,94 @@
 //! How servers get in: one-time join tokens, and the credential each gets for one.
 
-use sqlx::{Sqlite, Transaction};
+use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, audit, query_error};
+use super::{AuditContext, Store, StoreError, Transaction, audit, is_taken, query_error};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
-pub struct JoinTokenRow<'a> {
+pub(crate) struct JoinTokenRow<'a> {
     /// Its public part.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// The server that may join.
-    pub server: &'a str,
+    pub(crate) server: &'a str,
     /// SHA-256 of the whole token, in hexadecimal.
-    pub hash: &'a str,
+    pub(crate) hash: &'a str,
     /// Until when it is good, in microseconds since 1970-01-01 UTC.
-    pub expires_us: i64,
+    pub(crate) expires_us: i64,
 }
+
+/// How often a join is tried again because the same server joined with another token at the same moment. Each time
+/// one of them succeeds.
+const JOIN_ATTEMPTS: usize = 50;
 
 /// Revokes a server's credential and the join tokens made for it; whether it had a credential.
 pub(super) async fn revoke(
-    transaction: &mut Transaction<'static, Sqlite>,
+    transaction: &mut Transaction,
     server: &str,
     at_us: i64,
 ) -> Result<bool, StoreError> {
     let doing = "revoking a credential";
-    sqlx::query("UPDATE join_tokens SET expires_us = $1 WHERE server = $2 AND expires_us > $1")
-        .bind(at_us)
-        .bind(server)
-        .execute(&mut **transaction)
-        .await
-        .map_err(query_error(doing))?;
-    let revoked =
-        sqlx::query("UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL")
-            .bind(at_us)
-            .bind(server)
-            .execute(&mut **transaction)
-            .await
-            .map_err(query_error(doing))?
-            .rows_affected();
+    execute!(
+        transaction,
+        doing,
+        "UPDATE join_tokens SET expires_us = $1 WHERE server = $2 AND used_us IS NULL AND expires_us > $1",
+        at_us,
+        server,
+    )?;
+    let revoked = execute!(
+        transaction,
+        doing,
+        "UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL",
+        at_us,
+        server,
+    )?;
     Ok(revoked > 0)
 }
 
 impl Store {
     /// Stores a join token.
-    pub async fn create_join_token(
+    pub(crate) async fn create_join_token(
         &self,
         token: &JoinTokenRow<'_>,
-        deed: &AuditContext<'_>,
+        context: &AuditContext<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a join token";
         let mut transaction = self.begin(doing).await?;
-        sqlx::query(
+        execute!(
+            transaction,
+            doing,
             "INSERT INTO join_tokens (id, server, hash, created_us, created_by, expires_us)
              VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(token.id)
-        .bind(token.server)
-        .bind(token.hash)
-        .bind(deed.at_us)
-        .bind(deed.actor)
-        .bind(token.expires_us)
-        .execute(&mut *transaction)
-        .await
-        .map_err(query_error(doing))?;
+            token.id,
+            token.server,
+            token.hash,
+            context.at_us,
+            context.actor,
+            token.expires_us,
+        )?;
         let detail = format!("id {}", token.id);
-        audit::record(&mut transaction, deed, "create-join-token", token.server, &detail).await?;
-        transaction.commit().await.map_err(query_error(doing))
+        audit::record(&mut transaction, context, "create-join-token", token.server, &detail).await?;
+        transaction.commit(doing).await
     }
 
     /// The hash of the join token with this public part, if it is for `server` and good at `now_us`.
-    pub async fn join_token(
+    pub(crate) async fn join_token(
         &self,
         id: &str,
         server: &str,
         now_us: i64,
     ) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> = sqlx::query_as(
+        let doing = "looking up a join token";
+        let mut connection = self.connection(doing).await?;
+        let row: Option<(String,)> = fetch_optional!(
+            connection,
+            doing,
             "SELECT hash FROM join_tokens
              WHERE id = $1 AND server = $2 AND used_us IS NULL AND expires_us > $3",
-        )
-        .bind(id)
-        .bind(server)
-        .bind(now_us)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(query_error("looking up a join token"))?;
+            id,
+            server,
+            now_us,
+        )?;
         Ok(row.map(|(hash,)| hash))
     }
 
@@ -92,68 +96,87 @@ impl Store {
     ///
     /// `false`, and nothing is changed, if the token was used up or expired in the meantime: of two who
     /// show the same token at the same moment, one gets in.
-    pub async fn join(
+    pub(crate) async fn join(
         &self,
         join_token_id: &str,
         server: &str,
         credential_id: &str,
         credential_hash: &str,
-        deed: &AuditContext<'_>,
+        context: &AuditContext<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "letting a server join";
-        let mut transaction = self.begin(doing).await?;
-        let used = sqlx::query(
-            "UPDATE join_tokens SET used_us = $1
-             WHERE id = $2 AND server = $3 AND used_us IS NULL AND expires_us > $1",
-        )
-        .bind(deed.at_us)
-        .bind(join_token_id)
-        .bind(server)
-        .execute(&mut *transaction)
-        .await
-        .map_err(query_error(doing))?
-        .rows_affected();
-        if used == 0 {
-            return Ok(false);
+        let mut attempt = 1;
+        loop {
+            let mut transaction = self.begin(doing).await?;
+            let used = execute!(
+                transaction,
+                doing,
+                "UPDATE join_tokens SET used_us = $1
+                 WHERE id = $2 AND server = $3 AND used_us IS NULL AND expires_us > $1",
+                context.at_us,
+                join_token_id,
+                server,
+            )?;
+            if used == 0 {
+                return Ok(false);
+            }
+            execute!(
+                transaction,
+                doing,
+                "UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL",
+                context.at_us,
+                server,
+            )?;
+            let inserted = execute_raw!(
+                transaction,
+                "INSERT INTO credentials (id, server, hash, created_us) VALUES ($1, $2, $3, $4)",
+                credential_id,
+                server,
+                credential_hash,
+                context.at_us,
+            );
+            match inserted {
+                Ok(_) => {}
+                // The server joined with another token meanwhile: that credential is to be revoked too.
+                Err(error) if is_taken(&error) && attempt < JOIN_ATTEMPTS => {
+                    attempt += 1;
+                    continue;
+                }
+                Err(error) => return Err(query_error(doing)(error)),
+            }
+            let detail = format!("join token {join_token_id}, credential {credential_id}");
+            audit::record(&mut transaction, context, "join", server, &detail).await?;
+            transaction.commit(doing).await?;
+            return Ok(true);
         }
-        sqlx::query("UPDATE credentials SET revoked_us = $1 WHERE server = $2 AND revoked_us IS NULL")
-            .bind(deed.at_us)
-            .bind(server)
-            .execute(&mut *transaction)
-            .await
-            .map_err(query_error(doing))?;
-        sqlx::query("INSERT INTO credentials (id, server, hash, created_us) VALUES ($1, $2, $3, $4)")
-            .bind(credential_id)
-            .bind(server)
-            .bind(credential_hash)
-            .bind(deed.at_us)
-            .execute(&mut *transaction)
-            .await
-            .map_err(query_error(doing))?;
-        let detail = format!("join token {join_token_id}, credential {credential_id}");
-        audit::record(&mut transaction, deed, "join", server, &detail).await?;
-        transaction.commit().await.map_err(query_error(doing))?;
-        Ok(true)
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub async fn credential(&self, id: &str) -> Result<Option<(String, String)>, StoreError> {
-        sqlx::query_as("SELECT server, hash FROM credentials WHERE id = $1 AND revoked_us IS NULL")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(query_error("looking up a credential"))
+    pub(crate) async fn credential(&self, id: &str) -> Result<Option<(String, String)>, StoreError> {
+        let doing = "looking up a credential";
+        let mut connection = self.connection(doing).await?;
+        fetch_optional!(
+            connection,
+            doing,
+            "SELECT server, hash FROM credentials WHERE id = $1 AND revoked_us IS NULL",
+            id,
+        )
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
-    pub async fn revoke_credential(&self, server: &str, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
+    pub(crate) async fn revoke_credential(
+        &self,
+        server: &str,
+        context: &AuditContext<'_>,
+    ) -> Result<bool, StoreError> {
         let doing = "revoking a credential";
         let mut transaction = self.begin(doing).await?;
-        let revoked = revoke(&mut transaction, server, deed.at_us).await?;
+        let revoked = revoke(&mut transaction, server, context.at_us).await?;
         if revoked {
-            audit::record(&mut transaction, deed, "revoke-credential", server, "").await?;
+            audit::record(&mut transaction, context, "revoke-credential", server, "").await?;
+            transaction.announce(Event::AccessChanged {});
         }
-        transaction.commit().await.map_err(query_error(doing))?;
+        transaction.commit(doing).await?;
         Ok(revoked)
     }
 }

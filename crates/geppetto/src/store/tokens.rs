@@ -1,132 +1,198 @@
 //! API tokens. The database holds their hashes; the tokens themselves are shown once and kept nowhere.
 
-use super::{AuditContext, Store, StoreError, audit, query_error};
+use std::collections::BTreeMap;
+
+use model::wire::Event;
+
+use super::{AuditContext, Store, StoreError, audit, is_taken, query_error};
+
+/// What a token may do, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GrantRow {
+    /// `viewer`, `developer`, `operator` or `admin`.
+    pub(crate) access_level: String,
+    /// The environment; every one if absent.
+    pub(crate) environment: Option<String>,
+    /// The component; every one if absent.
+    pub(crate) component: Option<String>,
+}
 
 /// A token to be stored.
 #[derive(Debug, Clone)]
-pub struct NewTokenRow<'a> {
+pub(crate) struct NewTokenRow<'a> {
     /// Its public part.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// Whose it is: `ci`.
-    pub name: &'a str,
-    /// `viewer`, `developer`, `operator` or `admin`.
-    pub role: &'a str,
+    pub(crate) name: &'a str,
+    /// What it may do.
+    pub(crate) grants: &'a [GrantRow],
     /// SHA-256 of the whole token, in hexadecimal.
-    pub hash: &'a str,
+    pub(crate) hash: &'a str,
     /// Until when it is good, in microseconds since 1970-01-01 UTC.
-    pub expires_us: Option<i64>,
+    pub(crate) expires_us: Option<i64>,
 }
 
 /// A token that is good.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct StoredToken {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredToken {
     /// Whose it is.
-    pub name: String,
-    /// Its role.
-    pub role: String,
+    pub(crate) name: String,
+    /// What it may do.
+    pub(crate) grants: Vec<GrantRow>,
     /// SHA-256 of the whole token, in hexadecimal.
-    pub hash: String,
+    pub(crate) hash: String,
 }
 
 /// A token as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct TokenRow {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TokenRow {
     /// Its public part.
-    pub id: String,
+    pub(crate) id: String,
     /// Whose it is.
-    pub name: String,
-    /// Its role.
-    pub role: String,
+    pub(crate) name: String,
+    /// What it may do.
+    pub(crate) grants: Vec<GrantRow>,
     /// When it was made, in microseconds since 1970-01-01 UTC.
-    pub created_us: i64,
+    pub(crate) created_us: i64,
     /// Who made it.
-    pub created_by: String,
+    pub(crate) created_by: String,
     /// Until when it is good.
-    pub expires_us: Option<i64>,
+    pub(crate) expires_us: Option<i64>,
     /// Since when it is revoked.
-    pub revoked_us: Option<i64>,
+    pub(crate) revoked_us: Option<i64>,
+}
+
+/// In a column: every environment, or every component.
+const EVERY: &str = "*";
+
+type GrantColumns = (String, String, String);
+type TokenColumns = (String, String, i64, String, Option<i64>, Option<i64>);
+
+fn grant_row((access_level, environment, component): GrantColumns) -> GrantRow {
+    let named = |column: String| (column != EVERY).then_some(column);
+    GrantRow { access_level, environment: named(environment), component: named(component) }
 }
 
 impl Store {
     /// Stores a token; its name must be free.
-    pub async fn create_token(
+    pub(crate) async fn create_token(
         &self,
         token: &NewTokenRow<'_>,
-        deed: &AuditContext<'_>,
+        context: &AuditContext<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a token";
         let mut transaction = self.begin(doing).await?;
         // An expired token does not hold on to its name.
-        sqlx::query(
+        execute!(
+            transaction,
+            doing,
             "UPDATE tokens SET revoked_us = $1 WHERE name = $2 AND revoked_us IS NULL AND expires_us <= $1",
+            context.at_us,
+            token.name,
+        )?;
+        execute_raw!(
+            transaction,
+            "INSERT INTO tokens (id, name, hash, created_us, created_by, expires_us)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            token.id,
+            token.name,
+            token.hash,
+            context.at_us,
+            context.actor,
+            token.expires_us,
         )
-        .bind(deed.at_us)
-        .bind(token.name)
-        .execute(&mut *transaction)
-        .await
-        .map_err(query_error(doing))?;
-        sqlx::query(
-            "INSERT INTO tokens (id, name, role, hash, created_us, created_by, expires_us)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(token.id)
-        .bind(token.name)
-        .bind(token.role)
-        .bind(token.hash)
-        .bind(deed.at_us)
-        .bind(deed.actor)
-        .bind(token.expires_us)
-        .execute(&mut *transaction)
-        .await
-        .map_err(|source| match source.as_database_error() {
-            Some(error) if error.is_unique_violation() => StoreError::NameTaken(token.name.to_owned()),
-            _ => StoreError::Query { doing, source },
+        .map_err(|error| match is_taken(&error) {
+            true => StoreError::NameTaken(token.name.to_owned()),
+            false => query_error(doing)(error),
         })?;
-        let detail = format!("role {}, id {}", token.role, token.id);
-        audit::record(&mut transaction, deed, "create-token", token.name, &detail).await?;
-        transaction.commit().await.map_err(query_error(doing))
+        let mut detail = format!("id {}", token.id);
+        for grant in token.grants {
+            let environment = grant.environment.as_deref().unwrap_or(EVERY);
+            let component = grant.component.as_deref().unwrap_or(EVERY);
+            execute!(
+                transaction,
+                doing,
+                "INSERT INTO grants (token, access_level, environment, component) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT DO NOTHING",
+                token.id,
+                &grant.access_level,
+                environment,
+                component,
+            )?;
+            detail.push_str(&format!(", {} on {environment}/{component}", grant.access_level));
+        }
+        audit::record(&mut transaction, context, "create-token", token.name, &detail).await?;
+        transaction.commit(doing).await
     }
 
     /// The token with this public part, if it is good at `now_us`.
-    pub async fn token(&self, id: &str, now_us: i64) -> Result<Option<StoredToken>, StoreError> {
-        sqlx::query_as(
-            "SELECT name, role, hash FROM tokens
+    pub(crate) async fn token(&self, id: &str, now_us: i64) -> Result<Option<StoredToken>, StoreError> {
+        let doing = "looking up a token";
+        let mut connection = self.connection(doing).await?;
+        let rows: Vec<(String, String, String, String, String)> = fetch_all!(
+            connection,
+            doing,
+            "SELECT name, hash, access_level, environment, component FROM tokens JOIN grants ON token = id
              WHERE id = $1 AND revoked_us IS NULL AND (expires_us IS NULL OR expires_us > $2)",
-        )
-        .bind(id)
-        .bind(now_us)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(query_error("looking up a token"))
+            id,
+            now_us,
+        )?;
+        let mut found: Option<StoredToken> = None;
+        for (name, hash, access_level, environment, component) in rows {
+            let token = found.get_or_insert(StoredToken { name, grants: Vec::new(), hash });
+            token.grants.push(grant_row((access_level, environment, component)));
+        }
+        Ok(found)
     }
 
     /// All tokens ever made, newest first.
-    pub async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
-        sqlx::query_as(
-            "SELECT id, name, role, created_us, created_by, expires_us, revoked_us FROM tokens
+    pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        let doing = "reading the tokens";
+        let mut connection = self.connection(doing).await?;
+        let rows: Vec<TokenColumns> = fetch_all!(
+            connection,
+            doing,
+            "SELECT id, name, created_us, created_by, expires_us, revoked_us FROM tokens
              ORDER BY created_us DESC, name",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(query_error("reading the tokens"))
+        )?;
+        let granted: Vec<(String, String, String, String)> = fetch_all!(
+            connection,
+            doing,
+            "SELECT token, access_level, environment, component FROM grants
+             ORDER BY access_level, environment, component",
+        )?;
+        let mut grants: BTreeMap<String, Vec<GrantRow>> = BTreeMap::new();
+        for (token, access_level, environment, component) in granted {
+            grants.entry(token).or_default().push(grant_row((access_level, environment, component)));
+        }
+        let token = |(id, name, created_us, created_by, expires_us, revoked_us): TokenColumns| {
+            let grants = grants.remove(&id).unwrap_or_default();
+            TokenRow { id, name, grants, created_us, created_by, expires_us, revoked_us }
+        };
+        Ok(rows.into_iter().map(token).collect())
     }
 
     /// Revokes the token of this name; `false` if there is none.
-    pub async fn revoke_token(&self, name: &str, deed: &AuditContext<'_>) -> Result<bool, StoreError> {
+    pub(crate) async fn revoke_token(
+        &self,
+        name: &str,
+        context: &AuditContext<'_>,
+    ) -> Result<bool, StoreError> {
         let doing = "revoking a token";
         let mut transaction = self.begin(doing).await?;
-        let done = sqlx::query("UPDATE tokens SET revoked_us = $1 WHERE name = $2 AND revoked_us IS NULL")
-            .bind(deed.at_us)
-            .bind(name)
-            .execute(&mut *transaction)
-            .await
-            .map_err(query_error(doing))?
-            .rows_affected();
-        if done == 0 {
+        let revoked = execute!(
+            transaction,
+            doing,
+            "UPDATE tokens SET revoked_us = $1 WHERE name = $2 AND revoked_us IS NULL",
+            context.at_us,
+            name,
+        )?;
+        if revoked == 0 {
             return Ok(false);
         }
-        audit::record(&mut transaction, deed, "revoke-token", name, "").await?;
-        transaction.commit().await.map_err(query_error(doing))?;
+        audit::record(&mut transaction, context, "revoke-token", name, "").await?;
+        transaction.announce(Event::AccessChanged {});
+        transaction.commit(doing).await?;
         Ok(true)
     }
 }

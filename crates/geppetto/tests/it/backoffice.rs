@@ -4,14 +4,14 @@ use std::{fs, os::unix::fs::symlink};
 
 use serde_json::json;
 
-use crate::plane::{ESTATE, Plane};
+use crate::control_plane::{ControlPlane, ESTATE, local_administrator};
 
 #[test]
 fn an_import_shows_what_changes_and_a_second_one_changes_nothing() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "prod");
-    let preview = plane.run(&["import", plane.estate(&ESTATE).to_str().unwrap(), "--dry-run"]).ok();
+    let preview = plane.punch(&["import", plane.estate(&ESTATE).to_str().unwrap(), "--dry-run"]).ok();
     assert!(preview.contains("nothing was committed (--dry-run)"), "{preview}");
     let first = plane.import(&ESTATE).ok();
     for said in [
@@ -26,27 +26,30 @@ fn an_import_shows_what_changes_and_a_second_one_changes_nothing() {
     assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
     let revisions = plane.get("/api/v1/revisions", &plane.admin()).ok();
     assert_eq!(revisions["items"].as_array().unwrap().len(), 1, "{revisions}");
-    assert_eq!(revisions["items"][0]["author"], "local user ann");
+    assert_eq!(revisions["items"][0]["author"], local_administrator());
 }
 
 #[test]
 fn an_import_is_whole_so_what_is_not_in_the_folder_is_removed() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files.push(("roles/spare.yaml", "format: geppetto/role/1\n"));
     plane.import(&files).ok();
     let said = plane.import(&ESTATE).ok();
     assert!(said.contains("removed role spare") && said.contains("no server's node file changes"), "{said}");
     let said = plane.import(&[]).failed(1);
-    assert!(said.contains("all 3 objects of revision 3 would be removed"), "{said}");
+    assert!(said.contains("there is no document in"), "{said}");
+    let nothing = json!({"documents": {}, "whole": true, "message": "", "preview": false});
+    let detail = plane.post("/api/v1/changes", &plane.admin(), &nothing).problem(422);
+    assert!(detail.contains("all 3 objects of revision 3 would be removed"), "{detail}");
     let folder = plane.estate(&[]);
-    let said = plane.run(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
+    let said = plane.punch(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
     assert!(said.contains("removed server web-01"), "{said}");
 }
 
 #[test]
 fn an_object_that_could_not_be_read_again_once_stored_is_refused() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     // A few hundred kilobytes as written, many megabytes with one value a line.
     let lists = format!("{}{}{}", "[".repeat(50), "1,".repeat(150_000), "]".repeat(50));
     let role = format!("format: geppetto/role/1\nvalues: {{later: {{numbers: {lists}}}}}\n");
@@ -59,59 +62,60 @@ fn an_object_that_could_not_be_read_again_once_stored_is_refused() {
 
 #[test]
 fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let changed = ESTATE.map(|(path, text)| (path, text.replace("8080", "9090")));
     let changed: Vec<(&str, &str)> = changed.iter().map(|(path, text)| (*path, text.as_str())).collect();
     plane.import(&changed).ok();
 
     let (now, before) = (plane.path("now"), plane.path("before"));
-    plane.run(&["export", now.to_str().unwrap()]).ok();
-    assert_eq!(plane.run(&["import", now.to_str().unwrap()]).ok(), "nothing to change\n");
-    let said = plane.run(&["export", now.to_str().unwrap()]).failed(1);
+    plane.punch(&["export", now.to_str().unwrap()]).ok();
+    assert_eq!(plane.punch(&["import", now.to_str().unwrap()]).ok(), "nothing to change\n");
+    let said = plane.punch(&["export", now.to_str().unwrap()]).failed(1);
     assert!(said.contains("--replace"), "{said}");
 
-    plane.run(&["export", before.to_str().unwrap(), "--revision", "1"]).ok();
-    let said = plane.run(&["import", before.to_str().unwrap()]).failed(1);
+    plane.punch(&["export", before.to_str().unwrap(), "--revision", "1"]).ok();
+    let said = plane.punch(&["import", before.to_str().unwrap()]).failed(1);
     assert!(
-        said.contains("role web in revision 2 by local user ann") && said.contains("--overwrite"),
+        said.contains(&format!("role web in revision 2 by {}", local_administrator()))
+            && said.contains("--overwrite"),
         "{said}"
     );
-    let said = plane.run(&["import", before.to_str().unwrap(), "--overwrite"]).ok();
+    let said = plane.punch(&["import", before.to_str().unwrap(), "--overwrite"]).ok();
     assert!(said.contains("9090") && said.contains("committed as revision 3"), "{said}");
-    plane.run(&["export", now.to_str().unwrap(), "--replace"]).ok();
+    plane.punch(&["export", now.to_str().unwrap(), "--replace"]).ok();
     for (path, _) in ESTATE {
         assert_eq!(fs::read(now.join(path)).unwrap(), fs::read(before.join(path)).unwrap(), "{path}");
     }
-    let said = plane.run(&["export", "x", "--revision", "7"]).failed(1);
+    let said = plane.punch(&["export", "x", "--revision", "7"]).failed(1);
     assert!(said.contains("there is no revision `7`; did you mean `3`?"), "{said}");
 }
 
 #[test]
 fn an_exported_folder_overwrites_nothing_that_others_changed_since() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let (mine, theirs) = (plane.path("mine"), plane.path("theirs"));
     for folder in [&mine, &theirs] {
-        plane.run(&["export", folder.to_str().unwrap()]).ok();
+        plane.punch(&["export", folder.to_str().unwrap()]).ok();
     }
     let edit = |folder: &std::path::Path, path: &str, from: &str, to: &str| {
         let text = fs::read_to_string(folder.join(path)).unwrap();
         fs::write(folder.join(path), text.replace(from, to)).unwrap();
-        plane.run(&["import", folder.to_str().unwrap()])
+        plane.punch(&["import", folder.to_str().unwrap()])
     };
     edit(&theirs, "roles/web.yaml", "8080", "9090").ok();
     let said = edit(&mine, "servers/web-01.yaml", "environment", "description: front\nenvironment").failed(1);
-    assert!(said.contains("role web in revision 2 by local user ann"), "{said}");
+    assert!(said.contains(&format!("role web in revision 2 by {}", local_administrator())), "{said}");
     assert!(!said.contains("server web-01 in"), "{said}");
     // After one's own import the folder is as new as what it made.
     edit(&theirs, "roles/web.yaml", "9090", "9091").ok();
     edit(&theirs, "roles/web.yaml", "9091", "9092").ok();
-    plane.run(&["import", mine.to_str().unwrap(), "--overwrite"]).ok();
+    plane.punch(&["import", mine.to_str().unwrap(), "--overwrite"]).ok();
     assert!(plane.get("/api/v1/servers/web-01/node", &plane.admin()).text().contains("8080"));
 }
 
 #[test]
 fn a_change_made_from_an_older_revision_overwrites_nothing_newer() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let post = |path: &str, text: serde_json::Value, base: u64| {
         let change = json!({"documents": {path: text}, "message": "", "preview": false, "base": base});
@@ -130,7 +134,7 @@ fn a_change_made_from_an_older_revision_overwrites_nothing_newer() {
 
 #[test]
 fn a_document_that_is_there_twice_is_refused() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let body =
         br#"{"documents": {"roles/a.yaml": null, "roles/a.yaml": "x"}, "message": "", "preview": true}"#;
     let json = [("content-type", "application/json")];
@@ -140,7 +144,7 @@ fn a_document_that_is_there_twice_is_refused() {
 
 #[test]
 fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let folder = plane.estate(&[
         ("role/web.yaml", ""),
         ("notes.txt", ""),
@@ -155,7 +159,7 @@ fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
     fs::write(folder.join("environments/prod.yaml"), [0xff, 0xfe]).unwrap();
     let huge = fs::File::create(folder.join("environments/huge.yaml")).unwrap();
     huge.set_len(100 << 20).unwrap();
-    let said = plane.run(&["import", folder.to_str().unwrap()]).failed(1);
+    let said = plane.punch(&["import", folder.to_str().unwrap()]).failed(1);
     for part in [
         "role does not belong here; did you mean roles/?",
         "notes.txt does not belong here",
@@ -173,7 +177,7 @@ fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
 
 #[test]
 fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files[1].1 = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n    password: s3cr3t\n";
     files.push(("roles/ring.yaml", "format: geppetto/role/1\ninherits: [rong]\n"));
@@ -188,7 +192,7 @@ fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
 
 #[test]
 fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let web = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n";
     let ring = "format: geppetto/role/1\ninherits: [rong]\n";
     let change = json!({"documents": {"roles/web.yaml": web, "roles/ring.yaml": ring}, "message": "", "preview": true});
@@ -224,7 +228,7 @@ fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place
 
 #[test]
 fn secrets_are_masked_in_diffs_and_documents_and_a_changed_one_still_shows() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let changed = ESTATE.map(|(path, text)| (path, text.replace("hunter2", "correct horse")));
     let changed: Vec<(&str, &str)> = changed.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let said = plane.import(&changed).ok();
@@ -244,7 +248,7 @@ fn secrets_are_masked_in_diffs_and_documents_and_a_changed_one_still_shows() {
 
 #[test]
 fn values_of_a_component_nobody_published_are_hidden_too() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let role = "format: geppetto/role/1\nvalues: {vault: {key: sesame}}\n";
     let ran = plane.import(&[("roles/web.yaml", role)]);
     assert!(!ran.out.contains("sesame") && !ran.err.contains("sesame"), "{}{}", ran.out, ran.err);
@@ -252,7 +256,7 @@ fn values_of_a_component_nobody_published_are_hidden_too() {
 
 #[test]
 fn a_change_over_the_api_is_previewed_and_then_committed() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let text = ESTATE[1].1.replace("8080", "9090");
     let mut change = json!({"documents": {"roles/web.yaml": text}, "message": "other port", "preview": true});
@@ -278,7 +282,7 @@ fn a_change_over_the_api_is_previewed_and_then_committed() {
 
 #[test]
 fn lists_come_page_by_page() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     for path in ["roles/a.yaml", "roles/b.yaml", "roles/c.yaml"] {
         files.push((path, "format: geppetto/role/1\n"));
@@ -305,7 +309,7 @@ fn lists_come_page_by_page() {
 
 #[test]
 fn every_write_is_in_the_audit_log_with_who_did_it() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let log = plane.get("/api/v1/audit?limit=1000", &plane.admin()).ok();
     let entries: Vec<String> = log["items"]
         .as_array()
@@ -313,13 +317,14 @@ fn every_write_is_in_the_audit_log_with_who_did_it() {
         .iter()
         .map(|entry| format!("{} {}", entry["actor"].as_str().unwrap(), entry["action"].as_str().unwrap()))
         .collect();
+    let local = local_administrator();
     for expected in [
-        "local user ann create-token",
-        "local user ann trust",
-        "token admin receive",
-        "token admin publish",
-        "local user ann commit",
+        format!("{local} create-token"),
+        format!("{local} trust-keys"),
+        "token admin receive".to_owned(),
+        "token admin publish".to_owned(),
+        format!("{local} commit"),
     ] {
-        assert!(entries.iter().any(|entry| entry == expected), "{expected}: {entries:?}");
+        assert!(entries.contains(&expected), "{expected}: {entries:?}");
     }
 }

@@ -6,9 +6,10 @@
 mod api;
 mod backoffice;
 mod cli;
+mod control_plane;
+mod jobs;
 mod nodes;
 mod packages;
-mod plane;
 mod puppet;
 mod reference;
 mod serving;

@@ -7,20 +7,20 @@ use ed25519_dalek::VerifyingKey;
 use model::format::node;
 use serde_json::json;
 
-use crate::plane::{ESTATE, Plane};
+use crate::control_plane::{ControlPlane, ESTATE, local_administrator};
 
 const NODE: &str = "/api/v1/servers/web-01/node";
 
 #[test]
 fn a_server_joins_once_with_its_token_and_gets_what_it_needs() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let token =
         plane.post("/api/v1/join-tokens", &operator, &json!({"server": "web-01", "seconds": 60})).ok();
     let token = token["token"].as_str().unwrap();
     for (server, token) in [("web-02", token), ("web-01", "gpj_0_0"), ("web-01", ""), ("web-01", &operator)] {
         let detail = plane.post("/api/v1/join", "", &json!({"server": server, "token": token})).problem(403);
-        assert!(detail.contains("geppetto join-token"), "{detail}");
+        assert!(detail.contains("punch server join-token"), "{detail}");
     }
     let joined = plane.post("/api/v1/join", "", &json!({"server": "web-01", "token": token})).ok();
     plane.post("/api/v1/join", "", &json!({"server": "web-01", "token": token})).problem(403);
@@ -39,7 +39,7 @@ fn a_server_joins_once_with_its_token_and_gets_what_it_needs() {
 
 #[test]
 fn a_credential_opens_its_own_servers_doors_only() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files.push(("servers/web-02.yaml", ESTATE[2].1));
     plane.import(&files).ok();
@@ -55,7 +55,7 @@ fn a_credential_opens_its_own_servers_doors_only() {
 
 #[test]
 fn a_generation_grows_only_when_the_content_changes_and_all_are_kept() {
-    let (plane, key) = Plane::with_shop();
+    let (plane, key) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let first = plane.get(NODE, &credential);
     assert_eq!(node::read("n", &first.text()).unwrap().generation, 1);
@@ -83,7 +83,7 @@ fn a_generation_grows_only_when_the_content_changes_and_all_are_kept() {
 
 #[test]
 fn many_who_ask_at_once_get_the_same_generation() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let texts: BTreeSet<String> = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| plane.get(NODE, &credential).text())).collect();
@@ -95,7 +95,7 @@ fn many_who_ask_at_once_get_the_same_generation() {
 
 #[test]
 fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     for token in [plane.credential("web-01"), plane.token("operator")] {
         let text = plane.get(NODE, &token).text();
         assert!(text.contains("hunter2") && node::is_signed(&text), "{text}");
@@ -111,37 +111,38 @@ fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
         let same = plane.ask("GET", NODE, &token, &[("if-none-match", reply.header("etag"))], &[]);
         assert_eq!(same.status, 304);
     }
-    let printed = plane.run(&["node", "web-01"]).ok();
-    assert!(!printed.contains("hunter2") && printed.contains("8080"), "{printed}");
     let json: serde_json::Value =
-        serde_json::from_str(&plane.run(&["node", "web-01", "--format", "json"]).ok()).unwrap();
+        serde_json::from_str(&plane.punch(&["server", "node", "web-01", "--json"]).ok()).unwrap();
     assert_eq!(json["components"]["shop"]["values"]["http_port"], 8080);
-    let whole = plane.run(&["node", "web-01", "--show-secrets"]).ok();
+    let whole = plane.punch(&["server", "node", "web-01"]).ok();
     assert!(whole.contains("hunter2") && node::is_signed(&whole), "{whole}");
-    let puppet = plane.run(&["enc", "web-01"]).ok();
+    let puppet = plane.punch(&["server", "enc", "web-01"]).ok();
     assert!(puppet.contains("classes:") && puppet.contains("http_port: 8080"), "{puppet}");
 }
 
 #[test]
 fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let path = "/api/v1/servers/web-01/explain?key=shop.http_port";
     let told = plane.get(path, &plane.token("viewer")).ok();
     assert_eq!(told["value"], 8080);
     assert_eq!(told["provenance"][0]["place"], "role web");
     assert_eq!(told["provenance"][0]["revision"], 1);
-    assert_eq!(told["provenance"][0]["by"], "local user ann");
-    let printed: serde_json::Value =
-        serde_json::from_str(&plane.run(&["explain", "web-01", "shop.http_port", "--json"]).ok()).unwrap();
+    assert_eq!(told["provenance"][0]["by"], local_administrator());
+    let printed: serde_json::Value = serde_json::from_str(
+        &plane.punch(&["explain", "shop.http_port", "--server", "web-01", "--json"]).ok(),
+    )
+    .unwrap();
     assert_eq!(printed, told);
-    let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
+    let lines = plane.punch(&["explain", "shop.http_port", "--server", "web-01"]).ok();
     assert!(
-        lines.contains(
-            "shop.http_port = 8080\n  effective   role web sets 8080 (revision 1 by local user ann)"
-        ),
+        lines.contains(&format!(
+            "shop.http_port = 8080\n  effective   role web sets 8080 (revision 1 by {})",
+            local_administrator()
+        )),
         "{lines}"
     );
-    let lines = plane.run(&["explain", "web-01", "shop.password"]).ok();
+    let lines = plane.punch(&["explain", "shop.password", "--server", "web-01"]).ok();
     assert!(lines.contains("(secret)") && !lines.contains("hunter2"), "{lines}");
     let detail = plane.get("/api/v1/servers/web-01/explain?key=shop.prot", &plane.admin()).problem(404);
     assert!(detail.contains("http_port") || detail.contains("shop"), "{detail}");
@@ -149,7 +150,7 @@ fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
 
 #[test]
 fn wishes_and_removals_are_explained_with_their_revision_and_author() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files[2].1 = "format: geppetto/server/1\nenvironment: prod\nroles: [web]\nremove: [shop.http_port]\n";
     plane.import(&files).ok();
@@ -157,19 +158,20 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     let told = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();
     assert_eq!(told["provenance"][0]["place"], "role web");
     assert_eq!(told["provenance"][0]["revision"], 1);
-    assert_eq!(told["provenance"][0]["by"], "local user ann");
-    let lines = plane.run(&["explain", "web-01", "shop.http_port"]).ok();
+    assert_eq!(told["provenance"][0]["by"], local_administrator());
+    let lines = plane.punch(&["explain", "shop.http_port", "--server", "web-01"]).ok();
     assert!(
-        lines.contains(
-            "effective   server web-01 removes the values of weaker places (revision 2 by local user ann)"
-        ),
+        lines.contains(&format!(
+            "effective   server web-01 removes the values of weaker places (revision 2 by {})",
+            local_administrator()
+        )),
         "{lines}"
     );
 }
 
 #[test]
 fn a_node_that_cannot_be_made_says_why() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let wish = ESTATE[1].1.replace("'*'", "'>=2'");
     let mut files = ESTATE.to_vec();
     files[1].1 = &wish;
@@ -188,7 +190,7 @@ fn report(server: &str, generation: u64, entries: serde_json::Value) -> serde_js
 
 #[test]
 fn a_server_reports_for_itself_only_and_reports_come_back_newest_first() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let path = "/api/v1/servers/web-01/reports";
     let report = |server: &str, generation| report(server, generation, json!([]));
@@ -210,7 +212,7 @@ fn a_server_reports_for_itself_only_and_reports_come_back_newest_first() {
 
 #[test]
 fn reports_are_bounded_listed_without_what_was_done_and_stored_once() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let path = "/api/v1/servers/web-01/reports";
     let entry =
@@ -240,13 +242,13 @@ fn reports_are_bounded_listed_without_what_was_done_and_stored_once() {
 
 #[test]
 fn a_server_that_is_revoked_or_removed_must_join_again() {
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let first = plane.credential("web-01");
-    let said = plane.run(&["server", "revoke", "web-01"]);
-    assert!(said.err.contains("geppetto join-token web-01"), "{}", said.err);
+    let said = plane.punch(&["server", "revoke", "web-01"]);
+    assert!(said.err.contains("punch server join-token web-01"), "{}", said.err);
     assert!(plane.get(NODE, &first).problem(401).contains("joins again"));
-    assert!(plane.run(&["server", "revoke", "web-01"]).err.contains("had no credential"));
-    let said = plane.run(&["server", "revoke", "web-1"]).failed(1);
+    plane.punch(&["server", "revoke", "web-01"]).ok();
+    let said = plane.punch(&["server", "revoke", "web-1"]).failed(1);
     assert!(said.contains("did you mean `web-01`?"), "{said}");
 
     let second = plane.credential("web-01");

@@ -5,11 +5,11 @@ use std::{fs, io::Write as _, net::TcpStream, process::Command, time::Duration};
 use packaging::openpgp::SecretKey;
 use serde_json::json;
 
-use crate::plane::{ESTATE, Plane, Reply, file_name, skipped};
+use crate::control_plane::{ControlPlane, ESTATE, Reply, file_name, skipped};
 
 #[test]
 fn packages_are_uploaded_published_promoted_and_listed() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     let files = plane.publish_shop("1.0.0", &key, "dev");
     plane.publish_shop("1.1.0", &key, "dev");
@@ -50,7 +50,7 @@ fn packages_are_uploaded_published_promoted_and_listed() {
 
 #[test]
 fn an_upload_that_is_not_what_it_says_is_refused_and_leaves_nothing() {
-    let plane = Plane::start_with(&["--max-package-size", "1"]);
+    let plane = ControlPlane::start_with(&["--max-package-size", "1"]);
     let key = plane.trusted_key();
     let admin = plane.admin();
     let [payload, _] = plane.shop("1.0.0", Some(&key));
@@ -82,20 +82,20 @@ fn an_upload_that_is_not_what_it_says_is_refused_and_leaves_nothing() {
     let other = SecretKey::generate("Other", 1_700_000_001).unwrap();
     let file = plane.path("other.asc");
     fs::write(&file, other.public_armored().unwrap()).unwrap();
-    plane.run(&["trust", file.to_str().unwrap()]).ok();
+    plane.punch(&["key", "trust", file.to_str().unwrap()]).ok();
     let [payload, _] = plane.shop("1.0.0", Some(&other));
     let detail = plane.put(&path, &admin, &fs::read(payload).unwrap()).problem(409);
     assert!(detail.contains("other bytes"), "{detail}");
     assert_eq!(uploads(&plane), 0);
 }
 
-fn uploads(plane: &Plane) -> usize {
+fn uploads(plane: &ControlPlane) -> usize {
     fs::read_dir(plane.data().join("repository/incoming")).unwrap().count()
 }
 
 #[test]
 fn a_killed_upload_leaves_nothing() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     plane.trusted_key();
     for length in ["content-length: 1000000", "transfer-encoding: chunked"] {
         let mut upload = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
@@ -146,7 +146,7 @@ impl Drop for Small {
 
 #[test]
 fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
-    let mut plane = Plane::empty();
+    let mut plane = ControlPlane::empty();
     let Some(_small) = Small::mount(plane.data().join("repository"), "512k") else {
         skipped("mounting a tmpfs is not allowed here (it needs root)");
         return;
@@ -177,7 +177,7 @@ fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
         assert_eq!(refusal.json()["type"], "disk-full");
     }
     assert_eq!(uploads(&plane), 0);
-    assert_eq!(plane.run(&["repository", "check"]).ok(), "", "what was published before is whole");
+    assert_eq!(plane.punch(&["repository", "check"]).ok(), "", "what was published before is whole");
     let versions = plane.get("/api/v1/components/shop/versions?limit=1000", &admin).ok();
     assert!(versions["items"].as_array().unwrap().len() >= first, "{versions}");
     plane.get("/api/v1/health", "").ok();
@@ -186,7 +186,7 @@ fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
 
 #[test]
 fn the_repository_is_served_as_plain_files_with_ranges_and_etags() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     let files = plane.publish_shop("1.0.0", &key, "dev");
     let repomd = plane.get("/repository/dev/repodata/repomd.xml", "");
@@ -210,7 +210,7 @@ fn the_repository_is_served_as_plain_files_with_ranges_and_etags() {
 
 #[test]
 fn nothing_but_the_channels_files_is_served() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     fs::write(plane.data().join("repository/channels/dev/.hidden"), "x").unwrap();
@@ -237,7 +237,7 @@ fn nothing_but_the_channels_files_is_served() {
 }
 
 /// A request whose path no client library puts in order first.
-fn raw_get(plane: &Plane, path: &str) -> String {
+fn raw_get(plane: &ControlPlane, path: &str) -> String {
     use std::io::Read as _;
     let mut stream = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
@@ -248,47 +248,47 @@ fn raw_get(plane: &Plane, path: &str) -> String {
 
 #[test]
 fn retention_keeps_the_newest_and_what_any_generation_of_a_node_file_needs() {
-    let (plane, key) = Plane::with_shop();
+    let (plane, key) = ControlPlane::with_shop();
     plane.get("/api/v1/servers/web-01/node", &plane.admin());
     for version in ["1.1.0", "1.2.0", "1.3.0"] {
         plane.publish_shop(version, &key, "prod");
     }
     plane.get("/api/v1/servers/web-01/node", &plane.admin());
-    let removed = plane.run(&["repository", "retain", "--keep", "1"]).ok();
+    let removed = plane.punch(&["repository", "retain", "--keep", "1"]).ok();
     let versions = plane.get("/api/v1/components/shop/versions", &plane.admin()).ok();
     let left: Vec<&str> =
         versions["items"].as_array().unwrap().iter().map(|item| item["version"].as_str().unwrap()).collect();
     assert_eq!(left, ["1.3.0-1", "1.0.0-1"], "{removed}");
-    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    assert_eq!(plane.punch(&["repository", "check"]).ok(), "");
     // What is kept is really there.
     assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
 }
 
 #[test]
 fn corruption_is_found_and_named() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     let files = plane.publish_shop("1.0.0", &key, "dev");
-    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    assert_eq!(plane.punch(&["repository", "check"]).ok(), "");
     let path = plane.data().join("repository/channels/dev/packages").join(&files[0]);
     let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let ran = plane.run(&["repository", "check"]);
+    let ran = plane.punch(&["repository", "check"]);
     assert!(ran.out.contains(&files[0]), "{}", ran.out);
     ran.failed(5);
 }
 
 #[test]
 fn a_channel_whose_metadata_is_damaged_is_written_anew() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     fs::remove_file(plane.data().join("repository/channels/dev/repodata/repomd.xml")).unwrap();
-    let ran = plane.run(&["repository", "check"]);
+    let ran = plane.punch(&["repository", "check"]);
     assert!(ran.out.contains("repository rebuild"), "{}", ran.out);
     ran.failed(5);
-    plane.run(&["repository", "rebuild", "dev"]).ok();
-    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    plane.punch(&["repository", "rebuild", "dev"]).ok();
+    assert_eq!(plane.punch(&["repository", "check"]).ok(), "");
 }

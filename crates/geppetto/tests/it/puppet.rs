@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::plane::{Plane, has, ran};
+use crate::control_plane::{ControlPlane, has, punch_program, result_of};
 
 /// Writes what it was given into a file; its parameters have types, so that Puppet checks them too.
 const CLASS: &str = "\
@@ -16,14 +16,18 @@ fn puppet_takes_classes_and_parameters_from_the_external_node_classifier() {
     if !has("puppet") {
         return;
     }
-    let (plane, _) = Plane::with_shop();
+    let (plane, _) = ControlPlane::with_shop();
     let out = plane.path("out");
     let module = plane.path("code/environments/prod/modules/shop/manifests");
     fs::create_dir_all(&module).unwrap();
     fs::write(module.join("init.pp"), CLASS.replace("OUT", out.to_str().unwrap())).unwrap();
     let script = plane.path("enc");
-    let (program, data) = (env!("CARGO_BIN_EXE_geppetto"), plane.data());
-    let text = format!("#!/bin/sh\nexec '{program}' --data '{}' enc \"$1\"\n", data.display());
+    let (program, socket) = (punch_program(), plane.data().join("geppetto.sock"));
+    let text = format!(
+        "#!/bin/sh\nexec '{}' server enc --socket '{}' \"$1\"\n",
+        program.display(),
+        socket.display()
+    );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let puppet = Command::new("puppet")
@@ -41,7 +45,7 @@ fn puppet_takes_classes_and_parameters_from_the_external_node_classifier() {
         .args(["-e", ""])
         .output()
         .unwrap();
-    let said = ran(puppet);
+    let said = result_of(puppet);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     let written = fs::read_to_string(out).unwrap_or_else(|error| panic!("{error}: {}{}", said.out, said.err));
     assert_eq!(written, "8080 hunter2 web-01 1.0.0-1\n");

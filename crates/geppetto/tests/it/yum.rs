@@ -15,10 +15,10 @@ use std::{
 use packaging::{openpgp::PublicKeys, repository::Repository};
 use ureq::Agent;
 
-use crate::plane::{Plane, has};
+use crate::control_plane::{ControlPlane, has};
 
 /// Runs a `dnf` that knows one repository, the channel `dev`, as the guide says; returns what it wrote.
-fn dnf(plane: &Plane, arguments: &[&str]) -> String {
+fn dnf(plane: &ControlPlane, arguments: &[&str]) -> String {
     let home = plane.path("dnf");
     for folder in ["repos", "log"] {
         fs::create_dir_all(home.join(folder)).unwrap();
@@ -49,7 +49,7 @@ fn dnf_installs_over_http_with_both_signature_checks_on() {
     if !has("dnf") {
         return;
     }
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     plane.publish_shop("1.1.0", &key, "dev");
@@ -66,7 +66,7 @@ fn dnf_installs_over_http_with_both_signature_checks_on() {
 }
 
 /// What a mirrorlist names.
-fn generation_url(plane: &Plane, host: &str) -> String {
+fn generation_url(plane: &ControlPlane, host: &str) -> String {
     let reply = plane.ask("GET", "/repository/dev/mirrorlist", "", &[("host", host)], &[]);
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
@@ -75,7 +75,7 @@ fn generation_url(plane: &Plane, host: &str) -> String {
 
 #[test]
 fn mirrorlist_names_the_current_generation_at_the_host_the_client_used() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     let first = generation_url(&plane, "repo.example.org:81");
@@ -93,7 +93,7 @@ fn mirrorlist_names_the_current_generation_at_the_host_the_client_used() {
 fn mirrorlist_names_the_advertised_url() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let mut plane =
-        Plane::start_with(&["--listen", &address, "--advertise", "http://repo.example.org/geppetto/"]);
+        ControlPlane::start_with(&["--listen", &address, "--advertise", "http://repo.example.org/geppetto/"]);
     plane.url = format!("http://{address}");
     assert_eq!(
         generation_url(&plane, "127.0.0.1"),
@@ -103,7 +103,7 @@ fn mirrorlist_names_the_advertised_url() {
 
 #[test]
 fn files_of_a_superseded_generation_stay_as_they_were() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     let shop = plane.publish_shop("1.0.0", &key, "dev");
     let path = |generation: u32, file: &str| format!("/repository/dev/generations/{generation:08}/{file}");
@@ -129,7 +129,7 @@ fn files_of_a_superseded_generation_stay_as_they_were() {
 
 #[test]
 fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     let keys = PublicKeys::from_armored(&plane.get("/repository/keys.asc", "").text()).unwrap();
@@ -189,12 +189,12 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
         ended.unwrap();
         assert!(publisher.join().unwrap() > 50);
     });
-    assert_eq!(plane.run(&["repository", "check"]).ok(), "");
+    assert_eq!(plane.punch(&["repository", "check"]).ok(), "");
 }
 
 #[test]
 fn the_channel_is_what_a_plain_web_server_would_serve() {
-    let plane = Plane::start();
+    let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     let folder = plane.data().join("repository/channels/dev");

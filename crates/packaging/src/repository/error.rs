@@ -26,7 +26,7 @@ pub enum RepositoryError {
         why: io::Error,
     },
     /// A file of the repository's own does not make sense.
-    #[error("{} is damaged: {why}; `geppetto repository check` names everything that is", .path.display())]
+    #[error("{} is damaged: {why}; `punch repository check` names everything that is", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -193,7 +193,7 @@ impl RepositoryError {
 fn advice(why: &io::Error) -> &'static str {
     match why.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; nothing was published: free some space (`geppetto repository retain` removes old versions) and try again"
+            "; nothing was published: free some space (`punch repository retain` removes old versions) and try again"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; the user that runs geppetto must be able to write there"

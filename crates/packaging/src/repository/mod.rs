@@ -26,6 +26,7 @@
 //! new one. A file in `repodata/` is written once and stays where it is until no reader can hold a
 //! `repomd.xml` that names it, and so do the links of packages that left the channel.
 
+mod affected;
 mod catalog;
 mod channel;
 mod check;

@@ -117,7 +117,7 @@ impl From<ClientError> for CommandError {
         let failure = CommandError { faults, ..CommandError::input(message) };
         match error.status() {
             Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
-            Some(403) => failure.with_hint("ask an administrator for a token with a role that may do this (`geppetto token create NAME --role developer`)"),
+            Some(403) => failure.with_hint("ask an administrator for a token with a grant for it (`punch token create NAME --grant LEVEL:ENVIRONMENT`); `punch whoami` shows yours"),
             _ => failure,
         }
     }

@@ -1,6 +1,7 @@
 //! The client of the HTTP API: one function per request, shapes from `model::wire`.
 
 mod error;
+mod events;
 mod response;
 mod unix_socket;
 mod upload;
@@ -222,8 +223,7 @@ impl ApiClient {
 
     /// Checks that the back-office accepts the token.
     pub(crate) fn check_token(&self) -> Result<(), ClientError> {
-        let response =
-            self.authorize(self.agent.get(self.url("/api/v1/channels")).query("limit", "1")).call();
+        let response = self.authorize(self.agent.get(self.url("/api/v1/whoami"))).call();
         self.check_status(response).map(|_| ())
     }
 
@@ -268,6 +268,16 @@ impl ApiClient {
             return Err(response::problem(&self.base, &mut response));
         }
         Ok(response)
+    }
+}
+
+/// A name as one segment of a path. Names of the API need no encoding; others cannot be there.
+pub(crate) fn path_segment(name: &str) -> Result<&str, CommandError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+    match !name.is_empty() && name != "." && name != ".." && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(CommandError::input(format!("`{}` is not a name", response::printable(name, 80)))
+            .with_hint("a name has letters, digits and `-_.@+`")),
     }
 }
 

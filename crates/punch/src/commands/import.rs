@@ -1,16 +1,11 @@
 //! `punch import`: a folder of YAML files becomes the estate, as one revision.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use model::{
     exit::Exit,
-    format::estate::ESTATE_FOLDERS,
     wire::{ChangeRequest, ChangeResult},
 };
-use serde::Deserialize;
 
 use crate::{command_error::CommandError, context::CommandContext, estate_folder, settings::RemoteArgs};
 
@@ -42,32 +37,19 @@ pub(crate) struct ImportArgs {
     remote: RemoteArgs,
 }
 
-/// The name of a document in any list of the API.
-#[derive(Deserialize)]
-struct ListedDocument {
-    name: String,
-}
-
 impl ImportArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let read = estate_folder::read(&self.folder)?;
+        let documents = estate_folder::read(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
-        if read.is_empty() && !self.allow_empty {
+        if documents.is_empty() && !self.allow_empty {
             return Err(CommandError::input(format!("there is no document in `{}`", self.folder.display()))
                 .with_hint("check the path; `--allow-empty` removes the whole estate"));
         }
         let client = self.remote.client(context)?;
-        let mut present = BTreeSet::new();
-        for folder in ESTATE_FOLDERS {
-            let listed: Vec<ListedDocument> =
-                client.list(&format!("/api/v1/{folder}"), "after", usize::MAX)?;
-            present.extend(listed.into_iter().map(|document| format!("{folder}/{}.yaml", document.name)));
-        }
-        let mut documents: BTreeMap<String, Option<String>> =
-            present.into_iter().map(|path| (path, None)).collect();
-        documents.extend(read.into_iter().map(|(path, text)| (path, Some(text))));
         let request = ChangeRequest {
-            documents,
+            documents: documents.into_iter().map(|(path, text)| (path, Some(text))).collect(),
+            whole: true,
+            allow_empty: self.allow_empty,
             message: self.message,
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),

@@ -7,10 +7,12 @@ mod channel;
 mod completion;
 mod component;
 mod config;
+mod event;
 mod explain;
 mod export;
 mod history;
 mod import;
+mod job;
 mod join;
 mod key;
 mod lint;
@@ -22,11 +24,14 @@ mod package;
 mod plan;
 mod promote;
 mod publish;
+mod repository;
 mod restore;
 mod revision;
 mod server;
 mod status;
 mod test;
+mod token;
+mod whoami;
 
 use clap::Subcommand;
 use model::exit::Exit;
@@ -58,16 +63,21 @@ verbs! {
     Key => key::KeyArgs,
     Login => login::LoginArgs,
     Logout => logout::LogoutArgs,
+    Whoami => whoami::WhoamiArgs,
     Config => config::ConfigArgs,
     Publish => publish::PublishArgs,
     Promote => promote::PromoteArgs,
     Component => component::ComponentArgs,
     Channel => channel::ChannelArgs,
+    Repository => repository::RepositoryArgs,
     Import => import::ImportArgs,
     Export => export::ExportArgs,
     Revision => revision::RevisionArgs,
     Server => server::ServerArgs,
     Audit => audit::AuditArgs,
+    Token => token::TokenArgs,
+    Job => job::JobArgs,
+    Event => event::EventArgs,
     Join => join::JoinArgs,
     Plan => plan::PlanArgs,
     Apply => apply::ApplyArgs,

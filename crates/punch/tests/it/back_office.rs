@@ -41,7 +41,7 @@ fn refusal_shows_the_detail_of_the_back_office() {
     let canned = Canned::new(vec![problem(403, "a viewer may not do that")]);
     world
         .punch(&["component", "show", "shop", "--url", &canned.url])
-        .fails(1, &["a viewer may not", "--role developer"]);
+        .fails(1, &["a viewer may not", "punch token create"]);
     let canned = Canned::new(vec![problem(503, "too busy")]);
     world.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
 }

@@ -6,10 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    components::packaged,
-    world::{Ran, World, run},
-};
+use crate::{components::packaged, world::World};
 
 /// A running control plane; it ends with the test.
 pub(crate) struct ControlPlane<'a> {
@@ -63,11 +60,14 @@ impl<'a> ControlPlane<'a> {
     pub(crate) fn with_shop(world: &'a World) -> Option<Self> {
         std::fs::create_dir(world.path("data")).unwrap();
         let plane = Self::start(world, "127.0.0.1:0")?;
-        world.ok(&["login", &plane.url, "--token-file", "data/admin.token"]);
+        let token =
+            world.ok(&["token", "create", "admin", "--grant", "admin", "--socket", "data/geppetto.sock"]);
+        world.write("admin.token", &token.stdout);
+        world.ok(&["login", &plane.url, "--token-file", "admin.token"]);
         world.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
         let public = world.ok(&["key", "public", "alice.key"]).stdout;
         world.write("alice.asc", &public);
-        plane.geppetto(&["trust", "alice.asc"]);
+        world.ok(&["key", "trust", "alice.asc"]);
         packaged(world, "1.0.0", Some("alice.key"));
         let files = ["dist/shop-1.0.0-1.noarch.rpm", "dist/shop-deployment-1.0.0-1.noarch.rpm"];
         world.ok(&["publish", files[0], files[1]]);
@@ -91,14 +91,6 @@ impl<'a> ControlPlane<'a> {
         );
         self.world.write("estate/roles/web.yaml", &role);
         self.world.ok(&["import", "estate"]);
-    }
-
-    /// Runs a command of the control plane's program; it must do what it was told.
-    pub(crate) fn geppetto(&self, arguments: &[&str]) -> Ran {
-        let mut command = Command::new(program().unwrap());
-        let ran = run(command.args(["--data", "data"]).args(arguments).current_dir(self.world.path("")));
-        assert_eq!(ran.code, 0, "geppetto {}\n{}\n{}", arguments.join(" "), ran.stdout, ran.stderr);
-        ran
     }
 
     /// Ends it, as a power cut would.

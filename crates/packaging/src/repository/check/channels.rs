@@ -25,7 +25,7 @@ use super::{
 };
 use crate::openpgp::PublicKeys;
 
-const REBUILD: &str = "`geppetto repository rebuild` writes the channel's metadata anew";
+const REBUILD: &str = "`punch repository rebuild` writes the channel's metadata anew";
 
 /// So often a channel is looked at without the lock, when it changes each time meanwhile.
 const TRIES: usize = 3;

@@ -17,7 +17,7 @@ mod channels;
 
 const RESTORE: &str =
     "restore it from a backup, or remove it, build that version anew with a higher release and publish it";
-const REINDEX: &str = "`geppetto repository rebuild` of a channel that shows the package makes it anew from the package, and so does uploading the same package again";
+const REINDEX: &str = "`punch repository rebuild` of a channel that shows the package makes it anew from the package, and so does uploading the same package again";
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

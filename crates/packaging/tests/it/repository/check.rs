@@ -54,7 +54,7 @@ fn missing_and_left_over_files_are_found() {
     fs::write(ground.root().join("index/stray/stray-1-1.noarch.rpm.jsonl"), "{}").unwrap();
     let found = findings(&ground);
     let starts = [
-        "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `geppetto repository rebuild`",
+        "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `punch repository rebuild`",
         "channels/dev/packages/stray.rpm: no metadata names it",
         "index/stray/stray-1-1.noarch.rpm.jsonl: it describes a package that is not in the pool",
     ];

@@ -1,12 +1,13 @@
 //! `punch channel`: one file per verb.
 
+mod create;
 mod list;
 
 use model::exit::Exit;
 
 use crate::{command_error::CommandError, context::CommandContext};
 
-/// List the channels of the repository
+/// Create and list the channels of the repository
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch channel list")]
 pub(crate) struct ChannelArgs {
@@ -16,12 +17,14 @@ pub(crate) struct ChannelArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum ChannelCommand {
+    Create(create::ChannelCreateArgs),
     List(list::ChannelListArgs),
 }
 
 impl ChannelArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
+            ChannelCommand::Create(args) => args.run(context),
             ChannelCommand::List(args) => args.run(context),
         }
     }

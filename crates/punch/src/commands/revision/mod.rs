@@ -1,12 +1,14 @@
 //! `punch revision`: one file per verb.
 
+mod diff;
 mod list;
+mod show;
 
 use model::exit::Exit;
 
 use crate::{command_error::CommandError, context::CommandContext};
 
-/// List revisions of the estate
+/// List, show and compare revisions of the estate
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch revision list")]
 pub(crate) struct RevisionArgs {
@@ -17,12 +19,16 @@ pub(crate) struct RevisionArgs {
 #[derive(Debug, clap::Subcommand)]
 enum RevisionCommand {
     List(list::RevisionListArgs),
+    Show(show::RevisionShowArgs),
+    Diff(diff::RevisionDiffArgs),
 }
 
 impl RevisionArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
             RevisionCommand::List(args) => args.run(context),
+            RevisionCommand::Show(args) => args.run(context),
+            RevisionCommand::Diff(args) => args.run(context),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! Background work: created, looked at, cancelled and tried again.
+
+use axum::{Json, extract::State, http::StatusCode};
+use model::wire;
+
+use super::{
+    ApiState, extract,
+    extract::{HistoryQuery, JsonBody, PathParameters, QueryParameters},
+    problem::ProblemResponse,
+};
+use crate::auth::{Operator, Permit, Viewer};
+
+/// Create a job
+///
+/// A job that needs no input and waits already is started instead.
+#[utoipa::path(
+    post, path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
+    responses(
+        (status = 202, description = "It waits for a control plane to take it", body = wire::Job),
+        (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn create(
+    State(app): State<ApiState>,
+    permit: Permit<Operator>,
+    JsonBody(request): JsonBody<wire::JobRequest>,
+) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
+    Ok((StatusCode::ACCEPTED, Json(app.back_office.create_job(&permit, &request).await?)))
+}
+
+/// Jobs, newest first
+#[utoipa::path(
+    get, path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
+    responses((status = 200, description = "A page of jobs, without their logs", body = wire::JobPage))
+)]
+pub(super) async fn list(
+    State(app): State<ApiState>,
+    permit: Permit<Viewer>,
+    QueryParameters(page): QueryParameters<HistoryQuery>,
+) -> Result<Json<wire::JobPage>, ProblemResponse> {
+    Ok(Json(app.back_office.jobs(&permit, page.before, extract::limit(page.limit)?).await?))
+}
+
+/// One job with its log
+#[utoipa::path(
+    get, path = "/api/v1/jobs/{job}", tag = "control plane",
+    params(("job" = u64, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "The job", body = wire::Job),
+        (status = 404, description = "There is none", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn show(
+    State(app): State<ApiState>,
+    permit: Permit<Viewer>,
+    PathParameters(job): PathParameters<u64>,
+) -> Result<Json<wire::Job>, ProblemResponse> {
+    Ok(Json(app.back_office.job(&permit, job).await?))
+}
+
+/// Ask a job to stop
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/cancel", tag = "control plane",
+    params(("job" = u64, Path, description = "Its number")),
+    responses(
+        (status = 200, description = "It ended, or will be stopped within seconds", body = wire::Job),
+        (status = 404, description = "There is none", body = wire::ProblemDetails),
+        (status = 409, description = "It ended already", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn cancel(
+    State(app): State<ApiState>,
+    permit: Permit<Operator>,
+    PathParameters(job): PathParameters<u64>,
+) -> Result<Json<wire::Job>, ProblemResponse> {
+    Ok(Json(app.back_office.cancel_job(&permit, job).await?))
+}
+
+/// Create a job that does again what one that ended should have done
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/retry", tag = "control plane",
+    params(("job" = u64, Path, description = "The number of the one that ended")),
+    responses(
+        (status = 202, description = "The new job", body = wire::Job),
+        (status = 404, description = "There is none", body = wire::ProblemDetails),
+        (status = 409, description = "It has not ended yet", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn retry(
+    State(app): State<ApiState>,
+    permit: Permit<Operator>,
+    PathParameters(job): PathParameters<u64>,
+) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
+    Ok((StatusCode::ACCEPTED, Json(app.back_office.retry_job(&permit, job).await?)))
+}

@@ -1,0 +1,35 @@
+//! The keys that packages are trusted by.
+
+use axum::{Json, extract::State};
+use model::wire;
+
+use super::{ApiState, extract::JsonBody, problem::ProblemResponse};
+use crate::auth::{Admin, Permit, Viewer};
+
+/// The keys that packages and metadata are trusted by
+#[utoipa::path(
+    get, path = "/api/v1/keys", tag = "packages",
+    responses((status = 200, description = "Their fingerprints", body = wire::KeyList))
+)]
+pub(super) async fn list(
+    State(app): State<ApiState>,
+    permit: Permit<Viewer>,
+) -> Result<Json<wire::KeyList>, ProblemResponse> {
+    Ok(Json(app.back_office.trusted_keys(&permit).await?))
+}
+
+/// Trust packages signed by these keys
+#[utoipa::path(
+    post, path = "/api/v1/keys", tag = "packages", request_body = wire::KeyTrustRequest,
+    responses(
+        (status = 200, description = "Their fingerprints", body = wire::KeyList),
+        (status = 422, description = "It is no OpenPGP certificate", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn trust(
+    State(app): State<ApiState>,
+    permit: Permit<Admin>,
+    JsonBody(request): JsonBody<wire::KeyTrustRequest>,
+) -> Result<Json<wire::KeyList>, ProblemResponse> {
+    Ok(Json(app.back_office.trust_keys(&permit, request.armored).await?))
+}

@@ -1,0 +1,109 @@
+//! Authentication: the principal of a secret, and what a principal may hear of.
+
+use model::{
+    name::{Name, ServerName},
+    wire::{self, Event},
+};
+
+use super::{BackOffice, BackOfficeError};
+use crate::{
+    auth::{AccessLevel, EffectScope, Grant, PresentedSecret, Principal, SecretKind},
+    store::{GrantRow, StoreError},
+};
+
+impl BackOffice {
+    /// The principal of a secret; `None` when it is unknown, expired or revoked.
+    pub(crate) async fn authenticate(&self, secret: &str) -> Result<Option<Principal>, BackOfficeError> {
+        let Some(presented) = PresentedSecret::parse(secret) else { return Ok(None) };
+        match presented.kind {
+            SecretKind::Token => {
+                let token = self.store.token(&presented.id, self.clock.now_us()).await?;
+                let Some(token) = token.filter(|token| presented.matches(&token.hash)) else {
+                    return Ok(None);
+                };
+                let grants = token.grants.iter().map(read_grant).collect::<Result<_, _>>()?;
+                Ok(Some(Principal::Token { name: token.name, grants }))
+            }
+            SecretKind::Server => {
+                let credential = self.store.credential(&presented.id).await?;
+                let Some((server, _)) = credential.filter(|(_, hash)| presented.matches(hash)) else {
+                    return Ok(None);
+                };
+                let server = ServerName::new(&server)
+                    .map_err(|_| StoreError::Corrupt(format!("the server name `{server}`")))?;
+                Ok(Some(Principal::Server(server)))
+            }
+            // A join token is good for joining only, which takes it in the body.
+            SecretKind::Join => Ok(None),
+        }
+    }
+
+    /// Whether the server is in the newest revision.
+    pub(crate) async fn has_server(&self, server: &ServerName) -> Result<bool, BackOfficeError> {
+        Ok(self.current_estate().await?.estate.servers.contains_key(server))
+    }
+
+    /// Who the principal is and what it may do.
+    pub(crate) fn whoami(&self, principal: &Principal) -> wire::PrincipalInfo {
+        let kind = match principal {
+            Principal::LocalAdministrator { .. } => "local administrator",
+            Principal::ControlPlane { .. } => "control plane",
+            Principal::Token { .. } => "token",
+            Principal::Server(_) => "server",
+        };
+        wire::PrincipalInfo {
+            kind: kind.to_owned(),
+            name: principal.actor(),
+            grants: principal.grants().iter().map(Grant::to_string).collect(),
+        }
+    }
+
+    /// Whether a principal may hear of this event, by what it may see.
+    pub(crate) async fn may_hear(
+        &self,
+        principal: &Principal,
+        event: &Event,
+    ) -> Result<bool, BackOfficeError> {
+        let everywhere = |level| principal.is_granted(level, &EffectScope::EVERYWHERE);
+        Ok(match event {
+            Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
+                let Ok(server) = ServerName::new(server) else { return Ok(false) };
+                let state = self.current_estate().await?;
+                let environment = state.estate.servers.get(&server).map(|server| &server.environment);
+                match environment {
+                    Some(environment) => principal.require_view_of(&server, environment).is_ok(),
+                    None => everywhere(AccessLevel::Viewer),
+                }
+            }
+            Event::RevisionCommitted { .. } | Event::ChannelChanged { .. } => !principal.grants().is_empty(),
+            Event::JobChanged { .. } => everywhere(AccessLevel::Viewer),
+            // For the control planes, which look again at who listens.
+            Event::AccessChanged {} => false,
+            Event::Resynchronize {} => true,
+        })
+    }
+}
+
+fn read_grant(row: &GrantRow) -> Result<Grant, StoreError> {
+    let corrupt = || StoreError::Corrupt(format!("the grant {row:?}"));
+    let named = |column: &Option<String>| column.as_deref().map(Name::new).transpose().map_err(|_| corrupt());
+    Ok(Grant {
+        level: row.access_level.parse().map_err(|_| corrupt())?,
+        environment: named(&row.environment)?,
+        component: named(&row.component)?,
+    })
+}
+
+/// The row of a grant.
+pub(super) fn grant_row(grant: &Grant) -> GrantRow {
+    GrantRow {
+        access_level: grant.level.to_string(),
+        environment: grant.environment.as_ref().map(Name::to_string),
+        component: grant.component.as_ref().map(Name::to_string),
+    }
+}
+
+/// The text of a grant that is stored.
+pub(super) fn grant_text(row: &GrantRow) -> Result<String, StoreError> {
+    Ok(read_grant(row)?.to_string())
+}

@@ -1,0 +1,46 @@
+//! The whole estate of a revision, as far as a principal may see it.
+
+use model::{
+    estate::{Estate, Place},
+    format::estate,
+    wire,
+};
+
+use super::{BackOffice, BackOfficeError};
+use crate::auth::{Permit, Principal, Viewer};
+
+impl BackOffice {
+    /// The documents of a revision; of the newest if none is named. Places of environments that the principal may
+    /// not see are left out, and secrets masked where it is no operator: `complete` says that neither can have happened.
+    pub(crate) async fn export(
+        &self,
+        permit: &Permit<Viewer>,
+        revision: Option<u64>,
+    ) -> Result<wire::EstateExport, BackOfficeError> {
+        let state = match revision {
+            Some(revision) => std::sync::Arc::new(self.estate_of_revision(revision).await?),
+            None => self.current_estate().await?,
+        };
+        let principal = permit.principal();
+        let mut documents = state.documents.clone();
+        documents.retain(|path, _| may_see(principal, &state.estate, &state.estate, path));
+        let shown = self.masked_for(principal, &state.estate, documents).await?;
+        Ok(wire::EstateExport {
+            revision: state.revision,
+            complete: principal.sees_secrets(None) && shown == state.documents,
+            documents: shown,
+        })
+    }
+}
+
+/// Whether the principal may see a place that is in one of two estates.
+pub(super) fn may_see(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
+    match estate::place_of_document(path) {
+        Ok(Place::Environment(name)) => principal.sees_environment(&name),
+        Ok(Place::Server(name)) => [old, new]
+            .into_iter()
+            .filter_map(|estate| estate.servers.get(&name))
+            .all(|server| principal.sees_environment(&server.environment)),
+        _ => true,
+    }
+}

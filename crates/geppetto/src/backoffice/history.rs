@@ -1,0 +1,109 @@
+//! What happened: revisions, what one changed, and the audit log.
+
+use std::collections::BTreeMap;
+
+use model::wire;
+
+use super::{BackOffice, BackOfficeError, change::place_title};
+use crate::auth::{Operator, Permit, Viewer};
+
+/// How many lines of the difference of one place are shown.
+const DIFF_LINES: usize = 1_000;
+
+impl BackOffice {
+    /// Revisions before `before`, newest first.
+    pub(crate) async fn revisions(
+        &self,
+        _permit: &Permit<Viewer>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<wire::RevisionPage, BackOfficeError> {
+        let found = self.store.revisions(before, limit).await?;
+        let next = found.last().filter(|last| found.len() == limit as usize && last.number > 1);
+        let next = next.map(|last| last.number);
+        let items = found
+            .into_iter()
+            .map(|revision| wire::Revision {
+                number: revision.number,
+                created_us: revision.created_us,
+                author: revision.author,
+                message: revision.message,
+            })
+            .collect();
+        Ok(wire::RevisionPage { items, next })
+    }
+
+    /// What differs between two revisions, secrets masked as the principal sees them.
+    ///
+    /// A secret that differs and is masked shows as a place that changed without a difference.
+    pub(crate) async fn revision_diff(
+        &self,
+        permit: &Permit<Viewer>,
+        from: u64,
+        to: u64,
+    ) -> Result<wire::RevisionDiff, BackOfficeError> {
+        let (old, new) = (self.estate_of_revision(from).await?, self.estate_of_revision(to).await?);
+        let principal = permit.principal();
+        let mut changed: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
+        for (path, text) in &old.documents {
+            if new.documents.get(path) != Some(text) {
+                changed.entry(path.clone()).or_default().0 = Some(text.clone());
+            }
+        }
+        for (path, text) in &new.documents {
+            if old.documents.get(path) != Some(text) {
+                changed.entry(path.clone()).or_default().1 = Some(text.clone());
+            }
+        }
+        let side = |second: bool| {
+            let text = |(path, (before, after)): (&String, &(Option<String>, Option<String>))| {
+                Some((path.clone(), if second { after } else { before }.clone()?))
+            };
+            changed.iter().filter_map(text).collect()
+        };
+        let before = self.masked_for(principal, &old.estate, side(false)).await?;
+        let after = self.masked_for(principal, &new.estate, side(true)).await?;
+        let places = changed
+            .keys()
+            .filter(|path| super::export::may_see(principal, &old.estate, &new.estate, path))
+            .map(|path| {
+                let (before, after) = (before.get(path), after.get(path));
+                let how = match (before, after) {
+                    (None, _) => "added",
+                    (Some(_), None) => "removed",
+                    (Some(_), Some(_)) => "changed",
+                };
+                let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
+                let diff = model::diff(before, after, 3, DIFF_LINES);
+                let diff = format!("--- a/{path}\n+++ b/{path}\n{diff}");
+                wire::ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
+            })
+            .collect();
+        Ok(wire::RevisionDiff { from, to, places })
+    }
+
+    /// The newest entries of the audit log before `before`, newest first.
+    pub(crate) async fn audit(
+        &self,
+        permit: &Permit<Operator>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<wire::AuditPage, BackOfficeError> {
+        permit.require_everywhere()?;
+        let found = self.store.audit(before, limit).await?;
+        let next =
+            found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
+        let items = found
+            .into_iter()
+            .map(|entry| wire::AuditEntry {
+                id: entry.id,
+                at_us: entry.at_us,
+                actor: entry.actor,
+                action: entry.action,
+                subject: entry.subject,
+                detail: entry.detail,
+            })
+            .collect();
+        Ok(wire::AuditPage { items, next })
+    }
+}

@@ -1,0 +1,133 @@
+//! Jobs as people see them: created, listed, cancelled and tried again.
+
+use model::{name::Name, wire};
+
+use super::{BackOffice, BackOfficeError};
+use crate::{
+    auth::{Operator, Permit, Viewer},
+    jobs::{JobKind, JobKindError},
+    store::{JobRow, JobState, NewJob},
+};
+
+/// How often a job that somebody asked for is tried.
+const MAX_ATTEMPTS: u32 = 3;
+
+impl BackOffice {
+    /// Creates a job; one that needs no input and waits already is started instead.
+    pub(crate) async fn create_job(
+        &self,
+        permit: &Permit<Operator>,
+        request: &wire::JobRequest,
+    ) -> Result<wire::Job, BackOfficeError> {
+        permit.require_everywhere()?;
+        let channel = request.channel.as_deref().map(Name::new).transpose();
+        let channel = channel.map_err(|error| BackOfficeError::Refused(error.to_string()))?;
+        let kind = JobKind::new(&request.kind, request.keep, channel)
+            .map_err(|error: JobKindError| BackOfficeError::Refused(error.to_string()))?;
+        let (input, now_us) = (kind.input(), self.clock.now_us());
+        let new = NewJob {
+            kind: kind.name(),
+            input: &input,
+            unique_key: kind.unique_key(),
+            due_us: now_us,
+            max_attempts: MAX_ATTEMPTS,
+        };
+        let id = self.store.create_job(&new, &self.audit_context(&permit.actor())).await?;
+        if let Some(key) = kind.unique_key() {
+            self.store.wake_job(key, now_us).await?;
+        }
+        self.stored_job(id).await
+    }
+
+    /// Jobs before `before`, newest first.
+    pub(crate) async fn jobs(
+        &self,
+        permit: &Permit<Viewer>,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<wire::JobPage, BackOfficeError> {
+        permit.require_everywhere()?;
+        let found = self.store.jobs(before, limit).await?;
+        let next =
+            found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
+        Ok(wire::JobPage { items: found.into_iter().map(wire_job).collect(), next })
+    }
+
+    /// One job with its log.
+    pub(crate) async fn job(&self, permit: &Permit<Viewer>, id: u64) -> Result<wire::Job, BackOfficeError> {
+        permit.require_everywhere()?;
+        self.stored_job(id).await
+    }
+
+    /// Asks a job to stop.
+    pub(crate) async fn cancel_job(
+        &self,
+        permit: &Permit<Operator>,
+        id: u64,
+    ) -> Result<wire::Job, BackOfficeError> {
+        permit.require_everywhere()?;
+        let cancelled = self.store.cancel_job(id, &self.audit_context(&permit.actor())).await?;
+        let job = self.stored_job(id).await?;
+        match cancelled {
+            Some(_) => Ok(job),
+            None => Err(BackOfficeError::Conflict(format!(
+                "job {id} is {} already; it cannot be cancelled",
+                job.state
+            ))),
+        }
+    }
+
+    /// Creates a job that does again what a job that ended should have done.
+    pub(crate) async fn retry_job(
+        &self,
+        permit: &Permit<Operator>,
+        id: u64,
+    ) -> Result<wire::Job, BackOfficeError> {
+        permit.require_everywhere()?;
+        let job = self.store.job(id).await?.ok_or_else(|| unknown_job(id))?;
+        if matches!(job.state, JobState::Waiting | JobState::Running) {
+            let state = job.state.as_str();
+            return Err(BackOfficeError::Conflict(format!(
+                "job {id} is {state}; it can be tried again once it ended"
+            )));
+        }
+        let kind = JobKind::read(&job.kind, &job.input)
+            .map_err(|error| BackOfficeError::Refused(format!("job {id} cannot be tried again: {error}")))?;
+        let (keep, channel) = kind.parts();
+        let request =
+            wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
+        self.create_job(permit, &request).await
+    }
+
+    async fn stored_job(&self, id: u64) -> Result<wire::Job, BackOfficeError> {
+        let job = self.store.job(id).await?.ok_or_else(|| unknown_job(id))?;
+        let log = self.store.job_log(id).await?;
+        let log =
+            log.into_iter().map(|line| wire::JobLogEntry { at_us: line.at_us, text: line.text }).collect();
+        Ok(wire::Job { log, ..wire_job(job) })
+    }
+}
+
+fn unknown_job(id: u64) -> BackOfficeError {
+    BackOfficeError::Absent(format!("there is no job {id}; `punch job list` lists those of the last 30 days"))
+}
+
+fn wire_job(job: JobRow) -> wire::Job {
+    wire::Job {
+        id: job.id,
+        kind: job.kind,
+        state: job.state.as_str().to_owned(),
+        created_us: job.created_us,
+        created_by: job.created_by,
+        due_us: job.due_us,
+        attempt: job.attempt,
+        max_attempts: job.max_attempts,
+        owner: job.owner,
+        cancel_requested: job.cancel_requested_us.is_some(),
+        progress_done: job.progress_done,
+        progress_total: job.progress_total,
+        result: job.result,
+        finished_us: job.finished_us,
+        log: Vec::new(),
+    }
+}

@@ -1,0 +1,264 @@
+//! The worker: takes jobs that are due, runs them, and keeps their leases while it does.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use model::wire::Event;
+use tokio::sync::{broadcast, watch};
+
+use super::JobKind;
+use crate::{
+    auth::{Admin, Permit},
+    backoffice::{BackOffice, BackOfficeError},
+    daemon_error::error_chain,
+    store::{JobState, JobTaken, NewJob, StoreError},
+};
+
+/// How long a job belongs to the control plane that took it, in microseconds. When that was killed, another one
+/// takes the job over after this time.
+const LEASE_US: i64 = 30 * 1_000_000;
+/// How often a lease is renewed.
+const RENEW_AFTER: Duration = Duration::from_secs(5);
+/// How long a worker sleeps at most: another control plane's job may have lost its lease.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// How long after its first failure a job is tried again, in microseconds; twice as long after each further one.
+const RETRY_AFTER_US: i64 = 10 * 1_000_000;
+/// How often a reconciler's run is tried before it waits for its next turn.
+const RECONCILER_ATTEMPTS: u32 = 3;
+
+/// What a control plane does by itself, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// Every how many hours the repository is checked; never if absent.
+    pub(crate) check_repository_every: Option<u32>,
+    /// How many of the newest versions of each component are kept; all if absent.
+    pub(crate) keep_versions: Option<u32>,
+}
+
+/// What a running job works with.
+pub(crate) struct JobContext {
+    /// The back-office.
+    pub(crate) back_office: Arc<BackOffice>,
+    /// On whose behalf it works.
+    pub(crate) permit: Permit<Admin>,
+    /// What this control plane does by itself.
+    pub(crate) schedule: Schedule,
+    log: Mutex<Vec<String>>,
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl JobContext {
+    /// Adds a line to the job's log.
+    pub(crate) fn log(&self, line: String) {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    fn take_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+}
+
+/// Takes jobs and runs them, one after the other, until `end` is true.
+pub(crate) async fn work(
+    back_office: Arc<BackOffice>,
+    owner: String,
+    schedule: Schedule,
+    mut end: watch::Receiver<bool>,
+) {
+    let mut events = back_office.subscribe();
+    while !*end.borrow() {
+        let worker = Worker { back_office: &back_office, owner: &owner, schedule };
+        let pause = match worker.take_and_run(&mut end).await {
+            Ok(Taken::Job) => continue,
+            Ok(Taken::NothingUntil(pause)) => pause,
+            Err(error) => {
+                tracing::warn!(error = %error_chain(&error), "jobs cannot be taken; trying again");
+                LOOK_AGAIN_AFTER
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = job_changed(&mut events) => {}
+            _ = end.changed() => {}
+        }
+    }
+}
+
+/// Is ready when some job changed, or may have.
+async fn job_changed(events: &mut broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event::JobChanged { .. } | Event::Resynchronize {})
+            | Err(broadcast::error::RecvError::Lagged(_)) => {
+                return;
+            }
+            Ok(_) => {}
+            Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}
+
+enum Taken {
+    Job,
+    NothingUntil(Duration),
+}
+
+/// How a run of a job ended.
+enum Ended {
+    Finished(Result<String, BackOfficeError>),
+    Cancelled,
+    /// Another control plane took the job over: it is no longer this one's to end.
+    LeaseLost,
+    /// This program ends: another one can go on at once.
+    Interrupted,
+}
+
+struct Worker<'a> {
+    back_office: &'a Arc<BackOffice>,
+    owner: &'a str,
+    schedule: Schedule,
+}
+
+impl Worker<'_> {
+    async fn take_and_run(&self, end: &mut watch::Receiver<bool>) -> Result<Taken, StoreError> {
+        let store = &self.back_office.store;
+        let now_us = self.back_office.clock.now_us();
+        for kind in JobKind::reconcilers(&self.schedule) {
+            self.ensure(&kind, now_us).await?;
+        }
+        let Some(taken) = store.take_job(self.owner, now_us, now_us + LEASE_US).await? else {
+            let due_us = store.next_due_us().await?.unwrap_or(i64::MAX);
+            let pause = Duration::from_micros(u64::try_from(due_us.saturating_sub(now_us)).unwrap_or(0));
+            return Ok(Taken::NothingUntil(pause.clamp(Duration::from_millis(50), LOOK_AGAIN_AFTER)));
+        };
+        let job = Arc::new(JobContext {
+            back_office: Arc::clone(self.back_office),
+            permit: Permit::of_job(&taken.job.created_by),
+            schedule: self.schedule,
+            log: Mutex::default(),
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(0),
+        });
+        let ended = self.run(&taken, &job, end).await;
+        self.store_end(&taken, &job, ended).await?;
+        Ok(Taken::Job)
+    }
+
+    async fn ensure(&self, kind: &JobKind, now_us: i64) -> Result<(), StoreError> {
+        let input = kind.input();
+        let first = NewJob {
+            kind: kind.name(),
+            input: &input,
+            unique_key: kind.unique_key(),
+            due_us: now_us + kind.repeats_after_us(&self.schedule).unwrap_or(0),
+            max_attempts: RECONCILER_ATTEMPTS,
+        };
+        self.back_office.store.ensure_job(&first, now_us).await
+    }
+
+    /// Runs a job and renews its lease until it is done.
+    async fn run(&self, taken: &JobTaken, job: &Arc<JobContext>, end: &mut watch::Receiver<bool>) -> Ended {
+        if taken.job.attempt > taken.job.max_attempts {
+            // Its control plane was killed each time: it may well be the job that does it.
+            let why = format!("it was begun {} times and never ended", taken.job.max_attempts);
+            return Ended::Finished(Err(BackOfficeError::Refused(why)));
+        }
+        let kind = match JobKind::read(&taken.job.kind, &taken.job.input) {
+            Ok(kind) => kind,
+            Err(error) => return Ended::Finished(Err(BackOfficeError::Refused(error.to_string()))),
+        };
+        let work = {
+            let job = Arc::clone(job);
+            tokio::spawn(async move { kind.run(&job).await })
+        };
+        let abort = work.abort_handle();
+        let mut work = work;
+        loop {
+            tokio::select! {
+                done = &mut work => return Ended::Finished(done.unwrap_or_else(|error| {
+                    Err(BackOfficeError::Broken(format!("the job broke off: {error}")))
+                })),
+                () = tokio::time::sleep(RENEW_AFTER) => {}
+                _ = end.changed() => {
+                    abort.abort();
+                    return Ended::Interrupted;
+                }
+            }
+            match self.renew(taken, job).await {
+                Ok(Some(false)) => {}
+                Ok(Some(true)) => {
+                    abort.abort();
+                    return Ended::Cancelled;
+                }
+                Ok(None) => {
+                    abort.abort();
+                    return Ended::LeaseLost;
+                }
+                // The lease holds for some time yet.
+                Err(error) => tracing::warn!(error = %error_chain(&error), "a job's lease is not renewed"),
+            }
+        }
+    }
+
+    async fn renew(&self, taken: &JobTaken, job: &JobContext) -> Result<Option<bool>, StoreError> {
+        let now_us = self.back_office.clock.now_us();
+        let renewed = self.back_office.store.renew_job(taken, now_us + LEASE_US, job.progress()).await?;
+        if renewed.is_some() {
+            self.flush_log(taken, job).await?;
+        }
+        Ok(renewed)
+    }
+
+    async fn flush_log(&self, taken: &JobTaken, job: &JobContext) -> Result<(), StoreError> {
+        let lines = job.take_log();
+        match lines.is_empty() {
+            true => Ok(()),
+            false => {
+                self.back_office.store.append_job_log(taken, self.back_office.clock.now_us(), &lines).await
+            }
+        }
+    }
+
+    async fn store_end(&self, taken: &JobTaken, job: &JobContext, ended: Ended) -> Result<(), StoreError> {
+        let now_us = self.back_office.clock.now_us();
+        let kind = JobKind::read(&taken.job.kind, &taken.job.input).ok();
+        let (state, result, again_us) = match ended {
+            Ended::LeaseLost => return Ok(()),
+            Ended::Interrupted => (JobState::Waiting, None, Some(now_us)),
+            Ended::Cancelled => (JobState::Cancelled, None, None),
+            Ended::Finished(Ok(result)) => (JobState::Done, Some(result), None),
+            Ended::Finished(Err(error)) => {
+                let again = error.is_internal() && taken.job.attempt < taken.job.max_attempts;
+                let doublings = u32::try_from(taken.job.attempt.saturating_sub(1).min(10)).unwrap_or(10);
+                let again_us = again.then(|| now_us + (RETRY_AFTER_US << doublings));
+                tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %error_chain(&error), "a job failed");
+                (JobState::Failed, Some(error.to_string()), again_us)
+            }
+        };
+        self.flush_log(taken, job).await?;
+        let next_us = kind.as_ref().and_then(|kind| kind.repeats_after_us(&self.schedule));
+        let input = kind.as_ref().map(JobKind::input).unwrap_or_default();
+        let next = kind.as_ref().zip(next_us).map(|(kind, after_us)| NewJob {
+            kind: kind.name(),
+            input: &input,
+            unique_key: kind.unique_key(),
+            due_us: now_us + after_us,
+            max_attempts: RECONCILER_ATTEMPTS,
+        });
+        let store = &self.back_office.store;
+        if !store.end_job(taken, state, result.as_deref(), again_us, next.as_ref(), now_us).await? {
+            tracing::warn!(job = taken.job.id, "a job was taken over before its end was stored");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! Which components a publication is about, asked before it is made.
+
+use std::collections::BTreeSet;
+
+use model::name::Name;
+
+use super::{Repository, Result, record::PackageHalf};
+
+impl Repository {
+    /// The components that received packages belong to. Packages of no component are left out.
+    pub fn components_of(&self, files: &[String]) -> Result<BTreeSet<Name>> {
+        let mut components = BTreeSet::new();
+        for file in files {
+            match &self.read_record(file)?.what {
+                PackageHalf::Payload(name) => _ = components.insert(name.clone()),
+                PackageHalf::Deployment(component) => _ = components.insert(component.name.clone()),
+                PackageHalf::Other => {}
+            }
+        }
+        Ok(components)
+    }
+}

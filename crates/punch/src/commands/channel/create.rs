@@ -1,0 +1,38 @@
+//! `punch channel create`: a new channel.
+
+use model::{
+    exit::Exit,
+    name::Name,
+    wire::{ChannelRequest, CreatedChannel},
+};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Create a channel, at its place in the order of promotion
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch channel create qa --after dev")]
+pub(crate) struct ChannelCreateArgs {
+    /// Channel
+    channel: Name,
+    /// Channel that versions are promoted from; the last one when it is not given
+    #[arg(long, value_name = "CHANNEL")]
+    after: Option<Name>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl ChannelCreateArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let request = ChannelRequest {
+            name: self.channel.to_string(),
+            after: self.after.map(|after| after.to_string()),
+        };
+        let channel: CreatedChannel = self.remote.client(context)?.post("/api/v1/channels", &request)?;
+        context.output.note(match channel.created {
+            true => format!("the channel {} is created", channel.name),
+            false => format!("the channel {} was there already", channel.name),
+        });
+        context.output.json(&channel);
+        Ok(Exit::Done)
+    }
+}

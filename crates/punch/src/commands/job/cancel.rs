@@ -1,0 +1,32 @@
+//! `punch job cancel`.
+
+use model::{exit::Exit, wire::Job};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Ask a background job to stop; one that waits ends at once
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch job cancel 12")]
+pub(crate) struct JobCancelArgs {
+    /// Number of the job
+    job: u64,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl JobCancelArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let client = self.remote.client(context)?;
+        let job: Job = client.post(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
+        context.output.note(format!(
+            "job {} is {}",
+            job.id,
+            match job.finished_us {
+                Some(_) => "cancelled",
+                None => "asked to stop",
+            }
+        ));
+        context.output.json(&job);
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,40 @@
+//! `punch job`: one file per verb.
+
+mod cancel;
+mod follow;
+mod list;
+mod retry;
+mod show;
+
+use model::exit::Exit;
+
+pub(super) use follow::run_job;
+
+use crate::{command_error::CommandError, context::CommandContext};
+
+/// List, show, cancel and retry background jobs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch job list")]
+pub(crate) struct JobArgs {
+    #[command(subcommand)]
+    verb: JobCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum JobCommand {
+    List(list::JobListArgs),
+    Show(show::JobShowArgs),
+    Cancel(cancel::JobCancelArgs),
+    Retry(retry::JobRetryArgs),
+}
+
+impl JobArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        match self.verb {
+            JobCommand::List(args) => args.run(context),
+            JobCommand::Show(args) => args.run(context),
+            JobCommand::Cancel(args) => args.run(context),
+            JobCommand::Retry(args) => args.run(context),
+        }
+    }
+}

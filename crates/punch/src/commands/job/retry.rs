@@ -1,0 +1,25 @@
+//! `punch job retry`.
+
+use model::{exit::Exit, wire::Job};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Create a job that does again what one that ended should have done
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch job retry 12")]
+pub(crate) struct JobRetryArgs {
+    /// Number of the job
+    job: u64,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl JobRetryArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let client = self.remote.client(context)?;
+        let job: Job = client.post(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
+        context.output.note(format!("job {} does again what job {} should have done", job.id, self.job));
+        context.output.json(&job);
+        Ok(Exit::Done)
+    }
+}

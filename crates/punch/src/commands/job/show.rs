@@ -1,0 +1,50 @@
+//! `punch job show`: one job with its log.
+
+use model::{exit::Exit, wire::Job};
+
+use super::follow::follow_job;
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+
+/// Show a background job with its log
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch job show 12\n  punch job show 12 --follow")]
+pub(crate) struct JobShowArgs {
+    /// Number of the job
+    job: u64,
+    /// Print the log as it grows, until the job ends
+    #[arg(long)]
+    follow: bool,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl JobShowArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let client = self.remote.client(context)?;
+        if self.follow {
+            return follow_job(context, &client, self.job);
+        }
+        let job: Job = client.get(&format!("/api/v1/jobs/{}", self.job))?;
+        context.output.line(format!("job {}: {}, {}", job.id, job.kind, job.state));
+        context.output.line(format!(
+            "created {} by {}",
+            time_text::format_utc(job.created_us),
+            job.created_by
+        ));
+        context.output.line(format!("attempt {} of {}", job.attempt, job.max_attempts));
+        if let Some(owner) = &job.owner {
+            context.output.line(format!("run by {owner}"));
+        }
+        if job.progress_total > 0 {
+            context.output.line(format!("{} of {} done", job.progress_done, job.progress_total));
+        }
+        for line in &job.log {
+            context.output.line(format!("{} {}", time_text::format_utc(line.at_us), line.text));
+        }
+        if let Some(result) = &job.result {
+            context.output.line(result);
+        }
+        context.output.json(&job);
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,24 @@
+//! `punch key list`: the keys that packages are trusted by.
+
+use model::{exit::Exit, wire::KeyList};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// List the fingerprints of the keys that packages and metadata are trusted by
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch key list")]
+pub(crate) struct KeyListArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl KeyListArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let keys: KeyList = self.remote.client(context)?.get("/api/v1/keys")?;
+        for key in &keys.items {
+            context.output.line(&key.fingerprint);
+        }
+        context.output.json(&keys.items);
+        Ok(Exit::Done)
+    }
+}

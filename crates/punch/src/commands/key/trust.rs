@@ -1,0 +1,36 @@
+//! `punch key trust`: the repository accepts packages signed by a key.
+
+use std::path::PathBuf;
+
+use model::{
+    exit::Exit,
+    wire::{KeyList, KeyTrustRequest},
+};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Let the repository accept packages signed by the keys in a file
+///
+/// Servers that joined before get the keys when they join again, or with `curl URL/repository/keys.asc`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch key trust alice.asc")]
+pub(crate) struct KeyTrustArgs {
+    /// Armored OpenPGP certificates (`punch key public` prints one)
+    file: PathBuf,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl KeyTrustArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let armored = std::fs::read_to_string(&self.file)
+            .map_err(|error| CommandError::cannot_read(&self.file, &error))?;
+        let keys: KeyList =
+            self.remote.client(context)?.post("/api/v1/keys", &KeyTrustRequest { armored })?;
+        for key in &keys.items {
+            context.output.line(&key.fingerprint);
+        }
+        context.output.json(&keys.items);
+        Ok(Exit::Done)
+    }
+}

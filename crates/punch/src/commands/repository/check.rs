@@ -1,0 +1,24 @@
+//! `punch repository check`: reads everything in the repository.
+
+use model::{exit::Exit, wire::JobRequest};
+
+use crate::{
+    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+};
+
+/// Read every package and all metadata, and name what is damaged
+///
+/// The control plane does it as a job; this waits for its end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch repository check")]
+pub(crate) struct RepositoryCheckArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RepositoryCheckArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let request = JobRequest { kind: "check-repository".to_owned(), keep: None, channel: None };
+        run_job(context, &self.remote.client(context)?, &request)
+    }
+}

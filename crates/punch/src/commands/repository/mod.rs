@@ -1,0 +1,34 @@
+//! `punch repository`: one file per verb.
+
+mod check;
+mod rebuild;
+mod retain;
+
+use model::exit::Exit;
+
+use crate::{command_error::CommandError, context::CommandContext};
+
+/// Check the repository, remove old versions and rebuild channels
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch repository check")]
+pub(crate) struct RepositoryArgs {
+    #[command(subcommand)]
+    verb: RepositoryCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RepositoryCommand {
+    Check(check::RepositoryCheckArgs),
+    Retain(retain::RepositoryRetainArgs),
+    Rebuild(rebuild::RepositoryRebuildArgs),
+}
+
+impl RepositoryArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        match self.verb {
+            RepositoryCommand::Check(args) => args.run(context),
+            RepositoryCommand::Retain(args) => args.run(context),
+            RepositoryCommand::Rebuild(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `punch repository rebuild`: writes the metadata of a channel anew.
+
+use model::{exit::Exit, name::Name, wire::JobRequest};
+
+use crate::{
+    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+};
+
+/// Write the metadata of a channel anew, and link its packages again
+///
+/// The control plane does it as a job; this waits for its end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch repository rebuild prod")]
+pub(crate) struct RepositoryRebuildArgs {
+    /// Channel
+    channel: Name,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RepositoryRebuildArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let channel = Some(self.channel.to_string());
+        let request = JobRequest { kind: "rebuild-channel".to_owned(), keep: None, channel };
+        run_job(context, &self.remote.client(context)?, &request)
+    }
+}

@@ -1,0 +1,27 @@
+//! `punch repository retain`: removes old versions.
+
+use model::{exit::Exit, wire::JobRequest};
+
+use crate::{
+    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+};
+
+/// Remove old versions that no node file of any kept generation needs
+///
+/// The control plane does it as a job; this waits for its end.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch repository retain --keep 5")]
+pub(crate) struct RepositoryRetainArgs {
+    /// How many of the newest versions of each component are kept in any case
+    #[arg(long, value_name = "COUNT")]
+    keep: u32,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RepositoryRetainArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let request = JobRequest { kind: "retain-versions".to_owned(), keep: Some(self.keep), channel: None };
+        run_job(context, &self.remote.client(context)?, &request)
+    }
+}

@@ -1,0 +1,45 @@
+//! `punch revision diff`: what differs between two revisions.
+
+use model::{exit::Exit, wire::RevisionDiff};
+
+use crate::{client::ApiClient, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Show what differs between two revisions
+///
+/// Secrets that you may not see are masked.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch revision diff 41 43")]
+pub(crate) struct RevisionDiffArgs {
+    /// Older revision
+    from: u64,
+    /// Newer revision
+    to: u64,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RevisionDiffArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        print_diff(context, &self.remote.client(context)?, self.from, self.to)
+    }
+}
+
+/// Prints what differs between two revisions.
+pub(super) fn print_diff(
+    context: &CommandContext,
+    client: &ApiClient,
+    from: u64,
+    to: u64,
+) -> Result<Exit, CommandError> {
+    let (from, to) = (from.to_string(), to.to_string());
+    let diff: RevisionDiff = client.get_with("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
+    if diff.places.is_empty() {
+        context.output.line("nothing differs");
+    }
+    for place in &diff.places {
+        context.output.line(format!("{} {}", place.how, place.object));
+        context.output.line(&place.diff);
+    }
+    context.output.json(&diff);
+    Ok(Exit::Done)
+}

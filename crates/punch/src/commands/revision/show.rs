@@ -1,0 +1,26 @@
+//! `punch revision show`: what a revision changed.
+
+use model::exit::Exit;
+
+use super::diff::print_diff;
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Show what a revision changed
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch revision show 43")]
+pub(crate) struct RevisionShowArgs {
+    /// Revision
+    revision: u64,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl RevisionShowArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let before = self.revision.checked_sub(1).ok_or_else(|| {
+            CommandError::input("revision 0 is the empty estate; revisions are counted from 1")
+                .with_hint("`punch revision list` lists them")
+        })?;
+        print_diff(context, &self.remote.client(context)?, before, self.revision)
+    }
+}

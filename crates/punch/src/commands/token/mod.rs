@@ -1,0 +1,34 @@
+//! `punch token`: one file per verb.
+
+mod create;
+mod list;
+mod revoke;
+
+use model::exit::Exit;
+
+use crate::{command_error::CommandError, context::CommandContext};
+
+/// Create, list and revoke API tokens
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch token create ci --grant developer:staging > ci.token")]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    verb: TokenCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum TokenCommand {
+    Create(create::TokenCreateArgs),
+    List(list::TokenListArgs),
+    Revoke(revoke::TokenRevokeArgs),
+}
+
+impl TokenArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        match self.verb {
+            TokenCommand::Create(args) => args.run(context),
+            TokenCommand::List(args) => args.run(context),
+            TokenCommand::Revoke(args) => args.run(context),
+        }
+    }
+}

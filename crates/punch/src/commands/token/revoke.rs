@@ -1,0 +1,32 @@
+//! `punch token revoke`: a token is refused from now on.
+
+use model::exit::Exit;
+use serde::Serialize;
+
+use crate::{client, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Revoke a token: it is refused from now on
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch token revoke ci")]
+pub(crate) struct TokenRevokeArgs {
+    /// Whose it is
+    name: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct RevokedToken {
+    name: String,
+}
+
+impl TokenRevokeArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let name = client::path_segment(&self.name)?;
+        self.remote.client(context)?.delete(&format!("/api/v1/tokens/{name}"))?;
+        context.output.note(format!("the token `{}` is refused from now on", self.name));
+        context.output.json(&RevokedToken { name: self.name });
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,26 @@
+//! `punch whoami`: who the back-office takes you for.
+
+use model::{exit::Exit, wire::PrincipalInfo};
+
+use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+
+/// Show who the back-office takes you for, and what you may do there
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  punch whoami\n  punch whoami --json")]
+pub(crate) struct WhoamiArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+}
+
+impl WhoamiArgs {
+    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let client = self.remote.client(context)?;
+        let principal: PrincipalInfo = client.get("/api/v1/whoami")?;
+        context.output.line(format!("{} at {}", principal.name, client.address()));
+        for grant in &principal.grants {
+            context.output.line(format!("grant {grant}"));
+        }
+        context.output.json(&principal);
+        Ok(Exit::Done)
+    }
+}
