@@ -29,7 +29,7 @@ pub(crate) struct StorageArgs {
     /// The database: postgres://USER@HOST/NAME. A file in the data folder if not given. Better by the variable: it
     /// may hold a password
     #[arg(long, env = "GEPPETTO_DATABASE", hide_env_values = true, value_name = "URL")]
-    database: Option<DatabaseUrl>,
+    database: Option<String>,
     /// The repository's folder, which several control planes may share. In the data folder if not given
     #[arg(long, env = "GEPPETTO_REPOSITORY", value_name = "DIR")]
     repository: Option<PathBuf>,
@@ -64,7 +64,14 @@ pub(super) async fn create_control_plane(
     channels: &[Name],
 ) -> Result<(DataFolder, BackOffice), DaemonError> {
     let StorageArgs { database, repository } = storage;
-    let data = DataFolder::create(&context.data, database.clone(), repository.clone())?;
+    // Parsed here, because the command line would print a wrong value with its password.
+    let database: Option<DatabaseUrl> =
+        database.as_deref().map(str::parse).transpose().map_err(|why: String| {
+            DaemonError::input(format!(
+                "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
+            ))
+        })?;
+    let data = DataFolder::create(&context.data, database, repository.clone())?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
     let permit = Permit::of_local_administrator(nix::unistd::geteuid().as_raw());
     back_office.create_first_channels(&permit.lowered(), channels).await?;

@@ -153,6 +153,15 @@ impl ControlPlane {
         self.url = line.trim().to_owned();
     }
 
+    /// Adopts the keys of another control plane on the same database.
+    pub(crate) fn copy_keys_of(&self, other: &ControlPlane) {
+        fs::create_dir_all(self.data().join("keys")).unwrap();
+        for key in ["node.key", "store.key"] {
+            let (from, to) = (other.data().join("keys").join(key), self.data().join("keys").join(key));
+            fs::copy(from, to).unwrap();
+        }
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.path("data")
     }
@@ -285,18 +294,28 @@ impl ControlPlane {
 
     /// Packages, uploads and publishes a version of `shop`; the names of its files.
     pub(crate) fn publish_shop(&self, version: &str, key: &SecretKey, channel: &str) -> Vec<String> {
-        let admin = self.admin();
+        self.publish_shop_as(&self.admin(), version, key, channel)
+    }
+
+    /// The same with this token.
+    pub(crate) fn publish_shop_as(
+        &self,
+        token: &str,
+        version: &str,
+        key: &SecretKey,
+        channel: &str,
+    ) -> Vec<String> {
         let files: Vec<String> = self
             .shop(version, Some(key))
             .iter()
             .map(|path| {
                 let name = file_name(path);
-                self.put(&format!("/api/v1/packages/{name}"), &admin, &fs::read(path).unwrap()).ok();
+                self.put(&format!("/api/v1/packages/{name}"), token, &fs::read(path).unwrap()).ok();
                 name
             })
             .collect();
         let publication = serde_json::json!({"files": files});
-        self.post(&format!("/api/v1/channels/{channel}/publications"), &admin, &publication).ok();
+        self.post(&format!("/api/v1/channels/{channel}/publications"), token, &publication).ok();
         files
     }
 

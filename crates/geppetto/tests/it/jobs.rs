@@ -48,7 +48,7 @@ fn job_is_created_run_listed_and_tried_again() {
 }
 
 /// The events that a listener with this token gets, from now on.
-fn listen(plane: &ControlPlane, token: &str) -> impl Iterator<Item = Value> + use<> {
+pub(crate) fn listen(plane: &ControlPlane, token: &str) -> impl Iterator<Item = Value> + use<> {
     let mut stream = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     write!(stream, "GET /api/v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n")
