@@ -18,9 +18,9 @@ test: tools-test ## All tests, with the end-to-end story on one machine
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --no-fail-fast
 
-e2e: tools-e2e ## The story on whole booted hosts, with the examples and with failures
+e2e: tools-e2e ## Stories on whole booted hosts; STORY=NAME runs one (`cargo xtask e2e --list`)
 	$(CARGO) build --locked --workspace
-	$(CARGO) xtask e2e
+	$(CARGO) xtask e2e $(if $(STORY),--story $(STORY))
 
 bench: tools-e2e build ## Time our commands beside real peers; prints ratios
 	$(CARGO) xtask bench

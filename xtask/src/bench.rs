@@ -8,11 +8,7 @@ mod sizes;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
-use crate::{
-    output,
-    run::{CommandFailure, Terminal},
-    stage::Stage,
-};
+use crate::{command_failure::CommandFailure, output, run::Terminal, stage::Stage};
 
 /// What the run needs to know.
 pub(crate) struct Bench<'a> {

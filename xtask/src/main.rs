@@ -1,6 +1,7 @@
 //! `cargo xtask`: the project's own chores.
 
 mod bench;
+mod command_failure;
 mod demo;
 mod e2e;
 mod host;
@@ -17,7 +18,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::run::CommandFailure;
+use crate::command_failure::CommandFailure;
 
 #[derive(Parser)]
 #[command(about = "The project's own chores")]
@@ -42,13 +43,17 @@ enum Chore {
         #[arg(long)]
         no_wait: bool,
     },
-    /// Tell the story on whole booted hosts, with the examples and with failures
+    /// Run the stories on whole booted hosts, with the examples and with failures
     E2e {
         /// Cargo's profile the two programs were built with
         #[arg(long, default_value = "dev")]
         profile: String,
-        /// Only checks whose name holds this
-        only: Option<String>,
+        /// Only the story of this name
+        #[arg(long, value_name = "NAME")]
+        story: Option<String>,
+        /// List the stories instead
+        #[arg(long)]
+        list: bool,
     },
     /// Time our commands beside real peers and print the ratios
     Bench {
@@ -82,14 +87,18 @@ fn main() -> ExitCode {
             let programs = programs(&profile);
             exit_code(demo::run(&demo::Demo { root, work: &work, programs, profile: &profile, no_wait }))
         }
-        Chore::E2e { profile, only } => {
+        Chore::E2e { list: true, .. } => {
+            e2e::list();
+            ExitCode::SUCCESS
+        }
+        Chore::E2e { profile, story, list: false } => {
             let programs = programs(&profile);
             exit_code(e2e::run(&e2e::E2e {
                 root,
                 work: &work,
                 programs,
                 profile: &profile,
-                only: only.as_deref(),
+                story: story.as_deref(),
             }))
         }
         Chore::Bench { profile, runs } => {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::run::CommandFailure;
+use crate::command_failure::CommandFailure;
 
 /// A line.
 pub(crate) fn print_line(text: &str) {

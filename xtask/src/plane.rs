@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use crate::run::{CommandFailure, Terminal, io};
+use crate::{
+    command_failure::{CommandFailure, io},
+    run::Terminal,
+};
 
 /// The control plane of one run.
 pub(crate) struct Plane {

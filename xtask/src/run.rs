@@ -1,57 +1,11 @@
-//! Commands as a person would type them, on this machine or on a host; and what is shown when one fails.
+//! Commands as a person would type them, on this machine or on a host.
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
-use crate::output;
-
-/// How many lines of a failed command's output are shown: the last ones say why.
-const MOST_LINES: usize = 60;
-
-/// Why a chore stopped: the command, what it printed, and where to look.
-#[derive(Debug)]
-pub(crate) struct CommandFailure {
-    /// What was being done.
-    pub(crate) what: String,
-    /// The command, as typed.
-    pub(crate) command: Option<String>,
-    /// What it printed.
-    pub(crate) output: String,
-    /// What to look at next.
-    pub(crate) look: String,
-}
-
-impl CommandFailure {
-    /// A trouble that no command printed.
-    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> CommandFailure {
-        CommandFailure { what: what.into(), command: None, output: String::new(), look: look.into() }
-    }
-}
-
-impl fmt::Display for CommandFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.what)?;
-        if let Some(command) = &self.command {
-            writeln!(f, "  command: {command}")?;
-        }
-        let lines = self.output.lines().count();
-        for line in self.output.lines().skip(lines.saturating_sub(MOST_LINES)) {
-            writeln!(f, "  | {line}")?;
-        }
-        write!(f, "  look at: {}", self.look)
-    }
-}
-
-/// Names the thing that could not be done to `path`.
-pub(crate) fn io(what: &str, path: &Path) -> impl Fn(std::io::Error) -> CommandFailure {
-    let (what, path) = (what.to_owned(), path.to_owned());
-    move |error| {
-        CommandFailure::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
-    }
-}
+use crate::{command_failure::CommandFailure, output};
 
 /// What a command answered.
 #[derive(Debug, Clone)]

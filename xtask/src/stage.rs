@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
+    command_failure::{CommandFailure, io},
     plane::Plane,
-    run::{CommandFailure, Terminal, io},
+    run::Terminal,
 };
 
 /// A fresh folder and a developer who types in it.

@@ -1,4 +1,8 @@
-//! The project's rules, as tests: walls between crates, module heads and sizes, invariants that name their test.
+//! The project's rules, as tests: walls between crates, module heads and sizes, imports, names of types, invariants
+//! that name their test.
+
+mod imports;
+mod type_names;
 
 use std::{
     fs,
@@ -51,6 +55,9 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     let mut findings = Vec::new();
     walls(root, &mut findings);
     modules(root, &mut findings);
+    let crates = WALLS.map(|(path, _)| path);
+    imports::mutual_imports(root, &crates, &mut findings);
+    type_names::duplicate_types(root, &crates, &mut findings);
     invariants(root, &mut findings);
     architecture_table(root, &mut findings);
     links(root, &mut findings);
@@ -108,9 +115,7 @@ fn modules(root: &Path, findings: &mut Vec<String>) {
                 findings.push(format!("{shown}: open it with `//!` and what the module is for"));
             }
             if lines > LONGEST {
-                findings.push(format!(
-                    "{shown}: {lines} lines; at most {LONGEST}. Which room is it really two of?"
-                ));
+                findings.push(format!("{shown}: {lines} lines; at most {LONGEST}. Which two modules is it?"));
             }
             let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
             if ["utils", "util", "common", "manager", "helper", "helpers", "misc"].contains(&stem) {

@@ -12,6 +12,7 @@ mod merge;
 mod record;
 mod render;
 mod update;
+mod write_file;
 
 use std::{
     collections::BTreeMap,

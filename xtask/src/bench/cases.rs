@@ -4,8 +4,8 @@ use std::fs;
 
 use super::Case;
 use crate::{
+    command_failure::{CommandFailure, io},
     plane::Plane,
-    run::{CommandFailure, io},
     stage::{self, Stage},
 };
 

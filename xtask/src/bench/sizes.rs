@@ -3,9 +3,9 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::{
+    command_failure::{CommandFailure, io},
     output,
     plane::Plane,
-    run::{CommandFailure, io},
 };
 
 /// The largest a release binary may be.

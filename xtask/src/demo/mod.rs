@@ -10,10 +10,10 @@ use std::{
 use place::DemoTarget;
 
 use crate::{
+    command_failure::{CommandFailure, io},
     host,
     output::{self, StepOutput},
     plane::Plane,
-    run::{CommandFailure, io},
     stage::{self, Stage},
 };
 

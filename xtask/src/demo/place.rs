@@ -3,9 +3,10 @@
 use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
+    command_failure::CommandFailure,
     host::BootedHost,
     output,
-    run::{Answer, CommandFailure, Terminal},
+    run::{Answer, Terminal},
 };
 
 /// The server `web-01`.

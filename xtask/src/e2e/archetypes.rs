@@ -1,16 +1,7 @@
 //! What the archetypes generate, as generated, on a real host. The web-service has the service checks.
 
 use super::{Check, world::World};
-use crate::run::CommandFailure;
-
-/// The archetypes these checks are about, and what the component of each is called.
-pub(super) const COMPONENTS: [(&str, &str); 5] = [
-    ("processing", "stock"),
-    ("db-schema", "ledger"),
-    ("monitoring-plugin", "queue"),
-    ("os-config", "journal"),
-    ("webapp", "portal"),
-];
+use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
     ("a processing runs on its schedule and keeps its state", processing),

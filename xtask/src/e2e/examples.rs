@@ -1,7 +1,7 @@
 //! Software that nobody here wrote, our own two programs, and the library's os-configs, on a real host.
 
 use super::{Check, world::World};
-use crate::run::CommandFailure;
+use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
     ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),

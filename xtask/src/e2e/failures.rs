@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Check, world::World};
-use crate::{plane::Plane, run::CommandFailure};
+use crate::{command_failure::CommandFailure, plane::Plane};
 
 pub(super) const CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),

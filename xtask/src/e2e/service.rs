@@ -1,7 +1,7 @@
 //! A service's life on a host: arrival, change, another version, an older version, departure.
 
 use super::{Check, world::World};
-use crate::run::CommandFailure;
+use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
     ("a second import of the same estate changes nothing", second_import),

@@ -2,11 +2,12 @@
 
 use std::{fs, thread::sleep, time::Duration};
 
-use super::{E2e, archetypes};
+use super::E2e;
 use crate::{
+    command_failure::{CommandFailure, io},
     host::{BootedHost, HostGround, Image},
     plane::Plane,
-    run::{Answer, CommandFailure, Terminal, io},
+    run::{Answer, Terminal},
     stage::{self, Stage},
 };
 
@@ -19,6 +20,15 @@ const COMPONENTS: [&str; 7] = [
     "library/os-config/admins",
     "examples/node-exporter",
     "examples/tomcat-examples",
+];
+
+/// Archetypes, and the name of the component that is generated from each.
+const GENERATED_COMPONENTS: [(&str, &str); 5] = [
+    ("processing", "stock"),
+    ("db-schema", "ledger"),
+    ("monitoring-plugin", "queue"),
+    ("os-config", "journal"),
+    ("webapp", "portal"),
 ];
 
 // Dropped in this order: the host needs the ground's network, and the ground removes it.
@@ -43,7 +53,7 @@ impl World {
         let plane = stage::serve(you, &ground.address())?;
         stage::log_in_developer(you, &plane)?;
         stage::package_two_shop_versions(&stage)?;
-        for (archetype, name) in archetypes::COMPONENTS {
+        for (archetype, name) in GENERATED_COMPONENTS {
             you.run(&format!("punch new {archetype} {name}"))?;
             you.run(&format!("punch test {name}"))?;
             you.run(&format!("punch package {name} --out dist --key alice.key"))?;

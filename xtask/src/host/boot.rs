@@ -8,12 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Image, Network, PREFIX, leftovers};
-use crate::run::{CommandFailure, Terminal, io};
-
-/// Where control groups live: the mixed layout first, then version 2 alone.
-pub(super) const CONTROL_GROUPS: [&str; 3] =
-    ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
+use super::{
+    Image, Network, PREFIX,
+    control_groups::{CONTROL_GROUPS, remove_groups},
+};
+use crate::{
+    command_failure::{CommandFailure, io},
+    run::Terminal,
+};
 
 /// How often a state is looked at while waiting for it.
 const TICK: Duration = Duration::from_millis(50);
@@ -166,7 +168,7 @@ impl Drop for BootedHost {
         }
         fs::remove_dir_all(&self.folder).ok();
         for tree in CONTROL_GROUPS {
-            leftovers::remove_groups(&Path::new(tree).join(&self.machine));
+            remove_groups(&Path::new(tree).join(&self.machine));
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::PREFIX;
-use crate::run::CommandFailure;
+use crate::command_failure::CommandFailure;
 
 /// A shell that waits for the end of its input, which is the end of this process; dismissed when dropped.
 pub(crate) struct Janitor {
@@ -33,7 +33,7 @@ impl Janitor {
                for group in $tree/{ours}-*; do find \"$group\" -depth -type d -exec rmdir {{}} \\;; done
              done
              rmdir /run/systemd/nspawn/propagate/{ours}-*",
-            groups = super::boot::CONTROL_GROUPS.join(" ")
+            groups = super::control_groups::CONTROL_GROUPS.join(" ")
         );
         let mut shell = Command::new("sh")
             .args(["-c", &script, "janitor"])

@@ -6,6 +6,7 @@
 //! that fail, those names carry the run's process id and the next run sweeps them.
 
 mod boot;
+mod control_groups;
 mod janitor;
 mod leftovers;
 mod network;
@@ -17,7 +18,7 @@ pub(crate) use boot::BootedHost;
 pub(crate) use network::Network;
 pub(crate) use root::Image;
 
-use crate::run::{CommandFailure, Terminal};
+use crate::{command_failure::CommandFailure, run::Terminal};
 
 /// Everything whose name starts so on this machine is ours to remove.
 pub(crate) const PREFIX: &str = "gpt-";
@@ -35,7 +36,7 @@ impl HostGround {
     /// Prepares the network, and removes what killed runs left behind.
     pub(crate) fn prepare(work: &Path) -> Result<HostGround, CommandFailure> {
         let folder = work.join("hosts");
-        std::fs::create_dir_all(&folder).map_err(crate::run::io("create", &folder))?;
+        std::fs::create_dir_all(&folder).map_err(crate::command_failure::io("create", &folder))?;
         leftovers::remove_leftovers(&folder);
         let janitor = janitor::Janitor::watch(&folder)?;
         Ok(HostGround { network: Network::create()?, folder, booted: 0, _janitor: janitor })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::PREFIX;
-use crate::run::{CommandFailure, Terminal};
+use crate::{command_failure::CommandFailure, run::Terminal};
 
 /// A bridge; removed when dropped.
 pub(crate) struct Network {

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::run::{CommandFailure, Terminal, io};
+use crate::{
+    command_failure::{CommandFailure, io},
+    run::Terminal,
+};
 
 /// What every host has from the start, beside Debian's smallest system.
 const BASE: &str = "systemd,systemd-sysv,dbus,udev,passwd,procps,iproute2,rpm,cron,curl,python3,sqlite3";

@@ -10,12 +10,12 @@ use crate::{daemon_error::DaemonError, output};
     after_help = "Example:\n  geppetto completion bash > /usr/share/bash-completion/completions/geppetto\n\n\
                   The package of geppetto installs the scripts of bash, fish and zsh."
 )]
-pub(crate) struct CompletionArgs {
+pub(crate) struct DaemonCompletionArgs {
     /// Shell
     shell: Shell,
 }
 
-impl CompletionArgs {
+impl DaemonCompletionArgs {
     /// Prints the script for `command`.
     pub(crate) fn run(self, mut command: clap::Command) -> Result<(), DaemonError> {
         let mut script = Vec::new();

@@ -8,12 +8,12 @@ use crate::{daemon_error::DaemonError, output};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto man man1/ && man -l man1/geppetto-serve.1\n\n\
                         The package of geppetto installs these pages.")]
-pub(crate) struct ManArgs {
+pub(crate) struct DaemonManArgs {
     /// Folder to write to; it is created when it does not exist
     folder: PathBuf,
 }
 
-impl ManArgs {
+impl DaemonManArgs {
     /// Writes the pages of `command`.
     pub(crate) fn run(self, command: clap::Command) -> Result<(), DaemonError> {
         let failed = |error: std::io::Error| {

@@ -44,9 +44,9 @@ pub(crate) enum GeppettoVerb {
     /// Serve the API and the repository
     Serve(serve::ServeArgs),
     /// Print the completion script of a shell
-    Completion(completion::CompletionArgs),
+    Completion(completion::DaemonCompletionArgs),
     /// Write the manual pages of geppetto to a folder, one per command
-    Man(man::ManArgs),
+    Man(man::DaemonManArgs),
     /// Print the OpenAPI document of the API
     Openapi(openapi::OpenapiArgs),
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::signature::hex;
 pub use super::signature::{is_signed, key_id, sign, verify};
 use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{
@@ -194,10 +195,6 @@ pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Re
         ));
     }
     Ok(())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl NodeFile {

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use super::{node::hex, yaml::FormatError};
+use super::yaml::FormatError;
 
 const PREFIX: &str = "# signature: ed25519 ";
 
@@ -54,6 +54,11 @@ pub fn is_signed(text: &str) -> bool {
 /// The first 16 hexadecimal digits of the key's SHA-256.
 pub fn key_id(key: &VerifyingKey) -> String {
     hex(&Sha256::digest(key.as_bytes())[..8])
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is signed, and what follows the prefix on the last line.

@@ -2,14 +2,16 @@
 
 use std::{
     fs, io,
-    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use model::{component::is_reserved_name, name::Name};
 
-use super::{Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles};
+use super::{
+    Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles,
+    write_file::write_file,
+};
 use crate::source::ComponentSource;
 
 /// Generates the component `name` in the new folder `dir`; returns the paths of its files.
@@ -87,19 +89,4 @@ fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
 
 fn write_all(dir: &Path, files: &RenderedFiles) -> io::Result<()> {
     files.iter().try_for_each(|(path, bytes)| write_file(dir, path, bytes, None))
-}
-
-/// Writes one file aside and renames it, so that no reader and no crash ever sees half of it.
-///
-/// `mode` keeps the permissions a file had; a new one is executable when it starts with `#!`.
-pub(super) fn write_file(dir: &Path, path: &str, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
-    let to = dir.join(path);
-    let parent = to.parent().unwrap_or(dir);
-    fs::create_dir_all(parent)?;
-    let mut file = tempfile::Builder::new().prefix(".geppetto-").tempfile_in(parent)?;
-    file.write_all(bytes)?;
-    let mode = mode.unwrap_or(if bytes.starts_with(b"#!") { 0o755 } else { 0o644 });
-    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
-    file.persist(&to).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ArchetypeError, FileOutcome,
-    generate::write_file,
     record::{ArchetypeRecord, sha256_hex},
+    write_file::write_file,
 };
 
 const FILE: &str = ".geppetto/update.yaml";

@@ -9,7 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Archetype, ArchetypeAnswers, ArchetypeError, generate::write_file, render::RenderedFiles};
+use super::{Archetype, ArchetypeAnswers, ArchetypeError, render::RenderedFiles, write_file::write_file};
 
 /// The folder of what is remembered.
 const FOLDER: &str = ".geppetto";

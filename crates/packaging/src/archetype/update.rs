@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Archetype, ArchetypeAnswers, ArchetypeError, built_in_archetype,
-    generate::write_file,
     journal::UpdateJournal,
     merge::{has_conflict_markers, merge},
     record::{self, ArchetypeRecord, read_record},
+    write_file::write_file,
 };
 
 /// What an update did.

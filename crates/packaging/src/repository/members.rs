@@ -11,22 +11,16 @@ use std::{
     fs,
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::Path,
-    sync::Arc,
 };
 
-use flate2::{Compression, read::MultiGzDecoder, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Repository, RepositoryError, Result,
-    channel::Channel,
-    disk::{self, Unflushed},
-    record::Fragments,
-};
+use super::{Repository, RepositoryError, Result, record::Fragments};
 
 /// Packages in one member. Fewer make the files larger, more make each publication dearer.
-const FULL: usize = 128;
+pub(super) const FULL: usize = 128;
 /// A member is full, too, with so many uncompressed bytes: packages of many files are few in one, and
 /// what is copied, or compressed once more, stays small.
 const FULL_BYTES: u64 = 1 << 20;
@@ -105,48 +99,9 @@ impl GzipMember {
     }
 }
 
-fn full(packages: usize, open_sizes: &[u64; 3]) -> bool {
+/// Whether a member of so many packages and uncompressed bytes takes no more.
+pub(super) fn full(packages: usize, open_sizes: &[u64; 3]) -> bool {
     packages >= FULL || open_sizes.iter().sum::<u64>() >= FULL_BYTES
-}
-
-/// A member in the making.
-#[derive(Default)]
-struct Draft {
-    /// The member it extends, if it extends one.
-    from: Option<u64>,
-    packages: Vec<MemberPackage>,
-    /// What is compressed already.
-    kept: [Vec<u8>; 3],
-    /// What comes behind it.
-    text: [String; 3],
-    open_sizes: [u64; 3],
-}
-
-impl Draft {
-    fn add(&mut self, listed: &MemberPackage, fragments: &Fragments) {
-        self.packages.push(listed.clone());
-        for file in MetadataFile::ALL {
-            let fragment = file.of(fragments);
-            self.text[file as usize].push_str(fragment);
-            self.open_sizes[file as usize] += fragment.len() as u64;
-        }
-    }
-
-    /// The compressed bytes of each file.
-    fn pieces(&self) -> io::Result<[Vec<u8>; 3]> {
-        let mut pieces = self.kept.clone();
-        for (piece, text) in pieces.iter_mut().zip(&self.text) {
-            if self.packages.len() >= FULL && !piece.is_empty() {
-                let mut whole = Vec::new();
-                MultiGzDecoder::new(&**piece).read_to_end(&mut whole)?;
-                whole.extend_from_slice(text.as_bytes());
-                *piece = gzip(&whole);
-            } else if !text.is_empty() {
-                piece.extend(gzip(text.as_bytes()));
-            }
-        }
-        Ok(pieces)
-    }
 }
 
 pub(super) fn gzip(text: &[u8]) -> Vec<u8> {
@@ -157,53 +112,6 @@ pub(super) fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 impl Repository {
-    /// Makes members of `next` out of `packages`; those that `open` has room for come behind its own.
-    pub(super) fn write_members(
-        &self,
-        next: &mut Channel,
-        open: Option<&GzipMember>,
-        packages: &[MemberPackage],
-        unflushed: &mut Unflushed,
-    ) -> Result<()> {
-        let mut draft = Draft::default();
-        if let Some(member) = open {
-            draft.from = Some(member.id);
-            draft.packages.clone_from(&member.packages);
-            draft.open_sizes = member.open_sizes;
-            for file in MetadataFile::ALL {
-                draft.kept[file as usize] = self.member_bytes(&next.name, member, file)?;
-            }
-        }
-        for listed in packages {
-            draft.add(listed, &self.read_fragments(&listed.file)?);
-            if full(draft.packages.len(), &draft.open_sizes) {
-                self.write_member(next, std::mem::take(&mut draft), unflushed)?;
-            }
-        }
-        if draft.packages.is_empty() { Ok(()) } else { self.write_member(next, draft, unflushed) }
-    }
-
-    fn write_member(&self, next: &mut Channel, draft: Draft, unflushed: &mut Unflushed) -> Result<()> {
-        let path = self.layout().member(&next.name, next.next_member);
-        let pieces = draft.pieces().map_err(|why| {
-            let from = draft.from.map_or_else(|| path.clone(), |id| self.layout().member(&next.name, id));
-            RepositoryError::damaged(&from, why)
-        })?;
-        let member = GzipMember {
-            id: next.next_member,
-            packages: draft.packages,
-            open_sizes: draft.open_sizes,
-            sizes: pieces.each_ref().map(|piece| piece.len() as u64),
-        };
-        let mut bytes = disk::json(&path, &member)?;
-        bytes.push(b'\n');
-        bytes.extend(pieces.concat());
-        unflushed.write(&path, &bytes)?;
-        next.next_member += 1;
-        next.members.push(Arc::new(member));
-        Ok(())
-    }
-
     pub(super) fn read_member(&self, channel: &Name, id: u64) -> Result<GzipMember> {
         let path = self.layout().member(channel, id);
         let read = || {

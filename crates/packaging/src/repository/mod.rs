@@ -32,6 +32,7 @@ mod channel;
 mod check;
 mod disk;
 mod error;
+mod extend;
 mod generation;
 mod index;
 mod layout;
