@@ -8,12 +8,13 @@ mod journal;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use model::{
+    health::HealthCheck,
     name::Name,
     node::Node,
-    observe::{Observation, ObservedHost},
+    observe::{Observation, ObservationRequest, ObservedHost},
     plan::{self, Plan, PlannedAction, PlannedChange},
     report::{EntryResult, Report, ReportEntry, RunOutcome},
-    resource::{HealthCheck, Resource},
+    resource::Resource,
 };
 
 use self::journal::RunJournal;
@@ -168,7 +169,8 @@ impl ApplyRun<'_, '_> {
     fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
-                self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Observation::Absent)
+                let request = ObservationRequest::of([resource.as_ref()]);
+                self.host.resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
         }
@@ -183,9 +185,9 @@ impl ApplyRun<'_, '_> {
     ) -> Result<bool, StateError> {
         self.journal.begin_step(&change.title(), &change.component, &[])?;
         let started = (self.clock)();
-        let wanted: Vec<&Resource> = resources.iter().map(|(_, resource)| resource).collect();
+        let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
         let seen = ObservedHost {
-            resources: self.host.resources(&wanted, &[]),
+            resources: self.host.resources(&request),
             booted: self.host.booted(),
             ..ObservedHost::default()
         };
@@ -229,15 +231,7 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
-            Err(said) if check.secret => (
-                EntryResult::Failed,
-                format!(
-                    "not within {} s; the answer is not shown, because the check holds a secret ({} characters)",
-                    check.within,
-                    said.len()
-                ),
-            ),
-            Err(said) => (EntryResult::Failed, format!("not within {} s: {said}", check.within)),
+            Err(answer) => (EntryResult::Failed, check.failure(&answer)),
         };
         let entry = self.finish_entry(entry(title, component.as_str(), result, detail), started);
         self.journal.end_step(entry, &[])?;

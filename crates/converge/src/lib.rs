@@ -5,7 +5,7 @@
 //! plan and writes down each step in [`HostState`].
 
 mod apply;
-mod deployment;
+mod deployment_files;
 mod health;
 mod host;
 mod inspect;

@@ -1,5 +1,7 @@
 //! Observations of a host. A failed observation is a value of its own, never "already right".
 
+mod request;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{resource::ResourceId, version::Version};
+
+pub use request::{ObservationRequest, packages_to_observe};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,11 +7,12 @@ use std::{
 };
 
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange, desired_facts},
-    resource::{HealthProbe, Resource, ResourceBody, ResourceId},
+    resource::{ResourceBody, ResourceId},
     version::Version,
 };
 
@@ -71,10 +72,9 @@ impl Host for MemoryHost {
 
     fn resources(
         &self,
-        wanted: &[&Resource],
-        managed: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let ids = wanted.iter().map(|resource| &resource.id).chain(managed);
+        let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
             let seen = match (self.unreadable.get(id), self.resources.get(id)) {
                 (Some(because), _) => Observation::Unreadable(because.clone()),

@@ -187,13 +187,12 @@ impl converge::Host for WithoutPackages {
     }
     fn resources(
         &self,
-        wanted: &[&model::resource::Resource],
-        managed: &[model::resource::ResourceId],
+        request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
         model::observe::Observation<model::observe::ResourceFacts>,
     > {
-        self.0.resources(wanted, managed)
+        self.0.resources(request)
     }
     fn apply(
         &mut self,
@@ -205,7 +204,7 @@ impl converge::Host for WithoutPackages {
             _ => self.0.apply(change, packages),
         }
     }
-    fn probe(&self, probe: &model::resource::HealthProbe) -> Result<(), String> {
+    fn probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
         self.0.probe(probe)
     }
 }

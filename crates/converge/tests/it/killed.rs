@@ -10,12 +10,13 @@ use std::{
 
 use converge::{Host, HostError, HostState, Machine};
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
     report::{EntryResult, RunOutcome},
-    resource::{HealthProbe, Resource, ResourceId},
+    resource::ResourceId,
     version::Version,
 };
 use nix::{sys::signal, unistd::Pid};
@@ -70,10 +71,9 @@ impl Host for Doomed {
     }
     fn resources(
         &self,
-        wanted: &[&Resource],
-        managed: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        self.machine.resources(wanted, managed)
+        self.machine.resources(request)
     }
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         if self.left == 0 {

@@ -2,9 +2,10 @@
 
 use super::fields::{self, FieldReader};
 use crate::{
+    health::HealthProbe,
     resource::{
-        CronResource, ExecResource, FileResource, GroupResource, HealthProbe, Ownership, ResourceBody,
-        ResourceKind, ServiceResource, UserResource,
+        CronResource, ExecResource, FileResource, GroupResource, Ownership, ResourceBody, ResourceKind,
+        ServiceResource, UserResource,
     },
     value::Value,
 };

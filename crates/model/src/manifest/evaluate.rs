@@ -14,11 +14,12 @@ use super::{
 use crate::{
     component::Component,
     format::FormatError,
+    health::HealthCheck,
     name::{Key, Name},
     nearest,
     node::NodeValue,
     observe::OsFamily,
-    resource::{HealthCheck, Resource, ResourceBody, ResourceId},
+    resource::{Resource, ResourceBody, ResourceId},
     template::{self, Renderer},
     value::Value,
 };

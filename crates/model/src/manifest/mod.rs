@@ -12,10 +12,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use crate::{
-    resource::{HealthCheck, Resource},
-    value::Value,
-};
+use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{EvaluationContext, evaluate_manifest};
 pub use field_schema::schema;

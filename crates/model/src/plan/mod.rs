@@ -14,9 +14,10 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    health::HealthCheck,
     name::Name,
     observe::Fact,
-    resource::{HealthCheck, Resource, ResourceId},
+    resource::{Resource, ResourceId},
     version::Version,
 };
 

@@ -21,11 +21,13 @@ use std::{
 
 use model::{
     component::DEPLOYMENTS_FOLDER,
+    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange},
-    resource::{HealthProbe, Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
 
@@ -41,10 +43,7 @@ use self::{
     rpm::RpmDatabase, services::Systemd, users::AccountTools,
 };
 use super::{Host, HostError, explain_io_error};
-use crate::{
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
-    state::RunLock,
-};
+use crate::state::RunLock;
 
 /// A real host.
 #[derive(Debug)]
@@ -205,11 +204,11 @@ impl Host for Machine {
 
     fn resources(
         &self,
-        wanted: &[&Resource],
-        others: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let mut all: BTreeMap<&ResourceId, Option<&Resource>> = others.iter().map(|id| (id, None)).collect();
-        all.extend(wanted.iter().map(|resource| (&resource.id, Some(*resource))));
+        let mut all: BTreeMap<&ResourceId, Option<&Resource>> =
+            request.others.iter().map(|id| (id, None)).collect();
+        all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
         let services: Vec<(&str, Option<&Resource>)> =
             of(ResourceKind::Service).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
