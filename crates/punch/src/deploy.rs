@@ -215,7 +215,7 @@ fn blocked_report(
         unchanged: 0,
         entries: vec![ReportEntry {
             action: action.to_owned(),
-            component: String::new(),
+            components: BTreeSet::new(),
             result: EntryResult::Blocked,
             detail: failure.message.clone(),
             duration_us: 0,

@@ -10,7 +10,7 @@ use model::{
     health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange, desired_facts},
     resource::{ResourceBody, ResourceId},
     version::Version,
@@ -92,7 +92,10 @@ impl Host for MemoryHost {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
         }
         match &change.action {
-            PlannedAction::InstallPackages(versions) => self.packages.extend(versions.clone()),
+            PlannedAction::InstallPackages(packages) => {
+                let versions = packages.iter().map(|(name, package)| (name.clone(), package.version.clone()));
+                self.packages.extend(versions);
+            }
             PlannedAction::RemovePackages { names, .. } => {
                 self.packages.retain(|name, _| !names.contains(name))
             }
@@ -101,7 +104,7 @@ impl Host for MemoryHost {
                 facts.extend(desired_facts(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
-                    facts.remove("lacks");
+                    facts.remove(&FactName::Lacks);
                 }
                 self.resources.insert(resource.id.clone(), facts);
             }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use model::{
+    name::Name,
     observe::{ManagedResource, ManagedState},
     report::{EntryResult, Report, ReportEntry},
     resource::ResourceId,
@@ -30,7 +31,7 @@ pub(crate) struct RunFile {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RunMark {
     /// A package is punch's own; whose component it is.
-    Installed(String, String),
+    Installed(String, Name),
     /// A resource is punch's own.
     Made(ManagedResource),
     /// A service or command was notified.
@@ -197,7 +198,7 @@ mod tests {
     fn entry(action: &str) -> ReportEntry {
         ReportEntry {
             action: action.to_owned(),
-            component: "shop".to_owned(),
+            components: [Name::new("shop").unwrap()].into(),
             result: EntryResult::Done,
             detail: String::new(),
             duration_us: 0,
@@ -219,10 +220,12 @@ mod tests {
         };
         let mut running = state.start_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
-        let made = ManagedResource { id, component: "shop".to_owned(), notify: Vec::new() };
+        let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
         running.begin(&entry("one"), &[RunMark::Made(made)]).unwrap();
         running.end(&entry("one"), &[]).unwrap();
-        running.begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), "shop".to_owned())]).unwrap();
+        running
+            .begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), Name::new("shop").unwrap())])
+            .unwrap();
         running.end(&entry("zwölf"), &[RunMark::Uninstalled("shop".to_owned())]).unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);

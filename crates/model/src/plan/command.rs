@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     name::Name,
-    observe::{Fact, Observation, ResourceFacts},
+    observe::{Fact, FactName, Observation, ResourceFacts, RunReason},
     resource::{ExecResource, ResourceId},
 };
 
@@ -21,7 +21,7 @@ impl Planner<'_> {
     ) {
         let lacks = missing_prerequisites(seen);
         let due = match seen {
-            Observation::Present(facts) => match facts.get("due") {
+            Observation::Present(facts) => match facts.get(&FactName::Due) {
                 Some(Fact::Flag(due)) => Some(*due),
                 _ => None,
             },
@@ -43,29 +43,23 @@ impl Planner<'_> {
         let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.touches(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
-        let because = |text: String| (Some(Fact::Text(text)), None);
+        let because = |reason: RunReason| (Some(Fact::RunReason(reason)), None);
         let (before, after) = match due {
             Some(true) => {
                 ((*seen != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
             }
-            _ if notified => because("notified".to_owned()),
-            None => {
-                let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
-                because(format!(
-                    "its guard is checked during the run, {} must be there first",
-                    names.join(" and ")
-                ))
-            }
-            Some(false) if again => because("unless its guard prevents it".to_owned()),
+            _ if notified => because(RunReason::Notified),
+            None => because(RunReason::GuardMustWait(lacks)),
+            Some(false) if again => because(RunReason::GuardMayChange),
             Some(false) => {
                 self.plan.unchanged += 1;
                 return;
             }
         };
         let secret = resource.secret && due != Some(false);
-        let difference = FactDifference { fact: "due", before, after, secret };
+        let difference = FactDifference { fact: FactName::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.push(action, component.to_string(), vec![difference], false);
+        self.push(action, [component.clone()].into(), vec![difference], false);
         self.brings = true;
         self.notify(resource);
     }
@@ -74,10 +68,8 @@ impl Planner<'_> {
 /// What a command needs and was not seen.
 fn missing_prerequisites(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
     match seen {
-        Observation::Present(facts) => match facts.get("lacks") {
-            Some(Fact::Set(names)) => {
-                names.iter().filter_map(|name| ResourceId::try_from(name.clone()).ok()).collect()
-            }
+        Observation::Present(facts) => match facts.get(&FactName::Lacks) {
+            Some(Fact::Resources(lacks)) => lacks.clone(),
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     health::HealthCheck,
     name::Name,
-    observe::Fact,
+    observe::{Fact, FactName},
     resource::{Resource, ResourceId},
     version::Version,
 };
@@ -79,8 +79,8 @@ pub struct Plan {
 pub struct PlannedChange {
     /// What is done.
     pub action: PlannedAction,
-    /// The component it is for; several for a package transaction, joined by `, `.
-    pub component: String,
+    /// The components it is for: several for a package transaction, none for what no component describes any more.
+    pub components: BTreeSet<Name>,
     /// What differs, and how.
     pub differences: Vec<FactDifference>,
     /// Whether it creates something: punch removes it when it is no longer wanted.
@@ -93,7 +93,7 @@ pub struct PlannedChange {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlannedAction {
     /// Install or change to exactly these package versions, in one transaction.
-    InstallPackages(BTreeMap<String, Version>),
+    InstallPackages(BTreeMap<String, PlannedPackage>),
     /// Remove packages, in one transaction.
     RemovePackages {
         /// Which.
@@ -122,11 +122,20 @@ pub enum PlannedAction {
     },
 }
 
+/// A package that is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedPackage {
+    /// Whose it is.
+    pub component: Name,
+    /// In which version.
+    pub version: Version,
+}
+
 /// One fact that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactDifference {
     /// Which fact.
-    pub fact: &'static str,
+    pub fact: FactName,
     /// What was seen; `None` when it is not there.
     pub before: Option<Fact>,
     /// What it becomes; `None` when it goes away.

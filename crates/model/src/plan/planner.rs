@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, compare,
+    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, PlannedPackage,
+    compare,
     merge_duplicates::merge_duplicates,
     order::{self, OwnedResource},
 };
 use crate::{
     component::deployment_package,
     name::Name,
-    observe::{Fact, Observation, ObservedHost, ResourceFacts},
+    observe::{Fact, FactName, FileType, Observation, ObservedHost, ResourceFacts},
     resource::{Resource, ResourceBody, ResourceId, ServiceResource},
-    version::Version,
 };
 
 /// Plans the smallest list of changes that makes the host `seen` what is `wanted`.
@@ -134,7 +134,7 @@ impl<'a> Planner<'a> {
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
     /// Returns the components for which it does.
     fn install_packages(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
-        let mut versions: BTreeMap<String, Version> = BTreeMap::new();
+        let mut packages: BTreeMap<String, PlannedPackage> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
         for component in &wanted.components {
@@ -152,17 +152,23 @@ impl<'a> Planner<'a> {
                 Observation::Present(version) => Some(Fact::Text(version.to_string())),
             };
             let after = Some(Fact::Text(component.version.to_string()));
-            differences.push(FactDifference { fact: "version", before, after, secret: false });
-            versions.insert(name, component.version.clone());
+            differences.push(FactDifference { fact: FactName::Version, before, after, secret: false });
+            let package =
+                PlannedPackage { component: component.name.clone(), version: component.version.clone() };
+            packages.insert(name, package);
             changed.push(component.name.clone());
         }
-        if !versions.is_empty() {
+        if !packages.is_empty() {
             // Differences go by package, as the transaction's map does.
             let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
-            let component = changed.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
-            self.push(PlannedAction::InstallPackages(versions), component, differences, false);
+            self.push(
+                PlannedAction::InstallPackages(packages),
+                changed.iter().cloned().collect(),
+                differences,
+                false,
+            );
         }
         changed
     }
@@ -170,13 +176,13 @@ impl<'a> Planner<'a> {
     pub(super) fn push(
         &mut self,
         action: PlannedAction,
-        component: String,
+        components: BTreeSet<Name>,
         differences: Vec<FactDifference>,
         creates: bool,
     ) {
         self.plan.changes.push(PlannedChange {
             action,
-            component,
+            components,
             differences,
             creates,
             notifies: Vec::new(),
@@ -230,7 +236,7 @@ impl<'a> Planner<'a> {
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
-            && differences.iter().any(|difference| difference.fact == "running")
+            && differences.iter().any(|difference| difference.fact == FactName::Running)
         {
             self.started.insert(resource.id.clone());
         }
@@ -238,7 +244,7 @@ impl<'a> Planner<'a> {
             (self.os_packages, self.brings) = (true, true);
         }
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.push(action, component.to_string(), differences, creates);
+        self.push(action, [component.clone()].into(), differences, creates);
         self.notify(resource);
     }
 
@@ -248,7 +254,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        self.push(action, component.to_string(), Vec::new(), false);
+        self.push(action, [component.clone()].into(), Vec::new(), false);
         self.notify(resource);
     }
 
@@ -276,9 +282,8 @@ impl<'a> Planner<'a> {
         if doubted.is_empty() || !self.packages_change() {
             return;
         }
-        let components: BTreeSet<&str> = doubted.iter().map(|(component, _)| component.as_str()).collect();
         let change = PlannedChange {
-            component: components.into_iter().collect::<Vec<_>>().join(", "),
+            components: doubted.iter().map(|(component, _)| component.clone()).collect(),
             action: PlannedAction::LookAgain(doubted),
             differences: Vec::new(),
             creates: false,
@@ -339,9 +344,9 @@ fn is_wanted_running_or_enabled(service: &ServiceResource) -> bool {
 /// A service that neither runs nor starts at boot.
 fn is_stopped_and_disabled(seen: &Observation<ResourceFacts>) -> bool {
     match seen {
-        Observation::Present(facts) => {
-            ["enabled", "running"].iter().all(|fact| facts.get(fact) != Some(&Fact::Flag(true)))
-        }
+        Observation::Present(facts) => [FactName::Enabled, FactName::Running]
+            .iter()
+            .all(|fact| facts.get(fact) != Some(&Fact::Flag(true))),
         _ => true,
     }
 }
@@ -350,11 +355,13 @@ fn is_stopped_and_disabled(seen: &Observation<ResourceFacts>) -> bool {
 /// must be absent is removed only when it is of the manifest's kind.
 fn blocking_file_type(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
     let Observation::Present(facts) = seen else { return None };
-    let Some(Fact::Text(seen)) = facts.get("type") else { return None };
+    let Some(Fact::Type(seen)) = facts.get(&FactName::Type) else { return None };
     let wants_folder = matches!(resource.body, ResourceBody::Directory(_));
     let other = match &resource.body {
-        ResourceBody::File(_) | ResourceBody::Symlink(_) => seen != "file" && seen != "symlink",
-        ResourceBody::Directory(_) => seen != "directory",
+        ResourceBody::File(_) | ResourceBody::Symlink(_) => {
+            !matches!(seen, FileType::File | FileType::Symlink)
+        }
+        ResourceBody::Directory(_) => *seen != FileType::Directory,
         _ => false,
     };
     other.then(|| {

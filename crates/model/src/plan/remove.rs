@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     component::deployment_package,
-    observe::{Fact, ManagedResource, Observation, ResourceFacts},
+    name::Name,
+    observe::{Fact, FactName, FileType, ManagedResource, Observation, ResourceFacts},
     resource::{Resource, ResourceId, ResourceKind},
 };
 
@@ -65,25 +66,24 @@ impl<'a> Planner<'a> {
         // While their packages, which may go too, are still there.
         for (service, component) in &strangers {
             let action = PlannedAction::Restart { service: service.clone(), reload: false };
-            self.push(action, component.clone(), Vec::new(), false);
+            self.push(action, component.iter().cloned().collect(), Vec::new(), false);
         }
         if !packages.is_empty() {
-            let component = packages.iter().map(|(_, component)| *component).collect::<BTreeSet<_>>();
-            let component = component.into_iter().collect::<Vec<_>>().join(", ");
+            let components = packages.iter().map(|(_, component)| (*component).clone()).collect();
             let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
             let changing = self.changing_packages(wanted);
             self.packages = true;
-            self.push(PlannedAction::RemovePackages { names, changing }, component, Vec::new(), false);
+            self.push(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
         }
         for managed in late {
             self.remove_managed(managed, &strangers);
         }
     }
 
-    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, String>) {
+    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, Option<Name>>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
-        self.push(action, managed.component.clone(), Vec::new(), false);
+        self.push(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
         self.notify_all(notified.cloned().collect());
@@ -91,20 +91,20 @@ impl<'a> Planner<'a> {
 
     /// Running services that are no longer described and that punch must not stop, with the component
     /// whose configuration they lose: sshd must forget the port that went with its file.
-    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, String> {
+    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, Option<Name>> {
         let seen = self.seen;
         let told =
-            gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, managed.component.as_str())));
+            gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
         // Notifications that a killed run left pending.
-        let owed = seen.managed.pending.iter().map(|id| (id, ""));
+        let owed = seen.managed.pending.iter().map(|id| (id, None));
         let running = |id: &ResourceId| match seen.resources.get(id) {
-            Some(Observation::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
+            Some(Observation::Present(facts)) => facts.get(&FactName::Running) == Some(&Fact::Flag(true)),
             _ => false,
         };
         owed.chain(told)
             .filter(|(id, _)| id.kind == ResourceKind::Service && seen.booted && running(id))
             .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
-            .map(|(id, component)| (id.clone(), component.to_owned()))
+            .map(|(id, component)| (id.clone(), component.cloned()))
             .collect()
     }
 
@@ -114,15 +114,14 @@ impl<'a> Planner<'a> {
         &mut self,
         wanted: &DesiredHost,
         gone: &[&ManagedResource],
-        packages: &[(&str, &str)],
+        packages: &[(&str, &Name)],
         limits: &PlanLimits,
     ) {
-        let stays: BTreeSet<&str> =
-            wanted.components.iter().map(|component| component.name.as_str()).collect();
-        let owners = gone.iter().map(|managed| managed.component.as_str());
+        let stays: BTreeSet<&Name> = wanted.components.iter().map(|component| &component.name).collect();
+        let owners = gone.iter().map(|managed| &managed.component);
         let owners = owners.chain(packages.iter().map(|(_, component)| *component));
-        let leaving: BTreeSet<&str> = owners.filter(|owner| !stays.contains(owner)).collect();
-        let given_up = gone.iter().filter(|managed| stays.contains(managed.component.as_str()));
+        let leaving: BTreeSet<&Name> = owners.filter(|owner| !stays.contains(owner)).collect();
+        let given_up = gone.iter().filter(|managed| stays.contains(&managed.component));
         let mut names: Vec<String> =
             leaving.iter().map(|component| format!("component {component}")).collect();
         names.extend(given_up.map(|managed| managed.id.to_string()));
@@ -137,7 +136,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn unwanted_packages(&mut self, wanted: &DesiredHost) -> Vec<(&'a str, &'a str)> {
+    fn unwanted_packages(&mut self, wanted: &DesiredHost) -> Vec<(&'a str, &'a Name)> {
         let keep: BTreeSet<String> = wanted
             .components
             .iter()
@@ -148,7 +147,7 @@ impl<'a> Planner<'a> {
         for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
             match seen.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
-                Observation::Present(_) => unwanted.push((name.as_str(), component.as_str())),
+                Observation::Present(_) => unwanted.push((name.as_str(), component)),
                 Observation::Unreadable(because) => self
                     .plan
                     .blocked
@@ -188,8 +187,8 @@ fn removal_stage(kind: ResourceKind) -> u8 {
 fn is_already_stopped(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
     match kind {
         ResourceKind::Service => {
-            facts.get("enabled") != Some(&Fact::Flag(true))
-                && !(booted && facts.get("running") == Some(&Fact::Flag(true)))
+            facts.get(&FactName::Enabled) != Some(&Fact::Flag(true))
+                && !(booted && facts.get(&FactName::Running) == Some(&Fact::Flag(true)))
         }
         ResourceKind::Exec => true,
         _ => false,
@@ -199,10 +198,10 @@ fn is_already_stopped(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
     let made = match kind {
-        ResourceKind::File => "file",
-        ResourceKind::Directory => "directory",
-        ResourceKind::Symlink => "symlink",
+        ResourceKind::File => FileType::File,
+        ResourceKind::Directory => FileType::Directory,
+        ResourceKind::Symlink => FileType::Symlink,
         _ => return false,
     };
-    facts.get("type").is_some_and(|seen| seen != &Fact::Text(made.to_owned()))
+    facts.get(&FactName::Type).is_some_and(|seen| *seen != Fact::Type(made))
 }

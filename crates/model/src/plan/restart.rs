@@ -3,7 +3,7 @@
 use super::{PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     name::Name,
-    observe::{Fact, Observation},
+    observe::{Fact, FactName, Observation},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -50,7 +50,9 @@ impl Planner<'_> {
             let ResourceBody::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };
             let (runs, unit) = match self.seen.resources.get(&resource.id) {
-                Some(Observation::Present(facts)) => (facts.get("running") == Some(&Fact::Flag(true)), true),
+                Some(Observation::Present(facts)) => {
+                    (facts.get(&FactName::Running) == Some(&Fact::Flag(true)), true)
+                }
                 _ => (false, false),
             };
             // Debian's packages start their services as they are installed: before the files of this plan.
@@ -61,7 +63,7 @@ impl Planner<'_> {
             }
             let action =
                 PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
-            self.push(action, component.to_string(), Vec::new(), false);
+            self.push(action, [(*component).clone()].into(), Vec::new(), false);
         }
     }
 }

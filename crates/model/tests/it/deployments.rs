@@ -48,8 +48,10 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
     let names: Vec<&str> = desired.components.iter().map(|component| component.name.as_str()).collect();
     assert_eq!(names, ["web", "app"], "what is required comes first");
 
-    let managed =
-        ManagedState { packages: [("old".to_owned(), "old".to_owned())].into(), ..Default::default() };
+    let managed = ManagedState {
+        packages: [("old".to_owned(), Name::new("old").unwrap())].into(),
+        ..Default::default()
+    };
     assert_eq!(
         packages_to_observe(&node, &managed),
         ["app", "app-deployment", "old", "web", "web-deployment"]

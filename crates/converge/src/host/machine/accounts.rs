@@ -3,10 +3,13 @@
 
 mod keys;
 
-use std::{collections::BTreeMap, io::Read};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use model::{
-    observe::{Fact, Observation, ResourceFacts},
+    observe::{Fact, FactName, Observation, ResourceFacts},
     resource::{Resource, ResourceBody},
 };
 use nix::errno::Errno;
@@ -174,28 +177,27 @@ impl AccountDatabase {
             Some(ResourceBody::User(wish)) => Some(wish),
             _ => None,
         };
-        let mut groups: Vec<String> = self
+        let groups: BTreeSet<String> = self
             .groups
             .iter()
             .filter(|(_, group)| group.members.iter().any(|member| member == name))
             .map(|(group, _)| group.clone())
             .collect();
-        groups.sort();
         let mut facts = ResourceFacts::from([
-            ("uid", Fact::Text(user.uid.to_string())),
+            (FactName::Uid, Fact::Number(user.uid)),
             (
-                "group",
+                FactName::Group,
                 Fact::Text(self.owning_group_name(user.gid, wish.and_then(|wish| wish.group.as_deref()))),
             ),
-            ("groups", Fact::Set(groups)),
-            ("home", Fact::Text(user.home.clone())),
-            ("shell", Fact::Text(user.shell)),
-            ("comment", Fact::Text(user.comment)),
+            (FactName::Groups, Fact::Set(groups)),
+            (FactName::Home, Fact::Text(user.home.clone())),
+            (FactName::Shell, Fact::Text(user.shell)),
+            (FactName::Comment, Fact::Text(user.comment)),
         ]);
         if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
             let home = wish.home.as_ref().unwrap_or(&user.home);
             match keys::observe_authorized_keys(root, home, user.uid) {
-                Ok(keys) => _ = facts.insert("authorized_keys", keys),
+                Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
                 Err(error) => {
                     let because = explain_io_error(&error);
                     return Observation::Unreadable(format!(
@@ -213,9 +215,7 @@ impl AccountDatabase {
             return Observation::Unreadable(because.clone());
         }
         match self.lookup_group(name) {
-            Ok(Some(gid)) => {
-                Observation::Present(ResourceFacts::from([("gid", Fact::Text(gid.to_string()))]))
-            }
+            Ok(Some(gid)) => Observation::Present(ResourceFacts::from([(FactName::Gid, Fact::Number(gid))])),
             Ok(None) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
         }

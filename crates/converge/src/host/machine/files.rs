@@ -7,7 +7,7 @@ use std::{
 };
 
 use model::{
-    observe::{Fact, FileContent, Observation, ResourceFacts},
+    observe::{Fact, FactName, FileContent, FileType, Observation, ResourceFacts},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 use nix::{
@@ -51,22 +51,22 @@ fn facts(
     let Some(stat) = spot.stat()? else { return Ok(None) };
     let mut facts = ResourceFacts::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-    let word = match kind {
-        SFlag::S_IFREG => "file",
-        SFlag::S_IFDIR => "directory",
-        SFlag::S_IFLNK => "symlink",
-        _ => "special file",
+    let file_type = match kind {
+        SFlag::S_IFREG => FileType::File,
+        SFlag::S_IFDIR => FileType::Directory,
+        SFlag::S_IFLNK => FileType::Symlink,
+        _ => FileType::SpecialFile,
     };
-    facts.insert("type", Fact::Text(word.to_owned()));
+    facts.insert(FactName::Type, Fact::Type(file_type));
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert("owner", Fact::Text(accounts.owner_name(stat.st_uid, owner)));
-    facts.insert("group", Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
+    facts.insert(FactName::Owner, Fact::Text(accounts.owner_name(stat.st_uid, owner)));
+    facts.insert(FactName::Group, Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
-        facts.insert("target", Fact::Text(target.to_string_lossy().into_owned()));
+        facts.insert(FactName::Target, Fact::Text(target.to_string_lossy().into_owned()));
     } else {
-        facts.insert("mode", Fact::Text(format!("{:04o}", stat.st_mode & 0o7777)));
+        facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
     }
     if kind == SFlag::S_IFREG {
         let mut content = content(open(&spot)?)?;
@@ -74,7 +74,7 @@ fn facts(
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
         }
-        facts.insert("content", Fact::Content(content));
+        facts.insert(FactName::Content, Fact::Content(content));
     }
     Ok(Some(facts))
 }
@@ -90,7 +90,8 @@ pub(super) fn observe_cron(
         Observation::Present(facts) => facts,
         seen => return seen,
     };
-    let content = facts.get("content").cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
+    let content =
+        facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
     let wrong = match root.open_parent(path).and_then(|spot| spot.stat()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
@@ -100,7 +101,7 @@ pub(super) fn observe_cron(
         }
         _ => None,
     };
-    Observation::Present(ResourceFacts::from([("content", wrong.map_or(content, Fact::Text))]))
+    Observation::Present(ResourceFacts::from([(FactName::Content, wrong.map_or(content, Fact::Unusable))]))
 }
 
 fn open(spot: &PathHandle<'_>) -> io::Result<File> {

@@ -25,7 +25,7 @@ use model::{
     health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
@@ -110,7 +110,7 @@ impl Machine {
         change: &PlannedChange,
     ) -> Result<Option<String>, HostError> {
         let name = resource.id.name.as_str();
-        let facts: Vec<&str> = change.differences.iter().map(|difference| difference.fact).collect();
+        let facts: Vec<FactName> = change.differences.iter().map(|difference| difference.fact).collect();
         let accounts = self.accounts();
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {

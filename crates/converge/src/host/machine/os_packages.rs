@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::Command, thread, time::Duration};
 
 use model::{
-    observe::{Fact, Observation, OsFamily, ResourceFacts},
+    observe::{Fact, FactName, Observation, OsFamily, ResourceFacts},
     resource::{Resource, ResourceBody},
 };
 
@@ -234,7 +234,7 @@ fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation
         .into_iter()
         .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
     let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
-    Observation::Present(ResourceFacts::from([("version", Fact::Text(shown.to_owned()))]))
+    Observation::Present(ResourceFacts::from([(FactName::Version, Fact::Text(shown.to_owned()))]))
 }
 
 #[cfg(test)]
@@ -254,7 +254,7 @@ mod tests {
             secret: false,
         };
         let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wish(wanted))) {
-            Observation::Present(facts) => facts["version"].to_string(),
+            Observation::Present(facts) => facts[&FactName::Version].to_string(),
             _ => unreachable!(),
         };
         for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {

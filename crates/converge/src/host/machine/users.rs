@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use model::resource::{GroupResource, ResourceId, ResourceKind, UserResource};
+use model::{
+    observe::FactName,
+    resource::{GroupResource, ResourceId, ResourceKind, UserResource},
+};
 use nix::unistd::{Gid, Uid};
 
 use super::{
@@ -35,7 +38,7 @@ impl AccountTools<'_> {
         accounts: &AccountDatabase,
         name: &str,
         user: &UserResource,
-        facts: &[&str],
+        facts: &[FactName],
     ) -> Result<(), HostError> {
         self.ensure_files(root)?;
         let new = accounts.lookup_user(name)?.is_none();
@@ -48,14 +51,14 @@ impl AccountTools<'_> {
                 given = true;
             }
         };
-        option("--uid", user.uid.map(|uid| uid.to_string()), "uid");
-        option("--gid", user.group.clone(), "group");
-        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), "groups");
-        option("--home-dir", user.home.clone().filter(|_| new), "home");
-        option("--home", user.home.clone().filter(|_| !new), "home");
+        option("--uid", user.uid.map(|uid| uid.to_string()), FactName::Uid);
+        option("--gid", user.group.clone(), FactName::Group);
+        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), FactName::Groups);
+        option("--home-dir", user.home.clone().filter(|_| new), FactName::Home);
+        option("--home", user.home.clone().filter(|_| !new), FactName::Home);
         let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
-        option("--shell", shell, "shell");
-        option("--comment", user.comment.clone(), "comment");
+        option("--shell", shell, FactName::Shell);
+        option("--comment", user.comment.clone(), FactName::Comment);
         if new {
             if user.system {
                 command.arg("--system");
@@ -75,7 +78,7 @@ impl AccountTools<'_> {
             run_successfully(command.args(["--", name]))?;
         }
         if let Some(keys) = &user.authorized_keys
-            && wants("authorized_keys")
+            && wants(FactName::AuthorizedKeys)
         {
             let accounts = AccountDatabase::read(root, self.prefix.is_none());
             write_keys(root, &accounts, name, keys)?;
