@@ -247,7 +247,7 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
     match unlinkat(spot.folder.as_fd(), spot.name, flag) {
         Ok(()) => sync(&spot).map(|()| None).map_err(wrong),
         Err(Errno::ENOENT) => Ok(None),
-        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("left: it is not empty".to_owned())),
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(wrong(error.into())),
     }
 }

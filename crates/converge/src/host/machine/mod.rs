@@ -160,7 +160,7 @@ impl Machine {
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
             ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
-            ResourceKind::Package => self.os_packages.remove(&id.name),
+            ResourceKind::Package => self.os_packages.remove(&self.root, &id.name),
             ResourceKind::Exec => Ok(None),
         }
     }
@@ -281,11 +281,9 @@ impl Machine {
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
-                Some(left) if *must => {
-                    let because = left.strip_prefix("left: ").unwrap_or(&left);
-                    Err(HostError::Other(format!("{id} is still there: {because}")))
-                }
-                left => Ok(left),
+                Some(because) if *must => Err(HostError::Other(format!("{id} is still there: {because}"))),
+                Some(because) => Ok(Some(format!("left: {because}"))),
+                None => Ok(None),
             }),
             PlannedAction::Restart { service, reload } => {
                 self.systemd.restart(&service.name, *reload).map(|()| None)
