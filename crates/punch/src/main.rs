@@ -13,7 +13,7 @@ mod component_spec;
 mod context;
 mod deploy;
 mod estate_folder;
-mod host_paths;
+mod host_files;
 mod membership;
 mod output;
 mod report_text;

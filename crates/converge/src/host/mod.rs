@@ -3,7 +3,7 @@
 pub mod memory;
 
 mod machine;
-mod path_in_root;
+
 mod secret_masking;
 
 use std::{collections::BTreeMap, path::PathBuf};
@@ -19,7 +19,7 @@ use model::{
 };
 
 pub use machine::Machine;
-pub use path_in_root::path_in_root;
+
 pub use secret_masking::SecretMasking;
 
 /// A host, or a folder that stands for one.

@@ -14,8 +14,10 @@ use model::{
 };
 use nix::errno::Errno;
 
-use super::host_root::HostRoot;
-use crate::host::{HostError, explain_io_error};
+use crate::{
+    host::{HostError, explain_io_error},
+    host_root::HostRoot,
+};
 
 /// The users and groups of a host.
 #[derive(Debug, Default)]

@@ -9,10 +9,9 @@ use model::{
 
 use super::{
     accounts::AccountDatabase,
-    host_root::HostRoot,
     process::{command_error, program, run_within},
 };
-use crate::host::HostError;
+use crate::{host::HostError, host_root::HostRoot};
 
 /// Where and as whom commands run.
 pub(super) struct CommandRunner<'a> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -12,17 +12,17 @@ use model::{
 };
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, OFlag, openat, readlinkat, renameat},
+    fcntl::{AtFlags, OFlag, openat, readlinkat},
     sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, mkdirat},
-    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, symlinkat, unlinkat},
+    unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, unlinkat},
 };
 use sha2::{Digest, Sha256};
 
-use super::{
-    accounts::AccountDatabase,
+use super::accounts::AccountDatabase;
+use crate::{
+    host::{HostError, explain_io_error},
     host_root::{HostRoot, PathHandle},
 };
-use crate::host::{HostError, explain_io_error};
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
 pub(super) fn observe(
@@ -145,61 +145,15 @@ pub(super) fn apply(
                 owner.0.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
                 owner.1.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
             );
-            replace_file(&spot, &file.content, owner, mode).map_err(wrong)
+            spot.replace_file(&file.content, owner, mode).map_err(wrong)
         }
         ResourceBody::Directory(ownership) => {
             let owner = owner_ids(accounts, ownership)?;
             folder(&spot, owner, ownership.mode).map_err(wrong)
         }
-        ResourceBody::Symlink(target) => link(&spot, target).map_err(wrong),
+        ResourceBody::Symlink(target) => spot.replace_by_link(target).map_err(wrong),
         _ => Ok(()),
     }
-}
-
-/// Replaces the file at `spot` whole: written aside, owned and permitted, on disk, then renamed.
-pub(super) fn replace_file(
-    spot: &PathHandle<'_>,
-    bytes: &[u8],
-    (owner, group): (Option<Uid>, Option<Gid>),
-    mode: u32,
-) -> io::Result<()> {
-    let (aside, name) = create_temporary_file(spot)?;
-    let mut aside = File::from(aside);
-    let written = (|| {
-        aside.write_all(bytes)?;
-        if owner.is_some() || group.is_some() {
-            fchown(&aside, owner, group)?;
-        }
-        // After the owner: changing the owner takes set-uid bits away.
-        fchmod(&aside, Mode::from_bits_truncate(mode))?;
-        aside.sync_all()?;
-        renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name)?;
-        Ok(())
-    })();
-    if written.is_err() {
-        // The temporary file is removed; the first error is returned.
-        let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
-    }
-    written.and_then(|()| sync(spot))
-}
-
-/// Creates a new temporary file beside `spot` (O_EXCL).
-fn create_temporary_file(spot: &PathHandle<'_>) -> io::Result<(OwnedFd, String)> {
-    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    for _ in 0..64 {
-        let name = unused_name()?;
-        match openat(spot.folder.as_fd(), name.as_str(), flags, Mode::from_bits_truncate(0o600)) {
-            Err(Errno::EEXIST) => (),
-            opened => return Ok((opened?, name)),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
-}
-
-fn unused_name() -> io::Result<String> {
-    let mut random = [0; 8];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
-    Ok(format!(".punch-{}", hex::encode(random)))
 }
 
 fn folder(
@@ -220,17 +174,7 @@ fn folder(
         let itself = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?;
         fchmod(&itself, Mode::from_bits_truncate(mode))?;
     }
-    sync(spot)
-}
-
-fn link(spot: &PathHandle<'_>, target: &str) -> io::Result<()> {
-    let name = unused_name()?;
-    symlinkat(target, spot.folder.as_fd(), name.as_str())?;
-    if let Err(error) = renameat(spot.folder.as_fd(), name.as_str(), spot.folder.as_fd(), spot.name) {
-        let _ = unlinkat(spot.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
-        return Err(error.into());
-    }
-    sync(spot)
+    spot.sync()
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
@@ -245,7 +189,7 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
         _ => UnlinkatFlags::NoRemoveDir,
     };
     match unlinkat(spot.folder.as_fd(), spot.name, flag) {
-        Ok(()) => sync(&spot).map(|()| None).map_err(wrong),
+        Ok(()) => spot.sync().map(|()| None).map_err(wrong),
         Err(Errno::ENOENT) => Ok(None),
         Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(wrong(error.into())),
@@ -295,8 +239,4 @@ fn owner_ids(
     let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
     let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
     Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
-}
-
-fn sync(spot: &PathHandle<'_>) -> io::Result<()> {
-    Ok(nix::unistd::fsync(spot.folder.as_fd())?)
 }

@@ -3,7 +3,6 @@
 mod accounts;
 mod commands;
 mod files;
-mod host_root;
 mod http;
 mod os_packages;
 mod process;
@@ -39,11 +38,11 @@ use nix::{
 };
 
 use self::{
-    accounts::AccountDatabase, commands::CommandRunner, host_root::HostRoot, os_packages::OsPackageManager,
-    rpm::RpmDatabase, services::Systemd, users::AccountTools,
+    accounts::AccountDatabase, commands::CommandRunner, os_packages::OsPackageManager, rpm::RpmDatabase,
+    services::Systemd, users::AccountTools,
 };
 use super::{Host, HostError, explain_io_error};
-use crate::state::RunLock;
+use crate::{host_root::HostRoot, state::RunLock};
 
 /// A real host.
 #[derive(Debug)]
@@ -133,7 +132,7 @@ impl Machine {
                 let path = cron_path(name);
                 let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
                 let spot = self.root.open_or_create_parent(&path).map_err(wrong)?;
-                files::replace_file(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
+                spot.replace_file(cron.file().as_bytes(), (None, None), cron_mode(resource))
                     .map_err(wrong)?;
             }
             ResourceBody::Package { version } => self.os_packages.install(name, version.as_deref())?,

@@ -11,11 +11,8 @@ use nix::{
     libc,
 };
 
-use super::{
-    host_root::HostRoot,
-    process::{ProcessOutput, command_error, program, run, run_successfully},
-};
-use crate::host::HostError;
+use super::process::{ProcessOutput, command_error, program, run, run_successfully};
+use crate::{host::HostError, host_root::HostRoot};
 
 /// How often a removal is tried while another process holds dpkg's lock, and the pause between.
 const TRIES: u32 = 60;

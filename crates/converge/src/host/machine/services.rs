@@ -12,11 +12,11 @@ use model::{
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::{
+use super::process::{program, run, run_successfully};
+use crate::{
+    host::{HostError, explain_io_error},
     host_root::HostRoot,
-    process::{program, run, run_successfully},
 };
-use crate::host::{HostError, explain_io_error};
 
 /// Where units lie, strongest first.
 const FOLDERS: [&str; 4] =

@@ -4,17 +4,20 @@ use std::process::Command;
 
 use model::{
     observe::FactName,
-    resource::{GroupResource, ResourceId, ResourceKind, UserResource},
+    resource::{GroupResource, UserResource},
 };
 use nix::unistd::{Gid, Uid};
 
 use super::{
     accounts::AccountDatabase,
     files,
-    host_root::{HostRoot, PathHandle},
     process::{program, run_successfully},
 };
-use crate::host::HostError;
+use crate::{
+    host::HostError,
+    host_root::{HostRoot, PathHandle},
+    state::STATE_FOLDER,
+};
 
 /// The account tools, for one root.
 pub(super) struct AccountTools<'a> {
@@ -147,8 +150,7 @@ impl AccountTools<'_> {
         {
             let wrong = |error| HostError::io("cannot write", path, &error);
             if !root.exists(path).map_err(wrong)? {
-                let spot = root.open_or_create_parent(path).map_err(wrong)?;
-                files::replace_file(&spot, text.as_bytes(), (None, None), 0o644).map_err(wrong)?;
+                root.replace_file(path, text.as_bytes(), 0o644).map_err(wrong)?;
             }
         }
         Ok(())
@@ -156,23 +158,27 @@ impl AccountTools<'_> {
 }
 
 /// Where it is noted which groups were made with a user: a group that was there before is never removed.
-const GROUPS: &str = "/var/lib/geppetto/punch/groups";
+const GROUPS: &str = "groups";
+
+fn group_mark(name: &str) -> String {
+    format!("{STATE_FOLDER}/{GROUPS}/{name}")
+}
 
 fn record_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
-    let path = format!("{GROUPS}/{name}");
+    let path = group_mark(name);
     let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
-    let spot = root.open_or_create_parent(&path).map_err(wrong)?;
-    files::replace_file(&spot, b"", (None, None), 0o600).map_err(wrong)
+    root.create_private_folder(STATE_FOLDER).map_err(wrong)?;
+    root.replace_file(&path, b"", 0o600).map_err(wrong)
 }
 
 fn is_recorded_group(root: &HostRoot, name: &str) -> Result<bool, HostError> {
-    let path = format!("{GROUPS}/{name}");
+    let path = group_mark(name);
     root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
 }
 
 fn forget_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
-    let id = ResourceId { kind: ResourceKind::File, name: format!("{GROUPS}/{name}") };
-    files::remove(root, &id).map(drop)
+    let path = group_mark(name);
+    root.remove_file(&path).map_err(|error| HostError::io("cannot remove", path, &error))
 }
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
@@ -197,5 +203,5 @@ fn write_keys(
     let mut text: String = keys.join("\n");
     text.push('\n');
     let spot = PathHandle { folder, name: "authorized_keys" };
-    files::replace_file(&spot, text.as_bytes(), owner, 0o600).map_err(wrong)
+    spot.replace_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }

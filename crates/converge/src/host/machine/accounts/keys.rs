@@ -14,7 +14,7 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 
-use super::super::host_root::HostRoot;
+use crate::host_root::HostRoot;
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
