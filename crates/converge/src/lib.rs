@@ -14,7 +14,7 @@ mod packages;
 mod state;
 
 pub use apply::{ApplyEvent, FetchedPackages, apply, fetch_packages};
-pub use host::{Host, HostError, Machine, SecretMasking, memory};
+pub use host::{Host, HostError, HttpGet, Machine, SecretMasking, memory};
 pub use host_root::HostRoot;
 pub use inspect::{HostInspection, InspectionError, inspect_host};
 pub use packages::{FetchError, PackageFetcher, PackagePin};

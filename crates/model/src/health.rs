@@ -36,6 +36,42 @@ impl HealthCheck {
     }
 }
 
+/// What an HTTP server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// The body, as far as it was asked for.
+    pub body: Vec<u8>,
+}
+
+/// How much of a body is searched, in bytes.
+pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+
+/// Asks `url` with `get`, which is given the most bytes of the body to read: it must answer with `status`, and
+/// with `contains` in its body. The error says what it answered instead.
+pub fn check_http(
+    url: &str,
+    status: u16,
+    contains: Option<&str>,
+    get: impl FnOnce(&str, u64) -> Result<HttpAnswer, String>,
+) -> Result<(), String> {
+    let answer = get(url, if contains.is_some() { MAX_BODY_BYTES } else { 0 })?;
+    if answer.status != status {
+        return Err(format!("{url} answered {}, not {status}", answer.status));
+    }
+    let Some(contains) = contains else { return Ok(()) };
+    let body = String::from_utf8_lossy(&answer.body);
+    if body.contains(contains) {
+        return Ok(());
+    }
+    Err(format!("{url} answered {status}, but without `{}`: `{}`", shorten(contains), shorten(&body)))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect()
+}
+
 impl fmt::Display for HealthCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.secret {

@@ -18,6 +18,7 @@ use crate::{
     agent_state::{AgentState, LastGood},
     command_error::CommandError,
     context::CommandContext,
+    health_client,
     host_files::HostFiles,
     report_text,
     source::{PackageCache, PackageSource},
@@ -84,7 +85,9 @@ pub(crate) fn prepare_deployment(
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
 fn open_machine(path: &Path) -> Result<Machine, CommandError> {
-    let open = |path: &Path| Machine::new(path).map_err(|error| CommandError::blocked(error.to_string()));
+    let open = |path: &Path| {
+        Machine::new(path, health_client::get).map_err(|error| CommandError::blocked(error.to_string()))
+    };
     if path.exists() {
         return open(path);
     }

@@ -13,6 +13,7 @@ mod component_spec;
 mod context;
 mod deploy;
 mod estate_folder;
+mod health_client;
 mod host_files;
 mod membership;
 mod output;

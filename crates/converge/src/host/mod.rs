@@ -18,7 +18,7 @@ use model::{
     version::Version,
 };
 
-pub use machine::Machine;
+pub use machine::{HttpGet, Machine};
 
 pub use secret_masking::SecretMasking;
 

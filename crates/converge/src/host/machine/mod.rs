@@ -3,7 +3,7 @@
 mod accounts;
 mod commands;
 mod files;
-mod http;
+mod network;
 mod os_packages;
 mod process;
 mod rpm;
@@ -21,7 +21,7 @@ use std::{
 use model::{
     component::DEPLOYMENTS_FOLDER,
     deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
-    health::HealthProbe,
+    health::{HealthProbe, check_http},
     manifest::DeploymentFiles,
     name::Name,
     observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
@@ -36,6 +36,8 @@ use nix::{
     fcntl::{OFlag, openat},
     sys::stat::Mode,
 };
+
+pub use network::HttpGet;
 
 use self::{
     accounts::AccountDatabase, commands::CommandRunner, os_packages::OsPackageManager, rpm::RpmDatabase,
@@ -53,13 +55,14 @@ pub struct Machine {
     rpm: RpmDatabase,
     os_packages: OsPackageManager,
     systemd: Systemd,
+    http: HttpGet,
     /// What programs that change something hold locked.
     held: Option<PathBuf>,
 }
 
 impl Machine {
-    /// The host whose root folder is `root`.
-    pub fn new(root: &Path) -> Result<Self, HostError> {
+    /// The host whose root folder is `root`; health checks ask URLs with `http`.
+    pub fn new(root: &Path, http: HttpGet) -> Result<Self, HostError> {
         let shown = root.display().to_string();
         let wrong = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => HostError::File {
@@ -90,6 +93,7 @@ impl Machine {
             systemd: Systemd::new(booted, prefix.clone()),
             prefix,
             root,
+            http,
             held: None,
         })
     }
@@ -258,9 +262,9 @@ impl Host for Machine {
     fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
             HealthProbe::Http { url, status, contains } => {
-                http::check_http(url, *status, contains.as_deref())
+                check_http(url, *status, contains.as_deref(), self.http)
             }
-            HealthProbe::Tcp { address } => http::connect(address).map(drop),
+            HealthProbe::Tcp { address } => network::check_tcp(address),
             HealthProbe::Command { command } => {
                 let accounts = self.accounts();
                 let runner =
