@@ -4,6 +4,15 @@
 
 use std::fmt;
 
+use crate::{
+    manifest::{
+        FieldReader,
+        FieldShape::{Command, Number, Text},
+        ResourceSchema, command, scalar,
+    },
+    value::Value,
+};
+
 /// A check that a component answers, run at the end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthCheck {
@@ -14,6 +23,34 @@ pub struct HealthCheck {
     /// Whether a secret value went into it: only its kind is shown.
     pub secret: bool,
 }
+
+/// The kinds of health check.
+pub(crate) const HEALTH_SCHEMAS: &[ResourceSchema] = &[
+    ResourceSchema {
+        word: "http",
+        subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
+        fields: &[
+            ("status", Number, "The status it must answer with; 200 when left out."),
+            ("contains", Text, "A text the answer must hold."),
+        ],
+        required: &[],
+    },
+    ResourceSchema {
+        word: "tcp",
+        subject: (Text, "HOST:PORT that must accept a connection."),
+        fields: &[],
+        required: &[],
+    },
+    ResourceSchema {
+        word: "command",
+        subject: (
+            Command,
+            "A command that must succeed: the program with its absolute path, and its arguments.",
+        ),
+        fields: &[],
+        required: &[],
+    },
+];
 
 impl HealthCheck {
     /// Whether its time is over. `elapsed_us` is what the clock says, `paused_us` how long the run waited:
@@ -70,6 +107,48 @@ pub fn check_http(
 
 fn shorten(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect()
+}
+
+/// What the health check asks; mistakes are noted in `fields`.
+pub(crate) fn build_health_probe(
+    word: &str,
+    subject: Value,
+    fields: &mut FieldReader<'_>,
+) -> Option<HealthProbe> {
+    match word {
+        "command" => match command(subject) {
+            Some(command) => Some(HealthProbe::Command { command }),
+            None => {
+                fields.add_error(
+                    "`command` must be a list: the program with its absolute path, then its arguments",
+                );
+                None
+            }
+        },
+        "tcp" => {
+            let address = scalar(subject).unwrap_or_default();
+            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none_or(|port| port == 0) {
+                fields.add_error("write HOST:PORT, for instance `127.0.0.1:8080`");
+            }
+            Some(HealthProbe::Tcp { address })
+        }
+        _ => {
+            let url = scalar(subject).unwrap_or_default();
+            let rest = url.strip_prefix("http://").unwrap_or_default();
+            if rest.is_empty()
+                || rest.starts_with(['/', ':'])
+                || url.contains(|c: char| c.is_whitespace() || c.is_control())
+            {
+                fields.add_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
+            }
+            let status = fields.number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
+            if !(100..=599).contains(&status) {
+                fields.add_error("`status` must be from 100 to 599");
+            }
+            Some(HealthProbe::Http { url, status, contains: fields.text("contains") })
+        }
+    }
 }
 
 impl fmt::Display for HealthCheck {

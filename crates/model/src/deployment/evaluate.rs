@@ -14,7 +14,7 @@ use crate::{
     observe::OsFamily,
     plan::{DesiredComponent, DesiredHost},
     resolve::complete_node,
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{PackageResource, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 /// What a host of `family` must be like to be as `node` says. `deployments` holds that of each component, in
@@ -152,7 +152,7 @@ fn required_os_packages(
         .map(|id| Resource {
             id,
             present: true,
-            body: ResourceBody::Package { version: None },
+            body: ResourceBody::Package(PackageResource::default()),
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,

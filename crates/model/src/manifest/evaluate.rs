@@ -14,7 +14,7 @@ use super::{
 use crate::{
     component::Component,
     format::FormatError,
-    health::HealthCheck,
+    health::{self, HealthCheck},
     name::{Key, Name},
     nearest,
     node::NodeValue,
@@ -173,7 +173,8 @@ impl<'a> ManifestEvaluator<'a> {
             "file" => self.verbatim(declaration, &mut fields)?,
             _ => None,
         };
-        let body = build::build_resource_body(&declaration.kind, &text, &mut fields, template);
+        let kind = build::resource_kind(&declaration.kind)?;
+        let mut body = build::build_resource_body(kind, &text, &mut fields, template);
         let present = fields.flag("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields
@@ -183,14 +184,16 @@ impl<'a> ManifestEvaluator<'a> {
         let notify = ids(&mut fields, "notify");
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
-        let mut body = body.filter(|_| !wrong)?;
+        if wrong {
+            return None;
+        }
         // Without a stated mode, a file with a secret is readable by its owner only.
         if let ResourceBody::File(file) = &mut body
             && secret
         {
             file.ownership.mode.get_or_insert(0o600);
         }
-        let id = ResourceId::new(build::resource_kind(&declaration.kind)?, &text);
+        let id = ResourceId::new(kind, &text);
         Some(Resource { id, present, body, require, notify, secret })
     }
 
@@ -199,7 +202,7 @@ impl<'a> ManifestEvaluator<'a> {
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
-        let probe = build::build_health_probe(&declaration.kind, subject, &mut fields);
+        let probe = health::build_health_probe(&declaration.kind, subject, &mut fields);
         let within = fields.number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));

@@ -16,6 +16,8 @@ use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{EvaluationContext, evaluate_manifest};
 pub use field_schema::schema;
+pub(crate) use field_schema::{FieldSchema, FieldShape, ResourceSchema};
+pub(crate) use fields::{FieldReader, command, scalar};
 pub use lint::lint_manifest;
 pub use read::read_manifest;
 

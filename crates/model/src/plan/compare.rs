@@ -2,50 +2,13 @@
 
 use super::FactDifference;
 use crate::{
-    observe::{Fact, FactName, FileContent, FileType, Observation, ObservedHost, ResourceFacts},
-    resource::{Ownership, Resource, ResourceBody},
+    observe::{Fact, FactName, FileContent, Observation, ObservedHost, ResourceFacts},
+    resource::Resource,
 };
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
 pub fn desired_facts(resource: &Resource) -> ResourceFacts {
-    let mut facts = ResourceFacts::new();
-    match &resource.body {
-        ResourceBody::File(file) => {
-            facts.insert(FactName::Type, Fact::Type(FileType::File));
-            facts.insert(FactName::Content, Fact::Content(FileContent::of(&file.content)));
-            ownership(&mut facts, &file.ownership);
-        }
-        ResourceBody::Directory(owner) => {
-            facts.insert(FactName::Type, Fact::Type(FileType::Directory));
-            ownership(&mut facts, owner);
-        }
-        ResourceBody::Symlink(target) => {
-            facts.insert(FactName::Type, Fact::Type(FileType::Symlink));
-            facts.insert(FactName::Target, Fact::Text(target.clone()));
-        }
-        ResourceBody::User(user) => {
-            facts.extend(user.uid.map(|uid| (FactName::Uid, Fact::Number(uid))));
-            option(&mut facts, FactName::Group, user.group.clone());
-            option(&mut facts, FactName::Home, user.home.clone());
-            option(&mut facts, FactName::Shell, user.shell.clone());
-            option(&mut facts, FactName::Comment, user.comment.clone());
-            set(&mut facts, FactName::Groups, user.groups.as_ref());
-            set(&mut facts, FactName::AuthorizedKeys, user.authorized_keys.as_ref());
-        }
-        ResourceBody::Group(group) => facts.extend(group.gid.map(|gid| (FactName::Gid, Fact::Number(gid)))),
-        ResourceBody::Service(service) => {
-            flag(&mut facts, FactName::Enabled, service.enabled);
-            flag(&mut facts, FactName::Running, service.running);
-        }
-        ResourceBody::Cron(cron) => {
-            facts.insert(FactName::Content, Fact::Content(FileContent::of(cron.file().as_bytes())));
-        }
-        ResourceBody::Package { version } => option(&mut facts, FactName::Version, version.clone()),
-        ResourceBody::Exec(_) => {
-            facts.insert(FactName::Due, Fact::Flag(false));
-        }
-    }
-    facts
+    resource.body.rules().desired_facts()
 }
 
 /// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.
@@ -82,22 +45,4 @@ fn displayable_fact(fact: Fact, secret: bool) -> Fact {
         Fact::Content(content) if secret => Fact::Content(FileContent { text: None, ..content }),
         fact => fact,
     }
-}
-
-fn option(facts: &mut ResourceFacts, fact: FactName, value: Option<String>) {
-    facts.extend(value.map(|value| (fact, Fact::Text(value))));
-}
-
-fn flag(facts: &mut ResourceFacts, fact: FactName, value: Option<bool>) {
-    facts.extend(value.map(|value| (fact, Fact::Flag(value))));
-}
-
-fn set(facts: &mut ResourceFacts, fact: FactName, values: Option<&Vec<String>>) {
-    facts.extend(values.map(|values| (fact, Fact::Set(values.iter().cloned().collect()))));
-}
-
-fn ownership(facts: &mut ResourceFacts, ownership: &Ownership) {
-    option(facts, FactName::Owner, ownership.owner.clone());
-    option(facts, FactName::Group, ownership.group.clone());
-    facts.extend(ownership.mode.map(|mode| (FactName::Mode, Fact::Mode(mode))));
 }

@@ -1,6 +1,5 @@
 //! The plan: the observed state compared with the desired state. Complete before anything is changed.
 
-mod command;
 mod compare;
 mod display;
 mod merge_duplicates;
@@ -8,7 +7,6 @@ mod missing;
 mod order;
 mod planner;
 mod remove;
-mod restart;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +21,9 @@ use crate::{
 
 pub use compare::desired_facts;
 pub use display::PlanCounts;
+pub(crate) use missing::missing_thing_hint;
+pub(crate) use order::OwnedResource;
+pub(crate) use planner::Planner;
 pub use planner::{plan, plan_recheck};
 pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, plan_view};
 

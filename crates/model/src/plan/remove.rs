@@ -6,8 +6,8 @@ use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, order::OwnedRes
 use crate::{
     component::deployment_package,
     name::Name,
-    observe::{Fact, FactName, FileType, ManagedResource, Observation, ResourceFacts},
-    resource::{Resource, ResourceId, ResourceKind},
+    observe::{Fact, FactName, ManagedResource, Observation, ResourceFacts},
+    resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
 };
 
 impl<'a> Planner<'a> {
@@ -38,7 +38,7 @@ impl<'a> Planner<'a> {
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts) if is_already_stopped(managed.id.kind, facts, seen.booted) => (),
+                Observation::Present(facts) if (managed.id.kind.rules().is_gone)(facts, seen.booted) => (),
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -56,8 +56,11 @@ impl<'a> Planner<'a> {
         let packages = self.unwanted_packages(wanted);
         self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| removal_stage(managed.id.kind));
-        let late = gone.iter().position(|managed| removal_stage(managed.id.kind) > 1).unwrap_or(gone.len());
+        gone.sort_by_key(|managed| managed.id.kind.rules().removal_stage);
+        let late = gone
+            .iter()
+            .position(|managed| managed.id.kind.rules().removal_stage > RemovalStage::Contents)
+            .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
         let strangers = self.unmanaged_services(&gone);
         for managed in early {
@@ -97,10 +100,7 @@ impl<'a> Planner<'a> {
             gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
         // Notifications that a killed run left pending.
         let owed = seen.managed.pending.iter().map(|id| (id, None));
-        let running = |id: &ResourceId| match seen.resources.get(id) {
-            Some(Observation::Present(facts)) => facts.get(&FactName::Running) == Some(&Fact::Flag(true)),
-            _ => false,
-        };
+        let running = |id: &ResourceId| service::is_running(seen.resources.get(id));
         owed.chain(told)
             .filter(|(id, _)| id.kind == ResourceKind::Service && seen.booted && running(id))
             .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
@@ -171,37 +171,8 @@ fn is_folder(id: &ResourceId) -> bool {
     id.kind == ResourceKind::Directory
 }
 
-/// When a kind is removed: 0 services, 1 what lies in folders, (packages), 2 folders, 3 users, 4 groups.
-fn removal_stage(kind: ResourceKind) -> u8 {
-    match kind {
-        ResourceKind::Service => 0,
-        ResourceKind::Directory => 2,
-        ResourceKind::User => 3,
-        ResourceKind::Group => 4,
-        ResourceKind::Package => 5,
-        _ => 1,
-    }
-}
-
-/// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
-fn is_already_stopped(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
-    match kind {
-        ResourceKind::Service => {
-            facts.get(&FactName::Enabled) != Some(&Fact::Flag(true))
-                && !(booted && facts.get(&FactName::Running) == Some(&Fact::Flag(true)))
-        }
-        ResourceKind::Exec => true,
-        _ => false,
-    }
-}
-
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
-    let made = match kind {
-        ResourceKind::File => FileType::File,
-        ResourceKind::Directory => FileType::Directory,
-        ResourceKind::Symlink => FileType::Symlink,
-        _ => return false,
-    };
-    facts.get(&FactName::Type).is_some_and(|seen| *seen != Fact::Type(made))
+    let made = kind.rules().file_type;
+    made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|seen| *seen != Fact::Type(made)))
 }

@@ -4,7 +4,8 @@ use model::{
     observe::{Fact, FactName, Observation, ObservedHost, OsFamily, ResourceFacts},
     plan::{self, DesiredComponent, PlannedAction},
     resource::{
-        ExecResource, FileResource, Ownership, Resource, ResourceBody, ServiceResource, UserResource,
+        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
+        ServiceResource, UserResource,
     },
 };
 
@@ -30,7 +31,10 @@ fn lacking(what: &str) -> ObservedHost {
 }
 
 fn package(version: Option<&str>) -> Resource {
-    resource("package:coreutils", ResourceBody::Package { version: version.map(str::to_owned) })
+    resource(
+        "package:coreutils",
+        ResourceBody::Package(PackageResource { version: version.map(str::to_owned) }),
+    )
 }
 
 fn off(name: &str) -> Resource {
@@ -100,7 +104,7 @@ fn a_command_comes_after_the_folder_it_runs_in() {
         directory: Some("/srv/shop".to_owned()),
         ..ExecResource::default()
     };
-    let folder = resource("directory:/srv/shop", ResourceBody::Directory(Ownership::default()));
+    let folder = resource("directory:/srv/shop", ResourceBody::Directory(DirectoryResource::default()));
     let plan = make(&wanted(vec![resource("exec:migrate", ResourceBody::Exec(exec)), folder]), &host());
     assert_eq!(titles(&plan), ["create directory:/srv/shop", "run exec:migrate"]);
 }

@@ -7,7 +7,10 @@ use model::{
         OsFamily, ResourceFacts,
     },
     plan::{self, DesiredComponent, DesiredHost, Plan, PlanLimits},
-    resource::{ExecResource, FileResource, Ownership, Resource, ResourceBody, ResourceId, ServiceResource},
+    resource::{
+        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
+        ResourceId, ServiceResource,
+    },
 };
 
 pub(crate) fn id(text: &str) -> ResourceId {
@@ -98,7 +101,7 @@ fn a_plan_shows_what_differs_line_by_line() {
 
 #[test]
 fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it() {
-    let package = || resource("package:openssh-server", ResourceBody::Package { version: None });
+    let package = || resource("package:openssh-server", ResourceBody::Package(PackageResource::default()));
     let settings = || Resource {
         notify: vec![id("service:ssh")],
         ..file("/etc/ssh/sshd_config.d/port.conf", "Port 2222\n")
@@ -165,8 +168,9 @@ fn a_circle_of_requirements_blocks_and_names_its_members() {
 
 #[test]
 fn folders_come_before_what_is_in_them_and_go_after_it() {
-    let folder =
-        |path: &str| resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()));
+    let folder = |path: &str| {
+        resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
+    };
     let plan = make(&wanted(vec![file("/a/b/c", ""), folder("/a/b"), folder("/a")]), &host());
     assert_eq!(titles(&plan), ["create directory:/a", "create directory:/a/b", "create file:/a/b/c"]);
 

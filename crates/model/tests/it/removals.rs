@@ -3,7 +3,7 @@
 use model::{
     observe::{Fact, FactName, FileType, ManagedResource, Observation, ObservedHost, ResourceFacts},
     plan::{DesiredHost, Plan, PlannedAction},
-    resource::{CronResource, Ownership, Resource, ResourceBody},
+    resource::{CronResource, DirectoryResource, Resource, ResourceBody, SymlinkResource},
 };
 
 use crate::plan::{file, host, id, make, name, resource, runs, seen, service, titles, wanted};
@@ -13,7 +13,7 @@ fn made(text: &str) -> ManagedResource {
 }
 
 fn folder(path: &str) -> Resource {
-    resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()))
+    resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
 }
 
 fn typed(kind: FileType) -> Observation<ResourceFacts> {
@@ -111,7 +111,8 @@ fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
 #[test]
 fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
     let host = with("file:/etc/l", &typed(FileType::File), &["symlink:/etc/l"]);
-    let link = resource("symlink:/etc/l", ResourceBody::Symlink("/etc/m".to_owned()));
+    let link =
+        resource("symlink:/etc/l", ResourceBody::Symlink(SymlinkResource { target: "/etc/m".to_owned() }));
     let plan = make(&wanted(vec![link]), &host);
     assert_eq!(titles(&plan), ["create symlink:/etc/l"]);
     assert!(plan.changes[0].creates);
@@ -136,7 +137,7 @@ fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
 
 #[test]
 fn a_path_described_as_two_things_blocks() {
-    let link = resource("symlink:/etc/x", ResourceBody::Symlink("y".to_owned()));
+    let link = resource("symlink:/etc/x", ResourceBody::Symlink(SymlinkResource { target: "y".to_owned() }));
     let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
     assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");
 }

@@ -147,11 +147,12 @@ pub(super) fn apply(
             );
             spot.replace_file(&file.content, owner, mode).map_err(wrong)
         }
-        ResourceBody::Directory(ownership) => {
+        ResourceBody::Directory(directory) => {
+            let ownership = &directory.ownership;
             let owner = owner_ids(accounts, ownership)?;
             folder(&spot, owner, ownership.mode).map_err(wrong)
         }
-        ResourceBody::Symlink(target) => spot.replace_by_link(target).map_err(wrong),
+        ResourceBody::Symlink(link) => spot.replace_by_link(&link.target).map_err(wrong),
         _ => Ok(()),
     }
 }

@@ -139,7 +139,7 @@ impl Machine {
                 spot.replace_file(cron.file().as_bytes(), (None, None), cron_mode(resource))
                     .map_err(wrong)?;
             }
-            ResourceBody::Package { version } => self.os_packages.install(name, version.as_deref())?,
+            ResourceBody::Package(package) => self.os_packages.install(name, package.version.as_deref())?,
             ResourceBody::Exec(exec) => {
                 let runner =
                     CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
@@ -326,7 +326,7 @@ fn family(root: &HostRoot) -> Option<OsFamily> {
 fn ownership(resource: &Resource) -> Option<&Ownership> {
     match &resource.body {
         ResourceBody::File(file) => Some(&file.ownership),
-        ResourceBody::Directory(ownership) => Some(ownership),
+        ResourceBody::Directory(directory) => Some(&directory.ownership),
         _ => None,
     }
 }

@@ -268,7 +268,7 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 /// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
 fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let wanted = match wish.map(|wish| &wish.body) {
-        Some(ResourceBody::Package { version: Some(version) }) => Some(version.as_str()),
+        Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
     };
     let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
@@ -281,7 +281,7 @@ fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation
 
 #[cfg(test)]
 mod tests {
-    use model::resource::{ResourceId, ResourceKind};
+    use model::resource::{PackageResource, ResourceId, ResourceKind};
 
     use super::*;
 
@@ -290,7 +290,7 @@ mod tests {
         let wish = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
-            body: ResourceBody::Package { version: Some(version.to_owned()) },
+            body: ResourceBody::Package(PackageResource { version: Some(version.to_owned()) }),
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,
