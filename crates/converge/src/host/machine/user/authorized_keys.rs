@@ -12,15 +12,20 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, openat},
     sys::stat::{Mode, SFlag, fstat},
+    unistd::{Gid, Uid},
 };
 
-use crate::host_root::HostRoot;
+use super::super::{accounts::AccountDatabase, directory};
+use crate::{
+    host::HostError,
+    host_root::{HostRoot, PathHandle},
+};
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
 /// The authorized keys of a user as a fact: a set, or the reason they cannot be used.
-pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
+pub(super) fn observe(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
     let nothing = || Fact::Set(BTreeSet::new());
     let home = match root.open_folder(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
@@ -57,6 +62,31 @@ pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> 
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(Fact::Set(lines.map(str::to_owned).collect()))
+}
+
+/// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
+pub(super) fn write(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    name: &str,
+    keys: &[String],
+) -> Result<(), HostError> {
+    let Some(user) = accounts.lookup_user(name)? else {
+        return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
+    };
+    let path = format!("{}/.ssh/authorized_keys", user.home);
+    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
+    let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
+    let home = match home.stat().map_err(wrong)? {
+        Some(_) => root.open_folder(&user.home).map_err(wrong)?,
+        None => directory::create_private_folder(&home.folder, home.name, owner).map_err(wrong)?,
+    };
+    let folder = directory::create_private_folder(&home, ".ssh", owner).map_err(wrong)?;
+    let mut text: String = keys.join("\n");
+    text.push('\n');
+    let spot = PathHandle { folder, name: "authorized_keys" };
+    spot.replace_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }
 
 enum Opened {
