@@ -8,12 +8,13 @@ mod journal;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use model::{
+    health::HealthCheck,
     name::Name,
     node::Node,
-    observe::{Observation, ObservedHost},
+    observe::{Observation, ObservationRequest, ObservedHost},
     plan::{self, Plan, PlannedAction, PlannedChange},
     report::{EntryResult, Report, ReportEntry, RunOutcome},
-    resource::{HealthCheck, Resource},
+    resource::Resource,
 };
 
 use self::journal::RunJournal;
@@ -58,14 +59,14 @@ pub fn fetch_packages(
 ) -> Result<FetchedPackages, InspectionError> {
     let mut files = Vec::with_capacity(plan.changes.len());
     for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
-        let PlannedAction::InstallPackages(versions) = &change.action else {
+        let PlannedAction::InstallPackages(planned) = &change.action else {
             files.push(Vec::new());
             continue;
         };
-        let fetched = versions.iter().map(|(name, version)| {
+        let fetched = planned.iter().map(|(name, package)| {
             let bare = PackagePin {
                 name: name.clone(),
-                version: version.clone(),
+                version: package.version.clone(),
                 file: None,
                 sha256: None,
                 size: None,
@@ -100,7 +101,12 @@ pub fn apply(
     progress(ApplyEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
-            journal.add_entry(entry(&blocked.what, "", EntryResult::Blocked, blocked.because.clone()));
+            journal.add_entry(entry(
+                &blocked.what,
+                &BTreeSet::new(),
+                EntryResult::Blocked,
+                blocked.because.clone(),
+            ));
         }
         return journal.write_report(RunOutcome::Blocked);
     }
@@ -159,7 +165,7 @@ impl ApplyRun<'_, '_> {
             Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
-        let entry = self.finish_entry(entry(&change.title(), &change.component, result, detail), started);
+        let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
         self.journal.record_result(change, entry)?;
         Ok(result == EntryResult::Done)
     }
@@ -168,7 +174,8 @@ impl ApplyRun<'_, '_> {
     fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
-                self.host.resources(&[resource.as_ref()], &[]).get(&resource.id) == Some(&Observation::Absent)
+                let request = ObservationRequest::of([resource.as_ref()]);
+                self.host.resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
         }
@@ -181,11 +188,11 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.begin_step(&change.title(), &change.component, &[])?;
+        self.journal.begin_step(&change.title(), &change.components, &[])?;
         let started = (self.clock)();
-        let wanted: Vec<&Resource> = resources.iter().map(|(_, resource)| resource).collect();
+        let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
         let seen = ObservedHost {
-            resources: self.host.resources(&wanted, &[]),
+            resources: self.host.resources(&request),
             booted: self.host.booted(),
             ..ObservedHost::default()
         };
@@ -195,7 +202,7 @@ impl ApplyRun<'_, '_> {
             (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
-        let entry = self.finish_entry(entry(&change.title(), &change.component, result, detail), started);
+        let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
         self.journal.end_step(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
@@ -212,7 +219,7 @@ impl ApplyRun<'_, '_> {
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
     fn settle(&mut self) -> Result<bool, StateError> {
         let Err(error) = self.host.settle() else { return Ok(true) };
-        let failed = entry("settle", "", EntryResult::Failed, error.to_string());
+        let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyEvent::Finished { entry: &failed });
         self.journal.end_step(failed, &[])?;
         Ok(false)
@@ -225,21 +232,14 @@ impl ApplyRun<'_, '_> {
         check: &HealthCheck,
         title: &str,
     ) -> Result<bool, StateError> {
-        self.journal.begin_step(title, component.as_str(), &[])?;
+        let components = BTreeSet::from([component.clone()]);
+        self.journal.begin_step(title, &components, &[])?;
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
-            Err(said) if check.secret => (
-                EntryResult::Failed,
-                format!(
-                    "not within {} s; the answer is not shown, because the check holds a secret ({} characters)",
-                    check.within,
-                    said.len()
-                ),
-            ),
-            Err(said) => (EntryResult::Failed, format!("not within {} s: {said}", check.within)),
+            Err(answer) => (EntryResult::Failed, check.failure(&answer)),
         };
-        let entry = self.finish_entry(entry(title, component.as_str(), result, detail), started);
+        let entry = self.finish_entry(entry(title, &components, result, detail), started);
         self.journal.end_step(entry, &[])?;
         Ok(result == EntryResult::Done)
     }
@@ -254,14 +254,14 @@ impl ApplyRun<'_, '_> {
     /// Ends a failed run: the remaining changes are skipped.
     fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
         let changes =
-            plan.changes.iter().skip(changes).map(|change| (change.title(), change.component.clone()));
+            plan.changes.iter().skip(changes).map(|change| (change.title(), change.components.clone()));
         let checks = plan
             .health
             .iter()
             .skip(checks)
-            .map(|(component, check)| (format!("check {check}"), component.to_string()));
-        for (title, component) in changes.chain(checks) {
-            let entry = entry(&title, &component, EntryResult::Skipped, String::new());
+            .map(|(component, check)| (format!("check {check}"), [component.clone()].into()));
+        for (title, components) in changes.chain(checks) {
+            let entry = entry(&title, &components, EntryResult::Skipped, String::new());
             (self.progress)(ApplyEvent::Finished { entry: &entry });
             self.journal.add_entry(entry);
         }
@@ -269,11 +269,6 @@ impl ApplyRun<'_, '_> {
     }
 }
 
-fn entry(action: &str, component: &str, result: EntryResult, detail: String) -> ReportEntry {
-    ReportEntry { action: action.to_owned(), component: component.to_owned(), result, detail, duration_us: 0 }
-}
-
-/// Names of all components of a change: a package transaction may be for several.
-fn component_names(change: &PlannedChange) -> BTreeSet<&str> {
-    change.component.split(", ").collect()
+fn entry(action: &str, components: &BTreeSet<Name>, result: EntryResult, detail: String) -> ReportEntry {
+    ReportEntry { action: action.to_owned(), components: components.clone(), result, detail, duration_us: 0 }
 }

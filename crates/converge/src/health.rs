@@ -2,12 +2,12 @@
 
 use std::{thread, time::Duration};
 
-use model::resource::HealthCheck;
+use model::health::HealthCheck;
 
 use crate::Host;
 
-/// The pause between two questions.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pause between two questions, in microseconds.
+const PAUSE_US: u64 = 250_000;
 
 /// Repeats a check until it succeeds or its time is over; the error is the last answer.
 pub(crate) fn check_until_healthy(
@@ -16,16 +16,13 @@ pub(crate) fn check_until_healthy(
     clock: &dyn Fn() -> i64,
 ) -> Result<(), String> {
     let started = clock();
-    let within_us = i64::try_from(check.within.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
-    // Pauses are counted too, so that a clock that stands still cannot keep a run waiting for ever.
-    let mut pauses = Duration::ZERO;
+    let mut paused_us = 0;
     loop {
-        let Err(said) = host.probe(&check.probe) else { return Ok(()) };
-        let over = clock().saturating_sub(started) >= within_us || pauses.as_secs() >= check.within;
-        if over {
-            return Err(said);
+        let Err(answer) = host.probe(&check.probe) else { return Ok(()) };
+        if check.is_over(clock().saturating_sub(started), paused_us) {
+            return Err(answer);
         }
-        thread::sleep(PAUSE);
-        pauses += PAUSE;
+        thread::sleep(Duration::from_micros(PAUSE_US));
+        paused_us += PAUSE_US;
     }
 }

@@ -2,24 +2,20 @@
 //!
 //! Nothing is changed: a deployment that is not installed yet is read from its package.
 
-mod check;
-
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 use model::{
-    component::deployment_package,
-    manifest::{self, EvaluationContext},
+    component::{DEPLOYMENTS_FOLDER, deployment_package},
+    deployment::{self, Deployment},
+    fault::Fault,
     name::Name,
     node::{Node, NodeComponent},
-    observe::{Observation, ObservedHost, OsFamily},
-    plan::{DesiredComponent, DesiredHost},
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
+    observe::{Observation, ObservationRequest, ObservedHost, packages_to_observe},
+    plan::DesiredHost,
+    version::Version,
 };
 
-use crate::{Host, HostState, PackageFetcher, PackagePin, deployment::Deployment, packages::FetchError};
+use crate::{Host, HostState, PackageFetcher, PackagePin, deployment_files, packages::FetchError};
 
 /// The desired and the observed state of a host: all that a plan needs.
 #[derive(Debug, Clone)]
@@ -54,6 +50,15 @@ impl From<String> for InspectionError {
         Self { message, unreachable: false }
     }
 }
+impl From<Fault> for InspectionError {
+    fn from(fault: Fault) -> Self {
+        match (&fault.component, &fault.file) {
+            // The manifest's file is named within its component.
+            (Some(component), Some(_)) => format!("component {component}: {fault}").into(),
+            _ => fault.to_string().into(),
+        }
+    }
+}
 impl From<FetchError> for InspectionError {
     fn from(error: FetchError) -> Self {
         Self { message: error.message, unreachable: error.unreachable }
@@ -69,49 +74,32 @@ pub fn inspect_host(
     began_us: i64,
 ) -> Result<HostInspection, Vec<InspectionError>> {
     let managed = state.load_managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
-    let names: BTreeSet<String> = node
-        .components
-        .keys()
-        .flat_map(|name| [name.to_string(), deployment_package(name)])
-        .chain(managed.packages.keys().cloned())
-        .collect();
-    let names: Vec<String> = names.into_iter().collect();
-    let installed = host.packages(&names);
+    let installed = host.packages(&packages_to_observe(node, &managed));
 
     let mut problems = Vec::new();
-    let mut found = BTreeMap::new();
+    let mut deployments = BTreeMap::new();
     let mut pins = BTreeMap::new();
     for (name, wish) in &node.components {
         match read_deployment(name, wish, &installed, host, packages) {
             Ok(deployment) => {
                 add_pins(name, wish, &deployment, &mut pins);
-                found.insert(name, deployment);
+                deployments.insert(name.clone(), deployment);
             }
             Err(problem) => problems.push(problem),
         }
     }
-    check::check_requirements(node, &found, &mut problems);
-    // Missing components would only be reported a second time, as unknown references.
-    let complete = match problems.is_empty() {
-        true => check::complete_with_defaults(node, &found, &mut problems),
-        false => None,
+    let wanted = match problems.is_empty() {
+        true => deployment::evaluate_deployments(node, &deployments, host.family()),
+        // What the others lack is worth saying too.
+        false => Err(deployment::check_requirements(node, &deployments)),
     };
-    let wanted = match &complete {
-        Some(node) => evaluate_deployments(node, &found, host.family(), &mut problems),
-        None => DesiredHost::default(),
-    };
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let resources: Vec<&Resource> =
-        wanted.components.iter().flat_map(|component| &component.resources).collect();
-    let made = managed.resources.iter().flat_map(|made| made.notify.iter().chain([&made.id]));
-    // Services that earlier runs notified are observed too, even when they are no longer described.
-    let made = made.chain(&managed.pending).cloned();
-    let accounts = resources.iter().flat_map(|resource| resource.accounts());
-    let others: Vec<ResourceId> = made.chain(accounts).collect();
+    let wanted = wanted.map_err(|faults| {
+        problems.extend(faults.into_iter().map(InspectionError::from));
+        problems
+    })?;
+    let resources = host.resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
-        resources: host.resources(&resources, &others),
+        resources,
         packages: installed,
         managed,
         family: host.family(),
@@ -126,7 +114,7 @@ pub fn inspect_host(
 fn read_deployment(
     name: &Name,
     wish: &NodeComponent,
-    installed: &BTreeMap<String, Observation<model::version::Version>>,
+    installed: &BTreeMap<String, Observation<Version>>,
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
 ) -> Result<Deployment, InspectionError> {
@@ -136,8 +124,9 @@ fn read_deployment(
     {
         match host.deployment(name) {
             Observation::Present(files) => {
-                let place = format!("/{}/{name}", model::component::DEPLOYMENTS_FOLDER);
-                let deployment = Deployment::from_files(name, &place, files)?;
+                let place = format!("/{DEPLOYMENTS_FOLDER}/{name}");
+                let deployment =
+                    Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
                 if deployment.component.version == *version {
                     return Ok(deployment);
                 }
@@ -155,7 +144,8 @@ fn read_deployment(
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
     })?;
-    let deployment = Deployment::from_package(name, &path)?;
+    let (place, files) = deployment_files::read_package(name, &path)?;
+    let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
     if !deployment.component.version.matches(&wish.version) {
         return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
@@ -183,76 +173,4 @@ fn add_pins(
         };
         pins.insert(package, pin);
     }
-}
-
-fn evaluate_deployments(
-    node: &Node,
-    found: &BTreeMap<&Name, Deployment>,
-    family: Option<OsFamily>,
-    problems: &mut Vec<InspectionError>,
-) -> DesiredHost {
-    let mut wanted = DesiredHost::default();
-    for name in check::deployment_order(found, problems) {
-        let deployment = &found[name];
-        let scope = EvaluationContext {
-            server: node.server.as_str(),
-            environment: node.environment.as_str(),
-            component: &deployment.component,
-            values: &node.components[name].values,
-            others: node
-                .components
-                .iter()
-                .filter(|(other, _)| *other != name)
-                .map(|(other, component)| (other, &component.values))
-                .collect(),
-            family,
-        };
-        match manifest::evaluate_manifest(&deployment.manifest, &deployment.templates, &scope) {
-            Ok(evaluated) => {
-                let mut resources = required_os_packages(deployment, family, &evaluated.resources);
-                resources.extend(evaluated.resources);
-                wanted.components.push(DesiredComponent {
-                    name: name.clone(),
-                    version: deployment.component.version.clone(),
-                    resources,
-                    health: evaluated.health,
-                });
-            }
-            Err(errors) => {
-                problems.extend(
-                    errors
-                        .into_iter()
-                        .map(|error| InspectionError::from(format!("component {name}: {error}"))),
-                );
-            }
-        }
-    }
-    wanted
-}
-
-/// The packages of the operating system a component asks for, as resources; the manifest's own
-/// description of one wins.
-fn required_os_packages(
-    deployment: &Deployment,
-    family: Option<OsFamily>,
-    described: &[Resource],
-) -> Vec<Resource> {
-    let names = match family {
-        Some(OsFamily::Deb) => &deployment.component.os_packages.deb,
-        Some(OsFamily::Rpm) => &deployment.component.os_packages.rpm,
-        None => return Vec::new(),
-    };
-    names
-        .iter()
-        .map(|name| ResourceId::new(ResourceKind::Package, name))
-        .filter(|id| !described.iter().any(|resource| resource.id == *id))
-        .map(|id| Resource {
-            id,
-            present: true,
-            body: ResourceBody::Package { version: None },
-            require: Vec::new(),
-            notify: Vec::new(),
-            secret: false,
-        })
-        .collect()
 }

@@ -5,15 +5,17 @@
 //! plan and writes down each step in [`HostState`].
 
 mod apply;
-mod deployment;
+mod deployment_files;
 mod health;
 mod host;
+mod host_root;
 mod inspect;
 mod packages;
 mod state;
 
 pub use apply::{ApplyEvent, FetchedPackages, apply, fetch_packages};
-pub use host::{Host, HostError, Machine, SecretMasking, memory, path_in_root};
+pub use host::{Host, HostError, HttpGet, Machine, SecretMasking, memory};
+pub use host_root::HostRoot;
 pub use inspect::{HostInspection, InspectionError, inspect_host};
 pub use packages::{FetchError, PackageFetcher, PackagePin};
-pub use state::{HostState, RunLock, StateError, create_host_folder};
+pub use state::{HostState, RunLock, STATE_FOLDER, StateError};

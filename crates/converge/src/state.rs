@@ -7,22 +7,23 @@ mod run_file;
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use model::observe::ManagedState;
+use nix::fcntl::OFlag;
 
 pub(crate) use self::run_file::{RunFile, RunMark};
-use crate::host::{explain_io_error, path_in_root};
+use crate::{host::explain_io_error, host_root::HostRoot};
 
-/// The folder, relative to the host's root.
-const FOLDER: &str = "var/lib/geppetto/punch";
+/// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
+/// reports describe the host.
+pub const STATE_FOLDER: &str = "/var/lib/geppetto/punch";
 
-/// The folder in which punch keeps what it knows about a host.
+/// What punch knows about a host.
 #[derive(Debug, Clone)]
 pub struct HostState {
-    root: PathBuf,
+    root: HostRoot,
 }
 
 /// Why something could not be written down or read again.
@@ -88,18 +89,20 @@ impl Drop for RunLock {
 impl HostState {
     /// The state of the host under `root`. Touches nothing.
     pub fn open(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self::of(HostRoot::new(root))
+    }
+
+    /// The state of the host with this root. Touches nothing.
+    pub fn of(root: HostRoot) -> Self {
+        Self { root }
     }
 
     /// Takes the lock, or fails naming the process that holds it.
     pub fn lock(&self) -> Result<RunLock, StateError> {
-        let folder = self.folder()?;
-        make_folder(&folder)?;
-        let path = folder.join("lock");
-        let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
-        let open =
-            File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let mut file = open.map_err(wrong)?;
+        self.make_folder(STATE_FOLDER)?;
+        let path = path("lock");
+        let wrong = |source| self.file_error("write", &path, source);
+        let mut file = self.root.open_to_write(&path, OFlag::O_CREAT).map_err(wrong)?;
         match file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
@@ -113,10 +116,10 @@ impl HostState {
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
-        let programs = folder.join("programs");
-        let wrong = |source| StateError::File { what: "write", path: programs.clone(), source };
-        let open = File::options().read(true).append(true).create(true).mode(0o600).open(&programs);
-        let open = open.map_err(wrong)?;
+        let path = self::path("programs");
+        let wrong = |source| self.file_error("write", &path, source);
+        let open = self.root.open_to_write(&path, OFlag::O_CREAT).map_err(wrong)?;
+        let programs = self.root.real_path(&path).map_err(wrong)?;
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
             Err(TryLockError::WouldBlock) => {
@@ -132,7 +135,7 @@ impl HostState {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
-                path: self.root.join(FOLDER).join("managed.json"),
+                path: self.root.shown(&path("managed.json")),
                 because: error.to_string(),
             })?,
         };
@@ -147,54 +150,45 @@ impl HostState {
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, StateError> {
-        let path = self.path(name)?;
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateError::File { what: "read", path, source }),
-        }
+        let path = path(name);
+        self.root.read_text(&path).map_err(|source| self.file_error("read", &path, source))
     }
 
     fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(value).map_err(|error| StateError::Content {
-            path: self.root.join(FOLDER).join(name),
+            path: self.root.shown(&path(name)),
             because: error.to_string(),
         })?;
         self.write(name, &text)
     }
 
-    /// Replaces a file whole: a reader, and a machine that loses power, see the old or the new one.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-        let path = self.path(name)?;
-        let folder = path.parent().unwrap_or(&self.root);
-        make_folder(folder)?;
-        let write = || -> io::Result<()> {
-            let mut aside = tempfile::Builder::new().prefix(".punch-").tempfile_in(folder)?;
-            aside.write_all(bytes)?;
-            aside.as_file().sync_all()?;
-            aside.persist(&path).map_err(|error| error.error)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|source| StateError::File { what: "write", path: path.clone(), source })
+        let path = path(name);
+        self.make_folder(STATE_FOLDER)?;
+        if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| *folder != STATE_FOLDER) {
+            self.make_folder(folder)?;
+        }
+        let written = self.root.replace_file(&path, bytes, 0o600);
+        written.map_err(|source| self.file_error("write", &path, source))
     }
 
-    fn folder(&self) -> Result<PathBuf, StateError> {
-        path_in_root(&self.root, FOLDER).map_err(|source| StateError::File {
-            what: "open",
-            path: self.root.join(FOLDER),
-            source,
-        })
+    fn remove(&self, name: &str) -> Result<(), StateError> {
+        let path = path(name);
+        self.root.remove_file(&path).map_err(|source| self.file_error("remove", &path, source))
     }
 
-    /// Where a file of the state is, when no link may lead out of the root.
-    fn path(&self, name: &str) -> Result<PathBuf, StateError> {
-        let file = format!("{FOLDER}/{name}");
-        path_in_root(&self.root, &file).map_err(|source| StateError::File {
-            what: "open",
-            path: self.root.join(file),
-            source,
-        })
+    fn make_folder(&self, path: &str) -> Result<(), StateError> {
+        self.root.create_private_folder(path).map_err(|source| self.file_error("write", path, source))
     }
+
+    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> StateError {
+        StateError::File { what, path: self.root.shown(path), source }
+    }
+}
+
+/// The path of a file of the state.
+fn path(name: &str) -> String {
+    format!("{STATE_FOLDER}/{name}")
 }
 
 /// The processes whose standard input is `file`, with their names, as far as they are known.
@@ -207,37 +201,6 @@ fn lock_holders(file: &Path) -> String {
         }
     }
     if who.is_empty() { "its process is not known".to_owned() } else { who.join(", ") }
-}
-
-/// Creates a folder with mode 0700; its parents get mode 0755.
-fn make_folder(folder: &Path) -> Result<(), StateError> {
-    let wrong = |source| StateError::File { what: "write", path: folder.to_owned(), source };
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(above) = folder.parent() {
-        create_host_folder(above).map_err(wrong)?;
-    }
-    // Reports describe the host: readable by their owner only.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)
-}
-
-/// Creates a folder and its parents with mode 0755, whatever the umask.
-pub fn create_host_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(above) = folder.parent() {
-        create_host_folder(above)?;
-    }
-    match fs::create_dir(folder) {
-        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o755)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match folder.is_dir() {
-            true => Ok(()),
-            false => Err(io::ErrorKind::NotADirectory.into()),
-        },
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

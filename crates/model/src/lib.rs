@@ -11,6 +11,8 @@ pub mod parameter;
 
 pub mod component;
 
+pub mod deployment;
+pub mod health;
 pub mod manifest;
 pub mod resource;
 pub mod template;

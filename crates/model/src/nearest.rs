@@ -8,42 +8,22 @@ const MAX_LENGTH: usize = 253;
 /// Distance is Damerau-Levenshtein (optimal string alignment); a candidate is offered when at most a
 /// third of the longer name's characters differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wrong: Vec<char> = wrong.chars().take(MAX_LENGTH + 1).collect();
+    let length = wrong.chars().take(MAX_LENGTH + 1).count();
     candidates
         .into_iter()
         .filter_map(|candidate| {
-            let meant: Vec<char> = candidate.chars().take(MAX_LENGTH + 1).collect();
-            let longer = wrong.len().max(meant.len());
+            let other = candidate.chars().take(MAX_LENGTH + 1).count();
+            let longer = length.max(other);
             let allowed = longer.max(3) / 3;
             // Each character that one has more than the other differs.
-            if longer > MAX_LENGTH || wrong.len().abs_diff(meant.len()) > allowed {
+            if longer > MAX_LENGTH || length.abs_diff(other) > allowed {
                 return None;
             }
-            Some((distance(&wrong, &meant), candidate)).filter(|(distance, _)| *distance <= allowed)
+            Some((strsim::osa_distance(wrong, candidate), candidate))
+                .filter(|(distance, _)| *distance <= allowed)
         })
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let swap = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + swap);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Observations of a host. A failed observation is a value of its own, never "already right".
 
+mod fact;
+mod request;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -7,9 +10,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use sha2::{Digest, Sha256};
+use crate::{name::Name, resource::ResourceId, version::Version};
 
-use crate::{resource::ResourceId, version::Version};
+pub use fact::{Fact, FactName, FileContent, FileType, ResourceFacts, RunReason, sha256_hex};
+pub use request::{ObservationRequest, packages_to_observe};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,62 +24,6 @@ pub enum Observation<T> {
     Present(T),
     /// The observation failed, for this reason.
     Unreadable(String),
-}
-
-/// Facts about a resource, by name (`mode`, `content`, `enabled`): what plans compare.
-pub type ResourceFacts = BTreeMap<&'static str, Fact>;
-
-/// One fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Fact {
-    /// Yes or no.
-    Flag(bool),
-    /// A text.
-    Text(String),
-    /// A set of texts, sorted.
-    Set(Vec<String>),
-    /// Bytes, by their digest.
-    Content(FileContent),
-}
-
-/// The content of a file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FileContent {
-    /// SHA-256 in lower-case hexadecimal.
-    pub sha256: String,
-    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFF_BYTES`] bytes and no secret.
-    #[serde(skip)]
-    pub text: Option<String>,
-}
-
-impl FileContent {
-    /// The largest content kept for diffs, in bytes.
-    pub const MAX_DIFF_BYTES: usize = 64 * 1024;
-
-    /// The content `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        let text = (bytes.len() <= Self::MAX_DIFF_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
-        Self { sha256: sha256_hex(bytes), text: text.map(str::to_owned) }
-    }
-}
-
-/// Two contents are the same when their digests are, whether or not the text was kept.
-impl PartialEq for FileContent {
-    fn eq(&self, other: &Self) -> bool {
-        self.sha256 == other.sha256
-    }
-}
-impl Eq for FileContent {}
-
-/// SHA-256 in lower-case hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    use fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The families of distributions, by how they package software.
@@ -94,20 +42,6 @@ impl fmt::Display for OsFamily {
             OsFamily::Deb => "deb",
             OsFamily::Rpm => "rpm",
         })
-    }
-}
-
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fact::Flag(true) => f.write_str("yes"),
-            Fact::Flag(false) => f.write_str("no"),
-            Fact::Text(text) => f.write_str(text),
-            Fact::Set(texts) => f.write_str(&texts.join(",")),
-            Fact::Content(content) => {
-                write!(f, "sha256:{}", content.sha256.get(..12).unwrap_or(&content.sha256))
-            }
-        }
     }
 }
 
@@ -134,7 +68,7 @@ pub struct ObservedHost {
 pub struct ManagedState {
     /// Packages, by name; whose component they are.
     #[serde(default)]
-    pub packages: BTreeMap<String, String>,
+    pub packages: BTreeMap<String, Name>,
     /// Resources, in the order they were applied.
     #[serde(default)]
     pub resources: Vec<ManagedResource>,
@@ -151,7 +85,7 @@ pub struct ManagedResource {
     /// Which.
     pub id: ResourceId,
     /// Whose component it is.
-    pub component: String,
+    pub component: Name,
     /// Services and commands notified when it is removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<ResourceId>,

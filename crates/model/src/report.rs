@@ -1,6 +1,10 @@
 //! The report: what a restore did. Written by punch, stored and shown by the back-office.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+use crate::name::Name;
 
 /// What a run did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +49,10 @@ pub enum RunOutcome {
 pub struct ReportEntry {
     /// The action, as in the plan: `change file:/etc/motd`.
     pub action: String,
-    /// The component it is of.
-    pub component: String,
+    /// The components it is of: several for a package transaction.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub components: BTreeSet<Name>,
     /// How it went.
     pub result: EntryResult,
     /// Why, when it was blocked or failed; what differed, when it was done.

@@ -19,10 +19,44 @@ const FUEL: u64 = 20_000_000;
 /// The largest template read, in bytes.
 const LARGEST: usize = 4 * 1024 * 1024;
 
+/// Why a template gave no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct TemplateError {
+    /// Where, and what is wrong.
+    pub error: FormatError,
+    /// The expression that failed, as far as it is known: `server.nmae`.
+    expression: Option<String>,
+}
+
+impl TemplateError {
+    /// Whether the expression that failed uses the variable `name`, or a member of it.
+    pub fn uses_variable(&self, name: &str) -> bool {
+        self.expression.as_ref().is_some_and(|expression| {
+            let variables = undeclared_variables(&format!("{{{{ {expression} }}}}"));
+            variables.iter().any(|variable| variable.split('.').next() == Some(name))
+        })
+    }
+}
+
+impl From<FormatError> for TemplateError {
+    fn from(error: FormatError) -> Self {
+        Self { error, expression: None }
+    }
+}
+impl From<TemplateError> for FormatError {
+    fn from(error: TemplateError) -> Self {
+        error.error
+    }
+}
+
 /// Renders `source`; `name` is what the user knows the template by.
-pub fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, FormatError> {
+pub fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, TemplateError> {
     Renderer::new(context).render(name, source)
 }
+
+/// What stands around the expression of a hole.
+const HOLE: [char; 4] = ['{', '}', '-', ' '];
 
 /// Renders any number of templates over the same variables.
 pub struct Renderer {
@@ -49,12 +83,13 @@ impl Renderer {
     }
 
     /// Renders `source` to text.
-    pub fn render(&self, name: &str, source: &str) -> Result<String, FormatError> {
+    pub fn render(&self, name: &str, source: &str) -> Result<String, TemplateError> {
         if source.len() > LARGEST {
             return Err(FormatError::new(
                 name,
                 format!("it has {} bytes; a template may have {LARGEST}", source.len()),
-            ));
+            )
+            .into());
         }
         self.environment
             .template_from_named_str(name, source)
@@ -63,7 +98,7 @@ impl Renderer {
     }
 
     /// Fills in one text of a manifest: exactly one `{{ expression }}` keeps the expression's type.
-    pub fn evaluate(&self, name: &str, source: &str) -> Result<Value, FormatError> {
+    pub fn evaluate(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
         let Some(expression) = only_expression(source) else {
             return self.render(name, source).map(Value::Text);
         };
@@ -74,16 +109,19 @@ impl Renderer {
         let dynamic =
             compiled.eval(self.context.clone()).map_err(|error| self.explain(name, expression, &error))?;
         if dynamic.is_undefined() {
-            return Err(FormatError::new(name, self.undefined(expression)));
+            let error = FormatError::new(name, self.undefined(expression));
+            return Err(TemplateError { error, expression: Some(expression.to_owned()) });
         }
-        let json = serde_json::to_value(&dynamic)
-            .map_err(|error| FormatError::new(name, format!("`{expression}` has no plain value: {error}")))?;
-        serde_json::from_value(json)
-            .map_err(|error| FormatError::new(name, format!("`{expression}` has no plain value: {error}")))
+        let no_value = |error: serde_json::Error| {
+            let error = FormatError::new(name, format!("`{expression}` has no plain value: {error}"));
+            TemplateError { error, expression: Some(expression.to_owned()) }
+        };
+        let json = serde_json::to_value(&dynamic).map_err(no_value)?;
+        serde_json::from_value(json).map_err(no_value)
     }
 
     /// What an error of the library means to the person who wrote the template.
-    fn explain(&self, name: &str, source: &str, error: &minijinja::Error) -> FormatError {
+    fn explain(&self, name: &str, source: &str, error: &minijinja::Error) -> TemplateError {
         let expression = error.range().and_then(|range| source.get(range)).map(str::trim);
         let detail = error.detail().unwrap_or_default();
         let message = match (error.kind(), expression) {
@@ -94,14 +132,16 @@ impl Renderer {
             (kind, Some(expression)) => sentence(&format!("{kind}: {detail}"), Some(expression)),
             (kind, None) => sentence(&format!("{kind}: {detail}"), None),
         };
-        match error.line() {
+        let expression = expression.map(|expression| expression.trim_matches(HOLE).to_owned());
+        let error = match error.line() {
             Some(line) if source.contains('\n') => FormatError::at_line(name, line as u64, message),
             _ => FormatError::new(name, message),
-        }
+        };
+        TemplateError { error, expression }
     }
 
     fn undefined(&self, expression: &str) -> String {
-        let expression = expression.trim_matches(['{', '}', '-', ' ']);
+        let expression = expression.trim_matches(HOLE);
         // Only a path of names can be followed; a filter or a call is reported as written.
         let path = expression.split(['|', ' ', '(']).next().unwrap_or(expression);
         let mut at = self.context.clone();

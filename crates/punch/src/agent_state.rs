@@ -1,31 +1,31 @@
 //! What punch remembers between runs: the last good node file, reports, reports not sent yet, the lock.
 
-use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::io;
 
-use converge::{RunLock, StateError};
+use converge::{HostState, RunLock, STATE_FOLDER, StateError};
 use model::{exit::Exit, format::node, node::Node, report::Report};
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    command_error::CommandError,
-    host_paths::{self, HostPaths},
-    output::TerminalOutput,
-    time_text::Micros,
-};
+use crate::{command_error::CommandError, host_files::HostFiles, output::TerminalOutput, time_text::Micros};
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;
 
-/// What punch remembers on one host.
+/// The last good node file.
+const LAST_GOOD: &str = "node.yaml";
+/// What the back-office called the last good node file (its ETag).
+const LAST_GOOD_TAG: &str = "node.etag";
+/// The highest generation a run ever began, and its digest.
+const BEGUN_GENERATION: &str = "begun.json";
+/// An empty file whose modification time is the last contact with the back-office.
+const LAST_CONTACT: &str = "last-contact";
+/// The folder of reports the back-office has not got yet.
+const UNSENT_REPORTS: &str = "outbox";
+
+/// What punch remembers on one host, beside what every run writes down.
 pub(crate) struct AgentState {
-    root: HostPaths,
+    files: HostFiles,
 }
 
 /// The node file that was applied last without failure.
@@ -50,13 +50,13 @@ pub(crate) struct BegunGeneration {
 }
 
 impl AgentState {
-    pub(crate) fn new(root: &HostPaths) -> Self {
-        Self { root: root.clone() }
+    pub(crate) fn new(files: &HostFiles) -> Self {
+        Self { files: files.clone() }
     }
 
     /// What every run on a host writes down, punch's or not.
-    pub(crate) fn host_state(&self) -> converge::HostState {
-        converge::HostState::open(self.root.path())
+    fn host_state(&self) -> HostState {
+        HostState::of(self.files.root().clone())
     }
 
     /// Takes the lock of runs that change the host, without waiting.
@@ -73,17 +73,17 @@ impl AgentState {
 
     /// The last good node file, if there ever was one.
     pub(crate) fn last_good(&self) -> Result<Option<LastGood>, CommandError> {
-        let path = self.root.last_good();
-        let Some(text) = host_paths::read_optional(&path)? else { return Ok(None) };
-        let node = node::read(&path.display().to_string(), &text).map_err(|error| {
+        let Some(text) = self.files.read(&path(LAST_GOOD))? else { return Ok(None) };
+        let shown = self.files.shown(&path(LAST_GOOD));
+        let node = node::read(&shown.display().to_string(), &text).map_err(|error| {
             CommandError::blocked(format!("the last good node file cannot be read: {error}"))
-                .with_hint(format!("it was damaged; move {} away, then run `punch restore`", path.display()))
+                .with_hint(format!("it was damaged; move {} away, then run `punch restore`", shown.display()))
         })?;
         Ok(Some(LastGood {
             text,
             node,
-            tag: host_paths::read_optional(&self.root.last_good_tag())?.map(|tag| tag.trim().to_owned()),
-            at: modified(&path)?.unwrap_or_default(),
+            tag: self.files.read(&path(LAST_GOOD_TAG))?.map(|tag| tag.trim().to_owned()),
+            at: self.modified(LAST_GOOD)?.unwrap_or_default(),
         }))
     }
 
@@ -98,23 +98,23 @@ impl AgentState {
         let same = last.is_some_and(|last| last.text == text);
         if !same || last.and_then(|last| last.tag.as_deref()) != tag {
             // While file and tag do not belong together there is no tag: it would answer for the wrong file.
-            host_paths::remove_optional(&self.root.last_good_tag())?;
+            self.files.remove(&path(LAST_GOOD_TAG))?;
             if !same {
-                host_paths::replace_file(&self.root.last_good(), text.as_bytes(), 0o600)?;
+                self.files.replace(&path(LAST_GOOD), text.as_bytes(), 0o600)?;
             }
             if let Some(tag) = tag {
-                host_paths::replace_file(&self.root.last_good_tag(), tag.as_bytes(), 0o600)?;
+                self.files.replace(&path(LAST_GOOD_TAG), tag.as_bytes(), 0o600)?;
             }
         }
-        touch(&self.root.last_good(), now)
+        self.touch(LAST_GOOD, now)
     }
 
     /// The highest generation a run ever began.
     pub(crate) fn begun_generation(&self) -> Result<Option<BegunGeneration>, CommandError> {
-        let path = self.root.begun_generation();
-        let Some(text) = host_paths::read_optional(&path)? else { return Ok(None) };
+        let Some(text) = self.files.read(&path(BEGUN_GENERATION))? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| {
-            CommandError::blocked(format!("{}: not what punch writes: {error}", path.display()))
+            let shown = self.files.shown(&path(BEGUN_GENERATION));
+            CommandError::blocked(format!("{}: not what punch writes: {error}", shown.display()))
                 .with_hint("it holds back older node files; join again with a new token to begin anew")
         })
     }
@@ -132,23 +132,23 @@ impl AgentState {
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;
-        host_paths::replace_file(&self.root.begun_generation(), &text, 0o600)
+        self.files.replace(&path(BEGUN_GENERATION), &text, 0o600)
     }
 
     /// When the back-office last answered for this host.
     pub(crate) fn last_contact(&self) -> Result<Option<Micros>, CommandError> {
-        modified(&self.root.last_contact())
+        self.modified(LAST_CONTACT)
     }
 
     /// Records that the back-office answered at `now`.
     pub(crate) fn record_contact(&self, now: Micros) -> Result<(), CommandError> {
-        touch(&self.root.last_contact(), now)
+        self.touch(LAST_CONTACT, now)
     }
 
     /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
     pub(crate) fn forget_back_office(&self) -> Result<(), CommandError> {
-        for path in [self.root.begun_generation(), self.root.last_contact(), self.root.last_good_tag()] {
-            host_paths::remove_optional(&path)?;
+        for name in [BEGUN_GENERATION, LAST_CONTACT, LAST_GOOD_TAG] {
+            self.files.remove(&path(name))?;
         }
         Ok(())
     }
@@ -165,14 +165,16 @@ impl AgentState {
 
     /// Queues a report for the back-office.
     pub(crate) fn queue_report(&self, report: &Report) -> Result<(), CommandError> {
-        let folder = self.root.unsent_reports();
-        host_paths::create_private_folder(&folder)?;
+        let folder = path(UNSENT_REPORTS);
+        for folder in [STATE_FOLDER, &folder] {
+            let made = self.files.root().create_private_folder(folder);
+            made.map_err(|error| CommandError::cannot_write(&self.files.shown(folder), &error))?;
+        }
         let text = serde_json::to_vec_pretty(report)
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
-        host_paths::replace_file(&unsent_file(&folder, report), &text, 0o600)?;
-        let files = unsent_files(&folder)?;
-        for file in files.iter().rev().skip(KEPT_UNSENT) {
-            host_paths::remove_optional(file)?;
+        self.files.replace(&unsent_file(report), &text, 0o600)?;
+        for file in self.unsent_files()?.iter().rev().skip(KEPT_UNSENT) {
+            self.files.remove(file)?;
         }
         Ok(())
     }
@@ -181,12 +183,14 @@ impl AgentState {
     /// warning: it must not hold up all others for ever.
     pub(crate) fn unsent_reports(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
         let mut reports = Vec::new();
-        for file in unsent_files(&self.root.unsent_reports())? {
-            match read_report(&file) {
+        for file in self.unsent_files()? {
+            match self.read_report(&file) {
                 Ok(report) => reports.push(report),
                 Err(failure) => {
-                    let aside = file.with_extension("damaged");
-                    fs::rename(&file, &aside).map_err(|error| CommandError::cannot_write(&aside, &error))?;
+                    let aside = self.files.shown(&file).with_extension("damaged");
+                    let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    let renamed = self.files.root().rename_file(&file, name);
+                    renamed.map_err(|error| CommandError::cannot_write(&aside, &error))?;
                     output.warn(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
             }
@@ -196,64 +200,53 @@ impl AgentState {
 
     /// How many reports the back-office has not got.
     pub(crate) fn count_unsent_reports(&self) -> Result<usize, CommandError> {
-        Ok(unsent_files(&self.root.unsent_reports())?.len())
+        Ok(self.unsent_files()?.len())
     }
 
     /// The back-office has got it.
     pub(crate) fn remove_sent_report(&self, report: &Report) -> Result<(), CommandError> {
-        host_paths::remove_optional(&unsent_file(&self.root.unsent_reports(), report))
+        self.files.remove(&unsent_file(report))
+    }
+
+    fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
+        let folder = path(UNSENT_REPORTS);
+        let names = self.files.root().list(&folder);
+        let names = names.map_err(|error| CommandError::cannot_read(&self.files.shown(&folder), &error))?;
+        let reports = names.into_iter().filter(|name| name.ends_with(".json"));
+        Ok(reports.map(|name| format!("{folder}/{name}")).collect())
+    }
+
+    fn read_report(&self, file: &str) -> Result<Report, CommandError> {
+        let shown = self.files.shown(file);
+        let missing = || CommandError::cannot_read(&shown, &io::ErrorKind::NotFound.into());
+        let text = self.files.read(file)?.ok_or_else(missing)?;
+        serde_json::from_str(&text).map_err(|error| {
+            CommandError::input(format!("{} is not a report: {error}", shown.display()))
+                .with_hint("remove the damaged file")
+        })
+    }
+
+    /// When a file was last touched; `None` when there is none.
+    fn modified(&self, name: &str) -> Result<Option<Micros>, CommandError> {
+        let modified = self.files.root().modified_us(&path(name));
+        modified.map_err(|error| CommandError::cannot_read(&self.files.shown(&path(name)), &error))
+    }
+
+    /// Sets when a file was last touched; creates an empty file if there is none.
+    fn touch(&self, name: &str, at: Micros) -> Result<(), CommandError> {
+        let touched = self.files.root().touch(&path(name), at);
+        touched.map_err(|error| CommandError::cannot_write(&self.files.shown(&path(name)), &error))
     }
 }
 
-/// When a file was last touched; `None` when there is none.
-fn modified(path: &Path) -> Result<Option<Micros>, CommandError> {
-    match fs::metadata(path).and_then(|metadata| metadata.modified()) {
-        Ok(at) => {
-            let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-            Ok(Some(i64::try_from(at).unwrap_or(i64::MAX)))
-        }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(CommandError::cannot_read(path, &error)),
-    }
-}
-
-/// Sets a file's modification time to `at`; creates an empty file if there is none.
-fn touch(path: &Path, at: Micros) -> Result<(), CommandError> {
-    let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(at).unwrap_or(0));
-    File::options()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .and_then(|file| file.set_modified(at))
-        .map_err(|error| CommandError::cannot_write(path, &error))
+/// The path of a file of the state.
+fn path(name: &str) -> String {
+    format!("{STATE_FOLDER}/{name}")
 }
 
 /// A file for each run, in the order of their beginnings.
-fn unsent_file(folder: &Path, report: &Report) -> PathBuf {
-    folder.join(format!("{:020}.json", report.started_us))
-}
-
-fn unsent_files(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(CommandError::cannot_read(folder, &error)),
-    };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    Ok(files)
-}
-
-fn read_report(path: &Path) -> Result<Report, CommandError> {
-    let text = fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
-    serde_json::from_str(&text).map_err(|error| {
-        CommandError::input(format!("{} is not a report: {error}", path.display()))
-            .with_hint("remove the damaged file")
-    })
+fn unsent_file(report: &Report) -> String {
+    path(&format!("{UNSENT_REPORTS}/{:020}.json", report.started_us))
 }
 
 fn unreadable(error: StateError) -> CommandError {
@@ -262,6 +255,8 @@ fn unreadable(error: StateError) -> CommandError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use model::report::RunOutcome;
 
     use super::*;
@@ -281,7 +276,7 @@ mod tests {
     #[test]
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         state.queue_report(&report(2)).unwrap();
         state.queue_report(&report(1)).unwrap();
         state.queue_report(&report(1)).unwrap();
@@ -294,7 +289,7 @@ mod tests {
     #[test]
     fn a_damaged_report_is_set_aside_and_does_not_hold_up_the_others() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         state.queue_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
@@ -306,7 +301,7 @@ mod tests {
     #[test]
     fn two_runs_never_change_a_host_at_once() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         let lock = state.lock().unwrap();
         let refusal = state.lock().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
@@ -317,7 +312,7 @@ mod tests {
     #[test]
     fn a_tag_is_forgotten_with_the_file_it_was_for() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
@@ -332,12 +327,12 @@ mod tests {
     fn a_run_that_changes_nothing_writes_neither_file_nor_tag_again() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         let inodes = || {
-            let of = |path: PathBuf| fs::metadata(path).unwrap().ino();
-            (of(state.root.last_good()), of(state.root.last_good_tag()))
+            let of = |name: &str| fs::metadata(state.files.shown(&path(name))).unwrap().ino();
+            (of(LAST_GOOD), of(LAST_GOOD_TAG))
         };
         state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
         let before = inodes();
@@ -350,7 +345,7 @@ mod tests {
     #[test]
     fn the_highest_generation_ever_begun_is_kept_whatever_comes_after_it() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostPaths::new(folder.path()).unwrap());
+        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");

@@ -7,7 +7,7 @@ use crate::{
     client::{ApiClient, BearerToken, NodeAnswer},
     command_error::CommandError,
     context::CommandContext,
-    host_paths::HostPaths,
+    host_files::{HostFiles, MEMBERSHIP},
     membership::Membership,
     time_text::{self, Micros},
     trust::TrustedKeys,
@@ -22,14 +22,14 @@ pub(crate) struct BackOfficeLink {
 
 impl BackOfficeLink {
     /// Reads which back-office this host joined, and prepares requests to it.
-    pub(crate) fn open(root: &HostPaths) -> Result<Self, CommandError> {
+    pub(crate) fn open(root: &HostFiles) -> Result<Self, CommandError> {
         let membership = Membership::require(root)?;
-        let authorities = Some(root.authorities()).filter(|path| path.exists());
+        let authorities = root.authorities()?;
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
-            CommandError::blocked(format!("{}: {}", root.membership().display(), failure.message))
+            CommandError::blocked(format!("{}: {}", root.shown(MEMBERSHIP).display(), failure.message))
                 .with_hint("the file was damaged: join again with a new token")
         })?;
-        let client = ApiClient::new(&membership.url, Some(token), authorities)?;
+        let client = ApiClient::new(&membership.url, Some(token), authorities.as_deref())?;
         Ok(Self { membership, client })
     }
 

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyEvent, HostInspection, Machine, RunLock, SecretMasking};
+use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMasking};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -18,7 +18,8 @@ use crate::{
     agent_state::{AgentState, LastGood},
     command_error::CommandError,
     context::CommandContext,
-    host_paths::HostPaths,
+    health_client,
+    host_files::HostFiles,
     report_text,
     source::{PackageCache, PackageSource},
     time_text,
@@ -66,7 +67,7 @@ impl DeploymentResult {
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
 pub(crate) fn prepare_deployment(
-    root: &HostPaths,
+    root: &HostFiles,
     wish: &TrustedNode,
     last: Option<&LastGood>,
     source: &mut PackageSource,
@@ -74,8 +75,8 @@ pub(crate) fn prepare_deployment(
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&wish.node), last.map(|last| &last.node)];
-    let machine = SecretMasking::new(open_machine(root.path())?, nodes.into_iter().flatten());
-    let state = converge::HostState::open(root.path());
+    let machine = SecretMasking::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
+    let state = HostState::of(root.root().clone());
     let look = converge::inspect_host(&wish.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
@@ -84,7 +85,9 @@ pub(crate) fn prepare_deployment(
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
 fn open_machine(path: &Path) -> Result<Machine, CommandError> {
-    let open = |path: &Path| Machine::new(path).map_err(|error| CommandError::blocked(error.to_string()));
+    let open = |path: &Path| {
+        Machine::new(path, health_client::get).map_err(|error| CommandError::blocked(error.to_string()))
+    };
     if path.exists() {
         return open(path);
     }
@@ -96,14 +99,14 @@ fn open_machine(path: &Path) -> Result<Machine, CommandError> {
 /// Applies the node file, where `last` was the last good one.
 pub(crate) fn run_deployment(
     context: &CommandContext,
-    root: &HostPaths,
+    root: &HostFiles,
     lock: &RunLock,
     wish: &TrustedNode,
     last: Option<&LastGood>,
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = converge::HostState::open(root.path());
+    let state = HostState::of(root.root().clone());
     let ours = AgentState::new(root);
     let begun = ours.begun_generation()?;
     let started = (context.now)();
@@ -184,7 +187,7 @@ pub(crate) fn run_deployment(
 /// Files the report of a run that may not follow the node file it was given, and returns it.
 pub(crate) fn report_refusal(
     context: &CommandContext,
-    root: &HostPaths,
+    root: &HostFiles,
     server: &ServerName,
     last: Option<&LastGood>,
     failure: &CommandError,
@@ -193,7 +196,7 @@ pub(crate) fn report_refusal(
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = converge::HostState::open(root.path());
+    let state = HostState::of(root.root().clone());
     state.record_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
@@ -215,7 +218,7 @@ fn blocked_report(
         unchanged: 0,
         entries: vec![ReportEntry {
             action: action.to_owned(),
-            component: String::new(),
+            components: BTreeSet::new(),
             result: EntryResult::Blocked,
             detail: failure.message.clone(),
             duration_us: 0,
@@ -226,7 +229,7 @@ fn blocked_report(
 /// After a successful run, records the node file as last good and removes unneeded packages from the cache.
 fn remember_last_good(
     context: &CommandContext,
-    root: &HostPaths,
+    root: &HostFiles,
     wish: &TrustedNode,
     last: Option<&LastGood>,
     source: &PackageSource,
@@ -239,7 +242,7 @@ fn remember_last_good(
         let mut keep = checksums(&wish.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.used_metadata());
-        PackageCache::new(root.cache()).retain(&keep);
+        PackageCache::new(root.root()).retain(&keep);
     }
     AgentState::new(root).set_last_good(&wish.text, wish.tag.as_deref(), last, (context.now)())
 }

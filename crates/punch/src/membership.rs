@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command_error::CommandError,
-    host_paths::{self, HostPaths},
+    host_files::{HostFiles, MEMBERSHIP},
 };
 
 /// `etc/geppetto/punch.yaml`.
@@ -22,28 +22,23 @@ pub(crate) struct Membership {
 
 impl Membership {
     /// Reads it; `None` when this host never joined.
-    pub(crate) fn load(root: &HostPaths) -> Result<Option<Self>, CommandError> {
-        let path = root.membership();
-        match host_paths::read_optional(path)? {
-            Some(text) => Ok(Some(yaml::read(&path.display().to_string(), &text)?)),
+    pub(crate) fn load(root: &HostFiles) -> Result<Option<Self>, CommandError> {
+        match root.read(MEMBERSHIP)? {
+            Some(text) => Ok(Some(yaml::read(&root.shown(MEMBERSHIP).display().to_string(), &text)?)),
             None => Ok(None),
         }
     }
 
     /// Reads it; a host that never joined is an error.
-    pub(crate) fn require(root: &HostPaths) -> Result<Self, CommandError> {
+    pub(crate) fn require(root: &HostFiles) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
-            CommandError::input(format!("this host has not joined a back-office: {} is missing", root.membership().display()))
+            CommandError::input(format!("this host has not joined a back-office: {} is missing", root.shown(MEMBERSHIP).display()))
                 .with_hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }
 
     /// Writes it with mode 0600.
-    pub(crate) fn save(&self, root: &HostPaths) -> Result<(), CommandError> {
-        let path = root.membership();
-        if let Some(folder) = path.parent() {
-            host_paths::create_host_folder(folder)?;
-        }
-        host_paths::replace_file(path, yaml::write(self).as_bytes(), 0o600)
+    pub(crate) fn save(&self, root: &HostFiles) -> Result<(), CommandError> {
+        root.replace(MEMBERSHIP, yaml::write(self).as_bytes(), 0o600)
     }
 }

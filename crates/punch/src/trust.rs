@@ -1,7 +1,5 @@
 //! The keys a host trusts: one for node files, several for packages.
 
-use std::path::Path;
-
 use base64::Engine;
 use ed25519_dalek::VerifyingKey;
 use model::name::ServerName;
@@ -9,7 +7,7 @@ use packaging::openpgp::PublicKeys;
 
 use crate::{
     command_error::CommandError,
-    host_paths::{self, HostPaths},
+    host_files::{HostFiles, NODE_KEY, PACKAGE_KEYS},
     membership::Membership,
 };
 
@@ -35,25 +33,25 @@ impl TrustedKeys {
 
     /// Reads the keys of a root. On a joined host a missing key is an error: a lost key must never turn
     /// signature checks off.
-    pub(crate) fn load(root: &HostPaths) -> Result<Self, CommandError> {
-        let broken = |path: &Path, why: String| {
-            CommandError::blocked(format!("{} cannot be used: {why}", path.display())).with_hint(
+    pub(crate) fn load(root: &HostFiles) -> Result<Self, CommandError> {
+        let broken = |file: &str, why: String| {
+            CommandError::blocked(format!("{} cannot be used: {why}", root.shown(file).display())).with_hint(
                 "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",
             )
         };
         let server = Membership::load(root)?.map(|membership| membership.server);
-        let read = |path: &Path| match host_paths::read_optional(path)? {
+        let read = |file: &str| match root.read(file)? {
             None if server.is_some() => {
-                Err(broken(path, "it is missing, and this host has joined a back-office".to_owned()))
+                Err(broken(file, "it is missing, and this host has joined a back-office".to_owned()))
             }
             text => Ok(text),
         };
-        let node = match read(root.node_key())? {
-            Some(text) => Some(parse_node_key(&text).map_err(|why| broken(root.node_key(), why))?),
+        let node = match read(NODE_KEY)? {
+            Some(text) => Some(parse_node_key(&text).map_err(|why| broken(NODE_KEY, why))?),
             None => None,
         };
-        let packages = match read(root.package_keys())? {
-            Some(text) => Some(parse_package_keys(&text).map_err(|why| broken(root.package_keys(), why))?),
+        let packages = match read(PACKAGE_KEYS)? {
+            Some(text) => Some(parse_package_keys(&text).map_err(|why| broken(PACKAGE_KEYS, why))?),
             None => None,
         };
         Ok(Self { node, packages, server, signatures_skipped: false })

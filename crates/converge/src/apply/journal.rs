@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     component::deployment_package,
+    name::Name,
     node::Node,
-    observe::{ManagedResource, ManagedState, Observation},
+    observe::{FactName, ManagedResource, ManagedState, Observation},
     plan::{Plan, PlannedAction, PlannedChange},
     report::{EntryResult, Report, ReportEntry, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-use super::component_names;
 use crate::{
     HostState, StateError,
     inspect::HostInspection,
@@ -68,40 +68,40 @@ impl<'a> RunJournal<'a> {
     pub(super) fn record_start(&mut self, change: &PlannedChange) -> Result<(), StateError> {
         let mut marks = Vec::new();
         match &change.action {
-            PlannedAction::InstallPackages(versions) => {
-                let components = component_names(change);
-                for name in versions.keys() {
-                    let whose = components
-                        .iter()
-                        .find(|component| {
-                            *name == **component || name.strip_suffix("-deployment") == Some(component)
-                        })
-                        .map_or_else(|| name.clone(), |component| (*component).to_owned());
-                    marks.push(RunMark::Installed(name.clone(), whose));
-                }
+            PlannedAction::InstallPackages(packages) => {
+                let installed = packages.iter();
+                marks.extend(
+                    installed
+                        .map(|(name, package)| RunMark::Installed(name.clone(), package.component.clone())),
+                );
             }
             PlannedAction::Apply(resource) if change.creates => {
-                let component = change.component.clone();
-                let notify = resource.notify.clone();
-                marks.push(RunMark::Made(ManagedResource { id: resource.id.clone(), component, notify }));
+                let id = &resource.id;
+                marks.extend(change.components.first().map(|component| {
+                    RunMark::Made(ManagedResource {
+                        id: id.clone(),
+                        component: component.clone(),
+                        notify: resource.notify.clone(),
+                    })
+                }));
             }
             _ => (),
         }
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(RunMark::Owed));
         self.add_mark(&marks);
-        self.begin_step(&change.title(), &change.component, &marks)
+        self.begin_step(&change.title(), &change.components, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
     pub(super) fn begin_step(
         &mut self,
         title: &str,
-        component: &str,
+        components: &BTreeSet<Name>,
         marks: &[RunMark],
     ) -> Result<(), StateError> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        running.begin(&super::entry(title, component, EntryResult::Interrupted, String::new()), marks)
+        running.begin(&super::entry(title, components, EntryResult::Interrupted, String::new()), marks)
     }
 
     /// Notes how `change` went.
@@ -122,20 +122,20 @@ impl<'a> RunJournal<'a> {
                 ResourceBody::Exec(_) => marks.push(RunMark::Paid(resource.id.clone())),
                 // A service this step started runs what is there now.
                 ResourceBody::Service(_)
-                    if change.differences.iter().any(|difference| difference.fact == "running") =>
+                    if change.differences.iter().any(|difference| difference.fact == FactName::Running) =>
                 {
                     marks.push(RunMark::Paid(resource.id.clone()));
                 }
                 _ => (),
             },
             // A package installed by others stays theirs when punch failed to change it.
-            PlannedAction::InstallPackages(versions) if !done => {
+            PlannedAction::InstallPackages(packages) if !done => {
                 let seen = &self.look.observed;
                 let theirs = |name: &&String| {
                     !seen.managed.packages.contains_key(*name)
                         && matches!(seen.packages.get(*name), Some(Observation::Present(_)))
                 };
-                marks.extend(versions.keys().filter(theirs).cloned().map(RunMark::Uninstalled));
+                marks.extend(packages.keys().filter(theirs).cloned().map(RunMark::Uninstalled));
             }
             _ => (),
         }

@@ -7,11 +7,12 @@ use std::{
 };
 
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange, desired_facts},
-    resource::{HealthProbe, Resource, ResourceBody, ResourceId},
+    resource::{ResourceBody, ResourceId},
     version::Version,
 };
 
@@ -71,10 +72,9 @@ impl Host for MemoryHost {
 
     fn resources(
         &self,
-        wanted: &[&Resource],
-        managed: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let ids = wanted.iter().map(|resource| &resource.id).chain(managed);
+        let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
             let seen = match (self.unreadable.get(id), self.resources.get(id)) {
                 (Some(because), _) => Observation::Unreadable(because.clone()),
@@ -92,7 +92,10 @@ impl Host for MemoryHost {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
         }
         match &change.action {
-            PlannedAction::InstallPackages(versions) => self.packages.extend(versions.clone()),
+            PlannedAction::InstallPackages(packages) => {
+                let versions = packages.iter().map(|(name, package)| (name.clone(), package.version.clone()));
+                self.packages.extend(versions);
+            }
             PlannedAction::RemovePackages { names, .. } => {
                 self.packages.retain(|name, _| !names.contains(name))
             }
@@ -101,7 +104,7 @@ impl Host for MemoryHost {
                 facts.extend(desired_facts(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
-                    facts.remove("lacks");
+                    facts.remove(&FactName::Lacks);
                 }
                 self.resources.insert(resource.id.clone(), facts);
             }

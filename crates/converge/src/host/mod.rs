@@ -3,22 +3,23 @@
 pub mod memory;
 
 mod machine;
-mod path_in_root;
+
 mod secret_masking;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
-    resource::{HealthProbe, Resource, ResourceId},
+    resource::ResourceId,
     version::Version,
 };
 
-pub use machine::Machine;
-pub use path_in_root::path_in_root;
+pub use machine::{HttpGet, Machine};
+
 pub use secret_masking::SecretMasking;
 
 /// A host, or a folder that stands for one.
@@ -38,13 +39,9 @@ pub trait Host {
     /// The files of an installed deployment, by path within the component's folder.
     fn deployment(&self, name: &Name) -> Observation<DeploymentFiles>;
 
-    /// Facts about what is wanted, and about others: what was made earlier, accounts that are spoken of.
-    /// Nothing is read twice.
-    fn resources(
-        &self,
-        wanted: &[&Resource],
-        others: &[ResourceId],
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
+    /// Facts about all that is asked for. Nothing is read twice.
+    fn resources(&self, request: &ObservationRequest<'_>)
+    -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
     /// detail of the report's entry, if any.

@@ -4,12 +4,13 @@
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
     node::Node,
-    observe::{Fact, Observation, OsFamily, ResourceFacts},
+    observe::{Fact, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
-    resource::{HealthProbe, Resource, ResourceId},
+    resource::ResourceId,
     value::Value,
     version::Version,
 };
@@ -105,10 +106,9 @@ impl<H: Host> Host for SecretMasking<H> {
 
     fn resources(
         &self,
-        wanted: &[&Resource],
-        managed: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let seen = self.host.resources(wanted, managed).into_iter();
+        let seen = self.host.resources(request).into_iter();
         seen.map(|(id, seen)| match seen {
             Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
             seen => (id, self.mask_observation(seen)),

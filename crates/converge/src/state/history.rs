@@ -1,10 +1,8 @@
 //! The reports of earlier runs.
 
-use std::fs;
-
 use model::report::{Report, RunOutcome};
 
-use super::{FOLDER, HostState, StateError};
+use super::{HostState, StateError};
 
 /// How many reports are kept.
 const KEPT: usize = 500;
@@ -42,8 +40,7 @@ impl HostState {
         }
         self.write_json(&name(last + 1), report)?;
         for number in numbers.iter().take((numbers.len() + 1).saturating_sub(KEPT)) {
-            let path = self.path(&name(*number))?;
-            fs::remove_file(&path).map_err(|source| StateError::File { what: "remove", path, source })?;
+            self.remove(&name(*number))?;
         }
         Ok(())
     }
@@ -61,21 +58,16 @@ impl HostState {
 
     fn parse(&self, name: &str, text: &str) -> Result<Report, StateError> {
         serde_json::from_str(text).map_err(|error| StateError::Content {
-            path: self.root.join(FOLDER).join(name),
+            path: self.root.shown(&super::path(name)),
             because: error.to_string(),
         })
     }
 
     fn numbers(&self) -> Result<Vec<u64>, StateError> {
-        let path = self.path("history")?;
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(StateError::File { what: "read", path, source }),
-        };
-        let mut numbers: Vec<u64> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
-            .collect();
+        let path = super::path("history");
+        let names = self.root.list(&path).map_err(|source| self.file_error("read", &path, source))?;
+        let mut numbers: Vec<u64> =
+            names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }

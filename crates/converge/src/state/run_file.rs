@@ -2,16 +2,18 @@
 //! however long the run is. A killed run is read from it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write},
     path::PathBuf,
 };
 
 use model::{
+    name::Name,
     observe::{ManagedResource, ManagedState},
     report::{EntryResult, Report, ReportEntry},
     resource::ResourceId,
 };
+use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
 use super::{HostState, StateError};
@@ -30,7 +32,7 @@ pub(crate) struct RunFile {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RunMark {
     /// A package is punch's own; whose component it is.
-    Installed(String, String),
+    Installed(String, Name),
     /// A resource is punch's own.
     Made(ManagedResource),
     /// A service or command was notified.
@@ -106,11 +108,11 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
 impl HostState {
     /// Begins the journal of a run.
     pub(crate) fn start_journal(&self, report: &Report) -> Result<RunFile, StateError> {
-        let path = self.path(RUNNING)?;
-        let wrong = |source| StateError::File { what: "write", path: path.clone(), source };
+        let path = super::path(RUNNING);
+        let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
-        let file = File::options().append(true).open(&path).map_err(wrong)?;
-        Ok(RunFile { file, path })
+        let file = self.root.open_to_write(&path, OFlag::O_APPEND).map_err(wrong)?;
+        Ok(RunFile { file, path: self.root.shown(&path) })
     }
 
     /// The report of a run that was killed, if the last one was.
@@ -132,13 +134,7 @@ impl HostState {
 
     /// Removes the journal, after its content is stored in report and state.
     pub(crate) fn remove_journal(&self) -> Result<(), StateError> {
-        let path = self.path(RUNNING)?;
-        let folder = self.folder()?;
-        let removed = match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            removed => removed.and_then(|()| File::open(&folder)?.sync_all()),
-        };
-        removed.map_err(|source| StateError::File { what: "remove", path, source })
+        self.remove(RUNNING)
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
@@ -153,15 +149,12 @@ impl HostState {
 
     /// The lines of the journal that are whole: the last one of a killed run may not be.
     fn complete_lines(&self) -> Result<Option<Vec<Line>>, StateError> {
-        let path = self.path(RUNNING)?;
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let lines = bytes.split(|byte| *byte == b'\n');
-                Ok(Some(lines.map_while(|line| serde_json::from_slice(line).ok()).collect()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StateError::File { what: "read", path, source }),
-        }
+        let path = super::path(RUNNING);
+        let bytes = self.root.read(&path).map_err(|source| self.file_error("read", &path, source))?;
+        Ok(bytes.map(|bytes| {
+            let lines = bytes.split(|byte| *byte == b'\n');
+            lines.map_while(|line| serde_json::from_slice(line).ok()).collect()
+        }))
     }
 }
 
@@ -190,6 +183,8 @@ fn report(lines: &[Line]) -> Option<Report> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use model::report::RunOutcome;
 
     use super::*;
@@ -197,7 +192,7 @@ mod tests {
     fn entry(action: &str) -> ReportEntry {
         ReportEntry {
             action: action.to_owned(),
-            component: "shop".to_owned(),
+            components: [Name::new("shop").unwrap()].into(),
             result: EntryResult::Done,
             detail: String::new(),
             duration_us: 0,
@@ -219,10 +214,12 @@ mod tests {
         };
         let mut running = state.start_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
-        let made = ManagedResource { id, component: "shop".to_owned(), notify: Vec::new() };
+        let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
         running.begin(&entry("one"), &[RunMark::Made(made)]).unwrap();
         running.end(&entry("one"), &[]).unwrap();
-        running.begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), "shop".to_owned())]).unwrap();
+        running
+            .begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), Name::new("shop").unwrap())])
+            .unwrap();
         running.end(&entry("zwölf"), &[RunMark::Uninstalled("shop".to_owned())]).unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);

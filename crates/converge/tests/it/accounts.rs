@@ -42,13 +42,13 @@ impl Town {
     }
 
     fn plan(&mut self) -> Plan {
-        let machine = Machine::new(self.root.path()).unwrap();
+        let machine = Machine::new(self.root.path(), story::no_http).unwrap();
         let state = HostState::open(self.root.path());
         story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.shelf)
     }
 
     fn run(&mut self, components: &str) {
-        let mut machine = Machine::new(self.root.path()).unwrap();
+        let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
         let state = HostState::open(self.root.path());
         let run = story::run(&story::node(components), &mut machine, &state, &mut self.shelf);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);

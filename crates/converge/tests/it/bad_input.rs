@@ -24,7 +24,7 @@ fn said(component: &Component<'_>, components: &str) -> Vec<String> {
     let mut shelf = Shelf::new().with(component);
     let look = story::look(
         &story::node(components),
-        &Machine::new(root.path()).unwrap(),
+        &Machine::new(root.path(), story::no_http).unwrap(),
         &HostState::open(root.path()),
         &mut shelf,
     );
@@ -90,7 +90,7 @@ fn a_package_that_is_none_is_refused() {
     let path = shelf.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
     for bytes in [&b"no package"[..], &[0; 4096], &fs::read(&path).unwrap()[..300]] {
         fs::write(&path, bytes).unwrap();
-        let host = Machine::new(root.path()).unwrap();
+        let host = Machine::new(root.path(), story::no_http).unwrap();
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
@@ -104,7 +104,7 @@ fn a_package_that_is_none_is_refused() {
 
 #[test]
 fn a_root_that_is_none_is_told() {
-    let error = Machine::new("/no/such/root".as_ref()).unwrap_err().to_string();
+    let error = Machine::new("/no/such/root".as_ref(), story::no_http).unwrap_err().to_string();
     assert_eq!(
         error,
         "cannot open the root folder /no/such/root: it does not exist; make it with `mkdir -p /no/such/root`"
@@ -152,7 +152,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
     let mut shelf = Shelf::new().with(&Component { says: "", manifest, templates: &[("big", &big)], ..PART });
     let node = story::node(" {part: {version: \"1.0\"}}");
-    let mut host = WithoutPackages(Machine::new(root.path()).unwrap());
+    let mut host = WithoutPackages(Machine::new(root.path(), story::no_http).unwrap());
     let run = story::run(&node, &mut host, &state, &mut shelf);
     assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let detail = &run.report.entries[2].detail;
@@ -187,13 +187,12 @@ impl converge::Host for WithoutPackages {
     }
     fn resources(
         &self,
-        wanted: &[&model::resource::Resource],
-        managed: &[model::resource::ResourceId],
+        request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
         model::observe::Observation<model::observe::ResourceFacts>,
     > {
-        self.0.resources(wanted, managed)
+        self.0.resources(request)
     }
     fn apply(
         &mut self,
@@ -205,7 +204,7 @@ impl converge::Host for WithoutPackages {
             _ => self.0.apply(change, packages),
         }
     }
-    fn probe(&self, probe: &model::resource::HealthProbe) -> Result<(), String> {
+    fn probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
         self.0.probe(probe)
     }
 }

@@ -10,12 +10,13 @@ use std::{
 
 use converge::{Host, HostError, HostState, Machine};
 use model::{
+    health::HealthProbe,
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
     report::{EntryResult, RunOutcome},
-    resource::{HealthProbe, Resource, ResourceId},
+    resource::ResourceId,
     version::Version,
 };
 use nix::{sys::signal, unistd::Pid};
@@ -70,10 +71,9 @@ impl Host for Doomed {
     }
     fn resources(
         &self,
-        wanted: &[&Resource],
-        managed: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        self.machine.resources(wanted, managed)
+        self.machine.resources(request)
     }
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         if self.left == 0 {
@@ -102,7 +102,7 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     let mut shelf = Shelf::new().with(&PART);
     let run = story::run(
         &node,
-        &mut Machine::new(whole.path()).unwrap(),
+        &mut Machine::new(whole.path(), story::no_http).unwrap(),
         &HostState::open(whole.path()),
         &mut shelf,
     );
@@ -127,20 +127,26 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
         truth.push(EntryResult::Interrupted);
         assert_eq!(results, truth, "killed at step {step}");
 
-        let next = story::run(&node, &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
+        let next =
+            story::run(&node, &mut Machine::new(root.path(), story::no_http).unwrap(), &state, &mut shelf);
         assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
         assert!(state.interrupted_report().unwrap().is_none());
         assert_eq!(state.all_reports().unwrap().len(), 2, "the killed run is in the history");
 
         // Nothing the killed run made was forgotten.
-        story::run(&story::node(" {}"), &mut Machine::new(root.path()).unwrap(), &state, &mut shelf);
+        story::run(
+            &story::node(" {}"),
+            &mut Machine::new(root.path(), story::no_http).unwrap(),
+            &state,
+            &mut shelf,
+        );
         assert_eq!(story::listing(root.path()), before, "killed at step {step}");
     }
 }
 
 fn die(root: &Path, step: usize) {
-    let mut host = Doomed { machine: Machine::new(root).unwrap(), left: step };
+    let mut host = Doomed { machine: Machine::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
     story::run(&node, &mut host, &HostState::open(root), &mut Shelf::new().with(&PART));
 }

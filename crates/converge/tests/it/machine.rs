@@ -59,7 +59,7 @@ resources:
 };
 
 fn machine(root: &Path) -> Machine {
-    Machine::new(root).unwrap()
+    Machine::new(root, story::no_http).unwrap()
 }
 
 /// A folder with the account files of a small system.

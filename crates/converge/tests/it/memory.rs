@@ -2,7 +2,7 @@
 
 use converge::{HostState, memory::MemoryHost};
 use model::{
-    observe::{Fact, ResourceFacts},
+    observe::{Fact, FactName, ResourceFacts},
     report::{EntryResult, RunOutcome},
     resource::ResourceId,
 };
@@ -188,7 +188,7 @@ fn what_was_there_before_punch_came_is_never_removed() {
     let state = HostState::open(folder.path());
     let mut shelf = Shelf::new().with(&SHOP);
     let mut host = host();
-    host.resources.insert(id("user:shop"), ResourceFacts::from([("uid", Fact::Text("7".to_owned()))]));
+    host.resources.insert(id("user:shop"), ResourceFacts::from([(FactName::Uid, Fact::Number(7))]));
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
     story::run(&story::node(" {}"), &mut host, &state, &mut shelf);

@@ -44,7 +44,7 @@ impl World {
     }
 
     fn run(&mut self, components: &str) -> story::Run {
-        let mut machine = Machine::new(self.root.path()).unwrap();
+        let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
         story::run(&story::node(components), &mut machine, &self.state, &mut self.shelf)
     }
 
@@ -52,7 +52,7 @@ impl World {
     fn ok(&mut self, components: &str) {
         let run = self.run(components);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{}\n{:#?}", run.plan, run.report);
-        let machine = Machine::new(self.root.path()).unwrap();
+        let machine = Machine::new(self.root.path(), story::no_http).unwrap();
         let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.shelf);
         assert!(plan.is_empty(), "{plan}");
     }

@@ -46,7 +46,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
         .with(&component("3.0.0", DROPPED));
-    let machine = || Machine::new(root.path()).unwrap();
+    let machine = || Machine::new(root.path(), story::no_http).unwrap();
     story::run(&node("1.0.0"), &mut machine(), &state, &mut shelf);
     let closed = story::run(&node("2.0.0"), &mut machine(), &state, &mut shelf);
     assert!(!closed.plan.to_string().contains(SECRET), "{}", closed.plan);

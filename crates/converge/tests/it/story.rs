@@ -10,6 +10,7 @@ use std::{
 use converge::{FetchError, Host, HostInspection, HostState, InspectionError, PackageFetcher, PackagePin};
 use model::{
     format,
+    health::HttpAnswer,
     node::Node,
     plan::{Plan, PlanLimits},
     report::Report,
@@ -176,4 +177,9 @@ pub(crate) fn skipped(why: &str) {
     let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
     assert!(!strict, "{why} and GEPPETTO_NO_SKIP=1");
     println!("skipped: {why}");
+}
+
+/// An HTTP client for hosts whose components have no HTTP health check.
+pub(crate) fn no_http(url: &str, _: u64) -> Result<HttpAnswer, String> {
+    panic!("{url} is asked")
 }

@@ -2,7 +2,7 @@
 
 use converge::{ApplyEvent, HostState, memory::MemoryHost};
 use model::{
-    observe::{Fact, ResourceFacts},
+    observe::{Fact, FactName, FileType, ResourceFacts},
     plan::PlanLimits,
     report::{EntryResult, RunOutcome},
     resource::ResourceId,
@@ -42,7 +42,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
-    let loose = loose.chain([("mode", Fact::Text("0755".to_owned()))]).collect();
+    let loose = loose.chain([(FactName::Mode, Fact::Mode(0o755))]).collect();
     host.along.insert(
         "install part-1.1-1".to_owned(),
         vec![
@@ -81,10 +81,10 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut shelf);
     // On a real host both are one file.
-    let content = host.resources[&id("cron:job")]["content"].clone();
+    let content = host.resources[&id("cron:job")][&FactName::Content].clone();
     host.resources.insert(
         id("file:/etc/cron.d/job"),
-        ResourceFacts::from([("content", content), ("type", Fact::Text("file".into()))]),
+        ResourceFacts::from([(FactName::Content, content), (FactName::Type, Fact::Type(FileType::File))]),
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);

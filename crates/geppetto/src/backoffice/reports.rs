@@ -37,7 +37,7 @@ impl BackOffice {
             )));
         }
         for entry in &mut report.entries {
-            for text in [&mut entry.action, &mut entry.component, &mut entry.detail] {
+            for text in [&mut entry.action, &mut entry.detail] {
                 truncate_text(text);
             }
         }

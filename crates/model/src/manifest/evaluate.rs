@@ -14,12 +14,13 @@ use super::{
 use crate::{
     component::Component,
     format::FormatError,
+    health::{self, HealthCheck},
     name::{Key, Name},
     nearest,
     node::NodeValue,
     observe::OsFamily,
-    resource::{HealthCheck, Resource, ResourceBody, ResourceId},
-    template::{self, Renderer},
+    resource::{Resource, ResourceBody, ResourceId},
+    template::{self, Renderer, TemplateError},
     value::Value,
 };
 
@@ -52,6 +53,15 @@ pub fn evaluate_manifest(
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
+    evaluate(manifest, files, scope).map_err(|errors| errors.into_iter().map(FormatError::from).collect())
+}
+
+/// The same; an error knows the expression it is about.
+pub(super) fn evaluate(
+    manifest: &Manifest,
+    files: &DeploymentFiles,
+    scope: &EvaluationContext<'_>,
+) -> Result<EvaluatedManifest, Vec<TemplateError>> {
     let context = context(scope);
     let mut evaluator = ManifestEvaluator {
         manifest,
@@ -73,7 +83,7 @@ pub fn evaluate_manifest(
     }
     let ManifestEvaluator { mut errors, secrets, .. } = evaluator;
     for error in &mut errors {
-        error.message = secrets.mask(&error.message);
+        error.error.message = secrets.mask(&error.error.message);
     }
     Err(errors)
 }
@@ -105,7 +115,7 @@ struct ManifestEvaluator<'a> {
     renderer: Renderer,
     context: serde_json::Map<String, serde_json::Value>,
     secrets: SecretTexts,
-    errors: Vec<FormatError>,
+    errors: Vec<TemplateError>,
 }
 
 /// One round of an `each`, or the only round without one.
@@ -120,7 +130,7 @@ impl<'a> ManifestEvaluator<'a> {
         format!("{}:{line}", self.manifest.file)
     }
 
-    fn fail<T>(&mut self, result: Result<T, FormatError>) -> Option<T> {
+    fn fail<T>(&mut self, result: Result<T, TemplateError>) -> Option<T> {
         result.map_err(|error| self.errors.push(error)).ok()
     }
 
@@ -140,12 +150,12 @@ impl<'a> ManifestEvaluator<'a> {
             Some(Value::List(items)) => items,
             Some(other) => {
                 let message = format!("`each` must be a list, not a {}", other.kind());
-                return self.errors.push(FormatError::new(&place, message));
+                return self.errors.push(FormatError::new(&place, message).into());
             }
         };
         if into.len() + items.len() > MOST {
             let message = format!("a manifest may give {MOST} resources; this `each` gives more");
-            return self.errors.push(FormatError::new(&place, message));
+            return self.errors.push(FormatError::new(&place, message).into());
         }
         for item in items {
             let mut context = self.context.clone();
@@ -163,7 +173,8 @@ impl<'a> ManifestEvaluator<'a> {
             "file" => self.verbatim(declaration, &mut fields)?,
             _ => None,
         };
-        let body = build::build_resource_body(&declaration.kind, &text, &mut fields, template);
+        let kind = build::resource_kind(&declaration.kind)?;
+        let mut body = build::build_resource_body(kind, &text, &mut fields, template);
         let present = fields.flag("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields
@@ -172,15 +183,17 @@ impl<'a> ManifestEvaluator<'a> {
         let require = ids(&mut fields, "require");
         let notify = ids(&mut fields, "notify");
         let wrong = !fields.errors.is_empty();
-        self.errors.append(&mut fields.errors);
-        let mut body = body.filter(|_| !wrong)?;
+        self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
+        if wrong {
+            return None;
+        }
         // Without a stated mode, a file with a secret is readable by its owner only.
         if let ResourceBody::File(file) = &mut body
             && secret
         {
             file.ownership.mode.get_or_insert(0o600);
         }
-        let id = ResourceId::new(build::resource_kind(&declaration.kind)?, &text);
+        let id = ResourceId::new(kind, &text);
         Some(Resource { id, present, body, require, notify, secret })
     }
 
@@ -189,10 +202,10 @@ impl<'a> ManifestEvaluator<'a> {
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
-        let probe = build::build_health_probe(&declaration.kind, subject, &mut fields);
+        let probe = health::build_health_probe(&declaration.kind, subject, &mut fields);
         let within = fields.number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
-        self.errors.append(&mut fields.errors);
+        self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
         Some(HealthCheck { probe: probe.filter(|_| !wrong)?, within, secret })
     }
 
@@ -213,7 +226,7 @@ impl<'a> ManifestEvaluator<'a> {
                 Value::Boolean(false) => return None,
                 other => {
                     let message = format!("`when` must be true or false, not a {}", other.kind());
-                    self.errors.push(FormatError::new(&place, message));
+                    self.errors.push(FormatError::new(&place, message).into());
                     return None;
                 }
             }
@@ -225,7 +238,7 @@ impl<'a> ManifestEvaluator<'a> {
         let health = matches!(declaration.kind.as_str(), "http" | "tcp" | "command");
         if secret && !health {
             let message = format!("a secret cannot be part of the name of a `{}`", declaration.kind);
-            self.errors.push(FormatError::new(&place, message));
+            self.errors.push(FormatError::new(&place, message).into());
             return None;
         }
         let before = self.errors.len();
@@ -261,12 +274,12 @@ impl<'a> ManifestEvaluator<'a> {
         secret: &mut bool,
     ) -> Option<Vec<u8>> {
         let name = fields.required_text("source");
-        self.errors.append(&mut fields.errors);
+        self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
         let bytes = self.source(declaration, &name)?;
         let shown = format!("templates/{name}");
         let Ok(text) = std::str::from_utf8(bytes) else {
             let message = "a template must be UTF-8 text; use `file` with `source` to copy bytes as they are";
-            self.errors.push(FormatError::new(&shown, message));
+            self.errors.push(FormatError::new(&shown, message).into());
             return None;
         };
         *secret |= self.secrets.text_mentions_secret(text);
@@ -300,13 +313,13 @@ impl<'a> ManifestEvaluator<'a> {
             None => format!("add it as deploy/templates/{name}"),
         };
         let message = format!("its source `{name}` is not among the templates; {hint}");
-        self.errors.push(FormatError::new(&self.place(declaration.line), message));
+        self.errors.push(FormatError::new(&self.place(declaration.line), message).into());
         None
     }
 }
 
 /// Fills in the texts of a value, at every depth.
-fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, FormatError> {
+fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, TemplateError> {
     match value {
         Value::Text(text) if template::has_expressions(text) => renderer.evaluate(place, text),
         Value::List(list) => {

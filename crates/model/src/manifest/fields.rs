@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use crate::{format::FormatError, value::Value};
 
 /// Evaluated fields; errors are collected, so that all are reported at once.
-pub(super) struct FieldReader<'a> {
+pub(crate) struct FieldReader<'a> {
     file: &'a str,
     what: String,
     line: u64,
     values: BTreeMap<&'a str, (u64, Value)>,
-    pub(super) errors: Vec<FormatError>,
+    pub(crate) errors: Vec<FormatError>,
 }
 
 impl<'a> FieldReader<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         file: &'a str,
         what: String,
         line: u64,
@@ -24,7 +24,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Notes a mistake about the whole declaration.
-    pub(super) fn add_error(&mut self, message: &str) {
+    pub(crate) fn add_error(&mut self, message: &str) {
         self.error(self.line, message.to_owned());
     }
 
@@ -45,36 +45,36 @@ impl<'a> FieldReader<'a> {
         found
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text without line breaks", |value| scalar(value).filter(|text| one_line(text)))
     }
 
-    pub(super) fn required_text(&mut self, name: &str) -> String {
+    pub(crate) fn required_text(&mut self, name: &str) -> String {
         if !self.values.contains_key(name) {
             self.add_error(&format!("`{name}` is missing"));
         }
         self.text(name).unwrap_or_default()
     }
 
-    pub(super) fn content(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn content(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text", scalar)
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         self.take(name, "true or false", |value| match value {
             Value::Boolean(flag) => Some(flag),
             _ => None,
         })
     }
 
-    pub(super) fn number(&mut self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&mut self, name: &str) -> Option<u64> {
         self.take(name, "a whole number, 0 or more", |value| match value {
             Value::Integer(number) => u64::try_from(number).ok(),
             _ => None,
         })
     }
 
-    pub(super) fn id(&mut self, name: &str) -> Option<u32> {
+    pub(crate) fn id(&mut self, name: &str) -> Option<u32> {
         self.take(name, "a number from 0 to 4294967294", |value| match value {
             Value::Integer(number) => u32::try_from(number).ok().filter(|id| *id != u32::MAX),
             _ => None,
@@ -82,7 +82,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Permission bits: `"0644"`, in quotes, because YAML reads bare digits as a decimal number.
-    pub(super) fn mode(&mut self) -> Option<u32> {
+    pub(crate) fn mode(&mut self) -> Option<u32> {
         self.take("mode", "octal digits in quotes, for instance \"0644\"", |value| match value {
             Value::Text(text) if (3..=5).contains(&text.len()) => {
                 u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o7777)
@@ -91,18 +91,18 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    pub(super) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list of texts without line breaks", texts)
     }
 
     /// Program and arguments.
-    pub(super) fn command(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn command(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
             command(value)
         })
     }
 
-    pub(super) fn environment(&mut self) -> BTreeMap<String, String> {
+    pub(crate) fn environment(&mut self) -> BTreeMap<String, String> {
         let read = |value| match value {
             Value::Map(map) => map
                 .into_iter()
@@ -121,14 +121,14 @@ impl<'a> FieldReader<'a> {
 }
 
 /// Program and arguments; several lines are fine in an argument (`sh -c`).
-pub(super) fn command(value: Value) -> Option<Vec<String>> {
+pub(crate) fn command(value: Value) -> Option<Vec<String>> {
     let Value::List(list) = value else { return None };
     let words: Option<Vec<String>> = list.into_iter().map(scalar).collect();
     words.filter(|words| words.first().is_some_and(|program| program.starts_with('/')))
 }
 
 /// A text, or what is written like one. NUL is in no path, file or argument.
-pub(super) fn scalar(value: Value) -> Option<String> {
+pub(crate) fn scalar(value: Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text),
         Value::Integer(number) => Some(number.to_string()),

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build, evaluate::RESERVED,
-    evaluate_manifest,
+    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
+    evaluate::{RESERVED, evaluate},
 };
 use crate::{
-    component::Component, format::FormatError, name::Key, nearest, node::NodeValue, parameter::ParameterType,
+    component::Component, name::Key, nearest, node::NodeValue, parameter::ParameterType,
     resource::ResourceId, template, value::Value,
 };
 
@@ -60,10 +60,10 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
             others: BTreeMap::new(),
             family: None,
         };
-        if let Err(errors) = evaluate_manifest(manifest, files, &scope) {
+        if let Err(errors) = evaluate(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
-            let errors = errors.iter().filter(|error| !error.message.contains("`components."));
-            notes.extend(errors.map(FormatError::to_string));
+            let errors = errors.iter().filter(|error| !error.uses_variable("components"));
+            notes.extend(errors.map(ToString::to_string));
         }
     }
     notes

@@ -12,13 +12,12 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use crate::{
-    resource::{HealthCheck, Resource},
-    value::Value,
-};
+use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{EvaluationContext, evaluate_manifest};
 pub use field_schema::schema;
+pub(crate) use field_schema::{FieldSchema, FieldShape, ResourceSchema};
+pub(crate) use fields::{FieldReader, command, scalar};
 pub use lint::lint_manifest;
 pub use read::read_manifest;
 

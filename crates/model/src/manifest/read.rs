@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     DeclaredField, FORMAT, Manifest, ResourceDeclaration,
     field_schema::{
-        COMMON_FIELDS, COMMON_HEALTH_FIELDS, FieldSchema, HEALTH_SCHEMAS, RESOURCE_SCHEMAS, ResourceSchema,
+        COMMON_FIELDS, COMMON_HEALTH_FIELDS, FieldSchema, ResourceSchema, health_schemas, resource_schemas,
     },
 };
 use crate::{
@@ -47,20 +47,20 @@ pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
     }
-    let read = |list: Vec<Written>, kinds, common| -> Result<Vec<ResourceDeclaration>, FormatError> {
+    let read = |list: Vec<Written>, kinds: &[_], common| -> Result<Vec<ResourceDeclaration>, FormatError> {
         list.into_iter().map(|written| declaration(file, written, kinds, common)).collect()
     };
     Ok(Manifest {
         file: file.to_owned(),
-        resources: read(document.resources, RESOURCE_SCHEMAS, COMMON_FIELDS)?,
-        health: read(document.health, HEALTH_SCHEMAS, COMMON_HEALTH_FIELDS)?,
+        resources: read(document.resources, &resource_schemas(), COMMON_FIELDS)?,
+        health: read(document.health, &health_schemas(), COMMON_HEALTH_FIELDS)?,
     })
 }
 
 fn declaration(
     file: &str,
     written: Written,
-    kinds: &[ResourceSchema],
+    kinds: &[&ResourceSchema],
     common: &[FieldSchema],
 ) -> Result<ResourceDeclaration, FormatError> {
     let line = written.referenced.line();

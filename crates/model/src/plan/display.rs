@@ -2,8 +2,13 @@
 
 use std::fmt;
 
-use super::{FactDifference, Plan, PlannedAction, PlannedChange};
-use crate::{diff, observe::Fact, resource::ResourceBody};
+use super::{FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
+use crate::{
+    diff,
+    name::Name,
+    observe::{Fact, FactName},
+    resource::ResourceBody,
+};
 
 /// How many lines of one diff are shown.
 const LINES: usize = 60;
@@ -88,9 +93,9 @@ impl fmt::Display for PlanCounts {
 impl fmt::Display for PlannedAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PlannedAction::InstallPackages(versions) => {
+            PlannedAction::InstallPackages(packages) => {
                 write!(f, "install")?;
-                versions.iter().try_for_each(|(name, version)| write!(f, " {name}-{version}"))
+                packages.iter().try_for_each(|(name, package)| write!(f, " {name}-{}", package.version))
             }
             PlannedAction::RemovePackages { names, .. } => write!(f, "remove packages {}", names.join(" ")),
             PlannedAction::Apply(resource) => match resource.body {
@@ -125,8 +130,8 @@ impl PlannedChange {
             .differences
             .iter()
             .map(|difference| match (&difference.before, &difference.after) {
-                (Some(Fact::Content(_)), _) | (_, Some(Fact::Content(_))) => difference.fact.to_owned(),
-                _ if difference.secret => difference.fact.to_owned(),
+                (Some(Fact::Content(_)), _) | (_, Some(Fact::Content(_))) => difference.fact.to_string(),
+                _ if difference.secret => difference.fact.to_string(),
                 (None, Some(after)) if self.creates => format!("{} {after}", difference.fact),
                 (before, after) => format!("{} {} -> {}", difference.fact, or_none(before), or_none(after)),
             })
@@ -137,9 +142,12 @@ impl PlannedChange {
 
 impl fmt::Display for PlannedChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let PlannedAction::InstallPackages(versions) = &self.action {
-            writeln!(f, "install packages ({})", self.component)?;
-            for ((name, version), difference) in versions.iter().zip(&self.differences) {
+        let components: Vec<&str> = self.components.iter().map(Name::as_str).collect();
+        let components = components.join(", ");
+        if let PlannedAction::InstallPackages(packages) = &self.action {
+            writeln!(f, "install packages ({components})")?;
+            for ((name, PlannedPackage { version, .. }), difference) in packages.iter().zip(&self.differences)
+            {
                 match &difference.before {
                     None => writeln!(f, "  {name} {version}")?,
                     Some(before) => writeln!(f, "  {name} {before} -> {version}")?,
@@ -147,7 +155,10 @@ impl fmt::Display for PlannedChange {
             }
             return Ok(());
         }
-        writeln!(f, "{} ({})", self.title(), self.component)?;
+        match self.components.is_empty() {
+            true => writeln!(f, "{}", self.title())?,
+            false => writeln!(f, "{} ({components})", self.title())?,
+        }
         self.differences.iter().try_for_each(|difference| write_difference(f, difference, self.creates))
     }
 }
@@ -159,9 +170,9 @@ fn write_difference(f: &mut fmt::Formatter<'_>, difference: &FactDifference, cre
     }
     match (&difference.before, &difference.after) {
         // That a file is made a file goes without saying.
-        (None, Some(_)) if fact == "type" => Ok(()),
-        (Some(before), None) if fact == "due" => writeln!(f, "  because: {before}"),
-        (_, Some(_)) if fact == "due" => writeln!(f, "  because: its guard asks for it"),
+        (None, Some(_)) if fact == FactName::Type => Ok(()),
+        (Some(before), None) if fact == FactName::Due => writeln!(f, "  because: {before}"),
+        (_, Some(_)) if fact == FactName::Due => writeln!(f, "  because: its guard asks for it"),
         (before, Some(Fact::Content(after))) => {
             let before = match before {
                 Some(Fact::Content(before)) => before.text.as_deref(),

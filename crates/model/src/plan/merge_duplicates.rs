@@ -47,10 +47,11 @@ pub(super) fn merge_duplicates(wanted: &DesiredHost) -> (Vec<MergedResources<'_>
 /// Joins a second description to the first; whether they agree.
 fn merge_descriptions(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
     let body = match (&first.body, &second.body) {
-        // A description without a version accepts the named one.
-        (ResourceBody::Package { version: None }, ResourceBody::Package { version: Some(_) }) => &second.body,
-        (ResourceBody::Package { version: Some(_) }, ResourceBody::Package { version: None }) => &first.body,
-        (one, other) if one == other => one,
+        (ResourceBody::Package(one), ResourceBody::Package(other)) => match one.merged(other) {
+            Some(merged) => ResourceBody::Package(merged),
+            None => return false,
+        },
+        (one, other) if one == other => one.clone(),
         _ => return false,
     };
     if first.present != second.present {
@@ -60,7 +61,7 @@ fn merge_descriptions(first: &mut Cow<'_, Resource>, second: &Resource) -> bool 
         more.iter().filter(|id| !ids.contains(id)).cloned().collect()
     };
     let (require, notify) = (new(&first.require, &second.require), new(&first.notify, &second.notify));
-    let body = (*body != first.body).then(|| body.clone());
+    let body = (body != first.body).then_some(body);
     let secret = second.secret && !first.secret;
     if body.is_some() || secret || !require.is_empty() || !notify.is_empty() {
         let joined = first.to_mut();

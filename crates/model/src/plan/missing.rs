@@ -17,7 +17,7 @@ impl Planner<'_> {
     }
 
     /// Whether something in this plan brings what is not there yet.
-    pub(super) fn is_provided_by_plan(&self, id: &ResourceId) -> bool {
+    pub(crate) fn is_provided_by_plan(&self, id: &ResourceId) -> bool {
         // What a package or a command brings cannot be known before.
         if self.brings {
             return true;
@@ -44,7 +44,7 @@ impl Planner<'_> {
 }
 
 /// What to do about something that is not there and does not come.
-pub(super) fn missing_thing_hint(id: &ResourceId) -> String {
+pub(crate) fn missing_thing_hint(id: &ResourceId) -> String {
     let ResourceId { kind, name } = id;
     match kind {
         ResourceKind::User | ResourceKind::Group => {

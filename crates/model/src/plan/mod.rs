@@ -1,6 +1,5 @@
 //! The plan: the observed state compared with the desired state. Complete before anything is changed.
 
-mod command;
 mod compare;
 mod display;
 mod merge_duplicates;
@@ -8,20 +7,23 @@ mod missing;
 mod order;
 mod planner;
 mod remove;
-mod restart;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    health::HealthCheck,
     name::Name,
-    observe::Fact,
-    resource::{HealthCheck, Resource, ResourceId},
+    observe::{Fact, FactName},
+    resource::{Resource, ResourceId},
     version::Version,
 };
 
 pub use compare::desired_facts;
 pub use display::PlanCounts;
+pub(crate) use missing::missing_thing_hint;
+pub(crate) use order::OwnedResource;
+pub(crate) use planner::Planner;
 pub use planner::{plan, plan_recheck};
 pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, plan_view};
 
@@ -78,8 +80,8 @@ pub struct Plan {
 pub struct PlannedChange {
     /// What is done.
     pub action: PlannedAction,
-    /// The component it is for; several for a package transaction, joined by `, `.
-    pub component: String,
+    /// The components it is for: several for a package transaction, none for what no component describes any more.
+    pub components: BTreeSet<Name>,
     /// What differs, and how.
     pub differences: Vec<FactDifference>,
     /// Whether it creates something: punch removes it when it is no longer wanted.
@@ -92,7 +94,7 @@ pub struct PlannedChange {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlannedAction {
     /// Install or change to exactly these package versions, in one transaction.
-    InstallPackages(BTreeMap<String, Version>),
+    InstallPackages(BTreeMap<String, PlannedPackage>),
     /// Remove packages, in one transaction.
     RemovePackages {
         /// Which.
@@ -121,11 +123,20 @@ pub enum PlannedAction {
     },
 }
 
+/// A package that is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedPackage {
+    /// Whose it is.
+    pub component: Name,
+    /// In which version.
+    pub version: Version,
+}
+
 /// One fact that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactDifference {
     /// Which fact.
-    pub fact: &'static str,
+    pub fact: FactName,
     /// What was seen; `None` when it is not there.
     pub before: Option<Fact>,
     /// What it becomes; `None` when it goes away.

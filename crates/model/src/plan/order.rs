@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     name::Name,
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{Resource, ResourceId},
 };
 
 /// A resource with the component it is of.
-pub(super) type OwnedResource<'a> = (&'a Name, &'a Resource);
+pub(crate) type OwnedResource<'a> = (&'a Name, &'a Resource);
 
 /// Sorts resources so that what is required comes first, keeping the written order otherwise.
 /// A cycle is returned as the resources on it.
@@ -21,7 +21,8 @@ pub(super) fn sort_by_requirements<'a>(
     for (at, (_, resource)) in resources.iter().enumerate() {
         let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
         first[at].extend(resource.require.iter().filter_map(other));
-        for implied in implied_requirements(resource).iter().filter_map(other) {
+        for implied in resource.body.rules().implied_requirements(&resource.id.name).iter().filter_map(other)
+        {
             // What goes away goes in the opposite order: files before the folder they are in.
             match (resource.present, resources[implied].1.present) {
                 (true, true) => _ = first[at].insert(implied),
@@ -73,7 +74,7 @@ pub(super) fn before_payloads(resources: &[OwnedResource<'_>]) -> BTreeSet<Resou
     let mut todo: Vec<&Resource> = resources
         .iter()
         .map(|(_, resource)| *resource)
-        .filter(|resource| resource.id.kind.before_payloads() && resource.present)
+        .filter(|resource| resource.id.kind.rules().before_payloads && resource.present)
         .collect();
     let mut found = BTreeSet::new();
     while let Some(resource) = todo.pop() {
@@ -82,35 +83,6 @@ pub(super) fn before_payloads(resources: &[OwnedResource<'_>]) -> BTreeSet<Resou
         }
     }
     found
-}
-
-/// What a resource needs without saying so: the folders above it, the groups of a user, who runs a command
-/// and where.
-fn implied_requirements(resource: &Resource) -> Vec<ResourceId> {
-    match &resource.body {
-        ResourceBody::File(_) | ResourceBody::Directory(_) | ResourceBody::Symlink(_) => {
-            folders_above(&resource.id.name)
-        }
-        ResourceBody::User(user) => {
-            let groups = user.groups.iter().flatten().chain(&user.group);
-            groups.map(|group| ResourceId::new(ResourceKind::Group, group)).collect()
-        }
-        ResourceBody::Exec(exec) => {
-            let user = exec.user.iter().map(|user| ResourceId::new(ResourceKind::User, user));
-            let folder = exec.directory.iter().map(|path| ResourceId::new(ResourceKind::Directory, path));
-            user.chain(folder).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn folders_above(mut path: &str) -> Vec<ResourceId> {
-    let mut folders = Vec::new();
-    while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-        folders.push(ResourceId::new(ResourceKind::Directory, above));
-        path = above;
-    }
-    folders
 }
 
 #[derive(Clone, Copy, PartialEq)]

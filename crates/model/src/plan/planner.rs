@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, compare,
+    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, PlannedPackage,
+    compare,
     merge_duplicates::merge_duplicates,
     order::{self, OwnedResource},
 };
 use crate::{
     component::deployment_package,
     name::Name,
-    observe::{Fact, Observation, ObservedHost, ResourceFacts},
-    resource::{Resource, ResourceBody, ResourceId, ServiceResource},
-    version::Version,
+    observe::{Fact, FactName, FileType, Observation, ObservedHost, ResourceFacts},
+    resource::{Resource, ResourceBody, ResourceId, ServiceResource, service},
 };
 
 /// Plans the smallest list of changes that makes the host `seen` what is `wanted`.
@@ -77,26 +77,26 @@ pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan
     maker.plan
 }
 
-pub(super) struct Planner<'a> {
-    pub(super) seen: &'a ObservedHost,
-    pub(super) plan: Plan,
+pub(crate) struct Planner<'a> {
+    pub(crate) seen: &'a ObservedHost,
+    pub(crate) plan: Plan,
     /// All that is wanted, absence included.
-    pub(super) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
+    pub(crate) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
     /// What takes the place of something punch made under another name: it is punch's own, too.
-    pub(super) inherited: BTreeSet<ResourceId>,
+    pub(crate) inherited: BTreeSet<ResourceId>,
     /// Paths this plan empties for something else.
-    pub(super) cleared: BTreeSet<String>,
+    pub(crate) cleared: BTreeSet<String>,
     /// Services and commands whose turn comes because something they depend on changed; whether a
     /// reload will not do.
-    pub(super) notified: BTreeMap<ResourceId, bool>,
+    pub(crate) notified: BTreeMap<ResourceId, bool>,
     /// Services this plan starts: they need no restart.
-    pub(super) started: BTreeSet<ResourceId>,
+    pub(crate) started: BTreeSet<ResourceId>,
     /// Whether packages are removed or payloads installed so far.
-    pub(super) packages: bool,
+    pub(crate) packages: bool,
     /// Whether packages of the operating system are installed so far.
-    pub(super) os_packages: bool,
+    pub(crate) os_packages: bool,
     /// Whether something planned so far may create things that are not described: packages, commands.
-    pub(super) brings: bool,
+    pub(crate) brings: bool,
     /// What was right before the packages.
     doubted: Vec<(Name, Resource)>,
 }
@@ -118,7 +118,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn block(&mut self, what: String, because: String) {
+    pub(crate) fn block(&mut self, what: String, because: String) {
         self.plan.blocked.push(BlockedItem { what, because });
     }
 
@@ -134,7 +134,7 @@ impl<'a> Planner<'a> {
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
     /// Returns the components for which it does.
     fn install_packages(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
-        let mut versions: BTreeMap<String, Version> = BTreeMap::new();
+        let mut packages: BTreeMap<String, PlannedPackage> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
         for component in &wanted.components {
@@ -152,31 +152,37 @@ impl<'a> Planner<'a> {
                 Observation::Present(version) => Some(Fact::Text(version.to_string())),
             };
             let after = Some(Fact::Text(component.version.to_string()));
-            differences.push(FactDifference { fact: "version", before, after, secret: false });
-            versions.insert(name, component.version.clone());
+            differences.push(FactDifference { fact: FactName::Version, before, after, secret: false });
+            let package =
+                PlannedPackage { component: component.name.clone(), version: component.version.clone() };
+            packages.insert(name, package);
             changed.push(component.name.clone());
         }
-        if !versions.is_empty() {
+        if !packages.is_empty() {
             // Differences go by package, as the transaction's map does.
             let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
-            let component = changed.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
-            self.push(PlannedAction::InstallPackages(versions), component, differences, false);
+            self.push(
+                PlannedAction::InstallPackages(packages),
+                changed.iter().cloned().collect(),
+                differences,
+                false,
+            );
         }
         changed
     }
 
-    pub(super) fn push(
+    pub(crate) fn push(
         &mut self,
         action: PlannedAction,
-        component: String,
+        components: BTreeSet<Name>,
         differences: Vec<FactDifference>,
         creates: bool,
     ) {
         self.plan.changes.push(PlannedChange {
             action,
-            component,
+            components,
             differences,
             creates,
             notifies: Vec::new(),
@@ -188,16 +194,25 @@ impl<'a> Planner<'a> {
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
             && *seen == Observation::Absent
-            && !is_wanted_running_or_enabled(service)
+            && !service.is_wanted_on()
             && !comes
         {
             // A service that is not there is off.
             self.plan.unchanged += 1;
             return;
         }
-        let missing = (!changed.contains(component)).then(|| self.is_unit_missing(resource)).flatten();
-        if let Some(note) = self.unsupported_on_host(resource).or(missing) {
+        if let Some(note) = self.unsupported_on_host(resource) {
             self.plan.notes.push(note);
+            return;
+        }
+        if let ResourceBody::Service(service) = &resource.body
+            && !changed.contains(component)
+            && service.can_never_be(self.seen.resources.get(&resource.id), self.seen)
+        {
+            self.plan.notes.push(format!(
+                "{} is not enabled: there is no such unit, and no system under this root",
+                resource.id
+            ));
             return;
         }
         if let Observation::Unreadable(because) = seen {
@@ -210,12 +225,12 @@ impl<'a> Planner<'a> {
             return self.plan_absence((component, resource), seen);
         }
         if let ResourceBody::Exec(exec) = &resource.body {
-            return self.plan_command((component, resource), exec, seen, changed);
+            return self.plan_exec((component, resource), exec, seen, changed);
         }
         let differences = compare::fact_differences(resource, seen, self.seen);
         let absent = *seen == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && !matches!(resource.body, ResourceBody::Service(_));
+        let must_be_made = absent && resource.body.rules().must_exist();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
@@ -224,21 +239,19 @@ impl<'a> Planner<'a> {
             return self.block(resource.id.to_string(), because);
         }
         let creates = match &resource.body {
-            ResourceBody::Service(service) => {
-                is_stopped_and_disabled(seen) && is_wanted_running_or_enabled(service)
-            }
+            ResourceBody::Service(service) => service::is_off(seen) && service.is_wanted_on(),
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
-            && differences.iter().any(|difference| difference.fact == "running")
+            && differences.iter().any(|difference| difference.fact == FactName::Running)
         {
             self.started.insert(resource.id.clone());
         }
-        if matches!(resource.body, ResourceBody::Package { .. }) {
+        if matches!(resource.body, ResourceBody::Package(_)) {
             (self.os_packages, self.brings) = (true, true);
         }
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.push(action, component.to_string(), differences, creates);
+        self.push(action, [component.clone()].into(), differences, creates);
         self.notify(resource);
     }
 
@@ -248,7 +261,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        self.push(action, component.to_string(), Vec::new(), false);
+        self.push(action, [component.clone()].into(), Vec::new(), false);
         self.notify(resource);
     }
 
@@ -257,6 +270,20 @@ impl<'a> Planner<'a> {
         let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
         let seen = self.seen.resources.get(&resource.id).filter(|_| !cleared);
         seen.unwrap_or(&Observation::Absent)
+    }
+
+    /// Marks what the change just planned notifies.
+    pub(crate) fn notify(&mut self, resource: &Resource) {
+        self.notify_all(resource.notify.clone());
+    }
+
+    pub(crate) fn notify_all(&mut self, notify: Vec<ResourceId>) {
+        for id in &notify {
+            self.notified.entry(id.clone()).or_insert(false);
+        }
+        if let Some(change) = self.plan.changes.last_mut() {
+            change.notifies = notify;
+        }
     }
 
     fn packages_change(&self) -> bool {
@@ -276,9 +303,8 @@ impl<'a> Planner<'a> {
         if doubted.is_empty() || !self.packages_change() {
             return;
         }
-        let components: BTreeSet<&str> = doubted.iter().map(|(component, _)| component.as_str()).collect();
         let change = PlannedChange {
-            component: components.into_iter().collect::<Vec<_>>().join(", "),
+            components: doubted.iter().map(|(component, _)| component.clone()).collect(),
             action: PlannedAction::LookAgain(doubted),
             differences: Vec::new(),
             creates: false,
@@ -287,33 +313,9 @@ impl<'a> Planner<'a> {
         self.plan.changes.insert(after_packages, change);
     }
 
-    /// A folder without a system has only the units our packages bring; one of the operating system's own
-    /// packages will never come.
-    fn is_unit_missing(&self, resource: &Resource) -> Option<String> {
-        let wished = matches!(&resource.body, ResourceBody::Service(service) if *service != ServiceResource::default());
-        let absent = matches!(self.seen.resources.get(&resource.id), None | Some(Observation::Absent));
-        let system = self.seen.family.is_some() || self.seen.booted;
-        (wished && absent && !system).then(|| {
-            format!("{} is not enabled: there is no such unit, and no system under this root", resource.id)
-        })
-    }
-
     /// What cannot be done on this host at all, as a note.
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
-        match &resource.body {
-            ResourceBody::Exec(_) if !self.seen.runs_commands => {
-                Some(format!("{} is not run: there is no system under this root", resource.id))
-            }
-            ResourceBody::Package { .. } if self.seen.family.is_none() => {
-                Some(format!("{} is not looked at: there is no system under this root", resource.id))
-            }
-            ResourceBody::Service(ServiceResource { enabled: None, running: Some(_), .. })
-                if !self.seen.booted =>
-            {
-                Some(format!("{} is not started: systemd does not run here", resource.id))
-            }
-            _ => None,
-        }
+        resource.body.rules().unsupported(self.seen).map(|why| format!("{} {why}", resource.id))
     }
 
     fn plan_health_checks(&mut self, wanted: &DesiredHost) {
@@ -331,32 +333,14 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whether a service is wanted on, at boot or now.
-fn is_wanted_running_or_enabled(service: &ServiceResource) -> bool {
-    service.enabled == Some(true) || service.running == Some(true)
-}
-
-/// A service that neither runs nor starts at boot.
-fn is_stopped_and_disabled(seen: &Observation<ResourceFacts>) -> bool {
-    match seen {
-        Observation::Present(facts) => {
-            ["enabled", "running"].iter().all(|fact| facts.get(fact) != Some(&Fact::Flag(true)))
-        }
-        _ => true,
-    }
-}
-
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
 fn blocking_file_type(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
+    let wanted = resource.id.kind.rules().file_type?;
     let Observation::Present(facts) = seen else { return None };
-    let Some(Fact::Text(seen)) = facts.get("type") else { return None };
-    let wants_folder = matches!(resource.body, ResourceBody::Directory(_));
-    let other = match &resource.body {
-        ResourceBody::File(_) | ResourceBody::Symlink(_) => seen != "file" && seen != "symlink",
-        ResourceBody::Directory(_) => seen != "directory",
-        _ => false,
-    };
+    let Some(Fact::Type(seen)) = facts.get(&FactName::Type) else { return None };
+    let replaceable = [FileType::File, FileType::Symlink];
+    let other = *seen != wanted && !(replaceable.contains(seen) && replaceable.contains(&wanted));
     other.then(|| {
         if !resource.present {
             let word = resource.id.kind.keyword();
@@ -365,7 +349,6 @@ fn blocking_file_type(resource: &Resource, seen: &Observation<ResourceFacts>) ->
                 resource.id.name
             );
         }
-        let wanted = if wants_folder { "directory" } else { resource.id.kind.keyword() };
         format!("a {seen} is there where a {wanted} must be; move it away, punch does not replace it")
     })
 }

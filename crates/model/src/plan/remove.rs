@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     component::deployment_package,
-    observe::{Fact, ManagedResource, Observation, ResourceFacts},
-    resource::{Resource, ResourceId, ResourceKind},
+    name::Name,
+    observe::{Fact, FactName, ManagedResource, Observation, ResourceFacts},
+    resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
 };
 
 impl<'a> Planner<'a> {
@@ -37,7 +38,7 @@ impl<'a> Planner<'a> {
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts) if is_already_stopped(managed.id.kind, facts, seen.booted) => (),
+                Observation::Present(facts) if (managed.id.kind.rules().is_gone)(facts, seen.booted) => (),
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -55,8 +56,11 @@ impl<'a> Planner<'a> {
         let packages = self.unwanted_packages(wanted);
         self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| removal_stage(managed.id.kind));
-        let late = gone.iter().position(|managed| removal_stage(managed.id.kind) > 1).unwrap_or(gone.len());
+        gone.sort_by_key(|managed| managed.id.kind.rules().removal_stage);
+        let late = gone
+            .iter()
+            .position(|managed| managed.id.kind.rules().removal_stage > RemovalStage::Contents)
+            .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
         let strangers = self.unmanaged_services(&gone);
         for managed in early {
@@ -65,25 +69,24 @@ impl<'a> Planner<'a> {
         // While their packages, which may go too, are still there.
         for (service, component) in &strangers {
             let action = PlannedAction::Restart { service: service.clone(), reload: false };
-            self.push(action, component.clone(), Vec::new(), false);
+            self.push(action, component.iter().cloned().collect(), Vec::new(), false);
         }
         if !packages.is_empty() {
-            let component = packages.iter().map(|(_, component)| *component).collect::<BTreeSet<_>>();
-            let component = component.into_iter().collect::<Vec<_>>().join(", ");
+            let components = packages.iter().map(|(_, component)| (*component).clone()).collect();
             let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
             let changing = self.changing_packages(wanted);
             self.packages = true;
-            self.push(PlannedAction::RemovePackages { names, changing }, component, Vec::new(), false);
+            self.push(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
         }
         for managed in late {
             self.remove_managed(managed, &strangers);
         }
     }
 
-    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, String>) {
+    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, Option<Name>>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
-        self.push(action, managed.component.clone(), Vec::new(), false);
+        self.push(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
         self.notify_all(notified.cloned().collect());
@@ -91,20 +94,17 @@ impl<'a> Planner<'a> {
 
     /// Running services that are no longer described and that punch must not stop, with the component
     /// whose configuration they lose: sshd must forget the port that went with its file.
-    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, String> {
+    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, Option<Name>> {
         let seen = self.seen;
         let told =
-            gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, managed.component.as_str())));
+            gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
         // Notifications that a killed run left pending.
-        let owed = seen.managed.pending.iter().map(|id| (id, ""));
-        let running = |id: &ResourceId| match seen.resources.get(id) {
-            Some(Observation::Present(facts)) => facts.get("running") == Some(&Fact::Flag(true)),
-            _ => false,
-        };
+        let owed = seen.managed.pending.iter().map(|id| (id, None));
+        let running = |id: &ResourceId| service::is_running(seen.resources.get(id));
         owed.chain(told)
             .filter(|(id, _)| id.kind == ResourceKind::Service && seen.booted && running(id))
             .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
-            .map(|(id, component)| (id.clone(), component.to_owned()))
+            .map(|(id, component)| (id.clone(), component.cloned()))
             .collect()
     }
 
@@ -114,15 +114,14 @@ impl<'a> Planner<'a> {
         &mut self,
         wanted: &DesiredHost,
         gone: &[&ManagedResource],
-        packages: &[(&str, &str)],
+        packages: &[(&str, &Name)],
         limits: &PlanLimits,
     ) {
-        let stays: BTreeSet<&str> =
-            wanted.components.iter().map(|component| component.name.as_str()).collect();
-        let owners = gone.iter().map(|managed| managed.component.as_str());
+        let stays: BTreeSet<&Name> = wanted.components.iter().map(|component| &component.name).collect();
+        let owners = gone.iter().map(|managed| &managed.component);
         let owners = owners.chain(packages.iter().map(|(_, component)| *component));
-        let leaving: BTreeSet<&str> = owners.filter(|owner| !stays.contains(owner)).collect();
-        let given_up = gone.iter().filter(|managed| stays.contains(managed.component.as_str()));
+        let leaving: BTreeSet<&Name> = owners.filter(|owner| !stays.contains(owner)).collect();
+        let given_up = gone.iter().filter(|managed| stays.contains(&managed.component));
         let mut names: Vec<String> =
             leaving.iter().map(|component| format!("component {component}")).collect();
         names.extend(given_up.map(|managed| managed.id.to_string()));
@@ -137,7 +136,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn unwanted_packages(&mut self, wanted: &DesiredHost) -> Vec<(&'a str, &'a str)> {
+    fn unwanted_packages(&mut self, wanted: &DesiredHost) -> Vec<(&'a str, &'a Name)> {
         let keep: BTreeSet<String> = wanted
             .components
             .iter()
@@ -148,7 +147,7 @@ impl<'a> Planner<'a> {
         for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
             match seen.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
-                Observation::Present(_) => unwanted.push((name.as_str(), component.as_str())),
+                Observation::Present(_) => unwanted.push((name.as_str(), component)),
                 Observation::Unreadable(because) => self
                     .plan
                     .blocked
@@ -172,37 +171,8 @@ fn is_folder(id: &ResourceId) -> bool {
     id.kind == ResourceKind::Directory
 }
 
-/// When a kind is removed: 0 services, 1 what lies in folders, (packages), 2 folders, 3 users, 4 groups.
-fn removal_stage(kind: ResourceKind) -> u8 {
-    match kind {
-        ResourceKind::Service => 0,
-        ResourceKind::Directory => 2,
-        ResourceKind::User => 3,
-        ResourceKind::Group => 4,
-        ResourceKind::Package => 5,
-        _ => 1,
-    }
-}
-
-/// A managed service that is stopped and disabled already needs no removal; a command leaves nothing.
-fn is_already_stopped(kind: ResourceKind, facts: &ResourceFacts, booted: bool) -> bool {
-    match kind {
-        ResourceKind::Service => {
-            facts.get("enabled") != Some(&Fact::Flag(true))
-                && !(booted && facts.get("running") == Some(&Fact::Flag(true)))
-        }
-        ResourceKind::Exec => true,
-        _ => false,
-    }
-}
-
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
-    let made = match kind {
-        ResourceKind::File => "file",
-        ResourceKind::Directory => "directory",
-        ResourceKind::Symlink => "symlink",
-        _ => return false,
-    };
-    facts.get("type").is_some_and(|seen| seen != &Fact::Text(made.to_owned()))
+    let made = kind.rules().file_type;
+    made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|seen| *seen != Fact::Type(made)))
 }

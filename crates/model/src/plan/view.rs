@@ -1,9 +1,14 @@
 //! The plan as JSON: what `punch plan --json` prints and the back-office answers.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Plan, display::PlanCounts};
-use crate::observe::Fact;
+use crate::{
+    name::Name,
+    observe::{Fact, FactName},
+};
 
 /// A plan, for programs.
 #[derive(Debug, Clone, Serialize)]
@@ -25,8 +30,8 @@ pub struct PlanView {
 pub struct ChangeView {
     /// What is done: `create file:/etc/motd`.
     pub action: String,
-    /// The component it is for.
-    pub component: String,
+    /// The components it is for.
+    pub components: BTreeSet<Name>,
     /// What differs.
     pub differences: Vec<DifferenceView>,
     /// What is restarted or run because of it.
@@ -37,7 +42,7 @@ pub struct ChangeView {
 #[derive(Debug, Clone, Serialize)]
 pub struct DifferenceView {
     /// Which fact.
-    pub fact: &'static str,
+    pub fact: FactName,
     /// What was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Fact>,
@@ -62,7 +67,7 @@ pub struct BlockedView {
 pub fn plan_view(plan: &Plan) -> PlanView {
     let changes = plan.changes.iter().map(|change| ChangeView {
         action: change.title(),
-        component: change.component.clone(),
+        components: change.components.clone(),
         differences: change
             .differences
             .iter()

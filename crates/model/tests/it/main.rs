@@ -4,6 +4,7 @@
 
 mod cases;
 mod change;
+mod deployments;
 mod documents;
 mod edits;
 mod formats;

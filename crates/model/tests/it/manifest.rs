@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use model::{
     component::Component,
+    health::HealthProbe,
     manifest::{self, DeploymentFiles, EvaluationContext},
     name::Key,
     node::NodeValue,
-    resource::{HealthProbe, Resource, ResourceBody},
+    resource::{Resource, ResourceBody},
     value::Value,
 };
 

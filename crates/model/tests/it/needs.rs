@@ -1,10 +1,11 @@
 //! Plans on hosts where something is not there yet: accounts, programs, units, packages.
 
 use model::{
-    observe::{Fact, Observation, ObservedHost, OsFamily, ResourceFacts},
+    observe::{Fact, FactName, Observation, ObservedHost, OsFamily, ResourceFacts},
     plan::{self, DesiredComponent, PlannedAction},
     resource::{
-        ExecResource, FileResource, Ownership, Resource, ResourceBody, ServiceResource, UserResource,
+        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
+        ServiceResource, UserResource,
     },
 };
 
@@ -23,14 +24,17 @@ fn command(user: Option<&str>) -> Resource {
 /// A host on which the guard of the command cannot be asked.
 fn lacking(what: &str) -> ObservedHost {
     let mut host = host();
-    let facts = ResourceFacts::from([("lacks", Fact::Set(vec![what.to_owned()]))]);
+    let facts = ResourceFacts::from([(FactName::Lacks, Fact::Resources(vec![id(what)]))]);
     host.resources.insert(id("exec:migrate"), Observation::Present(facts));
     host.family = Some(OsFamily::Deb);
     host
 }
 
 fn package(version: Option<&str>) -> Resource {
-    resource("package:coreutils", ResourceBody::Package { version: version.map(str::to_owned) })
+    resource(
+        "package:coreutils",
+        ResourceBody::Package(PackageResource { version: version.map(str::to_owned) }),
+    )
 }
 
 fn off(name: &str) -> Resource {
@@ -71,7 +75,7 @@ fn a_guard_whose_program_is_missing_is_no_yes() {
     let with_package = wanted(vec![command(None), package(None)]);
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     // And a guard that said no may say yes after it.
-    let facts = ResourceFacts::from([("due", Fact::Flag(false))]);
+    let facts = ResourceFacts::from([(FactName::Due, Fact::Flag(false))]);
     host.resources.insert(id("exec:migrate"), Observation::Present(facts));
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     assert!(make(&wanted(vec![command(None)]), &host).is_empty());
@@ -82,8 +86,10 @@ fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
     let mut migrate = command(None);
     migrate.require = vec![id("file:/etc/shop.conf")];
     let mut host = host();
-    host.resources
-        .insert(id("exec:migrate"), Observation::Present(ResourceFacts::from([("due", Fact::Flag(false))])));
+    host.resources.insert(
+        id("exec:migrate"),
+        Observation::Present(ResourceFacts::from([(FactName::Due, Fact::Flag(false))])),
+    );
     host.resources.insert(id("file:/etc/shop.conf"), seen("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
     assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
@@ -98,7 +104,7 @@ fn a_command_comes_after_the_folder_it_runs_in() {
         directory: Some("/srv/shop".to_owned()),
         ..ExecResource::default()
     };
-    let folder = resource("directory:/srv/shop", ResourceBody::Directory(Ownership::default()));
+    let folder = resource("directory:/srv/shop", ResourceBody::Directory(DirectoryResource::default()));
     let plan = make(&wanted(vec![resource("exec:migrate", ResourceBody::Exec(exec)), folder]), &host());
     assert_eq!(titles(&plan), ["create directory:/srv/shop", "run exec:migrate"]);
 }
@@ -128,7 +134,7 @@ fn equal_descriptions_of_one_thing_are_joined() {
     }
     host.resources.insert(id("service:a"), runs());
     host.resources.insert(id("service:b"), runs());
-    let facts = ResourceFacts::from([("version", Fact::Text("9.0".to_owned()))]);
+    let facts = ResourceFacts::from([(FactName::Version, Fact::Text("9.0".to_owned()))]);
     host.resources.insert(id("package:coreutils"), Observation::Present(facts));
     let plan = make(&both, &host);
     assert_eq!(titles(&plan), ["change package:coreutils", "restart service:b"], "{plan}");

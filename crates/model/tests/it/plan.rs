@@ -1,15 +1,24 @@
 //! Plans: what is wanted and what is seen, to the text people read.
 
 use model::{
+    name::Name,
     observe::{
-        Fact, FileContent, ManagedResource, ManagedState, Observation, ObservedHost, OsFamily, ResourceFacts,
+        Fact, FactName, FileContent, FileType, ManagedResource, ManagedState, Observation, ObservedHost,
+        OsFamily, ResourceFacts,
     },
     plan::{self, DesiredComponent, DesiredHost, Plan, PlanLimits},
-    resource::{ExecResource, FileResource, Ownership, Resource, ResourceBody, ResourceId, ServiceResource},
+    resource::{
+        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
+        ResourceId, ServiceResource,
+    },
 };
 
 pub(crate) fn id(text: &str) -> ResourceId {
     ResourceId::try_from(text.to_owned()).unwrap()
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
 }
 
 pub(crate) fn resource(text: &str, body: ResourceBody) -> Resource {
@@ -50,13 +59,16 @@ pub(crate) fn host() -> ObservedHost {
 
 pub(crate) fn seen(text: &str) -> Observation<ResourceFacts> {
     Observation::Present(ResourceFacts::from([
-        ("type", Fact::Text("file".to_owned())),
-        ("content", Fact::Content(FileContent::of(text.as_bytes()))),
+        (FactName::Type, Fact::Type(FileType::File)),
+        (FactName::Content, Fact::Content(FileContent::of(text.as_bytes()))),
     ]))
 }
 
 pub(crate) fn runs() -> Observation<ResourceFacts> {
-    Observation::Present(ResourceFacts::from([("enabled", Fact::Flag(true)), ("running", Fact::Flag(true))]))
+    Observation::Present(ResourceFacts::from([
+        (FactName::Enabled, Fact::Flag(true)),
+        (FactName::Running, Fact::Flag(true)),
+    ]))
 }
 
 pub(crate) fn make(wanted: &DesiredHost, seen: &ObservedHost) -> Plan {
@@ -89,7 +101,7 @@ fn a_plan_shows_what_differs_line_by_line() {
 
 #[test]
 fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it() {
-    let package = || resource("package:openssh-server", ResourceBody::Package { version: None });
+    let package = || resource("package:openssh-server", ResourceBody::Package(PackageResource::default()));
     let settings = || Resource {
         notify: vec![id("service:ssh")],
         ..file("/etc/ssh/sshd_config.d/port.conf", "Port 2222\n")
@@ -156,8 +168,9 @@ fn a_circle_of_requirements_blocks_and_names_its_members() {
 
 #[test]
 fn folders_come_before_what_is_in_them_and_go_after_it() {
-    let folder =
-        |path: &str| resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()));
+    let folder = |path: &str| {
+        resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
+    };
     let plan = make(&wanted(vec![file("/a/b/c", ""), folder("/a/b"), folder("/a")]), &host());
     assert_eq!(titles(&plan), ["create directory:/a", "create directory:/a/b", "create file:/a/b/c"]);
 
@@ -177,7 +190,7 @@ fn too_many_removals_block_and_are_named() {
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
         host.resources.insert(id.clone(), Observation::Present(ResourceFacts::new()));
-        let component = if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) };
+        let component = name(&if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) });
         host.managed.resources.push(ManagedResource { id, component, notify: Vec::new() });
     }
     let most = |max_removals| plan::plan(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked;
@@ -201,7 +214,7 @@ fn only_what_punch_made_is_removed() {
     host.managed = ManagedState {
         resources: vec![ManagedResource {
             id: id("file:/etc/mine"),
-            component: "old".to_owned(),
+            component: name("old"),
             notify: Vec::new(),
         }],
         ..ManagedState::default()
@@ -243,8 +256,10 @@ fn a_command_waits_for_its_notification() {
     let migrate = resource("exec:migrate", ResourceBody::Exec(migrate));
     let source = Resource { notify: vec![id("exec:migrate")], ..file("/etc/schema", "2") };
     let mut host = host();
-    host.resources
-        .insert(id("exec:migrate"), Observation::Present(ResourceFacts::from([("due", Fact::Flag(false))])));
+    host.resources.insert(
+        id("exec:migrate"),
+        Observation::Present(ResourceFacts::from([(FactName::Due, Fact::Flag(false))])),
+    );
     host.resources.insert(id("file:/etc/schema"), seen("2"));
     let wanted = wanted(vec![migrate, source]);
     assert!(make(&wanted, &host).is_empty());

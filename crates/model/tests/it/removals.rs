@@ -1,23 +1,23 @@
 //! Plans that take things away: what goes, what stays under another name, and who is told.
 
 use model::{
-    observe::{Fact, ManagedResource, Observation, ObservedHost, ResourceFacts},
+    observe::{Fact, FactName, FileType, ManagedResource, Observation, ObservedHost, ResourceFacts},
     plan::{DesiredHost, Plan, PlannedAction},
-    resource::{CronResource, Ownership, Resource, ResourceBody},
+    resource::{CronResource, DirectoryResource, Resource, ResourceBody, SymlinkResource},
 };
 
-use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
+use crate::plan::{file, host, id, make, name, resource, runs, seen, service, titles, wanted};
 
 fn made(text: &str) -> ManagedResource {
-    ManagedResource { id: id(text), component: "shop".to_owned(), notify: Vec::new() }
+    ManagedResource { id: id(text), component: name("shop"), notify: Vec::new() }
 }
 
 fn folder(path: &str) -> Resource {
-    resource(&format!("directory:{path}"), ResourceBody::Directory(Ownership::default()))
+    resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
 }
 
-fn typed(word: &str) -> Observation<ResourceFacts> {
-    Observation::Present(ResourceFacts::from([("type", Fact::Text(word.to_owned()))]))
+fn typed(kind: FileType) -> Observation<ResourceFacts> {
+    Observation::Present(ResourceFacts::from([(FactName::Type, Fact::Type(kind))]))
 }
 
 /// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
@@ -61,7 +61,7 @@ fn a_service_that_is_not_ours_forgets_what_went_away() {
     let mut host = with("file:/etc/shop.conf", &seen("x"), &[]);
     host.resources.insert(id("service:shop"), runs());
     host.managed.resources[0].notify = vec![id("service:shop")];
-    let made = ManagedResource { id: id("service:shop"), component: "shop".to_owned(), notify: Vec::new() };
+    let made = ManagedResource { id: id("service:shop"), component: name("shop"), notify: Vec::new() };
     host.managed.resources.push(made);
     assert!(!titles(&make(&nothing, &host)).contains(&"restart service:shop".to_owned()));
 }
@@ -93,25 +93,26 @@ fn a_unit_has_one_name_with_and_without_its_end() {
 
 #[test]
 fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
-    let host = with("directory:/etc/d", &typed("directory"), &["file:/etc/d"]);
+    let host = with("directory:/etc/d", &typed(FileType::Directory), &["file:/etc/d"]);
     let plan = make(&wanted(vec![file("/etc/d", "x")]), &host);
     assert_eq!(titles(&plan), ["remove directory:/etc/d", "create file:/etc/d"]);
     assert!(matches!(plan.changes[0].action, PlannedAction::Remove { must: true, .. }), "it must make way");
 
-    let host = with("file:/etc/d", &typed("file"), &["directory:/etc/d"]);
+    let host = with("file:/etc/d", &typed(FileType::File), &["directory:/etc/d"]);
     let plan = make(&wanted(vec![folder("/etc/d")]), &host);
     assert_eq!(titles(&plan), ["remove file:/etc/d", "create directory:/etc/d"]);
 
     // What somebody else made still stands in the way.
-    let mut theirs = with("directory:/etc/d", &typed("directory"), &["file:/etc/d"]);
+    let mut theirs = with("directory:/etc/d", &typed(FileType::Directory), &["file:/etc/d"]);
     theirs.managed.resources.clear();
     assert_eq!(make(&wanted(vec![file("/etc/d", "x")]), &theirs).blocked.len(), 1);
 }
 
 #[test]
 fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
-    let host = with("file:/etc/l", &typed("file"), &["symlink:/etc/l"]);
-    let link = resource("symlink:/etc/l", ResourceBody::Symlink("/etc/m".to_owned()));
+    let host = with("file:/etc/l", &typed(FileType::File), &["symlink:/etc/l"]);
+    let link =
+        resource("symlink:/etc/l", ResourceBody::Symlink(SymlinkResource { target: "/etc/m".to_owned() }));
     let plan = make(&wanted(vec![link]), &host);
     assert_eq!(titles(&plan), ["create symlink:/etc/l"]);
     assert!(plan.changes[0].creates);
@@ -120,23 +121,23 @@ fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
 #[test]
 fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
     let absent = |resource: Resource| Resource { present: false, ..resource };
-    let of = |resource: Resource, word: &str| -> Plan {
+    let of = |resource: Resource, kind: FileType| -> Plan {
         let mut host = host();
-        host.resources.insert(resource.id.clone(), typed(word));
+        host.resources.insert(resource.id.clone(), typed(kind));
         make(&wanted(vec![absent(resource)]), &host)
     };
     assert_eq!(
-        of(file("/etc/dd", ""), "directory").blocked[0].because,
+        of(file("/etc/dd", ""), FileType::Directory).blocked[0].because,
         "a directory is there, which `file: /etc/dd` does not remove; move it away, or name it by what it is"
     );
-    assert_eq!(of(folder("/etc/dd"), "symlink").blocked.len(), 1);
-    assert_eq!(titles(&of(file("/etc/dd", ""), "symlink")), ["remove file:/etc/dd"]);
-    assert_eq!(titles(&of(folder("/etc/dd"), "directory")), ["remove directory:/etc/dd"]);
+    assert_eq!(of(folder("/etc/dd"), FileType::Symlink).blocked.len(), 1);
+    assert_eq!(titles(&of(file("/etc/dd", ""), FileType::Symlink)), ["remove file:/etc/dd"]);
+    assert_eq!(titles(&of(folder("/etc/dd"), FileType::Directory)), ["remove directory:/etc/dd"]);
 }
 
 #[test]
 fn a_path_described_as_two_things_blocks() {
-    let link = resource("symlink:/etc/x", ResourceBody::Symlink("y".to_owned()));
+    let link = resource("symlink:/etc/x", ResourceBody::Symlink(SymlinkResource { target: "y".to_owned() }));
     let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
     assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");
 }

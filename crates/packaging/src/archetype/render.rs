@@ -51,9 +51,9 @@ impl Archetype {
         for (key, question) in &self.questions {
             let answer = match (given.get(key), &question.default) {
                 (Some(answer), _) => answer.clone(),
-                (None, Some(default)) => {
-                    Renderer::new(&context).render(&format!("the default of `{key}`"), default)?
-                }
+                (None, Some(default)) => Renderer::new(&context)
+                    .render(&format!("the default of `{key}`"), default)
+                    .map_err(FormatError::from)?,
                 (None, None) => {
                     return Err(ArchetypeError::Answer(format!(
                         "the archetype `{}` needs an answer to `{key}` ({}); give it with `--set {key}=...`",
@@ -100,7 +100,7 @@ impl Archetype {
                 let text = std::str::from_utf8(bytes).map_err(|_| {
                     FormatError::new(path, "it is not UTF-8 text, so it cannot be a template")
                 })?;
-                renderer.render(path, text)?.into_bytes()
+                renderer.render(path, text).map_err(FormatError::from)?.into_bytes()
             } else {
                 bytes.clone()
             };

@@ -9,11 +9,12 @@ use std::{
 };
 
 use model::{
+    health::HealthProbe,
     manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, read_manifest},
     name::Key,
     node::NodeValue,
     observe::OsFamily,
-    resource::{HealthProbe, ResourceBody},
+    resource::ResourceBody,
     value::Value,
 };
 use packaging::{lint::lint, package::package, source::ComponentSource};

@@ -6,7 +6,7 @@ use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
     agent_state::AgentState, back_office_link::BackOfficeLink, cli::HostArgs, command_error::CommandError,
-    context::CommandContext, deploy, host_paths::HostPaths, membership::Membership, source::PackageSource,
+    context::CommandContext, deploy, host_files::HostFiles, membership::Membership, source::PackageSource,
     trust::TrustedKeys, trusted_node::TrustedNode,
 };
 
@@ -51,7 +51,7 @@ impl NodeFileArgs {
     pub(super) fn open(
         &self,
         context: &CommandContext,
-        root: &HostPaths,
+        root: &HostFiles,
         node: &Path,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {

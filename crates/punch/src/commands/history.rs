@@ -1,6 +1,8 @@
 //! `punch history`: what earlier runs did on this host.
 
-use model::{exit::Exit, report::Report};
+use std::collections::BTreeSet;
+
+use model::{exit::Exit, name::Name, report::Report};
 use serde::Serialize;
 
 use crate::{
@@ -54,7 +56,7 @@ impl HistoryArgs {
                 "  {:11} {}{}",
                 report_text::result_name(entry.result),
                 entry.action,
-                of(&entry.component)
+                of(&entry.components)
             ));
             for detail in entry.detail.lines() {
                 context.output.line(format!("              {detail}"));
@@ -77,6 +79,7 @@ fn line(number: u64, report: &Report) -> String {
 }
 
 /// ` (shop)`; nothing for what belongs to no component.
-fn of(component: &str) -> String {
-    if component.is_empty() { String::new() } else { format!(" ({component})") }
+fn of(components: &BTreeSet<Name>) -> String {
+    let names: Vec<&str> = components.iter().map(Name::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
 }

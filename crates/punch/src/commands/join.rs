@@ -18,7 +18,7 @@ use crate::{
     client::{ApiClient, BearerToken, ClientError},
     command_error::CommandError,
     context::CommandContext,
-    host_paths::{self, HostPaths},
+    host_files::{AUTHORITIES, HostFiles, MEMBERSHIP, NODE_KEY, PACKAGE_KEYS},
     membership::Membership,
     settings::read_token,
     trust,
@@ -95,7 +95,7 @@ impl JoinArgs {
         context.output.json(&JoinedHost {
             url: client.address(),
             server: &joined.server,
-            settings: root.membership().display().to_string(),
+            settings: root.shown(MEMBERSHIP).display().to_string(),
         });
         Ok(Exit::Done)
     }
@@ -114,21 +114,18 @@ fn refused(error: ClientError) -> CommandError {
 }
 
 /// Makes the folders and proves that they can be written to.
-fn prepare(root: &HostPaths) -> Result<(), CommandError> {
-    for file in [root.membership(), root.node_key()] {
-        if let Some(folder) = file.parent() {
-            host_paths::create_host_folder(folder)?;
-            let probe = folder.join(".punch-join");
-            host_paths::replace_file(&probe, b"", 0o600)?;
-            host_paths::remove_optional(&probe)?;
-        }
+fn prepare(root: &HostFiles) -> Result<(), CommandError> {
+    for file in [MEMBERSHIP, NODE_KEY] {
+        let probe = format!("{file}.probe");
+        root.replace(&probe, b"", 0o600)?;
+        root.remove(&probe)?;
     }
     Ok(())
 }
 
 /// Writes what the back-office gave: the keys first, so that no run ever has a credential without them.
 fn save(
-    root: &HostPaths,
+    root: &HostFiles,
     client: &ApiClient,
     joined: &JoinResponse,
     authorities: Option<&Path>,
@@ -141,14 +138,14 @@ fn save(
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
     trust::parse_node_key(&joined.node_key).map_err(&strange)?;
     trust::parse_package_keys(&joined.package_keys).map_err(&strange)?;
-    host_paths::replace_file(root.node_key(), format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
-    host_paths::replace_file(root.package_keys(), joined.package_keys.as_bytes(), 0o644)?;
+    root.replace(NODE_KEY, format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    root.replace(PACKAGE_KEYS, joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
             let pem = fs::read(file).map_err(|error| CommandError::cannot_read(file, &error))?;
-            host_paths::replace_file(root.authorities(), &pem, 0o644)?;
+            root.replace(AUTHORITIES, &pem, 0o644)?;
         }
-        None => host_paths::remove_optional(root.authorities())?,
+        None => root.remove(AUTHORITIES)?,
     }
     Membership { url: client.address().to_owned(), server, credential: joined.credential.clone() }.save(root)
 }

@@ -12,7 +12,7 @@ use crate::{
     command_error::CommandError,
     context::CommandContext,
     deploy,
-    host_paths::HostPaths,
+    host_files::HostFiles,
     source::PackageSource,
     trusted_node::TrustedNode,
 };
@@ -76,7 +76,7 @@ impl PlanArgs {
     fn ask(
         &self,
         context: &CommandContext,
-        root: &HostPaths,
+        root: &HostFiles,
         last: Option<&LastGood>,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         if self.from.needs_node_file() {

@@ -9,7 +9,7 @@ use crate::{
     command_error::CommandError,
     context::CommandContext,
     deploy,
-    host_paths::HostPaths,
+    host_files::HostFiles,
     source::PackageSource,
     trust::TrustedKeys,
     trusted_node::TrustedNode,
@@ -75,7 +75,7 @@ impl RestoreArgs {
 /// Returns the verified node file to apply, and the keys this host trusts.
 pub(super) fn fetch_trusted_node(
     context: &CommandContext,
-    root: &HostPaths,
+    root: &HostFiles,
     back_office: &BackOfficeLink,
     last: Option<&LastGood>,
     cached: bool,

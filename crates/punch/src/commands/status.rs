@@ -69,8 +69,8 @@ impl StatusArgs {
         let good = state.last_good()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
-                let authorities = Some(root.authorities()).filter(|path| path.exists());
-                ApiClient::new(&membership.url, None, authorities)?.health().err()
+                let authorities = root.authorities()?;
+                ApiClient::new(&membership.url, None, authorities.as_deref())?.health().err()
             }
             _ => None,
         };

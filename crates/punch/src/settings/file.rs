@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    fs, io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
+use converge::HostRoot;
 use model::format::yaml::{self, Spanned};
 use serde::Deserialize;
 
 use super::Setting;
-use crate::{command_error::CommandError, host_paths};
+use crate::command_error::CommandError;
 
 /// A value of the configuration file and the line it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl ConfigFile {
     /// Reads the file. Unknown keys are errors that name the line and the nearest key.
     pub(crate) fn load(path: &Path) -> Result<Self, CommandError> {
         let mut values = BTreeMap::new();
-        if let Some(text) = host_paths::read_optional(path)?
+        if let Some(text) = read_optional(path)?
             && text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         {
             let document: Document = yaml::read(&path.display().to_string(), &text)?;
@@ -131,10 +134,27 @@ impl ConfigFile {
         if !promote.is_empty() {
             text += &yaml::write(&BTreeMap::from([("promote", promote)]));
         }
-        if let Some(folder) = self.path.parent() {
-            host_paths::create_private_folder(folder)?;
+        self.write(&text).map_err(|error| CommandError::cannot_write(&self.path, &error))
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
+        let path = std::path::absolute(&self.path)?;
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
-        host_paths::replace_file(&self.path, text.as_bytes(), 0o600)
+        let path = path.to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
+        HostRoot::new(Path::new("/")).replace_file(path, text.as_bytes(), 0o600)
+    }
+}
+
+/// Reads a text file; `None` when there is none.
+fn read_optional(path: &Path) -> Result<Option<String>, CommandError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(CommandError::cannot_read(path, &error)),
     }
 }
 

@@ -7,26 +7,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use converge::{HostRoot, STATE_FOLDER};
 use sha2::{Digest, Sha256};
 
 use crate::command_error::io_error_text;
 
+/// Where the cache is on a host.
+fn folder() -> String {
+    format!("{STATE_FOLDER}/cache")
+}
+
 /// A folder of fetched files.
-pub(crate) struct PackageCache(PathBuf);
+pub(crate) struct PackageCache {
+    root: HostRoot,
+}
 
 impl PackageCache {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self(folder)
-    }
-
-    /// Where a file with this checksum is, or would be.
-    pub(super) fn path(&self, sha256: &str, name: &str) -> PathBuf {
-        self.0.join(sha256).join(name)
+    /// The cache of the host with this root.
+    pub(crate) fn new(root: &HostRoot) -> Self {
+        Self { root: root.clone() }
     }
 
     /// The file with this checksum, if it is there and whole. A damaged one is thrown away.
     pub(super) fn find_verified(&self, sha256: &str, name: &str) -> Option<PathBuf> {
-        let path = self.path(sha256, name);
+        let path = self.root.real_path(&path(sha256, name)).ok()?;
         match digest(&path) {
             Ok(found) if found == sha256 => Some(path),
             Ok(_) => {
@@ -45,22 +49,21 @@ impl PackageCache {
         storing: impl Fn(String) -> E,
         write: impl FnOnce(&mut File) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
-        let path = self.path(sha256, name);
-        let folder = self.0.join(sha256);
+        let path = path(sha256, name);
         let failed = |error: io::Error| {
-            storing(format!("{} cannot be written: {}", folder.display(), io_error_text(&error)))
+            let shown = self.root.shown(&path);
+            storing(format!("{} cannot be written: {}", shown.display(), io_error_text(&error)))
         };
-        crate::host_paths::create_private_folder(&folder).map_err(|failure| storing(failure.message))?;
-        let mut aside = tempfile::NamedTempFile::new_in(&folder).map_err(failed)?;
-        write(aside.as_file_mut())?;
-        aside.as_file().sync_all().map_err(failed)?;
-        aside.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(path)
+        for folder in [STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
+            self.root.create_private_folder(folder).map_err(failed)?;
+        }
+        self.root.replace_file_with(&path, 0o600, write, failed)?;
+        self.root.real_path(&path).map_err(failed)
     }
 
     /// Forgets every file whose checksum is not in `keep`.
     pub(crate) fn retain(&self, keep: &BTreeSet<String>) {
-        let Ok(entries) = fs::read_dir(&self.0) else { return };
+        let Ok(entries) = self.root.real_path(&folder()).and_then(fs::read_dir) else { return };
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_none_or(|name| !keep.contains(name)) {
                 // What cannot be removed now is tried again after the next run.
@@ -68,6 +71,11 @@ impl PackageCache {
             }
         }
     }
+}
+
+/// Where the file with this checksum is, or would be.
+fn path(sha256: &str, name: &str) -> String {
+    format!("{}/{sha256}/{name}", folder())
 }
 
 /// SHA-256 of a file, in hexadecimal.
@@ -92,7 +100,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_thrown_away() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(folder.path().join("cache"));
+        let cache = PackageCache::new(&HostRoot::new(folder.path()));
         let stored = cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         assert_eq!(cache.find_verified(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
@@ -103,19 +111,19 @@ mod tests {
     #[test]
     fn a_transfer_that_fails_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(folder.path().to_owned());
+        let cache = PackageCache::new(&HostRoot::new(folder.path()));
         assert!(cache.store(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err());
-        assert_eq!(fs::read_dir(folder.path().join(EMPTY)).unwrap().count(), 0);
+        assert_eq!(cache.root.list(&format!("{}/{EMPTY}", super::folder())).unwrap().len(), 0);
     }
 
     #[test]
     fn only_what_is_still_needed_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(folder.path().to_owned());
+        let cache = PackageCache::new(&HostRoot::new(folder.path()));
         cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         cache.store("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.retain(&BTreeSet::from([EMPTY.to_owned()]));
         assert!(cache.find_verified(EMPTY, "a.rpm").is_some());
-        assert!(!folder.path().join("0ld").exists());
+        assert!(cache.root.list(&super::folder()).unwrap() == [EMPTY]);
     }
 }

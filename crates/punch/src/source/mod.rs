@@ -18,7 +18,7 @@ use packaging::{PackageError, inspect, openpgp::PublicKeys};
 pub(crate) use cache::PackageCache;
 
 use self::{folder::PackageFolder, location::SourceLocation, repository::YumRepository};
-use crate::{client, command_error::CommandError, host_paths::HostPaths, output::TerminalOutput};
+use crate::{client, command_error::CommandError, host_files::HostFiles, output::TerminalOutput};
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,14 +58,13 @@ impl PackageSource {
     /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
     pub(crate) fn open(
         place: &str,
-        root: &HostPaths,
+        root: &HostFiles,
         keys: Option<PublicKeys>,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let cache = PackageCache::new(root.cache());
+        let cache = PackageCache::new(root.root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let authorities = Some(root.authorities()).filter(|path| path.exists());
-            let agent = client::http_agent(authorities)?;
+            let agent = client::http_agent(root.authorities()?.as_deref())?;
             let place = SourceLocation::Web { agent, base: client::parse_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {

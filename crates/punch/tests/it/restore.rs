@@ -17,7 +17,7 @@ fn actions(deployed: &Value) -> Vec<String> {
     let entries = deployed["report"]["entries"].as_array().unwrap();
     entries
         .iter()
-        .map(|entry| format!("{} {} {}", entry["result"], entry["action"], entry["component"]))
+        .map(|entry| format!("{} {} {}", entry["result"], entry["action"], entry["components"][0]))
         .collect()
 }
 

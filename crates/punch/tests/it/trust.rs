@@ -219,11 +219,15 @@ fn symlinked_key_and_state_paths_stay_inside_the_root() {
     std::os::unix::fs::symlink(world.path("outside"), world.path("root/var/lib")).unwrap();
     fs::remove_dir_all(world.path("root/etc/geppetto")).unwrap();
     std::os::unix::fs::symlink(world.path("outside"), world.path("root/etc/geppetto")).unwrap();
-    // Somebody else's key lies there.
+    // Below the root the link to the state leads here.
+    let inside = format!("root{}", world.path("outside").display());
+    fs::create_dir_all(world.path(&inside)).unwrap();
+    // Somebody else's key lies outside.
     world.write("outside/trust/node.pub", &BASE64.encode(key.verifying_key().as_bytes()));
     let node = "format: geppetto/node/1\ncomponents: {}\n";
     assert_eq!(apply(&world, node, &[]).code, 0, "the key outside is not the root's");
     let names: Vec<_> =
         fs::read_dir(world.path("outside")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["trust"], "nothing was written outside");
+    assert!(world.path(&inside).join("geppetto/punch/history").is_dir());
 }

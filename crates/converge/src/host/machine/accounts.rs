@@ -1,18 +1,17 @@
 //! Users and groups as a host knows them: its own files, and on a running host whatever else it asks
 //! (LDAP and the like).
 
-mod keys;
-
-use std::{collections::BTreeMap, io::Read};
-
-use model::{
-    observe::{Fact, Observation, ResourceFacts},
-    resource::{Resource, ResourceBody},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
 };
+
 use nix::errno::Errno;
 
-use super::host_root::HostRoot;
-use crate::host::{HostError, explain_io_error};
+use crate::{
+    host::{HostError, explain_io_error},
+    host_root::HostRoot,
+};
 
 /// The users and groups of a host.
 #[derive(Debug, Default)]
@@ -99,6 +98,18 @@ impl AccountDatabase {
         })
     }
 
+    /// The groups of the host's own files that `user` is a further member of.
+    pub(super) fn further_groups(&self, user: &str) -> BTreeSet<String> {
+        let groups = self.groups.iter();
+        let members = groups.filter(|(_, group)| group.members.iter().any(|member| member == user));
+        members.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Why the host's own files could not be read, when they could not.
+    pub(super) fn unreadable(&self) -> Option<&String> {
+        self.unreadable.as_ref()
+    }
+
     /// The number of a user, by name or written as a number.
     pub(super) fn uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.
@@ -153,72 +164,6 @@ impl AccountDatabase {
             asked.flatten().map(|group| group.name)
         };
         name.or_else(asked).unwrap_or_else(|| if gid == 0 { "root".into() } else { gid.to_string() })
-    }
-
-    /// Facts about a user. Its authorized keys are read only when `wanted` has them.
-    pub(super) fn observe_user(
-        &self,
-        root: &HostRoot,
-        name: &str,
-        wanted: Option<&Resource>,
-    ) -> Observation<ResourceFacts> {
-        if let Some(because) = &self.unreadable {
-            return Observation::Unreadable(because.clone());
-        }
-        let user = match self.lookup_user(name) {
-            Ok(Some(user)) => user,
-            Ok(None) => return Observation::Absent,
-            Err(error) => return Observation::Unreadable(error.to_string()),
-        };
-        let wish = match wanted.map(|wanted| &wanted.body) {
-            Some(ResourceBody::User(wish)) => Some(wish),
-            _ => None,
-        };
-        let mut groups: Vec<String> = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.members.iter().any(|member| member == name))
-            .map(|(group, _)| group.clone())
-            .collect();
-        groups.sort();
-        let mut facts = ResourceFacts::from([
-            ("uid", Fact::Text(user.uid.to_string())),
-            (
-                "group",
-                Fact::Text(self.owning_group_name(user.gid, wish.and_then(|wish| wish.group.as_deref()))),
-            ),
-            ("groups", Fact::Set(groups)),
-            ("home", Fact::Text(user.home.clone())),
-            ("shell", Fact::Text(user.shell)),
-            ("comment", Fact::Text(user.comment)),
-        ]);
-        if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
-            let home = wish.home.as_ref().unwrap_or(&user.home);
-            match keys::observe_authorized_keys(root, home, user.uid) {
-                Ok(keys) => _ = facts.insert("authorized_keys", keys),
-                Err(error) => {
-                    let because = explain_io_error(&error);
-                    return Observation::Unreadable(format!(
-                        "cannot read {home}/.ssh/authorized_keys: {because}"
-                    ));
-                }
-            }
-        }
-        Observation::Present(facts)
-    }
-
-    /// Facts about a group.
-    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
-        if let Some(because) = &self.unreadable {
-            return Observation::Unreadable(because.clone());
-        }
-        match self.lookup_group(name) {
-            Ok(Some(gid)) => {
-                Observation::Present(ResourceFacts::from([("gid", Fact::Text(gid.to_string()))]))
-            }
-            Ok(None) => Observation::Absent,
-            Err(error) => Observation::Unreadable(error.to_string()),
-        }
     }
 }
 

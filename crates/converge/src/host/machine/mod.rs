@@ -1,50 +1,48 @@
 //! A real host: `/`, or a folder that holds one, or a bare folder a developer tries a deployment on.
 
+mod cron;
+mod directory;
+mod exec;
+mod file;
+mod group;
+mod package;
+mod service;
+mod symlink;
+mod user;
+
+mod account_tools;
 mod accounts;
-mod commands;
-mod files;
-mod host_root;
-mod http;
-mod os_packages;
+mod deployment;
+mod network;
+mod os_family;
+mod paths;
 mod process;
 mod rpm;
-mod services;
-mod users;
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
-    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
 use model::{
-    component::DEPLOYMENTS_FOLDER,
+    health::{HealthProbe, check_http},
     manifest::DeploymentFiles,
     name::Name,
-    observe::{Observation, OsFamily, ResourceFacts},
+    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange},
-    resource::{HealthProbe, Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
 
-use nix::{
-    dir::Dir,
-    errno::Errno,
-    fcntl::{OFlag, openat},
-    sys::stat::Mode,
-};
+pub use network::HttpGet;
 
 use self::{
-    accounts::AccountDatabase, commands::CommandRunner, host_root::HostRoot, os_packages::OsPackageManager,
-    rpm::RpmDatabase, services::Systemd, users::AccountTools,
+    account_tools::AccountTools, accounts::AccountDatabase, exec::CommandRunner, package::OsPackageManager,
+    rpm::RpmDatabase, service::Systemd,
 };
-use super::{Host, HostError, explain_io_error};
-use crate::{
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
-    state::RunLock,
-};
+use super::{Host, HostError};
+use crate::{host_root::HostRoot, state::RunLock};
 
 /// A real host.
 #[derive(Debug)]
@@ -55,13 +53,14 @@ pub struct Machine {
     rpm: RpmDatabase,
     os_packages: OsPackageManager,
     systemd: Systemd,
+    http: HttpGet,
     /// What programs that change something hold locked.
     held: Option<PathBuf>,
 }
 
 impl Machine {
-    /// The host whose root folder is `root`.
-    pub fn new(root: &Path) -> Result<Self, HostError> {
+    /// The host whose root folder is `root`; health checks ask URLs with `http`.
+    pub fn new(root: &Path, http: HttpGet) -> Result<Self, HostError> {
         let shown = root.display().to_string();
         let wrong = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => HostError::File {
@@ -84,7 +83,7 @@ impl Machine {
         Ok(Self {
             rpm: RpmDatabase { prefix: prefix.clone() },
             os_packages: OsPackageManager {
-                family: family(&root),
+                family: os_family::detect(&root),
                 zypper: root.exists("/usr/bin/zypper").unwrap_or(false)
                     && !root.exists("/usr/bin/dnf").unwrap_or(false),
                 prefix: prefix.clone(),
@@ -92,6 +91,7 @@ impl Machine {
             systemd: Systemd::new(booted, prefix.clone()),
             prefix,
             root,
+            http,
             held: None,
         })
     }
@@ -111,33 +111,29 @@ impl Machine {
         change: &PlannedChange,
     ) -> Result<Option<String>, HostError> {
         let name = resource.id.name.as_str();
-        let facts: Vec<&str> = change.differences.iter().map(|difference| difference.fact).collect();
+        let facts: Vec<FactName> = change.differences.iter().map(|difference| difference.fact).collect();
         let accounts = self.accounts();
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            ResourceBody::File(_) | ResourceBody::Directory(_) | ResourceBody::Symlink(_) => {
-                files::apply(&self.root, &accounts, resource)?;
+            ResourceBody::File(file) => file::apply(&self.root, &accounts, name, file)?,
+            ResourceBody::Directory(directory) => {
+                directory::apply(&self.root, &accounts, name, directory)?;
             }
+            ResourceBody::Symlink(link) => symlink::apply(&self.root, name, link)?,
             ResourceBody::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
             ResourceBody::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
             ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
                 // packages of the operating system, which cannot be installed there.
-                if self.os_packages.family.is_none() && services::has_no_unit_file(&self.root, name)? {
+                if self.os_packages.family.is_none() && service::has_no_unit_file(&self.root, name)? {
                     return Ok(Some(
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
                 }
                 self.systemd.apply(&self.root, name, service, &facts)?;
             }
-            ResourceBody::Cron(cron) => {
-                let path = cron_path(name);
-                let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
-                let spot = self.root.open_or_create_parent(&path).map_err(wrong)?;
-                files::replace_file(&spot, cron.file().as_bytes(), (None, None), cron_mode(resource))
-                    .map_err(wrong)?;
-            }
-            ResourceBody::Package { version } => self.os_packages.install(name, version.as_deref())?,
+            ResourceBody::Cron(cron) => cron::apply(&self.root, &resource.id, cron, resource.secret)?,
+            ResourceBody::Package(package) => self.os_packages.install(name, package.version.as_deref())?,
             ResourceBody::Exec(exec) => {
                 let runner =
                     CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
@@ -152,16 +148,13 @@ impl Machine {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                files::remove(&self.root, id)
+                paths::remove(&self.root, id)
             }
-            ResourceKind::Cron => {
-                let file = ResourceId::new(ResourceKind::File, &cron_path(&id.name));
-                files::remove(&self.root, &file)
-            }
+            ResourceKind::Cron => cron::remove(&self.root, id),
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
             ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
-            ResourceKind::Package => self.os_packages.remove(&id.name),
+            ResourceKind::Package => self.os_packages.remove(&self.root, &id.name),
             ResourceKind::Exec => Ok(None),
         }
     }
@@ -186,30 +179,16 @@ impl Host for Machine {
     }
 
     fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}");
-        let mut files = DeploymentFiles::new();
-        let mut total = 0;
-        let read = self
-            .root
-            .open_folder(&folder)
-            .and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
-        match read {
-            Ok(()) if files.is_empty() => Observation::Absent,
-            Ok(()) => Observation::Present(files),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
-            Err(error) => {
-                Observation::Unreadable(format!("cannot read {folder}: {}", explain_io_error(&error)))
-            }
-        }
+        deployment::read(&self.root, name)
     }
 
     fn resources(
         &self,
-        wanted: &[&Resource],
-        others: &[ResourceId],
+        request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let mut all: BTreeMap<&ResourceId, Option<&Resource>> = others.iter().map(|id| (id, None)).collect();
-        all.extend(wanted.iter().map(|resource| (&resource.id, Some(*resource))));
+        let mut all: BTreeMap<&ResourceId, Option<&Resource>> =
+            request.others.iter().map(|id| (id, None)).collect();
+        all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
         let services: Vec<(&str, Option<&Resource>)> =
             of(ResourceKind::Service).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
@@ -223,11 +202,11 @@ impl Host for Machine {
         for (id, wish) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    files::observe(&self.root, &accounts, &id.name, wish.and_then(ownership))
+                    paths::observe(&self.root, &accounts, &id.name, wish.and_then(ownership))
                 }
                 ResourceKind::Cron => {
                     let secret = wish.is_some_and(|wish| wish.secret);
-                    files::observe_cron(&self.root, &accounts, &cron_path(&id.name), secret)
+                    cron::observe(&self.root, &accounts, id, secret)
                 }
                 ResourceKind::User => accounts.observe_user(&self.root, &id.name, wish),
                 ResourceKind::Group => accounts.observe_group(&id.name),
@@ -260,9 +239,9 @@ impl Host for Machine {
     fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
             HealthProbe::Http { url, status, contains } => {
-                http::check_http(url, *status, contains.as_deref())
+                check_http(url, *status, contains.as_deref(), self.http)
             }
-            HealthProbe::Tcp { address } => http::connect(address).map(drop),
+            HealthProbe::Tcp { address } => network::check_tcp(address),
             HealthProbe::Command { command } => {
                 let accounts = self.accounts();
                 let runner =
@@ -282,11 +261,9 @@ impl Machine {
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
-                Some(left) if *must => {
-                    let because = left.strip_prefix("left: ").unwrap_or(&left);
-                    Err(HostError::Other(format!("{id} is still there: {because}")))
-                }
-                left => Ok(left),
+                Some(because) if *must => Err(HostError::Other(format!("{id} is still there: {because}"))),
+                Some(because) => Ok(Some(format!("left: {because}"))),
+                None => Ok(None),
             }),
             PlannedAction::Restart { service, reload } => {
                 self.systemd.restart(&service.name, *reload).map(|()| None)
@@ -295,30 +272,10 @@ impl Machine {
             PlannedAction::LookAgain(_) => Ok(None),
         };
         // Also when it failed: half of it may be done.
-        if services::touches_units(&change.action) {
+        if service::touches_units(&change.action) {
             self.systemd.mark_units_changed();
         }
         result
-    }
-}
-
-/// The family of the distribution under a root: from os-release, and only then from its package tools,
-/// as the tools of one family can be installed on the other.
-fn family(root: &HostRoot) -> Option<OsFamily> {
-    let mut text = String::new();
-    if let Ok(file) = root.open_file("/etc/os-release") {
-        // Without os-release, the package tools decide.
-        let _ = file.take(64 * 1024).read_to_string(&mut text);
-    }
-    let like = text.lines().filter_map(|line| line.strip_prefix("ID=").or(line.strip_prefix("ID_LIKE=")));
-    let words: Vec<&str> = like.flat_map(|value| value.trim_matches(['"', '\'']).split(' ')).collect();
-    let is = |kin: &[&str]| words.iter().any(|word| kin.contains(word));
-    if is(&["debian", "ubuntu"]) {
-        Some(OsFamily::Deb)
-    } else if is(&["rhel", "fedora", "centos", "suse", "opensuse", "sles", "amzn"]) {
-        Some(OsFamily::Rpm)
-    } else {
-        root.exists("/var/lib/dpkg/status").unwrap_or(false).then_some(OsFamily::Deb)
     }
 }
 
@@ -326,18 +283,9 @@ fn family(root: &HostRoot) -> Option<OsFamily> {
 fn ownership(resource: &Resource) -> Option<&Ownership> {
     match &resource.body {
         ResourceBody::File(file) => Some(&file.ownership),
-        ResourceBody::Directory(ownership) => Some(ownership),
+        ResourceBody::Directory(directory) => Some(&directory.ownership),
         _ => None,
     }
-}
-
-fn cron_path(name: &str) -> String {
-    format!("/etc/cron.d/{name}")
-}
-
-/// The mode of a cron file: cron ignores files that others may write, and a secret must not be world-readable.
-fn cron_mode(resource: &Resource) -> u32 {
-    if resource.secret { 0o600 } else { 0o644 }
 }
 
 const HIDDEN: &str = "the command failed; its output is not shown, because its command line holds a secret";
@@ -350,39 +298,4 @@ fn hide_secret_output(resource: &Resource, error: HostError) -> HostError {
         }
         error => error,
     }
-}
-
-/// Reads the files of a folder and of those in it; no link is followed.
-fn read_folder(
-    folder: OwnedFd,
-    prefix: &str,
-    depth: usize,
-    files: &mut DeploymentFiles,
-    total: &mut u64,
-) -> std::io::Result<()> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    for entry in Dir::from_fd(folder.try_clone()?)?.iter() {
-        let entry = entry?;
-        let Some(name) = entry.file_name().to_str().ok().filter(|name| !matches!(*name, "." | "..")) else {
-            continue;
-        };
-        let opened = match openat(&folder, name, flags, Mode::empty()) {
-            Err(Errno::ELOOP) => continue,
-            opened => fs::File::from(opened?),
-        };
-        let name = format!("{prefix}{name}");
-        let kind = opened.metadata()?.file_type();
-        if kind.is_dir() && depth < 16 {
-            read_folder(opened.into(), &format!("{name}/"), depth + 1, files, total)?;
-        } else if kind.is_file() {
-            let mut bytes = Vec::new();
-            opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-            *total += bytes.len() as u64;
-            if bytes.len() as u64 > MAX_FILE_BYTES || *total > MAX_DEPLOYMENT_BYTES {
-                return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));
-            }
-            files.insert(name, bytes);
-        }
-    }
-    Ok(())
 }

@@ -8,11 +8,11 @@ use std::{
 
 use model::{observe::Observation, version::Version};
 
-use super::{
+use super::process::{command_error, program, run, run_successfully};
+use crate::{
+    host::{HostError, explain_io_error},
     host_root::HostRoot,
-    process::{command_error, program, run, run_successfully},
 };
-use crate::host::{HostError, explain_io_error};
 
 /// Where rpm's database may be: Debian's rpm, most others, newer ones.
 const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];

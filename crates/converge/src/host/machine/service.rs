@@ -6,17 +6,17 @@
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
-    observe::{Fact, Observation, ResourceFacts},
+    observe::{Fact, FactName, Observation, ResourceFacts},
     plan::PlannedAction,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNITS},
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::{
+use super::process::{program, run, run_successfully};
+use crate::{
+    host::{HostError, explain_io_error},
     host_root::HostRoot,
-    process::{program, run, run_successfully},
 };
-use crate::host::{HostError, explain_io_error};
 
 /// Where units lie, strongest first.
 const FOLDERS: [&str; 4] =
@@ -107,7 +107,7 @@ impl Systemd {
         root: &HostRoot,
         name: &str,
         service: &ServiceResource,
-        facts: &[&str],
+        facts: &[FactName],
     ) -> Result<(), HostError> {
         self.reload_units()?;
         let on = service.enabled == Some(true) || service.running == Some(true);
@@ -115,10 +115,10 @@ impl Systemd {
         if !on && self.observe(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
             return Ok(());
         }
-        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&"enabled")) {
+        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&FactName::Enabled)) {
             self.systemctl(if enabled { "enable" } else { "disable" }, name)?;
         }
-        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&"running")) {
+        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&FactName::Running)) {
             self.systemctl(if running { "start" } else { "stop" }, name)?;
         }
         Ok(())
@@ -215,8 +215,8 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         "masked" if !wants_on(wish) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
             return Observation::Present(ResourceFacts::from([
-                ("enabled", Fact::Flag(false)),
-                ("running", Fact::Flag(running)),
+                (FactName::Enabled, Fact::Flag(false)),
+                (FactName::Running, Fact::Flag(running)),
             ]));
         }
         "masked" => {
@@ -235,8 +235,8 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         _ => wanted_setting(wish).unwrap_or(false),
     };
     Observation::Present(ResourceFacts::from([
-        ("enabled", Fact::Flag(enabled)),
-        ("running", Fact::Flag(running)),
+        (FactName::Enabled, Fact::Flag(enabled)),
+        (FactName::Running, Fact::Flag(running)),
     ]))
 }
 
@@ -260,9 +260,11 @@ fn from_files(root: &HostRoot, name: &str, wish: Option<&Resource>) -> Observati
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
-        Ok((_, true)) => Observation::Present(ResourceFacts::from([("enabled", Fact::Flag(enabled))])),
+        Ok((_, true)) => {
+            Observation::Present(ResourceFacts::from([(FactName::Enabled, Fact::Flag(enabled))]))
+        }
         Ok((_, false)) => Observation::Present(ResourceFacts::from([(
-            "enabled",
+            FactName::Enabled,
             Fact::Flag(wanted_setting(wish).unwrap_or(enabled)),
         )])),
         Err(error) => {
@@ -358,7 +360,7 @@ mod tests {
         let root = HostRoot::open(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
-        systemd.apply(&root, "telnet", &off, &["enabled", "running"]).unwrap();
+        systemd.apply(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();
     }
 
     fn service(enabled: bool) -> Resource {
@@ -380,7 +382,10 @@ mod tests {
     fn a_masked_unit_is_in_the_way_only_of_who_wants_it_on() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
         assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
-        let off = ResourceFacts::from([("enabled", Fact::Flag(false)), ("running", Fact::Flag(false))]);
+        let off = ResourceFacts::from([
+            (FactName::Enabled, Fact::Flag(false)),
+            (FactName::Running, Fact::Flag(false)),
+        ]);
         assert_eq!(from_block(masked, Some(&service(false))), Observation::Present(off));
         assert_eq!(from_block(masked, None), Observation::Absent);
     }
@@ -389,6 +394,6 @@ mod tests {
     fn a_linked_unit_is_not_enabled() {
         let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
         let Observation::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
-        assert_eq!(facts["enabled"], Fact::Flag(false));
+        assert_eq!(facts[&FactName::Enabled], Fact::Flag(false));
     }
 }

@@ -1,18 +1,24 @@
 //! Packages of the operating system: asked for in one query, installed by the distribution's own tool.
 
-use std::{collections::BTreeMap, process::Command, thread, time::Duration};
+use std::{collections::BTreeMap, fs::File, process::Command, thread, time::Duration};
 
 use model::{
-    observe::{Fact, Observation, OsFamily, ResourceFacts},
+    observe::{Fact, FactName, Observation, OsFamily, ResourceFacts},
     resource::{Resource, ResourceBody},
+};
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    libc,
 };
 
 use super::process::{ProcessOutput, command_error, program, run, run_successfully};
-use crate::host::HostError;
+use crate::{host::HostError, host_root::HostRoot};
 
 /// How often a removal is tried while another process holds dpkg's lock, and the pause between.
 const TRIES: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(2);
+/// What dpkg ends with when it cannot work at all; without its lock, for instance.
+const DPKG_FATAL: i32 = 2;
 
 /// The distribution's package tools, for one root.
 #[derive(Debug)]
@@ -158,31 +164,15 @@ impl OsPackageManager {
     }
 
     /// Removes a package unless others need it: then it is kept, and the reason is returned.
-    pub(super) fn remove(&self, name: &str) -> Result<Option<String>, HostError> {
-        let mut command = match self.family {
-            Some(OsFamily::Deb) => {
-                let mut command = program("dpkg");
-                if let Some(prefix) = &self.prefix {
-                    command.arg(format!("--root={prefix}"));
-                }
-                command.args(["--remove", "--", name]);
-                command
-            }
-            Some(OsFamily::Rpm) => {
-                let mut command = program("rpm");
-                if let Some(prefix) = &self.prefix {
-                    command.args(["--root", prefix]);
-                }
-                command.args(["--erase", "--", name]);
-                command
-            }
-            None => return Ok(None),
-        };
-        command.env("DEBIAN_FRONTEND", "noninteractive");
+    pub(super) fn remove(&self, root: &HostRoot, name: &str) -> Result<Option<String>, HostError> {
+        let Some(family) = self.family else { return Ok(None) };
+        let mut command = self.removal(family, &[], name);
         let mut ended = run(&mut command)?;
         // apt-get waits for the lock, dpkg itself does not.
-        for _ in 0..TRIES {
-            if ended.status.success() || !ended.stderr.contains("lock was locked by another process") {
+        for attempt in 0..TRIES {
+            let fatal = family == OsFamily::Deb && ended.status.code() == Some(DPKG_FATAL);
+            // Whoever held the lock at the first try may have released it since.
+            if !fatal || (attempt > 0 && !dpkg_is_locked(root)) {
                 break;
             }
             thread::sleep(PAUSE);
@@ -190,11 +180,42 @@ impl OsPackageManager {
         }
         if ended.status.success() {
             Ok(None)
-        } else if ended.stderr.contains("depend") || ended.stderr.contains("is needed by") {
-            Ok(Some("left: other packages need it".to_owned()))
+        } else if self.is_needed_by_others(family, name)? {
+            Ok(Some("other packages need it".to_owned()))
         } else {
             Err(command_error(&command, &ended))
         }
+    }
+
+    /// Whether nothing but the dependencies of other packages keeps `name` from being removed: a trial that
+    /// ignores them succeeds, and one that checks them does not.
+    fn is_needed_by_others(&self, family: OsFamily, name: &str) -> Result<bool, HostError> {
+        let (checked, unchecked): (&[&str], &[&str]) = match family {
+            OsFamily::Deb => (&["--dry-run"], &["--dry-run", "--force-depends"]),
+            OsFamily::Rpm => (&["--test"], &["--test", "--nodeps"]),
+        };
+        let succeeds = |options| Ok(run(&mut self.removal(family, options, name))?.status.success());
+        Ok(!succeeds(checked)? && succeeds(unchecked)?)
+    }
+
+    /// The command that removes a package.
+    fn removal(&self, family: OsFamily, options: &[&str], name: &str) -> Command {
+        let mut command = match family {
+            OsFamily::Deb => {
+                let mut command = program("dpkg");
+                command.args(self.prefix.iter().map(|prefix| format!("--root={prefix}")));
+                command.args(options).arg("--remove");
+                command
+            }
+            OsFamily::Rpm => {
+                let mut command = program("rpm");
+                command.args(self.prefix.iter().flat_map(|prefix| ["--root", prefix]));
+                command.arg("--erase").args(options);
+                command
+            }
+        };
+        command.env("DEBIAN_FRONTEND", "noninteractive").args(["--", name]);
+        command
     }
 
     fn apt(&self) -> Command {
@@ -215,6 +236,27 @@ impl OsPackageManager {
     }
 }
 
+/// Whether another process holds a lock of dpkg.
+fn dpkg_is_locked(root: &HostRoot) -> bool {
+    ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"].iter().any(|path| {
+        // Without the file, or where it cannot be asked, there is nothing to wait for.
+        root.open_file(path).is_ok_and(|file| is_locked(&file).unwrap_or(false))
+    })
+}
+
+/// Whether another process holds a lock on the whole file, as fcntl(2) tells.
+fn is_locked(file: &File) -> nix::Result<bool> {
+    let mut lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_GETLK(&mut lock))?;
+    Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
+}
+
 /// Why a package tool would take `name` for something else than the name of a package.
 fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
     let strange = name.starts_with('-') || (family == OsFamily::Deb && name.ends_with('-'));
@@ -226,7 +268,7 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 /// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
 fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
     let wanted = match wish.map(|wish| &wish.body) {
-        Some(ResourceBody::Package { version: Some(version) }) => Some(version.as_str()),
+        Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
     };
     let bare = version.split_once(':').map_or(version, |(_, bare)| bare);
@@ -234,12 +276,12 @@ fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation
         .into_iter()
         .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
     let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
-    Observation::Present(ResourceFacts::from([("version", Fact::Text(shown.to_owned()))]))
+    Observation::Present(ResourceFacts::from([(FactName::Version, Fact::Text(shown.to_owned()))]))
 }
 
 #[cfg(test)]
 mod tests {
-    use model::resource::{ResourceId, ResourceKind};
+    use model::resource::{PackageResource, ResourceId, ResourceKind};
 
     use super::*;
 
@@ -248,19 +290,52 @@ mod tests {
         let wish = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
-            body: ResourceBody::Package { version: Some(version.to_owned()) },
+            body: ResourceBody::Package(PackageResource { version: Some(version.to_owned()) }),
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,
         };
         let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wish(wanted))) {
-            Observation::Present(facts) => facts["version"].to_string(),
+            Observation::Present(facts) => facts[&FactName::Version].to_string(),
             _ => unreachable!(),
         };
         for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {
             assert_eq!(shown(wanted), wanted);
         }
         assert_eq!(shown("1.20"), "1:1.20.1-10.el9");
+    }
+
+    #[test]
+    fn lock_held_by_another_process_is_seen() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!is_locked(file.as_file()).unwrap());
+        // flock(1) uses other locks: fcntl's own are needed, as dpkg takes them.
+        let script = "import fcntl,sys,time; f=open(sys.argv[1],'r+'); fcntl.lockf(f,fcntl.LOCK_EX); print(flush=True); time.sleep(60)";
+        let holder = Command::new("python3")
+            .args(["-c", script])
+            .arg(file.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        let Ok(mut holder) = holder else { return };
+        let mut line = [0];
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let locked = is_locked(file.as_file());
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(locked.unwrap());
+        assert!(!is_locked(file.as_file()).unwrap());
+    }
+
+    #[test]
+    fn package_that_others_need_is_told_from_one_that_cannot_be_removed() {
+        let tool = OsPackageManager { family: Some(OsFamily::Deb), zypper: false, prefix: None };
+        let ours = run(program("dpkg-query").args(["--show", "libc6"]));
+        if !ours.is_ok_and(|ended| ended.status.success()) {
+            return;
+        }
+        assert!(tool.is_needed_by_others(OsFamily::Deb, "libc6").unwrap());
+        assert!(!tool.is_needed_by_others(OsFamily::Deb, "libc-bin").unwrap(), "it is essential");
+        assert!(!tool.is_needed_by_others(OsFamily::Deb, "no-such-package").unwrap());
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! Resolves the host's paths inside its root: a symbolic link under `--root DIR` can never
-//! lead out of DIR, just as if DIR were `/`.
+//! The root of a host, `/` or the folder given with `--root`, and the only resolver of paths below it: a
+//! symbolic link under `--root DIR` can never lead out of DIR, just as if DIR were `/`.
 
+mod own_files;
+mod replace;
 mod walk;
 
 use std::{
     fs::File,
     io,
     os::fd::{AsFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use nix::{
@@ -16,9 +19,16 @@ use nix::{
     sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat},
 };
 
+/// The root of a host. It is opened when it is first needed, and need not be there before.
+#[derive(Debug, Clone)]
+pub struct HostRoot {
+    path: PathBuf,
+    opened: OnceLock<Arc<OpenRoot>>,
+}
+
 /// A host's root folder, kept open.
 #[derive(Debug)]
-pub(super) struct HostRoot {
+struct OpenRoot {
     folder: OwnedFd,
     way: Way,
 }
@@ -35,13 +45,126 @@ enum Way {
 }
 
 /// A folder that is open, and the last part of a path in it.
-pub(super) struct PathHandle<'a> {
-    pub(super) folder: OwnedFd,
-    pub(super) name: &'a str,
+pub(crate) struct PathHandle<'a> {
+    pub(crate) folder: OwnedFd,
+    pub(crate) name: &'a str,
 }
 
 impl HostRoot {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
+    /// The root at `path`. Touches nothing.
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), opened: OnceLock::new() }
+    }
+
+    /// The root at `path`, which must be there.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let root = Self::new(path);
+        root.opened()?;
+        Ok(root)
+    }
+
+    /// The root folder on this machine.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path of the host as people on this machine know it, for messages.
+    pub fn shown(&self, path: &str) -> PathBuf {
+        self.path.join(path.trim_start_matches('/'))
+    }
+
+    fn opened(&self) -> io::Result<&OpenRoot> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = OpenRoot::open(&self.path)?;
+        Ok(self.opened.get_or_init(|| Arc::new(opened)))
+    }
+
+    /// Opens the folder a path is in; the path's last part is not followed.
+    pub(crate) fn open_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Ok(PathHandle { folder: self.open_folder(above)?, name })
+    }
+
+    /// The same, making the folders above where there are none.
+    pub(crate) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+        match self.open_parent(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
+            found => return found,
+        }
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut so_far = String::new();
+        let mut folder = self.open_folder("")?;
+        for part in above.split('/').filter(|part| !part.is_empty()) {
+            so_far = format!("{so_far}/{part}");
+            folder = match self.open_folder(&so_far) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let made = mkdirat(&folder, part, Mode::from_bits_truncate(0o755));
+                    match (made, self.open_folder(&so_far)) {
+                        (Ok(()), opened) => {
+                            let opened = opened?;
+                            // Whatever the umask: services must be able to reach what lies below.
+                            fchmod(&opened, Mode::from_bits_truncate(0o755))?;
+                            opened
+                        }
+                        // A link that leads nowhere: it is not ours to make what it names.
+                        (Err(Errno::EEXIST), Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+                            return Err(Errno::ELOOP.into());
+                        }
+                        // Somebody else made it meanwhile.
+                        (Err(Errno::EEXIST), opened) => opened?,
+                        (Err(error), _) => return Err(error.into()),
+                    }
+                }
+                found => found?,
+            };
+        }
+        Ok(PathHandle { folder, name })
+    }
+
+    /// Opens a folder.
+    pub(crate) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
+        self.resolve(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
+    }
+
+    /// Opens a file for reading, links followed inside the root.
+    pub(crate) fn open_file(&self, path: &str) -> io::Result<File> {
+        Ok(self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into())
+    }
+
+    /// Whether anything lies at a path, links followed inside the root. Not being able to look is an
+    /// error, and never "nothing".
+    pub(crate) fn exists(&self, path: &str) -> io::Result<bool> {
+        match self.resolve(path, OFlag::O_PATH) {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first of `paths` at which something lies.
+    pub(crate) fn first_existing(
+        &self,
+        paths: impl IntoIterator<Item = String>,
+    ) -> io::Result<Option<String>> {
+        for path in paths {
+            if self.exists(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
+    fn resolve(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
+        self.opened()?.resolve(path, flags)
+    }
+}
+
+impl OpenRoot {
+    fn open(path: &Path) -> io::Result<Self> {
         let old = if path == Path::new("/") { Way::Plain } else { Way::Walk };
         let mut root = Self::open_in(path, Way::Kernel)?;
         // Asked once: a kernel that cannot must not make everything look absent.
@@ -55,72 +178,6 @@ impl HostRoot {
     fn open_in(path: &Path, way: Way) -> io::Result<Self> {
         let folder: OwnedFd = File::options().read(true).open(path).and_then(folder)?.into();
         Ok(Self { folder, way })
-    }
-
-    /// Opens the folder a path is in; the path's last part is not followed.
-    pub(super) fn open_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
-        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(PathHandle { folder: self.open_folder(above)?, name })
-    }
-
-    /// The same, making the folders above where there are none.
-    pub(super) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
-        match self.open_parent(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
-            found => return found,
-        }
-        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let mut so_far = String::new();
-        let mut folder = self.open_folder("")?;
-        for part in above.split('/').filter(|part| !part.is_empty()) {
-            so_far = format!("{so_far}/{part}");
-            folder = match self.open_folder(&so_far) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    mkdirat(&folder, part, Mode::from_bits_truncate(0o755))?;
-                    let made = self.open_folder(&so_far)?;
-                    // Whatever the umask: services must be able to reach what lies below.
-                    fchmod(&made, Mode::from_bits_truncate(0o755))?;
-                    made
-                }
-                found => found?,
-            };
-        }
-        Ok(PathHandle { folder, name })
-    }
-
-    /// Opens a folder.
-    pub(super) fn open_folder(&self, path: &str) -> io::Result<OwnedFd> {
-        self.resolve(path, OFlag::O_DIRECTORY | OFlag::O_RDONLY)
-    }
-
-    /// Opens a file for reading, links followed inside the root.
-    pub(super) fn open_file(&self, path: &str) -> io::Result<File> {
-        Ok(self.resolve(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK)?.into())
-    }
-
-    /// Whether anything lies at a path, links followed inside the root. Not being able to look is an
-    /// error, and never "nothing".
-    pub(super) fn exists(&self, path: &str) -> io::Result<bool> {
-        match self.resolve(path, OFlag::O_PATH) {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The first of `paths` at which something lies.
-    pub(super) fn first_existing(
-        &self,
-        paths: impl IntoIterator<Item = String>,
-    ) -> io::Result<Option<String>> {
-        for path in paths {
-            if self.exists(&path)? {
-                return Ok(Some(path));
-            }
-        }
-        Ok(None)
     }
 
     fn resolve(&self, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
@@ -149,7 +206,7 @@ fn resolve_with_openat2(root: &OwnedFd, path: &str, flags: OFlag) -> Result<Owne
 
 impl PathHandle<'_> {
     /// What lies there, a symbolic link not followed; `None` when nothing does.
-    pub(super) fn stat(&self) -> io::Result<Option<FileStat>> {
+    pub(crate) fn stat(&self) -> io::Result<Option<FileStat>> {
         match fstatat(self.folder.as_fd(), self.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
@@ -174,7 +231,10 @@ mod tests {
 
     /// Both ways to resolve a path inside a root that is not `/`.
     fn both(root: &Path) -> [HostRoot; 2] {
-        [Way::Kernel, Way::Walk].map(|way| HostRoot::open_in(root, way).unwrap())
+        [Way::Kernel, Way::Walk].map(|way| {
+            let opened = OpenRoot::open_in(root, way).unwrap();
+            HostRoot { path: root.to_owned(), opened: Arc::new(opened).into() }
+        })
     }
 
     fn read(root: &HostRoot, path: &str) -> io::Result<String> {

@@ -3,16 +3,15 @@
 use std::process::Command;
 
 use model::{
-    observe::{Fact, Observation, ResourceFacts},
+    observe::{Fact, FactName, Observation, ResourceFacts},
     resource::{ExecResource, ResourceId, ResourceKind},
 };
 
 use super::{
     accounts::AccountDatabase,
-    host_root::HostRoot,
     process::{command_error, program, run_within},
 };
-use crate::host::HostError;
+use crate::{host::HostError, host_root::HostRoot};
 
 /// Where and as whom commands run.
 pub(super) struct CommandRunner<'a> {
@@ -33,10 +32,9 @@ impl CommandRunner<'_> {
             Ok(seen) => seen,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
-        facts.extend(due.map(|due| ("due", Fact::Flag(due))));
-        let lacks: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
+        facts.extend(due.map(|due| (FactName::Due, Fact::Flag(due))));
         if !lacks.is_empty() {
-            facts.insert("lacks", Fact::Set(lacks));
+            facts.insert(FactName::Lacks, Fact::Resources(lacks));
         }
         Observation::Present(facts)
     }
@@ -201,15 +199,18 @@ mod tests {
     }
 
     fn lacks(ids: &[&str]) -> Option<Fact> {
-        Some(Fact::Set(ids.iter().map(|id| (*id).to_owned()).collect()))
+        Some(Fact::Resources(ids.iter().map(|id| ResourceId::try_from((*id).to_owned()).unwrap()).collect()))
     }
 
     #[test]
     fn a_guard_without_its_program_is_no_answer_unless_it_is_to_fail() {
         let facts = seen(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
-        assert_eq!((facts.get("due"), facts.get("lacks").cloned()), (None, lacks(&["file:/bin/tset"])));
+        assert_eq!(
+            (facts.get(&FactName::Due), facts.get(&FactName::Lacks).cloned()),
+            (None, lacks(&["file:/bin/tset"]))
+        );
         let facts = seen(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
-        assert_eq!((facts.get("due"), facts.get("lacks")), (Some(&Fact::Flag(true)), None));
+        assert_eq!((facts.get(&FactName::Due), facts.get(&FactName::Lacks)), (Some(&Fact::Flag(true)), None));
     }
 
     #[test]
@@ -221,10 +222,10 @@ mod tests {
             ..ExecResource::default()
         };
         let facts = seen(exec.clone());
-        assert_eq!(facts.get("due"), None);
-        assert_eq!(facts.get("lacks").cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
+        assert_eq!(facts.get(&FactName::Due), None);
+        assert_eq!(facts.get(&FactName::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
         // `creates` is decided without running a program.
         let facts = seen(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
-        assert_eq!(facts.get("due"), Some(&Fact::Flag(false)));
+        assert_eq!(facts.get(&FactName::Due), Some(&Fact::Flag(false)));
     }
 }

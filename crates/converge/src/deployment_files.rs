@@ -1,0 +1,39 @@
+//! The files of a deployment, read from its package. What they mean is decided in `model::deployment`.
+
+use std::{io::Read, path::Path};
+
+use model::{
+    component::DEPLOYMENTS_FOLDER,
+    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
+    manifest::DeploymentFiles,
+    name::Name,
+};
+
+/// The files of component `name` in the package file `rpm`, which is not installed, and where they are, for
+/// errors.
+pub(crate) fn read_package(name: &Name, rpm: &Path) -> Result<(String, DeploymentFiles), String> {
+    let place = rpm.display();
+    let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
+    let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}/");
+    let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
+    let mut files = DeploymentFiles::new();
+    let mut total = 0;
+    while let Some(mut file) = reader.next_file().map_err(broken)? {
+        let path = file.metadata.path().to_string_lossy().into_owned();
+        let Some(path) = path.strip_prefix(&folder).map(str::to_owned) else { continue };
+        if file.metadata.mode().file_type() != rpm::FileType::Regular {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let read = (&mut file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|error| format!("{place} is not a readable package: {error}"))?;
+        total += bytes.len() as u64;
+        if bytes.len() as u64 > MAX_FILE_BYTES || total > MAX_DEPLOYMENT_BYTES {
+            return Err(format!(
+                "{place} has more in {path} than a deployment may have ({MAX_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_BYTES} in all)"
+            ));
+        }
+        files.insert(path, bytes);
+    }
+    Ok((format!("{place}:{folder}"), files))
+}

@@ -1,0 +1,56 @@
+//! Jobs of cron: files in `/etc/cron.d`, which cron ignores when others may write to them.
+
+use model::{
+    observe::{Fact, FactName, FileContent, Observation, ResourceFacts},
+    resource::{CronResource, ResourceId, ResourceKind},
+};
+
+use super::{accounts::AccountDatabase, paths};
+use crate::{host::HostError, host_root::HostRoot};
+
+/// The observation of a cron file: its content, or why cron would ignore it.
+pub(super) fn observe(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    id: &ResourceId,
+    secret: bool,
+) -> Observation<ResourceFacts> {
+    let path = path(id);
+    let facts = match paths::observe(root, accounts, &path, None) {
+        Observation::Present(facts) => facts,
+        seen => return seen,
+    };
+    let content =
+        facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
+    let wrong = match root.open_parent(&path).and_then(|spot| spot.stat()) {
+        Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
+            Some(format!("belongs to user {}", stat.st_uid))
+        }
+        Ok(Some(stat)) if stat.st_mode & 0o022 != 0 || (secret && stat.st_mode & 0o077 != 0) => {
+            Some(format!("has mode {:04o}", stat.st_mode & 0o7777))
+        }
+        _ => None,
+    };
+    Observation::Present(ResourceFacts::from([(FactName::Content, wrong.map_or(content, Fact::Unusable))]))
+}
+
+/// Writes a job's file. A `secret` one is not everybody's to read.
+pub(super) fn apply(
+    root: &HostRoot,
+    id: &ResourceId,
+    cron: &CronResource,
+    secret: bool,
+) -> Result<(), HostError> {
+    let path = path(id);
+    let written = root.replace_file(&path, cron.file().as_bytes(), if secret { 0o600 } else { 0o644 });
+    written.map_err(|error| HostError::io("cannot write", path, &error))
+}
+
+/// Removes a job's file.
+pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+    paths::remove(root, &ResourceId::new(ResourceKind::File, &path(id)))
+}
+
+fn path(id: &ResourceId) -> String {
+    id.path().unwrap_or_default()
+}

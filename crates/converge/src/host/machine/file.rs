@@ -1,0 +1,57 @@
+//! Files: observed by their digest, replaced whole.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+};
+
+use model::{observe::FileContent, resource::FileResource};
+use nix::{
+    sys::stat::{FileStat, SFlag},
+    unistd::{Gid, Uid},
+};
+use sha2::{Digest, Sha256};
+
+use super::{accounts::AccountDatabase, paths::owner_ids};
+use crate::{host::HostError, host_root::HostRoot};
+
+/// Makes a file what it must be. An owner, group or mode that is not wanted otherwise is kept.
+pub(super) fn apply(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    path: &str,
+    file: &FileResource,
+) -> Result<(), HostError> {
+    let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
+    let spot = root.open_or_create_parent(path).map_err(wrong)?;
+    let (owner, group) = owner_ids(accounts, &file.ownership)?;
+    let kept = spot.stat().map_err(wrong)?.filter(is_file);
+    let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
+    let owners = (
+        owner.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
+        group.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
+    );
+    spot.replace_file(&file.content, owners, mode).map_err(wrong)
+}
+
+/// Digests a file of any size; only a small one is kept for diffs.
+pub(super) fn content(mut file: File) -> io::Result<FileContent> {
+    let mut start = Vec::new();
+    (&mut file).take(FileContent::MAX_DIFF_BYTES as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileContent::MAX_DIFF_BYTES {
+        return Ok(FileContent::of(&start));
+    }
+    let mut hash = Sha256::new();
+    hash.update(&start);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(FileContent { sha256: hex::encode(hash.finalize()), text: None }),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+fn is_file(stat: &FileStat) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
+}

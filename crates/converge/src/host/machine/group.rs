@@ -1,0 +1,81 @@
+//! Groups: looked up as the host knows them, made, changed and removed by its own tools.
+
+use model::{
+    observe::{Fact, FactName, Observation, ResourceFacts},
+    resource::GroupResource,
+};
+
+use super::{account_tools::AccountTools, accounts::AccountDatabase, process::run_successfully};
+use crate::{host::HostError, host_root::HostRoot, state::STATE_FOLDER};
+
+impl AccountDatabase {
+    /// Facts about a group.
+    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
+        if let Some(because) = self.unreadable() {
+            return Observation::Unreadable(because.clone());
+        }
+        match self.lookup_group(name) {
+            Ok(Some(gid)) => Observation::Present(ResourceFacts::from([(FactName::Gid, Fact::Number(gid))])),
+            Ok(None) => Observation::Absent,
+            Err(error) => Observation::Unreadable(error.to_string()),
+        }
+    }
+}
+
+impl AccountTools<'_> {
+    /// Makes or changes a group.
+    pub(super) fn apply_group(
+        &self,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
+        name: &str,
+        group: &GroupResource,
+    ) -> Result<(), HostError> {
+        self.ensure_files(root)?;
+        let new = accounts.lookup_group(name)?.is_none();
+        let mut command = self.program(if new { "groupadd" } else { "groupmod" });
+        if let Some(gid) = group.gid {
+            command.args(["--gid", &gid.to_string()]);
+        }
+        if new && group.system {
+            command.arg("--system");
+        }
+        run_successfully(command.args(["--", name])).map(drop)
+    }
+
+    /// Removes a group.
+    pub(super) fn remove_group(&self, accounts: &AccountDatabase, name: &str) -> Result<(), HostError> {
+        match accounts.lookup_group(name)? {
+            // userdel takes a user's own group with it.
+            None => Ok(()),
+            Some(_) => run_successfully(self.program("groupdel").args(["--", name])).map(drop),
+        }
+    }
+}
+
+/// Where it is noted which groups were made with a user: a group that was there before is never removed.
+const GROUPS: &str = "groups";
+
+fn group_mark(name: &str) -> String {
+    format!("{STATE_FOLDER}/{GROUPS}/{name}")
+}
+
+/// Notes that the group `name` is made with its user.
+pub(super) fn record_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+    let path = group_mark(name);
+    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    root.create_private_folder(STATE_FOLDER).map_err(wrong)?;
+    root.replace_file(&path, b"", 0o600).map_err(wrong)
+}
+
+/// Whether the group `name` was made with its user.
+pub(super) fn is_recorded_group(root: &HostRoot, name: &str) -> Result<bool, HostError> {
+    let path = group_mark(name);
+    root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
+}
+
+/// Forgets that the group `name` was made with its user.
+pub(super) fn forget_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+    let path = group_mark(name);
+    root.remove_file(&path).map_err(|error| HostError::io("cannot remove", path, &error))
+}

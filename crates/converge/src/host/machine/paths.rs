@@ -1,0 +1,109 @@
+//! What lies at a path: files, directories and links are observed and removed alike.
+
+use std::{fs::File, io, os::fd::AsFd};
+
+use model::{
+    observe::{Fact, FactName, FileType, Observation, ResourceFacts},
+    resource::{Ownership, ResourceId, ResourceKind},
+};
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, openat, readlinkat},
+    sys::stat::{Mode, SFlag},
+    unistd::{Gid, Uid, UnlinkatFlags, unlinkat},
+};
+
+use super::{accounts::AccountDatabase, file};
+use crate::{
+    host::{HostError, explain_io_error},
+    host_root::{HostRoot, PathHandle},
+};
+
+/// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
+pub(super) fn observe(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    path: &str,
+    wanted: Option<&Ownership>,
+) -> Observation<ResourceFacts> {
+    match facts(root, accounts, path, wanted) {
+        Ok(Some(facts)) => Observation::Present(facts),
+        Ok(None) => Observation::Absent,
+        Err(error) => Observation::Unreadable(format!("cannot look at {path}: {}", explain_io_error(&error))),
+    }
+}
+
+fn facts(
+    root: &HostRoot,
+    accounts: &AccountDatabase,
+    path: &str,
+    wanted: Option<&Ownership>,
+) -> io::Result<Option<ResourceFacts>> {
+    let spot = match root.open_parent(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        spot => spot?,
+    };
+    let Some(stat) = spot.stat()? else { return Ok(None) };
+    let mut facts = ResourceFacts::new();
+    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+    let file_type = match kind {
+        SFlag::S_IFREG => FileType::File,
+        SFlag::S_IFDIR => FileType::Directory,
+        SFlag::S_IFLNK => FileType::Symlink,
+        _ => FileType::SpecialFile,
+    };
+    facts.insert(FactName::Type, Fact::Type(file_type));
+    let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
+    let group = wanted.and_then(|wanted| wanted.group.as_deref());
+    facts.insert(FactName::Owner, Fact::Text(accounts.owner_name(stat.st_uid, owner)));
+    facts.insert(FactName::Group, Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
+    if kind == SFlag::S_IFLNK {
+        let target = readlinkat(spot.folder.as_fd(), spot.name)?;
+        facts.insert(FactName::Target, Fact::Text(target.to_string_lossy().into_owned()));
+    } else {
+        facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
+    }
+    if kind == SFlag::S_IFREG {
+        let mut content = file::content(open(&spot)?)?;
+        // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
+        if stat.st_mode & 0o077 == 0 {
+            content.text = None;
+        }
+        facts.insert(FactName::Content, Fact::Content(content));
+    }
+    Ok(Some(facts))
+}
+
+fn open(spot: &PathHandle<'_>) -> io::Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
+}
+
+/// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
+pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+    let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
+    let spot = match root.open_parent(&id.name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        spot => spot.map_err(wrong)?,
+    };
+    let flag = match id.kind {
+        ResourceKind::Directory => UnlinkatFlags::RemoveDir,
+        _ => UnlinkatFlags::NoRemoveDir,
+    };
+    match unlinkat(spot.folder.as_fd(), spot.name, flag) {
+        Ok(()) => spot.sync().map(|()| None).map_err(wrong),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
+        Err(error) => Err(wrong(error.into())),
+    }
+}
+
+/// The numbers of the owner and group that are wanted.
+pub(super) fn owner_ids(
+    accounts: &AccountDatabase,
+    ownership: &Ownership,
+) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+    let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
+    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
+}

@@ -1,0 +1,12 @@
+//! Symbolic links.
+
+use model::resource::SymlinkResource;
+
+use crate::{host::HostError, host_root::HostRoot};
+
+/// Makes a link what it must be.
+pub(super) fn apply(root: &HostRoot, path: &str, link: &SymlinkResource) -> Result<(), HostError> {
+    let spot = root.open_or_create_parent(path);
+    let made = spot.and_then(|spot| spot.replace_by_link(&link.target));
+    made.map_err(|error| HostError::io("cannot write", path, &error))
+}

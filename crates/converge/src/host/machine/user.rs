@@ -1,0 +1,147 @@
+//! Users: looked up as the host knows them, made, changed and removed by its own tools.
+
+mod authorized_keys;
+
+use model::{
+    observe::{Fact, FactName, Observation, ResourceFacts},
+    resource::{Resource, ResourceBody, UserResource},
+};
+
+use super::{
+    account_tools::AccountTools,
+    accounts::AccountDatabase,
+    group::{forget_group, is_recorded_group, record_group},
+    process::run_successfully,
+};
+use crate::{
+    host::{HostError, explain_io_error},
+    host_root::HostRoot,
+};
+
+impl AccountDatabase {
+    /// Facts about a user. Its authorized keys are read only when `wanted` has them.
+    pub(super) fn observe_user(
+        &self,
+        root: &HostRoot,
+        name: &str,
+        wanted: Option<&Resource>,
+    ) -> Observation<ResourceFacts> {
+        if let Some(because) = self.unreadable() {
+            return Observation::Unreadable(because.clone());
+        }
+        let user = match self.lookup_user(name) {
+            Ok(Some(user)) => user,
+            Ok(None) => return Observation::Absent,
+            Err(error) => return Observation::Unreadable(error.to_string()),
+        };
+        let wish = match wanted.map(|wanted| &wanted.body) {
+            Some(ResourceBody::User(wish)) => Some(wish),
+            _ => None,
+        };
+        let mut facts = ResourceFacts::from([
+            (FactName::Uid, Fact::Number(user.uid)),
+            (
+                FactName::Group,
+                Fact::Text(self.owning_group_name(user.gid, wish.and_then(|wish| wish.group.as_deref()))),
+            ),
+            (FactName::Groups, Fact::Set(self.further_groups(name))),
+            (FactName::Home, Fact::Text(user.home.clone())),
+            (FactName::Shell, Fact::Text(user.shell)),
+            (FactName::Comment, Fact::Text(user.comment)),
+        ]);
+        if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
+            let home = wish.home.as_ref().unwrap_or(&user.home);
+            match authorized_keys::observe(root, home, user.uid) {
+                Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
+                Err(error) => {
+                    let because = explain_io_error(&error);
+                    return Observation::Unreadable(format!(
+                        "cannot read {home}/.ssh/authorized_keys: {because}"
+                    ));
+                }
+            }
+        }
+        Observation::Present(facts)
+    }
+}
+
+impl AccountTools<'_> {
+    /// Makes or changes a user; `facts` are the names of what differs.
+    pub(super) fn apply_user(
+        &self,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
+        name: &str,
+        user: &UserResource,
+        facts: &[FactName],
+    ) -> Result<(), HostError> {
+        self.ensure_files(root)?;
+        let new = accounts.lookup_user(name)?.is_none();
+        let mut command = self.program(if new { "useradd" } else { "usermod" });
+        let wants = |fact| new || facts.contains(&fact);
+        let mut given = false;
+        let mut option = |flag: &str, value: Option<String>, fact| {
+            if let Some(value) = value.filter(|_| wants(fact)) {
+                command.args([flag, &value]);
+                given = true;
+            }
+        };
+        option("--uid", user.uid.map(|uid| uid.to_string()), FactName::Uid);
+        option("--gid", user.group.clone(), FactName::Group);
+        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), FactName::Groups);
+        option("--home-dir", user.home.clone().filter(|_| new), FactName::Home);
+        option("--home", user.home.clone().filter(|_| !new), FactName::Home);
+        let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
+        option("--shell", shell, FactName::Shell);
+        option("--comment", user.comment.clone(), FactName::Comment);
+        if new {
+            if user.system {
+                command.arg("--system");
+            }
+            command.arg(if user.system { "--no-create-home" } else { "--create-home" });
+            match (&user.group, accounts.lookup_group(name)?) {
+                (Some(_), _) => (),
+                (None, Some(_)) => _ = command.args(["--gid", name]),
+                (None, None) => {
+                    record_group(root, name)?;
+                    command.arg("--user-group");
+                }
+            }
+        }
+        if new || given {
+            // `--` ends the options: a name can never be one.
+            run_successfully(command.args(["--", name]))?;
+        }
+        if let Some(keys) = &user.authorized_keys
+            && wants(FactName::AuthorizedKeys)
+        {
+            let accounts = AccountDatabase::read(root, self.prefix.is_none());
+            authorized_keys::write(root, &accounts, name, keys)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
+    pub(super) fn remove_user(
+        &self,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
+        name: &str,
+    ) -> Result<(), HostError> {
+        let before = accounts.lookup_group(name)?;
+        if accounts.lookup_user(name)?.is_some() {
+            run_successfully(self.program("userdel").args(["--", name]))?;
+        }
+        // Whether userdel took the group with it depends on the host's settings.
+        let left = AccountDatabase::read(root, self.prefix.is_none());
+        match (is_recorded_group(root, name)?, before, left.lookup_group(name)?) {
+            (true, _, Some(_)) if left.is_empty_group(name) => self.remove_group(&left, name)?,
+            (false, Some(gid), None) => {
+                let gid = gid.to_string();
+                run_successfully(self.program("groupadd").args(["--gid", &gid, "--", name]))?;
+            }
+            _ => (),
+        }
+        forget_group(root, name)
+    }
+}

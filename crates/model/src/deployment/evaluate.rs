@@ -1,0 +1,161 @@
+//! Evaluates the deployments of a node file: checks what they require of each other, orders them, fills in
+//! their manifests.
+//!
+//! The back-office made the checks already; a node file written by hand has only these.
+
+use std::collections::BTreeMap;
+
+use super::Deployment;
+use crate::{
+    fault::Fault,
+    manifest::{self, EvaluationContext},
+    name::Name,
+    node::Node,
+    observe::OsFamily,
+    plan::{DesiredComponent, DesiredHost},
+    resolve::complete_node,
+    resource::{PackageResource, Resource, ResourceBody, ResourceId, ResourceKind},
+};
+
+/// What a host of `family` must be like to be as `node` says. `deployments` holds that of each component, in
+/// its exact version. Returns all faults, not only the first.
+pub fn evaluate_deployments(
+    node: &Node,
+    deployments: &BTreeMap<Name, Deployment>,
+    family: Option<OsFamily>,
+) -> Result<DesiredHost, Vec<Fault>> {
+    let mut faults = check_requirements(node, deployments);
+    let missing = node.components.keys().filter(|name| !deployments.contains_key(*name));
+    faults.extend(missing.map(|name| Fault {
+        component: Some(name.clone()),
+        ..Fault::error(format!("the deployment of {name} is not known"))
+    }));
+    if !faults.is_empty() {
+        // Missing components would only be reported a second time, as unknown references.
+        return Err(faults);
+    }
+    let components = deployments.iter().map(|(name, deployment)| (name.clone(), &deployment.component));
+    let node = complete_node(node, &components.collect()).map_err(|error| {
+        let faults = error.faults.into_iter();
+        faults
+            .map(|fault| Fault {
+                component: fault.component,
+                key: fault.key,
+                ..Fault::error(fault.kind.to_string())
+            })
+            .collect::<Vec<_>>()
+    })?;
+    let order = match deployment_order(deployments) {
+        Ok(order) => order,
+        Err(cycle) => {
+            let names: Vec<&str> = cycle.into_iter().map(Name::as_str).collect();
+            let message = format!("components require each other in a cycle: {}", names.join(", "));
+            return Err(vec![Fault::error(message)]);
+        }
+    };
+    let mut desired = DesiredHost::default();
+    for name in order {
+        match evaluate_deployment(&node, name, &deployments[name], family) {
+            Ok(component) => desired.components.push(component),
+            Err(more) => faults.extend(more),
+        }
+    }
+    if faults.is_empty() { Ok(desired) } else { Err(faults) }
+}
+
+/// Checks that each component's required components are in the node file, in versions within range.
+pub fn check_requirements(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (name, deployment) in deployments {
+        for (required, range) in &deployment.component.requires {
+            let message = match (node.components.get(required), deployments.get(required)) {
+                (None, _) => {
+                    format!(
+                        "{name} needs component `{required}` ({range}), which the node file does not have"
+                    )
+                }
+                (Some(_), Some(other)) if !range.contains(&other.component.version) => {
+                    let version = &other.component.version;
+                    format!("{name} needs `{required}` {range}; the node file has {version}")
+                }
+                _ => continue,
+            };
+            faults.push(Fault { component: Some(name.clone()), ..Fault::error(message) });
+        }
+    }
+    faults
+}
+
+fn evaluate_deployment(
+    node: &Node,
+    name: &Name,
+    deployment: &Deployment,
+    family: Option<OsFamily>,
+) -> Result<DesiredComponent, Vec<Fault>> {
+    let others = node.components.iter().filter(|(other, _)| *other != name);
+    let context = EvaluationContext {
+        server: node.server.as_str(),
+        environment: node.environment.as_str(),
+        component: &deployment.component,
+        values: &node.components[name].values,
+        others: others.map(|(other, component)| (other, &component.values)).collect(),
+        family,
+    };
+    let evaluated = manifest::evaluate_manifest(&deployment.manifest, &deployment.templates, &context);
+    let evaluated = evaluated.map_err(|errors| {
+        let faults = errors.into_iter().map(Fault::from);
+        faults.map(|fault| Fault { component: Some(name.clone()), ..fault }).collect::<Vec<_>>()
+    })?;
+    let mut resources = required_os_packages(deployment, family, &evaluated.resources);
+    resources.extend(evaluated.resources);
+    Ok(DesiredComponent {
+        name: name.clone(),
+        version: deployment.component.version.clone(),
+        resources,
+        health: evaluated.health,
+    })
+}
+
+/// Components so that each comes after those it requires; by name otherwise. An error is those that
+/// require each other.
+fn deployment_order(deployments: &BTreeMap<Name, Deployment>) -> Result<Vec<&Name>, Vec<&Name>> {
+    let mut order: Vec<&Name> = Vec::with_capacity(deployments.len());
+    while order.len() < deployments.len() {
+        let ready = |name: &Name, deployment: &Deployment| {
+            let mut required = deployment.component.requires.keys();
+            required.all(|other| other == name || !deployments.contains_key(other) || order.contains(&other))
+        };
+        let mut left = deployments.iter().filter(|(name, _)| !order.contains(name));
+        match left.find(|(name, deployment)| ready(name, deployment)) {
+            Some((name, _)) => order.push(name),
+            None => return Err(deployments.keys().filter(|name| !order.contains(name)).collect()),
+        }
+    }
+    Ok(order)
+}
+
+/// The packages of the operating system a component asks for, as resources; the manifest's own
+/// description of one wins.
+fn required_os_packages(
+    deployment: &Deployment,
+    family: Option<OsFamily>,
+    described: &[Resource],
+) -> Vec<Resource> {
+    let names = match family {
+        Some(OsFamily::Deb) => &deployment.component.os_packages.deb,
+        Some(OsFamily::Rpm) => &deployment.component.os_packages.rpm,
+        None => return Vec::new(),
+    };
+    let ids = names.iter().map(|name| ResourceId::new(ResourceKind::Package, name));
+    let missing = ids.filter(|id| !described.iter().any(|resource| resource.id == *id));
+    missing
+        .map(|id| Resource {
+            id,
+            present: true,
+            body: ResourceBody::Package(PackageResource::default()),
+            require: Vec::new(),
+            notify: Vec::new(),
+            secret: false,
+        })
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! Health checks: what is asked at the end of a run, how long, and what counts as healthy.
+//!
+//! Asking is the host's part; everything that is decided about an answer is decided here.
+
+use std::fmt;
+
+use crate::{
+    manifest::{
+        FieldReader,
+        FieldShape::{Command, Number, Text},
+        ResourceSchema, command, scalar,
+    },
+    value::Value,
+};
+
+/// A check that a component answers, run at the end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthCheck {
+    /// What is asked.
+    pub probe: HealthProbe,
+    /// Seconds in which it must have succeeded once.
+    pub within: u64,
+    /// Whether a secret value went into it: only its kind is shown.
+    pub secret: bool,
+}
+
+/// The kinds of health check.
+pub(crate) const HEALTH_SCHEMAS: &[ResourceSchema] = &[
+    ResourceSchema {
+        word: "http",
+        subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
+        fields: &[
+            ("status", Number, "The status it must answer with; 200 when left out."),
+            ("contains", Text, "A text the answer must hold."),
+        ],
+        required: &[],
+    },
+    ResourceSchema {
+        word: "tcp",
+        subject: (Text, "HOST:PORT that must accept a connection."),
+        fields: &[],
+        required: &[],
+    },
+    ResourceSchema {
+        word: "command",
+        subject: (
+            Command,
+            "A command that must succeed: the program with its absolute path, and its arguments.",
+        ),
+        fields: &[],
+        required: &[],
+    },
+];
+
+impl HealthCheck {
+    /// Whether its time is over. `elapsed_us` is what the clock says, `paused_us` how long the run waited:
+    /// a clock that stands still cannot keep a run waiting for ever.
+    pub fn is_over(&self, elapsed_us: i64, paused_us: u64) -> bool {
+        let within_us = self.within.saturating_mul(1_000_000);
+        paused_us >= within_us || u64::try_from(elapsed_us).is_ok_and(|elapsed| elapsed >= within_us)
+    }
+
+    /// What a report says about a check that did not succeed in time; `answer` is the last answer.
+    pub fn failure(&self, answer: &str) -> String {
+        let within = self.within;
+        match self.secret {
+            true => format!(
+                "not within {within} s; the answer is not shown, because the check holds a secret ({} characters)",
+                answer.len()
+            ),
+            false => format!("not within {within} s: {answer}"),
+        }
+    }
+}
+
+/// What an HTTP server answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: u16,
+    /// The body, as far as it was asked for.
+    pub body: Vec<u8>,
+}
+
+/// How much of a body is searched, in bytes.
+pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+
+/// Asks `url` with `get`, which is given the most bytes of the body to read: it must answer with `status`, and
+/// with `contains` in its body. The error says what it answered instead.
+pub fn check_http(
+    url: &str,
+    status: u16,
+    contains: Option<&str>,
+    get: impl FnOnce(&str, u64) -> Result<HttpAnswer, String>,
+) -> Result<(), String> {
+    let answer = get(url, if contains.is_some() { MAX_BODY_BYTES } else { 0 })?;
+    if answer.status != status {
+        return Err(format!("{url} answered {}, not {status}", answer.status));
+    }
+    let Some(contains) = contains else { return Ok(()) };
+    let body = String::from_utf8_lossy(&answer.body);
+    if body.contains(contains) {
+        return Ok(());
+    }
+    Err(format!("{url} answered {status}, but without `{}`: `{}`", shorten(contains), shorten(&body)))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect()
+}
+
+/// What the health check asks; mistakes are noted in `fields`.
+pub(crate) fn build_health_probe(
+    word: &str,
+    subject: Value,
+    fields: &mut FieldReader<'_>,
+) -> Option<HealthProbe> {
+    match word {
+        "command" => match command(subject) {
+            Some(command) => Some(HealthProbe::Command { command }),
+            None => {
+                fields.add_error(
+                    "`command` must be a list: the program with its absolute path, then its arguments",
+                );
+                None
+            }
+        },
+        "tcp" => {
+            let address = scalar(subject).unwrap_or_default();
+            let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if port.is_none_or(|port| port == 0) {
+                fields.add_error("write HOST:PORT, for instance `127.0.0.1:8080`");
+            }
+            Some(HealthProbe::Tcp { address })
+        }
+        _ => {
+            let url = scalar(subject).unwrap_or_default();
+            let rest = url.strip_prefix("http://").unwrap_or_default();
+            if rest.is_empty()
+                || rest.starts_with(['/', ':'])
+                || url.contains(|c: char| c.is_whitespace() || c.is_control())
+            {
+                fields.add_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
+            }
+            let status = fields.number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
+            if !(100..=599).contains(&status) {
+                fields.add_error("`status` must be from 100 to 599");
+            }
+            Some(HealthProbe::Http { url, status, contains: fields.text("contains") })
+        }
+    }
+}
+
+impl fmt::Display for HealthCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.secret {
+            return self.probe.fmt(f);
+        }
+        let kind = match self.probe {
+            HealthProbe::Http { .. } => "http",
+            HealthProbe::Tcp { .. } => "tcp",
+            HealthProbe::Command { .. } => "command",
+        };
+        write!(f, "{kind} check with a secret in it")
+    }
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HealthProbe {
+    /// `GET url` answers with this status, and with this text in its body.
+    Http {
+        /// `http://host:port/path`.
+        url: String,
+        /// The status expected.
+        status: u16,
+        /// A text the body must hold.
+        contains: Option<String>,
+    },
+    /// A TCP connection opens.
+    Tcp {
+        /// `host:port`.
+        address: String,
+    },
+    /// A command exits 0.
+    Command {
+        /// Program and arguments.
+        command: Vec<String>,
+    },
+}
+
+impl fmt::Display for HealthProbe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HealthProbe::Http { url, status, .. } => write!(f, "http {url} answers {status}"),
+            HealthProbe::Tcp { address } => write!(f, "tcp {address} accepts"),
+            HealthProbe::Command { command } => write!(f, "command {} succeeds", command.join(" ")),
+        }
+    }
+}

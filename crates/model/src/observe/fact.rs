@@ -1,0 +1,228 @@
+//! Facts about a resource: what is observed, what is wanted, and what a plan compares.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+use crate::resource::ResourceId;
+
+/// Facts about a resource.
+pub type ResourceFacts = BTreeMap<FactName, Fact>;
+
+/// What a fact is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactName {
+    /// The keys a user may log in with.
+    AuthorizedKeys,
+    /// The comment of a user.
+    Comment,
+    /// The content of a file.
+    Content,
+    /// Whether a command must be run, or why it is.
+    Due,
+    /// Whether a service starts at boot.
+    Enabled,
+    /// The number of a group.
+    Gid,
+    /// The group of a file, or the primary group of a user.
+    Group,
+    /// The further groups of a user.
+    Groups,
+    /// The home of a user.
+    Home,
+    /// What a command needs and is not there.
+    Lacks,
+    /// The permissions of a file or folder.
+    Mode,
+    /// The owner of a file or folder.
+    Owner,
+    /// Whether a service runs.
+    Running,
+    /// The shell of a user.
+    Shell,
+    /// Where a link leads.
+    Target,
+    /// What lies at a path.
+    Type,
+    /// The number of a user.
+    Uid,
+    /// The version of a package.
+    Version,
+}
+
+impl fmt::Display for FactName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FactName::AuthorizedKeys => "authorized_keys",
+            FactName::Comment => "comment",
+            FactName::Content => "content",
+            FactName::Due => "due",
+            FactName::Enabled => "enabled",
+            FactName::Gid => "gid",
+            FactName::Group => "group",
+            FactName::Groups => "groups",
+            FactName::Home => "home",
+            FactName::Lacks => "lacks",
+            FactName::Mode => "mode",
+            FactName::Owner => "owner",
+            FactName::Running => "running",
+            FactName::Shell => "shell",
+            FactName::Target => "target",
+            FactName::Type => "type",
+            FactName::Uid => "uid",
+            FactName::Version => "version",
+        })
+    }
+}
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Fact {
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Number(u32),
+    /// Permission bits.
+    #[serde(serialize_with = "mode_text")]
+    Mode(u32),
+    /// A text.
+    Text(String),
+    /// A set of texts.
+    Set(BTreeSet<String>),
+    /// What lies at a path.
+    Type(FileType),
+    /// Bytes, by their digest.
+    Content(FileContent),
+    /// It is there, but cannot be used, for this reason.
+    Unusable(String),
+    /// Resources, in the order they are needed.
+    Resources(Vec<ResourceId>),
+    /// Why a command is run.
+    RunReason(RunReason),
+}
+
+/// What can lie at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileType {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A socket, a device, a pipe.
+    SpecialFile,
+}
+
+/// Why a command is run although its guard did not ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunReason {
+    /// What it depends on changes, or changed when an earlier run ended early.
+    Notified,
+    /// Its guard can only be asked when these are there.
+    GuardMustWait(Vec<ResourceId>),
+    /// What the answer of its guard depends on changes.
+    GuardMayChange,
+}
+
+/// The content of a file.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileContent {
+    /// SHA-256 in lower-case hexadecimal.
+    pub sha256: String,
+    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFF_BYTES`] bytes and no secret.
+    #[serde(skip)]
+    pub text: Option<String>,
+}
+
+impl FileContent {
+    /// The largest content kept for diffs, in bytes.
+    pub const MAX_DIFF_BYTES: usize = 64 * 1024;
+
+    /// The content `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        let text = (bytes.len() <= Self::MAX_DIFF_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
+        Self { sha256: sha256_hex(bytes), text: text.map(str::to_owned) }
+    }
+}
+
+/// Two contents are the same when their digests are, whether or not the text was kept.
+impl PartialEq for FileContent {
+    fn eq(&self, other: &Self) -> bool {
+        self.sha256 == other.sha256
+    }
+}
+impl Eq for FileContent {}
+
+/// SHA-256 in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn mode_text<S: Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{mode:04o}"))
+}
+
+impl Serialize for RunReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |f: &mut fmt::Formatter<'_>, texts: &mut dyn Iterator<Item = String>| {
+            f.write_str(&texts.collect::<Vec<_>>().join(","))
+        };
+        match self {
+            Fact::Flag(true) => f.write_str("yes"),
+            Fact::Flag(false) => f.write_str("no"),
+            Fact::Number(number) => number.fmt(f),
+            Fact::Mode(mode) => write!(f, "{mode:04o}"),
+            Fact::Text(text) | Fact::Unusable(text) => f.write_str(text),
+            Fact::Set(texts) => list(f, &mut texts.iter().cloned()),
+            Fact::Resources(ids) => list(f, &mut ids.iter().map(ResourceId::to_string)),
+            Fact::Type(kind) => kind.fmt(f),
+            Fact::Content(content) => {
+                write!(f, "sha256:{}", content.sha256.get(..12).unwrap_or(&content.sha256))
+            }
+            Fact::RunReason(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for FileType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileType::File => "file",
+            FileType::Directory => "directory",
+            FileType::Symlink => "symlink",
+            FileType::SpecialFile => "special file",
+        })
+    }
+}
+
+impl fmt::Display for RunReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunReason::Notified => f.write_str("notified"),
+            RunReason::GuardMustWait(lacks) => {
+                let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
+                write!(f, "its guard is checked during the run, {} must be there first", names.join(" and "))
+            }
+            RunReason::GuardMayChange => f.write_str("unless its guard prevents it"),
+        }
+    }
+}

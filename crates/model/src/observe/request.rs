@@ -1,0 +1,47 @@
+//! What a host is asked before a plan can be made.
+
+use std::collections::BTreeSet;
+
+use super::ManagedState;
+use crate::{
+    component::deployment_package,
+    node::Node,
+    plan::DesiredHost,
+    resource::{Resource, ResourceId},
+};
+
+/// The resources a host is asked about, in one go.
+#[derive(Debug, Clone, Default)]
+pub struct ObservationRequest<'a> {
+    /// What is described: compared with its description, and observed as far as that goes.
+    pub wanted: Vec<&'a Resource>,
+    /// Others: what was made earlier, and what is only spoken of.
+    pub others: BTreeSet<ResourceId>,
+}
+
+impl<'a> ObservationRequest<'a> {
+    /// All that the plan of `desired` on a host with `managed` needs to know.
+    pub fn new(desired: &'a DesiredHost, managed: &ManagedState) -> Self {
+        let wanted: Vec<&Resource> =
+            desired.components.iter().flat_map(|component| &component.resources).collect();
+        let made = managed.resources.iter().flat_map(|made| made.notify.iter().chain([&made.id]));
+        // Services that earlier runs notified are observed too, even when they are no longer described.
+        let made = made.chain(&managed.pending).cloned();
+        let accounts = wanted.iter().flat_map(|resource| resource.accounts());
+        let others = made.chain(accounts).collect();
+        Self { wanted, others }
+    }
+
+    /// Asks about these resources and nothing else.
+    pub fn of(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
+        Self { wanted: wanted.into_iter().collect(), others: BTreeSet::new() }
+    }
+}
+
+/// The packages whose installed versions must be known: those of the node's components, and those punch
+/// installed earlier.
+pub fn packages_to_observe(node: &Node, managed: &ManagedState) -> Vec<String> {
+    let wanted = node.components.keys().flat_map(|name| [name.to_string(), deployment_package(name)]);
+    let names: BTreeSet<String> = wanted.chain(managed.packages.keys().cloned()).collect();
+    names.into_iter().collect()
+}

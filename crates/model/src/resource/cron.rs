@@ -1,0 +1,95 @@
+//! Jobs of cron: files in `/etc/cron.d`.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ResourceBody, ResourceKind,
+    names::{is_account, is_plain, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+};
+use crate::{
+    manifest::{
+        FieldReader,
+        FieldShape::{Map, Text},
+        ResourceSchema,
+    },
+    observe::{Fact, FactName, FileContent, ResourceFacts},
+};
+
+/// A job in `/etc/cron.d/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CronResource {
+    /// Five fields, or `@daily` and its kin (crontab(5)).
+    pub schedule: String,
+    /// Who runs it.
+    pub user: String,
+    /// The command line.
+    pub command: String,
+    /// Variables set before it.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What a schedule can be instead of five fields.
+const NICKNAMES: [&str; 7] = ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"];
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "cron",
+        subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
+        fields: &[
+            ("schedule", Text, "Five fields, or @hourly, @daily, @weekly, @monthly, @yearly, @reboot."),
+            ("user", Text, "Who runs it; root when left out."),
+            ("command", Text, "The command line."),
+            ("environment", Map, "Variables set before it."),
+        ],
+        required: &["schedule", "command"],
+    }],
+    build: |fields, _| ResourceBody::Cron(build(fields)),
+    // cron ignores files with a dot in their name.
+    name_problem: |name| unless_right(is_plain(name, "-"), ResourceKind::Cron),
+    path: |name| Some(format!("/etc/cron.d/{name}")),
+    file_type: None,
+    before_payloads: false,
+    removal_stage: RemovalStage::Contents,
+    is_gone: never_gone,
+};
+
+impl CronResource {
+    /// The text of its file in `/etc/cron.d`.
+    pub fn file(&self) -> String {
+        let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
+        for (name, value) in &self.environment {
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        text.push_str(&format!("{} {} {}\n", self.schedule, self.user, self.command));
+        text
+    }
+}
+
+impl ResourceRules for CronResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        let content = FileContent::of(self.file().as_bytes());
+        ResourceFacts::from([(FactName::Content, Fact::Content(content))])
+    }
+}
+
+fn build(fields: &mut FieldReader<'_>) -> CronResource {
+    let schedule = fields.required_text("schedule");
+    let parts: Vec<&str> = schedule.split_whitespace().collect();
+    let usual = |c: char| c.is_ascii_alphanumeric() || "*,/-".contains(c);
+    let five = parts.len() == 5 && parts.iter().all(|part| part.chars().all(usual));
+    let nickname = matches!(parts[..], [only] if NICKNAMES.contains(&only));
+    if !nickname && !five {
+        fields.add_error("`schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot");
+    }
+    let cron = CronResource {
+        schedule: parts.join(" "),
+        user: fields.text("user").unwrap_or_else(|| "root".to_owned()),
+        command: fields.required_text("command"),
+        environment: fields.environment(),
+    };
+    if !is_account(&cron.user) {
+        fields.add_error(&format!("`{}` is no name of a user", cron.user));
+    }
+    cron
+}

@@ -1,0 +1,187 @@
+//! Commands, run when their guard asks for it: what they are, whether their turn comes, and why.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ResourceBody, ResourceId, ResourceKind,
+    names::{is_account, is_plain, path_problem, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, no_path},
+};
+use crate::{
+    manifest::{
+        FieldReader,
+        FieldShape::{Command, Flag, Map, Number, Text},
+        ResourceSchema,
+    },
+    name::Name,
+    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReason},
+    plan::{FactDifference, OwnedResource, PlannedAction, Planner, missing_thing_hint},
+};
+
+/// A command run when its guard requires it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecResource {
+    /// Program and arguments; no shell in between.
+    pub command: Vec<String>,
+    /// Run only if this path does not exist.
+    pub creates: Option<String>,
+    /// Run only if this command fails.
+    pub unless: Option<Vec<String>>,
+    /// Run only if this command succeeds.
+    pub only_if: Option<Vec<String>>,
+    /// Run only when notified.
+    pub refresh_only: bool,
+    /// Who runs it; root when absent.
+    pub user: Option<String>,
+    /// Working directory.
+    pub directory: Option<String>,
+    /// Variables.
+    pub environment: BTreeMap<String, String>,
+    /// Seconds before it is stopped.
+    pub timeout: u64,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "exec",
+        subject: (Text, "A command run when its guard requires it; a name for it."),
+        fields: &[
+            (
+                "command",
+                Command,
+                "The program with its absolute path, and its arguments; no shell in between.",
+            ),
+            ("creates", Text, "Run only if this path does not exist."),
+            ("unless", Command, "Run only if this command fails."),
+            ("only_if", Command, "Run only if this command succeeds."),
+            ("refresh_only", Flag, "Run only when notified."),
+            ("user", Text, "Who runs it; root when left out."),
+            ("directory", Text, "Where it runs."),
+            ("environment", Map, "Variables set before it."),
+            ("timeout", Number, "Seconds before it is stopped; 300 when left out."),
+        ],
+        required: &["command"],
+    }],
+    build: |fields, _| ResourceBody::Exec(build(fields)),
+    name_problem: |name| unless_right(is_plain(name, "-. /:"), ResourceKind::Exec),
+    path: no_path,
+    file_type: None,
+    before_payloads: false,
+    removal_stage: RemovalStage::Contents,
+    // A command leaves nothing that is its own.
+    is_gone: |_, _| true,
+};
+
+impl ResourceRules for ExecResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        ResourceFacts::from([(FactName::Due, Fact::Flag(false))])
+    }
+
+    fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
+        let user = self.user.iter().map(|user| ResourceId::new(ResourceKind::User, user));
+        let folder = self.directory.iter().map(|path| ResourceId::new(ResourceKind::Directory, path));
+        user.chain(folder).collect()
+    }
+
+    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+        (!host.runs_commands).then_some("is not run: there is no system under this root")
+    }
+}
+
+impl Planner<'_> {
+    /// Plans a command when its guard asks for it, when it was notified, and when packages or what it requires
+    /// change before it and may change the result of its guard.
+    pub(crate) fn plan_exec(
+        &mut self,
+        (component, resource): OwnedResource<'_>,
+        exec: &ExecResource,
+        seen: &Observation<ResourceFacts>,
+        changed: &[Name],
+    ) {
+        let lacks = missing_prerequisites(seen);
+        let due = match seen {
+            Observation::Present(facts) => match facts.get(&FactName::Due) {
+                Some(Fact::Flag(due)) => Some(*due),
+                _ => None,
+            },
+            _ => Some(true),
+        };
+        let notified =
+            self.notified.contains_key(&resource.id) || self.seen.managed.pending.contains(&resource.id);
+        if due != Some(false) || notified {
+            let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.is_provided_by_plan(id)).collect();
+            if let Some(first) = missing.first() {
+                let because = match resource.secret {
+                    true => "what it needs is not on this host; what that is is not shown, a secret is in it"
+                        .to_owned(),
+                    false => missing_thing_hint(first),
+                };
+                return self.block(resource.id.to_string(), because);
+            }
+        }
+        let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.touches(id));
+        let again = !exec.refresh_only
+            && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
+        let because = |reason: RunReason| (Some(Fact::RunReason(reason)), None);
+        let (before, after) = match due {
+            Some(true) => {
+                ((*seen != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
+            }
+            _ if notified => because(RunReason::Notified),
+            None => because(RunReason::GuardMustWait(lacks)),
+            Some(false) if again => because(RunReason::GuardMayChange),
+            Some(false) => {
+                self.plan.unchanged += 1;
+                return;
+            }
+        };
+        let secret = resource.secret && due != Some(false);
+        let difference = FactDifference { fact: FactName::Due, before, after, secret };
+        let action = PlannedAction::Apply(Box::new(resource.clone()));
+        self.push(action, [component.clone()].into(), vec![difference], false);
+        self.brings = true;
+        self.notify(resource);
+    }
+}
+
+fn build(fields: &mut FieldReader<'_>) -> ExecResource {
+    let exec = ExecResource {
+        command: fields.command("command").unwrap_or_default(),
+        creates: fields.text("creates"),
+        unless: fields.command("unless"),
+        only_if: fields.command("only_if"),
+        refresh_only: fields.flag("refresh_only").unwrap_or(false),
+        user: fields.text("user"),
+        directory: fields.text("directory"),
+        environment: fields.environment(),
+        timeout: fields.number("timeout").unwrap_or(300).clamp(1, 86_400),
+    };
+    if exec.command.is_empty() && fields.errors.is_empty() {
+        fields.add_error(
+            "`command` is missing: a list of the program with its absolute path, then its arguments",
+        );
+    }
+    if exec.creates.is_none() && exec.unless.is_none() && exec.only_if.is_none() && !exec.refresh_only {
+        fields.add_error("without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`");
+    }
+    for (what, path) in [("creates", &exec.creates), ("directory", &exec.directory)] {
+        if let Some(problem) = path.as_deref().and_then(path_problem) {
+            fields.add_error(&format!("`{what}`: {problem}"));
+        }
+    }
+    if let Some(user) = exec.user.as_deref().filter(|user| !is_account(user)) {
+        fields.add_error(&format!("`{user}` is no name of a user"));
+    }
+    exec
+}
+
+/// What a command needs and was not seen.
+fn missing_prerequisites(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
+    match seen {
+        Observation::Present(facts) => match facts.get(&FactName::Lacks) {
+            Some(Fact::Resources(lacks)) => lacks.clone(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Files: regular files with given content. A template is one after rendering.
+
+use super::{
+    Ownership, ResourceBody, ResourceId,
+    names::{folders_above, path_problem},
+    ownership::{GROUP, MODE, OWNER},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+};
+use crate::{
+    manifest::{FieldReader, FieldShape::Text, ResourceSchema},
+    observe::{Fact, FactName, FileContent, FileType, ResourceFacts},
+};
+
+/// A regular file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileResource {
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// Owner, group, mode.
+    pub ownership: Ownership,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[
+        ResourceSchema {
+            word: "file",
+            subject: (Text, "A regular file with given content; its absolute path."),
+            fields: &[
+                ("content", Text, "Its content."),
+                ("source", Text, "Copied as it is from deploy/templates."),
+                OWNER,
+                GROUP,
+                MODE,
+            ],
+            required: &[],
+        },
+        ResourceSchema {
+            word: "template",
+            subject: (
+                Text,
+                "A regular file rendered from a template; its absolute path. Elsewhere it is called `file:PATH`.",
+            ),
+            fields: &[("source", Text, "The template, in deploy/templates."), OWNER, GROUP, MODE],
+            required: &["source"],
+        },
+    ],
+    build: |fields, source| {
+        let content = content(fields, source);
+        ResourceBody::File(FileResource { content, ownership: Ownership::read(fields) })
+    },
+    name_problem: path_problem,
+    path: |name| Some(name.to_owned()),
+    file_type: Some(FileType::File),
+    before_payloads: false,
+    removal_stage: RemovalStage::Contents,
+    is_gone: never_gone,
+};
+
+impl ResourceRules for FileResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        let mut facts = ResourceFacts::from([
+            (FactName::Type, Fact::Type(FileType::File)),
+            (FactName::Content, Fact::Content(FileContent::of(&self.content))),
+        ]);
+        self.ownership.add_facts(&mut facts);
+        facts
+    }
+
+    fn accounts(&self) -> Vec<ResourceId> {
+        self.ownership.accounts()
+    }
+
+    fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
+        folders_above(name)
+    }
+}
+
+fn content(fields: &mut FieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
+    match (fields.content("content"), source) {
+        (Some(content), None) => content.into_bytes(),
+        (None, Some(source)) => source,
+        (None, None) => Vec::new(),
+        (Some(_), Some(_)) => {
+            fields.add_error("it has both `content` and `source`; keep one");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Groups of the system.
+
+use super::{
+    ResourceBody, ResourceKind,
+    names::{is_account, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+};
+use crate::{
+    manifest::{
+        FieldShape::{Flag, Number, Text},
+        ResourceSchema,
+    },
+    observe::{Fact, FactName, ResourceFacts},
+};
+
+/// A system group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupResource {
+    /// Numeric id.
+    pub gid: Option<u32>,
+    /// A system group (low gid), when it has to be created.
+    pub system: bool,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "group",
+        subject: (Text, "A group of the system; its name."),
+        fields: &[
+            ("gid", Number, "Its number."),
+            ("system", Flag, "A system group, when it has to be made."),
+        ],
+        required: &[],
+    }],
+    build: |fields, _| {
+        let system = fields.flag("system").unwrap_or(false);
+        ResourceBody::Group(GroupResource { gid: fields.id("gid"), system })
+    },
+    name_problem: |name| unless_right(is_account(name), ResourceKind::Group),
+    path: no_path,
+    file_type: None,
+    before_payloads: true,
+    removal_stage: RemovalStage::Groups,
+    is_gone: never_gone,
+};
+
+impl ResourceRules for GroupResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        self.gid.map(|gid| (FactName::Gid, Fact::Number(gid))).into_iter().collect()
+    }
+}

@@ -1,0 +1,47 @@
+//! Who owns what lies at a path, and its mode: the same for files and directories.
+
+use super::{ResourceId, ResourceKind, names::is_account};
+use crate::{
+    manifest::{FieldReader, FieldSchema, FieldShape},
+    observe::{Fact, FactName, ResourceFacts},
+};
+
+/// Who owns a path, and its mode.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// User name.
+    pub owner: Option<String>,
+    /// Group name.
+    pub group: Option<String>,
+    /// Permission bits (`0o644`).
+    pub mode: Option<u32>,
+}
+
+pub(super) const OWNER: FieldSchema = ("owner", FieldShape::Text, "The user it belongs to.");
+pub(super) const GROUP: FieldSchema = ("group", FieldShape::Text, "The group it belongs to.");
+pub(super) const MODE: FieldSchema = ("mode", FieldShape::Mode, "Its permission bits, in quotes: \"0644\".");
+
+impl Ownership {
+    pub(super) fn read(fields: &mut FieldReader<'_>) -> Self {
+        let ownership =
+            Self { owner: fields.text("owner"), group: fields.text("group"), mode: fields.mode() };
+        for name in ownership.owner.iter().chain(&ownership.group) {
+            if !is_account(name) && name.parse::<u32>().is_err() {
+                fields.add_error(&format!("`{name}` is no name of a user or group"));
+            }
+        }
+        ownership
+    }
+
+    pub(super) fn add_facts(&self, facts: &mut ResourceFacts) {
+        facts.extend(self.owner.clone().map(|owner| (FactName::Owner, Fact::Text(owner))));
+        facts.extend(self.group.clone().map(|group| (FactName::Group, Fact::Text(group))));
+        facts.extend(self.mode.map(|mode| (FactName::Mode, Fact::Mode(mode))));
+    }
+
+    pub(super) fn accounts(&self) -> Vec<ResourceId> {
+        let user = self.owner.iter().map(|name| ResourceId::new(ResourceKind::User, name));
+        let group = self.group.iter().map(|name| ResourceId::new(ResourceKind::Group, name));
+        user.chain(group).collect()
+    }
+}

@@ -1,0 +1,59 @@
+//! Packages of the operating system.
+
+use super::{
+    ResourceBody, ResourceKind,
+    names::{is_plain, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+};
+use crate::{
+    manifest::{FieldShape::Text, ResourceSchema},
+    observe::{Fact, FactName, ObservedHost, ResourceFacts},
+};
+
+/// A package of the operating system.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackageResource {
+    /// Its version as the package tool writes it; any when absent.
+    pub version: Option<String>,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "package",
+        subject: (Text, "A package of the operating system; its name."),
+        fields: &[(
+            "version",
+            Text,
+            "Exactly this version, as the package tool writes it; any when left out.",
+        )],
+        required: &[],
+    }],
+    build: |fields, _| ResourceBody::Package(PackageResource { version: fields.text("version") }),
+    name_problem: |name| unless_right(is_plain(name, "-.+:"), ResourceKind::Package),
+    path: no_path,
+    file_type: None,
+    before_payloads: true,
+    removal_stage: RemovalStage::OsPackages,
+    is_gone: never_gone,
+};
+
+impl PackageResource {
+    /// What two descriptions of a package ask for together, if they agree. One without a version accepts the
+    /// version of the other.
+    pub(crate) fn merged(&self, other: &Self) -> Option<Self> {
+        match (&self.version, &other.version) {
+            (Some(one), Some(two)) if one != two => None,
+            (one, two) => Some(Self { version: one.as_ref().or(two.as_ref()).cloned() }),
+        }
+    }
+}
+
+impl ResourceRules for PackageResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        self.version.clone().map(|version| (FactName::Version, Fact::Text(version))).into_iter().collect()
+    }
+
+    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+        host.family.is_none().then_some("is not looked at: there is no system under this root")
+    }
+}

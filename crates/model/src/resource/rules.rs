@@ -1,0 +1,116 @@
+//! What each kind of resource says about itself. The kinds' files answer; the manifest, the plan and the
+//! removals ask.
+
+use super::{ResourceBody, ResourceId, ResourceKind};
+use crate::{
+    manifest::{FieldReader, ResourceSchema},
+    observe::{FileType, ObservedHost, ResourceFacts},
+};
+
+/// What is the same for all resources of a kind.
+pub(crate) struct KindRules {
+    /// The words of manifests for it, with their fields and what the manual says of them.
+    pub(crate) schemas: &'static [ResourceSchema],
+    /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
+    /// content of its source.
+    pub(crate) build: fn(&mut FieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
+    /// Why no resource of this kind can have this name.
+    pub(crate) name_problem: fn(&str) -> Option<String>,
+    /// The path it lies at, when it lies at one.
+    pub(crate) path: fn(&str) -> Option<String>,
+    /// What lies at its path.
+    pub(crate) file_type: Option<FileType>,
+    /// Whether it must be there before payloads are installed: their files may belong to its users.
+    pub(crate) before_payloads: bool,
+    /// When it is removed.
+    pub(crate) removal_stage: RemovalStage,
+    /// Whether what was seen of it leaves nothing to be removed; on a host where systemd runs, or not.
+    pub(crate) is_gone: fn(&ResourceFacts, bool) -> bool,
+}
+
+/// When resources are removed, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RemovalStage {
+    /// Services, while all they need is still there.
+    Services,
+    /// What lies in folders. Our packages go after it.
+    Contents,
+    /// Folders, which packages filled.
+    Folders,
+    /// Users, to whom folders belong.
+    Users,
+    /// Groups, which have users.
+    Groups,
+    /// Packages of the operating system.
+    OsPackages,
+}
+
+/// What a resource says about itself. What its manifest leaves open it does not mention.
+pub(crate) trait ResourceRules {
+    /// The facts it must show.
+    fn desired_facts(&self) -> ResourceFacts;
+
+    /// The users and groups it speaks of.
+    fn accounts(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    /// What it needs without saying so; `name` is its own.
+    fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    /// Why it cannot be applied on this host at all; the host is nevertheless right without it.
+    fn unsupported(&self, _host: &ObservedHost) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether it has to be made where it is absent, even when no fact is asked for.
+    fn must_exist(&self) -> bool {
+        true
+    }
+}
+
+impl ResourceKind {
+    /// What is the same for all resources of this kind.
+    pub(crate) fn rules(self) -> &'static KindRules {
+        match self {
+            ResourceKind::File => &super::file::RULES,
+            ResourceKind::Directory => &super::directory::RULES,
+            ResourceKind::Symlink => &super::symlink::RULES,
+            ResourceKind::User => &super::user::RULES,
+            ResourceKind::Group => &super::group::RULES,
+            ResourceKind::Service => &super::service::RULES,
+            ResourceKind::Cron => &super::cron::RULES,
+            ResourceKind::Package => &super::package::RULES,
+            ResourceKind::Exec => &super::exec::RULES,
+        }
+    }
+}
+
+impl ResourceBody {
+    /// What this resource says about itself.
+    pub(crate) fn rules(&self) -> &dyn ResourceRules {
+        match self {
+            ResourceBody::File(file) => file,
+            ResourceBody::Directory(directory) => directory,
+            ResourceBody::Symlink(symlink) => symlink,
+            ResourceBody::User(user) => user,
+            ResourceBody::Group(group) => group,
+            ResourceBody::Service(service) => service,
+            ResourceBody::Cron(cron) => cron,
+            ResourceBody::Package(package) => package,
+            ResourceBody::Exec(exec) => exec,
+        }
+    }
+}
+
+/// For kinds that lie at no path.
+pub(super) fn no_path(_: &str) -> Option<String> {
+    None
+}
+
+/// For kinds whose resources are gone only when they are absent.
+pub(super) fn never_gone(_: &ResourceFacts, _: bool) -> bool {
+    false
+}

@@ -1,0 +1,176 @@
+//! Services: units of systemd.
+
+use super::{
+    ResourceBody, ResourceId, ResourceKind,
+    names::{is_plain, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, no_path},
+};
+use crate::{
+    manifest::{
+        FieldShape::{Flag, Text},
+        ResourceSchema,
+    },
+    name::Name,
+    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts},
+    plan::{OwnedResource, PlannedAction, Planner},
+};
+
+/// What the name of a unit of systemd can end with; a service may leave its end out.
+pub const UNITS: [&str; 11] = [
+    ".service",
+    ".socket",
+    ".timer",
+    ".path",
+    ".mount",
+    ".automount",
+    ".swap",
+    ".target",
+    ".slice",
+    ".scope",
+    ".device",
+];
+
+/// A systemd unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceResource {
+    /// Started at boot.
+    pub enabled: Option<bool>,
+    /// Running now.
+    pub running: Option<bool>,
+    /// `reload` instead of `restart` when notified.
+    pub reload: bool,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "service",
+        subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
+        fields: &[
+            ("enabled", Flag, "Whether it starts at boot."),
+            ("running", Flag, "Whether it runs."),
+            ("reload", Flag, "Reload instead of restart when notified."),
+        ],
+        required: &[],
+    }],
+    build: |fields, _| {
+        ResourceBody::Service(ServiceResource {
+            enabled: fields.flag("enabled"),
+            running: fields.flag("running"),
+            reload: fields.flag("reload").unwrap_or(false),
+        })
+    },
+    name_problem: |name| unless_right(is_plain(name, "-.@:\\"), ResourceKind::Service),
+    path: no_path,
+    file_type: None,
+    before_payloads: false,
+    removal_stage: RemovalStage::Services,
+    is_gone: |facts, booted| {
+        let runs = booted && is_on(facts, FactName::Running);
+        !runs && !is_on(facts, FactName::Enabled)
+    },
+};
+
+/// The one name of a service: `shop.service` is `shop`.
+pub(super) fn bare_name(name: &str) -> &str {
+    let bare = name.strip_suffix(".service").filter(|bare| !UNITS.iter().any(|end| bare.ends_with(end)));
+    bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
+}
+
+/// Whether a service was seen running.
+pub(crate) fn is_running(seen: Option<&Observation<ResourceFacts>>) -> bool {
+    matches!(seen, Some(Observation::Present(facts)) if is_on(facts, FactName::Running))
+}
+
+/// Whether a service was seen neither running nor starting at boot.
+pub(crate) fn is_off(seen: &Observation<ResourceFacts>) -> bool {
+    match seen {
+        Observation::Present(facts) => {
+            [FactName::Enabled, FactName::Running].into_iter().all(|fact| !is_on(facts, fact))
+        }
+        Observation::Absent | Observation::Unreadable(_) => true,
+    }
+}
+
+fn is_on(facts: &ResourceFacts, fact: FactName) -> bool {
+    facts.get(&fact) == Some(&Fact::Flag(true))
+}
+
+impl ServiceResource {
+    /// Whether it is wanted on, at boot or now.
+    pub(crate) fn is_wanted_on(&self) -> bool {
+        self.enabled == Some(true) || self.running == Some(true)
+    }
+
+    /// Whether there is no unit of this service, and none can come. A folder without a system has only the
+    /// units our packages bring; those of the operating system's own packages will never come.
+    pub(crate) fn can_never_be(
+        &self,
+        seen: Option<&Observation<ResourceFacts>>,
+        host: &ObservedHost,
+    ) -> bool {
+        let absent = matches!(seen, None | Some(Observation::Absent));
+        let system = host.family.is_some() || host.booted;
+        *self != ServiceResource::default() && absent && !system
+    }
+}
+
+impl ResourceRules for ServiceResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        let enabled = self.enabled.map(|flag| (FactName::Enabled, Fact::Flag(flag)));
+        let running = self.running.map(|flag| (FactName::Running, Fact::Flag(flag)));
+        enabled.into_iter().chain(running).collect()
+    }
+
+    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+        let only_running = self.enabled.is_none() && self.running.is_some();
+        (only_running && !host.booted).then_some("is not started: systemd does not run here")
+    }
+
+    /// A service that is not there is off; punch makes none.
+    fn must_exist(&self) -> bool {
+        false
+    }
+}
+
+impl Planner<'_> {
+    /// Services of components whose payload changed run the old program until they are restarted, and
+    /// commands' guards may answer differently.
+    pub(crate) fn notify_payload_services(&mut self, changed: &[Name], resources: &[OwnedResource<'_>]) {
+        let mut notifies = Vec::new();
+        for (component, resource) in resources {
+            if resource.id.kind == ResourceKind::Service && changed.contains(component) {
+                self.notified.insert(resource.id.clone(), true);
+                notifies.push(resource.id.clone());
+            }
+        }
+        if let Some(change) = self.plan.changes.last_mut().filter(|_| !changed.is_empty()) {
+            change.notifies = notifies;
+        }
+    }
+
+    /// One restart for each notified service that runs and was not just started.
+    pub(crate) fn plan_restarts(&mut self, resources: &[OwnedResource<'_>]) {
+        if !self.seen.booted {
+            return;
+        }
+        let pending: Vec<ResourceId> = self.seen.managed.pending.iter().cloned().collect();
+        for id in pending {
+            self.notified.entry(id).or_insert(true);
+        }
+        for (component, resource) in resources {
+            let ResourceBody::Service(service) = &resource.body else { continue };
+            let Some(restart) = self.notified.get(&resource.id) else { continue };
+            let seen = self.seen.resources.get(&resource.id);
+            let unit = matches!(seen, Some(Observation::Present(_)));
+            // Debian's packages start their services as they are installed: before the files of this plan.
+            let comes_started = self.os_packages && !unit && service.running == Some(true);
+            let just_started = self.started.contains(&resource.id) || !is_running(seen);
+            if (just_started && !comes_started) || service.running == Some(false) {
+                continue;
+            }
+            let action =
+                PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
+            self.push(action, [(*component).clone()].into(), Vec::new(), false);
+        }
+    }
+}

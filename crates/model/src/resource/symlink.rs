@@ -1,0 +1,55 @@
+//! Symbolic links.
+
+use super::{
+    ResourceBody, ResourceId,
+    names::{folders_above, path_problem},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+};
+use crate::{
+    manifest::{FieldReader, FieldShape::Text, ResourceSchema},
+    observe::{Fact, FactName, FileType, ResourceFacts},
+};
+
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SymlinkResource {
+    /// Where it points.
+    pub target: String,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "symlink",
+        subject: (Text, "A symbolic link; its absolute path."),
+        fields: &[("target", Text, "Where it points.")],
+        required: &["target"],
+    }],
+    build: |fields, _| ResourceBody::Symlink(build(fields)),
+    name_problem: path_problem,
+    path: |name| Some(name.to_owned()),
+    file_type: Some(FileType::Symlink),
+    before_payloads: false,
+    removal_stage: RemovalStage::Contents,
+    is_gone: never_gone,
+};
+
+impl ResourceRules for SymlinkResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        ResourceFacts::from([
+            (FactName::Type, Fact::Type(FileType::Symlink)),
+            (FactName::Target, Fact::Text(self.target.clone())),
+        ])
+    }
+
+    fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
+        folders_above(name)
+    }
+}
+
+fn build(fields: &mut FieldReader<'_>) -> SymlinkResource {
+    let target = fields.required_text("target");
+    if target.is_empty() {
+        fields.add_error("`target` must not be empty");
+    }
+    SymlinkResource { target }
+}

@@ -1,0 +1,120 @@
+//! Users of the system.
+
+use super::{
+    ResourceBody, ResourceId, ResourceKind,
+    names::{is_account, path_problem, unless_right},
+    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+};
+use crate::{
+    manifest::{
+        FieldReader,
+        FieldShape::{Flag, Number, Text, Texts},
+        ResourceSchema,
+    },
+    observe::{Fact, FactName, ResourceFacts},
+};
+
+/// A system user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserResource {
+    /// Numeric id.
+    pub uid: Option<u32>,
+    /// Primary group, by name.
+    pub group: Option<String>,
+    /// Further groups, by name; the user is in these and no other (when given).
+    pub groups: Option<Vec<String>>,
+    /// Home directory.
+    pub home: Option<String>,
+    /// Login shell.
+    pub shell: Option<String>,
+    /// Comment (GECOS).
+    pub comment: Option<String>,
+    /// A system account (low uid, no ageing), when it has to be created.
+    pub system: bool,
+    /// Lines of `~/.ssh/authorized_keys`; the file holds these and no other (when given).
+    pub authorized_keys: Option<Vec<String>>,
+}
+
+pub(super) const RULES: KindRules = KindRules {
+    schemas: &[ResourceSchema {
+        word: "user",
+        subject: (Text, "A user of the system; its name."),
+        fields: &[
+            ("uid", Number, "Its number."),
+            ("group", Text, "Its primary group; its own one when left out."),
+            ("groups", Texts, "Its further groups: these and no other."),
+            ("home", Text, "Its home directory."),
+            ("shell", Text, "Its login shell."),
+            ("comment", Text, "Its full name or purpose."),
+            ("system", Flag, "A system account, when it has to be made."),
+            ("authorized_keys", Texts, "The lines of ~/.ssh/authorized_keys: these and no other."),
+        ],
+        required: &[],
+    }],
+    build: |fields, _| ResourceBody::User(build(fields)),
+    name_problem: |name| unless_right(is_account(name), ResourceKind::User),
+    path: no_path,
+    file_type: None,
+    before_payloads: true,
+    removal_stage: RemovalStage::Users,
+    is_gone: never_gone,
+};
+
+impl UserResource {
+    fn all_groups(&self) -> impl Iterator<Item = &String> {
+        self.group.iter().chain(self.groups.iter().flatten())
+    }
+}
+
+impl ResourceRules for UserResource {
+    fn desired_facts(&self) -> ResourceFacts {
+        let text = |name, text: &Option<String>| text.clone().map(|text| (name, Fact::Text(text)));
+        let set = |name, texts: &Option<Vec<String>>| {
+            texts.as_ref().map(|texts| (name, Fact::Set(texts.iter().cloned().collect())))
+        };
+        let facts = [
+            self.uid.map(|uid| (FactName::Uid, Fact::Number(uid))),
+            text(FactName::Group, &self.group),
+            text(FactName::Home, &self.home),
+            text(FactName::Shell, &self.shell),
+            text(FactName::Comment, &self.comment),
+            set(FactName::Groups, &self.groups),
+            set(FactName::AuthorizedKeys, &self.authorized_keys),
+        ];
+        facts.into_iter().flatten().collect()
+    }
+
+    fn accounts(&self) -> Vec<ResourceId> {
+        self.all_groups().map(|group| ResourceId::new(ResourceKind::Group, group)).collect()
+    }
+
+    fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
+        self.accounts()
+    }
+}
+
+fn build(fields: &mut FieldReader<'_>) -> UserResource {
+    let user = UserResource {
+        uid: fields.id("uid"),
+        group: fields.text("group"),
+        groups: fields.texts("groups"),
+        home: fields.text("home"),
+        shell: fields.text("shell"),
+        comment: fields.text("comment"),
+        system: fields.flag("system").unwrap_or(false),
+        authorized_keys: fields.texts("authorized_keys"),
+    };
+    for group in user.all_groups().filter(|group| !is_account(group)) {
+        fields.add_error(&format!("`{group}` is no name of a group"));
+    }
+    for (what, path) in [("home", &user.home), ("shell", &user.shell)] {
+        if let Some(problem) = path.as_deref().and_then(path_problem) {
+            fields.add_error(&format!("`{what}`: {problem}"));
+        }
+    }
+    // These end up between colons in /etc/passwd.
+    if user.comment.iter().chain(&user.home).chain(&user.shell).any(|text| text.contains(':')) {
+        fields.add_error("`comment`, `home` and `shell` cannot have a colon");
+    }
+    user
+}

@@ -1,0 +1,131 @@
+//! The HTTP client of health checks: asks a component's URL once, with short patience and without help of a
+//! proxy.
+
+use std::{io::Read, time::Duration};
+
+use model::health::HttpAnswer;
+use ureq::{Agent, config::AutoHeaderValue};
+
+use crate::command_error::io_error_text;
+
+/// How long each step of a question may take: a connection, a read, a write.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// `GET url`; the body's first `body_bytes` bytes. No redirect is followed: it is the answer.
+pub(crate) fn get(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
+    let failed = |error: ureq::Error| match error {
+        ureq::Error::Io(error) => format!("{url} does not answer: {}", io_error_text(&error)),
+        error => format!("{url} does not answer: {error}"),
+    };
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent("punch")
+        .accept_encoding(AutoHeaderValue::None)
+        .timeout_resolve(Some(PATIENCE))
+        .timeout_connect(Some(PATIENCE))
+        .timeout_recv_response(Some(PATIENCE))
+        .timeout_per_read(Some(PATIENCE))
+        .timeout_per_write(Some(PATIENCE))
+        .build()
+        .new_agent();
+    let response = agent.get(url).header("Connection", "close").call().map_err(failed)?;
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    if body_bytes > 0 {
+        let mut reader = response.into_body().into_reader().take(body_bytes);
+        let read = reader.read_to_end(&mut body);
+        read.map_err(|error| format!("{url} does not answer: {}", io_error_text(&error)))?;
+    }
+    Ok(HttpAnswer { status, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::{TcpListener, TcpStream},
+        sync::mpsc,
+        thread,
+    };
+
+    use model::health::check_http;
+
+    use super::*;
+
+    /// A server that answers once; its URL, and the request it got.
+    fn serve(answer: &'static [u8]) -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        let (sender, requests) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stream = listener.accept().unwrap().0;
+            // Not every test wants to see the request.
+            let _ = sender.send(head(&stream));
+            let _ = stream.write_all(answer);
+        });
+        (url, requests)
+    }
+
+    fn head(stream: &TcpStream) -> String {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+        head.to_lowercase()
+    }
+
+    fn check(answer: &'static [u8], contains: Option<&str>) -> Result<(), String> {
+        check_http(&serve(answer).0, 200, contains, get)
+    }
+
+    #[test]
+    fn status_and_text_of_the_body_are_compared() {
+        let plain = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready";
+        assert_eq!(check(plain, None), Ok(()));
+        assert_eq!(check(plain, Some("read")), Ok(()));
+        assert!(check(plain, Some("steady")).unwrap_err().ends_with("but without `steady`: `ready`"));
+        let refused = check(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", None).unwrap_err();
+        assert!(refused.ends_with("answered 503, not 200"), "{refused}");
+    }
+
+    #[test]
+    fn chunked_unsized_and_old_answers_are_understood() {
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nrea\r\n2\r\ndy\r\n0\r\n\r\n";
+        assert_eq!(check(chunked, Some("ready")), Ok(()));
+        assert_eq!(check(b"HTTP/1.0 200 OK\r\n\r\nready", Some("ready")), Ok(()));
+    }
+
+    #[test]
+    fn redirect_is_the_answer_and_is_not_followed() {
+        let moved = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+        assert!(check(moved, None).unwrap_err().ends_with("answered 302, not 200"));
+    }
+
+    #[test]
+    fn what_is_no_http_or_no_server_is_an_error_that_names_the_url() {
+        let error = check(b"220 mail ready\r\n", None).unwrap_err();
+        assert!(error.starts_with("http://127.0.0.1:") && error.contains("does not answer"), "{error}");
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = get(&format!("http://{closed}/"), 0).unwrap_err();
+        assert!(error.contains("connection refused"), "{error}");
+    }
+
+    #[test]
+    fn body_is_read_up_to_the_limit() {
+        let url = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready").0;
+        assert_eq!(get(&url, 3).unwrap().body, b"rea");
+    }
+
+    #[test]
+    fn request_asks_for_plain_bytes_as_punch() {
+        let (url, requests) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        get(&url, 0).unwrap();
+        let head = requests.recv().unwrap();
+        assert!(head.starts_with("get /health http/1.1\r\n"), "{head}");
+        assert!(head.contains("user-agent: punch\r\n") && head.contains("connection: close\r\n"), "{head}");
+        assert!(!head.contains("gzip"), "{head}");
+    }
+}

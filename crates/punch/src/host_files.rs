@@ -1,0 +1,73 @@
+//! Punch's own files on a host: where they are, and reading and writing them with errors for people.
+
+use std::path::{Path, PathBuf};
+
+use converge::HostRoot;
+
+use crate::command_error::CommandError;
+
+/// How punch reaches the back-office: address, server name and credential.
+pub(crate) const MEMBERSHIP: &str = "/etc/geppetto/punch.yaml";
+/// The key node files must be signed with, in base64.
+pub(crate) const NODE_KEY: &str = "/etc/geppetto/trust/node.pub";
+/// The keys packages must be signed with, armored.
+pub(crate) const PACKAGE_KEYS: &str = "/etc/geppetto/trust/packages.asc";
+/// Certificate authorities of one's own, in PEM; they replace the public ones.
+pub(crate) const AUTHORITIES: &str = "/etc/geppetto/trust/ca.pem";
+
+/// The files of a host, below its root: `/`, or the folder given with `--root`. No link leads out of it.
+#[derive(Debug, Clone)]
+pub(crate) struct HostFiles {
+    root: HostRoot,
+}
+
+impl HostFiles {
+    /// The files below `path`, which need not be there yet; the folder above it must be.
+    pub(crate) fn new(path: &Path) -> Result<Self, CommandError> {
+        let above = path.parent().unwrap_or(path);
+        if !path.is_dir() && !above.is_dir() {
+            return Err(CommandError::input(format!(
+                "--root {}: there is no folder {} to hold it",
+                path.display(),
+                above.display()
+            ))
+            .with_hint("check the path; punch makes the last folder of it and no other"));
+        }
+        Ok(Self { root: HostRoot::new(path) })
+    }
+
+    /// The root.
+    pub(crate) fn root(&self) -> &HostRoot {
+        &self.root
+    }
+
+    /// A file as people on this machine know it, for messages.
+    pub(crate) fn shown(&self, file: &str) -> PathBuf {
+        self.root.shown(file)
+    }
+
+    /// The text of a file; `None` when there is none.
+    pub(crate) fn read(&self, file: &str) -> Result<Option<String>, CommandError> {
+        self.root.read_text(file).map_err(|error| CommandError::cannot_read(&self.shown(file), &error))
+    }
+
+    /// Replaces a file whole; the folders above it are made where there are none.
+    pub(crate) fn replace(&self, file: &str, content: &[u8], mode: u32) -> Result<(), CommandError> {
+        let replaced = self.root.replace_file(file, content, mode);
+        replaced.map_err(|error| CommandError::cannot_write(&self.shown(file), &error))
+    }
+
+    /// Removes a file; it need not be there.
+    pub(crate) fn remove(&self, file: &str) -> Result<(), CommandError> {
+        self.root.remove_file(file).map_err(|error| CommandError::cannot_write(&self.shown(file), &error))
+    }
+
+    /// The file with certificate authorities of one's own, if there is one.
+    pub(crate) fn authorities(&self) -> Result<Option<PathBuf>, CommandError> {
+        match self.root.real_path(AUTHORITIES) {
+            Ok(path) => Ok(Some(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CommandError::cannot_read(&self.shown(AUTHORITIES), &error)),
+        }
+    }
+}
