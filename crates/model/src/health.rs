@@ -6,9 +6,11 @@ use std::fmt;
 
 use crate::{
     manifest::{
-        FieldReader,
-        FieldShape::{Command, Number, Text},
-        ResourceSchema, command, scalar,
+        field_schema::{
+            FieldShape::{Command, Number, Text},
+            ResourceSchema,
+        },
+        fields::{FieldReader, command, scalar},
     },
     value::Value,
 };

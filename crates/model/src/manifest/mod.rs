@@ -5,8 +5,9 @@
 
 mod build;
 mod evaluate;
-mod field_schema;
-mod fields;
+pub(crate) mod field_schema;
+pub(crate) mod fields;
+mod json_schema;
 mod lint;
 mod read;
 
@@ -15,9 +16,7 @@ use std::collections::BTreeMap;
 use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{EvaluationContext, evaluate_manifest};
-pub use field_schema::schema;
-pub(crate) use field_schema::{FieldSchema, FieldShape, ResourceSchema};
-pub(crate) use fields::{FieldReader, command, scalar};
+pub use json_schema::schema;
 pub use lint::lint_manifest;
 pub use read::read_manifest;
 

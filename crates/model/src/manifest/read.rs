@@ -6,9 +6,8 @@ use serde::Deserialize;
 
 use super::{
     DeclaredField, FORMAT, Manifest, ResourceDeclaration,
-    field_schema::{
-        COMMON_FIELDS, COMMON_HEALTH_FIELDS, FieldSchema, ResourceSchema, health_schemas, resource_schemas,
-    },
+    field_schema::{FieldSchema, ResourceSchema},
+    json_schema::{COMMON_FIELDS, COMMON_HEALTH_FIELDS, health_schemas, resource_schemas},
 };
 use crate::{
     format::{

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     manifest::{
-        FieldReader,
-        FieldShape::{Map, Text},
-        ResourceSchema,
+        field_schema::{
+            FieldShape::{Map, Text},
+            ResourceSchema,
+        },
+        fields::FieldReader,
     },
     observe::{Fact, FactName, FileContent, ResourceFacts},
 };

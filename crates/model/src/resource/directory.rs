@@ -7,7 +7,7 @@ use super::{
     rules::{KindRules, RemovalStage, ResourceRules, never_gone},
 };
 use crate::{
-    manifest::{FieldShape::Text, ResourceSchema},
+    manifest::field_schema::{FieldShape::Text, ResourceSchema},
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
 

@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     manifest::{
-        FieldReader,
-        FieldShape::{Command, Flag, Map, Number, Text},
-        ResourceSchema,
+        field_schema::{
+            FieldShape::{Command, Flag, Map, Number, Text},
+            ResourceSchema,
+        },
+        fields::FieldReader,
     },
     name::Name,
     observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReason},

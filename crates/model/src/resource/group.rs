@@ -6,7 +6,7 @@ use super::{
     rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
 };
 use crate::{
-    manifest::{
+    manifest::field_schema::{
         FieldShape::{Flag, Number, Text},
         ResourceSchema,
     },

@@ -14,6 +14,7 @@ pub(crate) mod service;
 pub(crate) mod symlink;
 pub(crate) mod user;
 
+mod kinds;
 mod names;
 mod ownership;
 mod rules;

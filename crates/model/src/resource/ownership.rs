@@ -2,7 +2,10 @@
 
 use super::{ResourceId, ResourceKind, names::is_account};
 use crate::{
-    manifest::{FieldReader, FieldSchema, FieldShape},
+    manifest::{
+        field_schema::{FieldSchema, FieldShape},
+        fields::FieldReader,
+    },
     observe::{Fact, FactName, ResourceFacts},
 };
 

@@ -6,7 +6,7 @@ use super::{
     rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
 };
 use crate::{
-    manifest::{FieldShape::Text, ResourceSchema},
+    manifest::field_schema::{FieldShape::Text, ResourceSchema},
     observe::{Fact, FactName, ObservedHost, ResourceFacts},
 };
 

@@ -1,9 +1,9 @@
 //! What each kind of resource says about itself. The kinds' files answer; the manifest, the plan and the
 //! removals ask.
 
-use super::{ResourceBody, ResourceId, ResourceKind};
+use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{FieldReader, ResourceSchema},
+    manifest::{field_schema::ResourceSchema, fields::FieldReader},
     observe::{FileType, ObservedHost, ResourceFacts},
 };
 
@@ -68,40 +68,6 @@ pub(crate) trait ResourceRules {
     /// Whether it has to be made where it is absent, even when no fact is asked for.
     fn must_exist(&self) -> bool {
         true
-    }
-}
-
-impl ResourceKind {
-    /// What is the same for all resources of this kind.
-    pub(crate) fn rules(self) -> &'static KindRules {
-        match self {
-            ResourceKind::File => &super::file::RULES,
-            ResourceKind::Directory => &super::directory::RULES,
-            ResourceKind::Symlink => &super::symlink::RULES,
-            ResourceKind::User => &super::user::RULES,
-            ResourceKind::Group => &super::group::RULES,
-            ResourceKind::Service => &super::service::RULES,
-            ResourceKind::Cron => &super::cron::RULES,
-            ResourceKind::Package => &super::package::RULES,
-            ResourceKind::Exec => &super::exec::RULES,
-        }
-    }
-}
-
-impl ResourceBody {
-    /// What this resource says about itself.
-    pub(crate) fn rules(&self) -> &dyn ResourceRules {
-        match self {
-            ResourceBody::File(file) => file,
-            ResourceBody::Directory(directory) => directory,
-            ResourceBody::Symlink(symlink) => symlink,
-            ResourceBody::User(user) => user,
-            ResourceBody::Group(group) => group,
-            ResourceBody::Service(service) => service,
-            ResourceBody::Cron(cron) => cron,
-            ResourceBody::Package(package) => package,
-            ResourceBody::Exec(exec) => exec,
-        }
     }
 }
 

@@ -6,7 +6,10 @@ use super::{
     rules::{KindRules, RemovalStage, ResourceRules, never_gone},
 };
 use crate::{
-    manifest::{FieldReader, FieldShape::Text, ResourceSchema},
+    manifest::{
+        field_schema::{FieldShape::Text, ResourceSchema},
+        fields::FieldReader,
+    },
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
 

@@ -7,9 +7,11 @@ use super::{
 };
 use crate::{
     manifest::{
-        FieldReader,
-        FieldShape::{Flag, Number, Text, Texts},
-        ResourceSchema,
+        field_schema::{
+            FieldShape::{Flag, Number, Text, Texts},
+            ResourceSchema,
+        },
+        fields::FieldReader,
     },
     observe::{Fact, FactName, ResourceFacts},
 };

@@ -6,7 +6,11 @@ use std::{
     io::Read,
 };
 
-use nix::errno::Errno;
+use model::resource::Ownership;
+use nix::{
+    errno::Errno,
+    unistd::{Gid, Uid},
+};
 
 use crate::{
     host::{HostError, explain_io_error},
@@ -201,6 +205,16 @@ fn parse_group_line(line: &str) -> Option<(String, GroupEntry)> {
     let [name, _, gid, members] = fields[..] else { return None };
     let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
     Some((name.to_owned(), GroupEntry { gid: gid.parse().ok()?, members }))
+}
+
+/// The numbers of the owner and group that are wanted.
+pub(super) fn owner_ids(
+    accounts: &AccountDatabase,
+    ownership: &Ownership,
+) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+    let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
+    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
 
 #[cfg(test)]

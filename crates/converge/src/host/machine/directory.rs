@@ -13,7 +13,7 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 
-use super::{accounts::AccountDatabase, paths::owner_ids};
+use super::accounts::{AccountDatabase, owner_ids};
 use crate::{
     host::HostError,
     host_root::{HostRoot, PathHandle},

@@ -12,7 +12,7 @@ use nix::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{accounts::AccountDatabase, paths::owner_ids};
+use super::accounts::{AccountDatabase, owner_ids};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// Makes a file what it must be. An owner, group or mode that is not wanted otherwise is kept.

@@ -10,7 +10,7 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, openat, readlinkat},
     sys::stat::{Mode, SFlag},
-    unistd::{Gid, Uid, UnlinkatFlags, unlinkat},
+    unistd::{UnlinkatFlags, unlinkat},
 };
 
 use super::{accounts::AccountDatabase, file};
@@ -96,14 +96,4 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
         Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(wrong(error.into())),
     }
-}
-
-/// The numbers of the owner and group that are wanted.
-pub(super) fn owner_ids(
-    accounts: &AccountDatabase,
-    ownership: &Ownership,
-) -> Result<(Option<Uid>, Option<Gid>), HostError> {
-    let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
-    let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
-    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
