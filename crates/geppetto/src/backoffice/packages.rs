@@ -182,7 +182,7 @@ impl BackOffice {
         }
         let named = files.clone();
         let components = self.with_repository(move |repository| repository.components_of(&named)).await?;
-        self.require_publication(permit, channel, &components).await?;
+        self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
             .with_event(channel);
         let (channel, now) = (channel.clone(), self.unix_seconds());
@@ -192,24 +192,15 @@ impl BackOffice {
         Ok(published)
     }
 
-    /// Refuses what makes these components visible in a channel without a grant in every environment that
-    /// follows it.
-    async fn require_publication(
+    /// The grants that making components visible in a channel needs: one in every environment that follows it.
+    async fn publication_scopes(
         &self,
-        permit: &Permit<Developer>,
+        permit: Permit<Developer>,
         channel: &Name,
-        components: &BTreeSet<Name>,
-    ) -> Result<(), BackOfficeError> {
+    ) -> Result<PublicationScopes, BackOfficeError> {
         let state = self.current_estate().await?;
         let followers = state.estate.environments.iter().filter(|(_, one)| one.channel == *channel);
-        let environments: Vec<&Name> = followers.map(|(name, _)| name).collect();
-        for component in components {
-            permit.require_component(component)?;
-            for environment in &environments {
-                permit.require(&EffectScope::component(environment, component))?;
-            }
-        }
-        Ok(())
+        Ok(PublicationScopes { permit, environments: followers.map(|(name, _)| name.clone()).collect() })
     }
 
     /// Makes a version, and what it requires, visible in one more channel.
@@ -224,13 +215,20 @@ impl BackOffice {
             .version
             .parse()
             .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
-        self.require_publication(permit, &to, &BTreeSet::from([name.clone()])).await?;
+        // What is taken along needs the same grants; it is known under the repository's lock only.
+        let required = self.publication_scopes(permit.clone(), &to).await?;
         let subject = format!("{name}@{version}");
         let detail = format!("from {from} to {to}");
         let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);
         let now = self.unix_seconds();
-        self.audited(entry, move |repository| repository.promote(&name, &version, &from, &to, now), visible)
-            .await
+        self.audited(
+            entry,
+            move |repository| {
+                repository.promote(&name, &version, &from, &to, |components| required.check(components), now)
+            },
+            visible,
+        )
+        .await
     }
 
     /// Trusts packages signed by these armored certificates.
@@ -330,6 +328,25 @@ impl BackOffice {
     /// The time as OpenPGP keeps it.
     pub(super) fn unix_seconds(&self) -> u32 {
         u32::try_from(self.clock.now_us() / 1_000_000).unwrap_or(u32::MAX)
+    }
+}
+
+/// Who publishes, and the environments that follow the channel.
+struct PublicationScopes {
+    permit: Permit<Developer>,
+    environments: Vec<Name>,
+}
+
+impl PublicationScopes {
+    /// Refuses components that the principal has no grant for in each of the environments.
+    fn check(&self, components: &BTreeSet<Name>) -> Result<(), BackOfficeError> {
+        for component in components {
+            self.permit.require_component(component)?;
+            for environment in &self.environments {
+                self.permit.require(&EffectScope::component(environment, component))?;
+            }
+        }
+        Ok(())
     }
 }
 

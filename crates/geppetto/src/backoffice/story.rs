@@ -56,13 +56,18 @@ impl Story {
 
     /// Builds and publishes a version of `shop` with these parameters.
     async fn publish(&self, version: &str, parameters: &str, channel: &str) {
-        let source = self.folder.path().join(format!("shop-{version}"));
+        self.publish_component("shop", version, parameters, channel).await;
+    }
+
+    /// Builds and publishes a version of a component; `more` is the rest of its description.
+    async fn publish_component(&self, name: &str, version: &str, more: &str, channel: &str) {
+        let source = self.folder.path().join(format!("{name}-{version}"));
         fs::create_dir_all(source.join("deploy")).unwrap();
         let head = format!(
-            "format: geppetto/component/1\nname: shop\nversion: {version}\nkind: os-config\nsummary: Sells\n\
-             license: Apache-2.0\nfiles:\n  - {{source: shop, path: /usr/lib/shop}}\n"
+            "format: geppetto/component/1\nname: {name}\nversion: {version}\nkind: os-config\nsummary: Sells\n\
+             license: Apache-2.0\nfiles:\n  - {{source: shop, path: /usr/lib/{name}}}\n"
         );
-        fs::write(source.join("component.yaml"), head + parameters).unwrap();
+        fs::write(source.join("component.yaml"), head + more).unwrap();
         fs::write(source.join("shop"), version).unwrap();
         let manifest = "format: geppetto/manifest/1\nresources: []\n";
         fs::write(source.join("deploy/manifest.yaml"), manifest).unwrap();
@@ -357,6 +362,23 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     }
     publish(&["developer:prod/shop"], &prod).await.unwrap();
     publish(&["developer:test"], &dev).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn promotion_needs_a_grant_for_each_component_it_takes_along() {
+    let story = Story::new().await;
+    story.change(&[("environments/prod.yaml", PROD)]).await.unwrap();
+    story.publish_component("lib", "1.0.0", "", "dev").await;
+    story.publish_component("app", "1.0.0", "requires: {lib: '*'}\n", "dev").await;
+    let promote = async |grants: &[&str]| {
+        let [name, version, from, to] = ["app", "1.0.0", "dev", "prod"].map(str::to_owned);
+        let request = model::wire::PromotionRequest { name, version, from, to };
+        story.back_office.promote(&permit(grants), &request).await
+    };
+    let error = promote(&["developer:prod/app"]).await.unwrap_err();
+    assert!(matches!(error, BackOfficeError::Denied(_)) && error.to_string().contains("lib"), "{error}");
+    let promoted = promote(&["developer:prod/app", "developer:*/lib"]).await.unwrap();
+    assert_eq!(promoted.added.len(), 4, "{promoted:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

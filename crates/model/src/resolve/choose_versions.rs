@@ -9,7 +9,7 @@ use super::{
     ChosenComponents,
     fault::{EstateFault, FaultKind, ResolveError},
     place_stack::PlaceStack,
-    version_search::{VersionConstraint, VersionSearch},
+    version_search::{SearchScope, VersionConstraint, VersionSearch},
 };
 use crate::{
     catalog::{Catalog, CatalogVersion},
@@ -33,7 +33,7 @@ pub(super) fn choose_versions<'a>(
     layers: &PlaceStack<'a>,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
     let requirements = requirements_by_component(layers);
-    let mut search = VersionSearch::new(catalog, layers);
+    let mut search = VersionSearch::new(catalog, SearchScope::Places(layers));
     let mut faults = Vec::new();
     for (name, requirements) in &requirements {
         let Some(PlacedRequirement { place, range: Some(range), .. }) =
@@ -44,7 +44,7 @@ pub(super) fn choose_versions<'a>(
         if catalog.versions(layers.channel, name).is_empty() {
             faults.push(unknown(catalog, layers, place, name));
         }
-        search.require(name, VersionConstraint { place: (*place).clone(), range, depth: None });
+        search.require(name, Some(VersionConstraint { place: (*place).clone(), range, depth: None }));
     }
     if !faults.is_empty() {
         return Err(faults.into());

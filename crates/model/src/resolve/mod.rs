@@ -12,6 +12,8 @@ mod choose_versions;
 
 mod version_search;
 
+mod requirements;
+
 mod reference;
 
 mod operations;
@@ -44,6 +46,7 @@ pub use self::{
     explain::{ExplainError, explain},
     fault::{EstateFault, FaultKind, Note, ResolveError},
     reach::reached_servers,
+    requirements::{RequirementConflict, choose_requirements},
 };
 use self::{
     choose_versions::ChosenComponent, evaluate::ResolvedValues, linearise::RoleHierarchy,

@@ -34,7 +34,7 @@ pub(super) type VersionChoice<'a> = (&'a Name, &'a Arc<CatalogVersion>, Vec<Vers
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    layers: &'l PlaceStack<'a>,
+    scope: SearchScope<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
@@ -44,6 +44,59 @@ pub(super) struct VersionSearch<'a, 'l> {
     frames: Vec<SearchFrame<'a>>,
     /// The first conflict: the one reported when there is no solution.
     first_conflict: Option<EstateFault>,
+}
+
+/// What versions are offered, and what is removed.
+#[derive(Clone, Copy)]
+pub(super) enum SearchScope<'a, 'l> {
+    /// For a server: the channel of its environment; its places may remove components.
+    Places(&'l PlaceStack<'a>),
+    /// For one version and what it requires: several channels, those of the first one before those of the next.
+    Channels {
+        /// The version.
+        root: &'a Arc<CatalogVersion>,
+        /// The channels.
+        channels: &'l [&'a Name],
+    },
+}
+
+impl<'a> SearchScope<'a, '_> {
+    /// The versions of a component that are offered, the best first.
+    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<CatalogVersion>> {
+        let newest_first = |channel: &Name| {
+            let versions = catalog.versions(channel, name).iter().rev();
+            versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
+        };
+        match self {
+            SearchScope::Places(layers) => newest_first(layers.channel),
+            SearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
+            SearchScope::Channels { channels, .. } => {
+                channels.iter().flat_map(|channel| newest_first(channel)).collect()
+            }
+        }
+    }
+
+    /// The place a fault is blamed on when no other place is.
+    fn place(&self) -> Place {
+        match self {
+            SearchScope::Places(layers) => Place::Server(layers.server.clone()),
+            SearchScope::Channels { root, .. } => Place::Default(root.component.name.clone()),
+        }
+    }
+
+    fn channel(&self) -> Option<&'a Name> {
+        match self {
+            SearchScope::Places(layers) => Some(layers.channel),
+            SearchScope::Channels { channels, .. } => channels.first().copied(),
+        }
+    }
+
+    fn removal_of(&self, component: &Name) -> Option<Place> {
+        match self {
+            SearchScope::Places(layers) => layers.removal_of(component).map(|(place, _)| place.clone()),
+            SearchScope::Channels { .. } => None,
+        }
+    }
 }
 
 struct SearchFrame<'a> {
@@ -57,10 +110,10 @@ struct SearchFrame<'a> {
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, layers: &'l PlaceStack<'a>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, scope: SearchScope<'a, 'l>) -> Self {
         Self {
             catalog,
-            layers,
+            scope,
             order: Vec::new(),
             position: BTreeMap::new(),
             constraints: BTreeMap::new(),
@@ -69,11 +122,11 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         }
     }
 
-    /// Adds a place's requirement.
-    pub(super) fn require(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
+    /// Adds a place's requirement; without a constraint, every version that is offered will do.
+    pub(super) fn require(&mut self, name: &'a Name, constraint: Option<VersionConstraint<'a>>) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
-        self.constraints.insert(name, vec![constraint]);
+        self.constraints.insert(name, constraint.into_iter().collect());
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
@@ -109,7 +162,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     fn too_many_choices(&self) -> EstateFault {
         let first = self.first_conflict.as_ref().map(|fault| fault.kind.to_string());
         let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
-        let server = Place::Server(self.layers.server.clone());
+        let server = self.scope.place();
         match self.first_conflict.as_ref().and_then(|fault| fault.component.as_ref()) {
             Some(component) => EstateFault::new(server, kind).with_component(component),
             None => EstateFault::new(server, kind),
@@ -120,12 +173,11 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     fn list_candidates(&mut self) {
         let name = self.order[self.frames.len()];
         let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
-        let versions = self.catalog.versions(self.layers.channel, name).iter().rev();
-        let all = self.catalog.components.get(name);
-        let candidates: Vec<_> = versions
-            .filter(|version| constraints.iter().all(|constraint| constraint.range.contains(version)))
-            .filter_map(|version| all?.get(version))
-            .collect();
+        let satisfies = |candidate: &&Arc<CatalogVersion>| {
+            constraints.iter().all(|constraint| constraint.range.contains(&candidate.component.version))
+        };
+        let candidates: Vec<_> =
+            self.scope.offered(self.catalog, name).into_iter().filter(satisfies).collect();
         let blamed_choices = constraints.iter().filter_map(|constraint| constraint.depth).collect();
         if candidates.is_empty() {
             let fault = self.no_version(name, None);
@@ -224,7 +276,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         required: &Name,
         range: &VersionRange,
     ) -> Option<EstateFault> {
-        let (place, _) = self.layers.removal_of(required)?;
+        let place = self.scope.removal_of(required)?;
         let required_by_place = self
             .constraints
             .get(required)
@@ -234,7 +286,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(EstateFault::new(place.clone(), kind).with_component(required)).filter(|_| !required_by_place)
+        Some(EstateFault::new(place, kind).with_component(required)).filter(|_| !required_by_place)
     }
 
     fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {
@@ -243,9 +295,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
         let place =
             constraints.iter().map(|(place, _)| place).find(|place| !matches!(place, Place::Default(_)));
-        let place = place.cloned().unwrap_or_else(|| Place::Server(self.layers.server.clone()));
-        let available = self.catalog.versions(self.layers.channel, name).iter().rev().cloned().collect();
-        let channel = self.layers.channel.clone();
+        let place = place.cloned().unwrap_or_else(|| self.scope.place());
+        let offered = self.scope.offered(self.catalog, name).into_iter();
+        let available = offered.map(|offered| offered.component.version.clone()).collect();
+        let channel = self.scope.channel().unwrap_or(name).clone();
         EstateFault::new(
             place,
             FaultKind::NoVersion { component: name.clone(), channel, constraints, available },

@@ -1,13 +1,11 @@
 //! Promotion: a component version, and what it needs, moves on to the next channel.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, CatalogVersion as Versioned},
+    catalog::{Catalog, CatalogVersion},
     name::Name,
+    resolve::{RequirementConflict, choose_requirements},
     version::{Version, VersionRange},
     wire::PublicationResult,
 };
@@ -18,14 +16,17 @@ impl Repository {
     /// Makes the newest `version` of `name` in channel `from` (a version without release names all its
     /// releases) visible in channel `to` too: both its packages, and those of the components it requires,
     /// where `to` has none that fit. Refuses, naming what is missing, if `from` does not have them.
-    pub fn promote(
+    ///
+    /// `allow` is given the components that would be made visible, and may refuse.
+    pub fn promote<E: From<RepositoryError>>(
         &self,
         name: &Name,
         version: &Version,
         from: &Name,
         to: &Name,
+        allow: impl FnOnce(&BTreeSet<Name>) -> std::result::Result<(), E>,
         now: u32,
-    ) -> Result<PublicationResult> {
+    ) -> std::result::Result<PublicationResult, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.catalog()?;
         let _lock = self.lock()?;
@@ -33,21 +34,33 @@ impl Repository {
         self.load_existing_channel(to)?;
         self.check_promotion_order(from, to)?;
         let catalog = self.catalog()?;
-        let root = catalog
-            .versions(from, name)
-            .iter()
-            .rev()
-            .find(|there| there.matches(version))
-            .and_then(|there| catalog.components.get(name)?.get(there))
-            .ok_or_else(|| no_version(&catalog, from, name, version))?;
-        let chosen = closure(&catalog, root, from, to)?;
+        let chosen = chosen_versions(&catalog, name, version, from, to)?;
+        allow(&chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
         let files: BTreeSet<String> = chosen
             .iter()
             .flat_map(|published| [published.payload.file.clone(), published.deployment.file.clone()])
             .collect();
         let files: Vec<String> = files.into_iter().collect();
-        self.publish_locked(to, &files, now)
+        Ok(self.publish_locked(to, &files, now)?)
     }
+}
+
+/// The version that is promoted, and what it takes along.
+fn chosen_versions<'a>(
+    catalog: &'a Catalog,
+    name: &Name,
+    version: &Version,
+    from: &'a Name,
+    to: &'a Name,
+) -> Result<Vec<&'a Arc<CatalogVersion>>> {
+    let root = catalog
+        .versions(from, name)
+        .iter()
+        .rev()
+        .find(|there| there.matches(version))
+        .and_then(|there| catalog.components.get(name)?.get(there))
+        .ok_or_else(|| no_version(catalog, from, name, version))?;
+    closure(catalog, root, from, to)
 }
 
 fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {
@@ -71,93 +84,67 @@ fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version)
     }
 }
 
-/// More rounds of better choices than any real requirements need.
-const ROUNDS: usize = 1000;
-
-/// `root` and everything it requires, directly or not, each in one version that suits all who require it.
-fn closure(catalog: &Catalog, root: &Arc<Versioned>, from: &Name, to: &Name) -> Result<Vec<Arc<Versioned>>> {
-    let mut chosen = BTreeMap::from([(root.component.name.clone(), Arc::clone(root))]);
-    let mut rounds = 0;
-    let missing: BTreeSet<String> = loop {
-        // Only what the choices of now require counts: the requirements of a replaced choice no longer apply.
-        let reached = reachable(&root.component.name, &chosen);
-        let mut better = BTreeMap::new();
-        let mut lacking = BTreeSet::new();
-        for (required, wishes) in requirements_of(&reached) {
-            let ranges: Vec<&VersionRange> = wishes.iter().map(|(_, range)| *range).collect();
-            let there = chosen.get(required);
-            if there.is_some_and(|there| satisfies(there, &ranges)) {
-                continue;
-            }
-            let best = catalog
-                .newest_matching(to, required, &ranges)
-                .or_else(|| catalog.newest_matching(from, required, &ranges));
-            match best {
-                Some(best) if *required != root.component.name => {
-                    better.insert(required.clone(), Arc::clone(best));
+/// `root` and everything it requires, directly or not, each in one version that suits all who require it: of `to`
+/// where that has one that fits, else of `from`.
+fn closure<'a>(
+    catalog: &'a Catalog,
+    root: &'a Arc<CatalogVersion>,
+    from: &'a Name,
+    to: &'a Name,
+) -> Result<Vec<&'a Arc<CatalogVersion>>> {
+    choose_requirements(catalog, root, &[to, from]).map_err(|conflict| {
+        let mut missing = unmet_requirements(catalog, root, from, to);
+        if missing.is_empty() {
+            // Each requirement alone can be met, and not all of them together.
+            missing.extend(match conflict {
+                RequirementConflict::NoVersion { component, required_by } => required_by
+                    .iter()
+                    .map(|(requirer, range)| lack(catalog, requirer.as_str(), &component, range, from, to))
+                    .collect(),
+                RequirementConflict::TooManyChoices => {
+                    vec!["its requirements allow too many choices of versions to try them all".to_owned()]
                 }
-                _ => {
-                    let unmet = wishes
-                        .iter()
-                        .filter(|(_, range)| !there.is_some_and(|there| satisfies(there, &[*range])));
-                    lacking.extend(
-                        unmet.map(|(requirer, range)| lack(catalog, requirer, required, range, from, to)),
-                    );
-                }
-            }
+            });
         }
-        if better.is_empty() && lacking.is_empty() {
-            return Ok(reached);
+        RepositoryError::Incomplete {
+            root: format!("{} {}", root.component.name, root.component.version),
+            from: from.clone(),
+            to: to.clone(),
+            missing: missing.into_iter().collect::<Vec<_>>().join("; "),
         }
-        if better.is_empty() {
-            break lacking;
-        }
-        rounds += 1;
-        if rounds > ROUNDS {
-            break BTreeSet::from(["its requirements contradict each other in a circle".to_owned()]);
-        }
-        chosen.extend(better);
-    };
-    Err(RepositoryError::Incomplete {
-        root: format!("{} {}", root.component.name, root.component.version),
-        from: from.clone(),
-        to: to.clone(),
-        missing: missing.into_iter().collect::<Vec<_>>().join("; "),
     })
 }
 
-/// Each component that some of `chosen` require, with who does and how.
-fn requirements_of(chosen: &[Arc<Versioned>]) -> BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> {
-    let mut wishes: BTreeMap<&Name, Vec<(&Versioned, &VersionRange)>> = BTreeMap::new();
-    for published in chosen {
-        for (required, range) in &published.component.requires {
-            wishes.entry(required).or_default().push((published, range));
-        }
-    }
-    wishes
-}
-
-fn satisfies(published: &Versioned, ranges: &[&VersionRange]) -> bool {
-    ranges.iter().all(|range| range.contains(&published.component.version))
-}
-
-/// The chosen versions that `root` requires, directly or not, and itself.
-fn reachable(root: &Name, chosen: &BTreeMap<Name, Arc<Versioned>>) -> Vec<Arc<Versioned>> {
-    let mut seen = BTreeSet::from([root]);
+/// The requirements, direct or not, that no version of either channel meets.
+fn unmet_requirements(
+    catalog: &Catalog,
+    root: &Arc<CatalogVersion>,
+    from: &Name,
+    to: &Name,
+) -> BTreeSet<String> {
+    let mut unmet = BTreeSet::new();
+    let mut reached = BTreeSet::from([&root.component.name]);
     let mut open = vec![root];
-    let mut reached = Vec::new();
-    while let Some(name) = open.pop() {
-        if let Some(published) = chosen.get(name) {
-            open.extend(published.component.requires.keys().filter(|required| seen.insert(required)));
-            reached.push(Arc::clone(published));
+    while let Some(requirer) = open.pop() {
+        let component = &requirer.component;
+        for (required, range) in &component.requires {
+            let newest = |channel| catalog.newest_matching(channel, required, &[range]);
+            match newest(to).or_else(|| newest(from)) {
+                Some(best) if reached.insert(required) => open.push(best),
+                Some(_) => {}
+                None => {
+                    let requirer = format!("{} {}", component.name, component.version);
+                    _ = unmet.insert(lack(catalog, &requirer, required, range, from, to));
+                }
+            }
         }
     }
-    reached
+    unmet
 }
 
 fn lack(
     catalog: &Catalog,
-    requirer: &Versioned,
+    requirer: &str,
     required: &Name,
     range: &VersionRange,
     from: &Name,
@@ -172,11 +159,5 @@ fn lack(
             format!("`{channel}` has {}", versions.join(", "))
         }
     };
-    format!(
-        "`{} {}` requires `{required} {range}`, but {} and {}",
-        requirer.component.name,
-        requirer.component.version,
-        has(from),
-        has(to)
-    )
+    format!("`{requirer}` requires `{required} {range}`, but {} and {}", has(from), has(to))
 }

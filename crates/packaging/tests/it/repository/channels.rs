@@ -58,7 +58,14 @@ fn promotion_into_an_unknown_or_an_earlier_channel_is_refused() {
     ground.publish("prod", &files);
     let promote = |from: &str, to: &str| {
         let version = "1.0".parse().unwrap();
-        let promoted = ground.repository.promote(&name("shop"), &version, &name(from), &name(to), NOON);
+        let promoted = ground.repository.promote(
+            &name("shop"),
+            &version,
+            &name(from),
+            &name(to),
+            |_| Ok::<(), packaging::repository::RepositoryError>(()),
+            NOON,
+        );
         promoted.unwrap_err().to_string()
     };
     assert!(promote("prod", "archive").contains("there is no channel `archive`"));

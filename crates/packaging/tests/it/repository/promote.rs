@@ -6,7 +6,14 @@ use crate::tools::NOON;
 fn promote(ground: &Ground, component: &str, version: &str) -> Result<Vec<String>, String> {
     ground
         .repository
-        .promote(&name(component), &version.parse().unwrap(), &name("dev"), &name("prod"), NOON)
+        .promote(
+            &name(component),
+            &version.parse().unwrap(),
+            &name("dev"),
+            &name("prod"),
+            |_| Ok::<(), packaging::repository::RepositoryError>(()),
+            NOON,
+        )
         .map(|published| published.added)
         .map_err(|error| error.to_string())
 }

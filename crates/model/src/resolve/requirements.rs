@@ -1,0 +1,50 @@
+//! What one component version requires, chosen from several channels: what a promotion takes along.
+
+use std::sync::Arc;
+
+use super::{
+    fault::FaultKind,
+    version_search::{SearchScope, VersionSearch},
+};
+use crate::{
+    catalog::{Catalog, CatalogVersion},
+    estate::Place,
+    name::Name,
+    version::VersionRange,
+};
+
+/// Why no versions satisfy all requirements.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequirementConflict {
+    /// No offered version of a component satisfies all that require it.
+    NoVersion {
+        /// The component.
+        component: Name,
+        /// The components that require it, and how.
+        required_by: Vec<(Name, VersionRange)>,
+    },
+    /// The search gave up.
+    TooManyChoices,
+}
+
+/// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
+/// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
+pub fn choose_requirements<'a>(
+    catalog: &'a Catalog,
+    root: &'a Arc<CatalogVersion>,
+    channels: &[&'a Name],
+) -> Result<Vec<&'a Arc<CatalogVersion>>, RequirementConflict> {
+    let mut search = VersionSearch::new(catalog, SearchScope::Channels { root, channels });
+    search.require(&root.component.name, None);
+    let chosen = search.run().map_err(|fault| match fault.kind {
+        FaultKind::NoVersion { component, constraints, .. } => {
+            let required_by = constraints.into_iter().filter_map(|(place, range)| match place {
+                Place::Default(requirer) => Some((requirer, range)),
+                _ => None,
+            });
+            RequirementConflict::NoVersion { component, required_by: required_by.collect() }
+        }
+        _ => RequirementConflict::TooManyChoices,
+    })?;
+    Ok(chosen.into_iter().map(|(_, version, _)| version).collect())
+}
