@@ -102,8 +102,8 @@ pub fn apply(
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
             journal.add_entry(entry(
-                &blocked.what,
-                &BTreeSet::new(),
+                &blocked.what.to_string(),
+                &blocked.components,
                 EntryResult::Blocked,
                 blocked.because.clone(),
             ));

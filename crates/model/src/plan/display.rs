@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
+use super::{BlockedSubject, FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
 use crate::{
     diff,
     name::Name,
@@ -32,6 +32,16 @@ impl fmt::Display for Plan {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
             (false, 0) => writeln!(f, "{counts}"),
             (false, _) => writeln!(f, "{counts}; nothing is changed while something is blocked"),
+        }
+    }
+}
+
+impl fmt::Display for BlockedSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BlockedSubject::Resource(id) => id.fmt(f),
+            BlockedSubject::Package(name) => write!(f, "package {name}"),
+            BlockedSubject::Removals => f.write_str("removals"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
 };
 
-use super::{BlockedItem, DesiredHost};
+use super::{BlockedItem, BlockedSubject, DesiredHost};
 use crate::{
     name::Name,
     resource::{Resource, ResourceBody, ResourceId},
@@ -36,7 +36,9 @@ pub(super) fn merge_duplicates(wanted: &DesiredHost) -> (Vec<MergedResources<'_>
                     "components `{other}` and `{}` want it differently; let one of them describe it",
                     component.name
                 );
-                blocked.push(BlockedItem { what: resource.id.to_string(), because });
+                let what = BlockedSubject::Resource(resource.id.clone());
+                let components = [(*other).clone(), component.name.clone()].into();
+                blocked.push(BlockedItem { what, components, because });
             }
         }
     }
@@ -88,7 +90,9 @@ fn two_at_one_path(resources: &[MergedResources<'_>]) -> Vec<BlockedItem> {
                         "it is {} too (components `{other}` and `{component}`), and a path can only be one thing; take one of them out",
                         described.id
                     );
-                    blocked.push(BlockedItem { what: resource.id.to_string(), because });
+                    let what = BlockedSubject::Resource(resource.id.clone());
+                    let components = [(*other).clone(), (*component).clone()].into();
+                    blocked.push(BlockedItem { what, components, because });
                 }
             }
         }

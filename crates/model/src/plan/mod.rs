@@ -149,9 +149,22 @@ pub struct FactDifference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockedItem {
     /// What.
-    pub what: String,
+    pub what: BlockedSubject,
+    /// The components it is of.
+    pub components: BTreeSet<Name>,
     /// Why, and what to do.
     pub because: String,
+}
+
+/// What can be blocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlockedSubject {
+    /// A resource.
+    Resource(ResourceId),
+    /// A package of ours.
+    Package(String),
+    /// All removals together.
+    Removals,
 }
 
 impl PlannedChange {

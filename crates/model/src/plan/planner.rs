@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedItem, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange, PlannedPackage,
-    compare,
+    BlockedItem, BlockedSubject, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange,
+    PlannedPackage, compare,
     merge_duplicates::merge_duplicates,
     order::{self, OwnedResource},
 };
@@ -25,56 +25,56 @@ pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> P
     let (once, blocked) = merge_duplicates(wanted);
     let resources: Vec<OwnedResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
-    let mut maker = Planner::new(seen, &resources);
-    maker.plan.blocked = blocked;
+    let mut planner = Planner::new(seen, &resources);
+    planner.plan.blocked = blocked;
     let sorted = match order::sort_by_requirements(&resources) {
         Ok(sorted) => sorted,
         Err(cycle) => {
-            maker.block_cycle(&cycle);
-            return maker.plan;
+            planner.block_cycle(&cycle, &resources);
+            return planner.plan;
         }
     };
     let early = order::before_payloads(&sorted);
 
-    maker.install_packages(wanted, deployment_package);
-    maker.plan_removals(wanted, &sorted, limits);
+    planner.install_packages(wanted, deployment_package);
+    planner.plan_removals(wanted, &sorted, limits);
     for owned in sorted.iter().filter(|(_, resource)| early.contains(&resource.id)) {
-        maker.plan_resource(*owned, &[]);
-        maker.remember_for_recheck(*owned);
+        planner.plan_resource(*owned, &[]);
+        planner.remember_for_recheck(*owned);
     }
-    let changed = maker.install_packages(wanted, Name::to_string);
-    maker.notify_payload_services(&changed, &sorted);
-    maker.packages |= !changed.is_empty();
-    maker.brings |= !changed.is_empty();
-    let after_packages = maker.plan.changes.len();
+    let changed = planner.install_packages(wanted, Name::to_string);
+    planner.notify_payload_services(&changed, &sorted);
+    planner.packages |= !changed.is_empty();
+    planner.brings |= !changed.is_empty();
+    let after_packages = planner.plan.changes.len();
     for owned in sorted.iter().filter(|(_, resource)| !early.contains(&resource.id)) {
-        let before = maker.plan.unchanged;
-        maker.plan_resource(*owned, &changed);
+        let before = planner.plan.unchanged;
+        planner.plan_resource(*owned, &changed);
         // What is changed after the packages needs no second look.
-        if maker.plan.unchanged > before && maker.packages_change() {
-            maker.remember_for_recheck(*owned);
+        if planner.plan.unchanged > before && planner.packages_change() {
+            planner.remember_for_recheck(*owned);
         }
     }
-    maker.insert_recheck(after_packages);
-    maker.plan_restarts(&sorted);
-    maker.plan_health_checks(wanted);
-    maker.plan
+    planner.insert_recheck(after_packages);
+    planner.plan_restarts(&sorted);
+    planner.plan_health_checks(wanted);
+    planner.plan
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
 pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
     let owned: Vec<OwnedResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
-    let mut maker = Planner::new(seen, &owned);
+    let mut planner = Planner::new(seen, &owned);
     for (component, resource) in &owned {
-        let before = maker.plan.changes.len();
-        maker.plan_resource((component, resource), &[]);
+        let before = planner.plan.changes.len();
+        planner.plan_resource((component, resource), &[]);
         // Its users read it before the packages changed, and it is unchanged again.
-        for change in maker.plan.changes.iter_mut().skip(before).filter(|_| resource.present) {
+        for change in planner.plan.changes.iter_mut().skip(before).filter(|_| resource.present) {
             change.notifies.clear();
         }
     }
-    maker.plan
+    planner.plan
 }
 
 pub(crate) struct Planner<'a> {
@@ -118,17 +118,25 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(crate) fn block(&mut self, what: String, because: String) {
-        self.plan.blocked.push(BlockedItem { what, because });
+    pub(crate) fn block(&mut self, what: BlockedSubject, components: BTreeSet<Name>, because: String) {
+        self.plan.blocked.push(BlockedItem { what, components, because });
     }
 
-    fn block_cycle(&mut self, cycle: &[ResourceId]) {
-        let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ResourceId::to_string).collect();
+    pub(crate) fn block_resource(&mut self, (component, resource): OwnedResource<'_>, because: String) {
+        let what = BlockedSubject::Resource(resource.id.clone());
+        self.block(what, [component.clone()].into(), because);
+    }
+
+    fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[OwnedResource<'_>]) {
+        let Some(first) = cycle.first() else { return };
+        let owned = resources.iter().filter(|(_, resource)| cycle.contains(&resource.id));
+        let components = owned.map(|(component, _)| (*component).clone()).collect();
+        let names: Vec<String> = cycle.iter().chain([first]).map(ResourceId::to_string).collect();
         let because = format!(
             "they wait for each other: {}; take one `require` or `notify` out",
             names.join(" after ")
         );
-        self.block(cycle.first().map_or_else(String::new, ResourceId::to_string), because);
+        self.block(BlockedSubject::Resource(first.clone()), components, because);
     }
 
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
@@ -145,7 +153,8 @@ impl<'a> Planner<'a> {
                     continue;
                 }
                 Observation::Unreadable(because) => {
-                    self.block(format!("package {name}"), because.clone());
+                    let components = [component.name.clone()].into();
+                    self.block(BlockedSubject::Package(name), components, because.clone());
                     continue;
                 }
                 Observation::Absent => None,
@@ -216,10 +225,10 @@ impl<'a> Planner<'a> {
             return;
         }
         if let Observation::Unreadable(because) = seen {
-            return self.block(resource.id.to_string(), because.clone());
+            return self.block_resource((component, resource), because.clone());
         }
         if let Some(because) = blocking_file_type(resource, seen) {
-            return self.block(resource.id.to_string(), because);
+            return self.block_resource((component, resource), because);
         }
         if !resource.present {
             return self.plan_absence((component, resource), seen);
@@ -236,7 +245,7 @@ impl<'a> Planner<'a> {
             return;
         }
         if let Some(because) = self.missing_account(resource) {
-            return self.block(resource.id.to_string(), because);
+            return self.block_resource((component, resource), because);
         }
         let creates = match &resource.body {
             ResourceBody::Service(service) => service::is_off(seen) && service.is_wanted_on(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BlockedItem, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
+use super::{BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
 use crate::{
     component::deployment_package,
     name::Name,
@@ -30,7 +30,10 @@ impl<'a> Planner<'a> {
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
             match seen.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
-                Observation::Unreadable(because) => self.block(managed.id.to_string(), because.clone()),
+                Observation::Unreadable(because) => {
+                    let what = BlockedSubject::Resource(managed.id.clone());
+                    self.block(what, [managed.component.clone()].into(), because.clone());
+                }
                 Observation::Present(facts) if is_replaced_by_other_type(managed.id.kind, facts) => {
                     // The resource wanted at this path reports what is in its way.
                     if heir.is_none() {
@@ -119,11 +122,11 @@ impl<'a> Planner<'a> {
     ) {
         let stays: BTreeSet<&Name> = wanted.components.iter().map(|component| &component.name).collect();
         let owners = gone.iter().map(|managed| &managed.component);
-        let owners = owners.chain(packages.iter().map(|(_, component)| *component));
-        let leaving: BTreeSet<&Name> = owners.filter(|owner| !stays.contains(owner)).collect();
+        let owners: BTreeSet<&Name> =
+            owners.chain(packages.iter().map(|(_, component)| *component)).collect();
+        let leaving = owners.difference(&stays);
         let given_up = gone.iter().filter(|managed| stays.contains(&managed.component));
-        let mut names: Vec<String> =
-            leaving.iter().map(|component| format!("component {component}")).collect();
+        let mut names: Vec<String> = leaving.map(|component| format!("component {component}")).collect();
         names.extend(given_up.map(|managed| managed.id.to_string()));
         let count = names.len();
         if count > limits.max_removals {
@@ -132,7 +135,7 @@ impl<'a> Planner<'a> {
                 limits.max_removals,
                 names.join(", ")
             );
-            self.block("removals".to_owned(), because);
+            self.block(BlockedSubject::Removals, owners.into_iter().cloned().collect(), because);
         }
     }
 
@@ -148,10 +151,11 @@ impl<'a> Planner<'a> {
             match seen.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Present(_) => unwanted.push((name.as_str(), component)),
-                Observation::Unreadable(because) => self
-                    .plan
-                    .blocked
-                    .push(BlockedItem { what: format!("package {name}"), because: because.clone() }),
+                Observation::Unreadable(because) => self.block(
+                    BlockedSubject::Package(name.clone()),
+                    [component.clone()].into(),
+                    because.clone(),
+                ),
             }
         }
         unwanted

@@ -59,6 +59,8 @@ pub struct DifferenceView {
 pub struct BlockedView {
     /// What.
     pub what: String,
+    /// The components it is of.
+    pub components: BTreeSet<Name>,
     /// Why.
     pub because: String,
 }
@@ -80,10 +82,11 @@ pub fn plan_view(plan: &Plan) -> PlanView {
             .collect(),
         notifies: change.notifies.iter().map(ToString::to_string).collect(),
     });
-    let blocked = plan
-        .blocked
-        .iter()
-        .map(|blocked| BlockedView { what: blocked.what.clone(), because: blocked.because.clone() });
+    let blocked = plan.blocked.iter().map(|blocked| BlockedView {
+        what: blocked.what.to_string(),
+        components: blocked.components.clone(),
+        because: blocked.because.clone(),
+    });
     PlanView {
         changes: changes.collect(),
         blocked: blocked.collect(),

@@ -118,7 +118,7 @@ impl Planner<'_> {
                         .to_owned(),
                     false => missing_thing_hint(first),
                 };
-                return self.block(resource.id.to_string(), because);
+                return self.block_resource((component, resource), because);
             }
         }
         let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.touches(id));

@@ -2,7 +2,7 @@
 
 use model::{
     observe::{Fact, FactName, Observation, ObservedHost, OsFamily, ResourceFacts},
-    plan::{self, DesiredComponent, PlannedAction},
+    plan::{self, BlockedSubject, DesiredComponent, PlannedAction},
     resource::{
         DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
         ServiceResource, UserResource,
@@ -146,7 +146,7 @@ fn an_owner_nobody_makes_blocks_before_anything_is_touched() {
     let mut host = host();
     host.resources.insert(id("user:shpo"), Observation::Absent);
     let plan = make(&wanted(vec![owned("shpo")]), &host);
-    assert_eq!(plan.blocked[0].what, "file:/etc/shop.conf");
+    assert_eq!(plan.blocked[0].what, BlockedSubject::Resource(id("file:/etc/shop.conf")));
     assert!(plan.blocked[0].because.contains("there is no user `shpo`"), "{plan}");
     let user = resource("user:shpo", ResourceBody::User(UserResource::default()));
     assert!(make(&wanted(vec![owned("shpo"), user]), &host).blocked.is_empty());

@@ -6,7 +6,7 @@ use model::{
         Fact, FactName, FileContent, FileType, ManagedResource, ManagedState, Observation, ObservedHost,
         OsFamily, ResourceFacts,
     },
-    plan::{self, DesiredComponent, DesiredHost, Plan, PlanLimits},
+    plan::{self, BlockedSubject, DesiredComponent, DesiredHost, Plan, PlanLimits},
     resource::{
         DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
         ResourceId, ServiceResource,
@@ -231,7 +231,8 @@ fn two_components_that_differ_about_one_thing_block() {
         ..both.components[0].clone()
     });
     let plan = make(&both, &host());
-    assert_eq!(plan.blocked[0].what, "file:/etc/motd");
+    assert_eq!(plan.blocked[0].what, BlockedSubject::Resource(id("file:/etc/motd")));
+    assert_eq!(plan.blocked[0].components, [name("shop"), name("other")].into());
     assert!(plan.blocked[0].because.contains("`shop` and `other`"));
 }
 

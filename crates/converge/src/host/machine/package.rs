@@ -11,7 +11,10 @@ use nix::{
     libc,
 };
 
-use super::process::{ProcessOutput, command_error, program, run, run_successfully};
+use super::{
+    process::{ProcessOutput, command_error, program, run, run_successfully},
+    rpm::logged_errors,
+};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// How often a removal is tried while another process holds dpkg's lock, and the pause between.
@@ -40,10 +43,7 @@ impl OsPackageManager {
         let mut command = self.query(family);
         let ended = run(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
         let error = match &ended {
-            // Exit code 1 means that some packages are absent; the others are listed.
-            Ok(ended) if matches!(ended.status.code(), Some(code) if family == OsFamily::Rpm || code < 2) => {
-                None
-            }
+            Ok(ended) if has_answered(family, ended) => None,
             Ok(ended) => Some(command_error(&command, ended).to_string()),
             Err(error) => Some(error.to_string()),
         };
@@ -96,8 +96,12 @@ impl OsPackageManager {
     fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<ResourceFacts> {
         let provided = match family {
             OsFamily::Rpm => {
-                let ended = run(self.query(family).args(["--whatprovides", "--", name]));
-                ended.map(|ended| ended.status.success())
+                let mut command = self.query(family);
+                let ended = run(command.args(["--whatprovides", "--", name]));
+                ended.and_then(|ended| match has_answered(family, &ended) {
+                    true => Ok(ended.status.success()),
+                    false => Err(command_error(&command, &ended)),
+                })
             }
             OsFamily::Deb => {
                 let mut command = program("dpkg-query");
@@ -105,7 +109,7 @@ impl OsPackageManager {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
                 }
                 command.args(["--show", "--showformat=${db:Status-Status}, ${Provides}\\n"]);
-                run(&mut command).map(|ended| {
+                run_successfully(&mut command).map(|ended| {
                     ended.stdout.lines().any(|line| {
                         let mut words = line.split(", ").map(|word| word.split(' ').next().unwrap_or(word));
                         words.next() == Some("installed") && words.any(|word| word == name)
@@ -233,6 +237,14 @@ impl OsPackageManager {
             "--option=DPkg::Lock::Timeout=120",
         ]);
         command
+    }
+}
+
+/// Whether a query was answered: some packages may be absent, and the others are listed.
+fn has_answered(family: OsFamily, ended: &ProcessOutput) -> bool {
+    match family {
+        OsFamily::Deb => matches!(ended.status.code(), Some(0 | 1)),
+        OsFamily::Rpm => ended.status.code().is_some() && !logged_errors(ended),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use model::{observe::Observation, version::Version};
 
-use super::process::{command_error, program, run, run_successfully};
+use super::process::{ProcessOutput, command_error, program, run, run_successfully};
 use crate::{
     host::{HostError, explain_io_error},
     host_root::HostRoot,
@@ -74,8 +74,9 @@ impl RpmDatabase {
                     None => seen,
                 };
                 found.insert(name.to_owned(), seen);
-            } else if let Some(name) =
-                line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
+            } else if !logged_errors(&ended)
+                && let Some(name) =
+                    line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
             {
                 found.entry(name.to_owned()).or_insert(Observation::Absent);
             }
@@ -122,6 +123,12 @@ impl RpmDatabase {
     }
 }
 
+/// Whether rpm logged an error. Without a readable database it says of every package that it is not
+/// installed, and only the log tells.
+pub(super) fn logged_errors(ended: &ProcessOutput) -> bool {
+    ended.stderr.lines().any(|line| line.starts_with("error:"))
+}
+
 /// Whether rpm refused for no other reason than that `packages` need what is to go.
 fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
     let mut lines = said.lines().filter(|line| !line.trim().is_empty()).peekable();
@@ -161,6 +168,25 @@ fn debian_options(command: &mut Command) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn package_of_an_unreadable_database_is_not_taken_for_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        for database in DATABASES {
+            let database = folder.path().join(database.trim_start_matches('/'));
+            std::fs::create_dir_all(&database).unwrap();
+            for file in ["rpmdb.sqlite", "Packages", "Packages.db"] {
+                std::fs::write(database.join(file), "this is no database").unwrap();
+            }
+        }
+        let root = HostRoot::new(folder.path());
+        let rpm = RpmDatabase { prefix: folder.path().to_str().map(str::to_owned) };
+        if matches!(run(rpm.program().arg("--version")), Err(HostError::Missing { .. })) {
+            return;
+        }
+        let seen = rpm.versions(&root, &["shop".to_owned()]);
+        assert!(matches!(seen["shop"], Observation::Unreadable(_)), "{seen:?}");
+    }
 
     #[test]
     fn only_packages_that_change_too_may_need_what_goes() {
