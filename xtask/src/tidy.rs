@@ -127,6 +127,10 @@ fn modules(root: &Path, findings: &mut Vec<String>) {
                     findings.push(format!("{shown}: `{mark}` has no place on main"));
                 }
             }
+            if !rules && text.contains("var_os(\"GEPPETTO_NO_SKIP\")") {
+                findings.push(format!("{shown}: skip by `tests/skip.rs`, which obeys GEPPETTO_NO_SKIP"));
+            }
+            walls_within(&shown, &text, findings);
             if shown.starts_with("crates/model/src") {
                 let code = text.split("#[cfg(test)]").next().unwrap_or_default();
                 for (number, line) in code.lines().enumerate() {
@@ -147,6 +151,20 @@ fn modules(root: &Path, findings: &mut Vec<String>) {
         && *usual > USUAL
     {
         findings.push(format!("nine modules of ten stay within {USUAL} lines; now it is {usual}"));
+    }
+}
+
+/// Walls between the modules of the control plane.
+fn walls_within(shown: &str, text: &str, findings: &mut Vec<String>) {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let Some(file) = shown.strip_prefix("crates/geppetto/src/") else { return };
+    if code.contains("sqlx::") && !file.starts_with("store/") {
+        findings.push(format!("{shown}: `sqlx` is kept to crates/geppetto/src/store"));
+    }
+    // Its errors are printed as problem details there.
+    let asks_store = code.contains("crate::store") || code.contains(".store");
+    if file.starts_with("api/") && file != "api/problem.rs" && asks_store {
+        findings.push(format!("{shown}: handlers ask the back-office, never the store"));
     }
 }
 
@@ -297,6 +315,16 @@ mod tests {
             findings[0].contains("no function `replan`") && findings[1].contains("src/apply.rs"),
             "{findings:?}"
         );
+    }
+
+    #[test]
+    fn handler_that_asks_the_store_is_found() {
+        let mut findings = Vec::new();
+        walls_within("crates/geppetto/src/api/nodes.rs", "app.back_office.store.node()", &mut findings);
+        walls_within("crates/geppetto/src/api/nodes.rs", "app.back_office.node()", &mut findings);
+        walls_within("crates/geppetto/src/backoffice/node.rs", "self.store.node()", &mut findings);
+        walls_within("crates/geppetto/src/backoffice/node.rs", "sqlx::query(x)", &mut findings);
+        assert_eq!(findings.len(), 2, "{findings:?}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ mod local_socket;
 mod output;
 mod panic_hook;
 mod serve;
+#[cfg(test)]
+#[path = "../../../tests/skip.rs"]
+mod skip;
 mod store;
 
 use std::process::ExitCode;

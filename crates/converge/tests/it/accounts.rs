@@ -1,5 +1,6 @@
 //! Users, groups and owners on the real host, in folders that have account files of their own.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
@@ -88,7 +89,7 @@ fn no_link_of_a_user_is_followed_to_its_keys() {
         assert!(plan.contains(&format!("has mode {:04o} -> ssh-ed25519", modes[0])), "{plan}");
         mode(path, modes[1]);
     }
-    if story::has("rpm") {
+    if has_tool("rpm") {
         mode(&town.at("home/bob/.ssh"), 0o777);
         town.run(HERE);
         assert_eq!(fs::metadata(town.at("home/bob/.ssh")).unwrap().mode() & 0o7777, 0o700);
@@ -106,7 +107,7 @@ fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
     );
     let group = format!("ann:x:{my_group}:\nzed:x:{my_group}:\n");
     let mut town = Town::new(passwd.as_bytes(), &group, &resources);
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     town.run(HERE);
@@ -116,7 +117,7 @@ fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
 
 #[test]
 fn a_group_that_was_there_before_its_user_stays() {
-    if !story::has("rpm") || !story::has("useradd") {
+    if !has_tool("rpm") || !has_tool("useradd") {
         return;
     }
     let mut town =

@@ -1,5 +1,6 @@
 //! Bad input: each refusal is a sentence, and nothing was touched.
 
+use crate::skip::skip;
 use std::{fs, process::Command};
 
 use converge::{HostState, Machine};
@@ -135,7 +136,7 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
         .output()
         .is_ok_and(|output| output.status.success());
     if !mounted {
-        story::skipped("a small file system cannot be mounted here (it needs root)");
+        skip("a small file system cannot be mounted here (it needs root)");
         return;
     }
     struct Unmount<'a>(&'a std::path::Path);

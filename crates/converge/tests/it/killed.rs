@@ -1,5 +1,6 @@
 //! A run killed by SIGKILL at any step leaves a truthful report and a host that the next run completes.
 
+use crate::skip::has_tool;
 use std::{
     collections::BTreeMap,
     fs,
@@ -93,7 +94,7 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     if let (Some(root), Some(step)) = (std::env::var_os(ROOT), std::env::var_os(STEP)) {
         return die(Path::new(&root), step.to_str().unwrap().parse().unwrap());
     }
-    if !story::has("rpm") || !story::has("useradd") {
+    if !has_tool("rpm") || !has_tool("useradd") {
         return;
     }
     let whole = prepared();

@@ -1,5 +1,6 @@
 //! The real host, on folders: files, accounts, cron, services, packages by the real tools.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
@@ -72,7 +73,7 @@ fn root() -> tempfile::TempDir {
 }
 
 fn tools() -> bool {
-    ["rpm", "useradd", "systemctl"].into_iter().all(story::has)
+    ["rpm", "useradd", "systemctl"].into_iter().all(has_tool)
 }
 
 #[test]
@@ -201,7 +202,7 @@ resources:
   - {file: /etc/motd, content: y}
 ";
     let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let state = HostState::open(root.path());
@@ -240,7 +241,7 @@ fn a_folder_in_the_way_blocks_and_is_not_replaced() {
 
 #[test]
 fn what_rpm_refuses_is_told_in_its_own_words() {
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let root = root();
@@ -260,7 +261,7 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
 
 #[test]
 fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let root = root();
@@ -305,7 +306,7 @@ format: geppetto/manifest/1
 resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
 ";
     let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let state = HostState::open(root.path());

@@ -1,6 +1,5 @@
 //! The tests of converge: stories on a host in memory, then the same path on real folders.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod accounts;
 mod bad_input;
@@ -11,3 +10,6 @@ mod packages;
 mod secrets;
 mod story;
 mod turns;
+
+#[path = "../../../../tests/skip.rs"]
+mod skip;

@@ -1,5 +1,6 @@
 //! Packages by the real `rpm`: what one needs, what moves between them, what they bring and take along.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -34,7 +35,7 @@ struct World {
 impl World {
     /// A root and a shelf; nothing where there is no rpm.
     fn new(components: &[Component<'_>]) -> Option<Self> {
-        if !story::has("rpm") {
+        if !has_tool("rpm") {
             return None;
         }
         let root = tempfile::tempdir().unwrap();

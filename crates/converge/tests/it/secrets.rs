@@ -1,5 +1,6 @@
 //! A secret gets into its file and nowhere else, whichever version of a component put it there.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -37,7 +38,7 @@ const DROPPED: &str = "format: geppetto/manifest/1\nresources: [{file: /etc/shop
 
 #[test]
 fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes() {
-    if !story::has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let root = tempfile::tempdir().unwrap();

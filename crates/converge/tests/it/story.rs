@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use converge::{FetchError, Host, HostInspection, HostState, InspectionError, PackageFetcher, PackagePin};
@@ -161,22 +160,6 @@ pub(crate) fn listing(root: &Path) -> Vec<String> {
     }
     lines.sort();
     lines
-}
-
-/// Whether a tool this test needs is there; says so when not.
-pub(crate) fn has(tool: &str) -> bool {
-    let there = Command::new(tool).arg("--version").output().is_ok();
-    if !there {
-        skipped(&format!("{tool} is not installed"));
-    }
-    there
-}
-
-/// Says that a test is skipped, and why; with `GEPPETTO_NO_SKIP=1` that is a failure.
-pub(crate) fn skipped(why: &str) {
-    let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
-    assert!(!strict, "{why} and GEPPETTO_NO_SKIP=1");
-    println!("skipped: {why}");
 }
 
 /// An HTTP client for hosts whose components have no HTTP health check.

@@ -356,21 +356,6 @@ impl Drop for ControlPlane {
     }
 }
 
-/// Whether a tool is there. Where it is not, says that the test is skipped; with `GEPPETTO_NO_SKIP=1` that is
-/// a failure.
-pub(crate) fn has(tool: &str) -> bool {
-    let there = Command::new(tool).arg("--version").output().is_ok_and(|output| output.status.success());
-    there || skipped(&format!("{tool} is not installed"))
-}
-
-/// Says that a test is skipped, and why; with `GEPPETTO_NO_SKIP=1` that is a failure. Always `false`.
-pub(crate) fn skipped(why: &str) -> bool {
-    println!("skipped: {why}");
-    let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
-    assert!(!strict, "{why}");
-    false
-}
-
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }

@@ -1,7 +1,6 @@
 //! The control plane from outside: the real program, a real socket, real packages.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
-#![expect(clippy::print_stdout, reason = "a test says why it is skipped")]
 
 mod api;
 mod backoffice;
@@ -16,3 +15,6 @@ mod reference;
 mod serving;
 mod two_control_planes;
 mod yum;
+
+#[path = "../../../../tests/skip.rs"]
+mod skip;

@@ -1,11 +1,12 @@
 //! Uploads, channels, repository files, retention.
 
+use crate::skip::skip;
 use std::{fs, io::Write as _, net::TcpStream, process::Command, time::Duration};
 
 use packaging::openpgp::SecretKey;
 use serde_json::json;
 
-use crate::control_plane::{ControlPlane, ESTATE, Reply, file_name, skipped};
+use crate::control_plane::{ControlPlane, ESTATE, Reply, file_name};
 
 #[test]
 fn packages_are_uploaded_published_promoted_and_listed() {
@@ -148,7 +149,7 @@ impl Drop for Small {
 fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
     let mut plane = ControlPlane::empty();
     let Some(_small) = Small::mount(plane.data().join("repository"), "512k") else {
-        skipped("mounting a tmpfs is not allowed here (it needs root)");
+        skip("mounting a tmpfs is not allowed here (it needs root)");
         return;
     };
     plane.serve(&[]);

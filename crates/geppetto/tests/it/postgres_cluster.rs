@@ -39,9 +39,7 @@ fn programs() -> Option<PathBuf> {
 impl Cluster {
     fn start() -> Option<Self> {
         let Some(programs) = programs() else {
-            println!("skipped on PostgreSQL: it is not installed (`apt-get install postgresql`)");
-            let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
-            assert!(!strict, "PostgreSQL is not installed");
+            crate::skip::skip("PostgreSQL is not installed (`apt-get install postgresql`)");
             return None;
         };
         // Kept until the server ended with this process.

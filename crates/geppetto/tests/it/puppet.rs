@@ -1,8 +1,9 @@
 //! The real Puppet takes a server's classes and parameters from here.
 
+use crate::skip::has_tool;
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
-use crate::control_plane::{ControlPlane, has, punch_program, result_of};
+use crate::control_plane::{ControlPlane, punch_program, result_of};
 
 /// Writes what it was given into a file; its parameters have types, so that Puppet checks them too.
 const CLASS: &str = "\
@@ -13,7 +14,7 @@ class shop(Integer $http_port, String $password) {
 
 #[test]
 fn puppet_takes_classes_and_parameters_from_the_external_node_classifier() {
-    if !has("puppet") {
+    if !has_tool("puppet") {
         return;
     }
     let (plane, _) = ControlPlane::with_shop();

@@ -1,5 +1,6 @@
 //! Starting, ending, ports, limits, sizes.
 
+use crate::skip::skip;
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -8,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::control_plane::{ControlPlane, local_administrator, program, result_of, skipped};
+use crate::control_plane::{ControlPlane, local_administrator, program, result_of};
 
 #[test]
 fn serve_makes_what_is_missing_and_tells_where_it_is() {
@@ -131,7 +132,7 @@ fn socket_serves_the_local_administrator_and_is_replaced_after_a_kill() {
 #[test]
 fn other_users_are_refused_by_the_socket() {
     if !nix::unistd::geteuid().is_root() {
-        skipped("other users can be tried by root only");
+        skip("other users can be tried by root only");
         return;
     }
     let plane = ControlPlane::start();

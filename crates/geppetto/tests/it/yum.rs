@@ -1,5 +1,6 @@
 //! What real readers of a YUM repository make of ours, over HTTP.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     net::TcpListener,
@@ -15,7 +16,7 @@ use std::{
 use packaging::{openpgp::PublicKeys, repository::Repository};
 use ureq::Agent;
 
-use crate::control_plane::{ControlPlane, has};
+use crate::control_plane::ControlPlane;
 
 /// Runs a `dnf` that knows one repository, the channel `dev`, as the guide says; returns what it wrote.
 fn dnf(plane: &ControlPlane, arguments: &[&str]) -> String {
@@ -46,7 +47,7 @@ fn dnf(plane: &ControlPlane, arguments: &[&str]) -> String {
 
 #[test]
 fn dnf_installs_over_http_with_both_signature_checks_on() {
-    if !has("dnf") {
+    if !has_tool("dnf") {
         return;
     }
     let plane = ControlPlane::start();
@@ -134,7 +135,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
     plane.publish_shop("1.0.0", &key, "dev");
     let keys = PublicKeys::from_armored(&plane.get("/repository/keys.asc", "").text()).unwrap();
     let repository = Repository::open(&plane.data().join("repository")).unwrap();
-    let with_dnf = has("dnf");
+    let with_dnf = has_tool("dnf");
     if with_dnf {
         // Imports the key.
         dnf(&plane, &["makecache"]);

@@ -1,5 +1,6 @@
 //! Keys and signatures, judged by `gpg` and `rpm`.
 
+use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -9,7 +10,7 @@ use std::{
 
 use packaging::openpgp::{PublicKeys, SecretKey};
 
-use crate::tools::{NOON, Rpm, fails, has, key, run};
+use crate::tools::{NOON, Rpm, fails, key, run};
 
 fn public(keys: &[&SecretKey]) -> PublicKeys {
     let text: String = keys.iter().map(|key| key.public_armored().unwrap()).collect();
@@ -33,7 +34,7 @@ fn edited(rpm: &Path, name: &str, from: &[u8], to: &[u8]) -> PathBuf {
 
 #[test]
 fn gpg_accepts_a_detached_signature_and_refuses_it_for_other_data() {
-    if !has("gpg") {
+    if !has_tool("gpg") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -80,7 +81,7 @@ fn a_detached_signature_counts_only_for_its_data_and_its_key() {
 
 #[test]
 fn rpm_accepts_a_package_we_signed_and_so_do_we() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -209,7 +210,7 @@ fn secret_keys_are_kept_to_their_owner() {
 
 #[test]
 fn a_key_made_by_gpg_signs_and_a_locked_one_is_refused() {
-    if !has("gpg") {
+    if !has_tool("gpg") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

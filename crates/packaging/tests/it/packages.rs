@@ -1,5 +1,7 @@
 //! Packages judged by rpm and rpmlint.
 
+use crate::skip::has_tool;
+use crate::skip::skip;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use packaging::{
@@ -9,7 +11,7 @@ use packaging::{
 
 use crate::{
     components::{Folder, shop},
-    tools::{self, NOON, has, run},
+    tools::{self, NOON, run},
 };
 
 fn built(folder: &Folder) -> PackagePair {
@@ -28,13 +30,13 @@ pub(crate) fn judged(packages: &PackagePair, key: &SecretKey) {
     fs::write(home.path().join(".rpmmacros"), format!("%_dbpath {}\n", database.display())).unwrap();
     fs::write(home.path().join("key.asc"), key.public_armored().unwrap()).unwrap();
     let files = [&packages.payload, &packages.deployment];
-    if has("rpm") {
+    if has_tool("rpm") {
         run(Command::new("rpm").env("HOME", home.path()).arg("--import").arg(home.path().join("key.asc")));
         let report = run(Command::new("rpm").env("HOME", home.path()).arg("-Kv").args(files));
         assert!(report.contains("Header V4 EdDSA/SHA"), "{report}");
         assert!(!report.contains("NOKEY") && !report.contains("BAD"), "{report}");
     }
-    if has("rpmlint") {
+    if has_tool("rpmlint") {
         let report = run(Command::new("rpmlint").env("HOME", home.path()).args(files));
         println!("{report}");
         assert!(report.contains(" 0 errors"), "{report}");
@@ -43,7 +45,7 @@ pub(crate) fn judged(packages: &PackagePair, key: &SecretKey) {
 
 #[test]
 fn rpm_reads_what_the_component_said() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let folder = shop();
@@ -137,7 +139,7 @@ fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
     let key = tools::key("builder");
     let packages = package(&folder.load(), &folder.out(), Some(&key), NOON).unwrap();
     judged(&packages, &key);
-    if has("rpm") {
+    if has_tool("rpm") {
         assert!(ask(&packages.payload, &["-l"]).starts_with("(contains no files)\n"));
     }
 }
@@ -193,7 +195,7 @@ fn paths(root: &Path) -> Vec<String> {
 
 #[test]
 fn rpm_installs_upgrades_downgrades_and_erases_without_a_trace() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let (_folder, first, second) = two_versions();
@@ -263,7 +265,7 @@ fn a_full_disk_is_told_in_a_sentence_and_leaves_nothing() {
     let mount =
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(mounted.path()).output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no file system can be mounted here");
+        skip("no file system can be mounted here");
         return;
     }
     // What no compressor makes smaller.
@@ -311,7 +313,7 @@ fn memory_does_not_grow_with_the_payload() {
             .args(["--exact", "packages::memory_does_not_grow_with_the_payload", "--nocapture"])
             .env(LARGE, folder.path()));
         let line = text.lines().find(|line| line.contains("VmHWM")).unwrap_or_else(|| panic!("{text}"));
-        if has("rpm") && megabytes > 1 {
+        if has_tool("rpm") && megabytes > 1 {
             let payload = folder.out().join("shop-1.2.0-1.noarch.rpm");
             assert!(
                 run(Command::new("rpm").args(["-K", "--nosignature"]).arg(&payload)).contains("digests OK")
@@ -325,7 +327,7 @@ fn memory_does_not_grow_with_the_payload() {
 
 #[test]
 fn systemd_takes_the_units_we_generate() {
-    if !has("systemd-analyze") {
+    if !has_tool("systemd-analyze") {
         return;
     }
     for rest in [

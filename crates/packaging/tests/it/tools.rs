@@ -10,19 +10,6 @@ use packaging::openpgp::SecretKey;
 /// 2023-11-14, for everything that wants a time.
 pub(crate) const NOON: u32 = 1_700_000_000;
 
-/// Whether `name` is installed. Where it is not, says that the test is skipped; with
-/// `GEPPETTO_NO_SKIP=1` that is a failure.
-pub(crate) fn has(name: &str) -> bool {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()));
-    if !found {
-        println!("skipped: {name} is not installed");
-        let strict = std::env::var_os("GEPPETTO_NO_SKIP").is_some_and(|value| value == "1");
-        assert!(!strict, "{name} is not installed");
-    }
-    found
-}
-
 /// Runs a command; returns what it wrote (both streams) if it succeeded, panics with it otherwise.
 pub(crate) fn run(command: &mut Command) -> String {
     let (output, text) = output(command);

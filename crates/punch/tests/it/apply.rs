@@ -1,17 +1,18 @@
 //! A developer's own path: a node file, a folder of packages, a folder to deploy to.
 
+use crate::skip::has_tool;
 use std::fs;
 
 use crate::{
     components::{node, packaged, shop},
-    world::{World, has},
+    world::World,
 };
 
 const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
 
 #[test]
 fn apply_to_a_folder_matches_the_node_file_and_a_second_run_changes_nothing() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -38,7 +39,7 @@ fn apply_to_a_folder_matches_the_node_file_and_a_second_run_changes_nothing() {
 
 #[test]
 fn unchanged_run_needs_no_packages() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -52,7 +53,7 @@ fn unchanged_run_needs_no_packages() {
 
 #[test]
 fn components_are_upgraded_downgraded_and_removed() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -72,7 +73,7 @@ fn components_are_upgraded_downgraded_and_removed() {
 
 #[test]
 fn status_history_and_explain_show_the_last_run() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -172,7 +173,7 @@ fn root_without_parent_folder_is_refused_by_every_verb() {
 
 #[test]
 fn parent_folders_of_the_state_are_readable_by_everyone() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -255,7 +256,7 @@ fn run_is_blocked_while_a_command_of_a_killed_run_still_runs() {
 
 #[test]
 fn more_removals_than_allowed_are_blocked() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -271,7 +272,7 @@ fn more_removals_than_allowed_are_blocked() {
 
 #[test]
 fn secret_is_only_in_the_rendered_file() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -295,7 +296,7 @@ fn secret_is_only_in_the_rendered_file() {
 
 #[test]
 fn run_after_a_killed_one_keeps_the_report_of_the_killed_one() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();
@@ -316,7 +317,7 @@ fn run_after_a_killed_one_keeps_the_report_of_the_killed_one() {
 
 #[test]
 fn failed_run_is_completed_by_the_next() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = World::new();

@@ -1,8 +1,9 @@
 //! Every built-in archetype on its whole way: generated, packaged, deployed into a folder, taken away again.
 
+use crate::skip::has_tool;
 use std::{fs, path::Path};
 
-use crate::world::{World, has};
+use crate::world::World;
 
 /// Everything below a folder, but for what rpm and punch keep for themselves.
 fn listing(root: &Path) -> Vec<String> {
@@ -40,7 +41,7 @@ fn listing(root: &Path) -> Vec<String> {
 }
 
 fn deploys(archetype: &str, expected: &[&str]) {
-    if !["rpm", "useradd", "systemctl"].into_iter().all(has) {
+    if !["rpm", "useradd", "systemctl"].into_iter().all(has_tool) {
         return;
     }
     let world = World::new();
@@ -97,7 +98,7 @@ fn generated_processing_deploys() {
 
 #[test]
 fn generated_webapp_deploys() {
-    if has("mvn") {
+    if has_tool("mvn") {
         deploys("webapp", &["usr/share/thing/thing.war", "etc/tomcat10/Catalina/localhost/thing.xml"]);
     }
 }

@@ -1,12 +1,13 @@
 //! Packages out of a YUM repository, signed as ours is.
 
+use crate::skip::has_tool;
 use std::{fs, path::Path};
 
 use packaging::{openpgp::SecretKey, repository::Repository};
 
 use crate::{
     components::{node, packaged},
-    world::{Ran, World, has},
+    world::{Ran, World},
 };
 
 const NOON: u32 = 1_700_000_000;
@@ -59,7 +60,7 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn packages_are_found_through_repository_metadata() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let world = published();

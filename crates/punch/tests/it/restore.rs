@@ -1,5 +1,6 @@
 //! Restoring from a real back-office.
 
+use crate::skip::has_tool;
 use std::fs;
 
 use serde_json::Value;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::{
     components::packaged,
     control_plane::ControlPlane,
-    world::{World, has, mode},
+    world::{World, mode},
 };
 
 const RESTORE: [&str; 3] = ["restore", "--root", "root"];
@@ -24,7 +25,7 @@ fn actions(deployed: &Value) -> Vec<String> {
 #[test]
 fn apply_and_restore_run_the_same_deployment() {
     let world = World::new();
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let Some(plane) = ControlPlane::with_shop(&world) else { return };
@@ -51,7 +52,7 @@ fn apply_and_restore_run_the_same_deployment() {
 #[test]
 fn joined_host_restores_and_sends_its_report() {
     let world = World::new();
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let Some(plane) = ControlPlane::with_shop(&world) else { return };
@@ -85,7 +86,7 @@ fn joined_host_restores_and_sends_its_report() {
 #[test]
 fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
     let world = World::new();
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let Some(plane) = ControlPlane::with_shop(&world) else { return };
@@ -126,7 +127,7 @@ fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
 #[test]
 fn damaged_unsent_report_does_not_change_the_exit_code() {
     let world = World::new();
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let Some(_plane) = ControlPlane::with_shop(&world) else { return };
@@ -171,7 +172,7 @@ fn unsigned_package_is_not_published() {
 #[test]
 fn unreachable_package_is_reported_before_any_change() {
     let world = World::new();
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let Some(plane) = ControlPlane::with_shop(&world) else { return };

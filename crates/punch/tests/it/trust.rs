@@ -1,5 +1,6 @@
 //! Whom a host believes: node files and packages that are unsigned, forged, older, or somebody else's.
 
+use crate::skip::has_tool;
 use std::fs;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -8,7 +9,7 @@ use model::format::node as format;
 
 use crate::{
     components::packaged,
-    world::{Ran, World, has},
+    world::{Ran, World},
 };
 
 /// A root that joined: it believes the back-office's key 1 and Alice's packages.
@@ -71,7 +72,7 @@ fn node_file_of_another_server_is_refused() {
 
 #[test]
 fn older_generation_and_same_generation_with_other_content_are_refused() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let (world, key) = joined();
@@ -115,7 +116,7 @@ fn package_changed_after_signing_is_refused() {
 
 #[test]
 fn allow_unsigned_accepts_unsigned_input_with_a_warning() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let (world, _) = joined();
@@ -176,7 +177,7 @@ fn node_file_without_trusted_signature_is_not_parsed() {
 
 #[test]
 fn generation_older_than_a_begun_one_is_refused_even_if_that_failed() {
-    if !has("rpm") {
+    if !has_tool("rpm") {
         return;
     }
     let (world, key) = joined();

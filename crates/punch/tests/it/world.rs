@@ -88,14 +88,3 @@ pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
-
-/// Whether a tool is there; without it a test prints that it is skipped, unless that is forbidden.
-pub(crate) fn has(tool: &str) -> bool {
-    let there =
-        Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !there {
-        assert!(std::env::var_os("GEPPETTO_NO_SKIP").is_none(), "{tool} is not installed");
-        println!("skipped: {tool} is not installed");
-    }
-    there
-}

@@ -1,9 +1,10 @@
 //! What real `dnf` makes of a channel.
 
+use crate::skip::has_tool;
 use std::{fs, path::Path, process::Command};
 
 use super::Ground;
-use crate::tools::{Rpm, fails, has, run};
+use crate::tools::{Rpm, fails, run};
 
 /// A `dnf` that knows one repository, `channel` at `url`, and trusts only the repository's keys.
 fn dnf(ground: &Ground, url: &str) -> Command {
@@ -37,7 +38,7 @@ fn file_url(path: &Path) -> String {
 
 #[test]
 fn dnf_installs_from_a_channel_with_both_signature_checks_on() {
-    if !has("dnf") {
+    if !has_tool("dnf") {
         return;
     }
     let ground = Ground::new();
@@ -61,7 +62,7 @@ fn dnf_installs_from_a_channel_with_both_signature_checks_on() {
 
 #[test]
 fn dnf_refuses_a_channel_whose_repomd_was_tampered_with() {
-    if !has("dnf") {
+    if !has_tool("dnf") {
         return;
     }
     let ground = Ground::new();

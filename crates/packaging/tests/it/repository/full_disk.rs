@@ -1,5 +1,6 @@
 //! A full disk is a sentence, not a broken repository.
 
+use crate::skip::skip;
 use std::{fs, path::PathBuf, process::Command};
 
 use packaging::repository::Repository;
@@ -32,7 +33,7 @@ impl Drop for Tiny {
 fn a_full_disk_leaves_the_repository_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let Some(tiny) = Tiny::mount(folder.path().join("tiny")) else {
-        println!("skipped: mounting a tmpfs is not allowed here (needs root)");
+        skip("mounting a tmpfs is not allowed here (needs root)");
         return;
     };
     let packager = key("packager");

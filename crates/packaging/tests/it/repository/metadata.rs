@@ -1,11 +1,12 @@
 //! Our metadata says what `createrepo_c` says about the same packages.
 
+use crate::skip::has_tool;
 use std::{collections::BTreeMap, fs, io::Read, path::Path, process::Command};
 
 use flate2::read::MultiGzDecoder;
 
 use super::Ground;
-use crate::tools::{Rpm, has, run};
+use crate::tools::{Rpm, run};
 
 /// A metadata file of a YUM tree, unpacked.
 fn unpacked(tree: &Path, kind: &str) -> String {
@@ -53,7 +54,7 @@ fn packages(xml: &str) -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn our_metadata_equals_that_of_createrepo() {
-    if !has("createrepo_c") {
+    if !has_tool("createrepo_c") {
         return;
     }
     let ground = Ground::new();
