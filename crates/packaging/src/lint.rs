@@ -3,26 +3,15 @@
 use std::collections::BTreeSet;
 
 use model::{
-    fault::Severity,
+    fault::{Fault, Severity},
     format::component::{FileSource, PackagedFile},
     manifest,
 };
 
 use crate::source::{COMPONENT_FILE, ComponentSource};
 
-/// Something to know about a component.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LintNote {
-    /// Whether it must be changed.
-    pub severity: Severity,
-    /// The file, or the entry of it.
-    pub place: String,
-    /// What is so, why it matters, what to do.
-    pub message: String,
-}
-
 /// Looks at a component without building it.
-pub fn lint(source: &ComponentSource) -> Vec<LintNote> {
+pub fn lint(source: &ComponentSource) -> Vec<Fault> {
     let mut notes = Notes::default();
     notes.texts(source);
     notes.files(source);
@@ -32,19 +21,19 @@ pub fn lint(source: &ComponentSource) -> Vec<LintNote> {
 }
 
 #[derive(Default)]
-struct Notes(Vec<LintNote>);
+struct Notes(Vec<Fault>);
 
 impl Notes {
-    fn fatal(&mut self, place: &str, message: impl Into<String>) {
-        self.add(Severity::Error, place, message.into());
+    fn fatal(&mut self, file: &str, message: impl Into<String>) {
+        self.add(Severity::Error, file, message.into());
     }
 
-    fn warn(&mut self, place: &str, message: impl Into<String>) {
-        self.add(Severity::Warning, place, message.into());
+    fn warn(&mut self, file: &str, message: impl Into<String>) {
+        self.add(Severity::Warning, file, message.into());
     }
 
-    fn add(&mut self, severity: Severity, place: &str, message: String) {
-        self.0.push(LintNote { severity, place: place.to_owned(), message });
+    fn add(&mut self, severity: Severity, file: &str, message: String) {
+        self.0.push(Fault { severity, file: Some(file.to_owned()), ..Fault::error(message) });
     }
 
     fn texts(&mut self, source: &ComponentSource) {
@@ -196,7 +185,7 @@ impl Notes {
         };
         let parsed = match manifest::read_manifest(file, text) {
             Ok(parsed) => parsed,
-            Err(error) => return self.fatal(&error.place(), error.message),
+            Err(error) => return self.0.push(error.into()),
         };
         for message in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
             self.fatal(file, message);

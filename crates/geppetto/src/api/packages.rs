@@ -57,9 +57,8 @@ pub(super) async fn receive(
             ),
         ));
     }
-    let (reader, pump) = upload::body_reader(body);
-    let (received, ()) = tokio::join!(app.back_office.receive(&permit, reader, &file, limit), pump);
-    Ok((StatusCode::CREATED, Json(received?)))
+    let received = app.back_office.receive(&permit, upload::body_reader(body), &file, limit).await?;
+    Ok((StatusCode::CREATED, Json(received)))
 }
 
 /// Make received packages visible in a channel, all or none

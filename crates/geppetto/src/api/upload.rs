@@ -1,4 +1,4 @@
-//! Uploads: a body that arrives bit by bit becomes something a thread can read, and is never held whole.
+//! Uploads: a body that arrives in pieces is read by a blocking thread, and never held whole.
 
 use std::{
     future::poll_fn,
@@ -17,54 +17,24 @@ use axum::{
     response::Response,
 };
 use hyper::body::Frame;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_stream::StreamExt as _;
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
-/// How many pieces wait for the disk before the client has to.
-const WAITING: usize = 8;
 /// How long a client may be silent in the middle of a body.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long the rest of a refused body is still taken, so that the client gets to read the refusal.
 const COURTESY: Duration = Duration::from_secs(5);
 
-/// The end that is read from: blocks until the next piece comes.
-pub(super) struct BodyReader {
-    pieces: Receiver<io::Result<Bytes>>,
-    piece: Bytes,
-    /// The body came to its end; if it was cut off instead, reading must fail, not end.
-    ended: bool,
-}
-
-/// Splits a body into a reader for a blocking thread and the work that feeds it.
-///
-/// Both must run at the same time. The work ends when the body does, or after the reader is dropped.
-pub(super) fn body_reader(body: Body) -> (BodyReader, impl Future<Output = ()>) {
-    let (sender, pieces) = channel(WAITING);
-    (BodyReader { pieces, piece: Bytes::new(), ended: false }, feed(body, sender))
-}
-
-async fn feed(mut body: Body, sender: Sender<io::Result<Bytes>>) {
-    loop {
-        let piece = match tokio::time::timeout(SILENCE, next(&mut body)).await {
-            Ok(Some(Ok(piece))) => Ok(piece),
-            Ok(Some(Err(error))) => Err(io::Error::other(error)),
-            Ok(None) => {
-                // An empty chunk marks the end.
-                let _ = sender.send(Ok(Bytes::new())).await;
-                return;
-            }
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("nothing came for {} seconds", SILENCE.as_secs()),
-            )),
-        };
-        let failed = piece.is_err();
-        if matches!(&piece, Ok(bytes) if bytes.is_empty()) {
-            continue;
+/// A reader of a body for a blocking thread. Fails when the body is cut off, or when nothing comes for a while.
+pub(super) fn body_reader(body: Body) -> impl Read + Send + 'static {
+    let pieces = body.into_data_stream().timeout(SILENCE).map(|piece| match piece {
+        Ok(piece) => piece.map_err(io::Error::other),
+        Err(_) => {
+            let text = format!("nothing came for {} seconds", SILENCE.as_secs());
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
         }
-        if sender.send(piece).await.is_err() || failed {
-            return;
-        }
-    }
+    });
+    SyncIoBridge::new(Box::pin(StreamReader::new(pieces)))
 }
 
 /// Takes the rest of a refused body, so that the client is not cut off before it gets to read the refusal.
@@ -113,51 +83,29 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
     }
 }
 
-impl Read for BodyReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.piece.is_empty() && !self.ended {
-            match self.pieces.blocking_recv() {
-                Some(Ok(piece)) => {
-                    self.ended = piece.is_empty();
-                    self.piece = piece;
-                }
-                Some(Err(error)) => return Err(error),
-                // The work was dropped in the middle: the client went away.
-                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client went away")),
-            }
-        }
-        let count = self.piece.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&self.piece.split_to(count));
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn read(reader: BodyReader, feeding: impl Future<Output = ()>) -> io::Result<Vec<u8>> {
-        let mut reader = reader;
+    async fn read(body: Body) -> io::Result<Vec<u8>> {
+        let mut reader = body_reader(body);
         let reading = tokio::task::spawn_blocking(move || {
             let mut all = Vec::new();
             reader.read_to_end(&mut all).map(|_| all)
         });
-        feeding.await;
         reading.await.unwrap()
     }
 
     #[tokio::test]
-    async fn a_body_is_read_whole_through_the_bridge() {
+    async fn body_is_read_whole_by_a_blocking_thread() {
         let content: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
-        let (reader, feeding) = body_reader(Body::from(content.clone()));
-        assert_eq!(read(reader, feeding).await.unwrap(), content);
+        assert_eq!(read(Body::from(content.clone())).await.unwrap(), content);
     }
 
     #[tokio::test]
-    async fn a_reader_whose_client_went_away_fails_instead_of_ending() {
-        let (reader, feeding) = body_reader(Body::from("half of it"));
-        drop(feeding);
-        let error = read(reader, async {}).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    async fn reading_a_body_that_is_cut_off_fails() {
+        let pieces = [Ok("half of it"), Err(io::Error::other("the connection is gone"))];
+        let error = read(Body::from_stream(tokio_stream::iter(pieces))).await.unwrap_err();
+        assert!(error.to_string().contains("the connection is gone"), "{error}");
     }
 }

@@ -217,6 +217,7 @@ impl BackOffice {
             .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
         // What is taken along needs the same grants; it is known under the repository's lock only.
         let required = self.publication_scopes(permit.clone(), &to).await?;
+        required.check(&BTreeSet::from([name.clone()]))?;
         let subject = format!("{name}@{version}");
         let detail = format!("from {from} to {to}");
         let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);

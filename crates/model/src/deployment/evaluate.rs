@@ -41,6 +41,7 @@ pub fn evaluate_deployments(
             .map(|fault| Fault {
                 component: fault.component,
                 key: fault.key,
+                hint: fault.kind.hint(),
                 ..Fault::error(fault.kind.to_string())
             })
             .collect::<Vec<_>>()

@@ -106,14 +106,14 @@ fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Opt
         return None;
     }
     let near = nearest(channel.as_str(), catalog.channels.keys().map(Name::as_str));
-    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     Some(Note {
         severity: Severity::Warning,
         place: place.clone(),
         component: None,
         key: None,
         list_entry: Some(channel.to_string()),
-        message: format!("there is no channel `{channel}`{hint}"),
+        message: format!("there is no channel `{channel}`"),
+        hint: near.map(|near| format!("did you mean `{near}`?")),
     })
 }
 
@@ -265,7 +265,8 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
         component: Some(name.clone()),
         key: None,
         list_entry: None,
-        message: format!("the repository has no component `{name}`; {hint}"),
+        message: format!("the repository has no component `{name}`"),
+        hint: Some(hint),
     }
 }
 
@@ -275,11 +276,12 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> O
         RemovalTarget::Component(name) => (name, None),
         RemovalTarget::Value(name, key) | RemovalTarget::Entry(name, key, _) => (name, Some(key)),
     };
-    let hint = |near: Option<&str>| near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    let message = match (catalog.components.get(name), key) {
+    let hint = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
+    let (message, hint) = match (catalog.components.get(name), key) {
         (None, _) => {
             let near = nearest(name.as_str(), catalog.components.keys().map(Name::as_str));
-            format!("it removes `{removal}`, but the repository has no component `{name}`{}", hint(near))
+            let message = format!("it removes `{removal}`, but the repository has no component `{name}`");
+            (message, hint(near))
         }
         (Some(versions), Some(key)) => {
             let keys = || versions.values().flat_map(|published| published.component.parameters.keys());
@@ -287,7 +289,7 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> O
                 return None;
             }
             let near = nearest(key.as_str(), keys().map(Key::as_str));
-            format!("it removes `{removal}`, but `{name}` has no parameter `{key}`{}", hint(near))
+            (format!("it removes `{removal}`, but `{name}` has no parameter `{key}`"), hint(near))
         }
         (Some(_), None) => return None,
     };
@@ -298,5 +300,6 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> O
         key: key.cloned(),
         list_entry: Some(removal.to_string()),
         message,
+        hint,
     })
 }

@@ -19,7 +19,7 @@ pub struct ResolveError {
 
 /// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {kind}")]
+#[error("{place}: {kind}{}", hint_suffix(.kind.hint()))]
 pub struct EstateFault {
     /// The place to change.
     pub place: Place,
@@ -35,7 +35,7 @@ pub struct EstateFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
     /// A server, role, group or environment that does not exist.
-    #[error("there is no {what} `{name}`{}", nearest_name_hint(near, &[]))]
+    #[error("there is no {what} `{name}`")]
     Unknown {
         /// `role`, `group`, `environment` or `server`.
         what: &'static str,
@@ -59,7 +59,7 @@ pub enum FaultKind {
     #[error("it inherits more than {0} roles; split it")]
     TooManyRoles(usize),
     /// A component that no channel or not the wanted one carries.
-    #[error("channel `{channel}` has no component `{component}`{}", other_channels_hint(near, channels))]
+    #[error("channel `{channel}` has no component `{component}`")]
     UnknownComponent {
         /// The component.
         component: Name,
@@ -106,7 +106,7 @@ pub enum FaultKind {
         first: Option<String>,
     },
     /// A parameter the component does not declare.
-    #[error("`{component}` {version} has no parameter `{key}`{}", nearest_name_hint(near, known))]
+    #[error("`{component}` {version} has no parameter `{key}`")]
     UnknownParameter {
         /// The component.
         component: Name,
@@ -145,7 +145,7 @@ pub enum FaultKind {
     #[error("values refer to each other in a cycle: {}; write one of them out", format_cycle(.0, 0))]
     CyclicReferences(Vec<String>),
     /// A reference to what the server does not have.
-    #[error("`{component}.{key}` refers to `${{{reference}}}`, {reason}{}", nearest_name_hint(near, &[]))]
+    #[error("`{component}.{key}` refers to `${{{reference}}}`, {reason}")]
     UnknownReference {
         /// The component.
         component: Name,
@@ -171,6 +171,20 @@ pub enum FaultKind {
     Unreadable(String),
 }
 
+impl FaultKind {
+    /// What to do next, where the message does not say so.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FaultKind::Unknown { near, .. } | FaultKind::UnknownReference { near, .. } => {
+                nearest_name_hint(near, &[])
+            }
+            FaultKind::UnknownParameter { near, known, .. } => nearest_name_hint(near, known),
+            FaultKind::UnknownComponent { near, channels, .. } => Some(other_channels_hint(near, channels)),
+            _ => None,
+        }
+    }
+}
+
 /// A fault or warning about an estate before it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
@@ -182,8 +196,10 @@ pub struct Note {
     pub component: Option<Name>,
     /// The parameter it is about.
     pub key: Option<Key>,
-    /// What is wrong and what to do next.
+    /// What is wrong.
     pub message: String,
+    /// What to do next, where the message does not say so.
+    pub hint: Option<String>,
     /// The name in one of the place's lists it is about, to find its line.
     pub(super) list_entry: Option<String>,
 }
@@ -218,6 +234,7 @@ impl EstateFault {
         Note {
             severity: Severity::Error,
             message: self.kind.to_string(),
+            hint: self.kind.hint(),
             list_entry,
             place: self.place,
             component: self.component,
@@ -242,14 +259,14 @@ impl Note {
             line: location.map(|(line, _)| line),
             column: location.map(|(_, column)| column),
             message: self.message.clone(),
-            hint: None,
+            hint: self.hint.clone(),
         }
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        write!(f, "{}: {}{}", self.place, self.message, hint_suffix(self.hint.clone()))
     }
 }
 
@@ -280,23 +297,28 @@ impl From<Vec<EstateFault>> for ResolveError {
     }
 }
 
-fn nearest_name_hint(near: &Option<String>, known: &[String]) -> String {
+fn nearest_name_hint(near: &Option<String>, known: &[String]) -> Option<String> {
     match near {
-        Some(near) => format!("; did you mean `{near}`?"),
-        None if known.is_empty() => String::new(),
-        None => format!("; it has {}", known.join(", ")),
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None if known.is_empty() => None,
+        None => Some(format!("it has {}", known.join(", "))),
     }
 }
 
 fn other_channels_hint(near: &Option<String>, channels: &[Name]) -> String {
     if channels.is_empty() {
         return match near {
-            Some(near) => format!("; did you mean `{near}`?"),
-            None => ", and no other channel has it; publish it first".to_owned(),
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "no other channel has it: publish it first".to_owned(),
         };
     }
     let channels: Vec<String> = channels.iter().map(|channel| format!("`{channel}`")).collect();
-    format!("; it is in {}, so promote it first", channels.join(", "))
+    format!("it is in {}, so promote it first", channels.join(", "))
+}
+
+/// A hint behind a message, as one line.
+fn hint_suffix(hint: Option<String>) -> String {
+    hint.map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 fn first_contradiction(first: &Option<String>) -> String {

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, fault::Severity};
+use model::{
+    exit::Exit,
+    fault::{Fault, Severity},
+};
 use packaging::{lint, source::ComponentSource};
-use serde::Serialize;
 
 use crate::{command_error::CommandError, context::CommandContext};
 
@@ -18,42 +20,24 @@ pub(crate) struct LintArgs {
     dir: PathBuf,
 }
 
-/// One finding, as `--json` prints it.
-#[derive(Serialize)]
-struct Finding {
-    severity: &'static str,
-    place: String,
-    message: String,
-}
-
 impl LintArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let findings = match ComponentSource::load(&self.dir) {
-            Ok(source) => lint::lint(&source)
-                .into_iter()
-                .map(|note| Finding {
-                    severity: match note.severity {
-                        Severity::Error => "error",
-                        Severity::Warning => "warning",
-                    },
-                    place: note.place,
-                    message: note.message,
-                })
-                .collect(),
-            // For a program, what cannot even be read is a finding like the others.
-            Err(errors) if context.output.is_json() => errors
-                .into_iter()
-                .map(|error| Finding { severity: "error", place: error.place(), message: error.message })
-                .collect(),
+        let faults: Vec<Fault> = match ComponentSource::load(&self.dir) {
+            Ok(source) => lint::lint(&source),
+            // For a program, what cannot even be read is a fault like the others.
+            Err(errors) if context.output.is_json() => errors.into_iter().map(Fault::from).collect(),
             Err(errors) => return Err(CommandError::from(errors)),
         };
-        let findings: Vec<Finding> = findings;
-        for finding in &findings {
-            context.output.line(format!("{}: {}: {}", finding.severity, finding.place, finding.message));
+        for fault in &faults {
+            let severity = match fault.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            context.output.line(format!("{severity}: {fault}"));
         }
-        context.output.json(&findings);
-        let wrong = findings.iter().filter(|finding| finding.severity == "error").count();
-        context.output.note(match (wrong, findings.len() - wrong) {
+        context.output.json(&faults);
+        let wrong = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+        context.output.note(match (wrong, faults.len() - wrong) {
             (0, 0) => "nothing to complain about".to_owned(),
             (wrong, warnings) => format!("errors: {wrong}, warnings: {warnings}"),
         });
