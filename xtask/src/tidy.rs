@@ -59,7 +59,9 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     imports::mutual_imports(root, &crates, &mut findings);
     type_names::duplicate_types(root, &crates, &mut findings);
     invariants(root, &mut findings);
-    architecture_table(root, &mut findings);
+    for document in ["ARCHITECTURE.md", "docs/explanation/walk.md"] {
+        function_table(root, document, &mut findings);
+    }
     links(root, &mut findings);
     findings
 }
@@ -224,9 +226,9 @@ fn invariants(root: &Path, findings: &mut Vec<String>) {
     }
 }
 
-/// The table of ARCHITECTURE.md names files and functions that exist: `| step | `path` | `function` |`.
-fn architecture_table(root: &Path, findings: &mut Vec<String>) {
-    let map = read(&root.join("ARCHITECTURE.md"));
+/// The table of a document names files and functions that exist: `| step | `path` | `function` |`.
+fn function_table(root: &Path, document: &str, findings: &mut Vec<String>) {
+    let map = read(&root.join(document));
     for row in map.lines().filter(|line| line.starts_with("| ") && line.contains('`')) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let names = |cell: &&str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
@@ -235,7 +237,7 @@ fn architecture_table(root: &Path, findings: &mut Vec<String>) {
         for path in &paths {
             let path = root.join(path);
             if !path.exists() {
-                findings.push(format!("ARCHITECTURE.md: there is no `{}`: {row}", path.display()));
+                findings.push(format!("{document}: there is no `{}`: {row}", path.display()));
             }
             // A step may be spread over the files below its folder.
             let folder = if path.is_dir() { path } else { path.parent().unwrap_or(root).to_owned() };
@@ -246,7 +248,7 @@ fn architecture_table(root: &Path, findings: &mut Vec<String>) {
         for function in cells.get(3).map(names).unwrap_or_default() {
             let name = function.rsplit("::").next().unwrap_or(&function);
             if !code.contains(&format!("fn {name}(")) && !code.contains(&format!("fn {name}<")) {
-                findings.push(format!("ARCHITECTURE.md: there is no function `{function}`: {row}"));
+                findings.push(format!("{document}: there is no function `{function}`: {row}"));
             }
         }
     }
@@ -309,7 +311,7 @@ mod tests {
         let table = "| plan | `src/plan.rs` | `plan`, `replan` |\n| apply | `src/apply.rs` | `plan` |\n";
         fs::write(root.path().join("ARCHITECTURE.md"), table).unwrap();
         let mut findings = Vec::new();
-        architecture_table(root.path(), &mut findings);
+        function_table(root.path(), "ARCHITECTURE.md", &mut findings);
         assert_eq!(findings.len(), 2, "{findings:?}");
         assert!(
             findings[0].contains("no function `replan`") && findings[1].contains("src/apply.rs"),
