@@ -7,14 +7,15 @@ mod archetypes;
 mod examples;
 mod failures;
 mod service;
+mod time_limit;
 mod world;
 
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc,
     time::Duration,
 };
 
+use time_limit::TimeLimit;
 use world::World;
 
 use crate::{command_failure::CommandFailure, host, output};
@@ -42,7 +43,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-const STORIES: [Story; 4] = [
+static STORIES: [Story; 4] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -65,94 +66,119 @@ const STORIES: [Story; 4] = [
     },
 ];
 
-/// The longest a story may take, its preparation included.
+/// The longest that a story may take, and that the preparation of all of them may take.
 const LONGEST_STORY: Duration = Duration::from_secs(15 * 60);
 
 /// Prints the stories, one a line.
 pub(crate) fn list() {
-    for story in STORIES {
+    for story in &STORIES {
         output::print_line(&format!("{:<12}{}", story.name, story.summary));
     }
-}
-
-/// Ends the program when a story takes too long: a check that hangs would hang for ever.
-fn limit_story(name: &'static str) -> mpsc::Sender<()> {
-    let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || {
-        if ended.recv_timeout(LONGEST_STORY) == Err(mpsc::RecvTimeoutError::Timeout) {
-            output::print_failure(&CommandFailure::new(
-                format!("the story {name} took longer than {} minutes", LONGEST_STORY.as_secs() / 60),
-                "the check that was running last, above",
-            ));
-            std::process::exit(1);
-        }
-    });
-    done
 }
 
 /// One check: what must be true, and how it is seen.
 type Check = (&'static str, fn(&mut World) -> Result<(), CommandFailure>);
 
-/// Runs all checks and counts them.
+/// The story of this name, or all stories without one.
+fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> {
+    let Some(name) = name else { return Ok(&STORIES) };
+    if let Some(at) = STORIES.iter().position(|story| story.name == name) {
+        return Ok(&STORIES[at..=at]);
+    }
+    let names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
+    let near = model::nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    Err(CommandFailure::new(
+        format!("there is no story `{name}`{}", near.unwrap_or_default()),
+        format!("`cargo xtask e2e --list` describes them: {}", names.join(", ")),
+    ))
+}
+
+/// Starts the time of a story; the program ends when it is over.
+fn limit_story(name: &'static str) -> TimeLimit {
+    TimeLimit::start(name, LONGEST_STORY, |failure| {
+        output::print_failure(&failure);
+        std::process::exit(1);
+    })
+}
+
+/// Counts checks, and prints how each ended.
+#[derive(Default)]
+struct CheckResults {
+    passed: usize,
+    failed: usize,
+}
+
+impl CheckResults {
+    /// Runs one check; `None` when it failed.
+    fn run<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, CommandFailure>) -> Option<T> {
+        let began = output::now();
+        let result = check();
+        let time = output::seconds(began.elapsed());
+        match result {
+            Ok(value) => {
+                self.passed += 1;
+                output::print_line(&format!("ok {name} ({time})"));
+                Some(value)
+            }
+            Err(failure) => {
+                self.failed += 1;
+                output::print_line(&format!("FAILED {name} ({time})"));
+                output::print_failure(&failure);
+                None
+            }
+        }
+    }
+}
+
+/// Runs the checks of the chosen stories and counts them.
 pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
+    let stories = find_stories(e2e.story)?;
     if let Some(reason) = host::unavailable_reason(e2e.work) {
         return Err(CommandFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
         ));
     }
-    let chosen: Vec<&Story> =
-        STORIES.iter().filter(|story| e2e.story.is_none_or(|name| story.name == name)).collect();
-    if let (Some(name), true) = (e2e.story, chosen.is_empty()) {
-        let names = STORIES.map(|story| story.name);
-        let meant = model::nearest(name, names).map(|near| format!("; did you mean `{near}`?"));
-        return Err(CommandFailure::new(
-            format!("there is no story `{name}`{}", meant.unwrap_or_default()),
-            format!("`cargo xtask e2e --list` names them: {}", names.join(", ")),
-        ));
-    }
-    let mut passed = 0;
-    let mut failed = 0;
-    let mut world = None;
-    let mut run = |name: &str, work: &mut dyn FnMut() -> Result<(), CommandFailure>| {
-        let began = output::now();
-        let result = work();
-        let time = output::seconds(began.elapsed());
-        match &result {
-            Ok(()) => {
-                passed += 1;
-                output::print_line(&format!("ok {name} ({time})"));
-            }
-            Err(trouble) => {
-                failed += 1;
-                output::print_line(&format!("FAILED {name} ({time})"));
-                output::print_failure(trouble);
-            }
-        }
-        result.is_ok()
-    };
-    let preparing = limit_story("that prepares the others");
-    let ready = run("the components are packaged, published and promoted, and a host boots", &mut || {
-        world = Some(World::prepare(e2e)?);
-        Ok(())
-    });
+    let mut results = CheckResults::default();
+    let preparing = limit_story("preparation");
+    let name = "the components are packaged, published and promoted, and a host boots";
+    preparing.begin_check(name);
+    let prepared = results.run(name, || World::prepare(e2e));
     drop(preparing);
-    if let (true, Some(world)) = (ready, &mut world) {
-        for story in chosen {
+    if let Some(mut world) = prepared {
+        for story in stories {
             output::print_line(&format!("story {}: {}", story.name, story.summary));
-            let _running = limit_story(story.name);
+            let limit = limit_story(story.name);
             for (name, check) in story.checks {
-                run(name, &mut || check(world));
+                limit.begin_check(name);
+                results.run(name, || check(&mut world));
             }
         }
     }
-    output::print_line(&format!("{passed} passed, {failed} failed"));
-    if failed == 0 {
-        Ok(())
-    } else {
-        Err(CommandFailure::new(
-            format!("{failed} checks failed"),
-            e2e.work.join("e2e").display().to_string(),
-        ))
+    output::print_line(&format!("{} passed, {} failed", results.passed, results.failed));
+    if results.failed == 0 {
+        return Ok(());
+    }
+    Err(CommandFailure::new(
+        format!("{} checks failed", results.failed),
+        e2e.work.join("e2e").display().to_string(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_story_is_refused_with_the_nearest_name() {
+        let failure = find_stories(Some("exampels")).map(|_| ()).unwrap_err();
+        assert!(failure.what.contains("`exampels`; did you mean `examples`?"), "{failure}");
+    }
+
+    #[test]
+    fn story_is_chosen_by_its_name_and_without_one_all_run() {
+        let names = |name| find_stories(name).unwrap().iter().map(|story| story.name).collect::<Vec<_>>();
+        assert_eq!(names(Some("failures")), ["failures"]);
+        assert_eq!(names(None).len(), STORIES.len());
     }
 }

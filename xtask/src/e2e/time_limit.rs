@@ -1,0 +1,77 @@
+//! The time a story may take: a check that hangs must fail, and say which check it is.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::command_failure::CommandFailure;
+
+/// Watches over one story until it is dropped.
+pub(super) struct TimeLimit {
+    running: Arc<Mutex<&'static str>>,
+    // Its end tells the watching thread that the story has ended.
+    _story: mpsc::Sender<()>,
+}
+
+impl TimeLimit {
+    /// Calls `exceeded` from another thread when the story still runs after `longest`.
+    pub(super) fn start(
+        story: &'static str,
+        longest: Duration,
+        exceeded: impl FnOnce(CommandFailure) + Send + 'static,
+    ) -> TimeLimit {
+        let running = Arc::new(Mutex::new("its start"));
+        let (sender, receiver) = mpsc::channel();
+        let watched = Arc::clone(&running);
+        thread::spawn(move || {
+            if receiver.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
+                let check = *watched.lock().unwrap_or_else(PoisonError::into_inner);
+                exceeded(CommandFailure::new(
+                    format!(
+                        "the story `{story}` took longer than {} s, and was at: {check}",
+                        longest.as_secs()
+                    ),
+                    "that check in xtask/src/e2e; `cargo xtask host` boots a host to try its commands on",
+                ));
+            }
+        });
+        TimeLimit { running, _story: sender }
+    }
+
+    /// Remembers the check that runs now.
+    pub(super) fn begin_check(&self, name: &'static str) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn story_that_takes_too_long_is_reported_with_its_running_check() {
+        let (sender, receiver) = mpsc::channel();
+        let limit = TimeLimit::start("service", Duration::from_millis(200), move |failure| {
+            sender.send(failure.what).unwrap();
+        });
+        limit.begin_check("a second restore changes nothing");
+        let said = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(said.contains("`service`") && said.contains("a second restore changes nothing"), "{said}");
+    }
+
+    #[test]
+    fn story_that_ends_in_time_is_not_reported() {
+        let (sender, receiver) = mpsc::channel();
+        let limit = TimeLimit::start("service", Duration::from_secs(60), move |failure| {
+            sender.send(failure.what).unwrap();
+        });
+        drop(limit);
+        // The thread ends without a report, and with it the sender.
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Err(RecvTimeoutError::Disconnected));
+    }
+}
