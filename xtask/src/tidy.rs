@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path) -> Vec<String> {
     walls(root, &mut findings);
     modules(root, &mut findings);
     let crates = WALLS.map(|(path, _)| path);
-    imports::mutual_imports(root, &crates, &mut findings);
+    imports::import_cycles(root, &crates, &mut findings);
     type_names::duplicate_types(root, &crates, &mut findings);
     invariants(root, &mut findings);
     for document in ["ARCHITECTURE.md", "docs/explanation/walk.md"] {

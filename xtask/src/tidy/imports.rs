@@ -1,9 +1,9 @@
-//! No two files import each other: what both need has a file of its own.
+//! No files import each other, directly or around several: what they share has a file of its own.
 //!
 //! A module and those below it are one: a parent re-exports its children and they use what it defines.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::{Path, PathBuf},
 };
 
@@ -12,32 +12,65 @@ use super::{files_below, read};
 /// The module path of a file: `["backoffice", "change"]`.
 type ModulePath = Vec<String>;
 
-/// Finds the pairs of files below `crates` that import each other.
-pub(super) fn mutual_imports(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
-    for path in crates {
-        let folder = root.join(path).join("src");
+/// The modules that each module imports, its ancestors and descendants left out.
+type Imports<'a> = BTreeMap<&'a ModulePath, BTreeSet<&'a ModulePath>>;
+
+/// Finds files below `crates` that import each other, directly or around several files.
+pub(super) fn import_cycles(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
+    for folder in crates.iter().flat_map(|path| ["src", "tests/it"].map(|part| root.join(path).join(part))) {
         let modules: BTreeMap<ModulePath, PathBuf> = files_below(&folder, "rs")
             .into_iter()
             .map(|file| (module_path(file.strip_prefix(&folder).unwrap_or(&file)), file))
             .collect();
-        let imports: BTreeMap<&ModulePath, BTreeSet<ModulePath>> =
-            modules.iter().map(|(module, file)| (module, imported(module, &read(file), &modules))).collect();
-        for (module, targets) in &imports {
-            for target in targets {
-                let is_mutual = imports.get(target).is_some_and(|back| back.contains(*module));
-                if *module < target && is_mutual && !is_family(module, target) {
-                    let name = |module: &ModulePath| {
-                        modules[module].strip_prefix(root).unwrap_or(&modules[module]).display().to_string()
-                    };
-                    findings.push(format!(
-                        "{} and {} import each other: give what both need a file of its own",
-                        name(module),
-                        name(target)
-                    ));
+        let imports: Imports<'_> = modules
+            .iter()
+            .map(|(module, file)| {
+                let targets = imported(module, &read(file), &modules);
+                let known = modules.keys().filter(|target| targets.contains(*target));
+                (module, known.filter(|target| !is_family(module, target)).collect())
+            })
+            .collect();
+        let mut reported = BTreeSet::new();
+        for module in modules.keys() {
+            let Some(cycle) = shortest_cycle(module, &imports) else { continue };
+            if !reported.insert(cycle.iter().copied().collect::<BTreeSet<_>>()) {
+                continue;
+            }
+            let files: Vec<String> = cycle
+                .iter()
+                .map(|module| {
+                    modules[*module].strip_prefix(root).unwrap_or(&modules[*module]).display().to_string()
+                })
+                .collect();
+            findings.push(format!(
+                "{} import each other in a cycle: give what they share a file of its own",
+                files.join(", ")
+            ));
+        }
+    }
+}
+
+/// The shortest way from `start` over imports back to it, without the return to `start`.
+fn shortest_cycle<'a>(start: &'a ModulePath, imports: &Imports<'a>) -> Option<Vec<&'a ModulePath>> {
+    let mut came_from: BTreeMap<&ModulePath, &ModulePath> = BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(module) = queue.pop_front() {
+        for target in imports.get(module).into_iter().flatten() {
+            if *target == start {
+                let mut way = vec![module];
+                while let Some(before) = came_from.get(way[way.len() - 1]) {
+                    way.push(before);
                 }
+                way.reverse();
+                return Some(way);
+            }
+            if !came_from.contains_key(target) {
+                came_from.insert(target, module);
+                queue.push_back(target);
             }
         }
     }
+    None
 }
 
 /// The module that a file relative to `src` holds. `main.rs` and `lib.rs` are the root.
@@ -168,21 +201,50 @@ mod tests {
         assert_eq!(expand("crate::a::b(x)"), [["crate", "a", "b"]]);
     }
 
-    #[test]
-    fn files_that_import_each_other_are_found_and_families_are_not() {
+    fn findings_in(files: &[(&str, &str)]) -> Vec<String> {
         let root = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = root.path().join("one/src").join(path);
+        for (path, text) in files {
+            let path = root.path().join("one").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
-        };
-        write("main.rs", "mod a;\nmod b;\nuse b::Two;\n");
-        write("a/mod.rs", "mod c;\npub use c::Three;\npub struct One;\n");
-        write("a/c.rs", "use super::One;\nuse crate::{b::{self, Two}, a};\n");
-        write("b.rs", "fn two() { crate::a::c::three(); }\n");
+        }
         let mut findings = Vec::new();
-        mutual_imports(root.path(), &["one"], &mut findings);
+        import_cycles(root.path(), &["one"], &mut findings);
+        findings
+    }
+
+    #[test]
+    fn files_that_import_each_other_are_found_and_families_are_not() {
+        let findings = findings_in(&[
+            ("src/main.rs", "mod a;\nmod b;\nuse b::Two;\n"),
+            ("src/a/mod.rs", "mod c;\npub use c::Three;\npub struct One;\n"),
+            ("src/a/c.rs", "use super::One;\nuse crate::{b::{self, Two}, a};\n"),
+            ("src/b.rs", "fn two() { crate::a::c::three(); }\n"),
+        ]);
         assert_eq!(findings.len(), 1, "{findings:?}");
-        assert!(findings[0].starts_with("one/src/a/c.rs and one/src/b.rs import each other"), "{findings:?}");
+        assert!(findings[0].starts_with("one/src/a/c.rs, one/src/b.rs import each other"), "{findings:?}");
+    }
+
+    #[test]
+    fn cycle_around_three_test_files_is_found_once() {
+        let findings = findings_in(&[
+            ("tests/it/main.rs", "mod a;\nmod b;\nmod c;\nmod d;\n"),
+            ("tests/it/a.rs", "use crate::b::Two;\n"),
+            ("tests/it/b.rs", "use super::c::Three;\n"),
+            ("tests/it/c.rs", "fn three() { crate::a::one() }\n"),
+            ("tests/it/d.rs", "use crate::a::one;\n"),
+        ]);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        let cycle = "one/tests/it/a.rs, one/tests/it/b.rs, one/tests/it/c.rs import each other";
+        assert!(findings[0].starts_with(cycle), "{findings:?}");
+    }
+
+    #[test]
+    fn imports_of_unit_tests_and_comments_do_not_count() {
+        let findings = findings_in(&[
+            ("src/a.rs", "// crate::b::two()\n#[cfg(test)]\nmod tests {\n    use crate::b::Two;\n}\n"),
+            ("src/b.rs", "use crate::a::One;\n"),
+        ]);
+        assert_eq!(findings, Vec::<String>::new());
     }
 }
