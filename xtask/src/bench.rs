@@ -8,7 +8,7 @@ mod sizes;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
-use crate::{command_failure::CommandFailure, output, run::Terminal, stage::Stage};
+use crate::{command_failure::CommandFailure, developer::Developer, output, run::Terminal};
 
 /// What the run needs to know.
 pub(crate) struct Bench<'a> {
@@ -40,18 +40,18 @@ struct Case {
 
 /// Times everything and prints the table.
 pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
-    let stage = Stage::create(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
-    let you = &stage.you;
-    let prepared = cases::prepare(&stage)?;
+    let developer = Developer::create(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
+    let terminal = &developer.terminal;
+    let prepared = cases::prepare(&developer)?;
     output::print_line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
     let mut start = Duration::ZERO;
     for case in &prepared.cases {
-        let ours = median(you, case, &case.ours, bench.runs)?;
+        let ours = median(terminal, case, &case.ours, bench.runs)?;
         if case.what == cases::START_UP {
             start = ours;
         }
         let (name, typed) = &case.peer;
-        if you.run_any_exit(case.peer_needs)?.code != 0 {
+        if terminal.run_any_exit(case.peer_needs)?.code != 0 {
             output::print_line(&format!(
                 "{:<52} {:>10} {:>10} {:>8}  {name} is not installed",
                 case.what,
@@ -61,7 +61,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
             ));
             continue;
         }
-        let theirs = median(you, case, typed, bench.runs)?;
+        let theirs = median(terminal, case, typed, bench.runs)?;
         let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(f64::EPSILON);
         output::print_line(&format!(
             "{:<52} {:>10} {:>10} {ratio:>7.1}x  {name}",
@@ -74,17 +74,17 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
         "Medians of {} runs after one to warm up; ratio: how many times longer the peer took.",
         bench.runs
     ));
-    sizes::check(&bench.programs, bench.profile == "release", start, &prepared.plane)
+    sizes::check(&bench.programs, bench.profile == "release", start, &prepared.control_plane)
 }
 
-fn median(you: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, CommandFailure> {
+fn median(terminal: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, CommandFailure> {
     let mut times = Vec::with_capacity(runs);
     for run in 0..=runs {
         if !case.before.is_empty() {
-            you.run(&case.before)?;
+            terminal.run(&case.before)?;
         }
         let began = output::now();
-        you.run(typed)?;
+        terminal.run(typed)?;
         if run > 0 {
             times.push(began.elapsed());
         }

@@ -2,13 +2,13 @@
 
 mod bench;
 mod command_failure;
+mod control_plane;
 mod demo;
+mod developer;
 mod e2e;
 mod host;
 mod output;
-mod plane;
 mod run;
-mod stage;
 mod tidy;
 
 use std::{
@@ -143,10 +143,10 @@ fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), Comm
             "scripts/install-tools e2e",
         ));
     }
-    let mut ground = host::HostGround::prepare(work)?;
+    let mut hosts = host::TestHosts::prepare(work)?;
     let image = host::Image::debian(work)?;
     let image = if archive { image.with_archive(work)? } else { image };
-    let host = ground.boot(&image, "visitor")?;
+    let host = hosts.boot(&image, "visitor")?;
     output::print_note(&format!("{} runs at {}", host.name(), host.address()));
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host

@@ -7,9 +7,9 @@ use std::{
 
 use crate::{command_failure::CommandFailure, output};
 
-/// What a command answered.
+/// How a command ended, and what it printed.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct CommandOutput {
     /// Its exit code; 128 + the signal when one ended it.
     pub(crate) code: i32,
     /// What it wrote to stdout.
@@ -20,11 +20,11 @@ pub(crate) struct Answer {
     pub(crate) typed: String,
 }
 
-impl Answer {
-    fn of(typed: &str, output: &Output) -> Answer {
+impl CommandOutput {
+    fn of(typed: &str, output: &Output) -> CommandOutput {
         use std::os::unix::process::ExitStatusExt;
         let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
-        Answer {
+        CommandOutput {
             code,
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -38,7 +38,7 @@ impl Answer {
     }
 
     /// Itself when it exited with `code`.
-    pub(crate) fn expect(self, code: i32, look: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn expect(self, code: i32, look: &str) -> Result<CommandOutput, CommandFailure> {
         if self.code == code {
             return Ok(self);
         }
@@ -51,7 +51,7 @@ impl Answer {
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn expect_output(self, text: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn expect_output(self, text: &str) -> Result<CommandOutput, CommandFailure> {
         if self.text().contains(text) {
             return Ok(self);
         }
@@ -67,7 +67,7 @@ impl Answer {
 /// A place where commands are typed.
 #[derive(Debug, Clone)]
 pub(crate) struct Terminal {
-    /// What stands before a command when it is shown: `you$`, `web-01#`.
+    /// What stands before a command when it is shown: `$`, `web-01#`.
     pub(crate) prompt: String,
     prefix: Vec<String>,
     folder: PathBuf,
@@ -141,7 +141,7 @@ impl Terminal {
     }
 
     /// Runs a command line; any exit code is an answer.
-    pub(crate) fn run_any_exit(&self, typed: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn run_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.show(typed);
         let output = self.command(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
@@ -149,11 +149,11 @@ impl Terminal {
             output: String::new(),
             look: "is the program installed? scripts/install-tools e2e installs what is needed".to_owned(),
         })?;
-        Ok(Answer::of(typed, &output))
+        Ok(CommandOutput::of(typed, &output))
     }
 
     /// Runs a command line that must succeed.
-    pub(crate) fn run(&self, typed: &str) -> Result<Answer, CommandFailure> {
+    pub(crate) fn run(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.run_any_exit(typed)?.expect(0, "the output above")
     }
 }

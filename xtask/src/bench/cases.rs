@@ -5,8 +5,8 @@ use std::fs;
 use super::Case;
 use crate::{
     command_failure::{CommandFailure, io},
-    plane::Plane,
-    stage::{self, Stage},
+    control_plane::ControlPlane,
+    developer::{self, Developer},
 };
 
 /// How many packages the repositories of the comparison with createrepo_c hold.
@@ -18,32 +18,32 @@ pub(super) const START_UP: &str = "start and print the version";
 /// The cases, and what must keep running while they do.
 pub(super) struct Prepared {
     pub(super) cases: Vec<Case>,
-    pub(super) plane: Plane,
+    pub(super) control_plane: ControlPlane,
 }
 
 /// Makes the folders all commands work on.
-pub(super) fn prepare(stage: &Stage) -> Result<Prepared, CommandFailure> {
+pub(super) fn prepare(developer: &Developer) -> Result<Prepared, CommandFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
-    stage.you.run(&format!("geppetto init --data data{channels}"))?;
-    let plane = stage::serve(&stage.you, "127.0.0.1")?;
-    stage::log_in_developer(&stage.you, &plane)?;
-    let mut cases = vec![packaging(stage)?];
+    developer.terminal.run(&format!("geppetto init --data data{channels}"))?;
+    let control_plane = developer::start_control_plane(&developer.terminal, "127.0.0.1")?;
+    developer::log_in_developer(&developer.terminal, &control_plane)?;
+    let mut cases = vec![packaging(developer)?];
     for packages in PACKAGES {
-        cases.push(publishing(stage, packages)?);
+        cases.push(publishing(developer, packages)?);
     }
-    cases.extend([unchanged_apply(stage)?, start_up()]);
-    Ok(Prepared { cases, plane })
+    cases.extend([unchanged_apply(developer)?, start_up()]);
+    Ok(Prepared { cases, control_plane })
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
-fn packaging(stage: &Stage) -> Result<Case, CommandFailure> {
-    let you = &stage.you;
+fn packaging(developer: &Developer) -> Result<Case, CommandFailure> {
+    let terminal = &developer.terminal;
     let component = "format: geppetto/component/1\nname: bulk\nversion: 1.0.0\nkind: processing\n\
                      summary: Files to measure packaging with\nlicense: Apache-2.0\n\
                      files:\n  - source: data\n    path: /usr/share/bulk/\n";
-    write(stage, "bulk/component.yaml", component)?;
+    write(developer, "bulk/component.yaml", component)?;
     // The same bytes each time, half of them compressible.
-    you.run(
+    terminal.run(
         "mkdir -p bulk/data && python3 -c \"\nimport random\nr = random.Random(1)\n\
          for i in range(20):\n    open(f'bulk/data/{i}.bin', 'wb').write(r.randbytes(1 << 19) + b'geppetto' * (1 << 16))\n\"",
     )?;
@@ -52,9 +52,9 @@ fn packaging(stage: &Stage) -> Result<Case, CommandFailure> {
          BuildArch: noarch\n%define _binary_payload w3.zstdio\n%description\nFiles.\n%install\n\
          mkdir -p %{{buildroot}}/usr/share/bulk\ncp {}/bulk/data/* %{{buildroot}}/usr/share/bulk/\n\
          %files\n/usr/share/bulk\n",
-        stage.folder.display()
+        developer.folder.display()
     );
-    write(stage, "bulk.spec", &spec)?;
+    write(developer, "bulk.spec", &spec)?;
     Ok(Case {
         what: "package 20 MB in 20 files".to_owned(),
         ours: "punch package bulk --out dist-bulk".to_owned(),
@@ -72,8 +72,8 @@ fn packaging(stage: &Stage) -> Result<Case, CommandFailure> {
 ///
 /// Ours is the whole way: checked, sent, its signature verified, flushed to the disk, the metadata signed. The
 /// peer's is the metadata alone, unsigned and not flushed.
-fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
-    let you = &stage.you;
+fn publishing(developer: &Developer, packages: usize) -> Result<Case, CommandFailure> {
+    let terminal = &developer.terminal;
     let name = format!("small{packages}");
     let component = |version: usize| {
         format!(
@@ -84,17 +84,17 @@ fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
     let manifest = format!(
         "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}\n    content: \"small\\n\"\n"
     );
-    write(stage, &format!("{name}/deploy/manifest.yaml"), &manifest)?;
+    write(developer, &format!("{name}/deploy/manifest.yaml"), &manifest)?;
     for version in 0..packages / 2 {
-        write(stage, &format!("{name}/component.yaml"), &component(version))?;
-        you.run(&format!("punch package {name} --out many-{name} --key alice.key"))?;
+        write(developer, &format!("{name}/component.yaml"), &component(version))?;
+        terminal.run(&format!("punch package {name} --out many-{name} --key alice.key"))?;
     }
     let channel = format!("channel-{packages}");
-    you.run(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
+    terminal.run(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
     // The peer's repository: the same packages.
-    you.run(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
-    if you.run_any_exit("command -v createrepo_c")?.code == 0 {
-        you.run(&format!("createrepo_c --quiet peer-{name}"))?;
+    terminal.run(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
+    if terminal.run_any_exit("command -v createrepo_c")?.code == 0 {
+        terminal.run(&format!("createrepo_c --quiet peer-{name}"))?;
     }
     // Every run publishes a version that is not there yet.
     let next = format!(
@@ -112,29 +112,29 @@ fn publishing(stage: &Stage, packages: usize) -> Result<Case, CommandFailure> {
 }
 
 /// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
-fn unchanged_apply(stage: &Stage) -> Result<Case, CommandFailure> {
-    let you = &stage.you;
-    let root = stage.folder.join("root");
+fn unchanged_apply(developer: &Developer) -> Result<Case, CommandFailure> {
+    let terminal = &developer.terminal;
+    let root = developer.folder.join("root");
     let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();
-    let mut puppet = format!("file {{ '{0}/puppet': ensure => directory }}\n", stage.folder.display());
+    let mut puppet = format!("file {{ '{0}/puppet': ensure => directory }}\n", developer.folder.display());
     for number in 0..50 {
         manifest.push_str(&format!(
             "  - file: /etc/files/{number}\n    mode: \"0644\"\n    content: \"file {number}\\n\"\n"
         ));
         puppet.push_str(&format!(
             "file {{ '{}/puppet/{number}': ensure => file, mode => '0644', content => \"file {number}\\n\" }}\n",
-            stage.folder.display()
+            developer.folder.display()
         ));
     }
     let component = "format: geppetto/component/1\nname: files\nversion: 1.0.0\nkind: os-config\n\
                      summary: Files to measure a run without changes with\nlicense: Apache-2.0\n";
-    write(stage, "files/component.yaml", component)?;
-    write(stage, "files/deploy/manifest.yaml", &manifest)?;
-    write(stage, "files.pp", &puppet)?;
-    write(stage, "node.yaml", "format: geppetto/node/1\ncomponents: {files: {version: 1.0.0}}\n")?;
-    you.run("punch package files --out dist-files --key alice.key")?;
+    write(developer, "files/component.yaml", component)?;
+    write(developer, "files/deploy/manifest.yaml", &manifest)?;
+    write(developer, "files.pp", &puppet)?;
+    write(developer, "node.yaml", "format: geppetto/node/1\ncomponents: {files: {version: 1.0.0}}\n")?;
+    terminal.run("punch package files --out dist-files --key alice.key")?;
     let ours = format!("punch apply node.yaml --repository dist-files --root {}", root.display());
-    you.run(&ours)?;
+    terminal.run(&ours)?;
     Ok(Case {
         what: "apply 50 files that are right already".to_owned(),
         ours,
@@ -155,8 +155,8 @@ fn start_up() -> Case {
     }
 }
 
-fn write(stage: &Stage, path: &str, text: &str) -> Result<(), CommandFailure> {
-    let file = stage.folder.join(path);
+fn write(developer: &Developer, path: &str, text: &str) -> Result<(), CommandFailure> {
+    let file = developer.folder.join(path);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(io("create", folder))?;
     }

@@ -4,8 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::{
     command_failure::{CommandFailure, io},
+    control_plane::ControlPlane,
     output,
-    plane::Plane,
 };
 
 /// The largest a release binary may be.
@@ -21,7 +21,7 @@ pub(super) fn check(
     programs: &Path,
     released: bool,
     start: Duration,
-    plane: &Plane,
+    control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
     let mut over = Vec::new();
     let mut told = |what: &str, is: f64, limit: f64, unit: &str| {
@@ -41,7 +41,7 @@ pub(super) fn check(
     told("punch --version, with the shell that starts it", ms(start), ms(START), "ms");
     told(
         "geppetto serve, resident after all of the above",
-        megabytes(plane.resident_bytes()?),
+        megabytes(control_plane.resident_bytes()?),
         megabytes(IDLE_BYTES),
         "MB",
     );

@@ -11,10 +11,10 @@ use place::DemoTarget;
 
 use crate::{
     command_failure::{CommandFailure, io},
+    control_plane::ControlPlane,
+    developer::{self, Developer},
     host,
     output::{self, StepOutput},
-    plane::Plane,
-    stage::{self, Stage},
 };
 
 /// What the demo needs to know.
@@ -34,7 +34,7 @@ pub(crate) struct Demo<'a> {
 /// Runs the demo.
 pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     let impossible = host::unavailable_reason(demo.work);
-    let mut ground = None;
+    let mut hosts = None;
     let mut image = None;
     if let Some(reason) = &impossible {
         output::print_line(&format!(
@@ -44,78 +44,87 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     } else {
         output::print_line("Preparing a Debian image for the host (the first time takes a minute) ...");
         image = Some(host::Image::debian(demo.work)?);
-        ground = Some(host::HostGround::prepare(demo.work)?);
+        hosts = Some(host::TestHosts::prepare(demo.work)?);
     }
 
     let mut steps = StepOutput::start();
-    let address = ground.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::HostGround::address);
-    let stage = Stage::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
-    let you = stage.you.clone().echoing();
-    output::print_line(&format!("Everything below is typed in {}", you.folder().display()));
+    let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::TestHosts::address);
+    let developer = Developer::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
+    let terminal = developer.terminal.clone().echoing();
+    output::print_line(&format!("Everything below is typed in {}", terminal.folder().display()));
 
-    let plane =
-        steps.step("Start the control plane on a new data folder", || stage::serve(&you, &address))?;
-    steps.step("Sign in, and make the key that signs packages", || stage::log_in_developer(&you, &plane))?;
+    let control_plane = steps.step("Start the control plane on a new data folder", || {
+        developer::start_control_plane(&terminal, &address)
+    })?;
+    steps.step("Sign in, and make the key that signs packages", || {
+        developer::log_in_developer(&terminal, &control_plane)
+    })?;
     steps.step("Create a web service from its archetype", || {
-        let about = you.run("punch new web-service shop --set version=1.0.0")?;
+        let about = terminal.run("punch new web-service shop --set version=1.0.0")?;
         output::print_quoted(&about.out);
-        you.run("punch test shop").map(drop)
+        terminal.run("punch test shop").map(drop)
     })?;
     steps.step("Check and package its first version", || {
-        you.run("punch lint shop")?;
-        you.run("punch package shop --out dist --key alice.key").map(drop)
+        terminal.run("punch lint shop")?;
+        terminal.run("punch package shop --out dist --key alice.key").map(drop)
     })?;
-    steps.step("Change the program, and package it as a second version", || stage::second_version(&you))?;
+    steps.step("Change the program, and package it as a second version", || {
+        developer::second_version(&terminal)
+    })?;
     steps.step("Package what else the server gets: punch itself, and a message of the day", || {
-        you.run(&format!("punch package {}/library/punch --out dist --key alice.key", demo.root.display()))?;
-        you.run(&format!(
-            "punch package {}/library/os-config/motd --out dist --key alice.key",
+        terminal.run(&format!(
+            "punch package {}/library/punch --out dist --key alice.key",
             demo.root.display()
-        ))
-        .map(drop)
+        ))?;
+        terminal
+            .run(&format!(
+                "punch package {}/library/os-config/motd --out dist --key alice.key",
+                demo.root.display()
+            ))
+            .map(drop)
     })?;
     steps.step("Publish all of it to the channel dev, and promote it to prod", || {
-        you.run("punch publish dist/*.rpm --channel dev")?;
+        terminal.run("punch publish dist/*.rpm --channel dev")?;
         for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
-            you.run(&format!("punch promote {component} --from dev --to prod"))?;
+            terminal.run(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        output::print_quoted(&you.run("punch component show shop")?.out);
+        output::print_quoted(&terminal.run("punch component show shop")?.out);
         Ok(())
     })?;
     steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {
-        you.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
-        output::print_quoted(&you.run("punch import estate")?.text());
-        output::print_quoted(&you.run("punch explain motd.labels --server web-01")?.out);
+        terminal.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
+        output::print_quoted(&terminal.run("punch import estate")?.text());
+        output::print_quoted(&terminal.run("punch explain motd.labels --server web-01")?.out);
         Ok(())
     })?;
 
-    let place = match (&mut ground, &image) {
-        (Some(ground), Some(image)) => steps.step("Boot the server web-01", || {
+    let place = match (&mut hosts, &image) {
+        (Some(hosts), Some(image)) => steps.step("Boot the server web-01", || {
             output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
-            Ok(DemoTarget::Booted(ground.boot(image, "web-01")?))
+            Ok(DemoTarget::Booted(hosts.boot(image, "web-01")?))
         })?,
-        _ => DemoTarget::Folder { root: you.folder().join("web-01"), you: you.clone() },
+        _ => DemoTarget::Folder { root: terminal.folder().join("web-01"), terminal: terminal.clone() },
     };
     if let DemoTarget::Booted(host) = &place {
         steps.step("Install punch on it, from the repository", || {
-            stage::install_punch(&host.terminal().echoing(), &plane)
+            developer::install_punch(&host.terminal().echoing(), &control_plane)
         })?;
     }
     steps.step("Join it to the control plane, with a token that is good once", || {
-        let token = you.run("punch server join-token web-01")?.out;
+        let token = terminal.run("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        place.run(&format!("punch join {} --server web-01 --token {token}", plane.url())).map(drop)
+        place.run(&format!("punch join {} --server web-01 --token {token}", control_plane.url())).map(drop)
     })?;
     steps.step("Restore it: make it what its node file says", || place.restore())?;
     steps.step("Ask the service from outside", || {
         place.expect_answer(8080, "Welcome to shop", "1.0.0", None)
     })?;
 
-    let role = you.folder().join("estate/roles/web.yaml");
+    let role = terminal.folder().join("estate/roles/web.yaml");
     steps.step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
-        output::print_quoted(&you.run("punch import estate")?.text());
+        output::print_quoted(&terminal.run("punch import estate")?.text());
         Ok(())
     })?;
     steps.step("Look at what a restore would do", || {
@@ -129,7 +138,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;
-        output::print_quoted(&you.run("punch import estate")?.text());
+        output::print_quoted(&terminal.run("punch import estate")?.text());
         place.restore()
     })?;
     steps.step("See that it is gone: package, files, service", || place.expect_gone(8080))?;
@@ -141,9 +150,9 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     steps.summary();
     output::print_line(&format!(
         "\nThe control plane's API: {}/api/v1 (described by {0}/api/v1/openapi.json)",
-        plane.url()
+        control_plane.url()
     ));
-    linger(demo, &place, &plane);
+    linger(demo, &place, &control_plane);
     Ok(())
 }
 
@@ -160,7 +169,7 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &Demo<'_>, place: &DemoTarget, plane: &Plane) {
+fn linger(demo: &Demo<'_>, place: &DemoTarget, control_plane: &ControlPlane) {
     if demo.no_wait || !output::is_interactive() {
         return;
     }
@@ -173,7 +182,7 @@ fn linger(demo: &Demo<'_>, place: &DemoTarget, plane: &Plane) {
     ));
     output::print_line(&format!(
         "  curl -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers",
-        plane.url()
+        control_plane.url()
     ));
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).ok();

@@ -6,7 +6,7 @@ use crate::{
     command_failure::CommandFailure,
     host::BootedHost,
     output,
-    run::{Answer, Terminal},
+    run::{CommandOutput, Terminal},
 };
 
 /// The server `web-01`.
@@ -18,23 +18,23 @@ pub(super) enum DemoTarget {
         /// The folder.
         root: PathBuf,
         /// Where commands are typed.
-        you: Terminal,
+        terminal: Terminal,
     },
 }
 
 impl DemoTarget {
     /// Runs a verb of punch there; any exit code is an answer.
-    pub(super) fn ask(&self, typed: &str) -> Result<Answer, CommandFailure> {
+    pub(super) fn ask(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         match self {
             DemoTarget::Booted(host) => host.terminal().echoing().run_any_exit(typed),
-            DemoTarget::Folder { root, you } => {
-                you.run_any_exit(&format!("{typed} --root {}", root.display()))
+            DemoTarget::Folder { root, terminal } => {
+                terminal.run_any_exit(&format!("{typed} --root {}", root.display()))
             }
         }
     }
 
     /// Runs a verb of punch there, which must succeed.
-    pub(super) fn run(&self, typed: &str) -> Result<Answer, CommandFailure> {
+    pub(super) fn run(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.ask(typed)?.expect(0, "`punch history` on web-01, and the output above")
     }
 
@@ -77,7 +77,7 @@ impl DemoTarget {
     pub(super) fn expect_gone(&self, port: u16) -> Result<(), CommandFailure> {
         let (shell, root) = match self {
             DemoTarget::Booted(host) => (host.terminal().echoing(), String::new()),
-            DemoTarget::Folder { root, you } => (you.clone(), root.display().to_string()),
+            DemoTarget::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
         shell.run_any_exit(&format!("{rpm} -q shop shop-deployment"))?.expect_output("not installed")?;

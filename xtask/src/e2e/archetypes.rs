@@ -1,6 +1,6 @@
 //! What the archetypes generate, as generated, on a real host. The web-service has the service checks.
 
-use super::{Check, world::World};
+use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -13,9 +13,9 @@ pub(super) const CHECKS: &[Check] = &[
     ("what the archetypes brought leaves again", departure),
 ];
 
-fn processing(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
-    world.restore()?;
+fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
+    test.restore()?;
     let totals = |lines: u32| {
         format!(
             "for tenth in $(seq 100); do grep -q '\"lines\": {lines},' /var/lib/stock/state.json && exit 0; sleep 0.1; done; \
@@ -23,65 +23,59 @@ fn processing(world: &mut World) -> Result<(), CommandFailure> {
         )
     };
     let look = "journalctl -u stock on web-01";
-    world.on_host("printf 'a\\nb\\n' > /tmp/one && mv /tmp/one /var/lib/stock/inbox/")?.expect(0, look)?;
-    world.on_host(&totals(2))?.expect(0, look)?;
-    world.on_host("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?.expect(0, look)?;
-    world.on_host(&totals(3))?.expect(0, look)?;
-    world.on_host("stat -c %U /var/lib/stock/state.json")?.expect_output("stock").map(drop)
+    test.on_host("printf 'a\\nb\\n' > /tmp/one && mv /tmp/one /var/lib/stock/inbox/")?.expect(0, look)?;
+    test.on_host(&totals(2))?.expect(0, look)?;
+    test.on_host("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?.expect(0, look)?;
+    test.on_host(&totals(3))?.expect(0, look)?;
+    test.on_host("stat -c %U /var/lib/stock/state.json")?.expect_output("stock").map(drop)
 }
 
-fn schema_on_sqlite(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
-    world.restore()?;
+fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
+    test.restore()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
-    world.on_host(&format!(
-        "{database} \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
-    ))?;
-    world.restore()?;
-    world.on_host("punch plan")?.expect(0, "the changes above")?;
+    test.on_host(&format!("{database} \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""))?;
+    test.restore()?;
+    test.on_host("punch plan")?.expect(0, "the changes above")?;
     // A column of the second migration, and the row that was there.
-    world
-        .on_host(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
+    test.on_host(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
         .expect_output("Pen|1")
         .map(drop)
 }
 
-fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
+fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let look = "journalctl -u postgresql@15-main on web-01";
-    world
+    test
         .on_host("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
         .expect(0, look)?;
     let ask = "runuser -u postgres -- psql -qtA";
     // By its input: the journal keeps the command line of runuser, which logs whom it becomes.
     let role = "CREATE ROLE ledger LOGIN PASSWORD \\047correct horse\\047;";
-    world
-        .on_host(&format!(
-            "printf '{role}\\nCREATE DATABASE ledger OWNER ledger;\\n' | {ask} -v ON_ERROR_STOP=1"
-        ))?
-        .expect(0, look)?;
-    world.set_web_role(
+    test.on_host(&format!(
+        "printf '{role}\\nCREATE DATABASE ledger OWNER ledger;\\n' | {ask} -v ON_ERROR_STOP=1"
+    ))?
+    .expect(0, look)?;
+    test.set_web_role(
         "ledger: \">=0\"",
         "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
     )?;
-    world.restore()?;
-    world
-        .on_host(&format!(
-            "{ask} -d ledger -c \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
-        ))?
-        .expect(0, look)?;
-    world.restore()?;
-    world.on_host("punch plan")?.expect(0, "the changes above")?;
-    world
-        .on_host(&format!("{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"))?
+    test.restore()?;
+    test.on_host(&format!(
+        "{ask} -d ledger -c \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
+    ))?
+    .expect(0, look)?;
+    test.restore()?;
+    test.on_host("punch plan")?.expect(0, "the changes above")?;
+    test.on_host(&format!("{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"))?
         .expect_output("Pen|t")?;
     // The password is in one file, for those who need it, and in no report.
-    world.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.expect_output("640:root:ledger")?;
-    let told = world.on_host(
+    test.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.expect_output("640:root:ledger")?;
+    let told = test.on_host(
         "punch history --json; punch explain ledger.password; grep -rl 'correct horse' /var/log /var/lib/geppetto/punch",
     )?;
     // The last good node file has it, for root's eyes only.
     let node = "/var/lib/geppetto/punch/node.yaml";
-    world.on_host(&format!("stat -c %a:%U {node}"))?.expect_output("600:root")?;
+    test.on_host(&format!("stat -c %a:%U {node}"))?.expect_output("600:root")?;
     let files = told.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
     match files.count() > 0 || told.text().contains("correct horse") {
         true => Err(CommandFailure {
@@ -94,39 +88,38 @@ fn schema_on_postgresql(world: &mut World) -> Result<(), CommandFailure> {
     }
 }
 
-fn plugin(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
-    world.on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
-    world.restore()?;
+fn plugin(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
+    test.on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
+    test.restore()?;
     let ask = "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/queue -w 1 -c 2";
-    world.on_host(ask)?.expect(0, "the output above")?.expect_output("OK")?.expect_output("|")?;
-    world.on_host("touch /srv/queue/1 /srv/queue/2")?;
-    world.on_host(ask)?.expect(1, "the output above")?.expect_output("WARNING")?;
-    world.on_host("touch /srv/queue/3")?;
-    world.on_host(ask)?.expect(2, "the output above")?.expect_output("CRITICAL")?;
-    world
-        .on_host("runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2")?
+    test.on_host(ask)?.expect(0, "the output above")?.expect_output("OK")?.expect_output("|")?;
+    test.on_host("touch /srv/queue/1 /srv/queue/2")?;
+    test.on_host(ask)?.expect(1, "the output above")?.expect_output("WARNING")?;
+    test.on_host("touch /srv/queue/3")?;
+    test.on_host(ask)?.expect(2, "the output above")?.expect_output("CRITICAL")?;
+    test.on_host("runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2")?
         .expect(3, "the output above")?
         .expect_output("UNKNOWN")
         .map(drop)
 }
 
-fn os_config(world: &mut World) -> Result<(), CommandFailure> {
+fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
-    let before = world.on_host(started)?.out;
-    world.set_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
-    world.restore()?;
-    world.on_host("systemd-analyze cat-config systemd/journald.conf")?.expect_output("SystemMaxUse=77M")?;
-    if world.on_host(started)?.out == before {
+    let before = test.on_host(started)?.out;
+    test.set_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
+    test.restore()?;
+    test.on_host("systemd-analyze cat-config systemd/journald.conf")?.expect_output("SystemMaxUse=77M")?;
+    if test.on_host(started)?.out == before {
         return Err(CommandFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
     }
-    world.on_host("systemctl is-active systemd-journald")?.expect(0, "the output above")?;
+    test.on_host("systemctl is-active systemd-journald")?.expect(0, "the output above")?;
     // Nobody describes the service any more, and it must forget all the same.
-    let before = world.on_host(started)?.out;
-    world.set_web_role("", "")?;
-    world.restore()?;
-    world.on_host("ls /etc/systemd/journald.conf.d/journal.conf")?.expect(2, "the file is still there")?;
-    match world.on_host(started)?.out == before {
+    let before = test.on_host(started)?.out;
+    test.set_web_role("", "")?;
+    test.restore()?;
+    test.on_host("ls /etc/systemd/journald.conf.d/journal.conf")?.expect(2, "the file is still there")?;
+    match test.on_host(started)?.out == before {
         true => Err(CommandFailure::new(
             "systemd-journald still runs with the settings that left",
             "`punch history` on web-01",
@@ -135,26 +128,26 @@ fn os_config(world: &mut World) -> Result<(), CommandFailure> {
     }
 }
 
-fn webapp(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
-    world.restore()?;
-    world.http_get(8080, "/portal/", "Hello")?;
-    world.set_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
-    world.restore()?;
-    world.http_get(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
+fn webapp(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
+    test.restore()?;
+    test.http_get(8080, "/portal/", "Hello")?;
+    test.set_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
+    test.restore()?;
+    test.http_get(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
-fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("", "")?;
-    world.restore()?;
-    let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
+fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("", "")?;
+    test.restore()?;
+    let left = test.on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
     if !left.trim().is_empty() {
         return Err(CommandFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));
     }
-    world.on_host("ls /etc/tomcat10/Catalina/localhost/portal.xml")?.expect(2, "the file is still there")?;
+    test.on_host("ls /etc/tomcat10/Catalina/localhost/portal.xml")?.expect(2, "the file is still there")?;
     // What a component wrote itself is data, and stays.
-    world.on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?.expect_output("Pen").map(drop)
+    test.on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?.expect_output("Pen").map(drop)
 }

@@ -1,6 +1,6 @@
 //! Software that nobody here wrote, our own two programs, and the library's os-configs, on a real host.
 
-use super::{Check, world::World};
+use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -12,19 +12,19 @@ pub(super) const CHECKS: &[Check] = &[
     ("all of it leaves when nobody wants it", departure),
 ];
 
-fn node_exporter(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
-    world.restore()?;
-    world.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
-    world.http_get(9100, "/metrics", "node_cpu_seconds_total")?;
-    world.http_get(
+fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
+    test.restore()?;
+    test.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
+    test.http_get(9100, "/metrics", "node_cpu_seconds_total")?;
+    test.http_get(
         9100,
         "/metrics",
         "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1",
     )?;
-    world.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
-    world.restore()?;
-    let metrics = world
+    test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
+    test.restore()?;
+    let metrics = test
         .on_host("curl -fsS http://127.0.0.1:9100/metrics")?
         .expect_output("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
@@ -36,87 +36,85 @@ fn node_exporter(world: &mut World) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn tomcat(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
-    world.restore()?;
-    world.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
+    test.restore()?;
+    test.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello TestEnvironment!")?;
     // A page of JSP with the tag library that came in the archive.
-    world.http_get(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
-    world.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
-    world.restore()?;
+    test.http_get(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
+    test.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
+    test.restore()?;
     let from_outside =
-        format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", world.host.address());
-    world.developer().run(&from_outside)?.expect_output("403").map(drop)
+        format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.address());
+    test.developer().run(&from_outside)?.expect_output("403").map(drop)
 }
 
-fn ssh(world: &mut World) -> Result<(), CommandFailure> {
-    let you = world.developer();
-    you.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
-    let key = you.run("cat id.pub")?.out.trim().to_owned();
-    world.set_web_role(
+fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    let terminal = test.developer();
+    terminal.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
+    let key = terminal.run("cat id.pub")?.out.trim().to_owned();
+    test.set_web_role(
         "admins: \"1.0.0\", ssh-server: \"1.0.0\"",
         &format!(
             "ssh-server: {{port: 2222, allow_groups: [admins]}}, \
              admins: {{people: [{{name: alice, comment: Alice, keys: [\"{key}\"]}}]}}"
         ),
     )?;
-    world.restore()?;
+    test.restore()?;
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
-    let address = world.host.address();
-    world.developer().run(&format!("ssh {options} alice@{address} id"))?.expect_output("admins")?;
-    world
-        .developer()
+    let address = test.host.address();
+    test.developer().run(&format!("ssh {options} alice@{address} id"))?.expect_output("admins")?;
+    test.developer()
         .run_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
         .expect(255, "somebody got in without a key")
         .map(drop)
 }
 
-fn timer(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
-    world.restore()?;
-    world.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
+fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
+    test.restore()?;
+    test.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
     // A motd that only the timer's restore can bring.
-    world.set_web_role(
+    test.set_web_role(
         "punch: \">=0.1\", motd: \"1.0.0\"",
         "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}, motd: {message: by the timer}",
     )?;
     let wait = "for tenth in $(seq 300); do grep -q 'by the timer' /etc/motd && exit 0; sleep 0.1; done; \
                 journalctl -u punch-restore --no-pager | tail -20; exit 1";
-    world.on_host(wait)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    test.on_host(wait)?.expect(0, "journalctl -u punch-restore on web-01")?;
     // By hand again, so that nothing happens between the next checks.
-    world.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     let quiet = "for tenth in $(seq 300); do systemctl is-active -q punch-restore.timer || exit 0; sleep 0.1; done; exit 1";
-    world.on_host(quiet)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    test.on_host(quiet)?.expect(0, "journalctl -u punch-restore on web-01")?;
     // The restore that stopped the timer may still be at work.
-    world.on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
+    test.on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
     Ok(())
 }
 
-fn geppetto(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role(
+fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role(
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
-    world.restore()?;
-    world.http_get(8700, "/api/v1/health", "")?;
-    world.on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_output("700:geppetto")?;
-    world.on_host("ps -o user= -C geppetto")?.expect_output("geppetto").map(drop)
+    test.restore()?;
+    test.http_get(8700, "/api/v1/health", "")?;
+    test.on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_output("700:geppetto")?;
+    test.on_host("ps -o user= -C geppetto")?.expect_output("geppetto").map(drop)
 }
 
-fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
-    world.restore()?;
-    let left = world.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
+fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    test.restore()?;
+    let left = test.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {
         return Err(CommandFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));
     }
-    world.on_host("systemctl is-active geppetto")?.expect(3, "systemctl status geppetto on web-01")?;
-    world
-        .on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
+    test.on_host("systemctl is-active geppetto")?.expect(3, "systemctl status geppetto on web-01")?;
+    test.on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
         .expect(2, "the file is still there")
         .map(drop)
 }

@@ -2,69 +2,69 @@
 
 use std::{thread::sleep, time::Duration};
 
-use super::{Check, world::World};
-use crate::{command_failure::CommandFailure, plane::Plane};
+use super::{Check, test_environment::TestEnvironment};
+use crate::{command_failure::CommandFailure, control_plane::ControlPlane};
 
 pub(super) const CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
-    ("with the control plane down a restore says how old the last good generation is", plane_down),
+    ("with the control plane down a restore says how old the last good generation is", control_plane_down),
     ("a restore from the cache works without the control plane, and says so", cached),
-    ("the control plane comes back and gets the report", plane_back),
+    ("the control plane comes back and gets the report", control_plane_back),
     ("a node file changed on its way is refused", forged_node),
     ("a package nobody trusts is refused before anything is touched", unsigned),
 ];
 
-fn killed(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
+fn killed(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
                  while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.jsonl ]; do :; done; \
                  kill -9 $! && echo killed; wait $!";
-    world.on_host(typed)?.expect_output("killed")?;
-    world.on_host("punch plan")?.expect(10, "it was too fast to be killed in the middle")?;
-    world.restore()?;
-    world.http_get(8080, "/", "Interrupted")?;
-    world.on_host("punch history")?.expect_output("interrupted").map(drop)
+    test.on_host(typed)?.expect_output("killed")?;
+    test.on_host("punch plan")?.expect(10, "it was too fast to be killed in the middle")?;
+    test.restore()?;
+    test.http_get(8080, "/", "Interrupted")?;
+    test.on_host("punch history")?.expect_output("interrupted").map(drop)
 }
 
-fn plane_down(world: &mut World) -> Result<(), CommandFailure> {
-    world.plane = None;
-    let answer = world.on_host("punch restore")?.expect(6, "the output above")?;
+fn control_plane_down(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.control_plane = None;
+    let answer = test.on_host("punch restore")?.expect(6, "the output above")?;
     answer.expect_output("generation").map(drop)
 }
 
-fn cached(world: &mut World) -> Result<(), CommandFailure> {
-    world.on_host("systemctl stop shop")?;
-    world.on_host("punch restore --cached")?.expect(0, "the output above")?;
-    world.http_get(8080, "/", "Interrupted")
+fn cached(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.on_host("systemctl stop shop")?;
+    test.on_host("punch restore --cached")?.expect(0, "the output above")?;
+    test.http_get(8080, "/", "Interrupted")
 }
 
-fn plane_back(world: &mut World) -> Result<(), CommandFailure> {
-    let url = world.on_host("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?.out.trim().to_owned();
+fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    let url = test.on_host("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?.out.trim().to_owned();
     let listen = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let typed = format!("geppetto serve --data data --listen {listen}");
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
-    world.plane = Some(Plane::start(world.developer(), &typed, &format!("http://{listen}"))?);
-    world.restore()?;
+    test.control_plane = Some(ControlPlane::start(test.developer(), &typed, &format!("http://{listen}"))?);
+    test.restore()?;
     let reports = format!(
         "curl -fsS -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
-        world.url()
+        test.url()
     );
-    world.developer().run(&reports)?.expect_output("generation").map(drop)
+    test.developer().run(&reports)?.expect_output("generation").map(drop)
 }
 
-fn forged_node(world: &mut World) -> Result<(), CommandFailure> {
+fn forged_node(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let file = "/var/lib/geppetto/punch/node.yaml";
-    world.on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
-    let answer = world.on_host("punch apply /tmp/forged.yaml")?.expect(1, "the output above")?;
+    test.on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
+    let answer = test.on_host("punch apply /tmp/forged.yaml")?.expect(1, "the output above")?;
     answer.expect_output("sign")?;
-    world.http_get(8080, "/", "Interrupted")
+    test.http_get(8080, "/", "Interrupted")
 }
 
-fn unsigned(world: &mut World) -> Result<(), CommandFailure> {
+fn unsigned(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
-    world.developer().run(&format!("{version} && punch package shop --out unsigned"))?;
-    let answer = world.developer().run_any_exit("punch publish unsigned/*.rpm --channel dev")?;
+    test.developer().run(&format!("{version} && punch package shop --out unsigned"))?;
+    let answer = test.developer().run_any_exit("punch publish unsigned/*.rpm --channel dev")?;
     answer.expect(1, "the repository took a package that nobody signed")?.expect_output("sign").map(drop)
 }

@@ -7,16 +7,16 @@ mod archetypes;
 mod examples;
 mod failures;
 mod service;
+mod test_environment;
 mod time_limit;
-mod world;
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use test_environment::TestEnvironment;
 use time_limit::TimeLimit;
-use world::World;
 
 use crate::{command_failure::CommandFailure, host, output};
 
@@ -77,7 +77,7 @@ pub(crate) fn list() {
 }
 
 /// One check: what must be true, and how it is seen.
-type Check = (&'static str, fn(&mut World) -> Result<(), CommandFailure>);
+type Check = (&'static str, fn(&mut TestEnvironment) -> Result<(), CommandFailure>);
 
 /// The story of this name, or all stories without one.
 fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> {
@@ -143,15 +143,15 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
     let preparing = limit_story("preparation");
     let name = "the components are packaged, published and promoted, and a host boots";
     preparing.begin_check(name);
-    let prepared = results.run(name, || World::prepare(e2e));
+    let prepared = results.run(name, || TestEnvironment::prepare(e2e));
     drop(preparing);
-    if let Some(mut world) = prepared {
+    if let Some(mut test) = prepared {
         for story in stories {
             output::print_line(&format!("story {}: {}", story.name, story.summary));
             let limit = limit_story(story.name);
             for (name, check) in story.checks {
                 limit.begin_check(name);
-                results.run(name, || check(&mut world));
+                results.run(name, || check(&mut test));
             }
         }
     }

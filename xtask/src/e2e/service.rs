@@ -1,6 +1,6 @@
 //! A service's life on a host: arrival, change, another version, an older version, departure.
 
-use super::{Check, world::World};
+use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -15,10 +15,10 @@ pub(super) const CHECKS: &[Check] = &[
     ("a component nobody wants any more is gone whole", departure),
 ];
 
-fn second_import(world: &mut World) -> Result<(), CommandFailure> {
-    let before = world.developer().run("punch server node web-01")?.out;
-    world.import()?;
-    let after = world.developer().run("punch server node web-01")?.out;
+fn second_import(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    let before = test.developer().run("punch server node web-01")?.out;
+    test.import()?;
+    let after = test.developer().run("punch server node web-01")?.out;
     if before == after {
         return Ok(());
     }
@@ -28,55 +28,54 @@ fn second_import(world: &mut World) -> Result<(), CommandFailure> {
     ))
 }
 
-fn credential(world: &mut World) -> Result<(), CommandFailure> {
-    world.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.expect_output("600:root").map(drop)
+fn credential(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.expect_output("600:root").map(drop)
 }
 
-fn answers(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
-    world.restore()?;
-    world.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
-    world.http_get(8080, "/", "Hello")
+fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
+    test.restore()?;
+    test.on_host("systemctl is-active shop")?.expect(0, "journalctl -u shop on web-01")?;
+    test.http_get(8080, "/", "Hello")
 }
 
-fn second_restore(world: &mut World) -> Result<(), CommandFailure> {
+fn second_restore(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
-    let before = world.on_host(started)?.out;
-    world.restore()?;
-    world.on_host("punch plan")?.expect(0, "the changes above")?;
-    world.on_host(started)?.expect_output(before.trim()).map(drop)
+    let before = test.on_host(started)?.out;
+    test.restore()?;
+    test.on_host("punch plan")?.expect(0, "the changes above")?;
+    test.on_host(started)?.expect_output(before.trim()).map(drop)
 }
 
-fn drift(world: &mut World) -> Result<(), CommandFailure> {
-    world.on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
-    world.on_host("punch plan")?.expect(10, "the drift above is not seen")?;
-    world.restore()?;
-    world.http_get(8080, "/", "Hello")?;
-    world.on_host("punch plan")?.expect(0, "the changes above").map(drop)
+fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
+    test.on_host("punch plan")?.expect(10, "the drift above is not seen")?;
+    test.restore()?;
+    test.http_get(8080, "/", "Hello")?;
+    test.on_host("punch plan")?.expect(0, "the changes above").map(drop)
 }
 
-fn change(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
-    world.on_host("punch plan")?.expect(10, "`punch server node web-01`")?;
-    world.restore()?;
-    world.http_get(8080, "/", "Bonjour")?;
-    world
-        .on_host("rpm -q shop shop-deployment")?
+fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
+    test.on_host("punch plan")?.expect(10, "`punch server node web-01`")?;
+    test.restore()?;
+    test.http_get(8080, "/", "Bonjour")?;
+    test.on_host("rpm -q shop shop-deployment")?
         .expect_output("shop-1.1.0-1")?
         .expect_output("shop-deployment-1.1.0-1")
         .map(drop)
 }
 
-fn downgrade(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
-    world.restore()?;
-    world.on_host("rpm -q shop")?.expect_output("shop-1.0.0-1")?;
-    world.http_get(8081, "/", "Hello")
+fn downgrade(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
+    test.restore()?;
+    test.on_host("rpm -q shop")?.expect_output("shop-1.0.0-1")?;
+    test.http_get(8081, "/", "Hello")
 }
 
-fn explanation(world: &mut World) -> Result<(), CommandFailure> {
-    let there = world.developer().run("punch explain shop.http_port --server web-01")?.out;
-    let here = world.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
+fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    let there = test.developer().run("punch explain shop.http_port --server web-01")?.out;
+    let here = test.on_host("punch explain shop.http_port")?.expect(0, "the output above")?.out;
     if !here.contains("8081") || !here.contains("role web") {
         return Err(CommandFailure::new(
             format!("the explanation does not say who set it:\n{here}"),
@@ -92,12 +91,12 @@ fn explanation(world: &mut World) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn departure(world: &mut World) -> Result<(), CommandFailure> {
-    world.set_web_role("", "")?;
-    world.restore()?;
-    world.on_host("rpm -q shop shop-deployment")?.expect(2, "the packages above are still installed")?;
-    world.on_host("systemctl is-active shop")?.expect(3, "systemctl status shop on web-01")?;
-    let left = world
+fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+    test.set_web_role("", "")?;
+    test.restore()?;
+    test.on_host("rpm -q shop shop-deployment")?.expect(2, "the packages above are still installed")?;
+    test.on_host("systemctl is-active shop")?.expect(3, "systemctl status shop on web-01")?;
+    let left = test
         .on_host("find /etc /usr /var/lib -path '*/geppetto/punch/*' -prune -o -name '*shop*' -print")?
         .out;
     if left.trim().is_empty() {

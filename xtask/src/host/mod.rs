@@ -24,7 +24,7 @@ use crate::{command_failure::CommandFailure, run::Terminal};
 pub(crate) const PREFIX: &str = "gpt-";
 
 /// Where hosts are booted: their images, folders and network.
-pub(crate) struct HostGround {
+pub(crate) struct TestHosts {
     folder: PathBuf,
     network: Network,
     booted: usize,
@@ -32,14 +32,14 @@ pub(crate) struct HostGround {
     _janitor: janitor::Janitor,
 }
 
-impl HostGround {
+impl TestHosts {
     /// Prepares the network, and removes what killed runs left behind.
-    pub(crate) fn prepare(work: &Path) -> Result<HostGround, CommandFailure> {
+    pub(crate) fn prepare(work: &Path) -> Result<TestHosts, CommandFailure> {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder).map_err(crate::command_failure::io("create", &folder))?;
         leftovers::remove_leftovers(&folder);
         let janitor = janitor::Janitor::watch(&folder)?;
-        Ok(HostGround { network: Network::create()?, folder, booted: 0, _janitor: janitor })
+        Ok(TestHosts { network: Network::create()?, folder, booted: 0, _janitor: janitor })
     }
 
     /// The address of this machine that hosts reach.

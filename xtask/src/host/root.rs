@@ -92,7 +92,7 @@ const FILL: &str = "
 /// Makes `layer` by filling a folder beside it and renaming that, unless it is there already.
 fn cached_layer(
     layer: &Path,
-    fill: impl FnOnce(&Path) -> Result<crate::run::Answer, CommandFailure>,
+    fill: impl FnOnce(&Path) -> Result<crate::run::CommandOutput, CommandFailure>,
 ) -> Result<(), CommandFailure> {
     if layer.exists() {
         return Ok(());

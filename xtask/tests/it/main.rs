@@ -2,5 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
 mod story;
+mod test_environment;
 mod verbs;
-mod world;

@@ -1,70 +1,70 @@
 //! The path of ARCHITECTURE.md, walked once from end to end into a root folder.
 
-use crate::world::{World, tree};
+use crate::test_environment::{TestEnvironment, tree};
 
 const ROLE: &str = "format: geppetto/role/1\ninherits: [base]\ncomponents: {shop: \"VERSION\"}\nvalues:\n  shop: {banner: \"BANNER on ${server.name}\", http_port: 18080}\n";
 
-fn write_web_role(world: &World, version: &str, banner: &str) {
-    world.write("estate/roles/web.yaml", &ROLE.replace("VERSION", version).replace("BANNER", banner));
+fn write_web_role(test: &TestEnvironment, version: &str, banner: &str) {
+    test.write("estate/roles/web.yaml", &ROLE.replace("VERSION", version).replace("BANNER", banner));
 }
 
 /// A control plane with `shop` 1.0.0 and 1.1.0 in `prod`, and an estate in which `web-01` runs 1.0.0.
-pub(crate) fn prepared() -> World {
-    let mut world = World::new();
-    world.start_plane();
-    let url = world.url.clone();
-    let token = world.run("punch token create admin --grant admin").ends(0).out;
-    world.write("admin.token", &token);
-    world.run(&format!("punch login {url} --token-file admin.token")).ends(0);
-    world.run("punch key new --name Alice --out alice.key").ends(0);
-    let public = world.run("punch key public alice.key").ends(0).out;
-    world.write("alice.asc", &public);
-    world.run("punch key trust alice.asc").ends(0);
+pub(crate) fn prepared() -> TestEnvironment {
+    let mut test = TestEnvironment::new();
+    test.start_control_plane();
+    let url = test.url.clone();
+    let token = test.run("punch token create admin --grant admin").ends(0).out;
+    test.write("admin.token", &token);
+    test.run(&format!("punch login {url} --token-file admin.token")).ends(0);
+    test.run("punch key new --name Alice --out alice.key").ends(0);
+    let public = test.run("punch key public alice.key").ends(0).out;
+    test.write("alice.asc", &public);
+    test.run("punch key trust alice.asc").ends(0);
 
-    world.run("punch new web-service shop --set version=1.0.0").ends(0);
-    world.run("punch test shop").ends(0);
-    world.run("punch lint shop").ends(0);
-    world.run("punch package shop --out dist --key alice.key").ends(0);
-    let description = world.read("shop/component.yaml");
+    test.run("punch new web-service shop --set version=1.0.0").ends(0);
+    test.run("punch test shop").ends(0);
+    test.run("punch lint shop").ends(0);
+    test.run("punch package shop --out dist --key alice.key").ends(0);
+    let description = test.read("shop/component.yaml");
     assert!(description.contains("version: 1.0.0"), "{description}");
-    world.write("shop/component.yaml", &description.replace("version: 1.0.0", "version: 1.1.0"));
-    world.run("punch package shop --out dist --key alice.key").ends(0);
+    test.write("shop/component.yaml", &description.replace("version: 1.0.0", "version: 1.1.0"));
+    test.run("punch package shop --out dist --key alice.key").ends(0);
 
     for version in ["1.0.0", "1.1.0"] {
-        world
+        test
             .run(&format!(
                 "punch publish dist/shop-{version}-1.noarch.rpm dist/shop-deployment-{version}-1.noarch.rpm --channel dev"
             ))
             .ends(0);
-        world.run(&format!("punch promote shop@{version} --from dev --to prod")).ends(0);
+        test.run(&format!("punch promote shop@{version} --from dev --to prod")).ends(0);
     }
 
-    world.write("estate/roles/base.yaml", "format: geppetto/role/1\n");
-    world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
-    world.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
-    write_web_role(&world, "1.0.0", "hello");
-    world.run("punch import estate").ends(0);
-    world
+    test.write("estate/roles/base.yaml", "format: geppetto/role/1\n");
+    test.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
+    test.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
+    write_web_role(&test, "1.0.0", "hello");
+    test.run("punch import estate").ends(0);
+    test
 }
 
-fn join(world: &World, root: &str) {
-    let token = world.run("punch server join-token web-01").ends(0).out;
-    world.write("join.token", &token);
-    let url = &world.url;
-    world.run(&format!("punch join {url} --server web-01 --token-file join.token --root {root}")).ends(0);
+fn join(test: &TestEnvironment, root: &str) {
+    let token = test.run("punch server join-token web-01").ends(0).out;
+    test.write("join.token", &token);
+    let url = &test.url;
+    test.run(&format!("punch join {url} --server web-01 --token-file join.token --root {root}")).ends(0);
 }
 
 #[test]
 fn component_is_generated_published_restored_and_updated() {
-    let mut world = prepared();
-    join(&world, "root");
+    let mut test = prepared();
+    join(&test, "root");
 
-    world.run("punch plan --root root").ends(10);
-    world.run("punch restore --root root").ends(0);
-    let config = world.read("root/etc/shop/shop.conf");
+    test.run("punch plan --root root").ends(10);
+    test.run("punch restore --root root").ends(0);
+    let config = test.read("root/etc/shop/shop.conf");
     assert!(config.contains("hello on web-01") && config.contains("18080"), "{config}");
     let installed =
-        world.run("rpm -qa --root ROOT".replace("ROOT", &world.path("root").display().to_string()).as_str());
+        test.run("rpm -qa --root ROOT".replace("ROOT", &test.path("root").display().to_string()).as_str());
     assert!(
         installed.out.contains("shop-1.0.0-1") && installed.out.contains("shop-deployment-1.0.0-1"),
         "{} {}",
@@ -73,49 +73,49 @@ fn component_is_generated_published_restored_and_updated() {
     );
 
     // Nothing to do is nothing done.
-    world.run("punch plan --root root").ends(0);
-    let before = tree(&world.path("root/etc"));
-    world.run("punch restore --root root").ends(0);
-    assert_eq!(before, tree(&world.path("root/etc")));
+    test.run("punch plan --root root").ends(0);
+    let before = tree(&test.path("root/etc"));
+    test.run("punch restore --root root").ends(0);
+    assert_eq!(before, tree(&test.path("root/etc")));
 
     // The host and the control plane explain a value with the same words.
-    let here = world.run("punch explain shop.banner --root root").ends(0).out;
-    let there = world.run("punch explain shop.banner --server web-01").ends(0).out;
+    let here = test.run("punch explain shop.banner --root root").ends(0).out;
+    let there = test.run("punch explain shop.banner --server web-01").ends(0).out;
     assert_eq!(here, there);
     assert!(here.contains("role web"), "{here}");
 
     // One value and one version change.
-    write_web_role(&world, "^1.1", "welcome");
-    let shown = world.run("punch import estate").ends(0);
+    write_web_role(&test, "^1.1", "welcome");
+    let shown = test.run("punch import estate").ends(0);
     assert!((shown.out + &shown.err).contains("web-01"));
-    let plan = world.run("punch plan --root root").ends(10).out;
+    let plan = test.run("punch plan --root root").ends(10).out;
     assert!(plan.contains("1.1.0-1") && plan.contains("welcome on web-01"), "{plan}");
-    world.run("punch restore --root root").ends(0);
-    assert!(world.read("root/etc/shop/shop.conf").contains("welcome on web-01"));
+    test.run("punch restore --root root").ends(0);
+    assert!(test.read("root/etc/shop/shop.conf").contains("welcome on web-01"));
     assert!(
-        !world.run("punch import estate").ends(0).out.contains("welcome"),
+        !test.run("punch import estate").ends(0).out.contains("welcome"),
         "a second import changes nothing"
     );
 
     // The control plane down is not an outage.
-    world.kill_plane();
-    let down = world.run("punch restore --root root").ends(6);
+    test.kill_control_plane();
+    let down = test.run("punch restore --root root").ends(6);
     assert!(down.err.contains("--cached"), "{}", down.err);
-    world.run("punch restore --cached --root root").ends(0);
+    test.run("punch restore --cached --root root").ends(0);
 }
 
 #[test]
 fn unneeded_components_are_removed() {
-    let world = prepared();
-    join(&world, "root");
-    world.run("punch restore --root root").ends(0);
-    assert!(tree(&world.path("root")).iter().any(|path| path.contains("etc/shop/")));
+    let test = prepared();
+    join(&test, "root");
+    test.run("punch restore --root root").ends(0);
+    assert!(tree(&test.path("root")).iter().any(|path| path.contains("etc/shop/")));
 
-    world.write("estate/roles/web.yaml", "format: geppetto/role/1\ninherits: [base]\n");
-    world.run("punch import estate").ends(0);
-    world.run("punch restore --root root --max-removals 0").ends(3);
-    world.run("punch restore --root root").ends(0);
-    let left: Vec<String> = tree(&world.path("root"))
+    test.write("estate/roles/web.yaml", "format: geppetto/role/1\ninherits: [base]\n");
+    test.run("punch import estate").ends(0);
+    test.run("punch restore --root root --max-removals 0").ends(3);
+    test.run("punch restore --root root").ends(0);
+    let left: Vec<String> = tree(&test.path("root"))
         .into_iter()
         .filter(|path| path.contains("shop") && !path.contains("geppetto/punch"))
         .collect();
@@ -124,15 +124,15 @@ fn unneeded_components_are_removed() {
 
 #[test]
 fn apply_and_restore_report_the_same_actions_in_order() {
-    let world = prepared();
-    join(&world, "restored");
-    world.run("punch restore --root restored").ends(0);
-    let node = world.run("punch server node web-01").ends(0).out;
-    world.write("node.yaml", &node);
-    world.run("punch apply node.yaml --repository dist --root applied").ends(0);
+    let test = prepared();
+    join(&test, "restored");
+    test.run("punch restore --root restored").ends(0);
+    let node = test.run("punch server node web-01").ends(0).out;
+    test.write("node.yaml", &node);
+    test.run("punch apply node.yaml --repository dist --root applied").ends(0);
 
     let actions = |root: &str| -> Vec<String> {
-        let history = world.run(&format!("punch history --json --root {root}")).ends(0).out;
+        let history = test.run(&format!("punch history --json --root {root}")).ends(0).out;
         let runs: serde_json::Value = serde_json::from_str(&history).unwrap();
         let text = runs.to_string();
         text.split("\"action\":\"")

@@ -11,15 +11,15 @@ use converge::{HostState, Machine};
 use model::{plan::Plan, report::RunOutcome};
 use tempfile::TempDir;
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 /// A folder with these accounts, and a component with this manifest.
-struct Town {
+struct HostWithAccounts {
     root: TempDir,
-    shelf: Shelf,
+    package_folder: PackageFolder,
 }
 
-impl Town {
+impl HostWithAccounts {
     fn new(passwd: &[u8], group: &str, resources: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("etc")).unwrap();
@@ -27,7 +27,7 @@ impl Town {
         fs::write(root.path().join("etc/passwd"), passwd).unwrap();
         fs::write(root.path().join("etc/group"), format!("root:x:0:\n{group}")).unwrap();
         let manifest = format!("format: geppetto/manifest/1\nresources:\n{resources}\n");
-        let shelf = Shelf::new().with(&Component {
+        let package_folder = PackageFolder::new().with(&Component {
             name: "shop",
             version: "1.0.0",
             says: "",
@@ -35,7 +35,7 @@ impl Town {
             templates: &[],
             payload: &[],
         });
-        Self { root, shelf }
+        Self { root, package_folder }
     }
 
     fn at(&self, path: &str) -> std::path::PathBuf {
@@ -45,13 +45,13 @@ impl Town {
     fn plan(&mut self) -> Plan {
         let machine = Machine::new(self.root.path(), story::no_http).unwrap();
         let state = HostState::open(self.root.path());
-        story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.shelf)
+        story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.package_folder)
     }
 
     fn run(&mut self, components: &str) {
         let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
         let state = HostState::open(self.root.path());
-        let run = story::run(&story::node(components), &mut machine, &state, &mut self.shelf);
+        let run = story::run(&story::node(components), &mut machine, &state, &mut self.package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     }
 }
@@ -66,34 +66,34 @@ fn mode(path: &Path, mode: u32) {
 fn no_link_of_a_user_is_followed_to_its_keys() {
     let uid = nix::unistd::geteuid();
     let bob = format!("bob:x:{uid}:0::/home/bob:/bin/sh\n");
-    let mut town = Town::new(
+    let mut host = HostWithAccounts::new(
         bob.as_bytes(),
         "",
         "  - {user: bob, home: /home/bob, authorized_keys: [ssh-ed25519 AAAA bob]}",
     );
-    fs::create_dir_all(town.at("home/bob/.ssh")).unwrap();
-    mode(&town.at("home/bob/.ssh"), 0o700);
-    fs::write(town.at("etc/shadow"), "root:hash:1\n").unwrap();
-    let keys = town.at("home/bob/.ssh/authorized_keys");
+    fs::create_dir_all(host.at("home/bob/.ssh")).unwrap();
+    mode(&host.at("home/bob/.ssh"), 0o700);
+    fs::write(host.at("etc/shadow"), "root:hash:1\n").unwrap();
+    let keys = host.at("home/bob/.ssh/authorized_keys");
     symlink("/etc/shadow", &keys).unwrap();
-    let plan = town.plan().to_string();
+    let plan = host.plan().to_string();
     assert!(plan.contains("authorized_keys: authorized_keys is a symbolic link -> ssh-ed25519"), "{plan}");
     assert!(!plan.contains("hash"), "{plan}");
 
     // What others may write to is not the user's word.
     fs::remove_file(&keys).unwrap();
     fs::write(&keys, "ssh-ed25519 AAAA bob\n").unwrap();
-    for (path, modes) in [(&keys, [0o666, 0o600]), (&town.at("home/bob/.ssh"), [0o777, 0o700])] {
+    for (path, modes) in [(&keys, [0o666, 0o600]), (&host.at("home/bob/.ssh"), [0o777, 0o700])] {
         mode(path, modes[0]);
-        let plan = town.plan().to_string();
+        let plan = host.plan().to_string();
         assert!(plan.contains(&format!("has mode {:04o} -> ssh-ed25519", modes[0])), "{plan}");
         mode(path, modes[1]);
     }
     if has_tool("rpm") {
-        mode(&town.at("home/bob/.ssh"), 0o777);
-        town.run(HERE);
-        assert_eq!(fs::metadata(town.at("home/bob/.ssh")).unwrap().mode() & 0o7777, 0o700);
-        assert!(town.plan().is_empty());
+        mode(&host.at("home/bob/.ssh"), 0o777);
+        host.run(HERE);
+        assert_eq!(fs::metadata(host.at("home/bob/.ssh")).unwrap().mode() & 0o7777, 0o700);
+        assert!(host.plan().is_empty());
     }
 }
 
@@ -106,12 +106,12 @@ fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
         "  - {{file: /etc/one, content: x, owner: \"{me}\", group: \"{my_group}\"}}\n  - {{file: /etc/two, content: x, owner: zoe, group: zed}}"
     );
     let group = format!("ann:x:{my_group}:\nzed:x:{my_group}:\n");
-    let mut town = Town::new(passwd.as_bytes(), &group, &resources);
+    let mut host = HostWithAccounts::new(passwd.as_bytes(), &group, &resources);
     if !has_tool("rpm") {
         return;
     }
-    town.run(HERE);
-    let plan = town.plan();
+    host.run(HERE);
+    let plan = host.plan();
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -120,22 +120,25 @@ fn a_group_that_was_there_before_its_user_stays() {
     if !has_tool("rpm") || !has_tool("useradd") {
         return;
     }
-    let mut town =
-        Town::new(b"", "shopg:x:777:\n", "  - {user: shopg, system: true}\n  - {user: fresh, system: true}");
-    fs::write(town.at("etc/login.defs"), "USERGROUPS_ENAB yes\n").unwrap();
-    town.run(HERE);
-    let groups = |town: &Town| fs::read_to_string(town.at("etc/group")).unwrap();
-    assert!(groups(&town).contains("fresh:"), "{}", groups(&town));
-    town.run(" {}");
-    let left = groups(&town);
+    let mut host = HostWithAccounts::new(
+        b"",
+        "shopg:x:777:\n",
+        "  - {user: shopg, system: true}\n  - {user: fresh, system: true}",
+    );
+    fs::write(host.at("etc/login.defs"), "USERGROUPS_ENAB yes\n").unwrap();
+    host.run(HERE);
+    let groups = |host: &HostWithAccounts| fs::read_to_string(host.at("etc/group")).unwrap();
+    assert!(groups(&host).contains("fresh:"), "{}", groups(&host));
+    host.run(" {}");
+    let left = groups(&host);
     assert!(left.contains("shopg:x:777:") && !left.contains("fresh:"), "{left}");
-    assert!(!fs::read_to_string(town.at("etc/passwd")).unwrap().contains("shopg"));
+    assert!(!fs::read_to_string(host.at("etc/passwd")).unwrap().contains("shopg"));
 }
 
 #[test]
 fn a_name_in_an_old_encoding_is_no_reason_to_know_nobody() {
-    let mut town = Town::new(b"joerg:x:1000:1000:J\xf6rg:/:/bin/sh\n", "", "  - {user: joerg}");
-    let plan = town.plan();
+    let mut host = HostWithAccounts::new(b"joerg:x:1000:1000:J\xf6rg:/:/bin/sh\n", "", "  - {user: joerg}");
+    let plan = host.plan();
     assert_eq!(plan.blocked, [], "{plan}");
     assert!(!plan.to_string().contains("user:joerg"), "{plan}");
 }

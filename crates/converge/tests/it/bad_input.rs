@@ -6,7 +6,7 @@ use std::{fs, process::Command};
 use converge::{HostState, Machine};
 use model::report::RunOutcome;
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const PART: Component<'_> = Component {
     name: "part",
@@ -22,12 +22,12 @@ const PART: Component<'_> = Component {
 /// What `look` says about a node file.
 fn said(component: &Component<'_>, components: &str) -> Vec<String> {
     let root = tempfile::tempdir().unwrap();
-    let mut shelf = Shelf::new().with(component);
+    let mut package_folder = PackageFolder::new().with(component);
     let look = story::look(
         &story::node(components),
         &Machine::new(root.path(), story::no_http).unwrap(),
         &HostState::open(root.path()),
-        &mut shelf,
+        &mut package_folder,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
     look.unwrap_err().iter().map(ToString::to_string).collect()
@@ -87,8 +87,8 @@ fn components_that_need_others_say_which() {
 #[test]
 fn a_package_that_is_none_is_refused() {
     let root = tempfile::tempdir().unwrap();
-    let mut shelf = Shelf::new().with(&PART);
-    let path = shelf.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
+    let mut package_folder = PackageFolder::new().with(&PART);
+    let path = package_folder.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
     for bytes in [&b"no package"[..], &[0; 4096], &fs::read(&path).unwrap()[..300]] {
         fs::write(&path, bytes).unwrap();
         let host = Machine::new(root.path(), story::no_http).unwrap();
@@ -96,7 +96,7 @@ fn a_package_that_is_none_is_refused() {
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
             &HostState::open(root.path()),
-            &mut shelf,
+            &mut package_folder,
         );
         let said = problems.unwrap_err()[0].to_string();
         assert!(said.contains("is not a readable package"), "{said}");
@@ -151,10 +151,11 @@ fn a_full_disk_is_told_and_nothing_half_written_stays() {
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
-    let mut shelf = Shelf::new().with(&Component { says: "", manifest, templates: &[("big", &big)], ..PART });
+    let mut package_folder =
+        PackageFolder::new().with(&Component { says: "", manifest, templates: &[("big", &big)], ..PART });
     let node = story::node(" {part: {version: \"1.0\"}}");
     let mut host = WithoutPackages(Machine::new(root.path(), story::no_http).unwrap());
-    let run = story::run(&node, &mut host, &state, &mut shelf);
+    let run = story::run(&node, &mut host, &state, &mut package_folder);
     assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let detail = &run.report.entries[2].detail;
     assert_eq!(detail, "cannot write /big: the disk is full; free some space and run again");

@@ -22,7 +22,7 @@ use model::{
 };
 use nix::{sys::signal, unistd::Pid};
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const PART: Component<'_> = Component {
     name: "part",
@@ -49,12 +49,12 @@ const STEP: &str = "GEPPETTO_TEST_KILLED_STEP";
 
 /// A real host that kills its own process in the middle of its n-th step: after the change was made,
 /// before anybody could note that it was.
-struct Doomed {
+struct SelfKillingHost {
     machine: Machine,
     left: usize,
 }
 
-impl Host for Doomed {
+impl Host for SelfKillingHost {
     fn family(&self) -> Option<OsFamily> {
         self.machine.family()
     }
@@ -100,12 +100,12 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     let whole = prepared();
     let before = story::listing(whole.path());
     let node = story::node(" {part: {version: \"1.0\"}}");
-    let mut shelf = Shelf::new().with(&PART);
+    let mut package_folder = PackageFolder::new().with(&PART);
     let run = story::run(
         &node,
         &mut Machine::new(whole.path(), story::no_http).unwrap(),
         &HostState::open(whole.path()),
-        &mut shelf,
+        &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
     let wanted = story::listing(whole.path());
@@ -128,8 +128,12 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
         truth.push(EntryResult::Interrupted);
         assert_eq!(results, truth, "killed at step {step}");
 
-        let next =
-            story::run(&node, &mut Machine::new(root.path(), story::no_http).unwrap(), &state, &mut shelf);
+        let next = story::run(
+            &node,
+            &mut Machine::new(root.path(), story::no_http).unwrap(),
+            &state,
+            &mut package_folder,
+        );
         assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
         assert!(state.interrupted_report().unwrap().is_none());
@@ -140,16 +144,16 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
             &story::node(" {}"),
             &mut Machine::new(root.path(), story::no_http).unwrap(),
             &state,
-            &mut shelf,
+            &mut package_folder,
         );
         assert_eq!(story::listing(root.path()), before, "killed at step {step}");
     }
 }
 
 fn die(root: &Path, step: usize) {
-    let mut host = Doomed { machine: Machine::new(root, story::no_http).unwrap(), left: step };
+    let mut host = SelfKillingHost { machine: Machine::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &HostState::open(root), &mut Shelf::new().with(&PART));
+    story::run(&node, &mut host, &HostState::open(root), &mut PackageFolder::new().with(&PART));
 }
 
 fn prepared() -> tempfile::TempDir {

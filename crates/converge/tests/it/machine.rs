@@ -10,7 +10,7 @@ use std::{
 use converge::{HostState, Machine};
 use model::report::RunOutcome;
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const ALL: Component<'_> = Component {
     name: "shop",
@@ -84,9 +84,9 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     let root = root();
     let before = story::listing(root.path());
     let state = HostState::open(root.path());
-    let mut shelf = Shelf::new().with(&ALL);
+    let mut package_folder = PackageFolder::new().with(&ALL);
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let first = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(first.report.outcome, RunOutcome::Changed, "{:#?}", first.report);
 
     let read = |path: &str| fs::read_to_string(root.path().join(path)).unwrap();
@@ -106,7 +106,7 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     let wants = root.path().join("etc/systemd/system/multi-user.target.wants/shop.service");
     assert!(fs::symlink_metadata(&wants).is_ok(), "the service is enabled");
 
-    let plan = story::plan(&node, &machine(root.path()), &state, &mut shelf);
+    let plan = story::plan(&node, &machine(root.path()), &state, &mut package_folder);
     assert!(plan.is_empty(), "{plan}");
 
     // Each fact that drifts is seen, and only that.
@@ -114,13 +114,13 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
     fs::write(root.path().join("etc/motd"), "bye\n").unwrap();
     fs::remove_file(root.path().join("etc/shop/current")).unwrap();
     symlink("/etc/passwd", root.path().join("etc/shop/current")).unwrap();
-    let plan = story::run(&node, &mut machine(root.path()), &state, &mut shelf).plan.to_string();
+    let plan = story::run(&node, &mut machine(root.path()), &state, &mut package_folder).plan.to_string();
     for line in ["mode: 0666 -> 0640", "    -bye\n    +hello\n", "target: /etc/passwd -> shop.conf"] {
         assert!(plan.contains(line), "{line} is not in\n{plan}");
     }
     assert!(plan.contains("0 to create, 3 to change, 0 to remove, 0 to restart"), "{plan}");
 
-    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
+    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(gone.report.outcome, RunOutcome::Changed, "{:#?}", gone.report);
     // The keys are the user's own: its home stays.
     fs::remove_dir_all(root.path().join("var/lib/shop")).unwrap();
@@ -141,12 +141,12 @@ resources:
     enabled: true
     running: true
 ";
-    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..ALL });
+    let mut package_folder = PackageFolder::new().with(&Component { manifest, templates: &[], ..ALL });
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let first = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let first = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(first.report.outcome, RunOutcome::Changed, "{:#?}", first.report);
     assert!(first.report.entries.iter().any(|entry| entry.detail.contains("there is no such unit")));
-    let plan = story::plan(&node, &machine(root.path()), &state, &mut shelf);
+    let plan = story::plan(&node, &machine(root.path()), &state, &mut package_folder);
     assert!(plan.is_empty(), "{plan}");
     assert!(plan.to_string().contains("service:tomcat10 is not enabled: there is no such unit"), "{plan}");
 }
@@ -159,30 +159,30 @@ fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
     let root = root();
     let state = HostState::open(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
-    let mut shelf = Shelf::new()
+    let mut package_folder = PackageFolder::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
         .with(&Component { version: "2.0.0", payload: &[("/usr/lib/shop/two", "2", "root")], ..plain });
     for (version, there, not_there) in
         [("1.0.0", "one", "two"), ("2.0.0", "two", "one"), ("1.0.0", "one", "two")]
     {
         let node = story::node(&format!(" {{shop: {{version: {version}}}}}"));
-        let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+        let run = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
         assert!(root.path().join("usr/lib/shop").join(there).exists());
         assert!(!root.path().join("usr/lib/shop").join(not_there).exists());
-        assert!(story::plan(&node, &machine(root.path()), &state, &mut shelf).is_empty());
+        assert!(story::plan(&node, &machine(root.path()), &state, &mut package_folder).is_empty());
     }
 }
 
 #[test]
 fn looking_leaves_no_trace() {
     let root = tempfile::tempdir().unwrap();
-    let mut shelf = Shelf::new().with(&ALL);
+    let mut package_folder = PackageFolder::new().with(&ALL);
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
         &HostState::open(root.path()),
-        &mut shelf,
+        &mut package_folder,
     );
     assert!(!plan.changes.is_empty());
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -201,13 +201,14 @@ resources:
   - {file: /etc/shop/shop.conf, content: x}
   - {file: /etc/motd, content: y}
 ";
-    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
+    let mut package_folder =
+        PackageFolder::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
     if !has_tool("rpm") {
         return;
     }
     let state = HostState::open(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     // The absolute link means a path beneath the root, where there is no such folder.
     assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let names: Vec<_> =
@@ -216,7 +217,7 @@ resources:
     assert_eq!(fs::read_to_string(outside.path().join("secret")).unwrap(), "mine");
 
     fs::remove_file(root.path().join("etc/shop")).unwrap();
-    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     assert!(fs::symlink_metadata(root.path().join("etc/motd")).unwrap().is_file(), "the link was replaced");
 }
@@ -226,12 +227,12 @@ fn a_folder_in_the_way_blocks_and_is_not_replaced() {
     let root = root();
     fs::create_dir_all(root.path().join("etc/motd/sub")).unwrap();
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: x}]\n";
-    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..ALL });
+    let mut package_folder = PackageFolder::new().with(&Component { manifest, templates: &[], ..ALL });
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
         &HostState::open(root.path()),
-        &mut shelf,
+        &mut package_folder,
     );
     assert_eq!(
         plan.blocked[0].because,
@@ -246,14 +247,21 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
     }
     let root = root();
     let state = HostState::open(root.path());
-    let mut shelf =
-        Shelf::new().with(&Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL });
+    let mut package_folder = PackageFolder::new().with(&Component {
+        manifest: "format: geppetto/manifest/1\n",
+        templates: &[],
+        ..ALL
+    });
     // Cut off the end: the digest of the payload no longer fits.
-    let path = shelf.files[&("shop".to_owned(), "1.0.0".to_owned())].clone();
+    let path = package_folder.files[&("shop".to_owned(), "1.0.0".to_owned())].clone();
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 40]).unwrap();
-    let run =
-        story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut machine(root.path()), &state, &mut shelf);
+    let run = story::run(
+        &story::node(" {shop: {version: 1.0.0}}"),
+        &mut machine(root.path()),
+        &state,
+        &mut package_folder,
+    );
     assert_eq!(run.report.outcome, RunOutcome::Failed);
     let detail = &run.report.entries[1].detail;
     assert!(detail.starts_with("`rpm --root") && detail.contains("digest"), "{detail}");
@@ -267,13 +275,13 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
     let root = root();
     let state = HostState::open(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
-    let mut shelf = Shelf::new()
+    let mut package_folder = PackageFolder::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
         .with(&Component { version: "2.0.0", payload: &[("/usr/lib/shop/two", "2", "root")], ..plain });
     let node = |version: &str| story::node(&format!(" {{shop: {{version: {version}}}}}"));
     // As when rpm dies after it has put the new one there and before it takes the old one away.
-    let half = |shelf: &Shelf, version: &str| {
-        let file = &shelf.files[&("shop".to_owned(), version.to_owned())];
+    let half = |package_folder: &PackageFolder, version: &str| {
+        let file = &package_folder.files[&("shop".to_owned(), version.to_owned())];
         let mut command = std::process::Command::new("rpm");
         command.env("HOME", "/root").arg("--root").arg(root.path());
         command.args(["--install", "--force", "--nodeps", "--nosignature"]);
@@ -282,16 +290,16 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
         }
         assert!(command.arg(file).status().unwrap().success());
     };
-    story::run(&node("1.0.0"), &mut machine(root.path()), &state, &mut shelf);
+    story::run(&node("1.0.0"), &mut machine(root.path()), &state, &mut package_folder);
     for version in ["2.0.0", "1.0.0"] {
-        half(&shelf, if version == "2.0.0" { "2.0.0" } else { "1.0.0" });
-        let run = story::run(&node(version), &mut machine(root.path()), &state, &mut shelf);
+        half(&package_folder, if version == "2.0.0" { "2.0.0" } else { "1.0.0" });
+        let run = story::run(&node(version), &mut machine(root.path()), &state, &mut package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
-        assert!(story::plan(&node(version), &machine(root.path()), &state, &mut shelf).is_empty());
+        assert!(story::plan(&node(version), &machine(root.path()), &state, &mut package_folder).is_empty());
         assert_eq!(root.path().join("usr/lib/shop/one").exists(), version == "1.0.0");
     }
-    half(&shelf, "2.0.0");
-    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut shelf);
+    half(&package_folder, "2.0.0");
+    let gone = story::run(&story::node(" {}"), &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(gone.report.outcome, RunOutcome::Changed, "{:#?}", gone.report);
     for file in ["one", "two"] {
         assert!(!root.path().join("usr/lib/shop").join(file).exists(), "{file}");
@@ -305,16 +313,17 @@ fn a_cron_file_that_others_may_write_to_is_made_anew() {
 format: geppetto/manifest/1
 resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
 ";
-    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
+    let mut package_folder =
+        PackageFolder::new().with(&Component { manifest, templates: &[], payload: &[], ..ALL });
     if !has_tool("rpm") {
         return;
     }
     let state = HostState::open(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
-    story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     let file = root.path().join("etc/cron.d/clean");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-    let run = story::run(&node, &mut machine(root.path()), &state, &mut shelf);
+    let run = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     assert_eq!(run.report.outcome, RunOutcome::Changed, "{}", run.plan);
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o644);
 }

@@ -7,7 +7,7 @@ use model::{
     resource::ResourceId,
 };
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const SHOP: Component<'_> = Component {
     name: "shop",
@@ -47,9 +47,9 @@ fn id(text: &str) -> ResourceId {
 fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&SHOP);
+    let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
-    let first = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
+    let first = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     assert_eq!(first.report.outcome, RunOutcome::Changed);
     assert_eq!(
         host.done,
@@ -63,7 +63,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
     );
     assert_eq!(host.asked.borrow().len(), 1);
 
-    let again = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
+    let again = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     assert_eq!(again.plan.to_string(), "nothing to do; 5 things are right already\n");
     assert_eq!(again.report.outcome, RunOutcome::Unchanged);
 
@@ -72,7 +72,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
         &story::node(" {shop: {version: 1.0.0, values: {port: 80}}}"),
         &mut host,
         &state,
-        &mut shelf,
+        &mut package_folder,
     );
     assert_eq!(host.done, ["change file:/etc/shop.conf", "restart service:shop"]);
     let text = changed.plan.to_string();
@@ -80,7 +80,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
     assert!(!serde_json::to_string(&changed.report).unwrap().contains("hunter2"));
 
     host.done.clear();
-    let gone = story::run(&story::node(" {}"), &mut host, &state, &mut shelf);
+    let gone = story::run(&story::node(" {}"), &mut host, &state, &mut package_folder);
     assert_eq!(gone.report.outcome, RunOutcome::Changed);
     assert_eq!(
         host.done,
@@ -99,11 +99,16 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
 fn a_new_version_of_the_payload_restarts_its_service_once() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
+    let mut package_folder = PackageFolder::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
     let mut host = host();
-    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
+    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     host.done.clear();
-    story::run(&story::node(" {shop: {version: 1.1.0, values: {port: 81}}}"), &mut host, &state, &mut shelf);
+    story::run(
+        &story::node(" {shop: {version: 1.1.0, values: {port: 81}}}"),
+        &mut host,
+        &state,
+        &mut package_folder,
+    );
     assert_eq!(
         host.done,
         [
@@ -125,7 +130,7 @@ fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
         &story::node(" {shop: {version: 1.0.0}}"),
         &mut host,
         &state,
-        &mut Shelf::new().with(&SHOP),
+        &mut PackageFolder::new().with(&SHOP),
     );
     assert_eq!(run.report.outcome, RunOutcome::Blocked);
     assert!(host.done.is_empty());
@@ -138,46 +143,46 @@ fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
 fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&SHOP);
+    let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
     let node = story::node(" {shop: {version: 1.0.0}}");
     host.fails.insert("create file:/etc/shop.conf".to_owned());
-    let failed = story::run(&node, &mut host, &state, &mut shelf).report;
+    let failed = story::run(&node, &mut host, &state, &mut package_folder).report;
     assert_eq!(failed.outcome, RunOutcome::Failed);
     let results: Vec<EntryResult> = failed.entries.iter().map(|entry| entry.result).collect();
     use EntryResult::{Done, Failed, Skipped};
     assert_eq!(results, [Done, Done, Done, Failed, Skipped, Skipped]);
     host.fails.clear();
-    let completed = story::run(&node, &mut host, &state, &mut shelf).report;
+    let completed = story::run(&node, &mut host, &state, &mut package_folder).report;
     assert_eq!(completed.outcome, RunOutcome::Changed);
-    assert!(story::plan(&node, &host, &state, &mut shelf).is_empty());
+    assert!(story::plan(&node, &host, &state, &mut package_folder).is_empty());
 }
 
 #[test]
 fn a_service_notified_before_a_failure_is_restarted_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&SHOP);
+    let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
-    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
+    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     let node = story::node(" {shop: {version: 1.0.0, values: {port: 81}}}");
     host.fails.insert("restart service:shop".to_owned());
-    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, RunOutcome::Failed);
+    assert_eq!(story::run(&node, &mut host, &state, &mut package_folder).report.outcome, RunOutcome::Failed);
     host.fails.clear();
     host.done.clear();
-    assert_eq!(story::run(&node, &mut host, &state, &mut shelf).report.outcome, RunOutcome::Changed);
+    assert_eq!(story::run(&node, &mut host, &state, &mut package_folder).report.outcome, RunOutcome::Changed);
     assert_eq!(host.done, ["restart service:shop"]);
-    assert!(story::plan(&node, &host, &state, &mut shelf).is_empty());
+    assert!(story::plan(&node, &host, &state, &mut package_folder).is_empty());
 }
 
 #[test]
 fn a_health_check_that_never_answers_fails_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
-    let mut shelf = Shelf::new().with(&Component { manifest, templates: &[], ..SHOP });
+    let mut package_folder = PackageFolder::new().with(&Component { manifest, templates: &[], ..SHOP });
     let mut host = MemoryHost { sick: Some("connection refused".to_owned()), ..host() };
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let report = story::run(&node, &mut host, &HostState::open(folder.path()), &mut shelf).report;
+    let report = story::run(&node, &mut host, &HostState::open(folder.path()), &mut package_folder).report;
     assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.entries.last().unwrap().detail, "not within 0 s: connection refused");
 }
@@ -186,12 +191,12 @@ fn a_health_check_that_never_answers_fails_the_run() {
 fn what_was_there_before_punch_came_is_never_removed() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&SHOP);
+    let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
     host.resources.insert(id("user:shop"), ResourceFacts::from([(FactName::Uid, Fact::Number(7))]));
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
-    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut shelf);
-    story::run(&story::node(" {}"), &mut host, &state, &mut shelf);
+    story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
+    story::run(&story::node(" {}"), &mut host, &state, &mut package_folder);
     assert!(host.resources.contains_key(&id("user:shop")));
     assert!(host.packages.contains_key("other"));
     assert!(!host.resources.contains_key(&id("file:/etc/shop.conf")));
@@ -209,19 +214,19 @@ fn a_resource_that_moves_to_another_component_stays() {
         templates: &[],
         payload: &[],
     };
-    let mut shelf = Shelf::new()
+    let mut package_folder = PackageFolder::new()
         .with(&part("one", "1.0", motd))
         .with(&part("one", "1.1", empty))
         .with(&part("two", "1.1", motd));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&story::node(" {one: {version: \"1.0\"}}"), &mut host, &state, &mut shelf);
+    story::run(&story::node(" {one: {version: \"1.0\"}}"), &mut host, &state, &mut package_folder);
     let node = story::node(" {one: {version: \"1.1\"}, two: {version: \"1.1\"}}");
-    let moved = story::run(&node, &mut host, &state, &mut shelf);
+    let moved = story::run(&node, &mut host, &state, &mut package_folder);
     assert!(!moved.plan.to_string().contains("motd"), "{}", moved.plan);
     assert!(host.resources.contains_key(&id("file:/etc/motd")));
     // Its new owner takes it along.
-    story::run(&story::node(" {one: {version: \"1.1\"}}"), &mut host, &state, &mut shelf);
+    story::run(&story::node(" {one: {version: \"1.1\"}}"), &mut host, &state, &mut package_folder);
     assert!(!host.resources.contains_key(&id("file:/etc/motd")));
 }

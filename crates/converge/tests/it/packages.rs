@@ -10,7 +10,7 @@ use std::{
 use converge::{HostState, Machine};
 use model::report::RunOutcome;
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const EMPTY: &str = "format: geppetto/manifest/1\n";
 
@@ -26,27 +26,27 @@ const LIB: Component<'_> = Component { name: "lib", payload: &[("/usr/lib/lib/so
 
 const NEEDS_LIB: &str = r#""requires": {"lib": "*"},"#;
 
-struct World {
+struct TestHost {
     root: tempfile::TempDir,
     state: HostState,
-    shelf: Shelf,
+    package_folder: PackageFolder,
 }
 
-impl World {
-    /// A root and a shelf; nothing where there is no rpm.
+impl TestHost {
+    /// A root and a folder of packages; nothing where there is no rpm.
     fn new(components: &[Component<'_>]) -> Option<Self> {
         if !has_tool("rpm") {
             return None;
         }
         let root = tempfile::tempdir().unwrap();
         let state = HostState::open(root.path());
-        let shelf = components.iter().fold(Shelf::new(), Shelf::with);
-        Some(Self { root, state, shelf })
+        let package_folder = components.iter().fold(PackageFolder::new(), PackageFolder::with);
+        Some(Self { root, state, package_folder })
     }
 
     fn run(&mut self, components: &str) -> story::Run {
         let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        story::run(&story::node(components), &mut machine, &self.state, &mut self.shelf)
+        story::run(&story::node(components), &mut machine, &self.state, &mut self.package_folder)
     }
 
     /// A run that must succeed, and leave nothing to do.
@@ -54,7 +54,7 @@ impl World {
         let run = self.run(components);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{}\n{:#?}", run.plan, run.report);
         let machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.shelf);
+        let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.package_folder);
         assert!(plan.is_empty(), "{plan}");
     }
 
@@ -74,12 +74,12 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_dependency_that_a_new_version_no_longer_has_goes_away_with_the_upgrade() {
     let new = Component { version: "2.0", ..SHOP };
-    let Some(mut world) = World::new(&[Component { says: NEEDS_LIB, ..SHOP }, new, LIB]) else { return };
-    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
-    world.ok(" {shop: {version: \"2.0\"}}");
-    assert!(!world.path("usr/lib/lib/so").exists());
+    let Some(mut host) = TestHost::new(&[Component { says: NEEDS_LIB, ..SHOP }, new, LIB]) else { return };
+    host.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
+    host.ok(" {shop: {version: \"2.0\"}}");
+    assert!(!host.path("usr/lib/lib/so").exists());
     // And it comes back with the version that needs it.
-    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
+    host.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
 }
 
 #[test]
@@ -87,26 +87,26 @@ fn a_dependency_that_a_package_outside_the_plan_needs_is_kept_in_rpms_own_words(
     let other = Component { name: "other", says: NEEDS_LIB, payload: &[], ..SHOP };
     let new = Component { version: "2.0", ..SHOP };
     let needing = Component { says: NEEDS_LIB, ..SHOP };
-    let Some(mut world) = World::new(&[needing, new, LIB, other]) else { return };
-    world.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}, other: {version: \"1.0\"}}");
+    let Some(mut host) = TestHost::new(&[needing, new, LIB, other]) else { return };
+    host.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}, other: {version: \"1.0\"}}");
     // From now on it is somebody else's.
-    let managed = world.path("var/lib/geppetto/punch/managed.json");
+    let managed = host.path("var/lib/geppetto/punch/managed.json");
     let text = fs::read_to_string(&managed).unwrap().replace("\"other\": \"other\",", "");
     fs::write(&managed, text).unwrap();
-    let run = world.run(" {shop: {version: \"2.0\"}}");
+    let run = host.run(" {shop: {version: \"2.0\"}}");
     assert_eq!(run.report.outcome, RunOutcome::Failed, "{}", run.plan);
     let failed = run.report.entries.iter().find(|entry| entry.detail.contains("is needed by")).unwrap();
     assert!(failed.detail.contains("lib is needed by (installed) other-1.0-1"), "{}", failed.detail);
-    assert!(world.path("usr/lib/lib/so").exists(), "nothing is torn from under it");
+    assert!(host.path("usr/lib/lib/so").exists(), "nothing is torn from under it");
 }
 
 #[test]
 fn a_renamed_component_takes_its_files_along() {
     let renamed = Component { name: "store", ..SHOP };
-    let Some(mut world) = World::new(&[SHOP, renamed]) else { return };
-    world.ok(" {shop: {version: \"1.0\"}}");
-    world.ok(" {store: {version: \"1.0\"}}");
-    assert_eq!(world.read("usr/lib/shop/run"), "1");
+    let Some(mut host) = TestHost::new(&[SHOP, renamed]) else { return };
+    host.ok(" {shop: {version: \"1.0\"}}");
+    host.ok(" {store: {version: \"1.0\"}}");
+    assert_eq!(host.read("usr/lib/shop/run"), "1");
 }
 
 #[test]
@@ -115,13 +115,13 @@ fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade
     let changed = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"2\"}]\n";
     for (manifest, content) in [(manifest, "1"), (changed, "2")] {
         let moved = Component { version: "2.0", manifest, payload: &[], ..SHOP };
-        let Some(mut world) = World::new(&[SHOP, moved]) else { return };
-        world.ok(" {shop: {version: \"1.0\"}}");
-        world.ok(" {shop: {version: \"2.0\"}}");
-        assert_eq!(world.read("usr/lib/shop/run"), content);
+        let Some(mut host) = TestHost::new(&[SHOP, moved]) else { return };
+        host.ok(" {shop: {version: \"1.0\"}}");
+        host.ok(" {shop: {version: \"2.0\"}}");
+        assert_eq!(host.read("usr/lib/shop/run"), content);
         // It is punch's own: it goes with the component.
-        world.ok(" {}");
-        assert!(!world.path("usr/lib/shop/run").exists(), "{content}");
+        host.ok(" {}");
+        assert!(!host.path("usr/lib/shop/run").exists(), "{content}");
     }
 }
 
@@ -129,24 +129,24 @@ fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade
 fn what_a_payload_resets_is_as_the_manifest_says_after_the_upgrade() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\", mode: \"0700\"}]\n";
     let one = Component { manifest, ..SHOP };
-    let Some(mut world) = World::new(&[one, Component { version: "2.0", ..one }]) else { return };
-    world.ok(" {shop: {version: \"1.0\"}}");
-    assert_eq!(mode(&world.path("usr/lib/shop/run")), 0o700);
-    world.ok(" {shop: {version: \"2.0\"}}");
-    assert_eq!(mode(&world.path("usr/lib/shop/run")), 0o700);
+    let Some(mut host) = TestHost::new(&[one, Component { version: "2.0", ..one }]) else { return };
+    host.ok(" {shop: {version: \"1.0\"}}");
+    assert_eq!(mode(&host.path("usr/lib/shop/run")), 0o700);
+    host.ok(" {shop: {version: \"2.0\"}}");
+    assert_eq!(mode(&host.path("usr/lib/shop/run")), 0o700);
 }
 
 #[test]
 fn a_folder_that_must_go_and_is_not_empty_fails_the_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{directory: /srv/old, present: false}]\n";
-    let Some(mut world) = World::new(&[Component { manifest, ..SHOP }]) else { return };
-    fs::create_dir_all(world.path("srv/old/mine")).unwrap();
-    fs::set_permissions(world.path("srv/old"), fs::Permissions::from_mode(0o755)).unwrap();
-    let run = world.run(" {shop: {version: \"1.0\"}}");
+    let Some(mut host) = TestHost::new(&[Component { manifest, ..SHOP }]) else { return };
+    fs::create_dir_all(host.path("srv/old/mine")).unwrap();
+    fs::set_permissions(host.path("srv/old"), fs::Permissions::from_mode(0o755)).unwrap();
+    let run = host.run(" {shop: {version: \"1.0\"}}");
     assert_eq!(run.report.outcome, RunOutcome::Failed);
     let detail = &run.report.entries.last().unwrap().detail;
     assert_eq!(detail, "directory:/srv/old is still there: it is not empty");
-    fs::remove_dir(world.path("srv/old/mine")).unwrap();
-    world.ok(" {shop: {version: \"1.0\"}}");
-    assert!(!world.path("srv/old").exists());
+    fs::remove_dir(host.path("srv/old/mine")).unwrap();
+    host.ok(" {shop: {version: \"1.0\"}}");
+    assert!(!host.path("srv/old").exists());
 }

@@ -9,7 +9,7 @@ use std::{
 use converge::{HostState, Machine, SecretMasking, memory::MemoryHost};
 use model::resource::{ResourceId, ResourceKind};
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const SECRET: &str = "tops3cret";
 
@@ -43,28 +43,28 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
     }
     let root = tempfile::tempdir().unwrap();
     let state = HostState::open(root.path());
-    let mut shelf = Shelf::new()
+    let mut package_folder = PackageFolder::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
         .with(&component("3.0.0", DROPPED));
     let machine = || Machine::new(root.path(), story::no_http).unwrap();
-    story::run(&node("1.0.0"), &mut machine(), &state, &mut shelf);
-    let closed = story::run(&node("2.0.0"), &mut machine(), &state, &mut shelf);
+    story::run(&node("1.0.0"), &mut machine(), &state, &mut package_folder);
+    let closed = story::run(&node("2.0.0"), &mut machine(), &state, &mut package_folder);
     assert!(!closed.plan.to_string().contains(SECRET), "{}", closed.plan);
     let file = root.path().join("etc/shop");
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("p={SECRET}"));
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
     // Somebody opens it: that is a difference.
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(!story::plan(&node("2.0.0"), &machine(), &state, &mut shelf).is_empty());
+    assert!(!story::plan(&node("2.0.0"), &machine(), &state, &mut package_folder).is_empty());
 
     // The file may be open or closed, and the new version need not know that there ever was a secret.
     let last = node("2.0.0");
     for mode in [0o644, 0o600] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let host = SecretMasking::new(machine(), [&last]);
-        let plan =
-            story::plan(&story::node(" {shop: {version: 3.0.0}}"), &host, &state, &mut shelf).to_string();
+        let plan = story::plan(&story::node(" {shop: {version: 3.0.0}}"), &host, &state, &mut package_folder)
+            .to_string();
         assert!(plan.contains("content:") && !plan.contains(SECRET), "{plan}");
     }
 }
@@ -74,20 +74,20 @@ fn what_a_host_says_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
-    let mut shelf = Shelf::new().with(&component("1.0.0", OPEN));
+    let mut package_folder = PackageFolder::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();
     host.unreadable.insert(id, format!("`ask {SECRET}` had not ended"));
     let mut host = SecretMasking::new(host, [&node]);
-    let run = story::run(&node, &mut host, &state, &mut shelf);
+    let run = story::run(&node, &mut host, &state, &mut package_folder);
     let told = format!("{}{:?}", run.plan, run.report);
     assert!(told.contains("`ask ******` had not ended") && !told.contains(SECRET), "{told}");
 
     let sick = Some(format!("password {SECRET} is wrong"));
     let host = MemoryHost { booted: true, sick, ..MemoryHost::default() };
     let checked = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
-    let mut shelf = Shelf::new().with(&component("1.0.0", checked));
-    let run = story::run(&node, &mut SecretMasking::new(host, [&node]), &state, &mut shelf);
+    let mut package_folder = PackageFolder::new().with(&component("1.0.0", checked));
+    let run = story::run(&node, &mut SecretMasking::new(host, [&node]), &state, &mut package_folder);
     let told = format!("{:?}", run.report);
     assert!(told.contains("password ****** is wrong") && !told.contains(SECRET), "{told}");
 }

@@ -17,7 +17,7 @@ use model::{
 use tempfile::TempDir;
 
 /// A folder of packages.
-pub(crate) struct Shelf {
+pub(crate) struct PackageFolder {
     pub(crate) folder: TempDir,
     pub(crate) files: BTreeMap<(String, String), PathBuf>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Component<'a> {
     pub(crate) payload: &'a [(&'a str, &'a str, &'a str)],
 }
 
-impl Shelf {
+impl PackageFolder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), files: BTreeMap::new() }
     }
@@ -84,7 +84,7 @@ impl Shelf {
     }
 }
 
-impl PackageFetcher for Shelf {
+impl PackageFetcher for PackageFolder {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError> {
         let key = (pin.name.clone(), pin.version.version().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| FetchError {
@@ -110,16 +110,21 @@ pub(crate) fn look(
     node: &Node,
     host: &dyn Host,
     state: &HostState,
-    shelf: &mut Shelf,
+    package_folder: &mut PackageFolder,
 ) -> Result<HostInspection, Vec<InspectionError>> {
-    converge::inspect_host(node, host, state, shelf, 1_700_000_000_000_000)
+    converge::inspect_host(node, host, state, package_folder, 1_700_000_000_000_000)
 }
 
-pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &HostState, shelf: &mut Shelf) -> Run {
+pub(crate) fn run(
+    node: &Node,
+    host: &mut dyn Host,
+    state: &HostState,
+    package_folder: &mut PackageFolder,
+) -> Run {
     let _lock = state.lock().unwrap();
-    let look = look(node, host, state, shelf).unwrap();
+    let look = look(node, host, state, package_folder).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
-    let fetched = converge::fetch_packages(&look, &plan, shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, package_folder).unwrap();
     let report =
         converge::apply(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| 1_700_000_000_000_000)
             .unwrap();
@@ -127,8 +132,13 @@ pub(crate) fn run(node: &Node, host: &mut dyn Host, state: &HostState, shelf: &m
 }
 
 /// The plan alone; nothing is touched.
-pub(crate) fn plan(node: &Node, host: &dyn Host, state: &HostState, shelf: &mut Shelf) -> Plan {
-    let look = look(node, host, state, shelf).unwrap();
+pub(crate) fn plan(
+    node: &Node,
+    host: &dyn Host,
+    state: &HostState,
+    package_folder: &mut PackageFolder,
+) -> Plan {
+    let look = look(node, host, state, package_folder).unwrap();
     model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default())
 }
 

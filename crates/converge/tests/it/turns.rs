@@ -8,7 +8,7 @@ use model::{
     resource::ResourceId,
 };
 
-use crate::story::{self, Component, Shelf};
+use crate::story::{self, Component, PackageFolder};
 
 const EMPTY: &str = "format: geppetto/manifest/1\n";
 
@@ -36,11 +36,11 @@ fn results(report: &model::report::Report) -> Vec<(&str, EntryResult)> {
 #[test]
 fn what_packages_take_along_is_made_right_again_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
-    let mut shelf = Shelf::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
     let loose = loose.chain([(FactName::Mode, Fact::Mode(0o755))]).collect();
     host.along.insert(
@@ -51,7 +51,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
             (id("file:/etc/default"), Some(ResourceFacts::new())),
         ],
     );
-    let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert_eq!(
         results(&run.report),
         [
@@ -64,7 +64,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
         ]
     );
     assert_eq!(run.report.unchanged, 0, "none of the three was right");
-    let plan = story::plan(&node("1.1"), &host, &state, &mut shelf);
+    let plan = story::plan(&node("1.1"), &host, &state, &mut package_folder);
     assert!(plan.is_empty(), "{plan}");
 }
 
@@ -75,23 +75,24 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
         "format: geppetto/manifest/1\nresources: [{cron: job, schedule: \"@daily\", command: /bin/true}]\n";
     let file =
         format!("format: geppetto/manifest/1\nresources:\n  - file: /etc/cron.d/job\n    content: {job:?}\n");
-    let mut shelf = Shelf::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
+    let mut package_folder =
+        PackageFolder::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     // On a real host both are one file.
     let content = host.resources[&id("cron:job")][&FactName::Content].clone();
     host.resources.insert(
         id("file:/etc/cron.d/job"),
         ResourceFacts::from([(FactName::Content, content), (FactName::Type, Fact::Type(FileType::File))]),
     );
-    let run = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
     let made: Vec<ResourceId> =
         state.load_managed().unwrap().resources.into_iter().map(|made| made.id).collect();
     assert_eq!(made, [id("file:/etc/cron.d/job")]);
-    let gone = story::run(&node("1.2"), &mut host, &state, &mut shelf);
+    let gone = story::run(&node("1.2"), &mut host, &state, &mut package_folder);
     assert!(gone.plan.to_string().contains("remove file:/etc/cron.d/job"), "{}", gone.plan);
 }
 
@@ -99,23 +100,26 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
 fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
     let both = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {file: /etc/part/b, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
-    let mut shelf = Shelf::new().with(&part("1.0", both));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", both));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     host.deployments.clear();
-    let mut shelf = Shelf::new().with(&part("1.0", one));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", one));
     host.done.clear();
     host.fails.insert("restart service:part".to_owned());
-    assert_eq!(story::run(&node("1.0"), &mut host, &state, &mut shelf).report.outcome, RunOutcome::Failed);
+    assert_eq!(
+        story::run(&node("1.0"), &mut host, &state, &mut package_folder).report.outcome,
+        RunOutcome::Failed
+    );
     assert_eq!(host.done, ["remove file:/etc/part/b"]);
     // The file is gone, and still nobody told the service.
     host.fails.clear();
     host.done.clear();
-    story::run(&node("1.0"), &mut host, &state, &mut shelf);
+    story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     assert_eq!(host.done, ["restart service:part"]);
-    assert!(story::plan(&node("1.0"), &host, &state, &mut shelf).is_empty());
+    assert!(story::plan(&node("1.0"), &host, &state, &mut package_folder).is_empty());
 }
 
 #[test]
@@ -126,22 +130,23 @@ fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", told)));
+    story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", told)));
     assert_eq!(state.load_managed().unwrap().resources[0].notify, [id("service:part")]);
-    let run = story::run(&node("1.0"), &mut host, &state, &mut Shelf::new().with(&part("1.0", untold)));
+    let run =
+        story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", untold)));
     assert_eq!(run.report.outcome, RunOutcome::Unchanged);
     assert!(state.load_managed().unwrap().resources[0].notify.is_empty());
 }
 
 #[test]
 fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change_it() {
-    let mut shelf = Shelf::new().with(&part("1.1", EMPTY));
+    let mut package_folder = PackageFolder::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
     host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
     host.fails.insert("install part-1.1-1".to_owned());
-    let failed = story::run(&node("1.1"), &mut host, &state, &mut shelf);
+    let failed = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert_eq!(failed.report.outcome, RunOutcome::Failed);
     let packages: Vec<String> = state.load_managed().unwrap().packages.into_keys().collect();
     assert_eq!(packages, ["part-deployment"]);
@@ -151,14 +156,14 @@ fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change
 fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
     let manifest =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
-    let mut shelf = Shelf::new().with(&part("1.0", manifest));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", manifest));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = story::look(&node, &host, &state, &mut shelf).unwrap();
+    let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let mut told = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
         if let ApplyEvent::Step { number: 4, .. } = event {
@@ -179,14 +184,14 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 
 #[test]
 fn a_run_counts_from_when_it_began_to_look() {
-    let mut shelf = Shelf::new().with(&part("1.0", EMPTY));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = converge::inspect_host(&node, &host, &state, &mut shelf, 5_000).unwrap();
+    let look = converge::inspect_host(&node, &host, &state, &mut package_folder, 5_000).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let clock = || 12_000;
     let report =
         converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut |_| (), &clock).unwrap();
@@ -195,12 +200,12 @@ fn a_run_counts_from_when_it_began_to_look() {
 
 #[test]
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
-    let mut shelf = Shelf::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
     for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
-        story::run(&node(version), &mut host, &state, &mut shelf);
+        story::run(&node(version), &mut host, &state, &mut package_folder);
     }
     let history = state.all_reports().unwrap();
     let outcomes: Vec<(u64, RunOutcome)> =
@@ -214,14 +219,14 @@ fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
     let files: String =
         (0..100).map(|n| format!("  - {{file: /etc/part/{n:03}, content: \"{n}\"}}\n")).collect();
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
-    let mut shelf = Shelf::new().with(&part("1.0", &manifest));
+    let mut package_folder = PackageFolder::new().with(&part("1.0", &manifest));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = story::look(&node, &host, &state, &mut shelf).unwrap();
+    let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
-    let fetched = converge::fetch_packages(&look, &plan, &mut shelf).unwrap();
+    let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let kept = folder.path().join("var/lib/geppetto/punch");
     let mut sizes = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {

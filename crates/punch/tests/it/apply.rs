@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::{
     components::{node, packaged, shop},
-    world::World,
+    test_folder::TestFolder,
 };
 
 const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
@@ -15,25 +15,25 @@ fn apply_to_a_folder_matches_the_node_file_and_a_second_run_changes_nothing() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "bonjour");
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "bonjour");
 
     let plan = ["plan", "node.yaml", "--repository", "dist", "--root", "root"];
-    let planned = world.punch(&plan);
+    let planned = test.punch(&plan);
     assert_eq!(planned.code, 10, "{}", planned.stderr);
     assert!(planned.stdout.contains("create file:/etc/shop/shop.conf (shop)"), "{}", planned.stdout);
-    assert!(!world.path("root").exists(), "a plan changes nothing");
+    assert!(!test.path("root").exists(), "a plan changes nothing");
 
-    let applied = world.ok(&APPLY);
+    let applied = test.ok(&APPLY);
     assert!(applied.stderr.contains("[1/4] install shop-deployment-1.0.0-1"), "{}", applied.stderr);
     assert!(applied.stderr.contains("note: node.yaml is not signed"), "{}", applied.stderr);
-    assert_eq!(world.read("root/etc/shop/shop.conf"), "greeting=bonjour\nversion=1.0.0-1\npassword=none\n");
-    assert!(world.read("root/usr/bin/shop").contains("shop 1.0.0"));
+    assert_eq!(test.read("root/etc/shop/shop.conf"), "greeting=bonjour\nversion=1.0.0-1\npassword=none\n");
+    assert!(test.read("root/usr/bin/shop").contains("shop 1.0.0"));
 
-    let planned = world.ok(&plan);
+    let planned = test.ok(&plan);
     assert!(planned.stdout.contains("nothing to do"), "{}", planned.stdout);
-    let again = world.ok(&APPLY);
+    let again = test.ok(&APPLY);
     assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
 }
 
@@ -42,13 +42,13 @@ fn unchanged_run_needs_no_packages() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    world.ok(&APPLY);
-    fs::remove_dir_all(world.path("dist")).unwrap();
-    fs::create_dir(world.path("dist")).unwrap();
-    world.ok(&APPLY);
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    test.ok(&APPLY);
+    fs::remove_dir_all(test.path("dist")).unwrap();
+    fs::create_dir(test.path("dist")).unwrap();
+    test.ok(&APPLY);
 }
 
 #[test]
@@ -56,18 +56,18 @@ fn components_are_upgraded_downgraded_and_removed() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    packaged(&world, "1.1.0", None);
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    packaged(&test, "1.1.0", None);
     for version in ["1.0.0", "1.1.0", "1.0.0"] {
-        node(&world, "node.yaml", version, "hello");
-        world.ok(&APPLY);
-        assert!(world.read("root/usr/bin/shop").contains(&format!("shop {version}")), "{version}");
+        node(&test, "node.yaml", version, "hello");
+        test.ok(&APPLY);
+        assert!(test.read("root/usr/bin/shop").contains(&format!("shop {version}")), "{version}");
     }
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    world.ok(&APPLY);
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    test.ok(&APPLY);
     for path in ["root/usr/bin/shop", "root/etc/shop", "root/usr/share/geppetto/components/shop"] {
-        assert!(!world.path(path).exists(), "{path} is still there");
+        assert!(!test.path(path).exists(), "{path} is still there");
     }
 }
 
@@ -76,99 +76,96 @@ fn status_history_and_explain_show_the_last_run() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    assert!(world.ok(&["status", "--root", "root"]).stdout.contains("(no run has succeeded yet)"));
-    world.punch(&["explain", "shop.greeting", "--root", "root"]).fails(1, &["no last good node file yet"]);
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "bonjour");
-    let applied = world.ok(&[APPLY.as_slice(), &["--json"]].concat()).json();
+    let test = TestFolder::new();
+    assert!(test.ok(&["status", "--root", "root"]).stdout.contains("(no run has succeeded yet)"));
+    test.punch(&["explain", "shop.greeting", "--root", "root"]).fails(1, &["no last good node file yet"]);
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "bonjour");
+    let applied = test.ok(&[APPLY.as_slice(), &["--json"]].concat()).json();
     assert_eq!(applied["report"]["outcome"], "changed");
     assert_eq!(applied["plan"]["changes"][0]["action"], "install shop-deployment-1.0.0-1");
 
-    let status = world.ok(&["status", "--root", "root", "--json"]).json();
+    let status = test.ok(&["status", "--root", "root", "--json"]).json();
     assert_eq!(status["server"], "localhost");
     assert_eq!(status["last_good"]["components"]["shop"], "1.0.0");
     assert_eq!(status["last_run"]["outcome"], "changed");
     assert!(status["last_good"]["age_seconds"].as_i64().unwrap() < 60);
-    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    let history = test.ok(&["history", "--root", "root", "--json"]).json();
     assert_eq!(history[0]["number"], 1);
     assert_eq!(history[0]["entries"][0]["result"], "done");
-    world.punch(&["history", "9", "--root", "root"]).fails(1, &["run 9 is not in the history"]);
-    let why = world.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
+    test.punch(&["history", "9", "--root", "root"]).fails(1, &["run 9 is not in the history"]);
+    let why = test.ok(&["explain", "shop.greeting", "--root", "root"]).stdout;
     assert!(why.contains("shop.greeting = \"bonjour\""), "{why}");
-    world
-        .punch(&["explain", "shop.greting", "--root", "root"])
+    test.punch(&["explain", "shop.greting", "--root", "root"])
         .fails(1, &["no value for `greting`", "`greeting`"]);
 }
 
 #[test]
 fn missing_package_lists_the_packages_of_the_folder() {
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "2.0.0", "hello");
-    world.punch(&APPLY).fails(3, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {shpo: {version: 1.0.0}}\n");
-    world.punch(&APPLY).fails(3, &["did you mean `shop-deployment`?"]);
-    fs::remove_dir_all(world.path("dist")).unwrap();
-    world.punch(&APPLY).fails(1, &["cannot read dist", "punch package"]);
-    fs::create_dir(world.path("dist")).unwrap();
-    world.punch(&APPLY).fails(3, &["it has no packages at all"]);
-    world.write("dist/shop-deployment-2.rpm", "not a package");
-    world.punch(&APPLY).fails(3, &["not readable: ", "shop-deployment-2.rpm is not a whole RPM package"]);
-    let history = world.ok(&["history", "--root", "root", "--json"]).json();
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "2.0.0", "hello");
+    test.punch(&APPLY).fails(3, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {shpo: {version: 1.0.0}}\n");
+    test.punch(&APPLY).fails(3, &["did you mean `shop-deployment`?"]);
+    fs::remove_dir_all(test.path("dist")).unwrap();
+    test.punch(&APPLY).fails(1, &["cannot read dist", "punch package"]);
+    fs::create_dir(test.path("dist")).unwrap();
+    test.punch(&APPLY).fails(3, &["it has no packages at all"]);
+    test.write("dist/shop-deployment-2.rpm", "not a package");
+    test.punch(&APPLY).fails(3, &["not readable: ", "shop-deployment-2.rpm is not a whole RPM package"]);
+    let history = test.ok(&["history", "--root", "root", "--json"]).json();
     assert_eq!(history[0]["outcome"], "blocked", "a run that could not look is in the history");
 }
 
 #[test]
 fn truncated_package_is_refused_before_any_change() {
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    let path = world.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    let path = test.path("dist/shop-deployment-1.0.0-1.noarch.rpm");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 100]).unwrap();
-    world.punch(&APPLY).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm does not match its header"]);
-    assert!(!world.path("root/usr").exists());
+    test.punch(&APPLY).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm does not match its header"]);
+    assert!(!test.path("root/usr").exists());
 }
 
 #[test]
 fn invalid_node_file_is_refused_with_its_line() {
-    let world = World::new();
-    fs::create_dir(world.path("dist")).unwrap();
-    world.punch(&APPLY).fails(1, &["cannot read node.yaml: no such file"]);
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents:\n  shop:\n    versoin: 1\n");
-    world.punch(&APPLY).fails(1, &["node.yaml:4", "versoin"]);
-    world.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["node.yaml:4"]);
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    world.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["--repository FOLDER"]);
-    world.punch(&["restore", "--root", "root"]).fails(1, &["has not joined", "join token"]);
-    world.punch(&["plan", "--root", "root"]).fails(1, &["has not joined"]);
-    world.punch(&["plan", "--root", "root", "--allow-unsigned"]).fails(2, &["go with a node file"]);
+    let test = TestFolder::new();
+    fs::create_dir(test.path("dist")).unwrap();
+    test.punch(&APPLY).fails(1, &["cannot read node.yaml: no such file"]);
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents:\n  shop:\n    versoin: 1\n");
+    test.punch(&APPLY).fails(1, &["node.yaml:4", "versoin"]);
+    test.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["node.yaml:4"]);
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    test.punch(&["apply", "node.yaml", "--root", "root"]).fails(1, &["--repository FOLDER"]);
+    test.punch(&["restore", "--root", "root"]).fails(1, &["has not joined", "join token"]);
+    test.punch(&["plan", "--root", "root"]).fails(1, &["has not joined"]);
+    test.punch(&["plan", "--root", "root", "--allow-unsigned"]).fails(2, &["go with a node file"]);
 }
 
 #[test]
 fn unwritable_root_is_blocked() {
-    let world = World::new();
-    fs::create_dir(world.path("dist")).unwrap();
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    world.write("root/var", "");
-    world
-        .punch(&APPLY)
+    let test = TestFolder::new();
+    fs::create_dir(test.path("dist")).unwrap();
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    test.write("root/var", "");
+    test.punch(&APPLY)
         .fails(3, &["cannot write", "root/var/lib/geppetto/punch", "part of the path is a folder"]);
 }
 
 #[test]
 fn root_without_parent_folder_is_refused_by_every_verb() {
-    let world = World::new();
-    fs::create_dir(world.path("dist")).unwrap();
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    let test = TestFolder::new();
+    fs::create_dir(test.path("dist")).unwrap();
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
     for verb in ["apply", "plan"] {
-        world
-            .punch(&[verb, "node.yaml", "--repository", "dist", "--root", "mistyped/root"])
+        test.punch(&[verb, "node.yaml", "--repository", "dist", "--root", "mistyped/root"])
             .fails(1, &["mistyped/root: there is no folder", "mistyped to hold it"]);
     }
-    world.punch(&["status", "--root", "mistyped/root"]).fails(1, &["there is no folder"]);
-    assert!(!world.path("mistyped").exists());
+    test.punch(&["status", "--root", "mistyped/root"]).fails(1, &["there is no folder"]);
+    assert!(!test.path("mistyped").exists());
 }
 
 #[test]
@@ -176,63 +173,63 @@ fn parent_folders_of_the_state_are_readable_by_everyone() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
     let line = format!("umask 077; exec {} {}", env!("CARGO_BIN_EXE_punch"), APPLY.join(" "));
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &line]).current_dir(world.path(""));
-    assert_eq!(crate::world::run(&mut command).code, 0);
+    command.args(["-c", &line]).current_dir(test.path(""));
+    assert_eq!(crate::test_folder::run(&mut command).code, 0);
     for (path, expected) in [
         ("root/var", 0o755),
         ("root/var/lib", 0o755),
         ("root/etc", 0o755),
         ("root/var/lib/geppetto/punch", 0o700),
     ] {
-        assert_eq!(crate::world::mode(&world.path(path)), expected, "{path}");
+        assert_eq!(crate::test_folder::mode(&test.path(path)), expected, "{path}");
     }
 }
 
 #[test]
 fn missing_rpm_is_named() {
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    fs::create_dir(world.path("nothing")).unwrap();
-    let ran = crate::world::run(world.command(&APPLY).env("PATH", world.path("nothing")));
-    ran.fails(5, &["rpm", "apt-get install rpm"]);
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    fs::create_dir(test.path("nothing")).unwrap();
+    let output = crate::test_folder::run(test.command(&APPLY).env("PATH", test.path("nothing")));
+    output.fails(5, &["rpm", "apt-get install rpm"]);
 }
 
 #[test]
 fn second_run_on_one_host_is_blocked_while_the_first_runs() {
-    let world = World::new();
-    fs::create_dir(world.path("dist")).unwrap();
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    fs::create_dir_all(world.path("root/var/lib/geppetto/punch")).unwrap();
-    let lock = fs::File::create(world.path("root/var/lib/geppetto/punch/lock")).unwrap();
+    let test = TestFolder::new();
+    fs::create_dir(test.path("dist")).unwrap();
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    fs::create_dir_all(test.path("root/var/lib/geppetto/punch")).unwrap();
+    let lock = fs::File::create(test.path("root/var/lib/geppetto/punch/lock")).unwrap();
     lock.lock().unwrap();
-    world.punch(&APPLY).fails(3, &["another punch is at work on this host"]);
+    test.punch(&APPLY).fails(3, &["another punch is at work on this host"]);
 }
 
 #[test]
 fn run_is_blocked_while_a_command_of_a_killed_run_still_runs() {
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
     let rpm = "#!/bin/sh\ntouch begun\nwhile [ ! -e go ]; do sleep 0.05; done\ntouch ended\n";
-    let rpm = world.write(
+    let rpm = test.write(
         "tools/rpm",
-        &rpm.replace("touch ", &format!("touch {}/", world.path("").display()))
-            .replace("-e go", &format!("-e {}", world.path("go").display())),
+        &rpm.replace("touch ", &format!("touch {}/", test.path("").display()))
+            .replace("-e go", &format!("-e {}", test.path("go").display())),
     );
     fs::set_permissions(&rpm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let mut path = world.path("tools").into_os_string();
+    let mut path = test.path("tools").into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap());
-    let mut killed = world.command(&APPLY).env("PATH", path).spawn().unwrap();
+    let mut killed = test.command(&APPLY).env("PATH", path).spawn().unwrap();
     let wait_for = |name: &str| {
         for _ in 0..600 {
-            if world.path(name).exists() {
+            if test.path(name).exists() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -242,11 +239,11 @@ fn run_is_blocked_while_a_command_of_a_killed_run_still_runs() {
     wait_for("begun");
     killed.kill().unwrap();
     killed.wait().unwrap();
-    world.punch(&APPLY).fails(3, &["an earlier run was killed", "still at work (process", "rpm"]);
-    world.write("go", "");
+    test.punch(&APPLY).fails(3, &["an earlier run was killed", "still at work (process", "rpm"]);
+    test.write("go", "");
     wait_for("ended");
     for _ in 0..100 {
-        if !world.punch(&APPLY).stderr.contains("still at work") {
+        if !test.punch(&APPLY).stderr.contains("still at work") {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -259,15 +256,15 @@ fn more_removals_than_allowed_are_blocked() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    world.ok(&APPLY);
-    world.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    let ran = world.punch(&[APPLY.as_slice(), &["--max-removals", "0"]].concat());
-    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("--max-removals"), "{}", ran.stdout);
-    assert!(world.path("root/usr/bin/shop").exists(), "nothing was removed");
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    test.ok(&APPLY);
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    let output = test.punch(&[APPLY.as_slice(), &["--max-removals", "0"]].concat());
+    assert_eq!(output.code, 3, "{}\n{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("--max-removals"), "{}", output.stdout);
+    assert!(test.path("root/usr/bin/shop").exists(), "nothing was removed");
 }
 
 #[test]
@@ -275,21 +272,21 @@ fn secret_is_only_in_the_rendered_file() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    shop(&world, "1.0.0");
-    packaged(&world, "1.0.0", None);
+    let test = TestFolder::new();
+    shop(&test, "1.0.0");
+    packaged(&test, "1.0.0", None);
     let secret = "tops3cret";
-    world.write(
+    test.write(
         "node.yaml",
         &format!(
             "format: geppetto/node/1\ncomponents:\n  shop:\n    version: 1.0.0\n    secrets: [password]\n    values: {{password: {secret}}}\n"
         ),
     );
-    let ran = world.ok(&APPLY);
-    assert!(world.read("root/etc/shop/shop.conf").contains(secret));
-    let explained = world.ok(&["explain", "shop.password", "--root", "root"]);
-    let history = world.ok(&["history", "1", "--root", "root"]);
-    for text in [ran.stdout, ran.stderr, explained.stdout, history.stdout] {
+    let output = test.ok(&APPLY);
+    assert!(test.read("root/etc/shop/shop.conf").contains(secret));
+    let explained = test.ok(&["explain", "shop.password", "--root", "root"]);
+    let history = test.ok(&["history", "1", "--root", "root"]);
+    for text in [output.stdout, output.stderr, explained.stdout, history.stdout] {
         assert!(!text.contains(secret), "{text}");
     }
 }
@@ -299,20 +296,24 @@ fn run_after_a_killed_one_keeps_the_report_of_the_killed_one() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    world.write(
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    test.write(
         "root/var/lib/geppetto/punch/running.jsonl",
         "{\"started\":{\"server\":\"localhost\",\"generation\":0,\"outcome\":\"interrupted\",\
             \"started_us\":1700000000000000,\"duration_us\":1,\"unchanged\":0,\"entries\":[]}}\n",
     );
-    let ran = world.ok(&APPLY);
-    assert!(ran.stderr.contains("the run of 2023-11-14 22:13:20 UTC was interrupted"), "{}", ran.stderr);
-    let history = world.ok(&["history", "--root", "root"]).stdout;
+    let output = test.ok(&APPLY);
+    assert!(
+        output.stderr.contains("the run of 2023-11-14 22:13:20 UTC was interrupted"),
+        "{}",
+        output.stderr
+    );
+    let history = test.ok(&["history", "--root", "root"]).stdout;
     assert!(history.contains("interrupted") && history.contains("changed"), "{history}");
     // What is left of it is not told twice.
-    assert!(!world.ok(&APPLY).stderr.contains("was interrupted"));
+    assert!(!test.ok(&APPLY).stderr.contains("was interrupted"));
 }
 
 #[test]
@@ -320,16 +321,16 @@ fn failed_run_is_completed_by_the_next() {
     if !has_tool("rpm") {
         return;
     }
-    let world = World::new();
-    packaged(&world, "1.0.0", None);
-    node(&world, "node.yaml", "1.0.0", "hello");
-    world.write("root/etc/shop", "a file where a folder must be");
-    let ran = world.punch(&APPLY);
-    assert!(ran.code == 3 || ran.code == 5, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("/etc/shop") || ran.stderr.contains("/etc/shop"), "{}", ran.stderr);
-    let status = world.ok(&["status", "--root", "root", "--json"]).json();
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    test.write("root/etc/shop", "a file where a folder must be");
+    let output = test.punch(&APPLY);
+    assert!(output.code == 3 || output.code == 5, "{}\n{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("/etc/shop") || output.stderr.contains("/etc/shop"), "{}", output.stderr);
+    let status = test.ok(&["status", "--root", "root", "--json"]).json();
     assert!(status["last_good"].is_null(), "a failed run is no good generation: {status}");
-    fs::remove_file(world.path("root/etc/shop")).unwrap();
-    world.ok(&APPLY);
-    assert!(world.path("root/etc/shop/shop.conf").exists());
+    fs::remove_file(test.path("root/etc/shop")).unwrap();
+    test.ok(&APPLY);
+    assert!(test.path("root/etc/shop/shop.conf").exists());
 }

@@ -3,7 +3,7 @@
 use crate::skip::has_tool;
 use std::{fs, path::Path};
 
-use crate::world::World;
+use crate::test_folder::TestFolder;
 
 /// Everything below a folder, but for what rpm and punch keep for themselves.
 fn listing(root: &Path) -> Vec<String> {
@@ -44,30 +44,30 @@ fn deploys(archetype: &str, expected: &[&str]) {
     if !["rpm", "useradd", "systemctl"].into_iter().all(has_tool) {
         return;
     }
-    let world = World::new();
-    world.ok(&["new", archetype, "thing"]);
-    world.ok(&["lint", "thing"]);
-    world.ok(&["package", "thing", "--out", "dist"]);
+    let test = TestFolder::new();
+    test.ok(&["new", archetype, "thing"]);
+    test.ok(&["lint", "thing"]);
+    test.ok(&["package", "thing", "--out", "dist"]);
     for (path, text) in
         [("root/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"), ("root/etc/group", "root:x:0:\n")]
     {
-        world.write(path, text);
+        test.write(path, text);
     }
-    let root = world.path("root");
+    let root = test.path("root");
     let before = listing(&root);
-    let apply = |node: &str| world.ok(&["apply", node, "--repository", "dist", "--root", "root"]);
+    let apply = |node: &str| test.ok(&["apply", node, "--repository", "dist", "--root", "root"]);
     apply("thing/node.yaml");
     for path in expected {
         assert!(
-            world.path("root").join(path).symlink_metadata().is_ok(),
+            test.path("root").join(path).symlink_metadata().is_ok(),
             "{path} is not there: {:#?}",
             listing(&root)
         );
     }
     let again = apply("thing/node.yaml");
     assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
-    world.write("empty.yaml", "format: geppetto/node/1\ncomponents: {}\n");
-    world.ok(&["apply", "empty.yaml", "--repository", "dist", "--root", "root", "--max-removals", "20"]);
+    test.write("empty.yaml", "format: geppetto/node/1\ncomponents: {}\n");
+    test.ok(&["apply", "empty.yaml", "--repository", "dist", "--root", "root", "--max-removals", "20"]);
     assert_eq!(listing(&root), before);
 }
 

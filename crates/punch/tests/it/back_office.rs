@@ -2,7 +2,7 @@
 
 use crate::{
     canned::{Canned, json, problem},
-    world::{World, mode},
+    test_folder::{TestFolder, mode},
 };
 
 fn down() -> String {
@@ -13,54 +13,50 @@ fn down() -> String {
 
 #[test]
 fn unreachable_back_office_exits_6() {
-    let world = World::new();
+    let test = TestFolder::new();
     let url = down();
-    world
-        .punch(&["component", "show", "shop", "--url", &url])
+    test.punch(&["component", "show", "shop", "--url", &url])
         .fails(6, &["could not be reached: nothing listens there", "geppetto serve"]);
 }
 
 #[test]
 fn missing_back_office_setting_explains_how_to_set_it() {
-    World::new()
+    TestFolder::new()
         .punch(&["component", "show", "shop"])
         .fails(1, &["no back-office is configured", "punch login URL"]);
 }
 
 #[test]
 fn refusal_shows_the_detail_of_the_back_office() {
-    let world = World::new();
+    let test = TestFolder::new();
     let canned = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);
-    world
-        .punch(&["component", "show", "shpo", "--url", &canned.url])
+    test.punch(&["component", "show", "shpo", "--url", &canned.url])
         .fails(1, &["refused: there is no component `shpo`; did you mean `shop`?"]);
     let canned = Canned::new(vec![problem(401, "no token")]);
-    world
-        .punch(&["component", "show", "shop", "--url", &canned.url])
+    test.punch(&["component", "show", "shop", "--url", &canned.url])
         .fails(1, &["no token", "--token-file FILE"]);
     let canned = Canned::new(vec![problem(403, "a viewer may not do that")]);
-    world
-        .punch(&["component", "show", "shop", "--url", &canned.url])
+    test.punch(&["component", "show", "shop", "--url", &canned.url])
         .fails(1, &["a viewer may not", "punch token create"]);
     let canned = Canned::new(vec![problem(503, "too busy")]);
-    world.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
+    test.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
 }
 
 #[test]
 fn response_of_another_server_is_refused_as_invalid() {
-    let world = World::new();
+    let test = TestFolder::new();
     let canned = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
-    let ran = world.punch(&["component", "show", "shop", "--url", &canned.url]);
-    ran.fails(6, &["does not answer like a back-office"]);
-    assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+    let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);
+    output.fails(6, &["does not answer like a back-office"]);
+    assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
     let canned = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
-    let ran = world.punch(&["component", "show", "shop", "--url", &canned.url]);
-    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);
+    assert_eq!(output.code, 6, "{}", output.stderr);
 }
 
 #[test]
 fn all_pages_of_a_list_are_read() {
-    let world = World::new();
+    let test = TestFolder::new();
     let page = |version: &str, next: &str| {
         json(
             "200 OK",
@@ -70,48 +66,48 @@ fn all_pages_of_a_list_are_read() {
         )
     };
     let canned = Canned::new(vec![page("2.0-1", "\"2.0-1\""), page("1.0-1", "null")]);
-    let ran = world.ok(&["component", "show", "shop", "--url", &canned.url]);
-    assert_eq!(ran.stdout, "VERSION  CHANNELS  SUMMARY\n2.0-1    dev       s\n1.0-1    dev       s\n");
+    let output = test.ok(&["component", "show", "shop", "--url", &canned.url]);
+    assert_eq!(output.stdout, "VERSION  CHANNELS  SUMMARY\n2.0-1    dev       s\n1.0-1    dev       s\n");
     assert!(canned.requests()[1].starts_with("GET /api/v1/components/shop/versions?limit=500&after=2.0-1 "));
 }
 
 #[test]
 fn saved_token_is_sent_only_to_the_saved_address() {
-    let world = World::new();
-    world.write("token", "s3cret\n");
+    let test = TestFolder::new();
+    test.write("token", "s3cret\n");
     let canned = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
-    world.ok(&["login", &canned.url, "--token-file", "token"]);
-    assert_eq!(mode(&world.path("home/.config/geppetto/punch.yaml")), 0o600);
-    let ran = world.ok(&["component", "show", "shop"]);
-    assert!(ran.stderr.contains("no version of shop is published"), "{}", ran.stderr);
+    test.ok(&["login", &canned.url, "--token-file", "token"]);
+    assert_eq!(mode(&test.path("home/.config/geppetto/punch.yaml")), 0o600);
+    let output = test.ok(&["component", "show", "shop"]);
+    assert!(output.stderr.contains("no version of shop is published"), "{}", output.stderr);
     assert!(canned.requests()[1].to_lowercase().contains("authorization: bearer s3cret"));
 
     let other = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
-    world.ok(&["component", "show", "shop", "--url", &other.url]);
+    test.ok(&["component", "show", "shop", "--url", &other.url]);
     assert!(!other.requests()[0].contains("s3cret"), "the token went to another address");
 }
 
 #[test]
 fn invalid_token_file_is_refused_before_any_request() {
-    let world = World::new();
-    world.write("token", "two words\n");
-    world.punch(&["login", &down(), "--token-file", "token"]).fails(1, &["the token holds spaces"]);
-    world.write("empty", "\n");
-    world.punch(&["login", &down(), "--token-file", "empty"]).fails(1, &["the token is empty"]);
-    world.punch(&["login", "example.org", "--token-file", "token"]).fails(1, &["the token holds spaces"]);
+    let test = TestFolder::new();
+    test.write("token", "two words\n");
+    test.punch(&["login", &down(), "--token-file", "token"]).fails(1, &["the token holds spaces"]);
+    test.write("empty", "\n");
+    test.punch(&["login", &down(), "--token-file", "empty"]).fails(1, &["the token is empty"]);
+    test.punch(&["login", "example.org", "--token-file", "token"]).fails(1, &["the token holds spaces"]);
 }
 
 #[test]
 fn publish_uploads_the_file_then_adds_it_to_the_channel() {
-    let world = World::new();
+    let test = TestFolder::new();
     let bytes = "R".repeat(300_000);
-    world.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
+    test.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
     let canned = Canned::new(vec![
         json("200 OK", r#"{"file":"shop-1.0.0-1.noarch.rpm","sha256":"00","size":300000}"#),
         json("200 OK", r#"{"channel":"dev","added":["shop-1.0.0-1.noarch.rpm"],"present":[]}"#),
     ]);
-    let ran = world.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &canned.url]);
-    assert_eq!(ran.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\n");
+    let output = test.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &canned.url]);
+    assert_eq!(output.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\n");
     let requests = canned.requests();
     assert!(requests[0].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
     assert!(requests[0].ends_with(&bytes), "the file came through changed");
@@ -120,54 +116,58 @@ fn publish_uploads_the_file_then_adds_it_to_the_channel() {
 
 #[test]
 fn refused_upload_of_a_large_file_shows_the_reason() {
-    let world = World::new();
-    world.write("big.rpm", &"R".repeat(5_000_000));
+    let test = TestFolder::new();
+    test.write("big.rpm", &"R".repeat(5_000_000));
     let canned = Canned::new(vec![problem(413, "a package may have at most 1 MB")]);
-    world.punch(&["publish", "big.rpm", "--url", &canned.url]).fails(1, &["a package may have at most 1 MB"]);
+    test.punch(&["publish", "big.rpm", "--url", &canned.url]).fails(1, &["a package may have at most 1 MB"]);
 }
 
 #[test]
 fn other_files_than_packages_are_not_sent() {
-    let world = World::new();
-    world.write("notes.txt", "x");
+    let test = TestFolder::new();
+    test.write("notes.txt", "x");
     let canned = Canned::new(vec![json("200 OK", "{}")]);
-    world.punch(&["publish", "notes.txt", "--url", &canned.url]).fails(1, &["notes.txt is not a package"]);
-    world
-        .punch(&["publish", "gone.rpm", "--url", &canned.url])
+    test.punch(&["publish", "notes.txt", "--url", &canned.url]).fails(1, &["notes.txt is not a package"]);
+    test.punch(&["publish", "gone.rpm", "--url", &canned.url])
         .fails(1, &["cannot read gone.rpm", "punch package"]);
     assert!(canned.requests().is_empty());
 }
 
 #[test]
 fn join_requires_address_token_and_server_name() {
-    let world = World::new();
-    let root = world.path("root");
+    let test = TestFolder::new();
+    let root = test.path("root");
     let root = root.to_str().unwrap();
-    world
-        .punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "web-01", "--root", root])
+    test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "web-01", "--root", root])
         .fails(6, &["could not be reached"]);
-    world.punch(&["join", "http://127.0.0.1:1", "--server", "web-01"]).fails(2, &["--token"]);
-    world
-        .punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
+    test.punch(&["join", "http://127.0.0.1:1", "--server", "web-01"]).fails(2, &["--token"]);
+    test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
         .fails(2, &["lower-case"]);
     let canned = Canned::new(vec![problem(401, "this join token was used")]);
-    world
-        .punch(&["join", &canned.url, "--token", "t", "--server", "web-01", "--root", root])
+    test.punch(&["join", &canned.url, "--token", "t", "--server", "web-01", "--root", root])
         .fails(1, &["this join token was used", "punch server join-token"]);
-    assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
+    assert!(!test.path("root/etc/geppetto/punch.yaml").exists());
 }
 
 #[test]
 fn invalid_keys_in_a_join_response_are_not_saved() {
-    let world = World::new();
-    let root = world.path("root");
+    let test = TestFolder::new();
+    let root = test.path("root");
     let canned = Canned::new(vec![json(
         "200 OK",
         r#"{"server":"web-01","credential":"c","node_key":"AAAA","package_keys":"none"}"#,
     )]);
-    world
-        .punch(&["join", &canned.url, "--token", "t", "--server", "web-01", "--root", root.to_str().unwrap()])
-        .fails(1, &["sent keys that cannot be used", "3 bytes instead of 32"]);
-    assert!(!world.path("root/etc/geppetto/trust/node.pub").exists());
-    assert!(!world.path("root/etc/geppetto/punch.yaml").exists());
+    test.punch(&[
+        "join",
+        &canned.url,
+        "--token",
+        "t",
+        "--server",
+        "web-01",
+        "--root",
+        root.to_str().unwrap(),
+    ])
+    .fails(1, &["sent keys that cannot be used", "3 bytes instead of 32"]);
+    assert!(!test.path("root/etc/geppetto/trust/node.pub").exists());
+    assert!(!test.path("root/etc/geppetto/punch.yaml").exists());
 }

@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use crate::{components::packaged, world::World};
+use crate::{components::packaged, test_folder::TestFolder};
 
 /// A running control plane; it ends with the test.
 pub(crate) struct ControlPlane<'a> {
-    world: &'a World,
+    test: &'a TestFolder,
     pub(crate) url: String,
     child: Child,
 }
@@ -27,9 +27,9 @@ fn program() -> Option<PathBuf> {
 }
 
 impl<'a> ControlPlane<'a> {
-    /// Serves the folder `data` of `world`; nothing when `geppetto` is not built.
-    pub(crate) fn start(world: &'a World, listen: &str) -> Option<Self> {
-        let _ = std::fs::remove_file(world.path("ready"));
+    /// Serves the folder `data` of `test`; nothing when `geppetto` is not built.
+    pub(crate) fn start(test: &'a TestFolder, listen: &str) -> Option<Self> {
+        let _ = std::fs::remove_file(test.path("ready"));
         let mut command = Command::new(program()?);
         command.args([
             "--data",
@@ -42,13 +42,13 @@ impl<'a> ControlPlane<'a> {
             "--log",
             "error",
         ]);
-        command.current_dir(world.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(test.path("")).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         for _ in 0..600 {
-            if let Ok(url) = std::fs::read_to_string(world.path("ready"))
+            if let Ok(url) = std::fs::read_to_string(test.path("ready"))
                 && !url.trim().is_empty()
             {
-                return Some(Self { world, url: url.trim().to_owned(), child });
+                return Some(Self { test, url: url.trim().to_owned(), child });
             }
             assert!(child.try_wait().unwrap().is_none(), "geppetto ended before it was ready");
             std::thread::sleep(Duration::from_millis(50));
@@ -57,31 +57,40 @@ impl<'a> ControlPlane<'a> {
     }
 
     /// A control plane with shop 1.0.0 on server web-01, and `root` joined to it.
-    pub(crate) fn with_shop(world: &'a World) -> Option<Self> {
-        std::fs::create_dir(world.path("data")).unwrap();
-        let plane = Self::start(world, "127.0.0.1:0")?;
+    pub(crate) fn with_shop(test: &'a TestFolder) -> Option<Self> {
+        std::fs::create_dir(test.path("data")).unwrap();
+        let control_plane = Self::start(test, "127.0.0.1:0")?;
         let token =
-            world.ok(&["token", "create", "admin", "--grant", "admin", "--socket", "data/geppetto.sock"]);
-        world.write("admin.token", &token.stdout);
-        world.ok(&["login", &plane.url, "--token-file", "admin.token"]);
-        world.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
-        let public = world.ok(&["key", "public", "alice.key"]).stdout;
-        world.write("alice.asc", &public);
-        world.ok(&["key", "trust", "alice.asc"]);
-        packaged(world, "1.0.0", Some("alice.key"));
+            test.ok(&["token", "create", "admin", "--grant", "admin", "--socket", "data/geppetto.sock"]);
+        test.write("admin.token", &token.stdout);
+        test.ok(&["login", &control_plane.url, "--token-file", "admin.token"]);
+        test.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
+        let public = test.ok(&["key", "public", "alice.key"]).stdout;
+        test.write("alice.asc", &public);
+        test.ok(&["key", "trust", "alice.asc"]);
+        packaged(test, "1.0.0", Some("alice.key"));
         let files = ["dist/shop-1.0.0-1.noarch.rpm", "dist/shop-deployment-1.0.0-1.noarch.rpm"];
-        world.ok(&["publish", files[0], files[1]]);
-        world.ok(&["promote", "shop@1.0.0", "--from", "dev", "--to", "prod"]);
-        world.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
-        world.write(
+        test.ok(&["publish", files[0], files[1]]);
+        test.ok(&["promote", "shop@1.0.0", "--from", "dev", "--to", "prod"]);
+        test.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
+        test.write(
             "estate/servers/web-01.yaml",
             "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n",
         );
-        plane.import_greeting("hello");
-        let token = world.ok(&["server", "join-token", "web-01"]).stdout;
-        world.write("token", &token);
-        world.ok(&["join", &plane.url, "--token-file", "token", "--server", "web-01", "--root", "root"]);
-        Some(plane)
+        control_plane.import_greeting("hello");
+        let token = test.ok(&["server", "join-token", "web-01"]).stdout;
+        test.write("token", &token);
+        test.ok(&[
+            "join",
+            &control_plane.url,
+            "--token-file",
+            "token",
+            "--server",
+            "web-01",
+            "--root",
+            "root",
+        ]);
+        Some(control_plane)
     }
 
     /// Imports the estate with this value of the parameter `greeting`.
@@ -89,8 +98,8 @@ impl<'a> ControlPlane<'a> {
         let role = format!(
             "format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{greeting: {greeting}}}}}\n"
         );
-        self.world.write("estate/roles/web.yaml", &role);
-        self.world.ok(&["import", "estate"]);
+        self.test.write("estate/roles/web.yaml", &role);
+        self.test.ok(&["import", "estate"]);
     }
 
     /// Ends it, as a power cut would.

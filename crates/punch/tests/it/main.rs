@@ -15,8 +15,8 @@ mod reference;
 mod repository;
 mod restore;
 mod settings;
+mod test_folder;
 mod trust;
-mod world;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;

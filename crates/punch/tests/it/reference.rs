@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path};
 
-use crate::world::World;
+use crate::test_folder::TestFolder;
 
 /// Help without the way this machine wraps it.
-fn help(world: &World, verb: &[&str]) -> String {
-    let ran = world.ok(&[verb, &["--help"]].concat());
-    let lines: Vec<&str> = ran.stdout.trim_end().lines().map(str::trim_end).collect();
+fn help(test: &TestFolder, verb: &[&str]) -> String {
+    let output = test.ok(&[verb, &["--help"]].concat());
+    let lines: Vec<&str> = output.stdout.trim_end().lines().map(str::trim_end).collect();
     lines.join("\n")
 }
 
@@ -24,24 +24,24 @@ pub(crate) fn commands(help: &str) -> Vec<String> {
 }
 
 /// Appends the help of a command, and of the commands below it.
-fn append(world: &World, command: &[String], text: &mut String) {
+fn append(test: &TestFolder, command: &[String], text: &mut String) {
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let shown = help(world, &words);
+    let shown = help(test, &words);
     *text += &format!("\n## `punch {}`\n\n```text\n{shown}\n```\n", command.join(" "));
     for verb in commands(&shown) {
-        append(world, &[command, &[verb]].concat(), text);
+        append(test, &[command, &[verb]].concat(), text);
     }
 }
 
 #[test]
 fn committed_cli_reference_equals_the_help_texts() {
-    let world = World::new();
-    let whole = help(&world, &[]);
+    let test = TestFolder::new();
+    let whole = help(&test, &[]);
     let mut text = format!(
         "# The command line of `punch`\n\nWritten by the program itself: `UPDATE=1 cargo test -p punch --test it reference`.\n\n```text\n{whole}\n```\n"
     );
     for section in commands(&whole).into_iter().map(|verb| vec![verb]) {
-        append(&world, &section, &mut text);
+        append(&test, &section, &mut text);
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli-punch.md");
     if std::env::var_os("UPDATE").is_some() {

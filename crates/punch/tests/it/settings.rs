@@ -3,27 +3,27 @@
 use crate::skip::skip;
 use crate::{
     canned::{Canned, json, problem},
-    world::{World, mode, run},
+    test_folder::{TestFolder, mode, run},
 };
 
 const EMPTY_LIST: &str = r#"{"items":[],"next":null}"#;
 
 #[test]
 fn config_shows_the_winner_of_every_setting_and_what_it_overrides() {
-    let world = World::new();
-    world.write(
+    let test = TestFolder::new();
+    test.write(
         "home/.config/geppetto/punch.yaml",
         "url: https://file.example\ntoken: s3cret\nkey: keys/me.key\npromote: {from: dev, to: prod}\n",
     );
-    let mut command = world.command(&["config", "--url", "https://option.example", "--json"]);
-    let ran = run(command.env("PUNCH_URL", "https://variable.example").env("PUNCH_CHANNEL", "next"));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(!ran.stdout.contains("s3cret"), "{}", ran.stdout);
-    let view: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let mut command = test.command(&["config", "--url", "https://option.example", "--json"]);
+    let output = run(command.env("PUNCH_URL", "https://variable.example").env("PUNCH_CHANNEL", "next"));
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(!output.stdout.contains("s3cret"), "{}", output.stdout);
+    let view: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     let setting = |name: &str| {
         view["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == name).unwrap().clone()
     };
-    let file = world.path("home/.config/geppetto/punch.yaml").display().to_string();
+    let file = test.path("home/.config/geppetto/punch.yaml").display().to_string();
     assert_eq!(view["file"], file);
     assert_eq!(setting("url")["value"], "https://option.example");
     assert_eq!(setting("url")["source"], "option --url");
@@ -38,7 +38,7 @@ fn config_shows_the_winner_of_every_setting_and_what_it_overrides() {
     assert_eq!(setting("token")["source"], format!("{file}:2"));
     assert_eq!(
         setting("key")["value"],
-        world.path("home/.config/geppetto/keys/me.key").display().to_string(),
+        test.path("home/.config/geppetto/keys/me.key").display().to_string(),
         "paths in the file are relative to the file"
     );
     assert_eq!(setting("channel")["source"], "variable PUNCH_CHANNEL");
@@ -49,55 +49,54 @@ fn config_shows_the_winner_of_every_setting_and_what_it_overrides() {
 
 #[test]
 fn config_without_any_file_lists_the_defaults() {
-    let world = World::new();
-    let ran = world.ok(&["config"]);
-    let channel = ran.stdout.lines().find(|line| line.starts_with("channel")).unwrap();
+    let test = TestFolder::new();
+    let output = test.ok(&["config"]);
+    let channel = output.stdout.lines().find(|line| line.starts_with("channel")).unwrap();
     assert!(channel.contains("dev") && channel.contains("default"), "{channel}");
-    let url = ran.stdout.lines().find(|line| line.starts_with("url")).unwrap();
+    let url = output.stdout.lines().find(|line| line.starts_with("url")).unwrap();
     assert!(url.contains("not set (PUNCH_URL)"), "{url}");
 }
 
 #[test]
 fn unknown_key_of_the_configuration_file_is_refused_with_file_and_line() {
-    let world = World::new();
-    world.write("home/.config/geppetto/punch.yaml", "channel: dev\ntokenfile: x\n");
-    world
-        .punch(&["component", "show", "shop"])
+    let test = TestFolder::new();
+    test.write("home/.config/geppetto/punch.yaml", "channel: dev\ntokenfile: x\n");
+    test.punch(&["component", "show", "shop"])
         .fails(1, &["home/.config/geppetto/punch.yaml:2", "`tokenfile`", "did you mean `token_file`"]);
 }
 
 #[test]
 fn xdg_config_home_is_preferred_to_home() {
-    let world = World::new();
-    world.write("xdg/geppetto/punch.yaml", "channel: xdg\n");
-    let ran = run(world.command(&["config"]).env("XDG_CONFIG_HOME", world.path("xdg")));
-    let channel = ran.stdout.lines().find(|line| line.starts_with("channel")).unwrap();
+    let test = TestFolder::new();
+    test.write("xdg/geppetto/punch.yaml", "channel: xdg\n");
+    let output = run(test.command(&["config"]).env("XDG_CONFIG_HOME", test.path("xdg")));
+    let channel = output.stdout.lines().find(|line| line.starts_with("channel")).unwrap();
     assert!(channel.contains("xdg/geppetto/punch.yaml:1"), "{channel}");
 }
 
 #[test]
 fn variable_token_is_sent() {
-    let world = World::new();
+    let test = TestFolder::new();
     let canned = Canned::new(vec![json("200 OK", EMPTY_LIST)]);
-    let mut command = world.command(&["channel", "list"]);
-    let ran = run(command.env("PUNCH_URL", &canned.url).env("PUNCH_TOKEN", "from-variable"));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let mut command = test.command(&["channel", "list"]);
+    let output = run(command.env("PUNCH_URL", &canned.url).env("PUNCH_TOKEN", "from-variable"));
+    assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(canned.requests()[0].to_lowercase().contains("authorization: bearer from-variable"));
 }
 
 #[test]
 fn publish_and_promote_take_their_channels_from_the_configuration() {
-    let world = World::new();
+    let test = TestFolder::new();
     let answer = json("200 OK", r#"{"channel":"next","added":["a.rpm"],"present":[]}"#);
     let received = json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":1}"#);
     let canned = Canned::new(vec![received, answer]);
-    world.write("a.rpm", "R");
-    world.write(
+    test.write("a.rpm", "R");
+    test.write(
         "home/.config/geppetto/punch.yaml",
         &format!("url: {}\nchannel: next\npromote: {{from: next, to: prod}}\n", canned.url),
     );
-    world.ok(&["publish", "a.rpm"]);
-    world.ok(&["promote", "a@1.0"]);
+    test.ok(&["publish", "a.rpm"]);
+    test.ok(&["promote", "a@1.0"]);
     let requests = canned.requests();
     assert!(requests[1].starts_with("POST /api/v1/channels/next/publications "), "{}", requests[1]);
     let body = requests[2].split_once("\r\n\r\n").unwrap().1;
@@ -107,51 +106,51 @@ fn publish_and_promote_take_their_channels_from_the_configuration() {
 
 #[test]
 fn promote_without_channels_is_a_usage_error() {
-    World::new()
+    TestFolder::new()
         .punch(&["promote", "a@1.0"])
         .fails(2, &["`--from CHANNEL` is missing", "promote: {from: dev"]);
 }
 
 #[test]
 fn login_keeps_other_settings_and_logout_removes_the_token() {
-    let world = World::new();
+    let test = TestFolder::new();
     let file = "home/.config/geppetto/punch.yaml";
-    world.write(file, "channel: next\ntoken_file: old\n");
-    world.write("token", "s3cret\n");
+    test.write(file, "channel: next\ntoken_file: old\n");
+    test.write("token", "s3cret\n");
     let canned = Canned::new(vec![json("200 OK", EMPTY_LIST)]);
-    world.ok(&["login", &canned.url, "--token-file", "token"]);
-    let saved = world.read(file);
+    test.ok(&["login", &canned.url, "--token-file", "token"]);
+    let saved = test.read(file);
     assert!(saved.contains("channel: next") && saved.contains("s3cret") && !saved.contains("old"), "{saved}");
-    assert_eq!(mode(&world.path(file)), 0o600);
-    world.ok(&["logout"]);
-    let left = world.read(file);
+    assert_eq!(mode(&test.path(file)), 0o600);
+    test.ok(&["logout"]);
+    let left = test.read(file);
     assert!(
         left.contains("channel: next") && left.contains(&canned.url) && !left.contains("s3cret"),
         "{left}"
     );
-    assert!(world.ok(&["logout"]).stderr.contains("no token was saved"));
+    assert!(test.ok(&["logout"]).stderr.contains("no token was saved"));
 }
 
 #[test]
 fn login_with_a_refused_token_saves_nothing() {
-    let world = World::new();
-    world.write("token", "wrong\n");
+    let test = TestFolder::new();
+    test.write("token", "wrong\n");
     let canned = Canned::new(vec![problem(401, "this token is not valid")]);
-    world.punch(&["login", &canned.url, "--token-file", "token"]).fails(1, &["this token is not valid"]);
-    assert!(!world.path("home/.config/geppetto/punch.yaml").exists());
+    test.punch(&["login", &canned.url, "--token-file", "token"]).fails(1, &["this token is not valid"]);
+    assert!(!test.path("home/.config/geppetto/punch.yaml").exists());
 }
 
 #[test]
 fn socket_option_asks_the_socket_without_a_token() {
-    let world = World::new();
-    let socket = world.path("g.sock");
+    let test = TestFolder::new();
+    let socket = test.path("g.sock");
     let body = "x".repeat(200_000);
     let answer = format!(r#"{{"items":[{{"name":"{body}","components":2}}],"next":null}}"#);
     let canned = Canned::on_socket(&socket, vec![json("200 OK", &answer)]);
-    let mut command = world.command(&["channel", "list", "--socket", "g.sock"]);
-    let ran = run(command.env("PUNCH_URL", "http://127.0.0.1:1").env("PUNCH_TOKEN", "s3cret"));
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains(&body), "a long response came through changed");
+    let mut command = test.command(&["channel", "list", "--socket", "g.sock"]);
+    let output = run(command.env("PUNCH_URL", "http://127.0.0.1:1").env("PUNCH_TOKEN", "s3cret"));
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stdout.contains(&body), "a long response came through changed");
     let request = &canned.requests()[0];
     assert!(request.starts_with("GET /api/v1/channels?limit=500 "), "{request}");
     assert!(!request.contains("s3cret"), "{request}");
@@ -159,91 +158,89 @@ fn socket_option_asks_the_socket_without_a_token() {
 
 #[test]
 fn socket_of_the_data_folder_is_the_default_and_a_url_is_stronger() {
-    let world = World::new();
-    std::fs::create_dir(world.path("data")).unwrap();
-    let local = Canned::on_socket(&world.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
-    world.ok(&["channel", "list"]);
+    let test = TestFolder::new();
+    std::fs::create_dir(test.path("data")).unwrap();
+    let local = Canned::on_socket(&test.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
+    test.ok(&["channel", "list"]);
     assert_eq!(local.requests().len(), 1);
     let remote = Canned::new(vec![json("200 OK", EMPTY_LIST)]);
-    world.ok(&["channel", "list", "--url", &remote.url]);
+    test.ok(&["channel", "list", "--url", &remote.url]);
     assert_eq!((local.requests().len(), remote.requests().len()), (1, 1));
 }
 
 #[test]
 fn default_socket_is_not_used_when_a_token_is_named() {
-    let world = World::new();
-    std::fs::create_dir(world.path("data")).unwrap();
-    let local = Canned::on_socket(&world.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
-    world.write("token", "s3cret\n");
-    world
-        .punch(&["channel", "list", "--token-file", "token"])
+    let test = TestFolder::new();
+    std::fs::create_dir(test.path("data")).unwrap();
+    let local = Canned::on_socket(&test.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
+    test.write("token", "s3cret\n");
+    test.punch(&["channel", "list", "--token-file", "token"])
         .fails(1, &["no back-office is configured", "--url URL"]);
-    let ran = run(world.command(&["channel", "list"]).env("PUNCH_TOKEN", "s3cret"));
-    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let output = run(test.command(&["channel", "list"]).env("PUNCH_TOKEN", "s3cret"));
+    assert_eq!(output.code, 1, "{}", output.stderr);
     assert!(local.requests().is_empty());
-    world
-        .punch(&["channel", "list", "--token-file", "token", "--socket", "data/geppetto.sock"])
+    test.punch(&["channel", "list", "--token-file", "token", "--socket", "data/geppetto.sock"])
         .fails(2, &["cannot be used with"]);
 }
 
 #[test]
 fn package_is_sent_whole_over_the_socket() {
-    let world = World::new();
+    let test = TestFolder::new();
     let bytes = "R".repeat(3_000_000);
-    world.write("a.rpm", &bytes);
+    test.write("a.rpm", &bytes);
     let canned = Canned::on_socket(
-        &world.path("g.sock"),
+        &test.path("g.sock"),
         vec![
             json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":3000000}"#),
             json("200 OK", r#"{"channel":"dev","added":["a.rpm"],"present":[]}"#),
         ],
     );
-    world.ok(&["publish", "a.rpm", "--socket", "g.sock"]);
+    test.ok(&["publish", "a.rpm", "--socket", "g.sock"]);
     assert!(canned.requests()[0].ends_with(&bytes), "the file came through changed");
 }
 
 #[test]
 fn missing_socket_is_unreachable() {
-    World::new()
+    TestFolder::new()
         .punch(&["channel", "list", "--socket", "gone.sock"])
         .fails(6, &["unix:gone.sock", "could not be reached"]);
 }
 
 #[test]
 fn bash_completion_offers_verbs_and_nouns() {
-    let world = World::new();
-    let script = world.ok(&["completion", "bash"]).stdout;
-    world.write("punch.bash", &script);
+    let test = TestFolder::new();
+    let script = test.ok(&["completion", "bash"]).stdout;
+    test.write("punch.bash", &script);
     let offered = |line: &str, word: usize| {
         let words: Vec<String> = line.split(' ').map(|word| format!("'{word}'")).collect();
-        let test = format!(
+        let line = format!(
             "source ./punch.bash; COMP_WORDS=({}); COMP_CWORD={word}; _punch punch \"${{COMP_WORDS[{word}]}}\" x; echo \"${{COMPREPLY[@]}}\"",
             words.join(" ")
         );
-        let ran = run(std::process::Command::new("bash").args(["-c", &test]).current_dir(world.path("")));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout.trim().to_owned()
+        let output = run(std::process::Command::new("bash").args(["-c", &line]).current_dir(test.path("")));
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output.stdout.trim().to_owned()
     };
     assert_eq!(offered("punch pub", 1), "publish");
     assert_eq!(offered("punch server re", 2), "revoke");
     assert_eq!(offered("punch server list --js", 3), "--json");
     let shells = ["zsh", "fish"];
     for shell in shells {
-        assert!(world.ok(&["completion", shell]).stdout.contains("join-token"), "{shell}");
+        assert!(test.ok(&["completion", shell]).stdout.contains("join-token"), "{shell}");
     }
 }
 
 #[test]
 fn every_command_has_a_manual_page() {
-    let world = World::new();
-    world.ok(&["man", "man1"]);
+    let test = TestFolder::new();
+    test.ok(&["man", "man1"]);
     for page in ["punch-publish.1", "punch-server-join-token.1", "punch-config.1"] {
-        let text = world.read(&format!("man1/{page}"));
+        let text = test.read(&format!("man1/{page}"));
         assert!(text.contains(".SH NAME") && text.contains("Example"), "{page}:\n{text}");
     }
     let formatted = std::process::Command::new("groff")
         .args(["-man", "-ww", "-Tutf8", "-z", "man1/punch-server-list.1"])
-        .current_dir(world.path(""))
+        .current_dir(test.path(""))
         .output();
     if let Ok(formatted) = formatted {
         assert!(formatted.status.success());

@@ -2,31 +2,30 @@
 
 use packaging::repository::Repository;
 
-use super::{Ground, name, visible};
+use super::{TestRepository, name, visible};
 use crate::tools::NOON;
 
-fn order(ground: &Ground) -> Vec<String> {
-    ground.repository.channels().unwrap().iter().map(ToString::to_string).collect()
+fn order(test: &TestRepository) -> Vec<String> {
+    test.repository.channels().unwrap().iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     let create = |channel: &str, after: Option<&str>| {
         let after = after.map(name);
-        ground
-            .repository
+        test.repository
             .create_channel(&name(channel), after.as_ref(), NOON)
             .map_err(|error| error.to_string())
     };
     assert_eq!(create("staging", Some("dev")), Ok(true));
     assert_eq!(create("archive", None), Ok(true));
-    assert_eq!(order(&ground), ["dev", "staging", "prod", "archive"]);
-    assert_eq!(visible(&ground, "staging"), Vec::<String>::new());
-    let again = Repository::open(&ground.root()).unwrap();
-    assert_eq!(again.channels().unwrap(), ground.repository.channels().unwrap());
+    assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
+    assert_eq!(visible(&test, "staging"), Vec::<String>::new());
+    let again = Repository::open(&test.root()).unwrap();
+    assert_eq!(again.channels().unwrap(), test.repository.channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
-    let serial = ground.repository.change_serial().unwrap();
+    let serial = test.repository.change_serial().unwrap();
     assert_eq!(create("staging", Some("dev")), Ok(false));
     assert_eq!(create("staging", None), Ok(false));
     assert_eq!(
@@ -34,31 +33,31 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
         "there is a channel `staging` already, elsewhere in the order of promotion (dev, staging, prod, archive)"
     );
     assert!(create("qa", Some("stging")).unwrap_err().contains("did you mean `staging`?"));
-    assert_eq!(order(&ground), ["dev", "staging", "prod", "archive"]);
-    assert_eq!(ground.repository.change_serial().unwrap(), serial);
-    assert_eq!(ground.repository.check_repository().unwrap(), []);
+    assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
+    assert_eq!(test.repository.change_serial().unwrap(), serial);
+    assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
 #[test]
 fn publishing_into_an_unknown_channel_is_refused_naming_the_nearest() {
-    let ground = Ground::new();
-    let files = ground.component("shop", "1.0", &[]);
-    let error = ground.repository.publish(&name("prodd"), &files, NOON).unwrap_err();
+    let test = TestRepository::new();
+    let files = test.component("shop", "1.0", &[]);
+    let error = test.repository.publish(&name("prodd"), &files, NOON).unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no channel `prodd`; did you mean `prod`? (channels: dev, prod; `punch channel create` makes another)"
     );
-    assert_eq!(order(&ground), ["dev", "prod"]);
+    assert_eq!(order(&test), ["dev", "prod"]);
 }
 
 #[test]
 fn promotion_into_an_unknown_or_an_earlier_channel_is_refused() {
-    let ground = Ground::new();
-    let files = ground.component("shop", "1.0", &[]);
-    ground.publish("prod", &files);
+    let test = TestRepository::new();
+    let files = test.component("shop", "1.0", &[]);
+    test.publish("prod", &files);
     let promote = |from: &str, to: &str| {
         let version = "1.0".parse().unwrap();
-        let promoted = ground.repository.promote(
+        let promoted = test.repository.promote(
             &name("shop"),
             &version,
             &name(from),
@@ -78,15 +77,15 @@ fn promotion_into_an_unknown_or_an_earlier_channel_is_refused() {
             )
         );
     }
-    assert_eq!(visible(&ground, "dev"), Vec::<String>::new());
+    assert_eq!(visible(&test, "dev"), Vec::<String>::new());
 }
 
 #[test]
 fn channel_whose_creation_was_cut_off_can_be_created_again() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     // Killed between the entry in the order and the first generation.
-    std::fs::write(ground.root().join("order.json"), r#"["dev","staging","prod"]"#).unwrap();
-    assert_eq!(order(&ground), ["dev", "prod"]);
-    assert!(ground.repository.create_channel(&name("staging"), None, NOON).unwrap());
-    assert_eq!(order(&ground), ["dev", "prod", "staging"]);
+    std::fs::write(test.root().join("order.json"), r#"["dev","staging","prod"]"#).unwrap();
+    assert_eq!(order(&test), ["dev", "prod"]);
+    assert!(test.repository.create_channel(&name("staging"), None, NOON).unwrap());
+    assert_eq!(order(&test), ["dev", "prod", "staging"]);
 }

@@ -2,20 +2,20 @@
 
 use std::{fs, path::Path};
 
-use super::{Ground, name, tree, visible};
+use super::{TestRepository, name, tree, visible};
 use crate::tools::NOON;
 
 /// A repository with one component in `dev`.
-fn ground() -> Ground {
-    let ground = Ground::new();
-    let files = ground.component("shop", "1.0", &[]);
-    ground.publish("dev", &files);
-    assert_eq!(ground.repository.check_repository().unwrap(), []);
-    ground
+fn test() -> TestRepository {
+    let test = TestRepository::new();
+    let files = test.component("shop", "1.0", &[]);
+    test.publish("dev", &files);
+    assert_eq!(test.repository.check_repository().unwrap(), []);
+    test
 }
 
-fn findings(ground: &Ground) -> Vec<String> {
-    ground.repository.check_repository().unwrap().iter().map(ToString::to_string).collect()
+fn findings(test: &TestRepository) -> Vec<String> {
+    test.repository.check_repository().unwrap().iter().map(ToString::to_string).collect()
 }
 
 fn flip_last_byte(path: &Path) {
@@ -25,16 +25,16 @@ fn flip_last_byte(path: &Path) {
 }
 
 /// The newest list of packages.
-fn primary(ground: &Ground) -> String {
-    let files = tree(&ground.channel("dev").join("repodata"));
+fn primary(test: &TestRepository) -> String {
+    let files = tree(&test.channel("dev").join("repodata"));
     files.into_iter().rfind(|file| file.ends_with("-primary.xml.gz")).unwrap()
 }
 
 #[test]
 fn a_damaged_package_is_found() {
-    let ground = ground();
-    flip_last_byte(&ground.root().join("pool/shop/shop-1.0-1.noarch.rpm"));
-    let found = findings(&ground);
+    let test = test();
+    flip_last_byte(&test.root().join("pool/shop/shop-1.0-1.noarch.rpm"));
+    let found = findings(&test);
     assert_eq!(found.len(), 1);
     assert!(
         found[0].starts_with(
@@ -47,12 +47,12 @@ fn a_damaged_package_is_found() {
 
 #[test]
 fn missing_and_left_over_files_are_found() {
-    let ground = ground();
-    fs::remove_file(ground.channel("dev").join("packages/shop-1.0-1.noarch.rpm")).unwrap();
-    fs::write(ground.channel("dev").join("packages/stray.rpm"), "").unwrap();
-    fs::create_dir(ground.root().join("index/stray")).unwrap();
-    fs::write(ground.root().join("index/stray/stray-1-1.noarch.rpm.jsonl"), "{}").unwrap();
-    let found = findings(&ground);
+    let test = test();
+    fs::remove_file(test.channel("dev").join("packages/shop-1.0-1.noarch.rpm")).unwrap();
+    fs::write(test.channel("dev").join("packages/stray.rpm"), "").unwrap();
+    fs::create_dir(test.root().join("index/stray")).unwrap();
+    fs::write(test.root().join("index/stray/stray-1-1.noarch.rpm.jsonl"), "{}").unwrap();
+    let found = findings(&test);
     let starts = [
         "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `punch repository rebuild`",
         "channels/dev/packages/stray.rpm: no metadata names it",
@@ -66,46 +66,46 @@ fn missing_and_left_over_files_are_found() {
 
 #[test]
 fn damaged_metadata_is_found_and_rebuilt() {
-    let ground = ground();
-    let repodata = ground.channel("dev").join("repodata");
-    let file = primary(&ground);
+    let test = test();
+    let repodata = test.channel("dev").join("repodata");
+    let file = primary(&test);
     flip_last_byte(&repodata.join(&file));
-    let found = findings(&ground);
+    let found = findings(&test);
     assert_eq!(found.len(), 1);
     let start = format!("channels/dev/repodata/{file}: its SHA-256 is ");
     assert!(found[0].starts_with(&start), "{found:?}");
-    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+    test.repository.rebuild(&name("dev"), NOON).unwrap();
 
     let repomd = repodata.join("repomd.xml");
     fs::write(&repomd, fs::read_to_string(&repomd).unwrap() + " ").unwrap();
-    let found = findings(&ground);
+    let found = findings(&test);
     assert!(found[0].contains("generations/00000003/repodata/repomd.xml: its signature by key"), "{found:?}");
-    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+    test.repository.rebuild(&name("dev"), NOON).unwrap();
 
-    fs::remove_file(repodata.join(primary(&ground))).unwrap();
-    let found = findings(&ground);
+    fs::remove_file(repodata.join(primary(&test))).unwrap();
+    let found = findings(&test);
     assert!(found[0].contains("No such file"), "{found:?}");
-    ground.repository.rebuild(&name("dev"), NOON).unwrap();
+    test.repository.rebuild(&name("dev"), NOON).unwrap();
 
-    let members = ground.root().join("members/dev");
+    let members = test.root().join("members/dev");
     let member = tree(&members).into_iter().find(|file| file.starts_with('m')).unwrap();
     flip_last_byte(&members.join(&member));
-    let found = findings(&ground);
+    let found = findings(&test);
     assert_eq!(found.len(), 1, "{found:?}");
     let start =
         format!("members/dev/{member}: its part of other is not what the channel's metadata was made of");
     assert!(found[0].starts_with(&start), "{found:?}");
-    ground.repository.rebuild(&name("dev"), NOON).unwrap();
-    assert_eq!(findings(&ground), Vec::<String>::new());
+    test.repository.rebuild(&name("dev"), NOON).unwrap();
+    assert_eq!(findings(&test), Vec::<String>::new());
 }
 
 #[test]
 fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package() {
-    let ground = ground();
+    let test = test();
     let file = "shop-1.0-1.noarch.rpm";
-    let indexed = ground.root().join(format!("index/shop/{file}.jsonl"));
+    let indexed = test.root().join(format!("index/shop/{file}.jsonl"));
     let right = fs::read_to_string(&indexed).unwrap();
-    let shown = visible(&ground, "dev");
+    let shown = visible(&test, "dev");
     for damaged in [
         right.replace("A test: shop", "A fest: shop"),
         right.replacen("\"sha256\":\"", "\"sha256\":\"0", 1),
@@ -115,38 +115,38 @@ fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package()
     ] {
         assert_ne!(damaged, right);
         fs::write(&indexed, damaged).unwrap();
-        let found = findings(&ground);
+        let found = findings(&test);
         assert!(!found.is_empty());
         for found in &found {
             assert!(found.starts_with(&format!("index/shop/{file}.jsonl: ")), "{found}");
             assert!(found.contains("makes it anew from the package"), "{found}");
         }
         assert_eq!(found.len(), 1, "{found:?}");
-        ground.repository.rebuild(&name("dev"), NOON).unwrap();
+        test.repository.rebuild(&name("dev"), NOON).unwrap();
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
-        assert_eq!(findings(&ground), Vec::<String>::new());
-        assert_eq!(visible(&ground, "dev"), shown);
+        assert_eq!(findings(&test), Vec::<String>::new());
+        assert_eq!(visible(&test, "dev"), shown);
     }
 }
 
 #[test]
 fn a_lost_state_is_found() {
-    let ground = self::ground();
-    fs::remove_file(ground.root().join("members/dev/00000002.json")).unwrap();
-    let found = findings(&ground).join("\n");
+    let test = self::test();
+    fs::remove_file(test.root().join("members/dev/00000002.json")).unwrap();
+    let found = findings(&test).join("\n");
     assert!(found.starts_with("channels/dev/current: cannot read "), "{found}");
 }
 
 #[test]
 fn a_repodata_that_is_no_longer_the_current_one_is_found_and_rebuilt() {
-    let ground = ground();
-    let repomd = ground.channel("dev").join("repodata/repomd.xml");
+    let test = test();
+    let repomd = test.channel("dev").join("repodata/repomd.xml");
     let text = fs::read(&repomd).unwrap();
     fs::remove_file(&repomd).unwrap();
     fs::write(&repomd, text).unwrap();
-    let found = findings(&ground);
+    let found = findings(&test);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("channels/dev/repodata/repomd.xml: it is no link"), "{found:?}");
-    ground.repository.rebuild(&name("dev"), NOON).unwrap();
-    assert_eq!(findings(&ground), Vec::<String>::new());
+    test.repository.rebuild(&name("dev"), NOON).unwrap();
+    assert_eq!(findings(&test), Vec::<String>::new());
 }

@@ -4,18 +4,18 @@ use std::{collections::BTreeSet, env, process::Command, thread};
 
 use packaging::repository::Repository;
 
-use super::{Ground, name, visible};
+use super::{TestRepository, name, visible};
 use crate::tools::{NOON, Rpm};
 
 const PUBLISH: &str = "GEPPETTO_TEST_PUBLISH";
 
 #[test]
 fn threads_publishing_at_once_lose_nothing() {
-    let ground = Ground::new();
-    let files: Vec<String> = (0..24).map(|n| ground.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
+    let test = TestRepository::new();
+    let files: Vec<String> = (0..24).map(|n| test.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
     thread::scope(|scope| {
         for chunk in files.chunks(4) {
-            let repository = &ground.repository;
+            let repository = &test.repository;
             scope.spawn(move || {
                 // Each thread with its own view of the folder, as another process would have.
                 let own = Repository::open(&ground_root(repository)).unwrap();
@@ -29,9 +29,9 @@ fn threads_publishing_at_once_lose_nothing() {
     });
     let mut expected = files.clone();
     expected.sort();
-    assert_eq!(visible(&ground, "dev"), expected);
-    assert_eq!(ground.repository.change_serial().unwrap(), 2 + 24);
-    assert_eq!(ground.repository.check_repository().unwrap(), []);
+    assert_eq!(visible(&test, "dev"), expected);
+    assert_eq!(test.repository.change_serial().unwrap(), 2 + 24);
+    assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
 fn ground_root(repository: &Repository) -> std::path::PathBuf {
@@ -50,14 +50,14 @@ fn processes_publishing_at_once_lose_nothing() {
         }
         return;
     }
-    let ground = Ground::new();
-    let files: Vec<String> = (0..16).map(|n| ground.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
+    let test = TestRepository::new();
+    let files: Vec<String> = (0..16).map(|n| test.take(Rpm::new(&format!("tool{n}"), "1.0"))).collect();
     let publishers: Vec<_> = files
         .chunks(4)
         .map(|chunk| {
             Command::new(env::current_exe().unwrap())
                 .args(["--exact", "repository::concurrent::processes_publishing_at_once_lose_nothing"])
-                .env(PUBLISH, format!("{}|{}", ground.root().display(), chunk.join(",")))
+                .env(PUBLISH, format!("{}|{}", test.root().display(), chunk.join(",")))
                 .stdout(std::process::Stdio::null())
                 .spawn()
                 .unwrap()
@@ -68,27 +68,27 @@ fn processes_publishing_at_once_lose_nothing() {
     }
     let mut expected = files.clone();
     expected.sort();
-    assert_eq!(visible(&ground, "dev"), expected);
-    assert_eq!(ground.repository.change_serial().unwrap(), 2 + 16);
-    assert_eq!(ground.repository.check_repository().unwrap(), []);
+    assert_eq!(visible(&test, "dev"), expected);
+    assert_eq!(test.repository.change_serial().unwrap(), 2 + 16);
+    assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
 #[test]
 fn a_check_during_publications_and_retentions_finds_nothing() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     let mut checks = 0;
     thread::scope(|scope| {
         let publisher = scope.spawn(|| {
             for n in 0..60 {
-                let file = ground.take(Rpm::new("tool", &format!("1.{n}")));
-                ground.repository.publish(&name("dev"), &[file], NOON + n * 4000).unwrap();
+                let file = test.take(Rpm::new("tool", &format!("1.{n}")));
+                test.repository.publish(&name("dev"), &[file], NOON + n * 4000).unwrap();
                 if n % 10 == 9 {
-                    ground.repository.retain(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
+                    test.repository.retain(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
                 }
             }
         });
         while !publisher.is_finished() {
-            assert_eq!(ground.repository.check_repository().unwrap(), []);
+            assert_eq!(test.repository.check_repository().unwrap(), []);
             checks += 1;
         }
     });
@@ -97,13 +97,13 @@ fn a_check_during_publications_and_retentions_finds_nothing() {
 
 #[test]
 fn the_same_package_received_by_many_at_once_is_there_once() {
-    let ground = Ground::new();
-    let path = Rpm::new("tool", "1.0").build(&ground.built(), Some(&ground.packager));
+    let test = TestRepository::new();
+    let path = Rpm::new("tool", "1.0").build(&test.built(), Some(&test.packager));
     let received: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| ground.receive(&path).unwrap())).collect();
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| test.receive(&path).unwrap())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(received.windows(2).all(|pair| pair[0] == pair[1]));
-    assert_eq!(super::tree(&ground.root().join("pool")), ["tool/tool-1.0-1.noarch.rpm"]);
-    assert_eq!(super::tree(&ground.root().join("incoming")), Vec::<String>::new());
+    assert_eq!(super::tree(&test.root().join("pool")), ["tool/tool-1.0-1.noarch.rpm"]);
+    assert_eq!(super::tree(&test.root().join("incoming")), Vec::<String>::new());
 }

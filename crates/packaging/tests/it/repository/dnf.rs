@@ -3,12 +3,12 @@
 use crate::skip::has_tool;
 use std::{fs, path::Path, process::Command};
 
-use super::Ground;
+use super::TestRepository;
 use crate::tools::{Rpm, fails, run};
 
 /// A `dnf` that knows one repository, `channel` at `url`, and trusts only the repository's keys.
-fn dnf(ground: &Ground, url: &str) -> Command {
-    let home = ground.folder.path().join("dnf");
+fn dnf(test: &TestRepository, url: &str) -> Command {
+    let home = test.folder.path().join("dnf");
     for folder in ["repos", "log"] {
         fs::create_dir_all(home.join(folder)).unwrap();
     }
@@ -17,7 +17,7 @@ fn dnf(ground: &Ground, url: &str) -> Command {
         home.join("repos/channel.repo"),
         format!(
             "[channel]\nname=channel\nbaseurl={url}\ngpgcheck=1\nrepo_gpgcheck=1\ngpgkey=file://{}\n",
-            ground.root().join("keys.asc").display()
+            test.root().join("keys.asc").display()
         ),
     )
     .unwrap();
@@ -41,22 +41,22 @@ fn dnf_installs_from_a_channel_with_both_signature_checks_on() {
     if !has_tool("dnf") {
         return;
     }
-    let ground = Ground::new();
-    let files = ground.component("shop", "1.0", &[]);
-    ground.publish("dev", &files);
-    let other = ground.take(Rpm::new("tool", "2.0"));
-    ground.publish("dev", &[other]);
-    let url = file_url(&ground.channel("dev"));
-    let said = run(dnf(&ground, &url).arg("makecache"));
+    let test = TestRepository::new();
+    let files = test.component("shop", "1.0", &[]);
+    test.publish("dev", &files);
+    let other = test.take(Rpm::new("tool", "2.0"));
+    test.publish("dev", &[other]);
+    let url = file_url(&test.channel("dev"));
+    let said = run(dnf(&test, &url).arg("makecache"));
     assert!(said.contains("Metadata cache created."), "{said}");
-    let said = run(dnf(&ground, &url).args(["repoquery", "--quiet", "--list", "shop"]));
+    let said = run(dnf(&test, &url).args(["repoquery", "--quiet", "--list", "shop"]));
     assert!(said.contains("/usr/share/shop/hello"), "{said}");
-    let said = run(dnf(&ground, &url).args(["repoquery", "--quiet"]));
+    let said = run(dnf(&test, &url).args(["repoquery", "--quiet"]));
     let mut names: Vec<&str> = said.lines().collect();
     names.sort_unstable();
     assert_eq!(names, ["shop-0:1.0-1.noarch", "shop-deployment-0:1.0-1.noarch", "tool-0:2.0-1.noarch"]);
-    run(dnf(&ground, &url).args(["install", "shop", "shop-deployment"]));
-    let hello = ground.folder.path().join("dnf/root/usr/share/shop/hello");
+    run(dnf(&test, &url).args(["install", "shop", "shop-deployment"]));
+    let hello = test.folder.path().join("dnf/root/usr/share/shop/hello");
     assert_eq!(fs::read_to_string(hello).unwrap(), "shop 1.0\n");
 }
 
@@ -65,12 +65,12 @@ fn dnf_refuses_a_channel_whose_repomd_was_tampered_with() {
     if !has_tool("dnf") {
         return;
     }
-    let ground = Ground::new();
-    let files = ground.component("shop", "1.0", &[]);
-    ground.publish("dev", &files);
-    let repomd = ground.channel("dev").join("repodata/repomd.xml");
+    let test = TestRepository::new();
+    let files = test.component("shop", "1.0", &[]);
+    test.publish("dev", &files);
+    let repomd = test.channel("dev").join("repodata/repomd.xml");
     let text = fs::read_to_string(&repomd).unwrap();
     fs::write(&repomd, text.replace("<revision>2<", "<revision>9<")).unwrap();
-    let said = fails(dnf(&ground, &file_url(&ground.channel("dev"))).arg("makecache"));
+    let said = fails(dnf(&test, &file_url(&test.channel("dev"))).arg("makecache"));
     assert!(said.contains("GPG"), "{said}");
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path, process::Command};
 
 use flate2::read::MultiGzDecoder;
 
-use super::Ground;
+use super::TestRepository;
 use crate::tools::{Rpm, run};
 
 /// A metadata file of a YUM tree, unpacked.
@@ -57,10 +57,10 @@ fn our_metadata_equals_that_of_createrepo() {
     if !has_tool("createrepo_c") {
         return;
     }
-    let ground = Ground::new();
-    let mut files = ground.component("shop", "1.0", &[]);
+    let test = TestRepository::new();
+    let mut files = test.component("shop", "1.0", &[]);
     files.push(
-        ground.take(
+        test.take(
             Rpm::new("tool", "2.0~rc1")
                 .provides("virtual(thing)", "3:4.5-6")
                 .requires("/bin/sh")
@@ -69,17 +69,17 @@ fn our_metadata_equals_that_of_createrepo() {
                 .file("/usr/bin/tool", b"#!/bin/sh\n"),
         ),
     );
-    ground.publish("dev", &files);
-    let theirs = ground.folder.path().join("theirs");
+    test.publish("dev", &files);
+    let theirs = test.folder.path().join("theirs");
     fs::create_dir_all(theirs.join("packages")).unwrap();
     for file in &files {
-        fs::copy(ground.channel("dev").join("packages").join(file), theirs.join("packages").join(file))
+        fs::copy(test.channel("dev").join("packages").join(file), theirs.join("packages").join(file))
             .unwrap();
     }
     run(Command::new("createrepo_c").args(["--general-compress-type=gz", "--no-database"]).arg(&theirs));
     for kind in ["primary", "filelists", "other"] {
         let (ours, theirs) =
-            (packages(&unpacked(&ground.channel("dev"), kind)), packages(&unpacked(&theirs, kind)));
+            (packages(&unpacked(&test.channel("dev"), kind)), packages(&unpacked(&theirs, kind)));
         assert_eq!(ours.len(), 3);
         assert_eq!(ours, theirs, "{kind}");
     }

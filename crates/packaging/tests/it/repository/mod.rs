@@ -28,7 +28,7 @@ use crate::tools::{NOON, Rpm, key};
 const LIMIT: u64 = 64 << 20;
 
 /// A fresh repository, and a folder to build packages in.
-struct Ground {
+struct TestRepository {
     folder: TempDir,
     repository: Repository,
     packager: SecretKey,
@@ -38,7 +38,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-impl Ground {
+impl TestRepository {
     fn new() -> Self {
         // In memory where possible: everything is flushed to the disk, which is most of these tests' time.
         let memory = Path::new("/dev/shm");
@@ -127,14 +127,14 @@ fn tree(folder: &Path) -> Vec<String> {
 }
 
 /// The files a channel shows, by its metadata.
-fn visible(ground: &Ground, channel: &str) -> Vec<String> {
+fn visible(test: &TestRepository, channel: &str) -> Vec<String> {
     use std::io::Read;
-    let repodata = ground.channel(channel).join("repodata");
+    let repodata = test.channel(channel).join("repodata");
     let repomd = fs::read_to_string(repodata.join("repomd.xml")).unwrap();
     let start = repomd.find("repodata/").unwrap();
     let end = repomd.find("-primary.xml.gz").unwrap() + "-primary.xml.gz".len();
     let mut xml = String::new();
-    let packed = fs::File::open(ground.channel(channel).join(&repomd[start..end])).unwrap();
+    let packed = fs::File::open(test.channel(channel).join(&repomd[start..end])).unwrap();
     flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut xml).unwrap();
     let document = roxmltree::Document::parse(&xml).unwrap();
     let root = document.root_element();

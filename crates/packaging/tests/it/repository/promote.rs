@@ -1,11 +1,10 @@
 //! A version moves on with what it needs, or not at all.
 
-use super::{Ground, name, visible};
+use super::{TestRepository, name, visible};
 use crate::tools::NOON;
 
-fn promote(ground: &Ground, component: &str, version: &str) -> Result<Vec<String>, String> {
-    ground
-        .repository
+fn promote(test: &TestRepository, component: &str, version: &str) -> Result<Vec<String>, String> {
+    test.repository
         .promote(
             &name(component),
             &version.parse().unwrap(),
@@ -20,7 +19,7 @@ fn promote(ground: &Ground, component: &str, version: &str) -> Result<Vec<String
 
 #[test]
 fn a_promotion_takes_both_packages_and_everything_required_along() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.2", &[][..]),
         ("base", "1.9", &[]),
@@ -28,11 +27,11 @@ fn a_promotion_takes_both_packages_and_everything_required_along() {
         ("lib", "3.0", &[("base", ">=1.2")]),
         ("shop", "1.0", &[("lib", "*"), ("base", "<2")]),
     ] {
-        let files = ground.component(component, version, requires);
-        ground.publish("dev", &files);
+        let files = test.component(component, version, requires);
+        test.publish("dev", &files);
     }
     assert_eq!(
-        promote(&ground, "shop", "1.0").unwrap(),
+        promote(&test, "shop", "1.0").unwrap(),
         [
             // Not 2.0, which lib alone would get: one version that suits both.
             "base-1.9-1.noarch.rpm",
@@ -43,30 +42,30 @@ fn a_promotion_takes_both_packages_and_everything_required_along() {
             "shop-deployment-1.0-1.noarch.rpm",
         ]
     );
-    assert_eq!(visible(&ground, "prod").len(), 6);
-    assert_eq!(promote(&ground, "shop", "1.0").unwrap(), Vec::<String>::new());
-    assert_eq!(ground.repository.check_repository().unwrap(), []);
+    assert_eq!(visible(&test, "prod").len(), 6);
+    assert_eq!(promote(&test, "shop", "1.0").unwrap(), Vec::<String>::new());
+    assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
 #[test]
 fn a_promotion_prefers_what_is_in_the_target_already() {
-    let ground = Ground::new();
-    let old = ground.component("base", "1.2", &[]);
-    ground.publish("dev", &old);
-    ground.publish("prod", &old);
+    let test = TestRepository::new();
+    let old = test.component("base", "1.2", &[]);
+    test.publish("dev", &old);
+    test.publish("prod", &old);
     for (component, version, requires) in
         [("base", "1.9", &[][..]), ("shop", "1.0", &[("base", ">=1.2, <2")])]
     {
-        let files = ground.component(component, version, requires);
-        ground.publish("dev", &files);
+        let files = test.component(component, version, requires);
+        test.publish("dev", &files);
     }
-    let added = promote(&ground, "shop", "1.0-1").unwrap();
+    let added = promote(&test, "shop", "1.0-1").unwrap();
     assert_eq!(added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
 }
 
 #[test]
 fn a_choice_that_is_replaced_takes_its_wishes_back() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.0", &[][..]),
         ("base", "2.0", &[]),
@@ -76,10 +75,10 @@ fn a_choice_that_is_replaced_takes_its_wishes_back() {
         ("plug", "1.0", &[("lib", "<2"), ("base", ">=2")]),
         ("shop", "1.0", &[("lib", "*"), ("plug", "*")]),
     ] {
-        let files = ground.component(component, version, requires);
-        ground.publish("dev", &files);
+        let files = test.component(component, version, requires);
+        test.publish("dev", &files);
     }
-    let added = promote(&ground, "shop", "1.0").unwrap();
+    let added = promote(&test, "shop", "1.0").unwrap();
     let payloads: Vec<&str> = added
         .iter()
         .filter(|file| !file.contains("-deployment-"))
@@ -90,37 +89,37 @@ fn a_choice_that_is_replaced_takes_its_wishes_back() {
 
 #[test]
 fn a_promotion_that_would_leave_requirements_open_names_them_and_moves_nothing() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.0", &[][..]),
         ("lib", "1.0", &[("gone", "*")]),
         ("shop", "1.0", &[("base", ">=2"), ("lib", "*")]),
     ] {
-        let files = ground.component(component, version, requires);
-        ground.publish("dev", &files);
+        let files = test.component(component, version, requires);
+        test.publish("dev", &files);
     }
-    let base = ground.component("base", "0.9", &[]);
-    ground.publish("prod", &base);
+    let base = test.component("base", "0.9", &[]);
+    test.publish("prod", &base);
     assert_eq!(
-        promote(&ground, "shop", "1.0").unwrap_err(),
+        promote(&test, "shop", "1.0").unwrap_err(),
         "`shop 1.0-1` cannot be promoted from `dev` to `prod`: `lib 1.0-1` requires `gone *`, but `dev` has none and `prod` has none; `shop 1.0-1` requires `base >=2`, but `dev` has 1.0-1 and `prod` has 0.9-1"
     );
-    assert_eq!(visible(&ground, "prod"), base);
+    assert_eq!(visible(&test, "prod"), base);
 }
 
 #[test]
 fn a_promotion_of_what_is_not_there_says_what_is() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     for version in ["1.0", "1.1"] {
-        let files = ground.component("shop", version, &[]);
-        ground.publish("dev", &files);
+        let files = test.component("shop", version, &[]);
+        test.publish("dev", &files);
     }
     assert_eq!(
-        promote(&ground, "shop", "1.2").unwrap_err(),
+        promote(&test, "shop", "1.2").unwrap_err(),
         "channel `dev` has no version `1.2` of `shop` (it has 1.0-1, 1.1-1)"
     );
     assert_eq!(
-        promote(&ground, "shp", "1.0").unwrap_err(),
+        promote(&test, "shp", "1.0").unwrap_err(),
         "channel `dev` has no version `1.0` of `shp` (no channel has that component; did you mean `shop`?)"
     );
 }

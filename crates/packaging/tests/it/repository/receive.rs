@@ -8,43 +8,43 @@ use std::{
 
 use packaging::repository::Repository;
 
-use super::{Ground, LIMIT, deployment, payload, tree};
+use super::{LIMIT, TestRepository, deployment, payload, tree};
 use crate::tools::{Rpm, key};
 
 /// Receives `bytes` as `file`; it must be refused and leave nothing. Returns the refusal.
-fn refused(ground: &Ground, bytes: &[u8], file: &str) -> String {
-    let before = tree(&ground.root());
-    let error = ground.repository.receive(bytes, file, LIMIT).unwrap_err();
-    assert_eq!(tree(&ground.root()), before, "a refused upload left something behind");
+fn refused(test: &TestRepository, bytes: &[u8], file: &str) -> String {
+    let before = tree(&test.root());
+    let error = test.repository.receive(bytes, file, LIMIT).unwrap_err();
+    assert_eq!(tree(&test.root()), before, "a refused upload left something behind");
     error.to_string()
 }
 
-fn build(ground: &Ground, rpm: Rpm) -> (Vec<u8>, String) {
-    let path = rpm.build(&ground.built(), Some(&ground.packager));
+fn build(test: &TestRepository, rpm: Rpm) -> (Vec<u8>, String) {
+    let path = rpm.build(&test.built(), Some(&test.packager));
     (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned())
 }
 
 #[test]
 fn a_package_comes_in_once_and_again_with_the_same_bytes() {
-    let ground = Ground::new();
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
-    let received = ground.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    let test = TestRepository::new();
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
+    let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
     assert_eq!((received.file.as_str(), received.size), (file.as_str(), bytes.len() as u64));
-    let files = tree(&ground.root());
-    assert_eq!(ground.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
-    assert_eq!(tree(&ground.root()), files);
-    assert_eq!(fs::read(ground.root().join("pool/tool").join(&file)).unwrap(), bytes);
+    let files = tree(&test.root());
+    assert_eq!(test.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+    assert_eq!(tree(&test.root()), files);
+    assert_eq!(fs::read(test.root().join("pool/tool").join(&file)).unwrap(), bytes);
 }
 
 #[test]
 fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
-    let ground = Ground::new();
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
-    let there = ground.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
-    let (other, _) = build(&ground, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
-    let said = refused(&ground, &other, &file);
-    let elsewhere = Ground::new();
-    elsewhere.repository.trust_keys(&ground.packager.public_armored().unwrap()).unwrap();
+    let test = TestRepository::new();
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
+    let there = test.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
+    let (other, _) = build(&test, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
+    let said = refused(&test, &other, &file);
+    let elsewhere = TestRepository::new();
+    elsewhere.repository.trust_keys(&test.packager.public_armored().unwrap()).unwrap();
     let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
     assert_eq!(
         said,
@@ -56,100 +56,100 @@ fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
 
 #[test]
 fn a_component_with_the_name_of_a_deployment_package_does_not_come_in() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     let claim = "geppetto-component(eq-deployment)";
-    let (bytes, file) = build(&ground, Rpm::new("eq-deployment", "1.0").provides(claim, "1.0-1"));
-    let said = refused(&ground, &bytes, &file);
+    let (bytes, file) = build(&test, Rpm::new("eq-deployment", "1.0").provides(claim, "1.0-1"));
+    let said = refused(&test, &bytes, &file);
     assert!(said.contains("a component cannot be called `eq-deployment`"), "{said}");
 }
 
 #[test]
 fn another_spelling_of_a_version_that_is_there_is_refused() {
-    let ground = Ground::new();
-    ground.take(Rpm::new("tool", "1.0"));
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.00"));
+    let test = TestRepository::new();
+    test.take(Rpm::new("tool", "1.0"));
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.00"));
     assert_eq!(
-        refused(&ground, &bytes, &file),
+        refused(&test, &bytes, &file),
         "tool-1.00-1.noarch.rpm is the same version as tool-1.0-1.noarch.rpm, which is in the repository: rpm treats `1.00-1` and `1.0-1` as equal, so raise the version or the release"
     );
-    ground.take(Rpm::new("tool", "1.01"));
-    ground.take(Rpm::new("tool2", "1.00"));
+    test.take(Rpm::new("tool", "1.01"));
+    test.take(Rpm::new("tool2", "1.00"));
 }
 
 #[test]
 fn a_package_whose_entry_in_the_index_was_lost_comes_in_again() {
-    let ground = Ground::new();
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
-    let received = ground.repository.receive(&*bytes, &file, LIMIT).unwrap();
-    ground.publish("dev", std::slice::from_ref(&file));
-    let indexed = ground.root().join(format!("index/tool/{file}.jsonl"));
+    let test = TestRepository::new();
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
+    let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    test.publish("dev", std::slice::from_ref(&file));
+    let indexed = test.root().join(format!("index/tool/{file}.jsonl"));
     let right = fs::read_to_string(&indexed).unwrap();
-    let (other, _) = build(&ground, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
+    let (other, _) = build(&test, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
     for lost in [None, Some("{"), right.lines().next()] {
         match lost {
             None => fs::remove_file(&indexed).unwrap(),
             Some(damaged) => fs::write(&indexed, damaged).unwrap(),
         }
-        let said = ground.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
+        let said = test.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
         assert!(said.contains("is in the repository already with other bytes"), "{said}");
-        assert_eq!(ground.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+        assert_eq!(test.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
-        assert_eq!(ground.repository.check_repository().unwrap(), []);
+        assert_eq!(test.repository.check_repository().unwrap(), []);
     }
 }
 
 #[test]
 fn nothing_unsigned_unknown_or_forged_comes_in() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     let stranger = key("stranger");
-    let unsigned = fs::read(Rpm::new("tool", "1.0").build(&ground.built(), None)).unwrap();
+    let unsigned = fs::read(Rpm::new("tool", "1.0").build(&test.built(), None)).unwrap();
     assert_eq!(
-        refused(&ground, &unsigned, "tool-1.0-1.noarch.rpm"),
+        refused(&test, &unsigned, "tool-1.0-1.noarch.rpm"),
         "tool-1.0-1.noarch.rpm is not signed: sign it while packaging (`punch package --key FILE`)"
     );
-    let foreign = fs::read(Rpm::new("tool", "1.0").build(&ground.built(), Some(&stranger))).unwrap();
-    let said = refused(&ground, &foreign, "tool-1.0-1.noarch.rpm");
+    let foreign = fs::read(Rpm::new("tool", "1.0").build(&test.built(), Some(&stranger))).unwrap();
+    let said = refused(&test, &foreign, "tool-1.0-1.noarch.rpm");
     let expected = format!(
         "tool-1.0-1.noarch.rpm is refused: it is signed by key {}, which is not trusted here",
         stranger.fingerprint()
     );
     assert!(said.starts_with(&expected), "{said}");
 
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0"));
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let mut forged = bytes.clone();
     let at = forged.windows(12).rposition(|window| window == b"A test: tool").unwrap();
     forged[at..at + 12].copy_from_slice(b"A fest: tool");
-    let said = refused(&ground, &forged, &file);
+    let said = refused(&test, &forged, &file);
     let expected = format!(
         "{file} is refused: its signature by key {} does not fit: it was changed after signing",
-        ground.packager.fingerprint()
+        test.packager.fingerprint()
     );
     assert_eq!(said, expected);
     let mut swapped = bytes.clone();
     *swapped.last_mut().unwrap() ^= 0x55;
-    let said = refused(&ground, &swapped, &file);
+    let said = refused(&test, &swapped, &file);
     assert!(
         said.starts_with(&format!(
             "the content of {file} does not match its header: it was changed or cut off after packaging (SHA-256 "
         )),
         "{said}"
     );
-    let said = refused(&ground, &bytes[..bytes.len() - 3], &file);
+    let said = refused(&test, &bytes[..bytes.len() - 3], &file);
     assert!(said.contains("it was changed or cut off after packaging"), "{said}");
     assert_eq!(
-        refused(&ground, &bytes[..300], &file),
+        refused(&test, &bytes[..300], &file),
         format!("{file} is not a whole RPM package: it ends in the middle of its headers")
     );
     assert_eq!(
-        refused(&ground, b"", &file),
+        refused(&test, b"", &file),
         format!("{file} is not a whole RPM package: it ends in the middle of its headers")
     );
 }
 
 #[test]
 fn names_that_are_no_package_file_names_are_refused() {
-    let ground = Ground::new();
-    let (bytes, _) = build(&ground, Rpm::new("tool", "1.0"));
+    let test = TestRepository::new();
+    let (bytes, _) = build(&test, Rpm::new("tool", "1.0"));
     for file in [
         "../../etc/passwd",
         "a/tool-1.0-1.noarch.rpm",
@@ -159,38 +159,38 @@ fn names_that_are_no_package_file_names_are_refused() {
         "tool-1.0-1.noarch.deb",
     ] {
         assert_eq!(
-            refused(&ground, &bytes, file),
+            refused(&test, &bytes, file),
             format!("`{file}` is not the name of a package file: it must be NAME-VERSION-RELEASE.ARCH.rpm")
         );
     }
     assert_eq!(
-        refused(&ground, &bytes, "tool-2.0-1.noarch.rpm"),
+        refused(&test, &bytes, "tool-2.0-1.noarch.rpm"),
         "`tool-2.0-1.noarch.rpm` is not the name of a package file: the package in it is tool-1.0-1.noarch.rpm"
     );
 }
 
 #[test]
 fn a_package_that_claims_to_be_another_component_is_refused() {
-    let ground = Ground::new();
-    let (bytes, file) = build(&ground, Rpm::new("tool", "1.0").provides("geppetto-component(shop)", "1.0-1"));
+    let test = TestRepository::new();
+    let (bytes, file) = build(&test, Rpm::new("tool", "1.0").provides("geppetto-component(shop)", "1.0-1"));
     assert_eq!(
-        refused(&ground, &bytes, &file),
+        refused(&test, &bytes, &file),
         format!(
             "{file} is not a whole RPM package: it provides `geppetto-component(shop)` but is named `tool`"
         )
     );
     let (bytes, file) =
-        build(&ground, Rpm::new("shop-deployment", "1.0").provides("geppetto-deployment(shop)", "1.0-1"));
+        build(&test, Rpm::new("shop-deployment", "1.0").provides("geppetto-deployment(shop)", "1.0-1"));
     assert_eq!(
-        refused(&ground, &bytes, &file),
+        refused(&test, &bytes, &file),
         format!(
             "{file} is not a whole RPM package: it provides `geppetto-deployment(shop)` but holds no /usr/share/geppetto/components/shop/component.json"
         )
     );
     let lying = deployment("shop", "1.0", &[]).renamed("shop-deployment", "3.0");
-    let (bytes, file) = build(&ground, lying);
+    let (bytes, file) = build(&test, lying);
     assert_eq!(
-        refused(&ground, &bytes, &file),
+        refused(&test, &bytes, &file),
         format!(
             "{file} is not a whole RPM package: the package is `shop-deployment` 3.0-1, but the component.json inside describes `shop` 1.0-1"
         )
@@ -208,42 +208,42 @@ fn an_upload_that_breaks_off_or_is_too_large_leaves_nothing() {
             self.0.read(buffer)
         }
     }
-    let ground = Ground::new();
-    let (bytes, file) = build(&ground, payload("shop", "1.0"));
-    let before = tree(&ground.root());
-    let error = ground.repository.receive(Breaks(&bytes[..bytes.len() / 2]), &file, LIMIT).unwrap_err();
+    let test = TestRepository::new();
+    let (bytes, file) = build(&test, payload("shop", "1.0"));
+    let before = tree(&test.root());
+    let error = test.repository.receive(Breaks(&bytes[..bytes.len() / 2]), &file, LIMIT).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
             "{file} was not received whole: connection reset by peer; nothing of it was kept, upload it again"
         )
     );
-    let error = ground.repository.receive(&*bytes, &file, 1000).unwrap_err();
+    let error = test.repository.receive(&*bytes, &file, 1000).unwrap_err();
     assert_eq!(error.to_string(), format!("{file} is larger than the 1000 bytes an upload may have"));
-    assert_eq!(tree(&ground.root()), before);
+    assert_eq!(tree(&test.root()), before);
 }
 
 #[test]
 fn what_a_killed_process_left_is_cleared_away_and_a_running_upload_is_not() {
-    let ground = Ground::new();
-    let incoming = ground.root().join("incoming");
+    let test = TestRepository::new();
+    let incoming = test.root().join("incoming");
     fs::write(incoming.join("upload-dead"), "half").unwrap();
     let running = fs::File::create(incoming.join("upload-alive")).unwrap();
     running.lock().unwrap();
     fs::write(incoming.join("write-dead"), "half").unwrap();
     std::os::unix::fs::symlink("nowhere", incoming.join("link-dead")).unwrap();
-    Repository::open(&ground.root()).unwrap();
+    Repository::open(&test.root()).unwrap();
     assert_eq!(tree(&incoming), ["upload-alive"]);
 }
 
 #[test]
 fn a_folder_that_is_no_repository_says_so() {
-    let ground = Ground::new();
+    let test = TestRepository::new();
     let error = Repository::open(Path::new("/nowhere")).unwrap_err();
     assert_eq!(error.to_string(), "there is no repository in /nowhere: `geppetto init` makes one");
-    let error = Repository::create(&ground.root(), key("again")).unwrap_err();
-    assert_eq!(error.to_string(), format!("there is a repository in {} already", ground.root().display()));
-    let error = ground.repository.trust_keys("not a key").unwrap_err();
+    let error = Repository::create(&test.root(), key("again")).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is a repository in {} already", test.root().display()));
+    let error = test.repository.trust_keys("not a key").unwrap_err();
     assert!(
         error.to_string().starts_with("the keys cannot be trusted: no public OpenPGP key could be read: ")
     );

@@ -7,19 +7,19 @@ use std::{
 
 use crate::{
     command_failure::{CommandFailure, io},
-    plane::Plane,
+    control_plane::ControlPlane,
     run::Terminal,
 };
 
 /// A fresh folder and a developer who types in it.
-pub(crate) struct Stage {
+pub(crate) struct Developer {
     /// The folder, which is also his home.
     pub(crate) folder: PathBuf,
     /// His terminal: our programs come first in its path.
-    pub(crate) you: Terminal,
+    pub(crate) terminal: Terminal,
 }
 
-impl Stage {
+impl Developer {
     /// Empties `work/NAME` and opens a terminal there.
     pub(crate) fn create(
         root: &Path,
@@ -27,7 +27,7 @@ impl Stage {
         name: &str,
         programs: &Path,
         profile: &str,
-    ) -> Result<Stage, CommandFailure> {
+    ) -> Result<Developer, CommandFailure> {
         for program in ["geppetto", "punch"] {
             let path = programs.join(program);
             if !path.exists() {
@@ -43,7 +43,7 @@ impl Stage {
         }
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
         let home = folder.display().to_string();
-        let you = Terminal::here(&folder)
+        let terminal = Terminal::here(&folder)
             .set("PATH", format!("{}:{}", programs.display(), path()))
             .set("HOME", &home)
             .set("USER", "alice")
@@ -53,47 +53,53 @@ impl Stage {
             .set("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
             .set("GEPPETTO_DATA", format!("{home}/data"))
             .set("GEPPETTO_PROFILE", profile);
-        Ok(Stage { folder, you })
+        Ok(Developer { folder, terminal })
     }
 }
 
 /// Starts the control plane at `address` on a free port.
-pub(crate) fn serve(you: &Terminal, address: &str) -> Result<Plane, CommandFailure> {
-    let port = Plane::free_port(address)?;
-    Plane::start(
-        you,
+pub(crate) fn start_control_plane(
+    terminal: &Terminal,
+    address: &str,
+) -> Result<ControlPlane, CommandFailure> {
+    let port = ControlPlane::free_port(address)?;
+    ControlPlane::start(
+        terminal,
         &format!("geppetto serve --data data --listen {address}:{port}"),
         &format!("http://{address}:{port}"),
     )
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn log_in_developer(you: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
+pub(crate) fn log_in_developer(
+    terminal: &Terminal,
+    control_plane: &ControlPlane,
+) -> Result<(), CommandFailure> {
     // Beside the control plane nobody needs a token to make one.
-    you.run("punch token create alice --grant admin > alice.token")?;
-    you.run(&format!("punch login {} --token-file alice.token", plane.url()))?;
-    you.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
-    you.run("punch key public alice.key > alice.asc")?;
-    you.run("punch key trust alice.asc").map(drop)
+    terminal.run("punch token create alice --grant admin > alice.token")?;
+    terminal.run(&format!("punch login {} --token-file alice.token", control_plane.url()))?;
+    terminal.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
+    terminal.run("punch key public alice.key > alice.asc")?;
+    terminal.run("punch key trust alice.asc").map(drop)
 }
 
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
-pub(crate) fn package_two_shop_versions(stage: &Stage) -> Result<(), CommandFailure> {
-    let you = &stage.you;
-    you.run("punch new web-service shop --set version=1.0.0")?;
-    you.run("punch test shop")?;
-    you.run("punch lint shop")?;
-    you.run("punch package shop --out dist --key alice.key")?;
-    second_version(you)
+pub(crate) fn package_two_shop_versions(developer: &Developer) -> Result<(), CommandFailure> {
+    let terminal = &developer.terminal;
+    terminal.run("punch new web-service shop --set version=1.0.0")?;
+    terminal.run("punch test shop")?;
+    terminal.run("punch lint shop")?;
+    terminal.run("punch package shop --out dist --key alice.key")?;
+    second_version(terminal)
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
-pub(crate) fn second_version(you: &Terminal) -> Result<(), CommandFailure> {
-    you.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
-    you.run(
+pub(crate) fn second_version(terminal: &Terminal) -> Result<(), CommandFailure> {
+    terminal.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
+    terminal.run(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
     )?;
-    you.run("punch package shop --out dist --key alice.key").map(drop)
+    terminal.run("punch package shop --out dist --key alice.key").map(drop)
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
@@ -111,8 +117,11 @@ pub(crate) fn published_components(dist: &Path) -> Result<Vec<String>, CommandFa
 }
 
 /// Installs punch on a host by the host's own rpm, as a person would.
-pub(crate) fn install_punch(shell: &Terminal, plane: &Plane) -> Result<(), CommandFailure> {
-    shell.run(&format!("curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm", plane.url()))?;
+pub(crate) fn install_punch(shell: &Terminal, control_plane: &ControlPlane) -> Result<(), CommandFailure> {
+    shell.run(&format!(
+        "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
+        control_plane.url()
+    ))?;
     // The first by its file, ever after by itself. Debian's rpm wants to be told that it is meant.
     shell.run("rpm -U --force-debian punch-0.1.0-1.x86_64.rpm")?;
     shell.run("punch --version").map(drop)

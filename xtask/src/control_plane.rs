@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// The control plane of one run.
-pub(crate) struct Plane {
+pub(crate) struct ControlPlane {
     server: Child,
     url: String,
     log: PathBuf,
 }
 
-impl Plane {
+impl ControlPlane {
     /// A port nobody listens on at `address`.
     pub(crate) fn free_port(address: &str) -> Result<u16, CommandFailure> {
         TcpListener::bind((address, 0))
@@ -32,32 +32,32 @@ impl Plane {
             })
     }
 
-    /// Starts it in `you`'s terminal and waits until it answers. The command line is what a person would type.
-    pub(crate) fn start(you: &Terminal, typed: &str, url: &str) -> Result<Plane, CommandFailure> {
-        let log = you.folder().join("geppetto.log");
-        you.show(&format!("{typed} &"));
-        let you = &you.clone().without_echo();
+    /// Starts it from `terminal` and waits until it answers. The command line is what a person would type.
+    pub(crate) fn start(terminal: &Terminal, typed: &str, url: &str) -> Result<ControlPlane, CommandFailure> {
+        let log = terminal.folder().join("geppetto.log");
+        terminal.show(&format!("{typed} &"));
+        let terminal = &terminal.clone().without_echo();
         let file = fs::File::create(&log).map_err(io("create", &log))?;
         let errors = file.try_clone().map_err(io("write", &log))?;
         // It must not outlive this process, whatever ends it.
-        let server = you
+        let server = terminal
             .command(&format!("exec setpriv --pdeathsig TERM {typed}"))
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(errors)
             .spawn()
             .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
-        let mut plane = Plane { server, url: url.to_owned(), log };
+        let mut control_plane = ControlPlane { server, url: url.to_owned(), log };
         for _ in 0..200 {
-            if you.run_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
-                return Ok(plane);
+            if terminal.run_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
+                return Ok(control_plane);
             }
-            if let Ok(Some(status)) = plane.server.try_wait() {
-                return Err(plane.trouble(&format!("geppetto ended at once ({status})"), typed));
+            if let Ok(Some(status)) = control_plane.server.try_wait() {
+                return Err(control_plane.trouble(&format!("geppetto ended at once ({status})"), typed));
             }
             sleep(Duration::from_millis(50));
         }
-        Err(plane.trouble("geppetto does not answer at its health address", typed))
+        Err(control_plane.trouble("geppetto does not answer at its health address", typed))
     }
 
     /// Where it answers.
@@ -87,7 +87,7 @@ impl Plane {
     }
 }
 
-impl Drop for Plane {
+impl Drop for ControlPlane {
     fn drop(&mut self) {
         let here = Terminal::here(Path::new("/"));
         // Politely first, so that it finishes what it writes.

@@ -7,19 +7,19 @@ use std::{
 };
 
 /// A folder that goes away with the test.
-pub(crate) struct World {
+pub(crate) struct TestFolder {
     folder: tempfile::TempDir,
 }
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl World {
+impl TestFolder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -48,29 +48,29 @@ impl World {
         command
     }
 
-    pub(crate) fn punch(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn punch(&self, arguments: &[&str]) -> CommandOutput {
         run(&mut self.command(arguments))
     }
 
     /// Runs the program; it must do what it was told.
-    pub(crate) fn ok(&self, arguments: &[&str]) -> Ran {
-        let ran = self.punch(arguments);
-        assert_eq!(ran.code, 0, "punch {}\n{}\n{}", arguments.join(" "), ran.stdout, ran.stderr);
-        ran
+    pub(crate) fn ok(&self, arguments: &[&str]) -> CommandOutput {
+        let output = self.punch(arguments);
+        assert_eq!(output.code, 0, "punch {}\n{}\n{}", arguments.join(" "), output.stdout, output.stderr);
+        output
     }
 }
 
 /// Runs any program to its end.
-pub(crate) fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> CommandOutput {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    Ran {
+    CommandOutput {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
 
-impl Ran {
+impl CommandOutput {
     /// It must have ended with `code`, and said each of `words` on stderr.
     pub(crate) fn fails(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);

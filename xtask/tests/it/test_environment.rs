@@ -7,20 +7,20 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-pub(crate) struct World {
+pub(crate) struct TestEnvironment {
     folder: tempfile::TempDir,
-    plane: Option<Child>,
+    control_plane: Option<Child>,
     pub(crate) url: String,
 }
 
 /// How a command ended.
-pub(crate) struct Answer {
+pub(crate) struct CommandOutput {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Answer {
+impl CommandOutput {
     /// Fails the test unless the command ended with `code`.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Self {
@@ -29,9 +29,9 @@ impl Answer {
     }
 }
 
-impl World {
+impl TestEnvironment {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), plane: None, url: String::new() }
+        Self { folder: tempfile::tempdir().unwrap(), control_plane: None, url: String::new() }
     }
 
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Starts the control plane on a free port.
-    pub(crate) fn start_plane(&mut self) {
+    pub(crate) fn start_control_plane(&mut self) {
         let mut child = self
             .command("geppetto", "serve --data data --listen 127.0.0.1:0")
             .stdout(Stdio::piped())
@@ -60,22 +60,22 @@ impl World {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let at = line.find("http://").unwrap_or_else(|| panic!("no address in the first line: {line:?}"));
         self.url = line[at..].split_whitespace().next().unwrap_or_default().trim_end_matches('/').to_owned();
-        self.plane = Some(child);
+        self.control_plane = Some(child);
     }
 
     /// Stops it as an administrator would not.
-    pub(crate) fn kill_plane(&mut self) {
-        if let Some(mut child) = self.plane.take() {
+    pub(crate) fn kill_control_plane(&mut self) {
+        if let Some(mut child) = self.control_plane.take() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
     }
 
     /// Runs a command line; words in it hold no spaces.
-    pub(crate) fn run(&self, line: &str) -> Answer {
+    pub(crate) fn run(&self, line: &str) -> CommandOutput {
         let (program, arguments) = line.split_once(' ').unwrap();
         let Output { status, stdout, stderr } = self.command(program, arguments).output().unwrap();
-        Answer {
+        CommandOutput {
             code: status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&stdout).into_owned(),
             err: String::from_utf8_lossy(&stderr).into_owned(),
@@ -98,9 +98,9 @@ impl World {
     }
 }
 
-impl Drop for World {
+impl Drop for TestEnvironment {
     fn drop(&mut self) {
-        self.kill_plane();
+        self.kill_control_plane();
     }
 }
 
