@@ -6,6 +6,7 @@ use model::{
     fault::{Fault, Severity},
     format::component::{FileSource, PackagedFile},
     manifest,
+    name::Key,
 };
 
 use crate::source::{COMPONENT_FILE, ComponentSource};
@@ -16,8 +17,12 @@ pub fn lint(source: &ComponentSource) -> Vec<Fault> {
     notes.texts(source);
     notes.files(source);
     notes.deployment(source);
-    notes.0.sort_by_key(|note| note.severity);
-    notes.0
+    let mut faults = notes.0;
+    faults.sort_by_key(|fault| fault.severity);
+    for fault in &mut faults {
+        fault.component = Some(source.component.name.clone());
+    }
+    faults
 }
 
 #[derive(Default)]
@@ -34,6 +39,13 @@ impl Notes {
 
     fn add(&mut self, severity: Severity, file: &str, message: String) {
         self.0.push(Fault { severity, file: Some(file.to_owned()), ..Fault::error(message) });
+    }
+
+    /// Says that the last fault is about this parameter.
+    fn name_parameter(&mut self, key: &Key) {
+        if let Some(fault) = self.0.last_mut() {
+            fault.key = Some(key.clone());
+        }
     }
 
     fn texts(&mut self, source: &ComponentSource) {
@@ -74,9 +86,11 @@ impl Notes {
         for (key, parameter) in &source.component.parameters {
             for message in parameter.check_declaration() {
                 self.fatal(COMPONENT_FILE, format!("the parameter `{key}`: {message}"));
+                self.name_parameter(key);
             }
             if parameter.description.trim().is_empty() {
                 self.warn(COMPONENT_FILE, format!("the parameter `{key}` has no description"));
+                self.name_parameter(key);
             }
         }
     }
@@ -187,8 +201,13 @@ impl Notes {
             Ok(parsed) => parsed,
             Err(error) => return self.0.push(error.into()),
         };
-        for message in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
-            self.fatal(file, message);
+        for mut fault in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
+            // It knows the deployment package, which has no folder `deploy`.
+            fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
+                Some(template) => format!("deploy/templates/{template}"),
+                None => file,
+            });
+            self.0.push(fault);
         }
         let used: BTreeSet<&str> = source
             .deploy

@@ -7,28 +7,28 @@ use super::{
     evaluate::{RESERVED, evaluate},
 };
 use crate::{
-    component::Component, name::Key, nearest, node::NodeValue, parameter::ParameterType,
-    resource::ResourceId, template, value::Value,
+    component::Component, fault::Fault, format::FormatError, name::Key, nearest, node::NodeValue,
+    parameter::ParameterType, resource::ResourceId, template, value::Value,
 };
 
-/// Mistakes in a manifest and its templates, as sentences with their place; empty when there are none.
-pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<String> {
-    let mut notes = Vec::new();
+/// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
+pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<Fault> {
+    let mut faults = Vec::new();
     for name in component.parameters.keys().filter(|key| RESERVED.contains(&key.as_str())) {
-        notes.push(format!(
-            "component.yaml: a parameter cannot be called `{name}`; templates use that name already"
-        ));
+        let message = format!("a parameter cannot be called `{name}`; templates use that name already");
+        let fault = fault_in("component.yaml", None, message);
+        faults.push(Fault { key: Some(name.clone()), ..fault });
     }
     let known: BTreeSet<&str> =
         component.parameters.keys().map(Key::as_str).chain(RESERVED.iter().copied()).collect();
     let mut used = BTreeSet::new();
     for declaration in manifest.resources.iter().chain(&manifest.health) {
-        let place = |line: u64| format!("{}:{line}", manifest.file);
-        mentions(&declaration.subject, &mut |names| {
-            undefined(&place(declaration.line), names, &known, &mut notes)
-        });
+        let mut check = |line: u64, value: &Value| {
+            mentions(value, &mut |names| undefined(&manifest.file, Some(line), names, &known, &mut faults));
+        };
+        check(declaration.line, &declaration.subject);
         for field in declaration.fields.values() {
-            mentions(&field.value, &mut |names| undefined(&place(field.line), names, &known, &mut notes));
+            check(field.line, &field.value);
         }
         if let Some(Value::Text(source)) = declaration.fields.get("source").map(|field| &field.value)
             && !template::has_expressions(source)
@@ -38,7 +38,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
                 && let Some(Ok(text)) = files.get(source).map(|bytes| std::str::from_utf8(bytes))
             {
                 let names = template::undeclared_variables(text);
-                undefined(&format!("templates/{source}"), &names, &known, &mut notes);
+                undefined(&format!("templates/{source}"), None, &names, &known, &mut faults);
             }
         }
     }
@@ -46,10 +46,10 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
         matches!(declaration.fields.get("source").map(|field| &field.value), Some(Value::Text(text)) if template::has_expressions(text))
     });
     for name in files.keys().filter(|name| !dynamic && !used.contains(name.as_str())) {
-        notes.push(format!("templates/{name}: no resource uses it"));
+        faults.push(fault_in(&format!("templates/{name}"), None, "no resource uses it".to_owned()));
     }
-    unknown_ids(manifest, &mut notes);
-    if notes.is_empty() {
+    unknown_ids(manifest, &mut faults);
+    if faults.is_empty() {
         // With plausible values every remaining mistake shows: missing sources, types, names.
         let values = samples(component);
         let scope = EvaluationContext {
@@ -62,11 +62,15 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
         };
         if let Err(errors) = evaluate(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
-            let errors = errors.iter().filter(|error| !error.uses_variable("components"));
-            notes.extend(errors.map(ToString::to_string));
+            let errors = errors.into_iter().filter(|error| !error.uses_variable("components"));
+            faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
         }
     }
-    notes
+    faults
+}
+
+fn fault_in(file: &str, line: Option<u64>, message: String) -> Fault {
+    Fault { file: Some(file.to_owned()), line, ..Fault::error(message) }
 }
 
 fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
@@ -78,7 +82,13 @@ fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
     }
 }
 
-fn undefined(place: &str, names: &BTreeSet<String>, known: &BTreeSet<&str>, notes: &mut Vec<String>) {
+fn undefined(
+    file: &str,
+    line: Option<u64>,
+    names: &BTreeSet<String>,
+    known: &BTreeSet<&str>,
+    faults: &mut Vec<Fault>,
+) {
     for name in names {
         let first = name.split('.').next().unwrap_or(name);
         if known.contains(first) {
@@ -88,12 +98,13 @@ fn undefined(place: &str, names: &BTreeSet<String>, known: &BTreeSet<&str>, note
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it under `parameters:` in component.yaml".to_owned(),
         };
-        notes.push(format!("{place}: `{first}` is no parameter of this component; {hint}"));
+        let fault = fault_in(file, line, format!("`{first}` is no parameter of this component"));
+        faults.push(Fault { hint: Some(hint), ..fault });
     }
 }
 
 /// Checks that `require` and `notify` name resources of the manifest, as far as names are constant.
-fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
+fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<&str> = BTreeSet::new();
     for declaration in &manifest.resources {
@@ -106,16 +117,16 @@ fn unknown_ids(manifest: &Manifest, notes: &mut Vec<String>) {
     }
     for declaration in &manifest.resources {
         for (line, id) in references(declaration) {
-            let place = format!("{}:{line}", manifest.file);
+            let mut found = |message: String, hint: Option<String>| {
+                faults.push(Fault { hint, ..fault_in(&manifest.file, Some(line), message) });
+            };
             match ResourceId::try_from(id.to_owned()) {
-                Err(message) => notes.push(format!("{place}: {message}")),
+                Err(message) => found(message, None),
                 Ok(parsed) if open.contains(parsed.kind.keyword()) || known.contains(id) => (),
                 Ok(_) => {
-                    let hint = match nearest(id, known.iter().map(String::as_str)) {
-                        Some(near) => format!("; did you mean `{near}`?"),
-                        None => String::new(),
-                    };
-                    notes.push(format!("{place}: this manifest has no `{id}`{hint}"));
+                    let near = nearest(id, known.iter().map(String::as_str));
+                    let hint = near.map(|near| format!("did you mean `{near}`?"));
+                    found(format!("this manifest has no `{id}`"), hint);
                 }
             }
         }

@@ -222,8 +222,10 @@ resources:
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),
     ]);
+    let faults = manifest::lint_manifest(&manifest, &files, &component(PARAMETERS));
+    assert_eq!((faults[3].file.as_deref(), faults[3].line), (Some("manifest.yaml"), Some(4)));
     assert_eq!(
-        manifest::lint_manifest(&manifest, &files, &component(PARAMETERS)),
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
             "templates/a.j2: `nothing_like_it` is no parameter of this component; declare it under `parameters:` in component.yaml",
             "manifest.yaml:6: `http_prot` is no parameter of this component; did you mean `http_port`?",
