@@ -1,7 +1,5 @@
 //! What is wrong, or only unwise, in a component, found before anything is built.
 
-use std::collections::BTreeSet;
-
 use model::{
     fault::{Fault, Severity},
     format::component::{FileSource, PackagedFile},
@@ -208,16 +206,6 @@ impl Notes {
                 None => file,
             });
             self.0.push(fault);
-        }
-        let used: BTreeSet<&str> = source
-            .deploy
-            .templates
-            .keys()
-            .map(String::as_str)
-            .filter(|template| text.contains(template))
-            .collect();
-        for template in source.deploy.templates.keys().filter(|template| !used.contains(template.as_str())) {
-            self.warn(&format!("deploy/templates/{template}"), "deploy/manifest.yaml does not use it");
         }
     }
 }

@@ -7,8 +7,16 @@ use super::{
     evaluate::{RESERVED, evaluate},
 };
 use crate::{
-    component::Component, fault::Fault, format::FormatError, name::Key, nearest, node::NodeValue,
-    parameter::ParameterType, resource::ResourceId, template, value::Value,
+    component::Component,
+    fault::{Fault, Severity},
+    format::FormatError,
+    name::Key,
+    nearest,
+    node::NodeValue,
+    parameter::ParameterType,
+    resource::ResourceId,
+    template,
+    value::Value,
 };
 
 /// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
@@ -46,10 +54,11 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
         matches!(declaration.fields.get("source").map(|field| &field.value), Some(Value::Text(text)) if template::has_expressions(text))
     });
     for name in files.keys().filter(|name| !dynamic && !used.contains(name.as_str())) {
-        faults.push(fault_in(&format!("templates/{name}"), None, "no resource uses it".to_owned()));
+        let fault = fault_in(&format!("templates/{name}"), None, "no resource uses it".to_owned());
+        faults.push(Fault { severity: Severity::Warning, ..fault });
     }
     unknown_ids(manifest, &mut faults);
-    if faults.is_empty() {
+    if faults.iter().all(|fault| fault.severity == Severity::Warning) {
         // With plausible values every remaining mistake shows: missing sources, types, names.
         let values = samples(component);
         let scope = EvaluationContext {

@@ -64,6 +64,10 @@ fn nothing_outside_the_folder_is_ever_packaged() {
 fn what_is_not_there_or_there_twice_is_named() {
     refused(
         "files: [{source: build/shop, path: /usr/bin/shop}]",
+        "component.yaml: `files` takes `build/shop`, which is not there; check the name, or add the command that makes it as `build:`",
+    );
+    refused(
+        "files: [{source: build/shop, path: /usr/bin/shop}]\nbuild: [make]",
         "build/shop: `files` in component.yaml names it, but it is not there; check the name, or whether the build makes it",
     );
     refused(
@@ -302,7 +306,7 @@ parameters:
         (Severity::Error, "prt"),
         (Severity::Warning, "`/opt` belongs to the host's administrator"),
         (Severity::Warning, "`/etc/shop.conf` is packaged in /etc; add `config: true`"),
-        (Severity::Warning, "deploy/manifest.yaml does not use it"),
+        (Severity::Warning, "no resource uses it"),
         (Severity::Warning, "`test` is missing"),
     ] {
         assert!(

@@ -53,6 +53,7 @@ impl PackageArgs {
         let key = Settings::load(context)?.value(Setting::Key, key).map(PathBuf::from);
         let key = key.as_deref().map(key::load).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
+        package::refuse_faults(&source).map_err(failed)?;
         let date = self.date.resolve(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.note(format!("  | {line}"));

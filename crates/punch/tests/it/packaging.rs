@@ -86,7 +86,7 @@ fn folder_without_component_explains_how_to_create_one() {
 }
 
 #[test]
-fn invalid_component_is_refused_before_the_build() {
+fn component_with_faults_is_refused_before_the_build() {
     let test = TestFolder::new();
     shop(&test, "1.0.0");
     test.ok(&["lint", "shop"]);
@@ -95,6 +95,10 @@ fn invalid_component_is_refused_before_the_build() {
     assert_eq!(output.code, 1, "{}", output.stdout);
     assert!(output.stdout.contains("greting"), "{}", output.stdout);
     assert_eq!(output.json()[0]["severity"], "error");
+    let text = test.read("shop/component.yaml");
+    test.write("shop/component.yaml", &format!("{text}build: [touch, built]\n"));
+    test.punch(&["package", "shop"]).fails(1, &["deploy/templates/shop.conf.j2: `greting`", "did you mean"]);
+    assert!(!test.path("shop/built").exists());
 }
 
 #[test]
