@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_leads_out_of_the_root() {
+    fn link_to_outside_resolves_inside_the_root() {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("secret"), "theirs").unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_is_never_taken_for_absent() {
+    fn exists_on_an_unresolvable_link_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         symlink("round", folder.path().join("round")).unwrap();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_made_on_the_way_is_everybodys() {
+    fn created_parent_directory_has_mode_0755() {
         let folder = tempfile::tempdir().unwrap();
         for (root, name) in both(folder.path()).into_iter().zip(["one", "two"]) {
             root.open_or_create_parent(&format!("/{name}/conf/file")).unwrap();

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_ends_with_its_run_whoever_still_has_a_copy_of_the_file() {
+    fn dropped_lock_is_free_while_a_file_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
         let state = HostState::open(folder.path());
         let lock = state.lock().unwrap();

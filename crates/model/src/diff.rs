@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_in_a_long_text_is_shown_with_what_is_around_it() {
+    fn diff_of_a_long_text_shows_the_change_with_context() {
         let before = numbers(0, 60_000);
         let after = before.replace("- 30000\n", "- other\n");
         assert_eq!(
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_counted() {
+    fn truncated_diff_counts_the_omitted_lines() {
         let shown = diff("", &numbers(0, 100), 3, 10);
         assert_eq!(shown.lines().count(), 11);
         assert!(shown.ends_with("... 91 more lines\n"), "{shown}");

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_never_echoes_control_characters_or_megabytes() {
+    fn invalid_name_error_is_short_and_without_control_characters() {
         let error = Name::new(&format!("\u{1b}[2J{}", "x".repeat(1_000_000))).unwrap_err();
         assert!(error.to_string().len() < 300);
         assert!(!error.to_string().contains('\u{1b}'));

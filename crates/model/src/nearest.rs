@@ -31,7 +31,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_of_the_finger_finds_the_name_that_was_meant() {
+    fn nearest_finds_the_name_with_a_small_typo() {
         let names = ["http_port", "https_port", "banner"];
         assert_eq!(nearest("htpp_port", names), Some("http_port"));
         assert_eq!(nearest("banenr", names), Some("banner"));
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wrong_name_is_compared_whole() {
+    fn nearest_compares_long_names_in_full() {
         let long = format!("web-01{}", "x".repeat(237));
         assert_eq!(nearest(&long, ["web-01"]), None);
         assert_eq!(nearest(&"w".repeat(243), ["web-01", "db-01"]), None);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undefined_variable_names_the_line_and_the_nearest_one() {
+    fn undefined_variable_is_an_error_with_line_and_nearest_name() {
         assert_eq!(said("a\nb {{ banenr }}\n"), "motd.j2:2: `banenr` is not defined; did you mean `banner`?");
         assert_eq!(
             said("a\n{{ server.nmae }}\n"),
@@ -250,23 +250,23 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_the_syntax_is_told_with_its_line() {
+    fn template_syntax_error_has_its_line_number() {
         assert!(said("a\n{% if %}\n").starts_with("motd.j2:2: syntax error: "), "{}", said("a\n{% if %}\n"));
     }
 
     #[test]
-    fn a_template_that_never_ends_is_stopped() {
+    fn endless_template_is_stopped() {
         let source = "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
         assert!(said(source).contains("too much work"), "{}", said(source));
     }
 
     #[test]
-    fn all_variables_cannot_be_dumped() {
+    fn debug_function_is_an_error() {
         assert!(render("x", "{{ debug() }}", &json!({"password": "hunter2"})).is_err());
     }
 
     #[test]
-    fn a_single_expression_keeps_its_type() {
+    fn single_expression_keeps_its_type() {
         let renderer = Renderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
         let value = |source| renderer.evaluate("m", source).unwrap();
         assert_eq!(value("{{ port }}"), Value::Integer(80));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_speaks_of_is_read_from_its_syntax() {
+    fn undeclared_variables_are_found_from_the_syntax() {
         let source = "{% set x = secret %}{% if a %}{{ server.name }}{% endif %}{{ range(3) }}";
         assert_eq!(
             undeclared_variables(source).into_iter().collect::<Vec<_>>(),

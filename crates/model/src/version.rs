@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_says_how_to_write_one() {
+    fn invalid_version_or_range_is_refused_and_foreign_version_is_converted() {
         for text in ["", "-1", "1-2-3", "1 2", "../1", "1.0-", ";rm"] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_cut_off_anywhere_tells_what_was_whole() {
+    fn truncated_journal_returns_its_complete_entries() {
         let folder = tempfile::tempdir().unwrap();
         let state = HostState::open(folder.path());
         let started = Report {

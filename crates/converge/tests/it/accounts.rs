@@ -63,7 +63,7 @@ fn mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn no_link_of_a_user_is_followed_to_its_keys() {
+fn link_at_authorized_keys_is_not_read_and_unsafe_modes_are_repaired() {
     let uid = nix::unistd::geteuid();
     let bob = format!("bob:x:{uid}:0::/home/bob:/bin/sh\n");
     let mut host = HostWithAccounts::new(
@@ -98,7 +98,7 @@ fn no_link_of_a_user_is_followed_to_its_keys() {
 }
 
 #[test]
-fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
+fn owner_given_by_uid_or_by_an_alias_of_the_uid_is_unchanged() {
     let me = nix::unistd::geteuid();
     let my_group = nix::unistd::getegid();
     let passwd = format!("aaron:x:{me}:{my_group}::/:/bin/sh\nzoe:x:{me}:{my_group}::/:/bin/sh\n");
@@ -116,7 +116,7 @@ fn an_owner_by_number_or_by_a_second_name_is_right_when_the_number_is() {
 }
 
 #[test]
-fn a_group_that_was_there_before_its_user_stays() {
+fn group_that_existed_before_its_user_is_kept_on_removal() {
     if !has_tool("rpm") || !has_tool("useradd") {
         return;
     }
@@ -136,7 +136,7 @@ fn a_group_that_was_there_before_its_user_stays() {
 }
 
 #[test]
-fn a_name_in_an_old_encoding_is_no_reason_to_know_nobody() {
+fn passwd_entry_in_latin1_is_read() {
     let mut host = HostWithAccounts::new(b"joerg:x:1000:1000:J\xf6rg:/:/bin/sh\n", "", "  - {user: joerg}");
     let plan = host.plan();
     assert_eq!(plan.blocked, [], "{plan}");

@@ -42,7 +42,7 @@ fn values_are_checked_against_the_parameters() {
 }
 
 #[test]
-fn all_mistakes_in_a_manifest_are_told_with_their_lines() {
+fn all_manifest_errors_are_reported_with_line_numbers() {
     let manifest = "format: geppetto/manifest/1
 resources:
   - file: /etc/x
@@ -69,7 +69,7 @@ resources:
 }
 
 #[test]
-fn a_secret_is_in_no_error_message() {
+fn error_messages_do_not_contain_secrets() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: \"/etc/{{ key }}\"}, {directory: /x, mode: \"{{ key }}\"}]\n";
     let said = said(&Component { manifest, ..PART }, " {part: {version: \"1.0\", values: {key: hunter2}}}")
         .join("\n");
@@ -85,7 +85,7 @@ fn components_that_need_others_say_which() {
 }
 
 #[test]
-fn a_package_that_is_none_is_refused() {
+fn invalid_package_file_is_refused() {
     let root = tempfile::tempdir().unwrap();
     let mut package_folder = PackageFolder::new().with(&PART);
     let path = package_folder.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
@@ -104,7 +104,7 @@ fn a_package_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_root_that_is_none_is_told() {
+fn missing_root_directory_is_an_error_naming_it() {
     let error = Machine::new("/no/such/root".as_ref(), story::no_http).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -113,7 +113,7 @@ fn a_root_that_is_none_is_told() {
 }
 
 #[test]
-fn two_runs_are_never_at_once() {
+fn second_lock_is_refused_while_a_run_holds_the_first() {
     let root = tempfile::tempdir().unwrap();
     let state = HostState::open(root.path());
     let held = state.lock().unwrap();
@@ -128,7 +128,7 @@ fn two_runs_are_never_at_once() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_half_written_stays() {
+fn full_disk_fails_the_run_and_leaves_no_partial_file() {
     let root = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])

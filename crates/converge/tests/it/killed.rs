@@ -90,7 +90,7 @@ impl Host for SelfKillingHost {
 }
 
 #[test]
-fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
+fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     if let (Some(root), Some(step)) = (std::env::var_os(ROOT), std::env::var_os(STEP)) {
         return die(Path::new(&root), step.to_str().unwrap().parse().unwrap());
     }
@@ -113,7 +113,10 @@ fn a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone() {
     for step in 0..STEPS {
         let root = prepared();
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "killed::a_run_killed_at_any_step_is_completed_by_the_next_and_can_be_undone"])
+            .args([
+                "--exact",
+                "killed::run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone",
+            ])
             .env(ROOT, root.path())
             .env(STEP, step.to_string())
             .output()

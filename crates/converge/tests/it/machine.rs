@@ -77,7 +77,7 @@ fn tools() -> bool {
 }
 
 #[test]
-fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
+fn every_resource_kind_is_created_left_unchanged_repaired_and_removed() {
     if !tools() {
         return;
     }
@@ -128,7 +128,7 @@ fn every_kind_of_resource_is_made_kept_changed_and_taken_away() {
 }
 
 #[test]
-fn a_unit_of_a_system_package_is_only_noted_where_there_is_no_system() {
+fn missing_unit_without_booted_system_is_noted_in_report_and_plan() {
     if !tools() {
         return;
     }
@@ -152,7 +152,7 @@ resources:
 }
 
 #[test]
-fn a_version_is_upgraded_and_downgraded_in_one_transaction() {
+fn version_change_upgrades_and_downgrades_the_payload_files() {
     if !tools() {
         return;
     }
@@ -189,7 +189,7 @@ fn looking_leaves_no_trace() {
 }
 
 #[test]
-fn no_link_leads_out_of_the_root() {
+fn link_to_outside_the_root_is_not_followed() {
     let outside = tempfile::tempdir().unwrap();
     let root = root();
     symlink(outside.path(), root.path().join("etc/shop")).unwrap();
@@ -223,7 +223,7 @@ resources:
 }
 
 #[test]
-fn a_folder_in_the_way_blocks_and_is_not_replaced() {
+fn directory_at_the_path_of_a_file_blocks() {
     let root = root();
     fs::create_dir_all(root.path().join("etc/motd/sub")).unwrap();
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: x}]\n";
@@ -241,7 +241,7 @@ fn a_folder_in_the_way_blocks_and_is_not_replaced() {
 }
 
 #[test]
-fn what_rpm_refuses_is_told_in_its_own_words() {
+fn rpm_error_is_reported_verbatim() {
     if !has_tool("rpm") {
         return;
     }
@@ -268,7 +268,7 @@ fn what_rpm_refuses_is_told_in_its_own_words() {
 }
 
 #[test]
-fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
+fn package_installed_in_two_versions_is_reinstalled_and_removed() {
     if !has_tool("rpm") {
         return;
     }
@@ -307,7 +307,7 @@ fn a_package_that_is_there_twice_is_installed_again_and_can_be_removed() {
 }
 
 #[test]
-fn a_cron_file_that_others_may_write_to_is_made_anew() {
+fn cron_file_with_mode_0666_is_reset_to_0644() {
     let root = root();
     let manifest = "
 format: geppetto/manifest/1
@@ -329,7 +329,7 @@ resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
 }
 
 #[test]
-fn a_system_is_of_the_family_it_says_it_is_of() {
+fn os_release_takes_precedence_over_the_dpkg_database() {
     use converge::Host;
     use model::observe::OsFamily;
     let root = root();

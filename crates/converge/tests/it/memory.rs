@@ -44,7 +44,7 @@ fn id(text: &str) -> ResourceId {
 }
 
 #[test]
-fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
+fn component_is_deployed_changed_and_removed_in_dependency_order() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
@@ -96,7 +96,7 @@ fn a_component_is_deployed_changed_and_removed_in_the_right_order() {
 }
 
 #[test]
-fn a_new_version_of_the_payload_restarts_its_service_once() {
+fn payload_upgrade_restarts_its_service_once() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
@@ -121,7 +121,7 @@ fn a_new_version_of_the_payload_restarts_its_service_once() {
 }
 
 #[test]
-fn what_cannot_be_looked_at_blocks_the_run_and_nothing_is_touched() {
+fn unreadable_resource_blocks_the_run_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
@@ -159,7 +159,7 @@ fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
 }
 
 #[test]
-fn a_service_notified_before_a_failure_is_restarted_by_the_next_run() {
+fn service_restart_that_failed_is_repeated_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
@@ -176,7 +176,7 @@ fn a_service_notified_before_a_failure_is_restarted_by_the_next_run() {
 }
 
 #[test]
-fn a_health_check_that_never_answers_fails_the_run() {
+fn failing_health_check_fails_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let manifest = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
     let mut package_folder = PackageFolder::new().with(&Component { manifest, templates: &[], ..SHOP });
@@ -188,7 +188,7 @@ fn a_health_check_that_never_answers_fails_the_run() {
 }
 
 #[test]
-fn what_was_there_before_punch_came_is_never_removed() {
+fn user_and_package_not_created_by_punch_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
@@ -203,7 +203,7 @@ fn what_was_there_before_punch_came_is_never_removed() {
 }
 
 #[test]
-fn a_resource_that_moves_to_another_component_stays() {
+fn resource_moved_to_another_component_is_kept() {
     let motd = "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: hello}]\n";
     let empty = "format: geppetto/manifest/1\n";
     let part = |name, version, manifest| Component {

@@ -72,7 +72,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_dependency_that_a_new_version_no_longer_has_goes_away_with_the_upgrade() {
+fn dependency_dropped_by_the_new_version_is_removed_in_the_upgrade() {
     let new = Component { version: "2.0", ..SHOP };
     let Some(mut host) = TestHost::new(&[Component { says: NEEDS_LIB, ..SHOP }, new, LIB]) else { return };
     host.ok(" {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}");
@@ -83,7 +83,7 @@ fn a_dependency_that_a_new_version_no_longer_has_goes_away_with_the_upgrade() {
 }
 
 #[test]
-fn a_dependency_that_a_package_outside_the_plan_needs_is_kept_in_rpms_own_words() {
+fn dependency_needed_by_an_unmanaged_package_is_kept_and_fails_the_run() {
     let other = Component { name: "other", says: NEEDS_LIB, payload: &[], ..SHOP };
     let new = Component { version: "2.0", ..SHOP };
     let needing = Component { says: NEEDS_LIB, ..SHOP };
@@ -101,7 +101,7 @@ fn a_dependency_that_a_package_outside_the_plan_needs_is_kept_in_rpms_own_words(
 }
 
 #[test]
-fn a_renamed_component_takes_its_files_along() {
+fn renamed_component_keeps_its_files() {
     let renamed = Component { name: "store", ..SHOP };
     let Some(mut host) = TestHost::new(&[SHOP, renamed]) else { return };
     host.ok(" {shop: {version: \"1.0\"}}");
@@ -110,7 +110,7 @@ fn a_renamed_component_takes_its_files_along() {
 }
 
 #[test]
-fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade() {
+fn file_moved_from_payload_to_manifest_exists_after_the_upgrade() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\"}]\n";
     let changed = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"2\"}]\n";
     for (manifest, content) in [(manifest, "1"), (changed, "2")] {
@@ -126,7 +126,7 @@ fn a_file_that_moves_from_the_payload_to_the_manifest_is_there_after_the_upgrade
 }
 
 #[test]
-fn what_a_payload_resets_is_as_the_manifest_says_after_the_upgrade() {
+fn mode_reset_by_a_payload_upgrade_is_set_to_that_of_the_manifest() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /usr/lib/shop/run, content: \"1\", mode: \"0700\"}]\n";
     let one = Component { manifest, ..SHOP };
     let Some(mut host) = TestHost::new(&[one, Component { version: "2.0", ..one }]) else { return };
@@ -137,7 +137,7 @@ fn what_a_payload_resets_is_as_the_manifest_says_after_the_upgrade() {
 }
 
 #[test]
-fn a_folder_that_must_go_and_is_not_empty_fails_the_run() {
+fn non_empty_directory_to_be_removed_fails_the_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{directory: /srv/old, present: false}]\n";
     let Some(mut host) = TestHost::new(&[Component { manifest, ..SHOP }]) else { return };
     fs::create_dir_all(host.path("srv/old/mine")).unwrap();

@@ -37,7 +37,7 @@ const CLOSED: &str =
 const DROPPED: &str = "format: geppetto/manifest/1\nresources: [{file: /etc/shop, content: other}]\n";
 
 #[test]
-fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes() {
+fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
     if !has_tool("rpm") {
         return;
     }
@@ -70,7 +70,7 @@ fn a_secret_that_comes_into_an_open_file_closes_it_and_is_not_shown_when_it_goes
 }
 
 #[test]
-fn what_a_host_says_is_masked_in_plan_and_report() {
+fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());

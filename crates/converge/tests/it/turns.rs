@@ -34,7 +34,7 @@ fn results(report: &model::report::Report) -> Vec<(&str, EntryResult)> {
 }
 
 #[test]
-fn what_packages_take_along_is_made_right_again_in_the_same_run() {
+fn files_changed_by_a_package_upgrade_are_repaired_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
@@ -69,7 +69,7 @@ fn what_packages_take_along_is_made_right_again_in_the_same_run() {
 }
 
 #[test]
-fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
+fn cron_job_taken_over_as_a_file_is_removed_with_its_new_owner() {
     let job = "# Written by punch; changes here are undone by the next restore.\n@daily root /bin/true\n";
     let cron =
         "format: geppetto/manifest/1\nresources: [{cron: job, schedule: \"@daily\", command: /bin/true}]\n";
@@ -97,7 +97,7 @@ fn what_is_taken_over_under_another_name_goes_with_its_new_owner() {
 }
 
 #[test]
-fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
+fn removed_configuration_file_restarts_its_service() {
     let both = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {file: /etc/part/b, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", both));
@@ -123,7 +123,7 @@ fn a_service_is_restarted_when_a_part_of_its_configuration_goes_away() {
 }
 
 #[test]
-fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
+fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
     let told = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
@@ -139,7 +139,7 @@ fn a_notification_that_was_taken_out_of_the_manifest_is_forgotten() {
 }
 
 #[test]
-fn a_package_somebody_else_installed_is_still_theirs_when_punch_could_not_change_it() {
+fn failed_upgrade_of_an_unmanaged_package_leaves_it_unmanaged() {
     let mut package_folder = PackageFolder::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
@@ -183,7 +183,7 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 }
 
 #[test]
-fn a_run_counts_from_when_it_began_to_look() {
+fn report_duration_includes_the_inspection() {
     let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
@@ -215,7 +215,7 @@ fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
 }
 
 #[test]
-fn a_step_of_a_long_run_costs_what_one_of_a_short_run_does() {
+fn journal_grows_by_a_constant_size_per_step() {
     let files: String =
         (0..100).map(|n| format!("  - {{file: /etc/part/{n:03}, content: \"{n}\"}}\n")).collect();
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");

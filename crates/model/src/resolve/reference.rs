@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_server_name_and_environment_are_known_of_the_server() {
+    fn server_name_is_a_reference_target_and_unknown_names_are_not() {
         assert_eq!(reference_target("server.name"), Some(ReferenceTarget::ServerName));
         assert_eq!(reference_target("server.nam"), None);
         assert_eq!(reference_target("HOME"), None);

@@ -39,7 +39,7 @@ struct Entry {
 }
 
 #[test]
-fn every_folder_of_cases_says_what_is_expected() {
+fn every_case_folder_matches_its_expected_output() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let bless = std::env::var("UPDATE").is_ok();
     let mut failures = Vec::new();

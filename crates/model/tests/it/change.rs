@@ -22,7 +22,7 @@ fn told(notes: &[Note], severity: Severity) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn an_estate_that_is_all_new_is_checked_as_a_whole(estate in random::estate()) {
+    fn check_change_from_an_empty_estate_equals_check(estate in random::estate()) {
         let catalog = Catalog::default();
         prop_assert_eq!(
             resolve::check_change(&Estate::default(), &estate, &catalog),
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_said_about_what_did_not_change(estate in random::estate()) {
+    fn check_change_of_an_unchanged_estate_is_empty(estate in random::estate()) {
         prop_assert_eq!(resolve::check_change(&estate, &estate.clone(), &Catalog::default()), []);
     }
 }
@@ -52,7 +52,7 @@ fn broken(web: &str) -> Estate {
 }
 
 #[test]
-fn only_what_a_change_brings_stops_it() {
+fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
     let catalog = Catalog::default();
     let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
     let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
@@ -69,7 +69,7 @@ fn only_what_a_change_brings_stops_it() {
 }
 
 #[test]
-fn a_value_that_was_only_a_warning_stops_the_change_that_uses_it() {
+fn invalid_unused_value_is_an_error_once_a_server_uses_it() {
     let catalog = Catalog::default();
     let unused = "format: geppetto/server/1\nenvironment: prod\n";
     let files = |server| {

@@ -68,7 +68,7 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
 }
 
 #[test]
-fn all_faults_of_the_deployments_are_returned_at_once() {
+fn all_deployment_errors_are_returned_together() {
     let bad = "resources: [{file: /etc/x, content: \"{{ nope }}\"}]\n";
     let deployments = BTreeMap::from([deployment("app", "", bad), deployment("web", "", bad)]);
     let node = node("{app: {version: 1.0}, web: {version: 1.0}}");

@@ -23,7 +23,7 @@ fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
 }
 
 #[test]
-fn every_example_in_the_formats_document_is_read() {
+fn every_example_in_formats_md_is_read() {
     let document = fs::read_to_string(docs().join("formats.md")).unwrap();
     let mut count = 0;
     for block in document.split("```yaml\n").skip(1) {
@@ -45,7 +45,7 @@ fn every_example_in_the_formats_document_is_read() {
 }
 
 #[test]
-fn the_schemas_in_the_reference_are_those_of_the_code() {
+fn schema_files_in_the_reference_match_the_code() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let update = std::env::var("UPDATE").is_ok();
     let folder = docs().join("reference/schemas");

@@ -125,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn an_edit_of_a_right_estate_is_found_wrong_wherever_it_made_something_wrong(
+    fn check_change_after_an_edit_finds_the_errors_of_a_full_check(
         old in documents(0),
         edit in documents(2),
         edited in collection::btree_set(0..10usize, 1..4),
@@ -159,7 +159,7 @@ proptest! {
 }
 
 #[test]
-fn a_place_nobody_changed_is_not_judged_by_servers_that_were_not_looked_at() {
+fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
     let server =
         |overrides: &str| format!("format: geppetto/server/1\nenvironment: e1\n{overrides}remove: [shop]\n");
     let mut files = EstateDocuments::from([

@@ -69,7 +69,7 @@ fn resources(text: &str) -> Vec<Resource> {
 }
 
 #[test]
-fn a_value_is_never_more_than_a_value() {
+fn yaml_in_a_value_stays_text() {
     let values = values(&[("http_port", Value::from("x\n  - file: /etc/shadow"), false)]);
     let text = "format: geppetto/manifest/1\nresources: [{file: /a, content: \"{{ http_port }}\"}]\n";
     let evaluated = evaluate(text, &DeploymentFiles::new(), &values).unwrap();
@@ -95,7 +95,7 @@ fn each_makes_one_resource_for_each_item_and_when_leaves_out() {
 }
 
 #[test]
-fn what_a_secret_goes_into_is_secret() {
+fn resources_that_use_a_secret_are_secret() {
     let made = resources(
         "
   - {template: /etc/a, source: a.j2}
@@ -189,7 +189,7 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
 }
 
 #[test]
-fn what_is_no_manifest_is_refused_without_panic() {
+fn invalid_manifest_is_refused_without_a_panic() {
     for text in [
         "",
         "[]",
@@ -236,7 +236,7 @@ resources:
 }
 
 #[test]
-fn the_schema_names_every_kind() {
+fn manifest_schema_contains_every_kind() {
     let schema = manifest::schema().to_string();
     for word in
         ["file", "template", "directory", "symlink", "user", "group", "service", "cron", "package", "exec"]

@@ -49,7 +49,7 @@ fn owned(owner: &str) -> Resource {
 }
 
 #[test]
-fn a_guard_that_waits_for_something_this_plan_makes_is_asked_when_its_turn_comes() {
+fn guard_that_needs_a_planned_resource_is_checked_during_the_run() {
     let user = resource("user:shop", ResourceBody::User(UserResource::default()));
     let plan = make(&wanted(vec![command(Some("shop")), user]), &lacking("user:shop"));
     insta::assert_snapshot!(plan, @r"
@@ -67,7 +67,7 @@ fn a_guard_that_waits_for_something_this_plan_makes_is_asked_when_its_turn_comes
 }
 
 #[test]
-fn a_guard_whose_program_is_missing_is_no_yes() {
+fn missing_guard_program_blocks_unless_a_package_may_install_it() {
     let mut host = lacking("file:/usr/bin/tset");
     let plan = make(&wanted(vec![command(None)]), &host);
     assert!(plan.blocked[0].because.starts_with("there is no /usr/bin/tset on this host"), "{plan}");
@@ -82,7 +82,7 @@ fn a_guard_whose_program_is_missing_is_no_yes() {
 }
 
 #[test]
-fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
+fn guard_is_checked_again_when_a_required_resource_changes() {
     let mut migrate = command(None);
     migrate.require = vec![id("file:/etc/shop.conf")];
     let mut host = host();
@@ -98,7 +98,7 @@ fn a_guard_is_asked_again_when_what_its_command_requires_changes() {
 }
 
 #[test]
-fn a_command_comes_after_the_folder_it_runs_in() {
+fn command_runs_after_its_directory_is_created() {
     let exec = ExecResource {
         command: vec!["/bin/migrate".to_owned()],
         directory: Some("/srv/shop".to_owned()),
@@ -110,7 +110,7 @@ fn a_command_comes_after_the_folder_it_runs_in() {
 }
 
 #[test]
-fn a_service_that_is_not_there_is_off() {
+fn missing_service_counts_as_off_unless_a_package_may_install_it() {
     let host = ObservedHost { family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![off("telnet")]), &host);
     assert!(plan.is_empty(), "{plan}");
@@ -142,7 +142,7 @@ fn equal_descriptions_of_one_thing_are_joined() {
 }
 
 #[test]
-fn an_owner_nobody_makes_blocks_before_anything_is_touched() {
+fn unknown_owner_blocks_unless_a_user_resource_or_package_may_create_it() {
     let mut host = host();
     host.resources.insert(id("user:shpo"), Observation::Absent);
     let plan = make(&wanted(vec![owned("shpo")]), &host);
@@ -158,7 +158,7 @@ fn an_owner_nobody_makes_blocks_before_anything_is_touched() {
 }
 
 #[test]
-fn what_was_right_is_looked_at_again_after_packages_changed() {
+fn unchanged_paths_are_rechecked_after_package_changes() {
     let mut host = host();
     host.resources.insert(id("file:/etc/motd"), seen("hello"));
     let motd = wanted(vec![file("/etc/motd", "hello"), file("/etc/new", "")]);

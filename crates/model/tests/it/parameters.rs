@@ -78,7 +78,7 @@ fn each_type_takes_its_values_and_refuses_others() {
 }
 
 #[test]
-fn a_wrong_value_is_told_what_to_write_instead() {
+fn wrong_value_error_says_what_is_allowed() {
     let mut port = parameter(ParameterType::Port);
     assert_eq!(
         port.check(&Value::from("8080")).unwrap_err(),
@@ -96,7 +96,7 @@ fn a_wrong_value_is_told_what_to_write_instead() {
 }
 
 #[test]
-fn the_value_of_a_secret_is_never_in_the_sentence() {
+fn secret_value_is_not_in_the_error_message() {
     let mut key = parameter(ParameterType::Url);
     key.secret = true;
     let sentence = key.check(&Value::from("hunter2")).unwrap_err();
@@ -104,7 +104,7 @@ fn the_value_of_a_secret_is_never_in_the_sentence() {
 }
 
 #[test]
-fn a_value_with_references_is_checked_as_far_as_it_can_be() {
+fn value_with_references_is_checked_before_they_are_resolved() {
     let port = parameter(ParameterType::Port);
     assert_eq!(port.check_unresolved(&Value::from("${shop.port}")), Ok(()));
     assert!(port.check_unresolved(&Value::from("1${shop.port}")).is_err());
@@ -117,7 +117,7 @@ fn a_value_with_references_is_checked_as_far_as_it_can_be() {
 }
 
 #[test]
-fn a_declaration_that_contradicts_itself_is_told_so() {
+fn contradictory_parameter_declaration_has_one_error_per_fault() {
     let mut port = parameter(ParameterType::Port);
     port.default = Some(Value::from("eighty"));
     port.required = true;

@@ -80,7 +80,7 @@ pub(crate) fn titles(plan: &Plan) -> Vec<String> {
 }
 
 #[test]
-fn a_plan_shows_what_differs_line_by_line() {
+fn plan_shows_content_changes_as_a_line_diff() {
     let mut host = host();
     host.resources.insert(id("file:/etc/motd"), seen("hello\nworld\n"));
     host.resources.insert(id("service:shop"), runs());
@@ -100,7 +100,7 @@ fn a_plan_shows_what_differs_line_by_line() {
 }
 
 #[test]
-fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it() {
+fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
     let package = || resource("package:openssh-server", ResourceBody::Package(PackageResource::default()));
     let settings = || Resource {
         notify: vec![id("service:ssh")],
@@ -125,7 +125,7 @@ fn a_service_that_its_package_starts_is_restarted_for_the_files_written_after_it
 }
 
 #[test]
-fn a_secret_is_shown_nowhere() {
+fn secret_is_masked_in_plan_text_json_and_debug_output() {
     let mut host = host();
     host.resources.insert(id("file:/etc/key"), seen("hunter1"));
     let secret = Resource { secret: true, ..file("/etc/key", "hunter2") };
@@ -147,14 +147,14 @@ fn control_characters_in_a_file_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn what_is_required_comes_first_and_the_written_order_stays_otherwise() {
+fn required_resources_come_first_and_the_rest_keep_their_order() {
     let first = Resource { require: vec![id("file:/c")], ..file("/a", "") };
     let plan = make(&wanted(vec![first, file("/b", ""), file("/c", "")]), &host());
     assert_eq!(titles(&plan), ["create file:/c", "create file:/a", "create file:/b"]);
 }
 
 #[test]
-fn a_circle_of_requirements_blocks_and_names_its_members() {
+fn requirement_cycle_blocks_and_names_its_resources() {
     let a = Resource { require: vec![id("file:/b")], ..file("/a", "") };
     let b = Resource { require: vec![id("file:/c")], ..file("/b", "") };
     let c = Resource { require: vec![id("file:/b")], ..file("/c", "") };
@@ -207,7 +207,7 @@ fn too_many_removals_block_and_are_named() {
 }
 
 #[test]
-fn only_what_punch_made_is_removed() {
+fn only_managed_resources_are_removed() {
     let mut host = host();
     host.resources.insert(id("file:/etc/mine"), seen("x"));
     host.resources.insert(id("file:/etc/theirs"), seen("x"));
@@ -223,7 +223,7 @@ fn only_what_punch_made_is_removed() {
 }
 
 #[test]
-fn two_components_that_differ_about_one_thing_block() {
+fn conflicting_resource_in_two_components_blocks() {
     let mut both = wanted(vec![file("/etc/motd", "one")]);
     both.components.push(DesiredComponent {
         name: "other".parse().unwrap(),
@@ -237,7 +237,7 @@ fn two_components_that_differ_about_one_thing_block() {
 }
 
 #[test]
-fn where_systemd_does_not_run_services_are_enabled_only() {
+fn service_without_booted_systemd_is_only_enabled() {
     let host = ObservedHost { booted: false, family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
@@ -248,7 +248,7 @@ fn where_systemd_does_not_run_services_are_enabled_only() {
 }
 
 #[test]
-fn a_command_waits_for_its_notification() {
+fn refresh_only_command_runs_only_after_a_notification() {
     let migrate = ExecResource {
         command: vec!["/bin/migrate".to_owned()],
         refresh_only: true,

@@ -31,7 +31,7 @@ fn with(what: &str, seen: &Observation<ResourceFacts>, others: &[&str]) -> Obser
 }
 
 #[test]
-fn what_goes_away_notifies_who_is_still_wanted() {
+fn removed_resource_notifies_only_wanted_services() {
     let mut host = with("file:/etc/shop/one.conf", &seen("x"), &[]);
     host.resources.insert(id("service:shop"), runs());
     host.managed.resources[0].notify = vec![id("service:shop"), id("service:gone")];
@@ -41,7 +41,7 @@ fn what_goes_away_notifies_who_is_still_wanted() {
 }
 
 #[test]
-fn a_service_that_is_not_ours_forgets_what_went_away() {
+fn removal_restarts_a_running_service_that_punch_does_not_manage() {
     let mut host = with("file:/etc/ssh/sshd_config.d/shop.conf", &seen("x"), &[]);
     host.resources.insert(id("service:sshd"), runs());
     host.managed.resources[0].notify = vec![id("service:sshd"), id("service:stopped"), id("exec:once")];
@@ -67,7 +67,7 @@ fn a_service_that_is_not_ours_forgets_what_went_away() {
 }
 
 #[test]
-fn a_path_that_is_wanted_under_another_name_is_not_removed() {
+fn managed_path_wanted_as_another_kind_is_not_removed() {
     let cron = CronResource {
         schedule: "@daily".to_owned(),
         user: "root".to_owned(),
@@ -82,7 +82,7 @@ fn a_path_that_is_wanted_under_another_name_is_not_removed() {
 }
 
 #[test]
-fn a_unit_has_one_name_with_and_without_its_end() {
+fn service_name_with_and_without_suffix_is_the_same_resource() {
     assert_eq!(id("service:shop.service"), id("service:shop"));
     assert_ne!(id("service:shop.timer"), id("service:shop"));
     assert_ne!(id("service:shop.timer.service"), id("service:shop.timer"), "another unit altogether");
@@ -92,7 +92,7 @@ fn a_unit_has_one_name_with_and_without_its_end() {
 }
 
 #[test]
-fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
+fn managed_directory_is_replaced_by_a_file_and_file_by_a_directory() {
     let host = with("directory:/etc/d", &typed(FileType::Directory), &["file:/etc/d"]);
     let plan = make(&wanted(vec![file("/etc/d", "x")]), &host);
     assert_eq!(titles(&plan), ["remove directory:/etc/d", "create file:/etc/d"]);
@@ -109,7 +109,7 @@ fn a_folder_punch_made_becomes_a_file_and_a_file_a_folder() {
 }
 
 #[test]
-fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
+fn managed_file_replaced_by_a_symlink_stays_managed() {
     let host = with("file:/etc/l", &typed(FileType::File), &["symlink:/etc/l"]);
     let link =
         resource("symlink:/etc/l", ResourceBody::Symlink(SymlinkResource { target: "/etc/m".to_owned() }));
@@ -119,7 +119,7 @@ fn a_file_punch_made_becomes_a_link_in_its_place_and_is_still_its_own() {
 }
 
 #[test]
-fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
+fn absent_resource_is_removed_only_when_its_file_type_matches() {
     let absent = |resource: Resource| Resource { present: false, ..resource };
     let of = |resource: Resource, kind: FileType| -> Plan {
         let mut host = host();
@@ -136,7 +136,7 @@ fn what_shall_be_absent_is_removed_only_when_it_is_what_it_is_called() {
 }
 
 #[test]
-fn a_path_described_as_two_things_blocks() {
+fn path_declared_as_file_and_symlink_blocks() {
     let link = resource("symlink:/etc/x", ResourceBody::Symlink(SymlinkResource { target: "y".to_owned() }));
     let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
     assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");

@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn a_hierarchy_where_every_role_has_one_parent_is_never_refused(
+    fn hierarchy_with_single_parents_is_accepted(
         parents in collection::vec(any::<prop::sample::Index>(), 1..30)
     ) {
         let count = parents.len();
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn an_estate_of_nonsense_is_checked_without_a_panic(estate in random::estate()) {
+    fn check_of_a_random_estate_does_not_panic_and_its_notes_are_short(estate in random::estate()) {
         let notes = resolve::check(&estate, &Catalog::default());
         for note in notes {
             prop_assert!(note.to_string().len() < 4000);
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn an_edit_reaches_no_server_when_nothing_changed(estate in random::estate()) {
+    fn unchanged_estate_reaches_no_servers(estate in random::estate()) {
         prop_assert!(resolve::reached_servers(&estate, &estate.clone()).is_empty());
     }
 
@@ -166,7 +166,7 @@ proptest! {
 }
 
 #[test]
-fn a_chain_of_ten_thousand_roles_is_refused_and_does_not_overflow_the_stack() {
+fn chain_or_cycle_of_ten_thousand_roles_is_refused_without_stack_overflow() {
     let parents: Vec<Vec<usize>> =
         (0..10_000).map(|at| if at < 9_999 { vec![at + 1] } else { vec![] }).collect();
     assert!(order(&estate(&parents, &[0])).unwrap_err().contains("inherits more than 500 roles"));
@@ -175,7 +175,7 @@ fn a_chain_of_ten_thousand_roles_is_refused_and_does_not_overflow_the_stack() {
 }
 
 #[test]
-fn a_node_file_written_by_hand_gets_defaults_with_their_references_and_the_same_checks() {
+fn complete_node_fills_defaults_with_references_and_checks_the_values() {
     let component: Component = yaml::read(
         "component.yaml",
         "{name: shop, version: 1-1, kind: web-service, summary: For a test., parameters: {\
@@ -237,7 +237,7 @@ fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
 }
 
 #[test]
-fn what_was_resolved_is_taken_by_the_host_however_large() {
+fn resolved_node_is_read_by_the_host_up_to_the_size_limit() {
     let lists: Vec<String> = (0..4).map(|at| format!("l{at}: {{type: list, description: L.}}")).collect();
     let ones: Vec<String> = (0..4).map(|at| format!("l{at}: [{}]", "1,".repeat(32_000))).collect();
     assert_eq!(on_the_host(&shop(&lists.join(", "), &ones.join(", "))), Ok(()));
@@ -262,7 +262,7 @@ fn what_was_resolved_is_taken_by_the_host_however_large() {
 }
 
 #[test]
-fn a_node_whose_file_could_not_be_read_again_is_refused() {
+fn node_file_too_large_to_read_again_is_refused() {
     let deep = format!("{}{}{}", "[".repeat(30), "1,".repeat(32_000), "]".repeat(30));
     let lists = "a: {type: list, description: A.}, b: {type: list, description: B.}";
     let (estate, catalog) = shop(lists, &format!("a: {deep}, b: {deep}"));
@@ -284,7 +284,7 @@ fn references_are_followed_no_further_than_a_value_may_grow() {
 }
 
 #[test]
-fn a_search_that_was_given_up_does_not_say_that_nothing_will_do() {
+fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     // Nine pigeons and eight holes: each pigeon wants the hole of its version for itself.
     let component = |text: String| yaml::read::<Component>("component.yaml", &text).unwrap();
     let mut components = Vec::new();

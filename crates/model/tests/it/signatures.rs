@@ -13,7 +13,7 @@ fn key(seed: u8) -> SigningKey {
 }
 
 #[test]
-fn the_golden_node_file_is_still_read_written_and_verified_byte_for_byte() {
+fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
     let read = node::read("node.yaml", GOLDEN).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     if std::env::var("UPDATE").is_ok() {
@@ -29,7 +29,7 @@ fn the_golden_node_file_is_still_read_written_and_verified_byte_for_byte() {
 }
 
 #[test]
-fn an_unsigned_node_file_is_told_apart_from_a_forged_one() {
+fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
     let mine = key(1).verifying_key();
     let text = "format: geppetto/node/1\ncomponents: {}\n";
     let says = |text: &str| node::verify("node.yaml", text, &mine).unwrap_err().to_string();
@@ -56,7 +56,7 @@ fn an_unsigned_node_file_is_told_apart_from_a_forged_one() {
 }
 
 #[test]
-fn an_older_generation_or_another_content_of_the_same_is_refused() {
+fn older_generation_or_changed_content_of_the_same_generation_is_refused() {
     assert_eq!(node::check_generation_order(None, (3, "a")), Ok(()));
     assert_eq!(node::check_generation_order(Some((3, "a")), (3, "a")), Ok(()));
     assert_eq!(node::check_generation_order(Some((3, "a")), (4, "a")), Ok(()));
@@ -72,14 +72,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_signed_node_verifies_and_reads_back_as_it_was(wanted in random::node()) {
+    fn signed_node_file_verifies_and_reads_back_equal(wanted in random::node()) {
         let signed = node::sign(&node::write(&wanted), &key(3));
         prop_assert_eq!(node::verify("n", &signed, &key(3).verifying_key()), Ok(()));
         prop_assert_eq!(node::read("n", &signed), Ok(wanted));
     }
 
     #[test]
-    fn no_byte_of_a_signed_node_can_be_changed(at in 0..GOLDEN.len(), byte in any::<u8>()) {
+    fn changed_byte_of_a_signed_node_file_fails_verification(at in 0..GOLDEN.len(), byte in any::<u8>()) {
         let mut bytes = GOLDEN.as_bytes().to_vec();
         prop_assume!(bytes[at] != byte);
         // The line end after the signature is not part of anything.
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn the_content_digest_is_blind_to_the_generation_and_to_nothing_else(
+    fn content_digest_ignores_only_the_generation(
         one in random::node(),
         other in random::node(),
         generation in any::<u64>(),

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_that_cannot_be_asked_is_no_host_without_that_user() {
+    fn failed_user_lookup_is_an_error_and_not_an_absent_user() {
         assert_eq!(name_service_result::<()>("user", "shop", Err(Errno::ENOENT)).unwrap(), None);
         let error = name_service_result::<()>("user", "shop", Err(Errno::EIO)).unwrap_err().to_string();
         assert!(error.contains("looking up user `shop` failed"), "{error}");

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_without_its_program_is_no_answer_unless_it_is_to_fail() {
+    fn missing_guard_program_is_lacking_for_only_if_and_due_for_unless() {
         let facts = seen(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!(
             (facts.get(&FactName::Due), facts.get(&FactName::Lacks).cloned()),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_without_its_user_or_folder_is_no_answer() {
+    fn missing_guard_user_or_directory_is_reported_as_lacking() {
         let exec = ExecResource {
             unless: words("/bin/run"),
             user: Some("shop".to_owned()),

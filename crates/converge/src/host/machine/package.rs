@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_without_release_or_epoch_is_the_installed_one() {
+    fn installed_version_is_shown_in_the_form_of_the_wanted_version() {
         let wish = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_means_a_removal_is_refused() {
+    fn package_name_meaning_removal_or_an_option_is_refused() {
         assert!(ambiguous_name(OsFamily::Deb, "nginx-").is_some());
         assert!(ambiguous_name(OsFamily::Rpm, "--allmatches").is_some());
         assert_eq!(ambiguous_name(OsFamily::Deb, "g++"), None);

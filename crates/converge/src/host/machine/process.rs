@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_holds_the_lock_while_it_works_and_what_it_leaves_behind_does_not() {
+    fn programs_lock_is_held_by_the_program_and_not_by_its_background_children() {
         let folder = tempfile::tempdir().unwrap();
         let held = folder.path().join("programs");
         let pid = folder.path().join("pid");

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_packages_that_change_too_may_need_what_goes() {
+    fn removal_needed_only_by_changing_packages_is_accepted() {
         let changing = BTreeSet::from(["shop".to_owned(), "shop-api".to_owned()]);
         let refused =
             |lines: &str| only_needed_by(&format!("error: Failed dependencies:\n{lines}"), &changing);

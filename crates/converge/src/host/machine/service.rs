@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_no_package_brought_is_off_and_needs_no_telling() {
+    fn stopping_a_service_without_a_unit_succeeds() {
         let folder = tempfile::tempdir().unwrap();
         let root = HostRoot::open(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_unit_is_in_the_way_only_of_who_wants_it_on() {
+    fn masked_unit_is_unreadable_only_when_the_service_is_wanted_running() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
         assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
         let off = ResourceFacts::from([
@@ -391,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linked_unit_is_not_enabled() {
+    fn linked_unit_is_not_enabled() {
         let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
         let Observation::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
         assert_eq!(facts[&FactName::Enabled], Fact::Flag(false));

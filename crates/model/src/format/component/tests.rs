@@ -19,7 +19,7 @@ fn refused(extra: &str, expected: &str) {
 }
 
 #[test]
-fn a_component_of_five_lines_is_whole() {
+fn minimal_component_gets_default_release_and_arch() {
     let component = read("component.yaml", LEAST).unwrap();
     assert_eq!(component.version.as_deref(), Some("1.0"));
     assert_eq!(component.release, "1");
@@ -66,7 +66,7 @@ fn paths_that_leave_their_place_are_refused() {
 }
 
 #[test]
-fn an_entry_is_a_source_a_directory_or_a_link() {
+fn file_entry_must_be_exactly_one_of_source_directory_and_symlink() {
     refused("files: [{path: /x}]\n", "must have exactly one of `source`, `directory: true` and `symlink`");
     refused("files: [{path: /x, source: a, directory: true}]\n", "must have exactly one of");
     refused("files: [{path: /x, symlink: a, mode: '0644'}]\n", "links have none");
@@ -83,7 +83,7 @@ fn modes_are_quoted_octal_numbers() {
 }
 
 #[test]
-fn a_name_or_version_must_come_from_somewhere() {
+fn missing_name_is_an_error_unless_from_is_given() {
     let errors =
         read("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\nfrom: pom.xml\n").map(|_| ());
     assert_eq!(errors, Ok(()));
@@ -105,7 +105,7 @@ fn unknown_keys_wrong_types_and_wrong_names_name_their_line() {
 }
 
 #[test]
-fn the_context_file_is_named_as_tomcat_wants_it() {
+fn context_path_is_converted_to_the_tomcat_file_name() {
     for (context, file) in [("/", "ROOT.xml"), ("/shop", "shop.xml"), ("/a/b", "a#b.xml")] {
         let tomcat = TomcatContext { war: "x".into(), context: context.into() };
         assert_eq!(tomcat.context_file(), file);
@@ -113,7 +113,7 @@ fn the_context_file_is_named_as_tomcat_wants_it() {
 }
 
 #[test]
-fn the_schema_names_every_key() {
+fn component_schema_contains_every_key() {
     let schema = schema();
     for key in ["format", "name", "from", "files", "launch", "schedule", "tomcat", "parameters"] {
         assert!(schema["properties"].get(key).is_some(), "{key}");
