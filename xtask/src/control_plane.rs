@@ -89,7 +89,7 @@ impl ControlPlane {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        let here = Terminal::here(Path::new("/"));
+        let here = Terminal::local(Path::new("/"));
         // Politely first, so that it finishes what it writes.
         here.run_any_exit(&format!("kill {}", self.server.id())).ok();
         for _ in 0..100 {

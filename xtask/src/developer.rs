@@ -43,7 +43,7 @@ impl Developer {
         }
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
         let home = folder.display().to_string();
-        let terminal = Terminal::here(&folder)
+        let terminal = Terminal::local(&folder)
             .set("PATH", format!("{}:{}", programs.display(), path()))
             .set("HOME", &home)
             .set("USER", "alice")

@@ -77,7 +77,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// A terminal on this machine, in `folder`.
-    pub(crate) fn here(folder: &Path) -> Terminal {
+    pub(crate) fn local(folder: &Path) -> Terminal {
         Terminal {
             prompt: "$".to_owned(),
             prefix: Vec::new(),
@@ -105,7 +105,7 @@ impl Terminal {
     }
 
     /// The same terminal, showing every command before running it.
-    pub(crate) fn echoing(mut self) -> Terminal {
+    pub(crate) fn with_echo(mut self) -> Terminal {
         self.loud = true;
         self
     }

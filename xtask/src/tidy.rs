@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tree_keeps_to_its_own_rules() {
+    fn workspace_follows_its_rules() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let findings = run(root);
         assert!(findings.is_empty(), "\n{}", findings.join("\n"));
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forbidden_edge_is_found() {
+    fn forbidden_dependency_is_found() {
         let root = tempfile::tempdir().unwrap();
         for (path, _) in WALLS {
             fs::create_dir_all(root.path().join(path)).unwrap();

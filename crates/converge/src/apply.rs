@@ -108,7 +108,7 @@ pub fn apply(
                 blocked.because.clone(),
             ));
         }
-        return journal.write_report(RunOutcome::Blocked);
+        return journal.finish(RunOutcome::Blocked);
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
@@ -132,11 +132,7 @@ pub fn apply(
         }
     }
     run.journal.forget_absent_resources();
-    run.journal.write_report(if plan.changes.is_empty() {
-        RunOutcome::Unchanged
-    } else {
-        RunOutcome::Changed
-    })
+    run.journal.finish(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
 }
 
 /// A run in progress.
@@ -188,7 +184,7 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.begin_step(&change.title(), &change.components, &[])?;
+        self.journal.begin_unplanned_step(&change.title(), &change.components, &[])?;
         let started = (self.clock)();
         let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
         let seen = ObservedHost {
@@ -203,7 +199,7 @@ impl ApplyRun<'_, '_> {
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
         let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
-        self.journal.end_step(entry, &[])?;
+        self.journal.end_unplanned_step(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
         }
@@ -221,7 +217,7 @@ impl ApplyRun<'_, '_> {
         let Err(error) = self.host.settle() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyEvent::Finished { entry: &failed });
-        self.journal.end_step(failed, &[])?;
+        self.journal.end_unplanned_step(failed, &[])?;
         Ok(false)
     }
 
@@ -233,14 +229,14 @@ impl ApplyRun<'_, '_> {
         title: &str,
     ) -> Result<bool, StateError> {
         let components = BTreeSet::from([component.clone()]);
-        self.journal.begin_step(title, &components, &[])?;
+        self.journal.begin_unplanned_step(title, &components, &[])?;
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
             Err(answer) => (EntryResult::Failed, check.failure(&answer)),
         };
         let entry = self.finish_entry(entry(title, &components, result, detail), started);
-        self.journal.end_step(entry, &[])?;
+        self.journal.end_unplanned_step(entry, &[])?;
         Ok(result == EntryResult::Done)
     }
 
@@ -265,7 +261,7 @@ impl ApplyRun<'_, '_> {
             (self.progress)(ApplyEvent::Finished { entry: &entry });
             self.journal.add_entry(entry);
         }
-        self.journal.write_report(RunOutcome::Failed)
+        self.journal.finish(RunOutcome::Failed)
     }
 }
 

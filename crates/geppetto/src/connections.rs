@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_address_takes_all_places_and_this_machine_always_has_some() {
+    fn one_address_cannot_take_all_connection_slots() {
         let limits =
             ConnectionLimits { connections: 3, per_address: 2, local: 1, ..ConnectionLimits::default() };
         let places = Arc::new(ConnectionSlots::new(limits));

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_request_that_panics_ends_alone() {
+    async fn panicking_request_does_not_affect_other_requests() {
         let address = started(ConnectionLimits::default()).await;
         let before = std::panic::take_hook();
         crate::panic_hook::install_panic_hook(crate::panic_hook::PanicReaction::GoOn);

@@ -12,7 +12,7 @@ use std::{
 use model::{
     catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
-    estate::{Assignment, Environment, Estate, Group, Overrides, Requirement, Role, Server},
+    estate::{AssignedValue, Environment, Estate, Group, Overrides, Requirement, Role, Server},
     format::yaml,
     name::{Key, Name, ServerName},
     resolve::{Resolver, check, check_change, reached_servers, resolve},
@@ -101,7 +101,7 @@ fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Overrides>) -> 
 }
 
 fn set(overrides: &mut Overrides, component: usize, number: usize, text: &str) {
-    let said = Assignment { value: Value::from(text), origin: None };
+    let said = AssignedValue { value: Value::from(text), origin: None };
     overrides.values.entry(name("component", component)).or_default().insert(key(number), said);
 }
 

@@ -29,9 +29,9 @@ pub struct Overrides {
     /// Required components with their version ranges.
     pub components: BTreeMap<Name, Requirement>,
     /// Values, by component and parameter.
-    pub values: BTreeMap<Name, BTreeMap<Key, Assignment>>,
+    pub values: BTreeMap<Name, BTreeMap<Key, AssignedValue>>,
     /// Inherited things removed here; weaker places have no effect on them.
-    pub remove: Vec<Removal>,
+    pub remove: Vec<InheritanceRemoval>,
 }
 
 /// A required component's version range and its origin.
@@ -45,7 +45,7 @@ pub struct Requirement {
 
 /// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Assignment {
+pub struct AssignedValue {
     /// The value as written; references are still in it.
     pub value: Value,
     /// The revision that set it, if it comes from a stored revision.
@@ -54,9 +54,9 @@ pub struct Assignment {
 
 /// A removal and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Removal {
+pub struct InheritanceRemoval {
     /// What is removed.
-    pub what: RemovalTarget,
+    pub what: InheritedItem,
     /// The revision that added it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
@@ -73,7 +73,7 @@ pub struct RevisionOrigin {
 
 /// Something inherited that a place removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RemovalTarget {
+pub enum InheritedItem {
     /// `shop`: the component does not run here.
     Component(Name),
     /// `shop.banner`: weaker places' values do not count.

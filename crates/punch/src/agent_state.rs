@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_report_is_set_aside_and_does_not_hold_up_the_others() {
+    fn damaged_report_is_set_aside_and_the_others_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         state.queue_report(&report(2)).unwrap();
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_never_change_a_host_at_once() {
+    fn second_run_on_a_host_is_refused_while_one_runs() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         let lock = state.lock().unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_forgotten_with_the_file_it_was_for() {
+    fn etag_is_removed_with_its_node_file() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.lock().unwrap());
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_changes_nothing_writes_neither_file_nor_tag_again() {
+    fn run_that_changes_nothing_writes_neither_file_nor_tag_again() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_generation_ever_begun_is_kept_whatever_comes_after_it() {
+    fn highest_begun_generation_is_kept_after_older_ones() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.lock().unwrap());

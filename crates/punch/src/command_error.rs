@@ -50,7 +50,7 @@ impl CommandError {
     }
 
     /// The input has these faults; `heading` stands before them when there are several.
-    pub(crate) fn faults(heading: &str, faults: Vec<Fault>) -> Self {
+    pub(crate) fn from_faults(heading: &str, faults: Vec<Fault>) -> Self {
         let message = match faults.as_slice() {
             [only] => only.to_string(),
             several => format!("{heading}{}", fault::list(several)),
@@ -114,6 +114,6 @@ impl From<FormatError> for CommandError {
 impl From<Vec<FormatError>> for CommandError {
     fn from(errors: Vec<FormatError>) -> Self {
         let heading = format!("{} faults:", errors.len());
-        CommandError::faults(&heading, errors.into_iter().map(Fault::from).collect())
+        CommandError::from_faults(&heading, errors.into_iter().map(Fault::from).collect())
     }
 }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_or_no_server_is_an_error_that_names_the_url() {
+    fn unreachable_or_non_http_server_is_an_error_naming_the_url() {
         let error = check(b"220 mail ready\r\n", None).unwrap_err();
         assert!(error.starts_with("http://127.0.0.1:") && error.contains("does not answer"), "{error}");
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

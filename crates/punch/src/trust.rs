@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_key_that_is_none_says_what_it_is_instead() {
+    fn malformed_node_key_is_an_error_describing_the_content() {
         assert!(parse_node_key("?").unwrap_err().contains("not base64"));
         assert!(parse_node_key("AAAA").unwrap_err().contains("3 bytes instead of 32"));
     }

@@ -50,7 +50,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     let mut steps = StepOutput::start();
     let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::TestHosts::address);
     let developer = Developer::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
-    let terminal = developer.terminal.clone().echoing();
+    let terminal = developer.terminal.clone().with_echo();
     output::print_line(&format!("Everything below is typed in {}", terminal.folder().display()));
 
     let control_plane = steps.step("Start the control plane on a new data folder", || {
@@ -107,7 +107,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
     };
     if let DemoTarget::Booted(host) = &place {
         steps.step("Install punch on it, from the repository", || {
-            developer::install_punch(&host.terminal().echoing(), &control_plane)
+            developer::install_punch(&host.terminal().with_echo(), &control_plane)
         })?;
     }
     steps.step("Join it to the control plane, with a token that is good once", || {

@@ -26,7 +26,7 @@ impl DemoTarget {
     /// Runs a verb of punch there; any exit code is an answer.
     pub(super) fn ask(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         match self {
-            DemoTarget::Booted(host) => host.terminal().echoing().run_any_exit(typed),
+            DemoTarget::Booted(host) => host.terminal().with_echo().run_any_exit(typed),
             DemoTarget::Folder { root, terminal } => {
                 terminal.run_any_exit(&format!("{typed} --root {}", root.display()))
             }
@@ -52,7 +52,7 @@ impl DemoTarget {
         version: &str,
         footer: Option<&str>,
     ) -> Result<(), CommandFailure> {
-        let here = Terminal::here(std::path::Path::new("/")).echoing();
+        let here = Terminal::local(std::path::Path::new("/")).with_echo();
         match self {
             DemoTarget::Booted(host) => {
                 let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.address()))?;
@@ -76,7 +76,7 @@ impl DemoTarget {
     /// Checks that nothing of the component `shop` is left.
     pub(super) fn expect_gone(&self, port: u16) -> Result<(), CommandFailure> {
         let (shell, root) = match self {
-            DemoTarget::Booted(host) => (host.terminal().echoing(), String::new()),
+            DemoTarget::Booted(host) => (host.terminal().with_echo(), String::new()),
             DemoTarget::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
@@ -99,7 +99,7 @@ impl DemoTarget {
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));
-            let here = Terminal::here(std::path::Path::new("/")).echoing();
+            let here = Terminal::local(std::path::Path::new("/")).with_echo();
             let answer =
                 here.run_any_exit(&format!("curl -sS --max-time 5 http://{}:{port}/", host.address()))?;
             output::print_quoted(&answer.text());

@@ -119,7 +119,7 @@ impl TestEnvironment {
 
     /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
     pub(super) fn http_get(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
-        let here = Terminal::here(&self.developer.folder);
+        let here = Terminal::local(&self.developer.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.address());
         for _ in 0..60 {
             let answer = here.run_any_exit(&typed)?;

@@ -13,7 +13,7 @@ pub(super) fn remove_leftovers(folder: &Path) {
     for name in names_in(folder).filter(|name| orphaned(name)) {
         fs::remove_dir_all(folder.join(name)).ok();
     }
-    let here = Terminal::here(Path::new("/"));
+    let here = Terminal::local(Path::new("/"));
     for link in names_in(Path::new("/sys/class/net")).filter(|name| orphaned(name)) {
         here.run_any_exit(&format!("ip link del {link}")).ok();
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::orphaned;
 
     #[test]
-    fn only_names_of_processes_that_are_gone_are_swept() {
+    fn only_names_of_ended_processes_are_removed() {
         assert!(orphaned("gpt-4194999-1"), "no process has an id above the kernel's limit of 4194304");
         assert!(!orphaned(&format!("gpt-{}-1", std::process::id())));
         assert!(!orphaned("gpt-web"), "not one of ours: no process id");

@@ -56,7 +56,7 @@ impl TestHosts {
 
 /// Why hosts cannot be booted here, in words; nothing when they can.
 pub(crate) fn unavailable_reason(work: &Path) -> Option<String> {
-    let here = Terminal::here(Path::new("/"));
+    let here = Terminal::local(Path::new("/"));
     let says = |typed: &str| here.run_any_exit(typed).is_ok_and(|answer| answer.code == 0);
     if !says("test \"$(id -u)\" = 0") {
         return Some("booting a host needs root".to_owned());

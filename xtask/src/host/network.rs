@@ -15,7 +15,7 @@ pub(crate) struct Network {
 impl Network {
     /// Creates the bridge of this process on a subnet nobody uses.
     pub(crate) fn create() -> Result<Network, CommandFailure> {
-        let here = Terminal::here(Path::new("/"));
+        let here = Terminal::local(Path::new("/"));
         let process = std::process::id();
         let taken = here.run("ip -o -4 addr show; ip -4 route show")?.out;
         let subnet = (0..250)
@@ -53,7 +53,7 @@ impl Network {
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
     pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
-        let here = Terminal::here(Path::new("/"));
+        let here = Terminal::local(Path::new("/"));
         here.run(&format!("ip link set {} master {} up", self.host_end_name(number), self.bridge))?;
         here.run(&format!(
             "nsenter -t {pid} -n sh -c 'ip addr add {}/24 dev host0 && ip link set lo up && ip link set host0 up \
@@ -68,6 +68,6 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         // Nothing to do about a failure here; the next run sweeps it.
-        Terminal::here(Path::new("/")).run_any_exit(&format!("ip link del {}", self.bridge)).ok();
+        Terminal::local(Path::new("/")).run_any_exit(&format!("ip link del {}", self.bridge)).ok();
     }
 }

@@ -33,7 +33,7 @@ impl Image {
         fs::create_dir_all(&hosts).map_err(io("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
         cached_layer(&layer, |partial| {
-            Terminal::here(&hosts).run(&format!(
+            Terminal::local(&hosts).run(&format!(
                 "mmdebstrap --mode=root --variant=minbase --include={BASE} \
                  --aptopt='APT::Install-Recommends \"false\"' \
                  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -57,7 +57,7 @@ impl Image {
                 .replace("PARTIAL", &partial.display().to_string())
                 .replace("BELOW", &below)
                 .replace("PACKAGES", &packages);
-            Terminal::here(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
+            Terminal::local(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
         })?;
         let layers = [layer].into_iter().chain(self.layers.iter().cloned()).collect();
         Ok(Image { layers })

@@ -90,11 +90,11 @@ impl<'a> RunJournal<'a> {
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(RunMark::Owed));
         self.add_mark(&marks);
-        self.begin_step(&change.title(), &change.components, &marks)
+        self.begin_unplanned_step(&change.title(), &change.components, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
-    pub(super) fn begin_step(
+    pub(super) fn begin_unplanned_step(
         &mut self,
         title: &str,
         components: &BTreeSet<Name>,
@@ -140,11 +140,15 @@ impl<'a> RunJournal<'a> {
             _ => (),
         }
         self.add_mark(&marks);
-        self.end_step(entry, &marks)
+        self.end_unplanned_step(entry, &marks)
     }
 
     /// Notes how a step that makes nothing went.
-    pub(super) fn end_step(&mut self, entry: ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
+    pub(super) fn end_unplanned_step(
+        &mut self,
+        entry: ReportEntry,
+        marks: &[RunMark],
+    ) -> Result<(), StateError> {
         if let Some(running) = &mut self.running {
             running.end(&entry, marks)?;
         }
@@ -197,7 +201,7 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Files the report.
-    pub(super) fn write_report(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
+    pub(super) fn finish(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {

@@ -48,7 +48,7 @@ pub(super) async fn change(
         false => ProposedEstate::Some(documents),
     };
     let proposal = ChangeProposal { proposed, message, preview, base };
-    Ok(Json(app.back_office.change(&permit, proposal).await?))
+    Ok(Json(app.back_office.submit_change(&permit, proposal).await?))
 }
 
 /// Which revision is exported.

@@ -54,7 +54,7 @@ pub(super) async fn node(
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let node = app.back_office.node_for(&principal, &server, None).await?;
+    let node = app.back_office.serve_node(&principal, &server, None).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let node = app.back_office.node_for(&principal, &server, Some(generation)).await?;
+    let node = app.back_office.serve_node(&principal, &server, Some(generation)).await?;
     Ok(node_response(&node, &headers))
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn receive(
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn publish(
+pub(super) async fn publish_files(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     PathParameters(channel): PathParameters<Name>,

@@ -68,7 +68,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(reports::reports, reports::add_report))
-                .routes(routes!(packages::publish))
+                .routes(routes!(packages::publish_files))
                 .routes(routes!(keys::list, keys::trust))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),
         )

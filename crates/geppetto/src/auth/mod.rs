@@ -2,12 +2,12 @@
 
 mod access_level;
 mod grant;
+mod permit;
 mod principal;
 mod secret;
 
 pub(crate) use access_level::AccessLevel;
 pub(crate) use grant::{EffectScope, Grant, InvalidGrant};
-pub(crate) use principal::{
-    AccessDenied, Admin, Developer, Operator, Permit, Principal, RequiredLevel, Viewer,
-};
+pub(crate) use permit::{Admin, Developer, Operator, Permit, RequiredLevel, Viewer};
+pub(crate) use principal::{AccessDenied, Principal};
 pub(crate) use secret::{PresentedSecret, SecretKind, generate_secret};

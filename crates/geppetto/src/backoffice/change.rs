@@ -62,7 +62,7 @@ pub(crate) enum ProposedEstate {
 
 impl BackOffice {
     /// Checks a proposal, lists what it changes, and commits it unless it is a preview.
-    pub(crate) async fn change(
+    pub(crate) async fn submit_change(
         &self,
         permit: &Permit<Operator>,
         proposal: ChangeProposal,

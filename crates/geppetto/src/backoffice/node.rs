@@ -67,7 +67,7 @@ impl BackOffice {
     }
 
     /// The node file that a server must be made like now, or one of its earlier generations.
-    pub(crate) async fn node_for(
+    pub(crate) async fn serve_node(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -117,7 +117,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
         let environment = self.environment_of(principal, server).await?;
-        Ok(principal.is_server(server) || principal.sees_secrets(Some(&environment)))
+        Ok(principal.is_this_server(server) || principal.sees_secrets(Some(&environment)))
     }
 
     /// Which generation a server must be at now; a new one is made if the content has changed.

@@ -26,7 +26,7 @@ impl BackOffice {
         server: &ServerName,
         mut report: Report,
     ) -> Result<wire::StoredReport, BackOfficeError> {
-        if !principal.is_server(server) {
+        if !principal.is_this_server(server) {
             return Err(AccessDenied::new(format!("only {server} itself may report for {server}")).into());
         }
         if report.entries.len() > MAX_ENTRIES {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
-use packaging::repository::{RemovedVersion, Repository, RepositoryFinding};
+use packaging::repository::{Repository, RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
 use super::{BackOffice, BackOfficeError, estate_snapshot, packages::AuditNote};
@@ -23,7 +23,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Operator>,
         keep: usize,
-    ) -> Result<RemovedVersion, BackOfficeError> {
+    ) -> Result<RetentionResult, BackOfficeError> {
         permit.require_everywhere()?;
         let entry = AuditNote::new(
             &permit.actor(),

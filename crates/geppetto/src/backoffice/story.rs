@@ -102,7 +102,7 @@ async fn change(
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some(documents);
     let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
-    back_office.change(&admin().lowered(), proposal).await
+    back_office.submit_change(&admin().lowered(), proposal).await
 }
 
 fn server(name: &str) -> ServerName {
@@ -316,7 +316,7 @@ async fn try_change(
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
     let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
-    story.back_office.change(&permit(grants), proposal).await
+    story.back_office.submit_change(&permit(grants), proposal).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -401,8 +401,9 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
         ["environments/test.yaml", "roles/web.yaml", "servers/web-02.yaml"]
     );
     let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
-    let node =
-        async |grants: &[&str]| story.back_office.node_for(&principal(grants), &server("web-02"), None).await;
+    let node = async |grants: &[&str]| {
+        story.back_office.serve_node(&principal(grants), &server("web-02"), None).await
+    };
     assert!(matches!(node(&["operator:test"]).await.unwrap(), ServedNode::Signed(_)));
     assert!(matches!(node(&["viewer:test"]).await.unwrap(), ServedNode::Masked(_)));
     assert!(matches!(node(&["operator:prod", "viewer:test"]).await.unwrap(), ServedNode::Masked(_)));

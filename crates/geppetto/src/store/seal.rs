@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_text_opens_with_its_key_and_as_itself_only() {
+    fn sealed_text_opens_only_with_its_key_and_context() {
         let (mine, other) = (Seal::new(&[1; 32]), Seal::new(&[2; 32]));
         let sealed = mine.seal("roles/a.yaml", "hunter2").unwrap();
         assert!(!sealed.contains("hunter2") && sealed != mine.seal("roles/a.yaml", "hunter2").unwrap());

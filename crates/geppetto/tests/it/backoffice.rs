@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::control_plane::{ControlPlane, ESTATE, local_administrator};
 
 #[test]
-fn an_import_shows_what_changes_and_a_second_one_changes_nothing() {
+fn import_shows_changes_and_repeating_it_changes_nothing() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "prod");
@@ -30,7 +30,7 @@ fn an_import_shows_what_changes_and_a_second_one_changes_nothing() {
 }
 
 #[test]
-fn an_import_is_whole_so_what_is_not_in_the_folder_is_removed() {
+fn import_removes_places_missing_from_the_folder() {
     let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files.push(("roles/spare.yaml", "format: geppetto/role/1\n"));
@@ -48,7 +48,7 @@ fn an_import_is_whole_so_what_is_not_in_the_folder_is_removed() {
 }
 
 #[test]
-fn an_object_that_could_not_be_read_again_once_stored_is_refused() {
+fn place_that_could_not_be_read_back_is_refused() {
     let (plane, _) = ControlPlane::with_shop();
     // A few hundred kilobytes as written, many megabytes with one value a line.
     let lists = format!("{}{}{}", "[".repeat(50), "1,".repeat(150_000), "]".repeat(50));
@@ -91,7 +91,7 @@ fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
 }
 
 #[test]
-fn an_exported_folder_overwrites_nothing_that_others_changed_since() {
+fn import_of_an_older_export_does_not_overwrite_newer_changes() {
     let (plane, _) = ControlPlane::with_shop();
     let (mine, theirs) = (plane.path("mine"), plane.path("theirs"));
     for folder in [&mine, &theirs] {
@@ -114,7 +114,7 @@ fn an_exported_folder_overwrites_nothing_that_others_changed_since() {
 }
 
 #[test]
-fn a_change_made_from_an_older_revision_overwrites_nothing_newer() {
+fn change_based_on_an_older_revision_does_not_overwrite_newer_changes() {
     let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let post = |path: &str, text: serde_json::Value, base: u64| {
@@ -133,7 +133,7 @@ fn a_change_made_from_an_older_revision_overwrites_nothing_newer() {
 }
 
 #[test]
-fn a_document_that_is_there_twice_is_refused() {
+fn duplicate_document_is_refused() {
     let plane = ControlPlane::start();
     let body =
         br#"{"documents": {"roles/a.yaml": null, "roles/a.yaml": "x"}, "message": "", "preview": true}"#;
@@ -143,7 +143,7 @@ fn a_document_that_is_there_twice_is_refused() {
 }
 
 #[test]
-fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
+fn unexpected_files_in_an_estate_are_all_refused_by_name() {
     let plane = ControlPlane::start();
     let folder = plane.estate(&[
         ("role/web.yaml", ""),
@@ -176,7 +176,7 @@ fn what_does_not_belong_in_an_estate_is_refused_by_name_all_at_once() {
 }
 
 #[test]
-fn a_wrong_estate_is_refused_whole_and_every_mistake_is_told_with_its_file() {
+fn estate_with_faults_is_refused_listing_each_fault_with_its_file() {
     let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files[1].1 = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n    password: s3cr3t\n";
@@ -255,7 +255,7 @@ fn values_of_a_component_nobody_published_are_hidden_too() {
 }
 
 #[test]
-fn a_change_over_the_api_is_previewed_and_then_committed() {
+fn api_change_is_previewed_and_then_committed() {
     let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let text = ESTATE[1].1.replace("8080", "9090");
@@ -308,7 +308,7 @@ fn lists_come_page_by_page() {
 }
 
 #[test]
-fn every_write_is_in_the_audit_log_with_who_did_it() {
+fn every_write_is_in_the_audit_log_with_its_actor() {
     let (plane, _) = ControlPlane::with_shop();
     let log = plane.get("/api/v1/audit?limit=1000", &plane.admin()).ok();
     let entries: Vec<String> = log["items"]

@@ -12,7 +12,7 @@ use crate::control_plane::{ControlPlane, ESTATE, local_administrator};
 const NODE: &str = "/api/v1/servers/web-01/node";
 
 #[test]
-fn a_server_joins_once_with_its_token_and_gets_what_it_needs() {
+fn join_token_works_once_and_gives_credential_and_keys() {
     let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let token =
@@ -38,7 +38,7 @@ fn a_server_joins_once_with_its_token_and_gets_what_it_needs() {
 }
 
 #[test]
-fn a_credential_opens_its_own_servers_doors_only() {
+fn credential_of_a_server_is_refused_for_other_servers() {
     let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
     files.push(("servers/web-02.yaml", ESTATE[2].1));
@@ -54,7 +54,7 @@ fn a_credential_opens_its_own_servers_doors_only() {
 }
 
 #[test]
-fn a_generation_grows_only_when_the_content_changes_and_all_are_kept() {
+fn generation_grows_only_when_the_content_changes_and_all_are_kept() {
     let (plane, key) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let first = plane.get(NODE, &credential);
@@ -82,7 +82,7 @@ fn a_generation_grows_only_when_the_content_changes_and_all_are_kept() {
 }
 
 #[test]
-fn many_who_ask_at_once_get_the_same_generation() {
+fn concurrent_requests_get_the_same_generation() {
     let (plane, _) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let texts: BTreeSet<String> = std::thread::scope(|scope| {
@@ -121,7 +121,7 @@ fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
 }
 
 #[test]
-fn the_page_and_the_command_explain_alike_and_never_show_a_secret() {
+fn api_and_command_explain_alike_and_never_show_a_secret() {
     let (plane, _) = ControlPlane::with_shop();
     let path = "/api/v1/servers/web-01/explain?key=shop.http_port";
     let told = plane.get(path, &plane.token("viewer")).ok();
@@ -170,7 +170,7 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
 }
 
 #[test]
-fn a_node_that_cannot_be_made_says_why() {
+fn unresolvable_node_is_answered_with_the_reason() {
     let (plane, _) = ControlPlane::with_shop();
     let wish = ESTATE[1].1.replace("'*'", "'>=2'");
     let mut files = ESTATE.to_vec();
@@ -189,7 +189,7 @@ fn report(server: &str, generation: u64, entries: serde_json::Value) -> serde_js
 }
 
 #[test]
-fn a_server_reports_for_itself_only_and_reports_come_back_newest_first() {
+fn server_reports_only_for_itself_and_reports_are_listed_newest_first() {
     let (plane, _) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let path = "/api/v1/servers/web-01/reports";
@@ -241,7 +241,7 @@ fn reports_are_bounded_listed_without_what_was_done_and_stored_once() {
 }
 
 #[test]
-fn a_server_that_is_revoked_or_removed_must_join_again() {
+fn server_that_is_revoked_or_removed_must_join_again() {
     let (plane, _) = ControlPlane::with_shop();
     let first = plane.credential("web-01");
     let said = plane.punch(&["server", "revoke", "web-01"]);

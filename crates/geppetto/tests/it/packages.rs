@@ -50,7 +50,7 @@ fn packages_are_uploaded_published_promoted_and_listed() {
 }
 
 #[test]
-fn an_upload_that_is_not_what_it_says_is_refused_and_leaves_nothing() {
+fn invalid_upload_is_refused_and_leaves_no_files() {
     let plane = ControlPlane::start_with(&["--max-package-size", "1"]);
     let key = plane.trusted_key();
     let admin = plane.admin();
@@ -95,7 +95,7 @@ fn uploads(plane: &ControlPlane) -> usize {
 }
 
 #[test]
-fn a_killed_upload_leaves_nothing() {
+fn aborted_upload_leaves_no_files() {
     let plane = ControlPlane::start();
     plane.trusted_key();
     for length in ["content-length: 1000000", "transfer-encoding: chunked"] {
@@ -146,7 +146,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
+fn full_disk_is_answered_with_507_and_leaves_no_files() {
     let mut plane = ControlPlane::empty();
     let Some(_small) = Small::mount(plane.data().join("repository"), "512k") else {
         skip("mounting a tmpfs is not allowed here (it needs root)");
@@ -186,7 +186,7 @@ fn a_full_disk_is_told_to_the_publisher_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_repository_is_served_as_plain_files_with_ranges_and_etags() {
+fn repository_is_served_as_plain_files_with_ranges_and_etags() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     let files = plane.publish_shop("1.0.0", &key, "dev");
@@ -210,7 +210,7 @@ fn the_repository_is_served_as_plain_files_with_ranges_and_etags() {
 }
 
 #[test]
-fn nothing_but_the_channels_files_is_served() {
+fn files_outside_the_channels_are_not_served() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
@@ -282,7 +282,7 @@ fn corruption_is_found_and_named() {
 }
 
 #[test]
-fn a_channel_whose_metadata_is_damaged_is_written_anew() {
+fn channel_whose_metadata_is_damaged_is_written_anew() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");

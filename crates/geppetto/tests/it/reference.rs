@@ -17,12 +17,12 @@ fn equals(file: &str, text: &str) {
 }
 
 #[test]
-fn the_committed_api_description_is_the_generated_one() {
+fn committed_api_description_is_the_generated_one() {
     equals("openapi.json", &result_of(program().arg("openapi").output().unwrap()).ok());
 }
 
 #[test]
-fn the_committed_command_reference_is_the_generated_one() {
+fn committed_command_reference_is_the_generated_one() {
     let help = |arguments: &[&str]| result_of(program().args(arguments).arg("--help").output().unwrap()).ok();
     let whole = help(&[]);
     let verbs =

@@ -35,7 +35,7 @@ fn serve_makes_what_is_missing_and_tells_where_it_is() {
 }
 
 #[test]
-fn a_database_without_its_key_is_told_and_nothing_is_written_to_it() {
+fn database_without_its_key_is_refused_unchanged() {
     let (mut plane, _) = ControlPlane::with_shop();
     assert_eq!(plane.end("-TERM"), Some(0));
     let database = fs::read(plane.data().join("geppetto.db")).unwrap();
@@ -56,7 +56,7 @@ fn a_database_without_its_key_is_told_and_nothing_is_written_to_it() {
 }
 
 #[test]
-fn a_restarted_control_plane_keeps_its_keys_and_tokens() {
+fn restarted_control_plane_keeps_its_keys_and_tokens() {
     let mut plane = ControlPlane::start();
     let (admin, key) = (plane.admin(), fs::read(plane.data().join("keys/node.key")).unwrap());
     assert_eq!(plane.end("-INT"), Some(0));
@@ -66,7 +66,7 @@ fn a_restarted_control_plane_keeps_its_keys_and_tokens() {
 }
 
 #[test]
-fn a_port_in_use_is_named_with_what_to_do() {
+fn port_in_use_is_named_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let plane = ControlPlane::empty();
@@ -77,7 +77,7 @@ fn a_port_in_use_is_named_with_what_to_do() {
 }
 
 #[test]
-fn an_address_that_servers_cannot_use_is_refused_before_anybody_hears_it() {
+fn unusable_advertised_address_is_refused_at_start() {
     let plane = ControlPlane::empty();
     for wrong in ["geppetto.example.org", "ftp://geppetto.example.org", "http://"] {
         let said = plane.run(&["serve", "--listen", "127.0.0.1:0", "--advertise", wrong]).failed(2);
@@ -87,7 +87,7 @@ fn an_address_that_servers_cannot_use_is_refused_before_anybody_hears_it() {
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_made_is_named() {
+fn data_folder_that_cannot_be_made_is_named() {
     let plane = ControlPlane::empty();
     fs::write(plane.path("file"), "").unwrap();
     let inside = plane.path("file/data");
@@ -97,7 +97,7 @@ fn a_data_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn all_addresses_of_a_machine_are_told_by_its_name() {
+fn wildcard_listener_advertises_the_host_name() {
     let mut plane = ControlPlane::empty();
     plane.serve(&["--listen", "0.0.0.0:0"]);
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -209,7 +209,7 @@ fn heads_without_measure_and_bodies_without_measure_are_refused() {
 }
 
 #[test]
-fn an_idle_control_plane_fits_in_sixty_megabytes() {
+fn idle_control_plane_fits_in_sixty_megabytes() {
     let (plane, _) = ControlPlane::with_shop();
     plane.get("/api/v1/servers/web-01/node", &plane.admin());
     let status = fs::read_to_string(format!("/proc/{}/status", plane.pid())).unwrap();
@@ -219,7 +219,7 @@ fn an_idle_control_plane_fits_in_sixty_megabytes() {
 }
 
 #[test]
-fn the_log_holds_no_token() {
+fn log_holds_no_token() {
     let mut plane = ControlPlane::empty();
     plane.serve(&["--log", "debug"]);
     let admin = plane.admin();

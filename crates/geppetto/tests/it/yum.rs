@@ -194,7 +194,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
 }
 
 #[test]
-fn the_channel_is_what_a_plain_web_server_would_serve() {
+fn served_channel_equals_its_plain_files() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::yaml::FormatError;
 use crate::{
-    estate::{Assignment, Overrides, Removal, RemovalTarget, Requirement},
+    estate::{AssignedValue, InheritanceRemoval, InheritedItem, Overrides, Requirement},
     name::{Key, Name},
     value::Value,
     version::VersionRange,
@@ -25,7 +25,7 @@ pub(super) fn overrides(
     values: ValuesByComponent,
     remove: Vec<RemovalText>,
 ) -> Overrides {
-    let assignment = |value| Assignment { value, origin: None };
+    let assignment = |value| AssignedValue { value, origin: None };
     let requirement = |range| Requirement { range, origin: None };
     Overrides {
         components: components.into_iter().map(|(name, range)| (name, requirement(range))).collect(),
@@ -35,7 +35,7 @@ pub(super) fn overrides(
                 (name, values.into_iter().map(|(key, value)| (key, assignment(value))).collect())
             })
             .collect(),
-        remove: remove.into_iter().map(|text| Removal { what: text.0, origin: None }).collect(),
+        remove: remove.into_iter().map(|text| InheritanceRemoval { what: text.0, origin: None }).collect(),
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn reject_duplicates(file: &str, key: &str, names: &[Name]) -> Result
 /// A dot inside a key of a map is written `\.`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(super) struct RemovalText(pub(super) RemovalTarget);
+pub(super) struct RemovalText(pub(super) InheritedItem);
 
 impl TryFrom<String> for RemovalText {
     type Error = String;
@@ -84,15 +84,15 @@ impl TryFrom<String> for RemovalText {
         };
         let mut parts = split_unescaped_dots(&text).into_iter();
         let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
-        let Some(key) = parts.next() else { return Ok(Self(RemovalTarget::Component(name))) };
+        let Some(key) = parts.next() else { return Ok(Self(InheritedItem::Component(name))) };
         let key = Key::new(&key).map_err(|error| wrong(&error.to_string()))?;
         let path: Vec<String> = parts.collect();
         if path.iter().any(String::is_empty) {
             return Err(wrong("an entry between dots is empty"));
         }
         Ok(Self(match path.is_empty() {
-            true => RemovalTarget::Value(name, key),
-            false => RemovalTarget::Entry(name, key, path),
+            true => InheritedItem::Value(name, key),
+            false => InheritedItem::Entry(name, key, path),
         }))
     }
 }
@@ -103,12 +103,12 @@ impl From<RemovalText> for String {
     }
 }
 
-impl std::fmt::Display for RemovalTarget {
+impl std::fmt::Display for InheritedItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            RemovalTarget::Component(name) => write!(f, "{name}"),
-            RemovalTarget::Value(name, key) => write!(f, "{name}.{key}"),
-            RemovalTarget::Entry(name, key, path) => {
+            InheritedItem::Component(name) => write!(f, "{name}"),
+            InheritedItem::Value(name, key) => write!(f, "{name}.{key}"),
+            InheritedItem::Entry(name, key, path) => {
                 write!(f, "{name}.{key}")?;
                 for part in path {
                     write!(f, ".{}", part.replace('\\', "\\\\").replace('.', "\\."))?;

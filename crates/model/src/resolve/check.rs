@@ -12,7 +12,7 @@ use super::{
 use crate::{
     catalog::Catalog,
     component::Component,
-    estate::{Estate, Overrides, Place, RemovalTarget, Server},
+    estate::{Estate, InheritedItem, Overrides, Place, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
     nearest,
@@ -271,10 +271,10 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
-fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovalTarget) -> Option<Note> {
+fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> Option<Note> {
     let (name, key) = match removal {
-        RemovalTarget::Component(name) => (name, None),
-        RemovalTarget::Value(name, key) | RemovalTarget::Entry(name, key, _) => (name, Some(key)),
+        InheritedItem::Component(name) => (name, None),
+        InheritedItem::Value(name, key) | InheritedItem::Entry(name, key, _) => (name, Some(key)),
     };
     let hint = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
     let (message, hint) = match (catalog.components.get(name), key) {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, CatalogVersion},
-    estate::{Place, RemovalTarget, RevisionOrigin},
+    estate::{InheritedItem, Place, RevisionOrigin},
     name::Name,
     nearest,
     node::RequirementProvenance,
@@ -104,7 +104,7 @@ fn requirements_by_component<'a, 'l>(
             requirements.push(PlacedRequirement { place, range, origin, effective });
         }
         for removed in &layer.overrides.remove {
-            if let RemovalTarget::Component(name) = &removed.what {
+            if let InheritedItem::Component(name) = &removed.what {
                 let effective = at + 1 == layers.effective_layers(name);
                 let origin = removed.origin.as_ref();
                 requirements.entry(name).or_default().push(PlacedRequirement {

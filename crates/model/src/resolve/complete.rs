@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     component::Component,
-    estate::{Assignment, Overrides, Place, Removal, RemovalTarget},
+    estate::{AssignedValue, InheritanceRemoval, InheritedItem, Overrides, Place},
     name::Name,
     node::Node,
     value::Value,
@@ -44,14 +44,14 @@ fn overrides_of_node(node: &Node) -> Overrides {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
         let assignment = values.map(|(key, value)| {
-            (key.clone(), Assignment { value: escape_references(&value.value), origin: None })
+            (key.clone(), AssignedValue { value: escape_references(&value.value), origin: None })
         });
         (name.clone(), assignment.collect())
     });
     let keys = node.components.iter().flat_map(|(name, component)| {
-        component.values.keys().map(|key| RemovalTarget::Value(name.clone(), key.clone()))
+        component.values.keys().map(|key| InheritedItem::Value(name.clone(), key.clone()))
     });
-    let remove = keys.map(|what| Removal { what, origin: None });
+    let remove = keys.map(|what| InheritanceRemoval { what, origin: None });
     Overrides { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::place_stack::PlaceStack;
 use crate::{
-    estate::{Assignment, Place, Removal, RemovalTarget, RevisionOrigin},
+    estate::{AssignedValue, InheritanceRemoval, InheritedItem, Place, RevisionOrigin},
     name::{Key, Name},
     parameter::{MergeStrategy, Parameter},
     value::Value,
@@ -27,8 +27,8 @@ struct PlaceSource<'a, 'l> {
     /// Its index in the stack of places.
     at: usize,
     place: &'l Place,
-    values: Option<&'a BTreeMap<Key, Assignment>>,
-    removals: Vec<&'a Removal>,
+    values: Option<&'a BTreeMap<Key, AssignedValue>>,
+    removals: Vec<&'a InheritanceRemoval>,
 }
 
 /// One place's operation on a parameter, before references are replaced.
@@ -53,11 +53,11 @@ impl<'a, 'l> Sources<'a, 'l> {
     pub(super) fn new(layers: &'l PlaceStack<'a>, component: &Name) -> Self {
         let sources = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
             let values = layer.overrides.values.get(component);
-            let about = |removed: &&Removal| match &removed.what {
-                RemovalTarget::Component(_) => false,
-                RemovalTarget::Value(name, _) | RemovalTarget::Entry(name, _, _) => name == component,
+            let about = |removed: &&InheritanceRemoval| match &removed.what {
+                InheritedItem::Component(_) => false,
+                InheritedItem::Value(name, _) | InheritedItem::Entry(name, _, _) => name == component,
             };
-            let removals: Vec<&Removal> = layer.overrides.remove.iter().filter(about).collect();
+            let removals: Vec<&InheritanceRemoval> = layer.overrides.remove.iter().filter(about).collect();
             let is_source = values.is_some() || !removals.is_empty();
             is_source.then_some(PlaceSource { at, place: &layer.place, values, removals })
         });
@@ -72,7 +72,7 @@ impl<'a, 'l> Sources<'a, 'l> {
     /// The values of the effective layers, by place.
     pub(super) fn effective_values(
         &self,
-    ) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, Assignment>)> {
+    ) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, AssignedValue>)> {
         let effective = self.sources.iter().filter(|source| source.at < self.effective_layers);
         effective.filter_map(|source| Some((source.place, source.values?)))
     }
@@ -112,8 +112,8 @@ impl<'a, 'l> Sources<'a, 'l> {
             }
             for removed in &source.removals {
                 let what = match &removed.what {
-                    RemovalTarget::Value(_, of) if of == key => Operation::RemoveAll,
-                    RemovalTarget::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
+                    InheritedItem::Value(_, of) if of == key => Operation::RemoveAll,
+                    InheritedItem::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
                     _ => continue,
                 };
                 let effective = !is_removed && source.at < self.effective_layers && !(replace && has_value);

@@ -7,7 +7,7 @@ use super::{
     linearise::RoleHierarchy,
 };
 use crate::{
-    estate::{Estate, Overrides, Place, RemovalTarget, RevisionOrigin},
+    estate::{Estate, InheritedItem, Overrides, Place, RevisionOrigin},
     name::{Name, ServerName},
     nearest,
 };
@@ -107,7 +107,7 @@ fn component_removals<'a>(
     let mut removals = BTreeMap::new();
     for (at, layer) in stack.iter().enumerate() {
         for removed in &layer.overrides.remove {
-            if let RemovalTarget::Component(name) = &removed.what {
+            if let InheritedItem::Component(name) = &removed.what {
                 removals.entry(name).or_insert((at, removed.origin.as_ref()));
             }
         }

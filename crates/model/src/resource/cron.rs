@@ -58,7 +58,7 @@ pub(super) const RULES: KindRules = KindRules {
 
 impl CronResource {
     /// The text of its file in `/etc/cron.d`.
-    pub fn file(&self) -> String {
+    pub fn file_text(&self) -> String {
         let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
         for (name, value) in &self.environment {
             text.push_str(&format!("{name}={value}\n"));
@@ -70,7 +70,7 @@ impl CronResource {
 
 impl ResourceRules for CronResource {
     fn desired_facts(&self) -> ResourceFacts {
-        let content = FileContent::of(self.file().as_bytes());
+        let content = FileContent::of(self.file_text().as_bytes());
         ResourceFacts::from([(FactName::Content, Fact::Content(content))])
     }
 }

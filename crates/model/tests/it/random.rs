@@ -6,8 +6,8 @@ use model::{
     catalog::{Catalog, CatalogVersion, PackageFile},
     component::Component,
     estate::{
-        Assignment, Environment, Estate, Group, Overrides, Place, Removal, RemovalTarget, Requirement,
-        RevisionOrigin, Role, Server,
+        AssignedValue, Environment, Estate, Group, InheritanceRemoval, InheritedItem, Overrides, Place,
+        Requirement, RevisionOrigin, Role, Server,
     },
     name::{Key, Name, ServerName},
     node::{Node, NodeComponent, NodeValue, Provenance, RequirementProvenance},
@@ -114,20 +114,20 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
     )
 }
 
-fn removal() -> impl Strategy<Value = RemovalTarget> {
+fn removal() -> impl Strategy<Value = InheritedItem> {
     let part = text().prop_filter("not empty", |text| !text.is_empty());
     prop_oneof![
-        name().prop_map(RemovalTarget::Component),
-        (name(), key()).prop_map(|(name, key)| RemovalTarget::Value(name, key)),
+        name().prop_map(InheritedItem::Component),
+        (name(), key()).prop_map(|(name, key)| InheritedItem::Value(name, key)),
         (name(), key(), collection::vec(part, 1..3))
-            .prop_map(|(name, key, path)| RemovalTarget::Entry(name, key, path)),
+            .prop_map(|(name, key, path)| InheritedItem::Entry(name, key, path)),
     ]
 }
 
 fn overrides() -> impl Strategy<Value = Overrides> {
-    let said = value().prop_map(|value| Assignment { value, origin: None });
+    let said = value().prop_map(|value| AssignedValue { value, origin: None });
     let wish = range().prop_map(|range| Requirement { range, origin: None });
-    let removed = removal().prop_map(|what| Removal { what, origin: None });
+    let removed = removal().prop_map(|what| InheritanceRemoval { what, origin: None });
     (
         collection::btree_map(name(), wish, 0..3),
         collection::btree_map(name(), collection::btree_map(key(), said, 0..3), 0..3),

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     catalog::Catalog,
     component::Component,
-    estate::{Environment, Estate, Place, Removal, RemovalTarget, Requirement, RevisionOrigin, Role, Server},
+    estate::{
+        Environment, Estate, InheritanceRemoval, InheritedItem, Place, Requirement, RevisionOrigin, Role,
+        Server,
+    },
     format::{
         estate::{OverrideOrigins, carry_origins},
         node, yaml,
@@ -324,9 +327,9 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     carry_origins(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
-    let what = RemovalTarget::Value(Name::new("shop").unwrap(), key);
+    let what = InheritedItem::Value(Name::new("shop").unwrap(), key);
     let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
-    server_says.remove = vec![Removal { what, origin: None }];
+    server_says.remove = vec![InheritanceRemoval { what, origin: None }];
     let wish = Requirement { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), wish)].into();
     carry_origins(&first, &mut second, &origin(2, "bob"));

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_change_on_both_sides_is_no_conflict() {
+    fn same_change_on_both_sides_is_no_conflict() {
         check("a b c", "a X c", "a X c", "a X c");
         check("a b c", "a c", "a c", "a c");
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_without_an_end_stays_a_line() {
+    fn last_line_without_newline_stays_a_line() {
         let merged = merge("a\nb", "a\nX", "a\nY", "z 1");
         assert_eq!(merged.text, "a\n<<<<<<< yours\nX\n=======\nY\n>>>>>>> z 1\n");
         assert!(has_conflict_markers(&merged.text));
@@ -139,14 +139,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_side_that_did_nothing_never_matters(base in text(), other in text()) {
+        fn unchanged_side_does_not_affect_the_merge(base in text(), other in text()) {
             prop_assert_eq!(merge(&base, &base, &other, "x").text, other.clone());
             prop_assert_eq!(merge(&base, &other, &base, "x").text, other.clone());
             prop_assert_eq!(merge(&base, &other, &other, "x").text, other);
         }
 
         #[test]
-        fn every_line_somebody_added_is_still_there(base in text(), ours in text(), theirs in text()) {
+        fn merge_keeps_every_added_line(base in text(), ours in text(), theirs in text()) {
             // Marked, so that a line of one side cannot stand in for one of the other.
             let ours: String = ours.lines().map(|line| format!("{line}{}\n", if line == "a" { "" } else { "-ours" })).collect();
             let theirs: String = theirs.lines().map(|line| format!("{line}{}\n", if line == "a" { "" } else { "-theirs" })).collect();

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_for_the_component_is_owned() {
+    fn package_owns_only_directories_of_its_component() {
         let file = |path: &str| CollectedFile::new(path, CollectedContent::Bytes(Vec::new()), 0o644);
         let items = [
             file("/usr/lib/shop/web/a"),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
+    fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
         let facts = UnitSettings { name: "shop", summary: "A shop", url: None };
         let mut launch = LaunchCommand {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),

@@ -55,7 +55,7 @@ use model::name::Name;
 
 pub use check::RepositoryFinding;
 pub use error::RepositoryError;
-pub use retain::RemovedVersion;
+pub use retain::RetentionResult;
 
 use crate::openpgp::{Fingerprint, PublicKeys, SecretKey};
 

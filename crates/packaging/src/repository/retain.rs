@@ -22,7 +22,7 @@ const GRACE_SECONDS: u64 = 24 * 3600;
 
 /// What a retention removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RemovedVersion {
+pub struct RetentionResult {
     /// By channel: the files that are no longer visible there.
     pub channels: BTreeMap<Name, Vec<String>>,
     /// The files that no channel shows any more.
@@ -41,7 +41,7 @@ impl Repository {
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
-    ) -> Result<RemovedVersion> {
+    ) -> Result<RetentionResult> {
         self.retain_with_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
 
@@ -51,7 +51,7 @@ impl Repository {
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
         now: u32,
-    ) -> std::result::Result<RemovedVersion, E> {
+    ) -> std::result::Result<RetentionResult, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.catalog()?;
         let _lock = self.lock()?;
@@ -66,8 +66,8 @@ impl Repository {
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
-    ) -> Result<RemovedVersion> {
-        let mut removed = RemovedVersion::default();
+    ) -> Result<RetentionResult> {
+        let mut removed = RetentionResult::default();
         let mut needed = BTreeSet::new();
         for name in self.channels()? {
             let channel = self.load_channel(&name)?;
@@ -115,7 +115,7 @@ impl Repository {
     }
 
     /// Removes from the pool what is in no channel any more.
-    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut RemovedVersion) -> Result<()> {
+    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut RetentionResult) -> Result<()> {
         let layout = self.layout();
         let mut just_gone: BTreeSet<&str> = BTreeSet::new();
         just_gone.extend(removed.channels.values().flatten().map(String::as_str));

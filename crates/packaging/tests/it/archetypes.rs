@@ -70,12 +70,12 @@ fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
 }
 
 #[test]
-fn a_web_service_works_as_generated() {
+fn web_service_works_as_generated() {
     works("web-service");
 }
 
 #[test]
-fn a_web_service_on_a_low_port_may_answer_there() {
+fn web_service_on_a_low_port_may_answer_there() {
     let dir = tempfile::tempdir().unwrap();
     let port = |port: &'static str| {
         move |_: &Archetype| ArchetypeAnswers::from([(Key::new("port").unwrap(), port.to_owned())])
@@ -91,7 +91,7 @@ fn a_web_service_on_a_low_port_may_answer_there() {
 }
 
 #[test]
-fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
+fn answer_of_the_wrong_type_is_refused_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
     let archetype = packaging::archetype::built_in_archetype("web-service").unwrap();
     for (key, answer, expected) in [
@@ -107,7 +107,7 @@ fn an_answer_of_the_wrong_type_is_refused_with_a_sentence() {
 }
 
 #[test]
-fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
+fn reserved_word_as_name_gives_another_identifier() {
     let dir = tempfile::tempdir().unwrap();
     let archetype = packaging::archetype::built_in_archetype("webapp").unwrap();
     let name = Name::new("class").unwrap();
@@ -118,7 +118,7 @@ fn a_name_that_languages_keep_for_themselves_gives_another_identifier() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_refused_before_anything_is_made() {
+fn reserved_component_name_is_refused_before_generation() {
     let dir = tempfile::tempdir().unwrap();
     let archetype = packaging::archetype::built_in_archetype("os-config").unwrap();
     for (name, expected) in [
@@ -133,7 +133,7 @@ fn a_name_that_is_taken_is_refused_before_anything_is_made() {
 }
 
 #[test]
-fn a_folder_that_is_there_stays_itself() {
+fn generation_into_an_existing_folder_changes_nothing() {
     use std::os::unix::fs::MetadataExt;
 
     let dir = tempfile::tempdir().unwrap();
@@ -149,12 +149,12 @@ fn a_folder_that_is_there_stays_itself() {
 }
 
 #[test]
-fn a_processing_works_as_generated() {
+fn processing_works_as_generated() {
     works("processing");
 }
 
 #[test]
-fn a_webapp_works_as_generated() {
+fn webapp_works_as_generated() {
     if !has_tool("mvn") {
         return;
     }
@@ -162,16 +162,16 @@ fn a_webapp_works_as_generated() {
 }
 
 #[test]
-fn a_db_schema_works_as_generated() {
+fn db_schema_works_as_generated() {
     works("db-schema");
 }
 
 #[test]
-fn a_monitoring_plugin_works_as_generated() {
+fn monitoring_plugin_works_as_generated() {
     works("monitoring-plugin");
 }
 
 #[test]
-fn an_os_config_works_as_generated() {
+fn os_config_works_as_generated() {
     works("os-config");
 }

@@ -11,7 +11,7 @@ fn docs() -> PathBuf {
 }
 
 #[test]
-fn the_schema_in_the_reference_is_that_of_the_code() {
+fn committed_schema_equals_the_generated_one() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let update = std::env::var("UPDATE").is_ok();
     let file = docs().join("reference/schemas/archetype.schema.json");
@@ -24,7 +24,7 @@ fn the_schema_in_the_reference_is_that_of_the_code() {
 }
 
 #[test]
-fn the_archetype_in_the_formats_document_is_read() {
+fn archetype_in_the_formats_document_is_read() {
     let text = fs::read_to_string(docs().join("formats.md")).unwrap();
     let block =
         text.split("```yaml\n").find(|block| block.starts_with("format: geppetto/archetype/1\n")).unwrap();

@@ -59,7 +59,7 @@ fn gpg_accepts_a_detached_signature_and_refuses_it_for_other_data() {
 }
 
 #[test]
-fn a_detached_signature_counts_only_for_its_data_and_its_key() {
+fn detached_signature_verifies_only_its_data_and_key() {
     let (ours, theirs) = (key("ours"), key("theirs"));
     let signature = ours.sign_detached(b"data", NOON).unwrap();
     assert_eq!(public(&[&theirs, &ours]).verify_detached(b"data", &signature).unwrap(), ours.fingerprint());
@@ -104,7 +104,7 @@ fn rpm_accepts_a_package_we_signed_and_so_do_we() {
 }
 
 #[test]
-fn a_package_without_a_signature_by_a_trusted_key_is_refused() {
+fn package_without_a_signature_by_a_trusted_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (ours, theirs) = (key("ours"), key("theirs"));
     let unsigned = Rpm::new("unsigned", "1.0").build(folder.path(), None);
@@ -125,7 +125,7 @@ fn a_package_without_a_signature_by_a_trusted_key_is_refused() {
 }
 
 #[test]
-fn a_package_changed_or_cut_after_signing_is_refused() {
+fn package_changed_or_cut_after_signing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("ours");
     let keys = public(&[&key]);
@@ -160,7 +160,7 @@ fn a_package_changed_or_cut_after_signing_is_refused() {
 }
 
 #[test]
-fn no_changed_header_byte_makes_verification_panic_or_pass() {
+fn package_with_any_changed_header_byte_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("ours");
     let keys = public(&[&key]);
@@ -209,7 +209,7 @@ fn secret_keys_are_kept_to_their_owner() {
 }
 
 #[test]
-fn a_key_made_by_gpg_signs_and_a_locked_one_is_refused() {
+fn key_made_by_gpg_signs_and_a_locked_one_is_refused() {
     if !has_tool("gpg") {
         return;
     }

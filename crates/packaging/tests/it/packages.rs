@@ -107,7 +107,7 @@ fn rpm_reads_what_the_component_said() {
 }
 
 #[test]
-fn the_same_source_gives_the_same_bytes_wherever_it_lies() {
+fn same_source_gives_the_same_bytes_in_any_folder() {
     let key = tools::key("builder");
     let one = shop();
     let packages = package(&one.load(), &one.out(), Some(&key), NOON).unwrap();
@@ -230,7 +230,7 @@ fn rpm_installs_upgrades_downgrades_and_erases_without_a_trace() {
 }
 
 #[test]
-fn an_output_folder_that_cannot_be_written_leaves_a_sentence_and_nothing_else() {
+fn unwritable_output_folder_is_an_error_and_leaves_no_files() {
     let folder = shop();
     fs::write(folder.path().join("taken"), "").unwrap();
     let error = package(&folder.load(), &folder.path().join("taken"), None, NOON).unwrap_err().to_string();
@@ -240,7 +240,7 @@ fn an_output_folder_that_cannot_be_written_leaves_a_sentence_and_nothing_else() 
 }
 
 #[test]
-fn a_pair_that_cannot_be_written_leaves_the_earlier_one() {
+fn failed_packaging_leaves_the_earlier_package_pair() {
     let folder = shop();
     let earlier = built(&folder);
     let before = fs::read(&earlier.payload).unwrap();
@@ -259,7 +259,7 @@ fn a_pair_that_cannot_be_written_leaves_the_earlier_one() {
 }
 
 #[test]
-fn a_full_disk_is_told_in_a_sentence_and_leaves_nothing() {
+fn full_disk_is_an_error_and_leaves_no_partial_package() {
     // A file system of one megabyte, where mounting one is allowed.
     let mounted = tempfile::tempdir().unwrap();
     let mount =

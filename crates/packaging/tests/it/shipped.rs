@@ -141,7 +141,7 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
 }
 
 #[test]
-fn an_address_of_either_kind_is_listened_on_and_asked() {
+fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
     let geppetto = ComponentSource::load(&checkout().join("library/geppetto")).unwrap();
     let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
     for (address, listening, asking) in [
@@ -171,7 +171,7 @@ fn an_address_of_either_kind_is_listened_on_and_asked() {
 }
 
 #[test]
-fn a_label_of_the_exporter_may_hold_any_text() {
+fn exporter_label_with_any_text_is_quoted() {
     let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
     let labels = Value::Map(BTreeMap::from([("data-centre".to_owned(), Value::from("a \"b\" \\ c\nd"))]));
     let evaluated = deployed(&exporter, &[("labels", labels)], Some(OsFamily::Deb));
@@ -183,7 +183,7 @@ fn a_label_of_the_exporter_may_hold_any_text() {
 }
 
 #[test]
-fn a_value_cannot_end_the_attribute_it_is_in() {
+fn value_cannot_close_its_xml_attribute() {
     let examples = ComponentSource::load(&checkout().join("examples/tomcat-examples")).unwrap();
     let evaluated = deployed(&examples, &[("allow", Value::from("\"/><Evil a=\""))], Some(OsFamily::Deb));
     let text = file(&evaluated, "/etc/tomcat10/Catalina/localhost/examples.xml");
@@ -219,7 +219,7 @@ fn names_that_differ_between_families_follow_the_host() {
 }
 
 #[test]
-fn what_the_agent_is_told_to_run_is_quoted() {
+fn commands_of_the_agent_configuration_are_quoted() {
     let dir = tempfile::tempdir().unwrap();
     let source = crate::archetypes::plain("monitoring-plugin", &dir.path().join("it"));
     let values = [("path", Value::from("/srv/it's here")), ("warning", Value::from("10; rm"))];

@@ -33,7 +33,7 @@ fn refused(rest: &str, expected: &str) {
 }
 
 #[test]
-fn nothing_outside_the_folder_is_ever_packaged() {
+fn files_outside_the_component_folder_are_never_packaged() {
     refused(
         "files: [{source: ../x, path: /usr/share/shop/x}]",
         "`files` takes `../x`, which leaves the component's folder by `..`; copy the file into it or build it there",
@@ -61,7 +61,7 @@ fn nothing_outside_the_folder_is_ever_packaged() {
 }
 
 #[test]
-fn what_is_not_there_or_there_twice_is_named() {
+fn missing_and_duplicate_files_are_errors_naming_them() {
     refused(
         "files: [{source: build/shop, path: /usr/bin/shop}]",
         "component.yaml: `files` takes `build/shop`, which is not there; check the name, or add the command that makes it as `build:`",
@@ -85,7 +85,7 @@ fn what_is_not_there_or_there_twice_is_named() {
 }
 
 #[test]
-fn a_single_file_outranks_the_folder_it_came_with() {
+fn entry_for_one_file_overrides_its_folder_entry() {
     let folder = Folder::new(
         "files: [{source: dir, path: /usr/share/shop}, {source: dir/run, path: /usr/share/shop/run, mode: '0700'}]",
     )
@@ -104,7 +104,7 @@ fn a_single_file_outranks_the_folder_it_came_with() {
 }
 
 #[test]
-fn what_packaging_and_version_control_made_is_never_packaged() {
+fn output_and_version_control_files_are_never_packaged() {
     for rest in [
         "files: [{source: ., path: /usr/share/shop}]",
         "files: [{source: '**', path: /usr/share/shop}]",
@@ -133,7 +133,7 @@ fn what_packaging_and_version_control_made_is_never_packaged() {
 }
 
 #[test]
-fn a_name_another_package_has_is_refused() {
+fn name_of_another_package_is_refused() {
     let folder = Folder::empty().write(
         "component.yaml",
         "format: geppetto/component/1\nname: eq-deployment\nversion: 1.0\nkind: os-config\nsummary: S\n",
@@ -152,7 +152,7 @@ fn a_name_another_package_has_is_refused() {
 }
 
 #[test]
-fn a_pipe_is_refused_and_not_waited_for() {
+fn named_pipe_is_refused_without_waiting() {
     let folder = Folder::empty();
     let path = folder.path().join("component.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
@@ -166,7 +166,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
 }
 
 #[test]
-fn a_folder_without_a_component_says_what_to_do() {
+fn folder_without_component_is_an_error_with_a_hint() {
     let folder = Folder::empty();
     assert!(
         folder.mistakes().contains("go to a component's folder, or make one with `punch new ARCHETYPE NAME`")
@@ -233,7 +233,7 @@ fn name_and_version_come_from_the_project() {
 }
 
 #[test]
-fn a_pom_with_properties_is_a_component_without_another_file() {
+fn pom_with_properties_needs_no_component_yaml() {
     let folder = Folder::empty()
         .write(
             "pom.xml",
@@ -253,7 +253,7 @@ fn a_pom_with_properties_is_a_component_without_another_file() {
 }
 
 #[test]
-fn a_failing_build_repeats_its_last_lines() {
+fn failing_build_repeats_its_last_lines() {
     let folder = Folder::new(
         "build: 'echo starting; echo $COMPONENT_NAME $SOURCE_DATE_EPOCH; echo no compiler >&2; exit 3'",
     );
@@ -271,7 +271,7 @@ fn a_failing_build_repeats_its_last_lines() {
 }
 
 #[test]
-fn a_build_that_leaves_something_running_ends_all_the_same() {
+fn build_ends_although_a_child_process_still_runs() {
     let folder = Folder::new("build: 'sleep 30 & echo $!'");
     let mut lines = Vec::new();
     build_source(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();

@@ -47,7 +47,7 @@ fn read(dir: &Path, path: &str) -> String {
 }
 
 #[test]
-fn every_kind_of_difference_is_handled_and_nothing_is_lost() {
+fn update_merges_every_kind_of_difference() {
     let old = archetype(
         1,
         &[
@@ -127,7 +127,7 @@ fn every_kind_of_difference_is_handled_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_update_that_cannot_be_made_says_why_and_changes_nothing() {
+fn impossible_update_is_an_error_and_changes_nothing() {
     let old = archetype(2, &[("a.txt", "old\n")]);
     let new = archetype(3, &[("a.txt", "new\n")]);
     let fails = |dir: &Path, archetype: &Folder, given: &[(&str, &str)]| {
@@ -163,7 +163,7 @@ fn an_update_that_cannot_be_made_says_why_and_changes_nothing() {
 }
 
 #[test]
-fn an_update_that_was_cut_off_is_repeated() {
+fn interrupted_update_is_completed_by_the_next() {
     let old = archetype(1, &[("a.txt", "old\n")]);
     let new = archetype(2, &[("a.txt", "new\n")]);
     let dir = generated(&load(&old));
@@ -176,7 +176,7 @@ fn an_update_that_was_cut_off_is_repeated() {
 }
 
 #[test]
-fn an_update_cut_off_in_its_midst_is_repeated_as_if_it_had_not_been() {
+fn update_interrupted_at_any_step_gives_the_same_result_when_repeated() {
     let old = archetype(1, &[("a.txt", TEXT), ("picture.bin", "\0old"), ("z.txt", "old\n")]);
     let theirs = TEXT.replace("two", "theirs");
     let new = archetype(
@@ -209,7 +209,7 @@ fn an_update_cut_off_in_its_midst_is_repeated_as_if_it_had_not_been() {
 }
 
 #[test]
-fn a_file_of_yours_beside_is_never_taken_for_ours() {
+fn file_added_by_the_user_is_not_taken_for_a_generated_one() {
     let dir = generated(&load(&archetype(1, &[("picture.bin", "\0old")])));
     let path = dir.path();
     fs::write(path.join("picture.bin"), "\0mine").unwrap();
@@ -223,7 +223,7 @@ fn a_file_of_yours_beside_is_never_taken_for_ours() {
 }
 
 #[test]
-fn what_becomes_a_program_can_be_executed() {
+fn file_that_becomes_a_script_is_made_executable() {
     use std::os::unix::fs::PermissionsExt;
 
     let dir = generated(&load(&archetype(1, &[("run", "one\ntwo\n"), ("edited", "one\ntwo\n")])));
@@ -237,7 +237,7 @@ fn what_becomes_a_program_can_be_executed() {
 }
 
 #[test]
-fn an_archetype_whose_folder_is_elsewhere_now_can_be_named() {
+fn moved_archetype_folder_can_be_given_explicitly() {
     let dir = generated(&load(&archetype(1, &[])));
     // The folder it was generated from is gone with the test that made it.
     let error = update(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
@@ -246,7 +246,7 @@ fn an_archetype_whose_folder_is_elsewhere_now_can_be_named() {
 }
 
 #[test]
-fn a_component_is_generated_whole_or_not_at_all() {
+fn component_is_generated_whole_or_not_at_all() {
     let good = load(&archetype(1, &[("a.txt", "x")]));
     let name = Name::new("my-thing").unwrap();
     let parent = tempfile::tempdir().unwrap();
@@ -274,7 +274,7 @@ fn a_component_is_generated_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_folder_that_is_no_archetype_says_so() {
+fn folder_without_archetype_is_an_error_naming_it() {
     let fails = |folder: &Folder| Archetype::load(folder.path()).unwrap_err().to_string();
     assert!(fails(&Folder::empty()).ends_with("is no archetype: it has no `archetype.yaml`"));
     let folder = archetype(1, &[]);

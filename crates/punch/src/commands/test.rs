@@ -63,7 +63,9 @@ impl TestArgs {
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
 pub(super) fn failed(error: package::PackagingError) -> CommandError {
     match error {
-        package::PackagingError::Faults(faults) => CommandError::faults("the component has faults:", faults),
+        package::PackagingError::Faults(faults) => {
+            CommandError::from_faults("the component has faults:", faults)
+        }
         package::PackagingError::Write { .. } => CommandError::blocked(error.to_string()),
         package::PackagingError::Rpm { .. } => CommandError::new(Exit::Bug, error.to_string()),
         package::PackagingError::Source { .. } | package::PackagingError::Command { .. } => {

@@ -98,7 +98,7 @@ mod tests {
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
-    fn a_damaged_file_is_thrown_away() {
+    fn damaged_cache_file_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
         let stored = cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_that_fails_leaves_no_file() {
+    fn transfer_that_fails_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
         assert!(cache.store(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_still_needed_is_kept() {
+    fn cache_keeps_only_needed_files() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
         cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();

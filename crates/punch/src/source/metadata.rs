@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_end_is_refused() {
+    fn endless_package_list_is_refused() {
         let list = [entry("shop", "0", "s.rpm"), entry("shop", "0", "s.rpm")].concat();
         let read = |bytes, packages| for_each_package_with_limits(list.as_bytes(), |_| (), bytes, packages);
         read(10_000, 2).unwrap();
@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_out_of_the_repository_is_refused() {
+    fn path_out_of_the_repository_is_refused() {
         for href in ["../x.rpm", "/etc/x.rpm", "a/../../x.rpm", "http://evil/x.rpm", "a//b.rpm", ""] {
             assert!(read(&entry("shop", "0", href)).unwrap_err().contains("not a path inside"), "{href}");
         }
     }
 
     #[test]
-    fn a_weak_checksum_is_refused_by_name() {
+    fn weak_checksum_is_refused_by_name() {
         let weak = entry("shop", "0", "s.rpm").replace("\"sha256\"", "\"md5\"");
         assert!(read(&weak).unwrap_err().contains("`md5`; only sha256"));
     }

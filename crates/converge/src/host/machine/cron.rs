@@ -42,7 +42,7 @@ pub(super) fn apply(
     secret: bool,
 ) -> Result<(), HostError> {
     let path = path(id);
-    let written = root.replace_file(&path, cron.file().as_bytes(), if secret { 0o600 } else { 0o644 });
+    let written = root.replace_file(&path, cron.file_text().as_bytes(), if secret { 0o600 } else { 0o644 });
     written.map_err(|error| HostError::io("cannot write", path, &error))
 }
 

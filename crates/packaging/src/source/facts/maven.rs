@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_comes_from_the_parent_and_properties() {
+    fn version_comes_from_the_parent_and_properties() {
         let facts = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
              <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>")
         .unwrap()
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_where_and_why() {
+    fn unreadable_pom_is_an_error_with_line_and_reason() {
         let error = Pom::read(Path::new("/"), "<project>\n<a></project>").unwrap_err();
         assert_eq!(error.file, "pom.xml:2");
         let error = pom("<version>${nowhere}</version>").unwrap().facts().unwrap_err();

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_inherits_its_version_from_the_workspace() {
+    fn crate_inherits_its_version_from_the_workspace() {
         let dir = tempfile::tempdir().unwrap();
         let krate = dir.path().join("crates/shop");
         std::fs::create_dir_all(&krate).unwrap();

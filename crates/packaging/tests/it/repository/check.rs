@@ -31,7 +31,7 @@ fn primary(test: &TestRepository) -> String {
 }
 
 #[test]
-fn a_damaged_package_is_found() {
+fn damaged_package_is_found() {
     let test = test();
     flip_last_byte(&test.root().join("pool/shop/shop-1.0-1.noarch.rpm"));
     let found = findings(&test);
@@ -100,7 +100,7 @@ fn damaged_metadata_is_found_and_rebuilt() {
 }
 
 #[test]
-fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package() {
+fn damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package() {
     let test = test();
     let file = "shop-1.0-1.noarch.rpm";
     let indexed = test.root().join(format!("index/shop/{file}.jsonl"));
@@ -130,7 +130,7 @@ fn a_damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package()
 }
 
 #[test]
-fn a_lost_state_is_found() {
+fn missing_channel_state_is_found() {
     let test = self::test();
     fs::remove_file(test.root().join("members/dev/00000002.json")).unwrap();
     let found = findings(&test).join("\n");
@@ -138,7 +138,7 @@ fn a_lost_state_is_found() {
 }
 
 #[test]
-fn a_repodata_that_is_no_longer_the_current_one_is_found_and_rebuilt() {
+fn repodata_that_is_no_longer_the_current_one_is_found_and_rebuilt() {
     let test = test();
     let repomd = test.channel("dev").join("repodata/repomd.xml");
     let text = fs::read(&repomd).unwrap();

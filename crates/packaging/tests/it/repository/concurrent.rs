@@ -74,7 +74,7 @@ fn processes_publishing_at_once_lose_nothing() {
 }
 
 #[test]
-fn a_check_during_publications_and_retentions_finds_nothing() {
+fn check_during_publications_and_retentions_finds_nothing() {
     let test = TestRepository::new();
     let mut checks = 0;
     thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn a_check_during_publications_and_retentions_finds_nothing() {
 }
 
 #[test]
-fn the_same_package_received_by_many_at_once_is_there_once() {
+fn package_received_concurrently_is_stored_once() {
     let test = TestRepository::new();
     let path = Rpm::new("tool", "1.0").build(&test.built(), Some(&test.packager));
     let received: Vec<_> = thread::scope(|scope| {

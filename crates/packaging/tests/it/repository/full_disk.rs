@@ -30,7 +30,7 @@ impl Drop for Tiny {
 }
 
 #[test]
-fn a_full_disk_leaves_the_repository_as_it_was() {
+fn full_disk_leaves_the_repository_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let Some(tiny) = Tiny::mount(folder.path().join("tiny")) else {
         skip("mounting a tmpfs is not allowed here (needs root)");

@@ -18,7 +18,7 @@ fn promote(test: &TestRepository, component: &str, version: &str) -> Result<Vec<
 }
 
 #[test]
-fn a_promotion_takes_both_packages_and_everything_required_along() {
+fn promotion_includes_both_packages_and_all_requirements() {
     let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.2", &[][..]),
@@ -48,7 +48,7 @@ fn a_promotion_takes_both_packages_and_everything_required_along() {
 }
 
 #[test]
-fn a_promotion_prefers_what_is_in_the_target_already() {
+fn promotion_prefers_versions_already_in_the_target_channel() {
     let test = TestRepository::new();
     let old = test.component("base", "1.2", &[]);
     test.publish("dev", &old);
@@ -64,7 +64,7 @@ fn a_promotion_prefers_what_is_in_the_target_already() {
 }
 
 #[test]
-fn a_choice_that_is_replaced_takes_its_wishes_back() {
+fn requirements_of_a_replaced_choice_no_longer_apply() {
     let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.0", &[][..]),
@@ -88,7 +88,7 @@ fn a_choice_that_is_replaced_takes_its_wishes_back() {
 }
 
 #[test]
-fn a_promotion_that_would_leave_requirements_open_names_them_and_moves_nothing() {
+fn promotion_with_unmet_requirements_is_refused_naming_them() {
     let test = TestRepository::new();
     for (component, version, requires) in [
         ("base", "1.0", &[][..]),
@@ -108,7 +108,7 @@ fn a_promotion_that_would_leave_requirements_open_names_them_and_moves_nothing()
 }
 
 #[test]
-fn a_promotion_of_what_is_not_there_says_what_is() {
+fn promotion_of_an_unknown_version_names_the_known_ones() {
     let test = TestRepository::new();
     for version in ["1.0", "1.1"] {
         let files = test.component("shop", version, &[]);

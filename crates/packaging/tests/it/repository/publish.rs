@@ -46,7 +46,7 @@ fn half_a_component_is_refused_and_nothing_becomes_visible() {
 }
 
 #[test]
-fn what_was_not_received_cannot_be_published() {
+fn publication_of_a_package_that_was_not_received_is_refused() {
     let test = TestRepository::new();
     for file in ["shop-1.0-1.noarch.rpm", "../../signing.key", ""] {
         let error = test.repository.publish(&name("dev"), &[file.to_owned()], NOON).unwrap_err();
@@ -64,7 +64,7 @@ fn named(test: &TestRepository) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_reader_of_an_older_repomd_still_finds_its_files_and_very_old_ones_go() {
+fn files_of_older_repomd_stay_for_an_hour_and_are_then_removed() {
     let test = TestRepository::new();
     let mut ages = Vec::new();
     let hour = 3600;
@@ -104,7 +104,7 @@ fn members(test: &TestRepository, channel: &str) -> Vec<(PathBuf, u64)> {
 }
 
 #[test]
-fn a_publication_leaves_the_members_of_other_packages_as_they_are() {
+fn publication_does_not_rewrite_members_of_other_packages() {
     let test = TestRepository::new();
     let files: Vec<String> = (0..260).map(|n| test.take(Rpm::new(&format!("tool{n:03}"), "1.0"))).collect();
     test.publish("dev", &files);
@@ -121,7 +121,7 @@ fn a_publication_leaves_the_members_of_other_packages_as_they_are() {
 }
 
 #[test]
-fn a_publication_reads_nothing_of_the_packages_before_it() {
+fn publication_reads_no_earlier_packages() {
     let test = TestRepository::new();
     let before = test.take(Rpm::new("before", "1.0"));
     test.publish("dev", std::slice::from_ref(&before));
@@ -137,7 +137,7 @@ fn a_publication_reads_nothing_of_the_packages_before_it() {
 }
 
 #[test]
-fn a_member_that_became_full_piece_by_piece_is_compressed_as_a_whole() {
+fn member_filled_in_pieces_is_recompressed_as_a_whole() {
     let test = TestRepository::new();
     let files: Vec<String> = (0..129).map(|n| test.take(Rpm::new(&format!("tool{n:03}"), "1.0"))).collect();
     for file in &files {
@@ -155,7 +155,7 @@ fn a_member_that_became_full_piece_by_piece_is_compressed_as_a_whole() {
 }
 
 #[test]
-fn a_package_of_many_files_fills_a_member_alone() {
+fn package_of_many_files_fills_a_member_alone() {
     let test = TestRepository::new();
     let folder = vec!["x".repeat(200); 8].join("/");
     let many = |name: &str| {
@@ -172,7 +172,7 @@ fn a_package_of_many_files_fills_a_member_alone() {
 }
 
 #[test]
-fn the_catalog_and_versions_come_from_the_index() {
+fn catalog_and_versions_come_from_the_index() {
     let test = TestRepository::new();
     for version in ["1.0", "1.10", "1.9"] {
         let files = test.component("shop", version, &[("base", ">=1")]);

@@ -25,7 +25,7 @@ fn build(test: &TestRepository, rpm: Rpm) -> (Vec<u8>, String) {
 }
 
 #[test]
-fn a_package_comes_in_once_and_again_with_the_same_bytes() {
+fn package_received_again_with_the_same_bytes_is_accepted() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
@@ -37,7 +37,7 @@ fn a_package_comes_in_once_and_again_with_the_same_bytes() {
 }
 
 #[test]
-fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
+fn same_version_with_other_bytes_is_refused_naming_both_digests() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let there = test.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
@@ -55,7 +55,7 @@ fn the_same_version_with_other_bytes_is_refused_naming_both_digests() {
 }
 
 #[test]
-fn a_component_with_the_name_of_a_deployment_package_does_not_come_in() {
+fn component_named_like_a_deployment_package_is_refused() {
     let test = TestRepository::new();
     let claim = "geppetto-component(eq-deployment)";
     let (bytes, file) = build(&test, Rpm::new("eq-deployment", "1.0").provides(claim, "1.0-1"));
@@ -77,7 +77,7 @@ fn another_spelling_of_a_version_that_is_there_is_refused() {
 }
 
 #[test]
-fn a_package_whose_entry_in_the_index_was_lost_comes_in_again() {
+fn package_with_a_lost_index_entry_is_received_again() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
@@ -99,7 +99,7 @@ fn a_package_whose_entry_in_the_index_was_lost_comes_in_again() {
 }
 
 #[test]
-fn nothing_unsigned_unknown_or_forged_comes_in() {
+fn unsigned_untrusted_and_forged_packages_are_refused() {
     let test = TestRepository::new();
     let stranger = key("stranger");
     let unsigned = fs::read(Rpm::new("tool", "1.0").build(&test.built(), None)).unwrap();
@@ -170,7 +170,7 @@ fn names_that_are_no_package_file_names_are_refused() {
 }
 
 #[test]
-fn a_package_that_claims_to_be_another_component_is_refused() {
+fn package_that_claims_to_be_another_component_is_refused() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0").provides("geppetto-component(shop)", "1.0-1"));
     assert_eq!(
@@ -198,7 +198,7 @@ fn a_package_that_claims_to_be_another_component_is_refused() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_or_is_too_large_leaves_nothing() {
+fn interrupted_and_oversized_uploads_leave_no_files() {
     struct Breaks<'a>(&'a [u8]);
     impl Read for Breaks<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -224,7 +224,7 @@ fn an_upload_that_breaks_off_or_is_too_large_leaves_nothing() {
 }
 
 #[test]
-fn what_a_killed_process_left_is_cleared_away_and_a_running_upload_is_not() {
+fn leftovers_of_a_killed_process_are_removed_and_running_uploads_kept() {
     let test = TestRepository::new();
     let incoming = test.root().join("incoming");
     fs::write(incoming.join("upload-dead"), "half").unwrap();
@@ -237,7 +237,7 @@ fn what_a_killed_process_left_is_cleared_away_and_a_running_upload_is_not() {
 }
 
 #[test]
-fn a_folder_that_is_no_repository_says_so() {
+fn folder_without_repository_is_an_error_naming_it() {
     let test = TestRepository::new();
     let error = Repository::open(Path::new("/nowhere")).unwrap_err();
     assert_eq!(error.to_string(), "there is no repository in /nowhere: `geppetto init` makes one");

@@ -56,7 +56,7 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
 }
 
 #[test]
-fn a_reader_of_older_metadata_finds_its_packages_for_an_hour() {
+fn reader_of_older_metadata_finds_its_packages_for_an_hour() {
     let test = TestRepository::new();
     let [one, two, three] = ["1.0", "2.0", "3.0"].map(|version| test.take(Rpm::new("tool", version)));
     test.publish("dev", &[one.clone(), two.clone()]);
@@ -81,7 +81,7 @@ fn a_reader_of_older_metadata_finds_its_packages_for_an_hour() {
 }
 
 #[test]
-fn a_package_that_was_uploaded_again_counts_as_fresh() {
+fn package_uploaded_again_restarts_its_retention_time() {
     let test = TestRepository::new();
     let rpm = Rpm::new("tool", "1.0").build(&test.built(), Some(&test.packager));
     let file = test.receive(&rpm).unwrap().file;

@@ -1,0 +1,142 @@
+//! Permits: proof in a signature of what a principal may do.
+//!
+//! A function of the back-office that reads or writes on somebody's behalf takes a [`Permit`] of the level it needs,
+//! or the [`Principal`] itself where a server may do it for itself. A permit proves that the principal has a grant of
+//! that level somewhere; what an effect needs is asked of the permit once the effects are known.
+
+use std::marker::PhantomData;
+
+use model::name::Name;
+
+use super::{AccessDenied, AccessLevel, EffectScope, Grant, Principal};
+
+/// An access level as a type.
+pub(crate) trait RequiredLevel: Send + Sync + 'static {
+    /// The weakest level allowed.
+    const LEVEL: AccessLevel;
+}
+
+macro_rules! levels {
+    ($($(#[$doc:meta])* $name:ident),*) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name;
+        impl RequiredLevel for $name {
+            const LEVEL: AccessLevel = AccessLevel::$name;
+        }
+    )* };
+}
+levels!(
+    /// May look.
+    Viewer,
+    /// May publish.
+    Developer,
+    /// May change what runs where.
+    Operator,
+    /// May do everything.
+    Admin
+);
+
+/// Proof that a principal has at least the level `L` somewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Permit<L> {
+    principal: Principal,
+    level: PhantomData<fn() -> L>,
+}
+
+impl Principal {
+    /// The permit of this level; refused when no grant has it anywhere.
+    pub(crate) fn permit<L: RequiredLevel>(self) -> Result<Permit<L>, AccessDenied> {
+        if self.grants().iter().any(|grant| grant.level >= L::LEVEL) {
+            return Ok(Permit { principal: self, level: PhantomData });
+        }
+        Err(self.denied(L::LEVEL, None))
+    }
+}
+
+impl<L: RequiredLevel> Permit<L> {
+    /// Who asks.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Who asks, as the audit log names it.
+    pub(crate) fn actor(&self) -> String {
+        self.principal.actor()
+    }
+
+    /// Refuses what has effects where the principal has no grant of this level.
+    pub(crate) fn require(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
+        match self.principal.is_granted(L::LEVEL, scope) {
+            true => Ok(()),
+            false => Err(self.principal.denied(L::LEVEL, Some(scope))),
+        }
+    }
+
+    /// Refuses what concerns the whole control plane without a grant that holds everywhere.
+    pub(crate) fn require_everywhere(&self) -> Result<(), AccessDenied> {
+        self.require(&EffectScope::EVERYWHERE)
+    }
+
+    /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
+    pub(crate) fn require_component(&self, component: &Name) -> Result<(), AccessDenied> {
+        let grants = self.principal.grants();
+        let granted = |grant: &Grant| {
+            grant.level >= L::LEVEL && grant.component.as_ref().is_none_or(|mine| mine == component)
+        };
+        if grants.iter().any(granted) {
+            return Ok(());
+        }
+        let scope = EffectScope { environment: None, component: Some(component.clone()) };
+        Err(self.principal.denied(L::LEVEL, Some(&scope)))
+    }
+}
+
+impl Permit<Admin> {
+    /// The permit of a job.
+    pub(crate) fn of_job(created_by: &str) -> Self {
+        let on_behalf_of = Some(created_by.to_owned());
+        Self { principal: Principal::ControlPlane { on_behalf_of }, level: PhantomData }
+    }
+
+    /// The permit of the user that runs this program, who owns the data folder.
+    pub(crate) fn of_local_administrator(uid: u32) -> Self {
+        Self { principal: Principal::LocalAdministrator { uid }, level: PhantomData }
+    }
+
+    /// The same principal's permit of a lower level.
+    pub(crate) fn lowered<L: RequiredLevel>(&self) -> Permit<L> {
+        Permit { principal: self.principal.clone(), level: PhantomData }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::name::ServerName;
+
+    use super::*;
+
+    fn token(grants: &[&str]) -> Principal {
+        let grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
+        Principal::Token { name: "ci".to_owned(), grants }
+    }
+
+    #[test]
+    fn permit_of_a_level_needs_a_grant_of_it_somewhere() {
+        assert!(token(&["viewer", "operator:staging"]).permit::<Operator>().is_ok());
+        let denied = token(&["viewer", "developer:staging"]).permit::<Operator>().unwrap_err().to_string();
+        assert!(denied.contains("operator") && denied.contains("viewer, developer:staging"), "{denied}");
+        assert!(Principal::Server(ServerName::new("web-01").unwrap()).permit::<Viewer>().is_err());
+        assert!(Principal::LocalAdministrator { uid: 0 }.permit::<Admin>().is_ok());
+    }
+
+    #[test]
+    fn effect_outside_of_the_grants_is_refused_naming_its_scope() {
+        let permit = token(&["operator:staging"]).permit::<Operator>().unwrap();
+        let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
+        assert!(permit.require(&EffectScope::environment(&staging)).is_ok());
+        let denied = permit.require(&EffectScope::environment(&prod)).unwrap_err().to_string();
+        assert!(denied.contains("the environment prod") && denied.contains("operator:staging"), "{denied}");
+        assert!(permit.require_everywhere().is_err());
+    }
+}
