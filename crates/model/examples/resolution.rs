@@ -15,7 +15,7 @@ use model::{
     estate::{AssignedValue, Environment, Estate, Group, Overrides, Requirement, Role, Server},
     format::yaml,
     name::{Key, Name, ServerName},
-    resolve::{Resolver, check, check_change, reached_servers, resolve},
+    resolve::{Resolver, affected_servers, check, check_change, resolve},
     value::Value,
 };
 
@@ -34,7 +34,8 @@ fn main() {
     say(&format!("{servers} servers, {roles} roles, {keys} keys"));
 
     let names: Vec<&ServerName> = estate.servers.keys().collect();
-    let places = Resolver::new(&estate, &catalog).places(names[0]).map_or(0, |places| places.len());
+    let places =
+        Resolver::new(&estate, &catalog).applicable_places(names[0]).map_or(0, |places| places.len());
     say(&format!("{places} places speak for the first server"));
     let alone = timed(|| names.iter().all(|name| resolve(&estate, &catalog, name).is_ok()));
     say(&format!("{:>12.1} us a server, each by itself", micros(alone) / servers as f64));
@@ -56,7 +57,7 @@ fn main() {
             edit(&estate, |estate| estate.environments.values_mut().next().map(|it| &mut it.overrides)),
         ),
     ] {
-        let reached = reached_servers(&estate, &edited).len();
+        let reached = affected_servers(&estate, &edited).len();
         let checked = timed(|| check_change(&estate, &edited, &catalog).is_empty());
         say(&format!("{:>12.1} us to check an edit of {what}, which reaches {reached}", micros(checked)));
     }

@@ -74,12 +74,12 @@ pub const DEPLOYMENTS_FOLDER: &str = "usr/share/geppetto/components";
 
 impl Component {
     /// The name of the package that holds what runs.
-    pub fn payload_package(&self) -> &str {
+    pub fn payload_package_name(&self) -> &str {
         self.name.as_str()
     }
 
     /// The name of the package that holds how it is deployed.
-    pub fn deployment_package(&self) -> String {
+    pub fn deployment_package_name(&self) -> String {
         deployment_package(&self.name)
     }
 }
@@ -93,7 +93,7 @@ pub fn deployment_package(name: &Name) -> String {
 }
 
 /// Why no component can have this name, though it is a name.
-pub fn is_reserved_name(name: &Name) -> Option<String> {
+pub fn reserved_name_problem(name: &Name) -> Option<String> {
     if name.as_str() == "server" {
         return Some(
             "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name"

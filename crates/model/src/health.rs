@@ -144,11 +144,12 @@ pub(crate) fn build_health_probe(
             {
                 fields.add_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
             }
-            let status = fields.number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
+            let status =
+                fields.read_number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
             if !(100..=599).contains(&status) {
                 fields.add_error("`status` must be from 100 to 599");
             }
-            Some(HealthProbe::Http { url, status, contains: fields.text("contains") })
+            Some(HealthProbe::Http { url, status, contains: fields.read_text("contains") })
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::value::Value;
 
 mod check;
 
-pub use check::{MAX_NESTING, MAX_VALUE_WEIGHT, NODE_WEIGHT, value_weight};
+pub use check::{MAX_NESTING, MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size};
 
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

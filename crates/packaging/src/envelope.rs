@@ -73,7 +73,7 @@ pub enum PackageError {
 }
 
 /// An RPM file whose headers are whole; its content has not been looked at yet.
-pub(crate) struct PackageEnvelope {
+pub(crate) struct RpmFile {
     /// Where the file is.
     pub(crate) path: PathBuf,
     /// What people call it: errors name this.
@@ -87,13 +87,13 @@ pub(crate) struct PackageEnvelope {
     pub(crate) metadata: PackageMetadata,
 }
 
-impl PackageEnvelope {
+impl RpmFile {
     /// Reads and checks the headers.
     pub(crate) fn open(path: &Path) -> Result<Self, PackageError> {
         Self::open_as(path, path)
     }
 
-    /// Like [`PackageEnvelope::open`] for a file that errors name as `shown`.
+    /// Like [`RpmFile::open`] for a file that errors name as `shown`.
     pub(crate) fn open_as(path: &Path, shown: &Path) -> Result<Self, PackageError> {
         let io = |why| PackageError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{component::Component, name::Name, version::Version};
 use rpm::{PackageMetadata, PackageReader};
 
-use crate::envelope::{PackageEnvelope, PackageError, malformed};
+use crate::envelope::{PackageError, RpmFile, malformed};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
 pub const PAYLOAD_PROVIDE: &str = "geppetto-component";
@@ -68,8 +68,8 @@ pub struct PackageHeader {
 }
 
 /// Reads the header of `rpm` and nothing after it.
-pub fn header(rpm: &Path) -> Result<PackageHeader, PackageError> {
-    let envelope = PackageEnvelope::open(rpm)?;
+pub fn read_header(rpm: &Path) -> Result<PackageHeader, PackageError> {
+    let envelope = RpmFile::open(rpm)?;
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let metadata = &envelope.metadata;
     let text =
@@ -84,11 +84,11 @@ pub fn header(rpm: &Path) -> Result<PackageHeader, PackageError> {
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::PublicKeys::verify_rpm`]).
-pub fn component_of(rpm: &Path) -> Result<InspectedPackage, PackageError> {
-    look_into(&mut PackageEnvelope::open(rpm)?)
+pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, PackageError> {
+    inspect_opened_package(&mut RpmFile::open(rpm)?)
 }
 
-pub(crate) fn look_into(envelope: &mut PackageEnvelope) -> Result<InspectedPackage, PackageError> {
+pub(crate) fn inspect_opened_package(envelope: &mut RpmFile) -> Result<InspectedPackage, PackageError> {
     let (sha256, size) = envelope.check_content()?;
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let metadata = &envelope.metadata;
@@ -117,20 +117,20 @@ pub(crate) fn look_into(envelope: &mut PackageEnvelope) -> Result<InspectedPacka
                 inspected.name
             )));
         }
-        if let Some(why) = model::component::is_reserved_name(&name) {
+        if let Some(why) = model::component::reserved_name_problem(&name) {
             return Err(wrong(why));
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = PackageRole::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
-        if let Some(why) = model::component::is_reserved_name(&name) {
+        if let Some(why) = model::component::reserved_name_problem(&name) {
             return Err(wrong(why));
         }
         let component = description(envelope, &name)?;
         let version = format!("{}-{}", inspected.version, inspected.release);
         if component.name != name
             || component.version.to_string() != version
-            || inspected.name != component.deployment_package()
+            || inspected.name != component.deployment_package_name()
         {
             return Err(malformed(
                 &envelope.shown,
@@ -169,7 +169,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 }
 
 /// Reads `component.json` out of a deployment package.
-fn description(envelope: &PackageEnvelope, name: &Name) -> Result<Component, PackageError> {
+fn description(envelope: &RpmFile, name: &Name) -> Result<Component, PackageError> {
     let wrong = |why: String| malformed(&envelope.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
     let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS_FOLDER);

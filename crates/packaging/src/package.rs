@@ -11,7 +11,7 @@ mod unit;
 
 use std::path::{Path, PathBuf};
 
-pub use command::{build_source, test_source};
+pub use command::{run_build_command, run_test_command};
 
 use model::fault::{self, Fault, Severity};
 
@@ -76,7 +76,7 @@ pub enum PackagingError {
 /// 22nd of its time and with 20 MB of memory instead of 95; level 3 is another 10 to 16 % larger.
 const LEVEL: i32 = 9;
 
-/// Refuses a component in which lint finds an error. [`package`] does so too; before a long build it saves time.
+/// Refuses a component in which lint finds an error. [`create_packages`] does so too; before a long build it saves time.
 pub fn refuse_faults(source: &ComponentSource) -> Result<(), PackagingError> {
     let faults: Vec<Fault> =
         lint(source).into_iter().filter(|fault| fault.severity == Severity::Error).collect();
@@ -88,17 +88,17 @@ pub fn refuse_faults(source: &ComponentSource) -> Result<(), PackagingError> {
 /// The same source gives the same bytes, wherever and whenever: `source_date` (seconds since 1970) is the only
 /// time inside. With a key they are signed. Either both files are there at the end, or what was
 /// there before is.
-pub fn package(
+pub fn create_packages(
     source: &ComponentSource,
     out: &Path,
     key: Option<&SecretKey>,
     source_date: u32,
 ) -> Result<PackagePair, PackagingError> {
-    package_at_level(source, out, key, source_date, LEVEL)
+    create_packages_with_compression(source, out, key, source_date, LEVEL)
 }
 
-/// [`package`] with a compression level (1 to 19) of the caller's choice.
-pub fn package_at_level(
+/// [`create_packages`] with a compression level (1 to 19) of the caller's choice.
+pub fn create_packages_with_compression(
     source: &ComponentSource,
     out: &Path,
     key: Option<&SecretKey>,
@@ -106,8 +106,8 @@ pub fn package_at_level(
     level: i32,
 ) -> Result<PackagePair, PackagingError> {
     refuse_faults(source)?;
-    let payload = contents::payload(source, out)?;
-    let deployment = contents::deployment(source)?;
+    let payload = contents::payload_contents(source, out)?;
+    let deployment = contents::deployment_contents(source)?;
     let out = rpmfile::PackageOutput::open(out)?;
     let settings = rpmfile::PackageSettings { key, source_date, level };
     let payload = rpmfile::write_package(source, &payload, &out, &settings)?;

@@ -95,11 +95,11 @@ impl ComponentSource {
         dir: PathBuf,
         file: ComponentFile,
         component: Component,
-        facts: facts::ProjectFacts,
+        facts: facts::ProjectMetadata,
         deploy: DeployFolder,
     ) -> ComponentSource {
         let description = file.description.or(facts.description).unwrap_or_else(|| component.summary.clone());
-        let deploy = deploy.complete_description(
+        let deploy = deploy.add_default_files(
             &component,
             file.launch.as_ref(),
             file.schedule.is_some(),
@@ -124,17 +124,17 @@ impl ComponentSource {
 }
 
 /// Merges `component.yaml` with the facts of the project's own file.
-fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::ProjectFacts), FormatError> {
+fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::ProjectMetadata), FormatError> {
     let facts = match &file.from {
         Some(from) => facts::read_project_file(root, from)?,
-        None => facts::ProjectFacts::default(),
+        None => facts::ProjectMetadata::default(),
     };
     let missing = |what: &str| {
         let from = file.from.as_deref().unwrap_or("the project file");
         FormatError::new(from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))
     };
     let name = file.name.clone().or(facts.name.clone()).ok_or_else(|| missing("name"))?;
-    if let Some(why) = component::is_reserved_name(&name) {
+    if let Some(why) = component::reserved_name_problem(&name) {
         let place =
             if file.name.is_some() { COMPONENT_FILE } else { file.from.as_deref().unwrap_or_default() };
         return Err(FormatError::new(place, why));

@@ -236,7 +236,7 @@ fn evaluate_proposal(
         .collect();
     let mut edited = estate::read(&edited)
         .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-    estate::carry_origins(&state.estate, &mut edited, origin);
+    estate::update_origins(&state.estate, &mut edited, origin);
     let origins = estate_snapshot::override_origins(&mut edited);
     let texts = estate::write(&edited);
     check_readable(&texts)?;

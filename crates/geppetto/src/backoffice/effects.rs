@@ -8,7 +8,7 @@ use model::{
     format::{estate, node::content_digest},
     name::{Name, ServerName},
     node::Node,
-    resolve::{reached_servers, resolve},
+    resolve::{affected_servers, resolve},
 };
 
 use crate::{auth::EffectScope, store::PlaceChange};
@@ -27,7 +27,7 @@ impl ChangeEffects {
     /// once after.
     pub(super) fn of(old: &Estate, new: &Estate, catalog: &Catalog, changes: &[PlaceChange]) -> Self {
         let mut effects = Self::default();
-        for server in reached_servers(old, new) {
+        for server in affected_servers(old, new) {
             effects.add_server(&server, old, new, catalog);
         }
         for change in changes {

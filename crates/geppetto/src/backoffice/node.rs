@@ -180,7 +180,7 @@ impl BackOffice {
         let node = resolved.map_err(|error| BackOfficeError::Unresolvable {
             server: server.to_string(),
             revision: state.revision,
-            faults: error.faults.iter().map(|fault| fault.locate(&state.documents)).collect(),
+            faults: error.faults.iter().map(|fault| fault.to_located_fault(&state.documents)).collect(),
         })?;
         Ok(NodeDraft { latest, state, catalog, node })
     }

@@ -181,7 +181,8 @@ impl BackOffice {
             ));
         }
         let named = files.clone();
-        let components = self.with_repository(move |repository| repository.components_of(&named)).await?;
+        let components =
+            self.with_repository(move |repository| repository.components_of_packages(&named)).await?;
         self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
             .with_event(channel);
@@ -257,7 +258,7 @@ impl BackOffice {
         &self,
         _permit: &Permit<Viewer>,
     ) -> Result<wire::KeyList, BackOfficeError> {
-        let keys = self.with_repository(Repository::keys).await?;
+        let keys = self.with_repository(Repository::trusted_keys).await?;
         Ok(key_list(&keys.fingerprints()))
     }
 

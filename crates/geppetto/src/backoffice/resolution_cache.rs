@@ -8,7 +8,7 @@ use std::{
 use model::{
     catalog::Catalog,
     name::{Name, ServerName},
-    resolve::reached_servers,
+    resolve::affected_servers,
 };
 
 use super::{EstateSnapshot, NodeVersion};
@@ -34,7 +34,7 @@ impl ResolutionCache {
             // A reader loaded it before the newest was committed.
             Some(known) if known.revision > state.revision => return state,
             Some(known) => {
-                let reached = reached_servers(&known.estate, &state.estate);
+                let reached = affected_servers(&known.estate, &state.estate);
                 let servers = &state.estate.servers;
                 self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
             }

@@ -7,7 +7,7 @@ use model::{
     name::{Name, ServerName},
     wire::ChangeResult,
 };
-use packaging::{openpgp::SecretKey, package::package_at_level, source::ComponentSource};
+use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 
 use super::*;
 use crate::auth::{Admin, Permit, Principal, RequiredLevel};
@@ -73,7 +73,7 @@ impl Story {
         fs::write(source.join("deploy/manifest.yaml"), manifest).unwrap();
         let loaded = ComponentSource::load(&source).unwrap();
         let out = self.folder.path().join("dist");
-        let packages = package_at_level(&loaded, &out, Some(&self.key), NOW, 1).unwrap();
+        let packages = create_packages_with_compression(&loaded, &out, Some(&self.key), NOW, 1).unwrap();
         let mut files = Vec::new();
         for path in [&packages.payload, &packages.deployment] {
             files.push(self.receive(path).await);

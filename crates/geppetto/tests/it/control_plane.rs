@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use packaging::{openpgp::SecretKey, package::package_at_level, source::ComponentSource};
+use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 use serde_json::Value;
 use ureq::http::{HeaderMap, Method, Request};
 
@@ -288,7 +288,8 @@ impl ControlPlane {
         fs::write(source.join("deploy/manifest.yaml"), "format: geppetto/manifest/1\nresources: []\n")
             .unwrap();
         let loaded = ComponentSource::load(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
-        let packages = package_at_level(&loaded, &self.path("dist"), key, 1_700_000_000, 1).unwrap();
+        let packages =
+            create_packages_with_compression(&loaded, &self.path("dist"), key, 1_700_000_000, 1).unwrap();
         [packages.payload, packages.deployment]
     }
 

@@ -92,7 +92,7 @@ pub fn place_of_document(path: &str) -> Result<Place, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn carry_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
+pub fn update_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
         carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }
@@ -196,7 +196,7 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
 /// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
 ///
 /// Only called when there is a fault to show, so that reading stays cheap.
-pub fn locate(
+pub fn find_document_position(
     documents: &EstateDocuments,
     place: &Place,
     component: Option<&str>,

@@ -14,7 +14,7 @@ use crate::{fault::Fault, nearest};
 
 /// A text that does not follow its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", self.place())]
+#[error("{}: {message}", self.location())]
 pub struct FormatError {
     /// The file as the user knows it.
     pub file: String,
@@ -43,7 +43,7 @@ impl FormatError {
     }
 
     /// The file with its line: `roles/web.yaml:7`.
-    pub fn place(&self) -> String {
+    pub fn location(&self) -> String {
         match self.line {
             Some(line) => format!("{}:{line}", self.file),
             None => self.file.clone(),

@@ -175,7 +175,7 @@ impl<'a> ManifestEvaluator<'a> {
         };
         let kind = build::resource_kind(&declaration.kind)?;
         let mut body = build::build_resource_body(kind, &text, &mut fields, template);
-        let present = fields.flag("present").unwrap_or(true);
+        let present = fields.read_flag("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields
                 .add_error("it cannot be absent; write `enabled: false` and `running: false` for a service");
@@ -203,7 +203,7 @@ impl<'a> ManifestEvaluator<'a> {
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
         let probe = health::build_health_probe(&declaration.kind, subject, &mut fields);
-        let within = fields.number("within").unwrap_or(30).min(3600);
+        let within = fields.read_number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
         Some(HealthCheck { probe: probe.filter(|_| !wrong)?, within, secret })
@@ -273,7 +273,7 @@ impl<'a> ManifestEvaluator<'a> {
         fields: &mut FieldReader<'_>,
         secret: &mut bool,
     ) -> Option<Vec<u8>> {
-        let name = fields.required_text("source");
+        let name = fields.read_required_text("source");
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
         let bytes = self.source(declaration, &name)?;
         let shown = format!("templates/{name}");
@@ -298,7 +298,7 @@ impl<'a> ManifestEvaluator<'a> {
         declaration: &ResourceDeclaration,
         fields: &mut FieldReader<'_>,
     ) -> Option<Option<Vec<u8>>> {
-        match fields.text("source") {
+        match fields.read_text("source") {
             Some(name) => self.source(declaration, &name).map(|bytes| Some(bytes.to_vec())),
             None => Some(None),
         }
@@ -336,7 +336,7 @@ fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, Templa
 
 fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
     let mut ids = Vec::new();
-    for text in fields.texts(name).unwrap_or_default() {
+    for text in fields.read_text_list(name).unwrap_or_default() {
         match ResourceId::try_from(text) {
             Ok(id) => ids.push(id),
             Err(message) => fields.add_error(&format!("{name}: {message}")),

@@ -45,36 +45,36 @@ impl<'a> FieldReader<'a> {
         found
     }
 
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn read_text(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text without line breaks", |value| scalar(value).filter(|text| one_line(text)))
     }
 
-    pub(crate) fn required_text(&mut self, name: &str) -> String {
+    pub(crate) fn read_required_text(&mut self, name: &str) -> String {
         if !self.values.contains_key(name) {
             self.add_error(&format!("`{name}` is missing"));
         }
-        self.text(name).unwrap_or_default()
+        self.read_text(name).unwrap_or_default()
     }
 
-    pub(crate) fn content(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn read_multiline_text(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text", scalar)
     }
 
-    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn read_flag(&mut self, name: &str) -> Option<bool> {
         self.take(name, "true or false", |value| match value {
             Value::Boolean(flag) => Some(flag),
             _ => None,
         })
     }
 
-    pub(crate) fn number(&mut self, name: &str) -> Option<u64> {
+    pub(crate) fn read_number(&mut self, name: &str) -> Option<u64> {
         self.take(name, "a whole number, 0 or more", |value| match value {
             Value::Integer(number) => u64::try_from(number).ok(),
             _ => None,
         })
     }
 
-    pub(crate) fn id(&mut self, name: &str) -> Option<u32> {
+    pub(crate) fn read_id(&mut self, name: &str) -> Option<u32> {
         self.take(name, "a number from 0 to 4294967294", |value| match value {
             Value::Integer(number) => u32::try_from(number).ok().filter(|id| *id != u32::MAX),
             _ => None,
@@ -82,7 +82,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Permission bits: `"0644"`, in quotes, because YAML reads bare digits as a decimal number.
-    pub(crate) fn mode(&mut self) -> Option<u32> {
+    pub(crate) fn read_mode(&mut self) -> Option<u32> {
         self.take("mode", "octal digits in quotes, for instance \"0644\"", |value| match value {
             Value::Text(text) if (3..=5).contains(&text.len()) => {
                 u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o7777)
@@ -91,18 +91,18 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    pub(crate) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn read_text_list(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list of texts without line breaks", texts)
     }
 
     /// Program and arguments.
-    pub(crate) fn command(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn read_command(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
             command(value)
         })
     }
 
-    pub(crate) fn environment(&mut self) -> BTreeMap<String, String> {
+    pub(crate) fn read_environment(&mut self) -> BTreeMap<String, String> {
         let read = |value| match value {
             Value::Map(map) => map
                 .into_iter()

@@ -5,34 +5,36 @@ use std::net::IpAddr;
 use super::{MergeStrategy, Parameter, ParameterType};
 use crate::value::Value;
 
-/// The heaviest value allowed; see [`value_weight`].
-pub const MAX_VALUE_WEIGHT: usize = 512 * 1024;
+/// The heaviest value allowed; see [`estimated_value_size`].
+pub const MAX_VALUE_SIZE: usize = 512 * 1024;
 
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
 pub const MAX_NESTING: usize = 32;
 
 /// What each text, number, list, map and key of a map weighs at least.
-pub const NODE_WEIGHT: usize = 16;
+pub const VALUE_ITEM_OVERHEAD: usize = 16;
 
-/// What a value weighs: the bytes of its texts, and [`NODE_WEIGHT`] for each thing in it.
-pub fn value_weight(value: &Value) -> usize {
+/// What a value weighs: the bytes of its texts, and [`VALUE_ITEM_OVERHEAD`] for each thing in it.
+pub fn estimated_value_size(value: &Value) -> usize {
     let weight = match value {
         Value::Text(text) => text.len(),
-        Value::List(items) => items.iter().map(value_weight).sum(),
-        Value::Map(map) => map.iter().map(|(key, value)| key.len() + NODE_WEIGHT + value_weight(value)).sum(),
+        Value::List(items) => items.iter().map(estimated_value_size).sum(),
+        Value::Map(map) => {
+            map.iter().map(|(key, value)| key.len() + VALUE_ITEM_OVERHEAD + estimated_value_size(value)).sum()
+        }
         _ => 0,
     };
-    weight.saturating_add(NODE_WEIGHT)
+    weight.saturating_add(VALUE_ITEM_OVERHEAD)
 }
 
 impl Parameter {
     /// Checks a final value. The sentence never shows the value of a secret.
-    pub fn check(&self, value: &Value) -> Result<(), String> {
-        self.check_masking(value, self.secret)
+    pub fn check_value(&self, value: &Value) -> Result<(), String> {
+        self.check_value_masked(value, self.secret)
     }
 
     /// Checks a final value; when `secret`, the message does not show it.
-    pub fn check_masking(&self, value: &Value, secret: bool) -> Result<(), String> {
+    pub fn check_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         if *value == Value::Null {
             return Err(format!(
                 "must be {}, and `null` is no value; to remove the values of weaker places, \
@@ -43,9 +45,9 @@ impl Parameter {
         if nesting(value) > MAX_NESTING {
             return Err(format!("must not nest lists and maps more than {MAX_NESTING} deep"));
         }
-        if value_weight(value) > MAX_VALUE_WEIGHT {
+        if estimated_value_size(value) > MAX_VALUE_SIZE {
             return Err(format!(
-                "must not hold more than {MAX_VALUE_WEIGHT} bytes; put large data into a file"
+                "must not hold more than {MAX_VALUE_SIZE} bytes; put large data into a file"
             ));
         }
         if !self.fits(value) {
@@ -69,11 +71,11 @@ impl Parameter {
 
     /// Checks a value before references are resolved; what depends on a reference is checked later.
     pub fn check_unresolved(&self, value: &Value) -> Result<(), String> {
-        self.check_unresolved_masking(value, self.secret)
+        self.check_unresolved_masked(value, self.secret)
     }
 
     /// The same; when `secret`, the message does not show the value.
-    pub fn check_unresolved_masking(&self, value: &Value, secret: bool) -> Result<(), String> {
+    pub fn check_unresolved_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
@@ -86,7 +88,7 @@ impl Parameter {
                 ))
             }
             value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
-            value => self.check_masking(value, secret),
+            value => self.check_value_masked(value, secret),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::{
 pub use compare::desired_facts;
 pub use display::PlanCounts;
 pub(crate) use missing::missing_thing_hint;
-pub(crate) use order::OwnedResource;
+pub(crate) use order::ComponentResource;
 pub(crate) use planner::Planner;
 pub use planner::{plan, plan_recheck};
 pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, plan_view};
@@ -169,7 +169,7 @@ pub enum BlockedSubject {
 
 impl PlannedChange {
     /// Whether it makes, changes or removes this resource.
-    pub fn touches(&self, id: &ResourceId) -> bool {
+    pub fn changes_resource(&self, id: &ResourceId) -> bool {
         match &self.action {
             PlannedAction::Apply(resource) => resource.id == *id,
             PlannedAction::Remove { id: removed, .. } => removed == id,

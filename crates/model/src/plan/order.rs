@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// A resource with the component it is of.
-pub(crate) type OwnedResource<'a> = (&'a Name, &'a Resource);
+pub(crate) type ComponentResource<'a> = (&'a Name, &'a Resource);
 
 /// Sorts resources so that what is required comes first, keeping the written order otherwise.
 /// A cycle is returned as the resources on it.
 pub(super) fn sort_by_requirements<'a>(
-    resources: &[OwnedResource<'a>],
-) -> Result<Vec<OwnedResource<'a>>, Vec<ResourceId>> {
+    resources: &[ComponentResource<'a>],
+) -> Result<Vec<ComponentResource<'a>>, Vec<ResourceId>> {
     let index: BTreeMap<&ResourceId, usize> =
         resources.iter().enumerate().map(|(at, (_, resource))| (&resource.id, at)).collect();
     let mut first: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
@@ -68,7 +68,7 @@ pub(super) fn sort_by_requirements<'a>(
 }
 
 /// The resources that must be there before payloads are installed, and all they require.
-pub(super) fn before_payloads(resources: &[OwnedResource<'_>]) -> BTreeSet<ResourceId> {
+pub(super) fn before_payloads(resources: &[ComponentResource<'_>]) -> BTreeSet<ResourceId> {
     let by_id: BTreeMap<&ResourceId, &Resource> =
         resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect();
     let mut todo: Vec<&Resource> = resources
@@ -93,7 +93,7 @@ enum Visit {
 }
 
 /// The cycle through `start`, by the shortest way.
-fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[OwnedResource<'_>]) -> Vec<ResourceId> {
+fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[ComponentResource<'_>]) -> Vec<ResourceId> {
     let mut from: BTreeMap<usize, usize> = BTreeMap::new();
     let mut todo = std::collections::VecDeque::from([start]);
     while let Some(at) = todo.pop_front() {

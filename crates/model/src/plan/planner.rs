@@ -6,7 +6,7 @@ use super::{
     BlockedItem, BlockedSubject, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange,
     PlannedPackage, compare,
     merge_duplicates::merge_duplicates,
-    order::{self, OwnedResource},
+    order::{self, ComponentResource},
 };
 use crate::{
     component::deployment_package,
@@ -23,7 +23,7 @@ use crate::{
 /// service. Health checks come after all of them.
 pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> Plan {
     let (once, blocked) = merge_duplicates(wanted);
-    let resources: Vec<OwnedResource<'_>> =
+    let resources: Vec<ComponentResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
     let mut planner = Planner::new(seen, &resources);
     planner.plan.blocked = blocked;
@@ -63,7 +63,7 @@ pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> P
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
 pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
-    let owned: Vec<OwnedResource<'_>> =
+    let owned: Vec<ComponentResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
     let mut planner = Planner::new(seen, &owned);
     for (component, resource) in &owned {
@@ -102,7 +102,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(seen: &'a ObservedHost, resources: &[OwnedResource<'a>]) -> Self {
+    fn new(seen: &'a ObservedHost, resources: &[ComponentResource<'a>]) -> Self {
         Self {
             seen,
             plan: Plan::default(),
@@ -118,16 +118,21 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(crate) fn block(&mut self, what: BlockedSubject, components: BTreeSet<Name>, because: String) {
+    pub(crate) fn add_blocked_item(
+        &mut self,
+        what: BlockedSubject,
+        components: BTreeSet<Name>,
+        because: String,
+    ) {
         self.plan.blocked.push(BlockedItem { what, components, because });
     }
 
-    pub(crate) fn block_resource(&mut self, (component, resource): OwnedResource<'_>, because: String) {
+    pub(crate) fn block_resource(&mut self, (component, resource): ComponentResource<'_>, because: String) {
         let what = BlockedSubject::Resource(resource.id.clone());
-        self.block(what, [component.clone()].into(), because);
+        self.add_blocked_item(what, [component.clone()].into(), because);
     }
 
-    fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[OwnedResource<'_>]) {
+    fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[ComponentResource<'_>]) {
         let Some(first) = cycle.first() else { return };
         let owned = resources.iter().filter(|(_, resource)| cycle.contains(&resource.id));
         let components = owned.map(|(component, _)| (*component).clone()).collect();
@@ -136,7 +141,7 @@ impl<'a> Planner<'a> {
             "they wait for each other: {}; take one `require` or `notify` out",
             names.join(" after ")
         );
-        self.block(BlockedSubject::Resource(first.clone()), components, because);
+        self.add_blocked_item(BlockedSubject::Resource(first.clone()), components, because);
     }
 
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
@@ -154,7 +159,7 @@ impl<'a> Planner<'a> {
                 }
                 Observation::Unreadable(because) => {
                     let components = [component.name.clone()].into();
-                    self.block(BlockedSubject::Package(name), components, because.clone());
+                    self.add_blocked_item(BlockedSubject::Package(name), components, because.clone());
                     continue;
                 }
                 Observation::Absent => None,
@@ -172,7 +177,7 @@ impl<'a> Planner<'a> {
             let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
-            self.push(
+            self.add_change(
                 PlannedAction::InstallPackages(packages),
                 changed.iter().cloned().collect(),
                 differences,
@@ -182,7 +187,7 @@ impl<'a> Planner<'a> {
         changed
     }
 
-    pub(crate) fn push(
+    pub(crate) fn add_change(
         &mut self,
         action: PlannedAction,
         components: BTreeSet<Name>,
@@ -198,7 +203,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    fn plan_resource(&mut self, (component, resource): OwnedResource<'a>, changed: &[Name]) {
+    fn plan_resource(&mut self, (component, resource): ComponentResource<'a>, changed: &[Name]) {
         let seen = self.observation_of(resource);
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
@@ -216,7 +221,7 @@ impl<'a> Planner<'a> {
         }
         if let ResourceBody::Service(service) = &resource.body
             && !changed.contains(component)
-            && service.can_never_be(self.seen.resources.get(&resource.id), self.seen)
+            && service.can_never_exist(self.seen.resources.get(&resource.id), self.seen)
         {
             self.plan.notes.push(format!(
                 "{} is not enabled: there is no such unit, and no system under this root",
@@ -260,18 +265,22 @@ impl<'a> Planner<'a> {
             (self.os_packages, self.brings) = (true, true);
         }
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.push(action, [component.clone()].into(), differences, creates);
-        self.notify(resource);
+        self.add_change(action, [component.clone()].into(), differences, creates);
+        self.record_notifications(resource);
     }
 
-    fn plan_absence(&mut self, (component, resource): OwnedResource<'_>, seen: &Observation<ResourceFacts>) {
+    fn plan_absence(
+        &mut self,
+        (component, resource): ComponentResource<'_>,
+        seen: &Observation<ResourceFacts>,
+    ) {
         if *seen == Observation::Absent {
             self.plan.unchanged += 1;
             return;
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        self.push(action, [component.clone()].into(), Vec::new(), false);
-        self.notify(resource);
+        self.add_change(action, [component.clone()].into(), Vec::new(), false);
+        self.record_notifications(resource);
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
@@ -282,7 +291,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Marks what the change just planned notifies.
-    pub(crate) fn notify(&mut self, resource: &Resource) {
+    pub(crate) fn record_notifications(&mut self, resource: &Resource) {
         self.notify_all(resource.notify.clone());
     }
 
@@ -300,7 +309,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Remembers what a package may undo: it brings and takes away files without asking.
-    fn remember_for_recheck(&mut self, (component, resource): OwnedResource<'_>) {
+    fn remember_for_recheck(&mut self, (component, resource): ComponentResource<'_>) {
         if resource.id.path().is_some() {
             self.doubted.push((component.clone(), resource.clone()));
         }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::OwnedResource, planner::Planner};
+use super::{
+    BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentResource, planner::Planner,
+};
 use crate::{
     component::deployment_package,
     name::Name,
@@ -15,7 +17,7 @@ impl<'a> Planner<'a> {
     pub(super) fn plan_removals(
         &mut self,
         wanted: &DesiredHost,
-        resources: &[OwnedResource<'a>],
+        resources: &[ComponentResource<'a>],
         limits: &PlanLimits,
     ) {
         let heirs: BTreeMap<String, &Resource> =
@@ -32,7 +34,7 @@ impl<'a> Planner<'a> {
                 Observation::Absent => (),
                 Observation::Unreadable(because) => {
                     let what = BlockedSubject::Resource(managed.id.clone());
-                    self.block(what, [managed.component.clone()].into(), because.clone());
+                    self.add_blocked_item(what, [managed.component.clone()].into(), because.clone());
                 }
                 Observation::Present(facts) if is_replaced_by_other_type(managed.id.kind, facts) => {
                     // The resource wanted at this path reports what is in its way.
@@ -72,14 +74,14 @@ impl<'a> Planner<'a> {
         // While their packages, which may go too, are still there.
         for (service, component) in &strangers {
             let action = PlannedAction::Restart { service: service.clone(), reload: false };
-            self.push(action, component.iter().cloned().collect(), Vec::new(), false);
+            self.add_change(action, component.iter().cloned().collect(), Vec::new(), false);
         }
         if !packages.is_empty() {
             let components = packages.iter().map(|(_, component)| (*component).clone()).collect();
             let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
             let changing = self.changing_packages(wanted);
             self.packages = true;
-            self.push(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
+            self.add_change(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
         }
         for managed in late {
             self.remove_managed(managed, &strangers);
@@ -89,7 +91,7 @@ impl<'a> Planner<'a> {
     fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, Option<Name>>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
-        self.push(action, [managed.component.clone()].into(), Vec::new(), false);
+        self.add_change(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
         self.notify_all(notified.cloned().collect());
@@ -135,7 +137,7 @@ impl<'a> Planner<'a> {
                 limits.max_removals,
                 names.join(", ")
             );
-            self.block(BlockedSubject::Removals, owners.into_iter().cloned().collect(), because);
+            self.add_blocked_item(BlockedSubject::Removals, owners.into_iter().cloned().collect(), because);
         }
     }
 
@@ -151,7 +153,7 @@ impl<'a> Planner<'a> {
             match seen.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Present(_) => unwanted.push((name.as_str(), component)),
-                Observation::Unreadable(because) => self.block(
+                Observation::Unreadable(because) => self.add_blocked_item(
                     BlockedSubject::Package(name.clone()),
                     [component.clone()].into(),
                     because.clone(),

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Resolver,
     evaluate::unknown_parameter,
-    fault::{EstateFault, FaultKind, Note},
-    reach::{changed_places, reached_servers},
+    fault::{EstateFault, EstateFinding, FaultKind},
+    reach::{affected_servers, changed_places},
 };
 use crate::{
     catalog::Catalog,
@@ -28,7 +28,7 @@ struct PlaceUsage<'a> {
 }
 
 /// Returns everything wrong or suspicious in an estate, fatal notes first.
-pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
+pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let resolver = Resolver::new(estate, catalog);
     notes(&resolver, estate.servers.keys(), None)
 }
@@ -37,8 +37,8 @@ pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<Note> {
 ///
 /// Only faults that the change introduces are fatal. A fault that existed before is a
 /// warning: it does not block unrelated changes.
-pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<Note> {
-    let (servers, places) = (reached_servers(old, new), changed_places(old, new));
+pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
+    let (servers, places) = (affected_servers(old, new), changed_places(old, new));
     let within = |estate| {
         let resolver = Resolver::for_places(estate, catalog, &servers, &places);
         notes(&resolver, &servers, Some(&places))
@@ -59,7 +59,7 @@ fn notes<'s>(
     resolver: &Resolver<'_>,
     servers: impl IntoIterator<Item = &'s ServerName>,
     places: Option<&BTreeSet<Place>>,
-) -> Vec<Note> {
+) -> Vec<EstateFinding> {
     let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
     let uses = resolve_usage(resolver, servers, &mut notes);
@@ -71,7 +71,7 @@ fn notes<'s>(
             continue;
         }
         if let Some(Err(fault)) = resolver.hierarchy.linearisation(name) {
-            notes.push(fault.clone().into_note());
+            notes.push(fault.clone().into_finding());
         }
         check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
     }
@@ -101,12 +101,12 @@ fn notes<'s>(
 }
 
 /// A channel may be created later; its servers get no node file until then.
-fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Option<Note> {
+fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Option<EstateFinding> {
     if catalog.channels.contains_key(channel) {
         return None;
     }
     let near = nearest(channel.as_str(), catalog.channels.keys().map(Name::as_str));
-    Some(Note {
+    Some(EstateFinding {
         severity: Severity::Warning,
         place: place.clone(),
         component: None,
@@ -121,14 +121,14 @@ fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Opt
 fn resolve_usage<'a, 's>(
     resolver: &Resolver<'a>,
     servers: impl IntoIterator<Item = &'s ServerName>,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<EstateFinding>,
 ) -> PlaceUsage<'a> {
     let mut uses = PlaceUsage::default();
     for name in servers.into_iter().filter(|name| resolver.estate.servers.contains_key(*name)) {
         let layers = match resolver.layers(name) {
             Ok(layers) => layers,
             Err(error) => {
-                notes.extend(error.faults.into_iter().map(EstateFault::into_note));
+                notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
                 // Its places are checked all the same, so that all faults are reported at once.
                 uses.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
                 continue;
@@ -138,7 +138,7 @@ fn resolve_usage<'a, 's>(
         let chosen = match super::choose_versions::choose_versions(resolver.catalog, &layers) {
             Ok(chosen) => chosen,
             Err(error) => {
-                notes.extend(error.faults.into_iter().map(EstateFault::into_note));
+                notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
                 continue;
             }
         };
@@ -153,7 +153,7 @@ fn resolve_usage<'a, 's>(
             }
         }
         if let Err(error) = resolver.node(&layers, chosen) {
-            notes.extend(error.faults.into_iter().map(EstateFault::into_note));
+            notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
         }
     }
     uses
@@ -177,11 +177,11 @@ fn check_place(
     place: &Place,
     whole: bool,
     overrides: &Overrides,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<EstateFinding>,
 ) {
     let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
     for name in overrides.components.keys().chain(overrides.values.keys()) {
-        let known = |note: &Note| note.place == *place && note.component.as_ref() == Some(name);
+        let known = |note: &EstateFinding| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
             notes.push(unknown_component(catalog, severity, place, name));
         }
@@ -229,7 +229,7 @@ fn check_value(
     name: &Name,
     key: &Key,
     value: &Value,
-) -> Option<Note> {
+) -> Option<EstateFinding> {
     let (components, chosen) = applicable;
     let wrong: Vec<EstateFault> = components
         .iter()
@@ -239,14 +239,14 @@ fn check_value(
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
             let secret = || parameter.secret || catalog.is_secret_parameter(name, key) == Some(true);
-            let message = parameter.check_unresolved_masking(value, true).err()?;
-            let message = parameter.check_unresolved_masking(value, secret()).err().unwrap_or(message);
+            let message = parameter.check_unresolved_masked(value, true).err()?;
+            let message = parameter.check_unresolved_masked(value, secret()).err().unwrap_or(message);
             let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
             Some(EstateFault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();
     let all = wrong.len() == components.len();
-    let mut note = wrong.into_iter().next_back()?.into_note();
+    let mut note = wrong.into_iter().next_back()?.into_finding();
     if !all && !chosen {
         note.severity = Severity::Warning;
         note.message.push_str(" (in some of its versions)");
@@ -254,12 +254,12 @@ fn check_value(
     Some(note)
 }
 
-fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name: &Name) -> Note {
+fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name: &Name) -> EstateFinding {
     let hint = match nearest(name.as_str(), catalog.components.keys().map(Name::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "publish it first".to_owned(),
     };
-    Note {
+    EstateFinding {
         severity,
         place: place.clone(),
         component: Some(name.clone()),
@@ -271,7 +271,7 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
-fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> Option<Note> {
+fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> Option<EstateFinding> {
     let (name, key) = match removal {
         InheritedItem::Component(name) => (name, None),
         InheritedItem::Value(name, key) | InheritedItem::Entry(name, key, _) => (name, Some(key)),
@@ -293,7 +293,7 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> O
         }
         (Some(_), None) => return None,
     };
-    Some(Note {
+    Some(EstateFinding {
         severity: Severity::Warning,
         place: place.clone(),
         component: Some(name.clone()),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     fault::{EstateFault, FaultKind, ResolveError},
     merge::{merge, prune},
-    operations::{Operation, SourcedOperation, Sources},
+    operations::{ComponentOperations, PlaceOperation, ValueOperation},
     place_stack::PlaceStack,
     reference::has_references,
 };
@@ -18,7 +18,7 @@ use crate::{
     name::{Key, Name},
     nearest,
     node::{NodeValue, Provenance},
-    parameter::{MAX_VALUE_WEIGHT, NODE_WEIGHT, Parameter, value_weight},
+    parameter::{MAX_VALUE_SIZE, Parameter, VALUE_ITEM_OVERHEAD, estimated_value_size},
     value::Value,
 };
 
@@ -30,7 +30,7 @@ const MAX_NODE_WEIGHT: usize = 2 * 1024 * 1024;
 const MAX_PROVENANCE_WEIGHT: usize = 4 * 1024 * 1024;
 
 /// What one entry of the provenance adds to a node file.
-const ENTRY_WEIGHT: usize = 10 * NODE_WEIGHT;
+const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD;
 
 /// The final values of a server.
 pub(super) struct ResolvedValues {
@@ -48,7 +48,7 @@ pub(super) fn evaluate_values(
     chosen: &BTreeMap<&Name, &Component>,
     catalog: Option<&Catalog>,
 ) -> Result<ResolvedValues, ResolveError> {
-    let sources = chosen.keys().map(|name| (*name, Sources::new(layers, name))).collect();
+    let sources = chosen.keys().map(|name| (*name, ComponentOperations::new(layers, name))).collect();
     let mut evaluator = ValueEvaluator {
         layers,
         chosen,
@@ -99,7 +99,7 @@ struct ValueEvaluator<'a, 'l> {
     layers: &'l PlaceStack<'a>,
     chosen: &'l BTreeMap<&'l Name, &'l Component>,
     catalog: Option<&'l Catalog>,
-    sources: &'l BTreeMap<&'l Name, Sources<'a, 'l>>,
+    sources: &'l BTreeMap<&'l Name, ComponentOperations<'a, 'l>>,
     done: HashMap<(&'l Name, &'l Key), ValueState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<(&'l Name, &'l Key)>,
@@ -173,22 +173,22 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         let mut joined = 0;
         for (at, operation) in operations.iter().enumerate() {
             self.provenance_weight = self.provenance_weight.saturating_add(ENTRY_WEIGHT);
-            let Operation::Value(value) = operation.what else { continue };
-            self.provenance_weight = self.provenance_weight.saturating_add(value_weight(value));
+            let ValueOperation::Value(value) = operation.what else { continue };
+            self.provenance_weight = self.provenance_weight.saturating_add(estimated_value_size(value));
             if !operation.effective {
                 continue;
             }
             let site = ValueSite { component: name, key, place: operation.place };
             let mut value = match has_references(value) {
-                true => self.expand(&site, value, &mut secret, &mut { MAX_VALUE_WEIGHT })?,
+                true => self.expand(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?,
                 false => value.clone(),
             };
-            joined += value_weight(&value);
+            joined += estimated_value_size(&value);
             if joined > MAX_NODE_WEIGHT {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
             for stronger in &operations[..at] {
-                if let Operation::RemoveEntry(path) = stronger.what
+                if let ValueOperation::RemoveEntry(path) = stronger.what
                     && stronger.effective
                 {
                     prune(&mut value, path);
@@ -221,7 +221,8 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         if several {
             self.check(&ValueSite { component: name, key, place: places[0] }, parameter, &value, secret)?;
         }
-        self.weight = self.weight.saturating_add(value_weight(&value) + key.as_str().len() + ENTRY_WEIGHT);
+        self.weight =
+            self.weight.saturating_add(estimated_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT);
         Some(Some(NodeValue { value, secret, provenance: provenance(operations, secret) }))
     }
 
@@ -233,11 +234,11 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         value: &Value,
         secret: bool,
     ) -> Option<()> {
-        if parameter.check_masking(value, true).is_ok() {
+        if parameter.check_value_masked(value, true).is_ok() {
             return Some(());
         }
         let secret = secret || self.hidden(site);
-        match parameter.check_masking(value, secret) {
+        match parameter.check_value_masked(value, secret) {
             Ok(()) => Some(()),
             Err(message) => self.wrong(site, message),
         }
@@ -273,17 +274,17 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
 }
 
 /// The provenance: effective values, then effective removals, then the rest, each strongest first.
-fn provenance(operations: Vec<SourcedOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
+fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
     let mut provenance: Vec<Provenance> = operations
         .into_iter()
         .map(|entry| Provenance {
             place: entry.place.clone(),
-            removes: !matches!(entry.what, Operation::Value(_)),
+            removes: !matches!(entry.what, ValueOperation::Value(_)),
             value: match entry.what {
                 _ if secret => None,
-                Operation::Value(value) => Some(value.clone()),
-                Operation::RemoveAll => None,
-                Operation::RemoveEntry(path) => Some(Value::Text(path.join("."))),
+                ValueOperation::Value(value) => Some(value.clone()),
+                ValueOperation::RemoveAll => None,
+                ValueOperation::RemoveEntry(path) => Some(Value::Text(path.join("."))),
             },
             effective: entry.effective,
             origin: entry.origin.cloned(),

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     estate::Place,
     fault::{Fault, Severity},
-    format::estate::{EstateDocuments, locate},
+    format::estate::{EstateDocuments, find_document_position},
     name::{Key, Name},
     version::{Version, VersionRange},
 };
@@ -187,7 +187,7 @@ impl FaultKind {
 
 /// A fault or warning about an estate before it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct EstateFinding {
     /// How much it matters.
     pub severity: Severity,
     /// The place to change.
@@ -221,17 +221,17 @@ impl EstateFault {
     }
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
-    pub fn locate(&self, documents: &EstateDocuments) -> Fault {
-        self.clone().into_note().locate(documents)
+    pub fn to_located_fault(&self, documents: &EstateDocuments) -> Fault {
+        self.clone().into_finding().locate(documents)
     }
 
-    pub(super) fn into_note(self) -> Note {
+    pub(super) fn into_finding(self) -> EstateFinding {
         let list_entry = match &self.kind {
             FaultKind::Unknown { name, .. } => Some(name.clone()),
             FaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
             _ => None,
         };
-        Note {
+        EstateFinding {
             severity: Severity::Error,
             message: self.kind.to_string(),
             hint: self.kind.hint(),
@@ -243,12 +243,13 @@ impl EstateFault {
     }
 }
 
-impl Note {
+impl EstateFinding {
     /// The note with the file, line and column to correct, for estates that come from documents.
     pub fn locate(&self, documents: &EstateDocuments) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
-        let found = locate(documents, &self.place, component, key, self.list_entry.as_deref());
+        let found =
+            find_document_position(documents, &self.place, component, key, self.list_entry.as_deref());
         let (file, location) = found.map_or((None, None), |(file, location)| (Some(file), location));
         Fault {
             severity: self.severity,
@@ -264,7 +265,7 @@ impl Note {
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for EstateFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}{}", self.place, self.message, hint_suffix(self.hint.clone()))
     }

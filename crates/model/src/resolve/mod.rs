@@ -44,8 +44,8 @@ pub use self::{
     complete::complete_node,
     enc::enc,
     explain::{ExplainError, explain},
-    fault::{EstateFault, FaultKind, Note, ResolveError},
-    reach::reached_servers,
+    fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
+    reach::affected_servers,
     requirements::{RequirementConflict, choose_requirements},
 };
 use self::{
@@ -111,7 +111,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The places that apply to a server, strongest first.
-    pub fn places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
+    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
         Ok(self.layers(server)?.stack.into_iter().map(|layer| layer.place).collect())
     }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The places that set or remove something of one component: collected once, queried for each parameter.
-pub(super) struct Sources<'a, 'l> {
+pub(super) struct ComponentOperations<'a, 'l> {
     /// Strongest first.
     sources: Vec<PlaceSource<'a, 'l>>,
     /// The number of effective layers.
@@ -32,15 +32,15 @@ struct PlaceSource<'a, 'l> {
 }
 
 /// One place's operation on a parameter, before references are replaced.
-pub(super) struct SourcedOperation<'a, 'l> {
+pub(super) struct PlaceOperation<'a, 'l> {
     pub(super) place: &'l Place,
-    pub(super) what: Operation<'a>,
+    pub(super) what: ValueOperation<'a>,
     pub(super) origin: Option<&'a RevisionOrigin>,
     pub(super) effective: bool,
 }
 
 /// A value or a removal.
-pub(super) enum Operation<'a> {
+pub(super) enum ValueOperation<'a> {
     Value(&'a Value),
     /// Removes the values of all weaker places.
     RemoveAll,
@@ -48,7 +48,7 @@ pub(super) enum Operation<'a> {
     RemoveEntry(&'a [String]),
 }
 
-impl<'a, 'l> Sources<'a, 'l> {
+impl<'a, 'l> ComponentOperations<'a, 'l> {
     /// Collects the places that set or remove something of `component`.
     pub(super) fn new(layers: &'l PlaceStack<'a>, component: &Name) -> Self {
         let sources = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
@@ -85,7 +85,7 @@ impl<'a, 'l> Sources<'a, 'l> {
         &'s self,
         key: &Key,
         parameter: &'s Parameter,
-    ) -> Vec<SourcedOperation<'s, 's>> {
+    ) -> Vec<PlaceOperation<'s, 's>> {
         let replace = parameter.merge == MergeStrategy::Replace;
         let mut operations = Vec::new();
         let mut is_removed = false;
@@ -97,9 +97,9 @@ impl<'a, 'l> Sources<'a, 'l> {
                     // A stronger place removes the whole component: its removal is the reason.
                     let (place, origin) = self.removal.unwrap_or((place, None));
                     let effective = !(replace && has_value);
-                    operations.push(SourcedOperation {
+                    operations.push(PlaceOperation {
                         place,
-                        what: Operation::RemoveAll,
+                        what: ValueOperation::RemoveAll,
                         origin,
                         effective,
                     });
@@ -107,24 +107,24 @@ impl<'a, 'l> Sources<'a, 'l> {
                 }
                 let effective = !(is_removed || replace && has_value);
                 has_value |= effective;
-                let (what, origin) = (Operation::Value(&assignment.value), assignment.origin.as_ref());
-                operations.push(SourcedOperation { place, what, origin, effective });
+                let (what, origin) = (ValueOperation::Value(&assignment.value), assignment.origin.as_ref());
+                operations.push(PlaceOperation { place, what, origin, effective });
             }
             for removed in &source.removals {
                 let what = match &removed.what {
-                    InheritedItem::Value(_, of) if of == key => Operation::RemoveAll,
-                    InheritedItem::Entry(_, of, path) if of == key => Operation::RemoveEntry(path),
+                    InheritedItem::Value(_, of) if of == key => ValueOperation::RemoveAll,
+                    InheritedItem::Entry(_, of, path) if of == key => ValueOperation::RemoveEntry(path),
                     _ => continue,
                 };
                 let effective = !is_removed && source.at < self.effective_layers && !(replace && has_value);
-                is_removed |= matches!(what, Operation::RemoveAll);
-                operations.push(SourcedOperation { place, what, origin: removed.origin.as_ref(), effective });
+                is_removed |= matches!(what, ValueOperation::RemoveAll);
+                operations.push(PlaceOperation { place, what, origin: removed.origin.as_ref(), effective });
             }
         }
         if let Some(default) = &parameter.default {
             let effective = !has_value || (!replace && !is_removed);
-            let what = Operation::Value(default);
-            operations.push(SourcedOperation { place: &self.default, what, origin: None, effective });
+            let what = ValueOperation::Value(default);
+            operations.push(PlaceOperation { place: &self.default, what, origin: None, effective });
         }
         operations
     }

@@ -10,7 +10,7 @@ use crate::{
 /// The servers of `new` whose node can differ from that in `old`; new servers are among them.
 ///
 /// A server that only `old` has is not: it has no node any more.
-pub fn reached_servers(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
+pub fn affected_servers(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
     let changed = ChangedPlaces::new(old, new);
     new.servers
         .iter()

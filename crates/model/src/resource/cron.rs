@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account, is_plain, unless_right},
+    names::{is_account, is_plain, name_problem_unless},
     rules::{KindRules, RemovalStage, ResourceRules, never_gone},
 };
 use crate::{
@@ -48,7 +48,7 @@ pub(super) const RULES: KindRules = KindRules {
     }],
     build: |fields, _| ResourceBody::Cron(build(fields)),
     // cron ignores files with a dot in their name.
-    name_problem: |name| unless_right(is_plain(name, "-"), ResourceKind::Cron),
+    name_problem: |name| name_problem_unless(is_plain(name, "-"), ResourceKind::Cron),
     path: |name| Some(format!("/etc/cron.d/{name}")),
     file_type: None,
     before_payloads: false,
@@ -76,7 +76,7 @@ impl ResourceRules for CronResource {
 }
 
 fn build(fields: &mut FieldReader<'_>) -> CronResource {
-    let schedule = fields.required_text("schedule");
+    let schedule = fields.read_required_text("schedule");
     let parts: Vec<&str> = schedule.split_whitespace().collect();
     let usual = |c: char| c.is_ascii_alphanumeric() || "*,/-".contains(c);
     let five = parts.len() == 5 && parts.iter().all(|part| part.chars().all(usual));
@@ -86,9 +86,9 @@ fn build(fields: &mut FieldReader<'_>) -> CronResource {
     }
     let cron = CronResource {
         schedule: parts.join(" "),
-        user: fields.text("user").unwrap_or_else(|| "root".to_owned()),
-        command: fields.required_text("command"),
-        environment: fields.environment(),
+        user: fields.read_text("user").unwrap_or_else(|| "root".to_owned()),
+        command: fields.read_required_text("command"),
+        environment: fields.read_environment(),
     };
     if !is_account(&cron.user) {
         fields.add_error(&format!("`{}` is no name of a user", cron.user));

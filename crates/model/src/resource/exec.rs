@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account, is_plain, path_problem, unless_right},
+    names::{is_account, is_plain, name_problem_unless, path_problem},
     rules::{KindRules, RemovalStage, ResourceRules, no_path},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     },
     name::Name,
     observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReason},
-    plan::{FactDifference, OwnedResource, PlannedAction, Planner, missing_thing_hint},
+    plan::{ComponentResource, FactDifference, PlannedAction, Planner, missing_thing_hint},
 };
 
 /// A command run when its guard requires it.
@@ -65,7 +65,7 @@ pub(super) const RULES: KindRules = KindRules {
         required: &["command"],
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
-    name_problem: |name| unless_right(is_plain(name, "-. /:"), ResourceKind::Exec),
+    name_problem: |name| name_problem_unless(is_plain(name, "-. /:"), ResourceKind::Exec),
     path: no_path,
     file_type: None,
     before_payloads: false,
@@ -95,7 +95,7 @@ impl Planner<'_> {
     /// change before it and may change the result of its guard.
     pub(crate) fn plan_exec(
         &mut self,
-        (component, resource): OwnedResource<'_>,
+        (component, resource): ComponentResource<'_>,
         exec: &ExecResource,
         seen: &Observation<ResourceFacts>,
         changed: &[Name],
@@ -121,7 +121,7 @@ impl Planner<'_> {
                 return self.block_resource((component, resource), because);
             }
         }
-        let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.touches(id));
+        let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.changes_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
         let because = |reason: RunReason| (Some(Fact::RunReason(reason)), None);
@@ -140,23 +140,23 @@ impl Planner<'_> {
         let secret = resource.secret && due != Some(false);
         let difference = FactDifference { fact: FactName::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.push(action, [component.clone()].into(), vec![difference], false);
+        self.add_change(action, [component.clone()].into(), vec![difference], false);
         self.brings = true;
-        self.notify(resource);
+        self.record_notifications(resource);
     }
 }
 
 fn build(fields: &mut FieldReader<'_>) -> ExecResource {
     let exec = ExecResource {
-        command: fields.command("command").unwrap_or_default(),
-        creates: fields.text("creates"),
-        unless: fields.command("unless"),
-        only_if: fields.command("only_if"),
-        refresh_only: fields.flag("refresh_only").unwrap_or(false),
-        user: fields.text("user"),
-        directory: fields.text("directory"),
-        environment: fields.environment(),
-        timeout: fields.number("timeout").unwrap_or(300).clamp(1, 86_400),
+        command: fields.read_command("command").unwrap_or_default(),
+        creates: fields.read_text("creates"),
+        unless: fields.read_command("unless"),
+        only_if: fields.read_command("only_if"),
+        refresh_only: fields.read_flag("refresh_only").unwrap_or(false),
+        user: fields.read_text("user"),
+        directory: fields.read_text("directory"),
+        environment: fields.read_environment(),
+        timeout: fields.read_number("timeout").unwrap_or(300).clamp(1, 86_400),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
         fields.add_error(

@@ -79,7 +79,7 @@ impl ResourceRules for FileResource {
 }
 
 fn content(fields: &mut FieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
-    match (fields.content("content"), source) {
+    match (fields.read_multiline_text("content"), source) {
         (Some(content), None) => content.into_bytes(),
         (None, Some(source)) => source,
         (None, None) => Vec::new(),

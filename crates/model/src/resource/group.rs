@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account, unless_right},
+    names::{is_account, name_problem_unless},
     rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
 };
 use crate::{
@@ -33,10 +33,10 @@ pub(super) const RULES: KindRules = KindRules {
         required: &[],
     }],
     build: |fields, _| {
-        let system = fields.flag("system").unwrap_or(false);
-        ResourceBody::Group(GroupResource { gid: fields.id("gid"), system })
+        let system = fields.read_flag("system").unwrap_or(false);
+        ResourceBody::Group(GroupResource { gid: fields.read_id("gid"), system })
     },
-    name_problem: |name| unless_right(is_account(name), ResourceKind::Group),
+    name_problem: |name| name_problem_unless(is_account(name), ResourceKind::Group),
     path: no_path,
     file_type: None,
     before_payloads: true,

@@ -32,7 +32,7 @@ pub use self::{
     group::GroupResource,
     ownership::Ownership,
     package::PackageResource,
-    service::{ServiceResource, UNITS},
+    service::{ServiceResource, UNIT_SUFFIXES},
     symlink::SymlinkResource,
     user::UserResource,
 };

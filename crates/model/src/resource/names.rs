@@ -32,7 +32,7 @@ pub(super) fn is_plain(name: &str, more: &str) -> bool {
 }
 
 /// The complaint about a name that is not `right`.
-pub(super) fn unless_right(right: bool, kind: ResourceKind) -> Option<String> {
+pub(super) fn name_problem_unless(right: bool, kind: ResourceKind) -> Option<String> {
     (!right).then(|| format!("this is no name for a {}", kind.keyword()))
 }
 

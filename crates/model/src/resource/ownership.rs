@@ -26,8 +26,11 @@ pub(super) const MODE: FieldSchema = ("mode", FieldShape::Mode, "Its permission 
 
 impl Ownership {
     pub(super) fn read(fields: &mut FieldReader<'_>) -> Self {
-        let ownership =
-            Self { owner: fields.text("owner"), group: fields.text("group"), mode: fields.mode() };
+        let ownership = Self {
+            owner: fields.read_text("owner"),
+            group: fields.read_text("group"),
+            mode: fields.read_mode(),
+        };
         for name in ownership.owner.iter().chain(&ownership.group) {
             if !is_account(name) && name.parse::<u32>().is_err() {
                 fields.add_error(&format!("`{name}` is no name of a user or group"));

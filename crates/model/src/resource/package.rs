@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_plain, unless_right},
+    names::{is_plain, name_problem_unless},
     rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
 };
 use crate::{
@@ -28,8 +28,8 @@ pub(super) const RULES: KindRules = KindRules {
         )],
         required: &[],
     }],
-    build: |fields, _| ResourceBody::Package(PackageResource { version: fields.text("version") }),
-    name_problem: |name| unless_right(is_plain(name, "-.+:"), ResourceKind::Package),
+    build: |fields, _| ResourceBody::Package(PackageResource { version: fields.read_text("version") }),
+    name_problem: |name| name_problem_unless(is_plain(name, "-.+:"), ResourceKind::Package),
     path: no_path,
     file_type: None,
     before_payloads: true,

@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_plain, unless_right},
+    names::{is_plain, name_problem_unless},
     rules::{KindRules, RemovalStage, ResourceRules, no_path},
 };
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
     },
     name::Name,
     observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts},
-    plan::{OwnedResource, PlannedAction, Planner},
+    plan::{ComponentResource, PlannedAction, Planner},
 };
 
 /// What the name of a unit of systemd can end with; a service may leave its end out.
-pub const UNITS: [&str; 11] = [
+pub const UNIT_SUFFIXES: [&str; 11] = [
     ".service",
     ".socket",
     ".timer",
@@ -54,12 +54,12 @@ pub(super) const RULES: KindRules = KindRules {
     }],
     build: |fields, _| {
         ResourceBody::Service(ServiceResource {
-            enabled: fields.flag("enabled"),
-            running: fields.flag("running"),
-            reload: fields.flag("reload").unwrap_or(false),
+            enabled: fields.read_flag("enabled"),
+            running: fields.read_flag("running"),
+            reload: fields.read_flag("reload").unwrap_or(false),
         })
     },
-    name_problem: |name| unless_right(is_plain(name, "-.@:\\"), ResourceKind::Service),
+    name_problem: |name| name_problem_unless(is_plain(name, "-.@:\\"), ResourceKind::Service),
     path: no_path,
     file_type: None,
     before_payloads: false,
@@ -72,7 +72,8 @@ pub(super) const RULES: KindRules = KindRules {
 
 /// The one name of a service: `shop.service` is `shop`.
 pub(super) fn bare_name(name: &str) -> &str {
-    let bare = name.strip_suffix(".service").filter(|bare| !UNITS.iter().any(|end| bare.ends_with(end)));
+    let bare =
+        name.strip_suffix(".service").filter(|bare| !UNIT_SUFFIXES.iter().any(|end| bare.ends_with(end)));
     bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
 }
 
@@ -103,7 +104,7 @@ impl ServiceResource {
 
     /// Whether there is no unit of this service, and none can come. A folder without a system has only the
     /// units our packages bring; those of the operating system's own packages will never come.
-    pub(crate) fn can_never_be(
+    pub(crate) fn can_never_exist(
         &self,
         seen: Option<&Observation<ResourceFacts>>,
         host: &ObservedHost,
@@ -135,7 +136,7 @@ impl ResourceRules for ServiceResource {
 impl Planner<'_> {
     /// Services of components whose payload changed run the old program until they are restarted, and
     /// commands' guards may answer differently.
-    pub(crate) fn notify_payload_services(&mut self, changed: &[Name], resources: &[OwnedResource<'_>]) {
+    pub(crate) fn notify_payload_services(&mut self, changed: &[Name], resources: &[ComponentResource<'_>]) {
         let mut notifies = Vec::new();
         for (component, resource) in resources {
             if resource.id.kind == ResourceKind::Service && changed.contains(component) {
@@ -149,7 +150,7 @@ impl Planner<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(crate) fn plan_restarts(&mut self, resources: &[OwnedResource<'_>]) {
+    pub(crate) fn plan_restarts(&mut self, resources: &[ComponentResource<'_>]) {
         if !self.seen.booted {
             return;
         }
@@ -170,7 +171,7 @@ impl Planner<'_> {
             }
             let action =
                 PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
-            self.push(action, [(*component).clone()].into(), Vec::new(), false);
+            self.add_change(action, [(*component).clone()].into(), Vec::new(), false);
         }
     }
 }

@@ -50,7 +50,7 @@ impl ResourceRules for SymlinkResource {
 }
 
 fn build(fields: &mut FieldReader<'_>) -> SymlinkResource {
-    let target = fields.required_text("target");
+    let target = fields.read_required_text("target");
     if target.is_empty() {
         fields.add_error("`target` must not be empty");
     }

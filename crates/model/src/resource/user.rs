@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account, path_problem, unless_right},
+    names::{is_account, name_problem_unless, path_problem},
     rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
 };
 use crate::{
@@ -54,7 +54,7 @@ pub(super) const RULES: KindRules = KindRules {
         required: &[],
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
-    name_problem: |name| unless_right(is_account(name), ResourceKind::User),
+    name_problem: |name| name_problem_unless(is_account(name), ResourceKind::User),
     path: no_path,
     file_type: None,
     before_payloads: true,
@@ -97,14 +97,14 @@ impl ResourceRules for UserResource {
 
 fn build(fields: &mut FieldReader<'_>) -> UserResource {
     let user = UserResource {
-        uid: fields.id("uid"),
-        group: fields.text("group"),
-        groups: fields.texts("groups"),
-        home: fields.text("home"),
-        shell: fields.text("shell"),
-        comment: fields.text("comment"),
-        system: fields.flag("system").unwrap_or(false),
-        authorized_keys: fields.texts("authorized_keys"),
+        uid: fields.read_id("uid"),
+        group: fields.read_text("group"),
+        groups: fields.read_text_list("groups"),
+        home: fields.read_text("home"),
+        shell: fields.read_text("shell"),
+        comment: fields.read_text("comment"),
+        system: fields.read_flag("system").unwrap_or(false),
+        authorized_keys: fields.read_text_list("authorized_keys"),
     };
     for group in user.all_groups().filter(|group| !is_account(group)) {
         fields.add_error(&format!("`{group}` is no name of a group"));

@@ -80,7 +80,11 @@ fn answers(case: &Path) -> String {
         let node_of = |server: &str| {
             let node = resolver.resolve(&ServerName::new(server).unwrap());
             node.map_err(|error| {
-                error.faults.iter().map(|fault| format!("{}\n", fault.locate(&documents))).collect::<String>()
+                error
+                    .faults
+                    .iter()
+                    .map(|fault| format!("{}\n", fault.to_located_fault(&documents)))
+                    .collect::<String>()
             })
         };
         let answer = match words[..] {
@@ -92,7 +96,7 @@ fn answers(case: &Path) -> String {
                 })
                 .collect(),
             ["places", server] => {
-                let places = resolver.places(&ServerName::new(server).unwrap()).unwrap();
+                let places = resolver.applicable_places(&ServerName::new(server).unwrap()).unwrap();
                 places.iter().map(|place| format!("{place}\n")).collect()
             }
             ["node", server] => node_of(server).map_or_else(
@@ -168,7 +172,7 @@ fn catalog(case: &Path) -> Catalog {
         };
         let published = CatalogVersion {
             payload: package(component.name.to_string()),
-            deployment: package(component.deployment_package()),
+            deployment: package(component.deployment_package_name()),
             component: component.clone(),
         };
         let versions = catalog.components.entry(component.name).or_default();

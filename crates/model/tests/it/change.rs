@@ -5,7 +5,7 @@ use model::{
     estate::Estate,
     fault::Severity,
     format::estate,
-    resolve::{self, Note},
+    resolve::{self, EstateFinding},
 };
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ fn read(files: &[(&str, &str)]) -> Estate {
     estate::read(&documents).unwrap()
 }
 
-fn told(notes: &[Note], severity: Severity) -> Vec<String> {
+fn told(notes: &[EstateFinding], severity: Severity) -> Vec<String> {
     notes.iter().filter(|note| note.severity == severity).map(ToString::to_string).collect()
 }
 

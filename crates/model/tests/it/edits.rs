@@ -11,7 +11,7 @@ use model::{
         estate::{self, EstateDocuments},
         yaml,
     },
-    resolve::{Note, check, check_change, reached_servers, resolve},
+    resolve::{EstateFinding, affected_servers, check, check_change, resolve},
 };
 use proptest::{collection, prelude::*};
 
@@ -117,7 +117,7 @@ fn read(documents: &EstateDocuments) -> Estate {
     estate::read(documents).unwrap()
 }
 
-fn fatal(notes: Vec<Note>) -> Vec<Note> {
+fn fatal(notes: Vec<EstateFinding>) -> Vec<EstateFinding> {
     notes.into_iter().filter(|note| note.severity == Severity::Error).collect()
 }
 
@@ -151,7 +151,7 @@ proptest! {
         }
         let resolved = after.servers.keys().all(|name| resolve(&after, &catalog, name).is_ok());
         prop_assert!(resolved || !found.is_empty());
-        let reached = reached_servers(&before, &after);
+        let reached = affected_servers(&before, &after);
         for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
             prop_assert_eq!(resolve(&before, &catalog, name), resolve(&after, &catalog, name));
         }

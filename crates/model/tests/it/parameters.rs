@@ -1,7 +1,7 @@
 //! Values are checked against what a parameter declares, in sentences that say what to write.
 
 use model::{
-    parameter::{MAX_NESTING, MAX_VALUE_WEIGHT, MergeStrategy, Parameter, ParameterType},
+    parameter::{MAX_NESTING, MAX_VALUE_SIZE, MergeStrategy, Parameter, ParameterType},
     value::Value,
 };
 
@@ -69,10 +69,10 @@ fn each_type_takes_its_values_and_refuses_others() {
     ];
     for (kind, right, wrong) in cases {
         for value in right {
-            assert_eq!(parameter(kind).check(&value), Ok(()), "{kind:?} {value}");
+            assert_eq!(parameter(kind).check_value(&value), Ok(()), "{kind:?} {value}");
         }
         for value in wrong {
-            assert!(parameter(kind).check(&value).is_err(), "{kind:?} {value:?}");
+            assert!(parameter(kind).check_value(&value).is_err(), "{kind:?} {value:?}");
         }
     }
 }
@@ -81,25 +81,28 @@ fn each_type_takes_its_values_and_refuses_others() {
 fn wrong_value_error_says_what_is_allowed() {
     let mut port = parameter(ParameterType::Port);
     assert_eq!(
-        port.check(&Value::from("8080")).unwrap_err(),
+        port.check_value(&Value::from("8080")).unwrap_err(),
         "must be a port from 1 to 65535, not the string \"8080\"; take the quotes away"
     );
     port.min = Some(1024);
-    assert_eq!(port.check(&Value::Integer(80)).unwrap_err(), "must be a port from 1024 to 65535, not 80");
+    assert_eq!(
+        port.check_value(&Value::Integer(80)).unwrap_err(),
+        "must be a port from 1024 to 65535, not 80"
+    );
     let mut level = parameter(ParameterType::String);
     level.one_of = vec!["info".to_owned(), "debug".to_owned()];
     assert_eq!(
-        level.check(&Value::from("inof")).unwrap_err(),
+        level.check_value(&Value::from("inof")).unwrap_err(),
         "must be one of `info`, `debug`, not the string \"inof\""
     );
-    assert!(level.check(&Value::Null).unwrap_err().contains("write the parameter under `remove:`"));
+    assert!(level.check_value(&Value::Null).unwrap_err().contains("write the parameter under `remove:`"));
 }
 
 #[test]
 fn secret_value_is_not_in_the_error_message() {
     let mut key = parameter(ParameterType::Url);
     key.secret = true;
-    let sentence = key.check(&Value::from("hunter2")).unwrap_err();
+    let sentence = key.check_value(&Value::from("hunter2")).unwrap_err();
     assert_eq!(sentence, "must be a URL like `https://host/path`, not a string (it is secret and not shown)");
 }
 
@@ -134,9 +137,9 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
     for _ in 0..=MAX_NESTING {
         deep = Value::List(vec![deep]);
     }
-    assert!(parameter(ParameterType::List).check(&deep).unwrap_err().contains("32 deep"));
-    let heavy = Value::from("x".repeat(MAX_VALUE_WEIGHT + 1));
-    assert!(parameter(ParameterType::String).check(&heavy).unwrap_err().contains("bytes"));
+    assert!(parameter(ParameterType::List).check_value(&deep).unwrap_err().contains("32 deep"));
+    let heavy = Value::from("x".repeat(MAX_VALUE_SIZE + 1));
+    assert!(parameter(ParameterType::String).check_value(&heavy).unwrap_err().contains("bytes"));
 }
 
 #[test]
@@ -150,10 +153,10 @@ fn bounds_are_exact_also_where_fractions_are_not() {
         (Value::Number(0.5), true),
         (Value::Number(1e300), false),
     ] {
-        assert_eq!(number.check(&value).is_ok(), fits, "{value}");
+        assert_eq!(number.check_value(&value).is_ok(), fits, "{value}");
     }
     number.max = Some(i64::MAX);
-    assert!(number.check(&Value::Number(1e300)).is_err());
+    assert!(number.check_value(&Value::Number(1e300)).is_err());
     number.max = Some(1);
-    assert!(number.check(&Value::Number(1.5)).is_err());
+    assert!(number.check_value(&Value::Number(1.5)).is_err());
 }

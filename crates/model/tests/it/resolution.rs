@@ -10,7 +10,7 @@ use model::{
         Server,
     },
     format::{
-        estate::{OverrideOrigins, carry_origins},
+        estate::{OverrideOrigins, update_origins},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -55,7 +55,8 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
 
 fn order(estate: &Estate) -> Result<Vec<Name>, String> {
     let catalog = Catalog::default();
-    let places = Resolver::new(estate, &catalog).places(&server()).map_err(|error| error.to_string())?;
+    let places =
+        Resolver::new(estate, &catalog).applicable_places(&server()).map_err(|error| error.to_string())?;
     Ok(places
         .into_iter()
         .filter_map(|place| match place {
@@ -148,20 +149,20 @@ proptest! {
 
     #[test]
     fn unchanged_estate_reaches_no_servers(estate in random::estate()) {
-        prop_assert!(resolve::reached_servers(&estate, &estate.clone()).is_empty());
+        prop_assert!(resolve::affected_servers(&estate, &estate.clone()).is_empty());
     }
 
     #[test]
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
         let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
         let mut first = old.clone();
-        carry_origins(&Estate::default(), &mut first, &origin(1));
+        update_origins(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
-        carry_origins(&first, &mut again, &origin(2));
+        update_origins(&first, &mut again, &origin(2));
         prop_assert_eq!(&again, &first);
         let mut edited = edit.clone();
         edited.roles.extend(old.roles.clone());
-        carry_origins(&first, &mut edited, &origin(2));
+        update_origins(&first, &mut edited, &origin(2));
         for name in old.roles.keys() {
             prop_assert_eq!(&edited.roles[name], &first.roles[name]);
         }
@@ -324,7 +325,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
     let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
-    carry_origins(&Estate::default(), &mut first, &origin(1, "ann"));
+    update_origins(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
     let what = InheritedItem::Value(Name::new("shop").unwrap(), key);
@@ -332,7 +333,7 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
     let wish = Requirement { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), wish)].into();
-    carry_origins(&first, &mut second, &origin(2, "bob"));
+    update_origins(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored = model::format::estate::read(&model::format::estate::write(&second)).unwrap();

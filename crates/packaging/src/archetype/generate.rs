@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{component::is_reserved_name, name::Name};
+use model::{component::reserved_name_problem, name::Name};
 
 use super::{
     Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles,
@@ -24,7 +24,7 @@ pub fn generate(
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
-    if let Some(why) = is_reserved_name(name) {
+    if let Some(why) = reserved_name_problem(name) {
         return Err(ArchetypeError::Answer(why));
     }
     let there = match fs::read_dir(dir) {
@@ -41,7 +41,7 @@ pub fn generate(
         }
         Err(error) => return Err(refuse(format!("cannot be looked into: {error}"))),
     };
-    let answers = archetype.answers(name, answers)?;
+    let answers = archetype.complete_answers(name, answers)?;
     let files = archetype.render(name, &answers)?;
 
     let aside = match dir.parent() {

@@ -31,7 +31,11 @@ pub(super) type RenderedFiles = BTreeMap<String, Vec<u8>>;
 
 impl Archetype {
     /// Completes answers with defaults, and checks them.
-    pub fn answers(&self, name: &Name, given: &ArchetypeAnswers) -> Result<ArchetypeAnswers, ArchetypeError> {
+    pub fn complete_answers(
+        &self,
+        name: &Name,
+        given: &ArchetypeAnswers,
+    ) -> Result<ArchetypeAnswers, ArchetypeError> {
         for key in given.keys() {
             if !self.questions.contains_key(key) {
                 let known = self.questions.keys().map(Key::as_str);
@@ -72,7 +76,7 @@ impl Archetype {
                     question.one_of.join(", ")
                 )));
             }
-            if let Err(why) = question.parameter().check(&question.value(&answer)) {
+            if let Err(why) = question.parameter().check_value(&question.value(&answer)) {
                 return Err(ArchetypeError::Answer(format!("the answer to `{key}` {why}")));
             }
             context.insert(key.to_string(), answer.clone());

@@ -56,7 +56,7 @@ pub enum FileOutcome {
 
 impl UpdateResult {
     /// The files a person has to look at.
-    pub fn conflicts(&self) -> impl Iterator<Item = &str> {
+    pub fn files_to_review(&self) -> impl Iterator<Item = &str> {
         self.files
             .iter()
             .filter(|(_, outcome)| matches!(outcome, FileOutcome::Conflicted | FileOutcome::Beside))
@@ -114,7 +114,7 @@ pub fn update(
     let mut all: ArchetypeAnswers = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
     all.extend(answers.clone());
-    let all = archetype.answers(&record.name, &all)?;
+    let all = archetype.complete_answers(&record.name, &all)?;
     let theirs = archetype.render(&record.name, &all)?;
 
     let new = ArchetypeRecord::new(archetype, &record.name, &all, &theirs);

@@ -10,7 +10,7 @@ use pgp::{
 };
 
 use super::Fingerprint;
-use crate::envelope::{PackageEnvelope, PackageError};
+use crate::envelope::{PackageError, RpmFile};
 
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
@@ -92,7 +92,7 @@ impl PublicKeys {
     /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
     /// says. Reads the file once; only its headers are held in memory.
     pub fn verify_rpm(&self, path: &Path) -> Result<Fingerprint, PackageError> {
-        let mut envelope = PackageEnvelope::open(path)?;
+        let mut envelope = RpmFile::open(path)?;
         let signer = envelope.verify(self)?;
         envelope.check_content()?;
         Ok(signer)

@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 
 use super::{
     PackagingError,
-    collect::{CollectedContent, CollectedFile, wrong},
+    collect::{CollectedContent, CollectedFile, source_error},
 };
 
 /// Archives whose files add up to more than this have sizes of 64 bits.
-pub(super) const SMALL: u64 = u32::MAX as u64;
+pub(super) const MAX_SIZE_FOR_32_BIT: u64 = u32::MAX as u64;
 const PIECE: usize = 128 * 1024;
 
 /// What became known while writing.
@@ -53,7 +53,7 @@ pub(super) fn write(
     level: i32,
     to: &mut File,
 ) -> Result<WrittenArchive, ArchiveError> {
-    let large = items.iter().map(CollectedFile::size).sum::<u64>() > SMALL;
+    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_SIZE_FOR_32_BIT;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
     let mut digests = Vec::with_capacity(items.len());
@@ -62,11 +62,11 @@ pub(super) fn write(
         let header = if large {
             format!("07070X{index:08x}\0\0").into_bytes()
         } else {
-            newc(&format!(".{}", item.path), index as u32 + 1, mode(item), time, item.size() as u32)
+            newc(&format!(".{}", item.path), index as u32 + 1, mode(item), time, item.size_in_bytes() as u32)
         };
         archive.write_all(&header)?;
         digests.push(content(item, &mut archive, &mut piece)?);
-        let padding = (4 - item.size() % 4) % 4;
+        let padding = (4 - item.size_in_bytes() % 4) % 4;
         archive.write_all(&[0; 3][..padding as usize])?;
     }
     archive.write_all(&newc("TRAILER!!!", 0, 0, 0, 0))?;
@@ -99,10 +99,11 @@ fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> 
         }
         CollectedContent::File(path, size) => {
             let place = path.display().to_string();
-            let unreadable =
-                |error: io::Error| ArchiveError::Source(wrong(&place, format!("it cannot be read: {error}")));
+            let unreadable = |error: io::Error| {
+                ArchiveError::Source(source_error(&place, format!("it cannot be read: {error}")))
+            };
             let changed = || {
-                ArchiveError::Source(wrong(
+                ArchiveError::Source(source_error(
                     &place,
                     "its size changed while it was packaged; try again".to_owned(),
                 ))

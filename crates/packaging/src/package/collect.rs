@@ -49,7 +49,7 @@ impl CollectedFile {
     }
 
     /// How many bytes it holds.
-    pub(super) fn size(&self) -> u64 {
+    pub(super) fn size_in_bytes(&self) -> u64 {
         match &self.content {
             CollectedContent::File(_, size) => *size,
             CollectedContent::Bytes(bytes) => bytes.len() as u64,
@@ -64,23 +64,23 @@ const NOT_SOURCE: [&str; 2] = [".git", ".geppetto"];
 
 /// What has been collected, by path; what one entry names itself outranks what came with a folder or pattern.
 #[derive(Debug, Default)]
-pub(super) struct Collected {
+pub(super) struct FileCollector {
     items: BTreeMap<String, (CollectedFile, bool)>,
     /// The folder packages are written to, canonical.
     out: Option<PathBuf>,
 }
 
-impl Collected {
+impl FileCollector {
     /// Nothing yet, of a component whose packages go to the folder `out`.
-    pub(super) fn beside(out: &Path) -> Collected {
-        Collected { items: BTreeMap::new(), out: out.canonicalize().ok() }
+    pub(super) fn with_output_folder(out: &Path) -> FileCollector {
+        FileCollector { items: BTreeMap::new(), out: out.canonicalize().ok() }
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
     pub(super) fn add(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
             if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
-                return Err(wrong(
+                return Err(source_error(
                     &item.path,
                     "two entries of `files` put something there; keep one of them".to_owned(),
                 ));
@@ -101,7 +101,10 @@ impl Collected {
                 if let Some((item, _)) = self.items.get(parent)
                     && !matches!(item.content, CollectedContent::Directory)
                 {
-                    return Err(wrong(path, format!("`{parent}`, which is packaged too, is no directory")));
+                    return Err(source_error(
+                        path,
+                        format!("`{parent}`, which is packaged too, is no directory"),
+                    ));
                 }
             }
         }
@@ -109,7 +112,7 @@ impl Collected {
     }
 
     /// Adds the files of one entry of `files`; `root` is the component's canonical folder.
-    pub(super) fn entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
+    pub(super) fn add_entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.source() {
             FileSource::Directory => self.add(dressed(entry, path, CollectedContent::Directory, 0o755), true),
@@ -159,7 +162,7 @@ impl Collected {
 
     /// Adds the files a pattern matches, each below `path` as it is below the pattern's fixed folder.
     fn pattern(&mut self, root: &Path, entry: &PackagedFile, source: &str) -> Result<(), PackagingError> {
-        let (base, parts) = pattern::split(source);
+        let (base, parts) = pattern::split_at_wildcard(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
         self.walk(&dir, &base, &mut Vec::new(), &mut |names, child| {
@@ -169,7 +172,7 @@ impl Collected {
             }
         })?;
         if found.is_empty() {
-            return Err(wrong(
+            return Err(source_error(
                 source,
                 "no file matches it; check the pattern, or whether the build makes these files".to_owned(),
             ));
@@ -226,10 +229,10 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     for child in fs::read_dir(dir).map_err(|error| unreadable(shown, &error))? {
         let child = child.map_err(|error| unreadable(shown, &error))?;
         let Ok(name) = child.file_name().into_string() else {
-            return Err(wrong(shown, "it holds a file whose name is not UTF-8; rename it".to_owned()));
+            return Err(source_error(shown, "it holds a file whose name is not UTF-8; rename it".to_owned()));
         };
         if name.chars().any(char::is_control) {
-            return Err(wrong(
+            return Err(source_error(
                 shown,
                 "it holds a file with a control character in its name; rename it".to_owned(),
             ));
@@ -257,7 +260,7 @@ fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u1
 fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<CollectedFile, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
-        return Err(wrong(
+        return Err(source_error(
             shown,
             "it is neither a file, a folder nor a link, so it cannot be packaged".to_owned(),
         ));
@@ -271,7 +274,7 @@ fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<Co
 fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, PackagingError> {
     let target = fs::read_link(path).map_err(|error| unreadable(shown, &error))?;
     let leaving = || {
-        wrong(
+        source_error(
             shown,
             format!(
                 "it is a symbolic link to `{}`, outside the component's folder; copy the file, or add an entry with `symlink:`",
@@ -279,10 +282,9 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
             ),
         )
     };
-    let real = dir
-        .join(&target)
-        .canonicalize()
-        .map_err(|error| wrong(shown, format!("it is a symbolic link to `{}`: {error}", target.display())))?;
+    let real = dir.join(&target).canonicalize().map_err(|error| {
+        source_error(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
+    })?;
     if target.is_absolute() || !real.starts_with(root) {
         return Err(leaving());
     }
@@ -292,7 +294,7 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
 /// Follows links, and checks that what is found is still inside the component's folder.
 fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingError> {
     let real = path.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => wrong(
+        std::io::ErrorKind::NotFound => source_error(
             shown,
             "`files` in component.yaml names it, but it is not there; check the name, or whether the build makes it"
                 .to_owned(),
@@ -302,7 +304,7 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
     if real.starts_with(root) {
         return Ok(real);
     }
-    Err(wrong(
+    Err(source_error(
         shown,
         format!(
             "it is a symbolic link to `{}`, outside the component's folder; copy the file into it",
@@ -312,9 +314,9 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> PackagingError {
-    wrong(shown, format!("it cannot be read: {error}"))
+    source_error(shown, format!("it cannot be read: {error}"))
 }
 
-pub(super) fn wrong(place: &str, message: String) -> PackagingError {
+pub(super) fn source_error(place: &str, message: String) -> PackagingError {
     PackagingError::Source { place: place.to_owned(), message }
 }

@@ -11,7 +11,7 @@ use rpm::Dependency;
 
 use super::{
     PackagingError,
-    collect::{Collected, CollectedContent, CollectedFile, wrong},
+    collect::{CollectedContent, CollectedFile, FileCollector, source_error},
     directories, unit,
 };
 use crate::source::ComponentSource;
@@ -36,7 +36,10 @@ pub(super) struct PackageContents {
 }
 
 /// The payload package of a component.
-pub(super) fn payload(source: &ComponentSource, out: &Path) -> Result<PackageContents, PackagingError> {
+pub(super) fn payload_contents(
+    source: &ComponentSource,
+    out: &Path,
+) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let mut requires = Vec::new();
     for (name, range) in &component.requires {
@@ -61,12 +64,12 @@ pub(super) fn payload(source: &ComponentSource, out: &Path) -> Result<PackageCon
 }
 
 /// The deployment package of a component.
-pub(super) fn deployment(source: &ComponentSource) -> Result<PackageContents, PackagingError> {
+pub(super) fn deployment_contents(source: &ComponentSource) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let dir = format!("/{DEPLOYMENTS_FOLDER}/{}", component.name);
-    let mut collected = Collected::default();
+    let mut collected = FileCollector::default();
     let mut description = serde_json::to_vec_pretty(component)
-        .map_err(|error| wrong("component.json", format!("it cannot be written: {error}")))?;
+        .map_err(|error| source_error("component.json", format!("it cannot be written: {error}")))?;
     description.push(b'\n');
     collected.add(
         CollectedFile::new(format!("{dir}/component.json"), CollectedContent::Bytes(description), 0o644),
@@ -81,7 +84,7 @@ pub(super) fn deployment(source: &ComponentSource) -> Result<PackageContents, Pa
         collected.add(CollectedFile::new(path, CollectedContent::Bytes(bytes.clone()), 0o644), true)?;
     }
     Ok(PackageContents {
-        name: component.deployment_package(),
+        name: component.deployment_package_name(),
         arch: Arch::Noarch,
         summary: format!("Deployment of {}", component.name),
         description: format!(
@@ -100,9 +103,9 @@ pub(super) fn deployment(source: &ComponentSource) -> Result<PackageContents, Pa
 /// The paths of a component's payload package.
 fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFile>, PackagingError> {
     let name = source.component.name.as_str();
-    let mut collected = Collected::beside(out);
+    let mut collected = FileCollector::with_output_folder(out);
     for entry in &source.files {
-        collected.entry(&source.dir, entry)?;
+        collected.add_entry(&source.dir, entry)?;
     }
     if let Some(tomcat) = &source.tomcat {
         let entry = model::format::component::PackagedFile {
@@ -115,7 +118,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
             group: None,
             config: false,
         };
-        collected.entry(&source.dir, &entry)?;
+        collected.add_entry(&source.dir, &entry)?;
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
@@ -133,9 +136,9 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
     with_directories(name, collected)
 }
 
-fn with_directories(name: &str, collected: Collected) -> Result<Vec<CollectedFile>, PackagingError> {
+fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedFile>, PackagingError> {
     let mut items = collected.finish()?;
-    items.extend(directories::owned(name, &items));
+    items.extend(directories::owned_directories(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)
 }

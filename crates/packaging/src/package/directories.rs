@@ -34,7 +34,7 @@ const SOFTWARE: [&str; 3] = ["/usr", "/opt", "/srv"];
 ///
 /// In `/etc` and `/var` a directory may be another package's with an owner and mode of its own, so only those
 /// named after the component are taken; others can be named with `directory: true`.
-pub(super) fn owned(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
+pub(super) fn owned_directories(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
     let shared: BTreeSet<&str> = SHARED.split_whitespace().collect();
     let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
     let mut found = BTreeSet::new();
@@ -92,7 +92,8 @@ mod tests {
             CollectedFile::new("/var/acme", CollectedContent::Directory, 0o750),
             file("/var/acme/deep/x"),
         ];
-        let owned: Vec<String> = owned("shop", &items).into_iter().map(|item| item.path).collect();
+        let owned: Vec<String> =
+            owned_directories("shop", &items).into_iter().map(|item| item.path).collect();
         assert_eq!(
             owned,
             [

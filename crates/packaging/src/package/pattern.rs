@@ -6,7 +6,7 @@ pub(super) fn is_pattern(source: &str) -> bool {
 }
 
 /// The folder before the first part that has a wildcard, and the parts after it.
-pub(super) fn split(source: &str) -> (String, Vec<&str>) {
+pub(super) fn split_at_wildcard(source: &str) -> (String, Vec<&str>) {
     let parts: Vec<&str> = source.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let at = parts.iter().position(|part| is_pattern(part)).unwrap_or(parts.len());
     (parts[..at].join("/"), parts[at..].to_vec())
@@ -77,6 +77,9 @@ mod tests {
             let parts: Vec<&str> = path.split('/').collect();
             assert_eq!(matches(&pattern, &parts), expected, "{pattern:?} {path}");
         }
-        assert_eq!(split("./migrations//v?/*.sql"), ("migrations".to_owned(), vec!["v?", "*.sql"]));
+        assert_eq!(
+            split_at_wildcard("./migrations//v?/*.sql"),
+            ("migrations".to_owned(), vec!["v?", "*.sql"])
+        );
     }
 }

@@ -66,13 +66,13 @@ impl PackageOutput {
 }
 
 /// A package that is written, but does not have its name yet: dropping it leaves nothing.
-pub(super) struct FinishedPackage {
+pub(super) struct TemporaryPackage {
     file: NamedTempFile,
     output: PackageOutput,
     name: String,
 }
 
-impl FinishedPackage {
+impl TemporaryPackage {
     /// Where it will be.
     pub(super) fn path(&self) -> PathBuf {
         self.output.dir.join(&self.name)
@@ -103,7 +103,7 @@ pub(super) fn write_package(
     package: &PackageContents,
     out: &PackageOutput,
     settings: &PackageSettings<'_>,
-) -> Result<FinishedPackage, PackagingError> {
+) -> Result<TemporaryPackage, PackagingError> {
     let refused =
         |error: rpm::Error| PackagingError::Rpm { package: package.name.clone(), reason: error.to_string() };
     let failed = |error: io::Error| out.failed(&error);
@@ -129,7 +129,7 @@ pub(super) fn write_package(
     finish().map_err(failed)?;
     let version = &source.component.version;
     let name = format!("{}-{version}.{}.rpm", package.name, package.arch.word());
-    Ok(FinishedPackage { file, output: PackageOutput { dir: out.dir.clone() }, name })
+    Ok(TemporaryPackage { file, output: PackageOutput { dir: out.dir.clone() }, name })
 }
 
 /// A package with all paths and facts, and no content.
@@ -169,7 +169,7 @@ fn skeleton(
     for required in &package.requires {
         builder.requires(required.clone());
     }
-    if package.items.iter().map(CollectedFile::size).sum::<u64>() > archive::SMALL {
+    if package.items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > archive::MAX_SIZE_FOR_32_BIT {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
     }
     for item in &package.items {
@@ -214,7 +214,7 @@ fn metadata(
     written: &WrittenArchive,
     settings: &PackageSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
-    let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size).collect();
+    let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size_in_bytes).collect();
     let total: u64 = sizes.iter().sum();
     let short = |number: &u64| u32::try_from(*number).ok();
     let mut entries = Vec::new();
@@ -230,7 +230,7 @@ fn metadata(
             }
         } else if tag_is(IndexTag::RPMTAG_FILESIZES) {
             match sizes.iter().map(short).collect::<Option<Vec<u32>>>() {
-                Some(sizes) if total <= archive::SMALL => (tag, IndexData::Int32(sizes)),
+                Some(sizes) if total <= archive::MAX_SIZE_FOR_32_BIT => (tag, IndexData::Int32(sizes)),
                 _ => (IndexTag::RPMTAG_LONGFILESIZES as u32, IndexData::Int64(sizes.clone())),
             }
         } else if tag_is(IndexTag::RPMTAG_FILEDIGESTS) {

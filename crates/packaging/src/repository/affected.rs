@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use model::name::Name;
 
-use super::{Repository, Result, record::PackageHalf};
+use super::{Repository, Result, record::RecordedPackageRole};
 
 impl Repository {
     /// The components that received packages belong to. Packages of no component are left out.
-    pub fn components_of(&self, files: &[String]) -> Result<BTreeSet<Name>> {
+    pub fn components_of_packages(&self, files: &[String]) -> Result<BTreeSet<Name>> {
         let mut components = BTreeSet::new();
         for file in files {
             match &self.read_record(file)?.what {
-                PackageHalf::Payload(name) => _ = components.insert(name.clone()),
-                PackageHalf::Deployment(component) => _ = components.insert(component.name.clone()),
-                PackageHalf::Other => {}
+                RecordedPackageRole::Payload(name) => _ = components.insert(name.clone()),
+                RecordedPackageRole::Deployment(component) => _ = components.insert(component.name.clone()),
+                RecordedPackageRole::Other => {}
             }
         }
         Ok(components)

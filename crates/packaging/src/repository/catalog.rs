@@ -14,12 +14,12 @@ use super::{
     Repository, Result,
     channel::Channel,
     members::GzipMember,
-    record::{PackageHalf, PackageRecord},
+    record::{PackageRecord, RecordedPackageRole},
 };
 
 /// The packages of a member that are halves of components. Members never change, so this neither does.
 #[derive(Debug, Default)]
-pub(super) struct ComponentHalves {
+pub(super) struct MemberComponentPackages {
     payloads: Vec<(Version, Arc<PackageRecord>)>,
     deployments: Vec<Arc<PackageRecord>>,
 }
@@ -47,13 +47,13 @@ impl Repository {
             let halves = self.package_halves(&*self.load_channel(&name)?)?;
             let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
             for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
-                if let PackageHalf::Payload(component) = &record.what {
+                if let RecordedPackageRole::Payload(component) = &record.what {
                     payloads.insert((component, version), record);
                 }
             }
             let visible = catalog.channels.entry(name).or_default();
             for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
-                let PackageHalf::Deployment(component) = &deployment.what else { continue };
+                let RecordedPackageRole::Deployment(component) = &deployment.what else { continue };
                 let Some(payload) = payloads.remove(&(&component.name, &component.version)) else { continue };
                 visible.entry(component.name.clone()).or_default().push(component.version.clone());
                 catalog
@@ -71,7 +71,7 @@ impl Repository {
     }
 
     /// What the members of `channel` have, each looked through once.
-    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<ComponentHalves>>> {
+    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<MemberComponentPackages>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
         for member in &channel.members {
@@ -86,18 +86,18 @@ impl Repository {
         Ok(halves)
     }
 
-    fn halves_of(&self, member: &GzipMember) -> Result<ComponentHalves> {
-        let mut halves = ComponentHalves::default();
+    fn halves_of(&self, member: &GzipMember) -> Result<MemberComponentPackages> {
+        let mut halves = MemberComponentPackages::default();
         for listed in &member.packages {
             let record = self.read_listed_record(listed)?;
             match &record.what {
-                PackageHalf::Payload(_) => {
-                    if let Some((_, version)) = record.half_of() {
+                RecordedPackageRole::Payload(_) => {
+                    if let Some((_, version)) = record.component_version() {
                         halves.payloads.push((version, record));
                     }
                 }
-                PackageHalf::Deployment(_) => halves.deployments.push(record),
-                PackageHalf::Other => (),
+                RecordedPackageRole::Deployment(_) => halves.deployments.push(record),
+                RecordedPackageRole::Other => (),
             }
         }
         Ok(halves)

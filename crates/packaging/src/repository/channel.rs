@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
     members::{GzipMember, MemberPackage},
 };
 
@@ -115,7 +115,7 @@ impl Repository {
         if channel.generation > 0 {
             return Ok(channel);
         }
-        Err(self.no_channel(name)?)
+        Err(self.unknown_channel_error(name)?)
     }
 
     fn read_channel(&self, name: &Name, generation: u64, known: Option<&Channel>) -> Result<Channel> {
@@ -130,7 +130,7 @@ impl Repository {
                 gone: Vec::new(),
             });
         }
-        let state: ChannelState = disk::read_json(&self.layout().state(name, generation))?;
+        let state: ChannelState = disk::read_json(&self.layout().channel_state_path(name, generation))?;
         let known: BTreeMap<u64, &Arc<GzipMember>> =
             known.iter().flat_map(|channel| &channel.members).map(|member| (member.id, member)).collect();
         let members = state.members.iter().map(|id| match known.get(id) {
@@ -148,7 +148,7 @@ impl Repository {
         })
     }
 
-    pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
+    pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
         let state = ChannelState {
             members: channel.members.iter().map(|member| member.id).collect(),
             next_member: channel.next_member,
@@ -156,7 +156,7 @@ impl Repository {
             history: channel.history.clone(),
             gone: channel.gone.clone(),
         };
-        let path = self.layout().state(&channel.name, channel.generation);
-        unflushed.write(&path, &disk::json(&path, &state)?)
+        let path = self.layout().channel_state_path(&channel.name, channel.generation);
+        unflushed.write(&path, &disk::to_json_bytes(&path, &state)?)
     }
 }

@@ -3,7 +3,7 @@
 //! A single file is written aside, in `incoming/`, and renamed. A change of a channel makes many new
 //! files that no reader opens before the one rename that switches to them ([`switch_symlink()`]): in
 //! which order they reach the disk does not matter, only that all have when the switch does. So they are
-//! written first and flushed in one pass ([`Unflushed`]), each file and each folder once, then the
+//! written first and flushed in one pass ([`UnflushedWrites`]), each file and each folder once, then the
 //! switch is made and its folder flushed. An acknowledged change survives a power loss.
 //! What is no longer needed is removed after that, unflushed: what comes back is removed again.
 
@@ -18,14 +18,14 @@ use std::{
 use super::{RepositoryError, Result};
 
 /// What was written or linked and is not flushed yet. No reader may need it before
-/// [`Unflushed::flush`] is done: until then a machine that loses its power may lose any part of it.
+/// [`UnflushedWrites::flush`] is done: until then a machine that loses its power may lose any part of it.
 #[derive(Debug, Default)]
-pub(super) struct Unflushed {
+pub(super) struct UnflushedWrites {
     files: Vec<(PathBuf, File)>,
     folders: BTreeSet<PathBuf>,
 }
 
-impl Unflushed {
+impl UnflushedWrites {
     /// So many files are held open at most.
     const OPEN: usize = 64;
 
@@ -48,7 +48,7 @@ impl Unflushed {
     }
 
     /// Makes a folder and those above it.
-    pub(super) fn folder(&mut self, path: &Path) -> Result<()> {
+    pub(super) fn create_folder_tree(&mut self, path: &Path) -> Result<()> {
         let mut missing = path;
         while !missing.is_dir() {
             self.entry(missing);
@@ -59,7 +59,12 @@ impl Unflushed {
     }
 
     /// Makes `link` another name of the file `target`, instead of what had that name before.
-    pub(super) fn link(&mut self, incoming: &Path, target: &Path, link: &Path) -> Result<()> {
+    pub(super) fn replace_with_hard_link(
+        &mut self,
+        incoming: &Path,
+        target: &Path,
+        link: &Path,
+    ) -> Result<()> {
         let make = || match fs::hard_link(target, link) {
             Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
                 let (there, wanted) = (fs::symlink_metadata(link)?, fs::symlink_metadata(target)?);
@@ -104,12 +109,12 @@ impl Unflushed {
 
 /// Writes `bytes` to a file in `incoming`, flushes it and renames it to `path`.
 pub(super) fn write(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    replace(incoming, path, bytes)?;
+    write_without_folder_sync(incoming, path, bytes)?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
 /// Like [`write()`], but leaves it to the caller to flush the folder.
-pub(super) fn replace(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write_without_folder_sync(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix("write-")
@@ -124,8 +129,8 @@ pub(super) fn replace(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> 
 
 /// Makes a folder and those above it.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
-    let mut made = Unflushed::default();
-    made.folder(path)?;
+    let mut made = UnflushedWrites::default();
+    made.create_folder_tree(path)?;
     made.flush()
 }
 
@@ -192,6 +197,6 @@ pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T
 }
 
 /// The bytes of a JSON file of the repository's own.
-pub(super) fn json<T: serde::Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
+pub(super) fn to_json_bytes<T: serde::Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|why| RepositoryError::damaged(path, why))
 }

@@ -10,9 +10,9 @@ use flate2::read::MultiGzDecoder;
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk::{self, Unflushed},
-    members::{FULL, GzipMember, MemberPackage, MetadataFile, full, gzip},
-    record::Fragments,
+    disk::{self, UnflushedWrites},
+    members::{GzipMember, MAX_MEMBER_PACKAGES, MemberPackage, MetadataFile, gzip, is_member_full},
+    record::MetadataFragments,
 };
 
 /// A member in the making.
@@ -29,10 +29,10 @@ struct Draft {
 }
 
 impl Draft {
-    fn add(&mut self, listed: &MemberPackage, fragments: &Fragments) {
+    fn add(&mut self, listed: &MemberPackage, fragments: &MetadataFragments) {
         self.packages.push(listed.clone());
         for file in MetadataFile::ALL {
-            let fragment = file.of(fragments);
+            let fragment = file.fragment(fragments);
             self.text[file as usize].push_str(fragment);
             self.open_sizes[file as usize] += fragment.len() as u64;
         }
@@ -42,7 +42,7 @@ impl Draft {
     fn pieces(&self) -> io::Result<[Vec<u8>; 3]> {
         let mut pieces = self.kept.clone();
         for (piece, text) in pieces.iter_mut().zip(&self.text) {
-            if self.packages.len() >= FULL && !piece.is_empty() {
+            if self.packages.len() >= MAX_MEMBER_PACKAGES && !piece.is_empty() {
                 let mut whole = Vec::new();
                 MultiGzDecoder::new(&**piece).read_to_end(&mut whole)?;
                 whole.extend_from_slice(text.as_bytes());
@@ -62,7 +62,7 @@ impl Repository {
         next: &mut Channel,
         open: Option<&GzipMember>,
         packages: &[MemberPackage],
-        unflushed: &mut Unflushed,
+        unflushed: &mut UnflushedWrites,
     ) -> Result<()> {
         let mut draft = Draft::default();
         if let Some(member) = open {
@@ -75,14 +75,14 @@ impl Repository {
         }
         for listed in packages {
             draft.add(listed, &self.read_fragments(&listed.file)?);
-            if full(draft.packages.len(), &draft.open_sizes) {
+            if is_member_full(draft.packages.len(), &draft.open_sizes) {
                 self.write_member(next, std::mem::take(&mut draft), unflushed)?;
             }
         }
         if draft.packages.is_empty() { Ok(()) } else { self.write_member(next, draft, unflushed) }
     }
 
-    fn write_member(&self, next: &mut Channel, draft: Draft, unflushed: &mut Unflushed) -> Result<()> {
+    fn write_member(&self, next: &mut Channel, draft: Draft, unflushed: &mut UnflushedWrites) -> Result<()> {
         let path = self.layout().member(&next.name, next.next_member);
         let pieces = draft.pieces().map_err(|why| {
             let from = draft.from.map_or_else(|| path.clone(), |id| self.layout().member(&next.name, id));
@@ -94,7 +94,7 @@ impl Repository {
             open_sizes: draft.open_sizes,
             sizes: pieces.each_ref().map(|piece| piece.len() as u64),
         };
-        let mut bytes = disk::json(&path, &member)?;
+        let mut bytes = disk::to_json_bytes(&path, &member)?;
         bytes.push(b'\n');
         bytes.extend(pieces.concat());
         unflushed.write(&path, &bytes)?;

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Repository, RepositoryError, Result,
     channel::{Channel, RemovedPackage, SupersededGeneration},
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
     members::{GzipMember, MemberPackage, MetadataFile, gzip},
 };
 
@@ -62,7 +62,7 @@ impl Repository {
         &self,
         channel: &Channel,
         parts: Vec<GenerationPart>,
-        mut unflushed: Unflushed,
+        mut unflushed: UnflushedWrites,
         now: u32,
     ) -> Result<Arc<Channel>> {
         let mut next = Channel {
@@ -78,7 +78,7 @@ impl Repository {
             self.compose(channel, &mut next, parts, &mut unflushed, now).and_then(|()| unflushed.flush());
         if written.is_err() {
             // No reader has seen it. The first error is returned.
-            let _ = self.sweep(channel, now);
+            let _ = self.remove_obsolete_files(channel, now);
         }
         written?;
         let folder = self.layout().generation(&next.name, next.generation);
@@ -87,7 +87,7 @@ impl Repository {
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
-        let _ = self.sweep(&next, now);
+        let _ = self.remove_obsolete_files(&next, now);
         Ok(next)
     }
 
@@ -96,16 +96,16 @@ impl Repository {
         channel: &Channel,
         next: &mut Channel,
         parts: Vec<GenerationPart>,
-        unflushed: &mut Unflushed,
+        unflushed: &mut UnflushedWrites,
         now: u32,
     ) -> Result<()> {
         let layout = self.layout();
         let folder = layout.generation(&next.name, next.generation);
         disk::remove_folder(&folder)?;
         let repodata = layout.generation_repodata(&next.name, next.generation);
-        unflushed.folder(&repodata)?;
-        unflushed.folder(&layout.members(&next.name))?;
-        unflushed.folder(&layout.packages(&next.name))?;
+        unflushed.create_folder_tree(&repodata)?;
+        unflushed.create_folder_tree(&layout.members(&next.name))?;
+        unflushed.create_folder_tree(&layout.packages(&next.name))?;
         unflushed.symlink(Path::new(PACKAGES_LINK), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
         for part in parts {
@@ -133,9 +133,9 @@ impl Repository {
 
     /// The folder that readers without mirrorlist look in: its two files that change are links through
     /// the current generation.
-    fn make_repodata(&self, channel: &Channel, unflushed: &mut Unflushed) -> Result<()> {
+    fn make_repodata(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
         let folder = self.layout().repodata(&channel.name);
-        unflushed.folder(&folder)?;
+        unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
             let target = Path::new(CURRENT_REPODATA).join(file);
@@ -147,7 +147,12 @@ impl Repository {
     }
 
     /// Writes one metadata file: a header, the members as they are, a footer.
-    fn concatenate(&self, channel: &Channel, file: MetadataFile, unflushed: &mut Unflushed) -> Result<Data> {
+    fn concatenate(
+        &self,
+        channel: &Channel,
+        file: MetadataFile,
+        unflushed: &mut UnflushedWrites,
+    ) -> Result<Data> {
         let folder = self.layout().repodata(&channel.name);
         let io = |why| RepositoryError::io("write", &folder, why);
         let packages = channel.members.iter().map(|member| member.packages.len()).sum();
@@ -177,7 +182,7 @@ impl Repository {
         let path = folder.join(&name);
         unflushed.add(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
         let in_generation = self.layout().generation_repodata(&channel.name, channel.generation).join(&name);
-        unflushed.link(&self.layout().incoming(), &path, &in_generation)?;
+        unflushed.replace_with_hard_link(&self.layout().incoming(), &path, &in_generation)?;
         Ok(Data { file, name, sha256, size, open_size })
     }
 
@@ -205,7 +210,7 @@ impl Repository {
 
     /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
     /// the current one stays: a reader may be using it.
-    pub(super) fn sweep(&self, channel: &Channel, now: u32) -> Result<()> {
+    pub(super) fn remove_obsolete_files(&self, channel: &Channel, now: u32) -> Result<()> {
         let layout = self.layout();
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);

@@ -12,10 +12,10 @@ use std::{
 use super::{
     Repository, RepositoryError, Result, disk,
     members::MemberPackage,
-    record::{Fragments, PackageRecord, RpmFileName},
+    record::{MetadataFragments, PackageRecord, RpmFileName},
 };
 use crate::{
-    envelope::{PackageEnvelope, PackageError, malformed},
+    envelope::{PackageError, RpmFile, malformed},
     inspect,
 };
 
@@ -23,26 +23,23 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct IndexEntry {
     pub(super) record: PackageRecord,
-    pub(super) fragments: Fragments,
+    pub(super) fragments: MetadataFragments,
 }
 
 impl IndexEntry {
     /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
-    pub(super) fn of(
-        envelope: &mut PackageEnvelope,
-        received: u64,
-    ) -> std::result::Result<Self, PackageError> {
-        let record = PackageRecord::new(inspect::look_into(envelope)?, received);
-        let fragments = Fragments::new(&envelope.metadata, &record)
+    pub(super) fn of(envelope: &mut RpmFile, received: u64) -> std::result::Result<Self, PackageError> {
+        let record = PackageRecord::new(inspect::inspect_opened_package(envelope)?, received);
+        let fragments = MetadataFragments::new(&envelope.metadata, &record)
             .map_err(|why| malformed(&envelope.shown, &why.to_string()))?;
         Ok(Self { record, fragments })
     }
 
     pub(super) fn lines(&self, path: &Path) -> Result<Vec<u8>> {
-        let mut lines = disk::json(path, &self.record)?;
+        let mut lines = disk::to_json_bytes(path, &self.record)?;
         lines.push(b'\n');
-        lines.extend(disk::json(path, &self.fragments)?);
+        lines.extend(disk::to_json_bytes(path, &self.fragments)?);
         lines.push(b'\n');
         Ok(lines)
     }
@@ -52,7 +49,7 @@ impl Repository {
     /// The record of a package in the pool, as it is on disk now.
     pub(super) fn read_record(&self, file: &str) -> Result<Arc<PackageRecord>> {
         let name = self.pooled_name(file)?;
-        let record: Arc<PackageRecord> = Arc::new(read_line(&self.layout().indexed(name, file), 0)?);
+        let record: Arc<PackageRecord> = Arc::new(read_line(&self.layout().index_entry_path(name, file), 0)?);
         self.known().records.insert(file.to_owned(), Arc::clone(&record));
         Ok(record)
     }
@@ -67,19 +64,19 @@ impl Repository {
         self.read_record(&listed.file)
     }
 
-    pub(super) fn read_fragments(&self, file: &str) -> Result<Fragments> {
+    pub(super) fn read_fragments(&self, file: &str) -> Result<MetadataFragments> {
         let name = package_name(file)?;
-        read_line(&self.layout().indexed(name, file), 1)
+        read_line(&self.layout().index_entry_path(name, file), 1)
     }
 
     /// The whole entry, as it is on disk now.
-    pub(super) fn entry(&self, file: &str) -> Result<IndexEntry> {
+    pub(super) fn read_index_entry(&self, file: &str) -> Result<IndexEntry> {
         Ok(IndexEntry { record: (*self.read_record(file)?).clone(), fragments: self.read_fragments(file)? })
     }
 
     /// The index entry of a package in the pool, computed from the package.
-    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, PackageEnvelope)> {
-        let pooled = self.layout().pooled(self.pooled_name(file)?, file);
+    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, RpmFile)> {
+        let pooled = self.layout().pool_file_path(self.pooled_name(file)?, file);
         let received = match self.read_record(file) {
             Ok(record) => record.received,
             // Nothing but the upload ever wrote to it.
@@ -88,7 +85,7 @@ impl Repository {
                     as u64
             }
         };
-        let mut envelope = PackageEnvelope::open_as(&pooled, Path::new(file))?;
+        let mut envelope = RpmFile::open_as(&pooled, Path::new(file))?;
         Ok((IndexEntry::of(&mut envelope, received)?, envelope))
     }
 
@@ -96,19 +93,21 @@ impl Repository {
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
     pub(super) fn repair_index_entry(&self, listed: &MemberPackage) -> Result<()> {
         let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
-        if right.record.sha256 == listed.sha256 && self.entry(&listed.file).ok().as_ref() != Some(&right) {
+        if right.record.sha256 == listed.sha256
+            && self.read_index_entry(&listed.file).ok().as_ref() != Some(&right)
+        {
             let _lock = self.lock()?;
             // A retention may have taken the package away meanwhile.
             if self.pooled_name(&listed.file).is_ok() {
-                self.replace_entry(&right)?;
+                self.write_index_entry(&right)?;
             }
         }
         Ok(())
     }
 
     /// Writes an entry of a package that is in the pool.
-    pub(super) fn replace_entry(&self, entry: &IndexEntry) -> Result<()> {
-        let path = self.layout().indexed(&entry.record.name, &entry.record.file);
+    pub(super) fn write_index_entry(&self, entry: &IndexEntry) -> Result<()> {
+        let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
         disk::create_folder(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
@@ -119,7 +118,7 @@ impl Repository {
     fn pooled_name<'a>(&self, file: &'a str) -> Result<&'a str> {
         let name = package_name(file)?;
         // The package comes after its entry and goes before it, so its presence is what counts.
-        if self.layout().pooled(name, file).is_file() { Ok(name) } else { Err(absent(file)) }
+        if self.layout().pool_file_path(name, file).is_file() { Ok(name) } else { Err(absent(file)) }
     }
 }
 

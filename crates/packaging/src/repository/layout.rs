@@ -39,7 +39,7 @@ impl RepositoryLayout<'_> {
         self.0.join("pool")
     }
 
-    pub(super) fn pooled(&self, package: &str, file: &str) -> PathBuf {
+    pub(super) fn pool_file_path(&self, package: &str, file: &str) -> PathBuf {
         self.pool().join(package).join(file)
     }
 
@@ -47,7 +47,7 @@ impl RepositoryLayout<'_> {
         self.0.join("index")
     }
 
-    pub(super) fn indexed(&self, package: &str, file: &str) -> PathBuf {
+    pub(super) fn index_entry_path(&self, package: &str, file: &str) -> PathBuf {
         self.index().join(package).join(format!("{file}.jsonl"))
     }
 
@@ -59,7 +59,7 @@ impl RepositoryLayout<'_> {
         self.members(channel).join(format!("m{id:08}"))
     }
 
-    pub(super) fn state(&self, channel: &Name, generation: u64) -> PathBuf {
+    pub(super) fn channel_state_path(&self, channel: &Name, generation: u64) -> PathBuf {
         self.members(channel).join(format!("{generation:08}.json"))
     }
 

@@ -17,10 +17,10 @@ use flate2::{Compression, write::GzEncoder};
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, Result, record::Fragments};
+use super::{Repository, RepositoryError, Result, record::MetadataFragments};
 
 /// Packages in one member. Fewer make the files larger, more make each publication dearer.
-pub(super) const FULL: usize = 128;
+pub(super) const MAX_MEMBER_PACKAGES: usize = 128;
 /// A member is full, too, with so many uncompressed bytes: packages of many files are few in one, and
 /// what is copied, or compressed once more, stays small.
 const FULL_BYTES: u64 = 1 << 20;
@@ -65,7 +65,7 @@ impl MetadataFile {
         }
     }
 
-    pub(super) fn of(self, fragments: &Fragments) -> &str {
+    pub(super) fn fragment(self, fragments: &MetadataFragments) -> &str {
         match self {
             MetadataFile::Primary => &fragments.primary,
             MetadataFile::Filelists => &fragments.filelists,
@@ -95,13 +95,13 @@ pub(super) struct GzipMember {
 impl GzipMember {
     /// Whether it takes no more packages.
     pub(super) fn is_full(&self) -> bool {
-        full(self.packages.len(), &self.open_sizes)
+        is_member_full(self.packages.len(), &self.open_sizes)
     }
 }
 
 /// Whether a member of so many packages and uncompressed bytes takes no more.
-pub(super) fn full(packages: usize, open_sizes: &[u64; 3]) -> bool {
-    packages >= FULL || open_sizes.iter().sum::<u64>() >= FULL_BYTES
+pub(super) fn is_member_full(packages: usize, open_sizes: &[u64; 3]) -> bool {
+    packages >= MAX_MEMBER_PACKAGES || open_sizes.iter().sum::<u64>() >= FULL_BYTES
 }
 
 pub(super) fn gzip(text: &[u8]) -> Vec<u8> {

@@ -74,7 +74,7 @@ pub struct Repository {
 struct Known {
     channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
     records: BTreeMap<String, std::sync::Arc<record::PackageRecord>>,
-    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::ComponentHalves>>>,
+    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::MemberComponentPackages>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
 
@@ -118,7 +118,7 @@ impl Repository {
     pub fn trust_keys(&self, armored: &str) -> Result<Vec<Fingerprint>> {
         let new = PublicKeys::from_armored(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
-        let known = self.keys()?.fingerprints();
+        let known = self.trusted_keys()?.fingerprints();
         if !new.fingerprints().iter().all(|key| known.contains(key)) {
             let mut text = self.keys_armored()?;
             if !text.ends_with('\n') {
@@ -137,7 +137,7 @@ impl Repository {
     }
 
     /// The trusted keys.
-    pub fn keys(&self) -> Result<PublicKeys> {
+    pub fn trusted_keys(&self) -> Result<PublicKeys> {
         PublicKeys::from_armored(&self.keys_armored()?).map_err(RepositoryError::Trust)
     }
 

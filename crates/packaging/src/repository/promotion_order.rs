@@ -10,7 +10,7 @@ use model::name::Name;
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
 };
 
 impl Repository {
@@ -34,8 +34,8 @@ impl Repository {
         let at = after.and_then(|after| order.iter().position(|known| known == after));
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
         let path = self.layout().promotion_order();
-        self.write(&path, &disk::json(&path, &order)?)?;
-        self.commit(&*self.load_channel(name)?, Vec::new(), Unflushed::default(), now)?;
+        self.write(&path, &disk::to_json_bytes(&path, &order)?)?;
+        self.commit(&*self.load_channel(name)?, Vec::new(), UnflushedWrites::default(), now)?;
         Ok(true)
     }
 
@@ -66,7 +66,7 @@ impl Repository {
     }
 
     /// The error for a channel that does not exist: names the nearest, and all there are.
-    pub(super) fn no_channel(&self, name: &Name) -> Result<RepositoryError> {
+    pub(super) fn unknown_channel_error(&self, name: &Name) -> Result<RepositoryError> {
         let order = self.channels()?;
         let hint = model::nearest(name.as_str(), order.iter().map(Name::as_str))
             .map(|near| format!("; did you mean `{near}`?"))

@@ -10,7 +10,7 @@ use model::{name::Name, wire::PublicationResult};
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
     generation::GenerationPart,
     members::MemberPackage,
     record::PackageRecord,
@@ -34,7 +34,7 @@ impl Repository {
         let _lock = self.lock()?;
         let channel = self.load_existing_channel(channel)?;
         let packages: Vec<MemberPackage> = channel.packages().cloned().collect();
-        let mut unflushed = Unflushed::default();
+        let mut unflushed = UnflushedWrites::default();
         for listed in &packages {
             let record = self.read_record(&listed.file)?;
             self.link_package(&channel.name, &record, &mut unflushed)?;
@@ -76,7 +76,7 @@ impl Repository {
             both_halves(name, record, &becoming)?;
         }
         if !added.is_empty() {
-            let mut unflushed = Unflushed::default();
+            let mut unflushed = UnflushedWrites::default();
             let shown = added
                 .values()
                 .try_for_each(|record| self.link_package(name, record, &mut unflushed))
@@ -101,17 +101,26 @@ impl Repository {
         })
     }
 
-    fn link_package(&self, channel: &Name, record: &PackageRecord, unflushed: &mut Unflushed) -> Result<()> {
+    fn link_package(
+        &self,
+        channel: &Name,
+        record: &PackageRecord,
+        unflushed: &mut UnflushedWrites,
+    ) -> Result<()> {
         let layout = self.layout();
-        unflushed.folder(&layout.packages(channel))?;
-        let pooled = layout.pooled(&record.name, &record.file);
-        unflushed.link(&layout.incoming(), &pooled, &layout.packages(channel).join(&record.file))
+        unflushed.create_folder_tree(&layout.packages(channel))?;
+        let pooled = layout.pool_file_path(&record.name, &record.file);
+        unflushed.replace_with_hard_link(
+            &layout.incoming(),
+            &pooled,
+            &layout.packages(channel).join(&record.file),
+        )
     }
 }
 
 /// Refuses a component's package whose other half is not in the channel.
 fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>) -> Result<()> {
-    let Some(other) = record.other_half() else { return Ok(()) };
+    let Some(other) = record.counterpart_package_name() else { return Ok(()) };
     // The other half may have another architecture.
     let start = format!("{other}-{}.", record.evr());
     let mut near = becoming.range(start.as_str()..).map_while(|file| file.strip_prefix(&start));

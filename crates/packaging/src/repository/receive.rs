@@ -13,11 +13,11 @@ use tempfile::NamedTempFile;
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
     index::IndexEntry,
     record::{PackageRecord, RpmFileName},
 };
-use crate::envelope::PackageEnvelope;
+use crate::envelope::RpmFile;
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
@@ -34,8 +34,8 @@ impl Repository {
         let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
-        let mut envelope = PackageEnvelope::open_as(upload.path(), Path::new(file_name))?;
-        envelope.verify(&self.keys()?)?;
+        let mut envelope = RpmFile::open_as(upload.path(), Path::new(file_name))?;
+        envelope.verify(&self.trusted_keys()?)?;
         let uploaded =
             upload.as_file().metadata().map_err(|why| RepositoryError::io("read", upload.path(), why))?;
         let entry = IndexEntry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
@@ -47,7 +47,7 @@ impl Repository {
         let _lock = self.lock()?;
         let received =
             ReceivedPackage { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
-        if self.layout().pooled(&record.name, &record.file).is_file() {
+        if self.layout().pool_file_path(&record.name, &record.file).is_file() {
             self.receive_again(record, &uploaded)?;
         } else {
             self.refuse_same_version(record)?;
@@ -59,11 +59,12 @@ impl Repository {
     /// Puts a new package into the pool.
     fn keep(&self, upload: NamedTempFile, entry: &IndexEntry) -> Result<()> {
         let (name, file) = (&entry.record.name, &entry.record.file);
-        let (pooled, indexed) = (self.layout().pooled(name, file), self.layout().indexed(name, file));
+        let (pooled, indexed) =
+            (self.layout().pool_file_path(name, file), self.layout().index_entry_path(name, file));
         let keep = || {
-            let mut unflushed = Unflushed::default();
+            let mut unflushed = UnflushedWrites::default();
             for path in [&pooled, &indexed] {
-                unflushed.folder(path.parent().unwrap_or(&self.root))?;
+                unflushed.create_folder_tree(path.parent().unwrap_or(&self.root))?;
             }
             // An index entry without its package is ignored, so the package is moved last.
             unflushed.write(&indexed, &entry.lines(&indexed)?)?;
@@ -88,7 +89,7 @@ impl Repository {
             there: there.to_owned(),
             yours: record.sha256.clone(),
         };
-        match self.entry(&record.file) {
+        match self.read_index_entry(&record.file) {
             Ok(there) if there.record.sha256 != record.sha256 => {
                 return Err(other_bytes(&there.record.sha256));
             }
@@ -98,11 +99,11 @@ impl Repository {
                 if entry.record.sha256 != record.sha256 {
                     return Err(other_bytes(&entry.record.sha256));
                 }
-                self.replace_entry(&entry)?;
+                self.write_index_entry(&entry)?;
             }
         }
         // The package's own time is when it came in first. Retention looks at the younger one.
-        let indexed = self.layout().indexed(&record.name, &record.file);
+        let indexed = self.layout().index_entry_path(&record.name, &record.file);
         let touch = || fs::File::open(&indexed)?.set_modified(uploaded.modified()?);
         touch().map_err(|why| RepositoryError::io("write", &indexed, why))
     }

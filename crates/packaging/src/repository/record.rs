@@ -27,13 +27,13 @@ pub(super) struct PackageRecord {
     pub(super) size: u64,
     /// When it was received first, in seconds since 1970: the file's time, for readers of the metadata.
     pub(super) received: u64,
-    pub(super) what: PackageHalf,
+    pub(super) what: RecordedPackageRole,
 }
 
 /// [`PackageRole`], as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum PackageHalf {
+pub(super) enum RecordedPackageRole {
     Payload(Name),
     Deployment(Box<Component>),
     Other,
@@ -52,9 +52,9 @@ impl PackageRecord {
             size: inspected.size,
             received,
             what: match inspected.what {
-                PackageRole::Payload(name) => PackageHalf::Payload(name),
-                PackageRole::Deployment(component) => PackageHalf::Deployment(component),
-                PackageRole::Other => PackageHalf::Other,
+                PackageRole::Payload(name) => RecordedPackageRole::Payload(name),
+                PackageRole::Deployment(component) => RecordedPackageRole::Deployment(component),
+                PackageRole::Other => RecordedPackageRole::Other,
             },
         }
     }
@@ -65,21 +65,21 @@ impl PackageRecord {
     }
 
     /// The component version this is a half of, if it is one.
-    pub(super) fn half_of(&self) -> Option<(&Name, Version)> {
+    pub(super) fn component_version(&self) -> Option<(&Name, Version)> {
         let name = match &self.what {
-            PackageHalf::Payload(name) => name,
-            PackageHalf::Deployment(component) => &component.name,
-            PackageHalf::Other => return None,
+            RecordedPackageRole::Payload(name) => name,
+            RecordedPackageRole::Deployment(component) => &component.name,
+            RecordedPackageRole::Other => return None,
         };
         Some((name, Version::new(&self.version, Some(&self.release)).ok()?))
     }
 
     /// The name of the package this one cannot be deployed without.
-    pub(super) fn other_half(&self) -> Option<String> {
+    pub(super) fn counterpart_package_name(&self) -> Option<String> {
         match &self.what {
-            PackageHalf::Payload(name) => Some(deployment_package(name)),
-            PackageHalf::Deployment(component) => Some(component.payload_package().to_owned()),
-            PackageHalf::Other => None,
+            RecordedPackageRole::Payload(name) => Some(deployment_package(name)),
+            RecordedPackageRole::Deployment(component) => Some(component.payload_package_name().to_owned()),
+            RecordedPackageRole::Other => None,
         }
     }
 
@@ -95,13 +95,13 @@ impl PackageRecord {
 
 /// A package's pieces of the three metadata files, as XML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fragments {
+pub(super) struct MetadataFragments {
     pub(super) primary: String,
     pub(super) filelists: String,
     pub(super) other: String,
 }
 
-impl Fragments {
+impl MetadataFragments {
     /// Writes them for a package.
     pub(super) fn new(
         metadata: &rpm::PackageMetadata,

@@ -11,7 +11,7 @@ use model::{catalog::Catalog, name::Name, version::Version};
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk::{self, Unflushed},
+    disk::{self, UnflushedWrites},
     generation::GenerationPart,
     members::MemberPackage,
     record::PackageRecord,
@@ -76,7 +76,7 @@ impl Repository {
             let mut gone = BTreeSet::new();
             for listed in channel.packages() {
                 let record = self.read_listed_record(listed)?;
-                let stays = match record.half_of() {
+                let stays = match record.component_version() {
                     Some((component, version)) => components.contains(&(component.clone(), version)),
                     None => plain.contains(&record.file),
                 };
@@ -87,10 +87,10 @@ impl Repository {
                 }
             }
             if gone.is_empty() {
-                self.sweep(&channel, now)?;
+                self.remove_obsolete_files(&channel, now)?;
                 continue;
             }
-            self.commit(&channel, without(&channel, &gone), Unflushed::default(), now)?;
+            self.commit(&channel, without(&channel, &gone), UnflushedWrites::default(), now)?;
             removed.channels.insert(name, gone.into_iter().collect());
         }
         self.empty_pool(&needed, now, &mut removed)?;
@@ -102,7 +102,7 @@ impl Repository {
         let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.packages() {
             let record = self.read_listed_record(listed)?;
-            if record.half_of().is_none() {
+            if record.component_version().is_none() {
                 by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
             }
         }
@@ -125,7 +125,8 @@ impl Repository {
                 if needed.contains(&file) {
                     continue;
                 }
-                let (path, indexed) = (layout.pooled(&name, &file), layout.indexed(&name, &file));
+                let (path, indexed) =
+                    (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
                 let metadata = fs::metadata(&path).map_err(|why| RepositoryError::io("read", &path, why))?;
                 // The package came in first when it was written, and last when its entry was touched.
                 let touched = fs::metadata(&indexed).map_or(0, |entry| entry.mtime());

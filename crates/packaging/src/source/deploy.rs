@@ -79,7 +79,7 @@ impl DeployFolder {
 
     /// Adds what follows from `component.yaml` where the developer wrote nothing: a context for Tomcat, and a
     /// manifest that creates the account and runs the service.
-    pub(super) fn complete_description(
+    pub(super) fn add_default_files(
         mut self,
         component: &Component,
         launch: Option<&LaunchCommand>,

@@ -13,7 +13,7 @@ use model::{
 
 /// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProjectFacts {
+pub struct ProjectMetadata {
     /// The name.
     pub name: Option<Name>,
     /// The version, as RPM writes it.
@@ -27,7 +27,7 @@ pub struct ProjectFacts {
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFacts, FormatError> {
+pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectMetadata, FormatError> {
     let text = super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message))?;
     match from {
         "pom.xml" => maven::Pom::read(root, &text)?.facts(),

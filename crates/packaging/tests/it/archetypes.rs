@@ -8,7 +8,7 @@ use model::name::{Key, Name};
 use packaging::{
     archetype::{Archetype, ArchetypeAnswers, generate},
     lint::lint,
-    package::{PackagePair, build_source, package, test_source},
+    package::{PackagePair, create_packages, run_build_command, run_test_command},
     source::ComponentSource,
 };
 
@@ -49,7 +49,7 @@ fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
-    test_source(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
+    run_test_command(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
     // What a generated test leaves out must not look as if it had been done.
     for skipped in lines.lines().filter(|line| line.starts_with("skipped:")) {
         skip(&format!("{archetype}: {skipped}"));
@@ -58,13 +58,13 @@ fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
     // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
     assert_eq!(lint(&source), []);
-    build_source(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
-    package(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
+    run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    create_packages(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
     let source = ComponentSource::load(&dir.path().join("a")).unwrap();
-    build_source(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     let key = key("builder");
-    let packages = package(&source, &dir.path().join("dist"), Some(&key), NOON).unwrap();
+    let packages = create_packages(&source, &dir.path().join("dist"), Some(&key), NOON).unwrap();
     crate::packages::judged(&packages, &key);
     Some((dir, packages))
 }

@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use packaging::{
     openpgp::SecretKey,
-    package::{PackagePair, package},
+    package::{PackagePair, create_packages},
 };
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 fn built(folder: &Folder) -> PackagePair {
-    package(&folder.load(), &folder.out(), None, NOON).unwrap_or_else(|error| panic!("{error}"))
+    create_packages(&folder.load(), &folder.out(), None, NOON).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// What `rpm -qp` says of a package file.
@@ -110,7 +110,7 @@ fn rpm_reads_what_the_component_said() {
 fn same_source_gives_the_same_bytes_in_any_folder() {
     let key = tools::key("builder");
     let one = shop();
-    let packages = package(&one.load(), &one.out(), Some(&key), NOON).unwrap();
+    let packages = create_packages(&one.load(), &one.out(), Some(&key), NOON).unwrap();
     let other = shop();
     // Another umask, other times, another order of creation.
     let touch = |path: &str, mode: u32| {
@@ -124,12 +124,12 @@ fn same_source_gives_the_same_bytes_in_any_folder() {
     touch("shop.conf", 0o666);
     fs::rename(other.path().join("assets/css"), other.path().join("assets/css2")).unwrap();
     fs::rename(other.path().join("assets/css2"), other.path().join("assets/css")).unwrap();
-    let again = package(&other.load(), &other.out(), Some(&key), NOON).unwrap();
+    let again = create_packages(&other.load(), &other.out(), Some(&key), NOON).unwrap();
     for (a, b) in [(&packages.payload, &again.payload), (&packages.deployment, &again.deployment)] {
         assert_eq!(a.file_name(), b.file_name());
         assert!(fs::read(a).unwrap() == fs::read(b).unwrap(), "{} differs", a.display());
     }
-    let later = package(&other.load(), &other.out(), Some(&key), NOON + 1).unwrap();
+    let later = create_packages(&other.load(), &other.out(), Some(&key), NOON + 1).unwrap();
     assert!(fs::read(&packages.payload).unwrap() != fs::read(&later.payload).unwrap(), "the date is inside");
 }
 
@@ -137,7 +137,7 @@ fn same_source_gives_the_same_bytes_in_any_folder() {
 fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
     let folder = Folder::new("test: 'true'\n");
     let key = tools::key("builder");
-    let packages = package(&folder.load(), &folder.out(), Some(&key), NOON).unwrap();
+    let packages = create_packages(&folder.load(), &folder.out(), Some(&key), NOON).unwrap();
     judged(&packages, &key);
     if has_tool("rpm") {
         assert!(ask(&packages.payload, &["-l"]).starts_with("(contains no files)\n"));
@@ -233,9 +233,11 @@ fn rpm_installs_upgrades_downgrades_and_erases_without_a_trace() {
 fn unwritable_output_folder_is_an_error_and_leaves_no_files() {
     let folder = shop();
     fs::write(folder.path().join("taken"), "").unwrap();
-    let error = package(&folder.load(), &folder.path().join("taken"), None, NOON).unwrap_err().to_string();
+    let error =
+        create_packages(&folder.load(), &folder.path().join("taken"), None, NOON).unwrap_err().to_string();
     assert!(error.starts_with("cannot write packages to `"), "{error}");
-    let error = package(&folder.load(), Path::new("/proc/geppetto"), None, NOON).unwrap_err().to_string();
+    let error =
+        create_packages(&folder.load(), Path::new("/proc/geppetto"), None, NOON).unwrap_err().to_string();
     assert!(error.starts_with("cannot write packages to `/proc/geppetto`: "), "{error}");
 }
 
@@ -248,13 +250,13 @@ fn failed_packaging_leaves_the_earlier_package_pair() {
     fs::remove_file(&earlier.deployment).unwrap();
     fs::create_dir(&earlier.deployment).unwrap();
     let folder = folder.program("src/shop.py", "#!/usr/bin/python3\nprint('another shop')\n");
-    let error = package(&folder.load(), &folder.out(), None, NOON).unwrap_err().to_string();
+    let error = create_packages(&folder.load(), &folder.out(), None, NOON).unwrap_err().to_string();
     assert!(error.starts_with("cannot write packages to `"), "{error}");
     assert!(fs::read(&earlier.payload).unwrap() == before, "the earlier package is not what it was");
     assert_eq!(fs::read_dir(folder.out()).unwrap().count(), 2, "something is left");
     // Where there was none, none is left.
     fs::remove_file(&earlier.payload).unwrap();
-    package(&folder.load(), &folder.out(), None, NOON).unwrap_err();
+    create_packages(&folder.load(), &folder.out(), None, NOON).unwrap_err();
     assert!(!earlier.payload.exists());
 }
 
@@ -279,7 +281,7 @@ fn full_disk_is_an_error_and_leaves_no_partial_package() {
     .take(3_000_000)
     .collect();
     let folder = Folder::new("files: [{source: noise, path: /usr/lib/shop/noise}]\n").write("noise", noise);
-    let error = package(&folder.load(), mounted.path(), None, NOON);
+    let error = create_packages(&folder.load(), mounted.path(), None, NOON);
     let left = fs::read_dir(mounted.path()).unwrap().count();
     run(Command::new("umount").arg(mounted.path()));
     let error = error.unwrap_err().to_string();
@@ -295,7 +297,8 @@ fn memory_does_not_grow_with_the_payload() {
     if let Some(dir) = std::env::var_os(LARGE) {
         let dir = Path::new(&dir);
         let source = packaging::source::ComponentSource::load(dir).unwrap();
-        packaging::package::package_at_level(&source, &dir.join("dist"), None, NOON, 1).unwrap();
+        packaging::package::create_packages_with_compression(&source, &dir.join("dist"), None, NOON, 1)
+            .unwrap();
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
         println!("peak {peak}");

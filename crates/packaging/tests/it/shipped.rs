@@ -17,7 +17,7 @@ use model::{
     resource::ResourceBody,
     value::Value,
 };
-use packaging::{lint::lint, package::package, source::ComponentSource};
+use packaging::{lint::lint, package::create_packages, source::ComponentSource};
 
 use crate::{
     packages::judged,
@@ -134,7 +134,7 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
         fs::create_dir_all(dir.path().join("target")).unwrap();
         fs::write(dir.path().join("target/tomcat-examples.war"), b"PK\x05\x06").unwrap();
         let key = key("builder");
-        let packages = package(&source, &dir.path().join("dist"), Some(&key), NOON)
+        let packages = create_packages(&source, &dir.path().join("dist"), Some(&key), NOON)
             .unwrap_or_else(|error| panic!("{component}: {error}"));
         judged(&packages, &key);
     }

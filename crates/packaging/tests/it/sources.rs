@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use model::fault::Severity;
 use packaging::{
     lint::lint,
-    package::{build_source, package},
+    package::{create_packages, run_build_command},
     source::ComponentSource,
 };
 
@@ -24,7 +24,7 @@ fn refused(rest: &str, expected: &str) {
     symlink(outside.path().join("secret"), folder.path().join("dir/leaving")).unwrap();
     let message = match ComponentSource::load(folder.path()) {
         Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        Ok(source) => package(&source, &folder.out(), None, NOON).unwrap_err().to_string(),
+        Ok(source) => create_packages(&source, &folder.out(), None, NOON).unwrap_err().to_string(),
     };
     let message = message.replace(&outside.path().display().to_string(), "OUTSIDE");
     assert!(message.contains(expected), "wanted: {expected}\ngot: {message}");
@@ -91,7 +91,7 @@ fn entry_for_one_file_overrides_its_folder_entry() {
     )
     .write("dir/run", "x")
     .write("dir/plain", "y");
-    let packages = package(&folder.load(), &folder.out(), None, NOON).unwrap();
+    let packages = create_packages(&folder.load(), &folder.out(), None, NOON).unwrap();
     let metadata = rpm::PackageMetadata::open(&packages.payload).unwrap();
     let modes: Vec<(String, u16)> = metadata
         .get_file_entries()
@@ -116,9 +116,9 @@ fn output_and_version_control_files_are_never_packaged() {
             .write("sub/.git", "gitdir: elsewhere")
             .write(".geppetto/archetype.yaml", "x")
             .write("dist/page.html", "made by the build");
-        let packages = package(&folder.load(), &folder.out(), None, NOON).unwrap();
+        let packages = create_packages(&folder.load(), &folder.out(), None, NOON).unwrap();
         let first = std::fs::read(&packages.payload).unwrap();
-        package(&folder.load(), &folder.out(), None, NOON).unwrap();
+        create_packages(&folder.load(), &folder.out(), None, NOON).unwrap();
         assert!(std::fs::read(&packages.payload).unwrap() == first, "{rest}: the same source, other bytes");
         let paths = rpm::PackageMetadata::open(&packages.payload).unwrap().get_file_paths().unwrap();
         let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -245,7 +245,7 @@ fn pom_with_properties_needs_no_component_yaml() {
     let source = folder.load();
     assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
     assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
-    let packages = package(&source, &folder.out(), None, NOON).unwrap();
+    let packages = create_packages(&source, &folder.out(), None, NOON).unwrap();
     let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
     let paths = deployment.get_file_paths().unwrap();
     assert!(paths.iter().any(|path| path.ends_with("shop/templates/context.xml.j2")), "{paths:?}");
@@ -258,7 +258,7 @@ fn failing_build_repeats_its_last_lines() {
         "build: 'echo starting; echo $COMPONENT_NAME $SOURCE_DATE_EPOCH; echo no compiler >&2; exit 3'",
     );
     let mut lines = Vec::new();
-    let error = build_source(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap_err();
+    let error = run_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap_err();
     assert_eq!(lines, ["starting", "shop 1700000000", "no compiler"]);
     let message = error.to_string();
     assert!(message.starts_with("the build command `echo starting;"), "{message}");
@@ -266,7 +266,7 @@ fn failing_build_repeats_its_last_lines() {
         "ended with exit status: 3; its last lines:\n  | starting\n  | shop 1700000000\n  | no compiler"
     ));
     let folder = Folder::new("build: [./not-there]");
-    let message = build_source(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
+    let message = run_build_command(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("the build command `./not-there` cannot be started in"), "{message}");
 }
 
@@ -274,7 +274,7 @@ fn failing_build_repeats_its_last_lines() {
 fn build_ends_although_a_child_process_still_runs() {
     let folder = Folder::new("build: 'sleep 30 & echo $!'");
     let mut lines = Vec::new();
-    build_source(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
+    run_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
     let stopped = std::process::Command::new("kill").args(&lines).status().unwrap();
     assert!(stopped.success(), "it was still running: {lines:?}");
 }

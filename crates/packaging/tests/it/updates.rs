@@ -104,7 +104,10 @@ fn update_merges_every_kind_of_difference() {
             ("untouched.txt", FileOutcome::Replaced),
         ])
     );
-    assert_eq!(updated.conflicts().collect::<Vec<_>>(), ["added-by-both.txt", "conflict.txt", "picture.bin"]);
+    assert_eq!(
+        updated.files_to_review().collect::<Vec<_>>(),
+        ["added-by-both.txt", "conflict.txt", "picture.bin"]
+    );
     assert_eq!(read(path, "untouched.txt"), "new\n");
     assert_eq!(read(path, "both.txt"), TEXT.replace("two", "TWO").replace("six", "SIX"));
     assert_eq!(
@@ -192,7 +195,7 @@ fn update_interrupted_at_any_step_gives_the_same_result_when_repeated() {
     let whole = other.path().join("whole");
     run(std::process::Command::new("cp").arg("-a").arg(path).arg(&whole));
     let expected = update(&whole, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
-    assert_eq!(expected.conflicts().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
+    assert_eq!(expected.files_to_review().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
 
     // A file where a folder is needed: the first files are written by then.
     fs::write(path.join("x"), "in the way").unwrap();

@@ -137,7 +137,7 @@ impl NewArgs {
                 })
                 .collect(),
         });
-        match updated.conflicts().count() {
+        match updated.files_to_review().count() {
             0 if updated.files.is_empty() => {
                 context.output.note(format!("nothing to merge: it is at version {} already", updated.to));
                 Ok(Exit::Done)

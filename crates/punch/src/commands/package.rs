@@ -57,9 +57,9 @@ impl PackageArgs {
         let date = self.date.resolve(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.note(format!("  | {line}"));
-            package::build_source(&source, date, &mut show).map_err(failed)?;
+            package::run_build_command(&source, date, &mut show).map_err(failed)?;
         }
-        let packages = package::package(&source, &self.out, key.as_ref(), date).map_err(failed)?;
+        let packages = package::create_packages(&source, &self.out, key.as_ref(), date).map_err(failed)?;
         context.output.line(packages.payload.display().to_string());
         context.output.line(packages.deployment.display().to_string());
         context.output.json(&Packaged {

@@ -39,9 +39,9 @@ impl TestArgs {
         let date = self.date.resolve(&source.dir, context)?;
         let mut show = |line: &str| context.output.note(format!("  | {line}"));
         if !self.no_build {
-            package::build_source(&source, date, &mut show).map_err(failed)?;
+            package::run_build_command(&source, date, &mut show).map_err(failed)?;
         }
-        package::test_source(&source, date, &mut show).map_err(failed)?;
+        package::run_test_command(&source, date, &mut show).map_err(failed)?;
         let component = &source.component;
         if source.test.is_some() {
             context.output.line(format!("{} {} passes its test", component.name, component.version));

@@ -113,9 +113,9 @@ impl PackageSource {
         let refused = |error: PackageError| SourceError::Refused(error.to_string());
         match &self.keys {
             Some(keys) => drop(keys.verify_rpm(path).map_err(refused)?),
-            None => drop(inspect::component_of(path).map_err(refused)?),
+            None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
-        let header = inspect::header(path).map_err(refused)?;
+        let header = inspect::read_header(path).map_err(refused)?;
         if header.name != pin.name || !header.version.matches(&pin.version) {
             return Err(SourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",

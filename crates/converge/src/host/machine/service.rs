@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, os::fd::AsFd};
 use model::{
     observe::{Fact, FactName, Observation, ResourceFacts},
     plan::PlannedAction,
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNITS},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNIT_SUFFIXES},
 };
 use nix::fcntl::{OFlag, openat};
 
@@ -36,7 +36,11 @@ pub(super) struct Systemd {
 
 /// The full name of a unit: services may leave out `.service`.
 fn unit(name: &str) -> String {
-    if UNITS.iter().any(|end| name.ends_with(end)) { name.to_owned() } else { format!("{name}.service") }
+    if UNIT_SUFFIXES.iter().any(|end| name.ends_with(end)) {
+        name.to_owned()
+    } else {
+        format!("{name}.service")
+    }
 }
 
 /// Whether an action may change unit files, or what lies beside them.

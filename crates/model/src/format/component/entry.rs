@@ -86,7 +86,7 @@ impl PackagedFile {
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account
-                && !super::running::account(account)
+                && !super::running::is_account_name(account)
             {
                 mistakes.push(format!(
                     "`{path}` has the {key} `{}`, which is not a name an account can have",

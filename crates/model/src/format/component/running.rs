@@ -110,7 +110,7 @@ impl LaunchCommand {
         self.command.check_unit(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
             if let Some(account) = account
-                && !self::account(account)
+                && !self::is_account_name(account)
             {
                 mistakes.push(format!(
                     "`{key}.{name}` is `{}`, which is not a name an account can have: at most 32 lower-case letters, digits, `-` and `_`, no digit first",
@@ -210,7 +210,7 @@ impl TomcatContext {
 }
 
 /// Whether `useradd` takes `name` as the name of an account.
-pub(super) fn account(name: &str) -> bool {
+pub(super) fn is_account_name(name: &str) -> bool {
     name.len() <= 32
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))

@@ -6,7 +6,7 @@ use super::{ValueEvaluator, ValueSite, ValueState};
 use crate::{
     name::Key,
     nearest,
-    parameter::{MAX_VALUE_WEIGHT, NODE_WEIGHT, value_weight},
+    parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size},
     resolve::{
         fault::{EstateFault, FaultKind},
         reference::{ReferencePart, ReferenceTarget, SERVER_REFERENCES, reference_parts, reference_target},
@@ -31,11 +31,11 @@ impl ValueEvaluator<'_, '_> {
         match value {
             Value::Text(text) if text.contains("${") => {
                 let value = self.expand_text(site, text, secret)?;
-                self.charge(site, left, value_weight(&value))?;
+                self.charge(site, left, estimated_value_size(&value))?;
                 Some(value)
             }
             Value::List(items) => {
-                self.charge(site, left, NODE_WEIGHT)?;
+                self.charge(site, left, VALUE_ITEM_OVERHEAD)?;
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
                     list.push(self.expand(site, item, secret, left)?);
@@ -43,16 +43,16 @@ impl ValueEvaluator<'_, '_> {
                 Some(Value::List(list))
             }
             Value::Map(entries) => {
-                self.charge(site, left, NODE_WEIGHT)?;
+                self.charge(site, left, VALUE_ITEM_OVERHEAD)?;
                 let mut map = BTreeMap::new();
                 for (key, item) in entries {
-                    self.charge(site, left, key.len() + NODE_WEIGHT)?;
+                    self.charge(site, left, key.len() + VALUE_ITEM_OVERHEAD)?;
                     map.insert(key.clone(), self.expand(site, item, secret, left)?);
                 }
                 Some(Value::Map(map))
             }
             plain => {
-                self.charge(site, left, value_weight(plain))?;
+                self.charge(site, left, estimated_value_size(plain))?;
                 Some(plain.clone())
             }
         }
@@ -93,7 +93,7 @@ impl ValueEvaluator<'_, '_> {
                     }
                 },
             }
-            if joined.len() > MAX_VALUE_WEIGHT {
+            if joined.len() > MAX_VALUE_SIZE {
                 return self.wrong(site, too_long());
             }
         }
@@ -191,5 +191,5 @@ fn shorten(inside: &str) -> String {
 }
 
 fn too_long() -> String {
-    format!("grows beyond {MAX_VALUE_WEIGHT} bytes by its references; shorten it")
+    format!("grows beyond {MAX_VALUE_SIZE} bytes by its references; shorten it")
 }

@@ -138,7 +138,7 @@ impl Repository {
                 let what = format!("the channel lists SHA-256 {sha256}, the pool holds {}", record.sha256);
                 findings.add(&link, what, RESTORE);
             }
-            let pooled = self.layout().pooled(&record.name, file);
+            let pooled = self.layout().pool_file_path(&record.name, file);
             if !is_same_file(&link, &pooled) {
                 findings.add(&link, "it is not the package in the pool", REBUILD);
             }
@@ -229,7 +229,7 @@ impl Repository {
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };
             for file in members::MetadataFile::ALL {
-                digests[file as usize].update(file.of(&fragments));
+                digests[file as usize].update(file.fragment(&fragments));
             }
         }
         for file in members::MetadataFile::ALL {

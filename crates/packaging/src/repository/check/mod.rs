@@ -54,7 +54,7 @@ impl Repository {
     /// Reads everything; the result is empty if all is well.
     pub fn check_repository(&self) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
-        let keys = self.keys()?;
+        let keys = self.trusted_keys()?;
         self.check_pool(&keys, &mut findings)?;
         self.check_index(&mut findings)?;
         self.check_channels(&keys, &mut findings)?;
@@ -68,12 +68,13 @@ impl Repository {
         let listed = self.listed_digests();
         for name in disk::list(&layout.pool())? {
             for file in disk::list(&layout.pool().join(&name))? {
-                let (pooled, indexed) = (layout.pooled(&name, &file), layout.indexed(&name, &file));
+                let (pooled, indexed) =
+                    (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
                 let right = self.entry_from_pool(&file).and_then(|(right, envelope)| {
                     envelope.verify(keys)?;
                     Ok(right)
                 });
-                let entry = self.entry(&file);
+                let entry = self.read_index_entry(&file);
                 if !pooled.exists() {
                     // A retention took both away meanwhile.
                     continue;
@@ -116,7 +117,7 @@ impl Repository {
     fn check_index(&self, findings: &mut Findings<'_>) -> Result<()> {
         let layout = self.layout();
         let alone = |name: &str, entry: &str| {
-            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pooled(name, file).is_file())
+            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_file_path(name, file).is_file())
         };
         let mut suspects = BTreeSet::new();
         for name in disk::list(&layout.index())? {

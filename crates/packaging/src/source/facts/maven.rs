@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::ProjectFacts;
+use super::ProjectMetadata;
 
 const FILE: &str = "pom.xml";
 /// How many parents are read, and how deep `${...}` may refer.
@@ -127,8 +127,8 @@ impl Pom {
         Ok(filled)
     }
 
-    pub(super) fn facts(&self) -> Result<ProjectFacts, FormatError> {
-        Ok(ProjectFacts {
+    pub(super) fn facts(&self) -> Result<ProjectMetadata, FormatError> {
+        Ok(ProjectMetadata {
             name: self
                 .value("project.artifactId")?
                 .map(|text| super::component_name(FILE, &text))

@@ -5,13 +5,13 @@ use std::path::Path;
 use model::format::FormatError;
 use toml::{Table, Value};
 
-use super::ProjectFacts;
+use super::ProjectMetadata;
 
 /// How many folders above a crate its workspace is looked for.
 const PARENTS: usize = 8;
 
 /// Reads a crate's `Cargo.toml`; what it inherits comes from its workspace.
-pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "Cargo.toml";
     let table = parse(file, text)?;
     let Some(package) = table.get("package").and_then(Value::as_table) else {
@@ -49,7 +49,7 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 }
 
 /// Reads a `package.json`.
-pub(super) fn read_package_json(text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_package_json(text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| FormatError::new(&format!("{file}:{}", error.line()), error.to_string()))?;
@@ -58,7 +58,7 @@ pub(super) fn read_package_json(text: &str) -> Result<ProjectFacts, FormatError>
 }
 
 /// Reads a `pyproject.toml`, of PEP 621 or Poetry.
-pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFacts, FormatError> {
+pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "pyproject.toml";
     let table = parse(file, text)?;
     let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"));
@@ -106,8 +106,8 @@ fn facts(
     name: Option<String>,
     version: Option<String>,
     [description, license, url]: [Option<String>; 3],
-) -> Result<ProjectFacts, FormatError> {
-    Ok(ProjectFacts {
+) -> Result<ProjectMetadata, FormatError> {
+    Ok(ProjectMetadata {
         name: name.map(|text| super::component_name(file, &text)).transpose()?,
         version: version.map(|text| super::rpm_version(file, &text)).transpose()?,
         description,
