@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
-use packaging::repository::{Repository, RepositoryFinding, RetentionResult};
+use packaging::repository::{RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
 use super::{BackOffice, BackOfficeError, estate_snapshot, packages::AuditNote};
@@ -54,9 +54,10 @@ impl BackOffice {
     pub(crate) async fn check_repository(
         &self,
         permit: &Permit<Operator>,
+        progress: impl FnMut(u64, u64) -> bool + Send + 'static,
     ) -> Result<Vec<RepositoryFinding>, BackOfficeError> {
         permit.require_everywhere()?;
-        self.with_repository(Repository::check_repository).await
+        self.with_repository(move |repository| repository.check_repository_with_progress(progress)).await
     }
 
     /// Removes reports that are neither among the newest of their server nor among its newest failures, and jobs

@@ -1,5 +1,7 @@
 //! What a job can do.
 
+use std::sync::Arc;
+
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -143,11 +145,13 @@ impl JobKind {
     }
 
     /// Does it; gives one line about what came of it.
-    pub(crate) async fn run(&self, job: &JobContext) -> Result<String, BackOfficeError> {
+    pub(crate) async fn run(&self, job: &Arc<JobContext>) -> Result<String, BackOfficeError> {
         let (back_office, permit) = (&job.back_office, job.permit.lowered());
         match self {
             JobKind::CheckRepository => {
-                let findings = back_office.check_repository(&permit).await?;
+                let progress = Arc::clone(job);
+                let report = move |done, total| progress.report_progress(done, total);
+                let findings = back_office.check_repository(&permit, report).await?;
                 for finding in &findings {
                     job.log(finding.to_string());
                 }

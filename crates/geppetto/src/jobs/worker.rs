@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -51,12 +51,21 @@ pub(crate) struct JobContext {
     log: Mutex<Vec<String>>,
     done: AtomicU64,
     total: AtomicU64,
+    /// Set when it is cancelled, interrupted or taken over.
+    stopped: AtomicBool,
 }
 
 impl JobContext {
     /// Adds a line to the job's log.
     pub(crate) fn log(&self, line: String) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+
+    /// Tells how much is done, of how much; `false` when the job shall stop.
+    pub(crate) fn report_progress(&self, done: u64, total: u64) -> bool {
+        self.done.store(done, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+        !self.stopped.load(Ordering::Relaxed)
     }
 
     fn take_log(&self) -> Vec<String> {
@@ -148,8 +157,11 @@ impl Worker<'_> {
             log: Mutex::default(),
             done: AtomicU64::new(0),
             total: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
         });
         let ended = self.run(&taken, &job, end).await;
+        // What still runs on a thread of its own ends at its next look.
+        job.stopped.store(true, Ordering::Relaxed);
         self.store_end(&taken, &job, ended).await?;
         Ok(Taken::Job)
     }

@@ -29,6 +29,9 @@ fn job_is_created_run_listed_and_tried_again() {
     assert_ne!(again["id"], done["id"]);
     let detail = plane.post(&format!("/api/v1/jobs/{id}/cancel"), &admin, &json!({})).problem(409);
     assert!(detail.contains("is done already"), "{detail}");
+    let check = plane.punch(&["repository", "check", "--json"]).ok();
+    let check: Value = serde_json::from_str(&check).unwrap();
+    assert_eq!((&check["state"], &check["result"]), (&json!("done"), &json!("the repository is whole")));
     let list = plane.punch(&["job", "list"]).ok();
     assert!(list.contains("rebuild-channel") && list.contains("prune-history"), "{list}");
     // The audit log names who asked for it.

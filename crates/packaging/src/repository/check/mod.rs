@@ -53,9 +53,17 @@ impl Findings<'_> {
 impl Repository {
     /// Reads everything; the result is empty if all is well.
     pub fn check_repository(&self) -> Result<Vec<RepositoryFinding>> {
+        self.check_repository_with_progress(|_, _| true)
+    }
+
+    /// The same; `progress` is given how many packages are read, and of how many, and stops the check by `false`.
+    pub fn check_repository_with_progress(
+        &self,
+        progress: impl FnMut(u64, u64) -> bool,
+    ) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
         let keys = self.trusted_keys()?;
-        self.check_pool(&keys, &mut findings)?;
+        self.check_pool(&keys, &mut findings, progress)?;
         self.check_index(&mut findings)?;
         self.check_channels(&keys, &mut findings)?;
         findings.all.sort();
@@ -63,11 +71,26 @@ impl Repository {
     }
 
     /// Compares each package with its entry in the index, which is made from it once more.
-    fn check_pool(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+    fn check_pool(
+        &self,
+        keys: &PublicKeys,
+        findings: &mut Findings<'_>,
+        mut progress: impl FnMut(u64, u64) -> bool,
+    ) -> Result<()> {
         let layout = self.layout();
         let listed = self.listed_digests();
+        let mut files = Vec::new();
         for name in disk::list(&layout.pool())? {
-            for file in disk::list(&layout.pool().join(&name))? {
+            files.push((disk::list(&layout.pool().join(&name))?, name));
+        }
+        let total: u64 = files.iter().map(|(files, _)| files.len() as u64).sum();
+        let mut done = 0;
+        for (files, name) in files {
+            for file in files {
+                if !progress(done, total) {
+                    return Ok(());
+                }
+                done += 1;
                 let (pooled, indexed) =
                     (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
                 let right = self.entry_from_pool(&file).and_then(|(right, envelope)| {
