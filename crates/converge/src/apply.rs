@@ -187,12 +187,12 @@ impl ApplyRun<'_, '_> {
         self.journal.begin_unplanned_step(&change.title(), &change.components, &[])?;
         let started = (self.clock)();
         let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
-        let seen = ObservedHost {
+        let observed = ObservedHost {
             resources: self.host.resources(&request),
             booted: self.host.booted(),
             ..ObservedHost::default()
         };
-        let plan = plan::plan_recheck(resources, &seen);
+        let plan = plan::plan_recheck(resources, &observed);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
             (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
             (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),

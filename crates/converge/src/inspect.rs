@@ -79,10 +79,10 @@ pub fn inspect_host(
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
     let mut pins = BTreeMap::new();
-    for (name, wish) in &node.components {
-        match read_deployment(name, wish, &installed, host, packages) {
+    for (name, requirement) in &node.components {
+        match read_deployment(name, requirement, &installed, host, packages) {
             Ok(deployment) => {
-                add_pins(name, wish, &deployment, &mut pins);
+                add_pins(name, requirement, &deployment, &mut pins);
                 deployments.insert(name.clone(), deployment);
             }
             Err(problem) => problems.push(problem),
@@ -113,14 +113,14 @@ pub fn inspect_host(
 /// the package.
 fn read_deployment(
     name: &Name,
-    wish: &NodeComponent,
+    requirement: &NodeComponent,
     installed: &BTreeMap<String, Observation<Version>>,
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
 ) -> Result<Deployment, InspectionError> {
     let package = deployment_package(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.matches(&wish.version)
+        && version.matches(&requirement.version)
     {
         match host.deployment(name) {
             Observation::Present(files) => {
@@ -136,22 +136,22 @@ fn read_deployment(
             Observation::Absent => (),
         }
     }
-    let file = wish.deployment.as_ref();
+    let file = requirement.deployment.as_ref();
     let path = packages.fetch(&PackagePin {
         name: package,
-        version: wish.version.clone(),
+        version: requirement.version.clone(),
         file: file.map(|file| file.file.clone()),
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
     })?;
     let (place, files) = deployment_files::read_package(name, &path)?;
     let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
-    if !deployment.component.version.matches(&wish.version) {
+    if !deployment.component.version.matches(&requirement.version) {
         return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),
             deployment.component.version,
-            wish.version
+            requirement.version
         )));
     }
     Ok(deployment)
@@ -159,11 +159,13 @@ fn read_deployment(
 
 fn add_pins(
     name: &Name,
-    wish: &NodeComponent,
+    requirement: &NodeComponent,
     deployment: &Deployment,
     pins: &mut BTreeMap<String, PackagePin>,
 ) {
-    for (package, file) in [(name.to_string(), &wish.payload), (deployment_package(name), &wish.deployment)] {
+    for (package, file) in
+        [(name.to_string(), &requirement.payload), (deployment_package(name), &requirement.deployment)]
+    {
         let pin = PackagePin {
             name: package.clone(),
             version: deployment.component.version.clone(),

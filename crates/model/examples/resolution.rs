@@ -102,8 +102,8 @@ fn edit(estate: &Estate, of: impl Fn(&mut Estate) -> Option<&mut Overrides>) -> 
 }
 
 fn set(overrides: &mut Overrides, component: usize, number: usize, text: &str) {
-    let said = AssignedValue { value: Value::from(text), origin: None };
-    overrides.values.entry(name("component", component)).or_default().insert(key(number), said);
+    let message = AssignedValue { value: Value::from(text), origin: None };
+    overrides.values.entry(name("component", component)).or_default().insert(key(number), message);
 }
 
 #[expect(clippy::expect_used, reason = "a component that can be read")]

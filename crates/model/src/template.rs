@@ -228,7 +228,7 @@ mod tests {
 
     use super::*;
 
-    fn said(source: &str) -> String {
+    fn output(source: &str) -> String {
         let context = json!({"banner": "hi", "http_port": 80, "server": {"name": "web-01"}});
         render("motd.j2", source, &context).unwrap_err().to_string()
     }
@@ -242,22 +242,29 @@ mod tests {
 
     #[test]
     fn undefined_variable_is_an_error_with_line_and_nearest_name() {
-        assert_eq!(said("a\nb {{ banenr }}\n"), "motd.j2:2: `banenr` is not defined; did you mean `banner`?");
         assert_eq!(
-            said("a\n{{ server.nmae }}\n"),
+            output("a\nb {{ banenr }}\n"),
+            "motd.j2:2: `banenr` is not defined; did you mean `banner`?"
+        );
+        assert_eq!(
+            output("a\n{{ server.nmae }}\n"),
             "motd.j2:2: `server.nmae` is not defined; did you mean `server.name`?"
         );
     }
 
     #[test]
     fn template_syntax_error_has_its_line_number() {
-        assert!(said("a\n{% if %}\n").starts_with("motd.j2:2: syntax error: "), "{}", said("a\n{% if %}\n"));
+        assert!(
+            output("a\n{% if %}\n").starts_with("motd.j2:2: syntax error: "),
+            "{}",
+            output("a\n{% if %}\n")
+        );
     }
 
     #[test]
     fn endless_template_is_stopped() {
         let source = "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}";
-        assert!(said(source).contains("too much work"), "{}", said(source));
+        assert!(output(source).contains("too much work"), "{}", output(source));
     }
 
     #[test]

@@ -58,9 +58,9 @@ impl Version {
     }
 
     /// Whether `wanted` names this version: equal, or equal except for a release that `wanted` leaves out.
-    pub fn matches(&self, wish: &Version) -> bool {
-        compare(&self.version, &wish.version) == Ordering::Equal
-            && match (&self.release, &wish.release) {
+    pub fn matches(&self, requirement: &Version) -> bool {
+        compare(&self.version, &requirement.version) == Ordering::Equal
+            && match (&self.release, &requirement.release) {
                 (Some(mine), Some(other)) => compare(mine, other) == Ordering::Equal,
                 _ => true,
             }

@@ -68,16 +68,16 @@ impl DeploymentResult {
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
 pub(crate) fn prepare_deployment(
     root: &HostFiles,
-    wish: &TrustedNode,
+    requirement: &TrustedNode,
     last: Option<&LastGood>,
     source: &mut PackageSource,
     limits: &PlanLimits,
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
-    let nodes = [Some(&wish.node), last.map(|last| &last.node)];
+    let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine = SecretMasking::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
     let state = HostState::of(root.root().clone());
-    let look = converge::inspect_host(&wish.node, &machine, &state, source, began);
+    let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
     Ok(PreparedDeployment { machine, look, plan })
@@ -101,7 +101,7 @@ pub(crate) fn run_deployment(
     context: &CommandContext,
     root: &HostFiles,
     lock: &RunLock,
-    wish: &TrustedNode,
+    requirement: &TrustedNode,
     last: Option<&LastGood>,
     source: &mut PackageSource,
     limits: &PlanLimits,
@@ -120,15 +120,15 @@ pub(crate) fn run_deployment(
     }
     // Stopped before anything was touched: that, too, must be known.
     let untouched = |action: &str, failure: CommandError, plan: PlanView, interrupted: Option<Report>| {
-        let node = &wish.node;
+        let node = &requirement.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
         let filed = state.close_interrupted_run().and_then(|()| state.record_report(&report));
         filed.map_err(|error| CommandError::failed(error.to_string()))?;
-        let node_file = wish.file.clone();
+        let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match prepare_deployment(root, wish, last, source, limits, started) {
+    let mut prepared = match prepare_deployment(root, requirement, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
     };
@@ -146,13 +146,13 @@ pub(crate) fn run_deployment(
         }
     };
     // From here on an older one is refused, also when this run fails half-way.
-    if !wish.signatures_skipped && prepared.plan.blocked.is_empty() {
-        ours.record_begun_generation(&wish.node, begun.as_ref())?;
+    if !requirement.signatures_skipped && prepared.plan.blocked.is_empty() {
+        ours.record_begun_generation(&requirement.node, begun.as_ref())?;
     }
     let mut steps = 0;
     let mut number = 0;
     let report = converge::apply(
-        &wish.node,
+        &requirement.node,
         &prepared.look,
         &prepared.plan,
         &fetched,
@@ -172,10 +172,10 @@ pub(crate) fn run_deployment(
         &|| (context.now)(),
     )
     .map_err(|error| CommandError::failed(error.to_string()))?;
-    remember_last_good(context, root, wish, last, source, &report)?;
+    remember_last_good(context, root, requirement, last, source, &report)?;
     context.output.note(summary(&report));
     Ok(DeploymentResult {
-        node_file: wish.file.clone(),
+        node_file: requirement.file.clone(),
         plan: plan_view(&prepared.plan),
         report,
         reported: None,
@@ -230,7 +230,7 @@ fn blocked_report(
 fn remember_last_good(
     context: &CommandContext,
     root: &HostFiles,
-    wish: &TrustedNode,
+    requirement: &TrustedNode,
     last: Option<&LastGood>,
     source: &PackageSource,
     report: &Report,
@@ -239,12 +239,12 @@ fn remember_last_good(
         return Ok(());
     }
     if report.outcome == RunOutcome::Changed {
-        let mut keep = checksums(&wish.node);
+        let mut keep = checksums(&requirement.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.used_metadata());
         PackageCache::new(root.root()).retain(&keep);
     }
-    AgentState::new(root).set_last_good(&wish.text, wish.tag.as_deref(), last, (context.now)())
+    AgentState::new(root).set_last_good(&requirement.text, requirement.tag.as_deref(), last, (context.now)())
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {

@@ -24,7 +24,7 @@ pub(super) fn check(
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
     let mut over = Vec::new();
-    let mut told = |what: &str, is: f64, limit: f64, unit: &str| {
+    let mut found = |what: &str, is: f64, limit: f64, unit: &str| {
         output::print_line(&format!("{what:<52} {is:>7.1} {unit} {limit:>7.0} {unit}"));
         if is > limit {
             over.push(what.to_owned());
@@ -35,11 +35,11 @@ pub(super) fn check(
     for program in ["geppetto", "punch"].iter().filter(|_| released) {
         let path = programs.join(program);
         let size = fs::metadata(&path).map_err(io("read", &path))?.len();
-        told(&format!("the program {program}"), megabytes(size), megabytes(BINARY_BYTES), "MB");
+        found(&format!("the program {program}"), megabytes(size), megabytes(BINARY_BYTES), "MB");
     }
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    told("punch --version, with the shell that starts it", ms(start), ms(START), "ms");
-    told(
+    found("punch --version, with the shell that starts it", ms(start), ms(START), "ms");
+    found(
         "geppetto serve, resident after all of the above",
         megabytes(control_plane.resident_bytes()?),
         megabytes(IDLE_BYTES),

@@ -70,18 +70,18 @@ fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure
         .expect_output("Pen|t")?;
     // The password is in one file, for those who need it, and in no report.
     test.on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.expect_output("640:root:ledger")?;
-    let told = test.on_host(
+    let found = test.on_host(
         "punch history --json; punch explain ledger.password; grep -rl 'correct horse' /var/log /var/lib/geppetto/punch",
     )?;
     // The last good node file has it, for root's eyes only.
     let node = "/var/lib/geppetto/punch/node.yaml";
     test.on_host(&format!("stat -c %a:%U {node}"))?.expect_output("600:root")?;
-    let files = told.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
-    match files.count() > 0 || told.text().contains("correct horse") {
+    let files = found.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
+    match files.count() > 0 || found.text().contains("correct horse") {
         true => Err(CommandFailure {
             what: "the database's password is told".to_owned(),
-            command: Some(told.typed.clone()),
-            output: told.text(),
+            command: Some(found.typed.clone()),
+            output: found.text(),
             look: "the output above".to_owned(),
         }),
         false => Ok(()),

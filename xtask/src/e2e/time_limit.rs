@@ -60,8 +60,11 @@ mod tests {
             sender.send(failure.what).unwrap();
         });
         limit.begin_check("a second restore changes nothing");
-        let said = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
-        assert!(said.contains("`service`") && said.contains("a second restore changes nothing"), "{said}");
+        let message = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert!(
+            message.contains("`service`") && message.contains("a second restore changes nothing"),
+            "{message}"
+        );
     }
 
     #[test]

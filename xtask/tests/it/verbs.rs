@@ -128,20 +128,20 @@ fn refused_import_prints_every_fault_with_its_place_and_as_json_on_request() {
     test.run("punch export wrong").ends(0);
     let web = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n";
     test.write("wrong/roles/web.yaml", web);
-    let said = test.run("punch import wrong").ends(1).err;
+    let message = test.run("punch import wrong").ends(1).err;
     for part in
         ["nothing was changed", "\n  roles/web.yaml:5:16: role web: ", "\n  roles/web.yaml:6:16: role web: "]
     {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(message.contains(part), "{part}: {message}");
     }
-    let said = test.run("punch import wrong --json").ends(1).err;
-    let error: Value = serde_json::from_str(said.trim().lines().last().unwrap()).unwrap();
+    let message = test.run("punch import wrong --json").ends(1).err;
+    let error: Value = serde_json::from_str(message.trim().lines().last().unwrap()).unwrap();
     let faults = error["error"]["faults"].as_array().unwrap();
     assert_eq!(error["error"]["exit"], 1);
     assert!(
         faults
             .iter()
             .any(|fault| fault["line"] == 6 && fault["key"] == "http_port" && fault["place"] == "role web"),
-        "{said}"
+        "{message}"
     );
 }

@@ -130,10 +130,10 @@ impl<'a> RunJournal<'a> {
             },
             // A package installed by others stays theirs when punch failed to change it.
             PlannedAction::InstallPackages(packages) if !done => {
-                let seen = &self.look.observed;
+                let visited = &self.look.observed;
                 let theirs = |name: &&String| {
-                    !seen.managed.packages.contains_key(*name)
-                        && matches!(seen.packages.get(*name), Some(Observation::Present(_)))
+                    !visited.managed.packages.contains_key(*name)
+                        && matches!(visited.packages.get(*name), Some(Observation::Present(_)))
                 };
                 marks.extend(packages.keys().filter(theirs).cloned().map(RunMark::Uninstalled));
             }

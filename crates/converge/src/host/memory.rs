@@ -59,11 +59,11 @@ impl Host for MemoryHost {
     }
 
     fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        let seen = |name: &String| match self.packages.get(name) {
+        let observed = |name: &String| match self.packages.get(name) {
             Some(version) => Observation::Present(version.clone()),
             None => Observation::Absent,
         };
-        names.iter().map(|name| (name.clone(), seen(name))).collect()
+        names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
     fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
@@ -76,12 +76,12 @@ impl Host for MemoryHost {
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
         let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
-            let seen = match (self.unreadable.get(id), self.resources.get(id)) {
+            let observed = match (self.unreadable.get(id), self.resources.get(id)) {
                 (Some(because), _) => Observation::Unreadable(because.clone()),
                 (None, Some(facts)) => Observation::Present(facts.clone()),
                 (None, None) => Observation::Absent,
             };
-            (id.clone(), seen)
+            (id.clone(), observed)
         })
         .collect()
     }

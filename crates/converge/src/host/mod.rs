@@ -68,12 +68,12 @@ pub enum HostError {
         hint: String,
     },
     /// A program failed.
-    #[error("`{command}` failed: {said}")]
+    #[error("`{command}` failed: {message}")]
     Command {
         /// The command line, shortened.
         command: String,
         /// What it wrote, or its exit code.
-        said: String,
+        message: String,
     },
     /// A file operation failed.
     #[error("{what} {path}: {because}")]

@@ -56,10 +56,10 @@ impl<H> SecretMasking<H> {
         })
     }
 
-    fn mask_observation<T>(&self, seen: Observation<T>) -> Observation<T> {
-        match seen {
+    fn mask_observation<T>(&self, observed: Observation<T>) -> Observation<T> {
+        match observed {
             Observation::Unreadable(because) => Observation::Unreadable(self.mask(because)),
-            seen => seen,
+            observed => observed,
         }
     }
 
@@ -96,7 +96,7 @@ impl<H: Host> Host for SecretMasking<H> {
         self.host
             .packages(names)
             .into_iter()
-            .map(|(name, seen)| (name, self.mask_observation(seen)))
+            .map(|(name, observed)| (name, self.mask_observation(observed)))
             .collect()
     }
 
@@ -108,17 +108,18 @@ impl<H: Host> Host for SecretMasking<H> {
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let seen = self.host.resources(request).into_iter();
-        seen.map(|(id, seen)| match seen {
-            Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
-            seen => (id, self.mask_observation(seen)),
-        })
-        .collect()
+        let observed = self.host.resources(request).into_iter();
+        observed
+            .map(|(id, observed)| match observed {
+                Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
+                observed => (id, self.mask_observation(observed)),
+            })
+            .collect()
     }
 
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         match self.host.apply(change, packages) {
-            Ok(said) => Ok(said.map(|said| self.mask(said))),
+            Ok(message) => Ok(message.map(|message| self.mask(message))),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }
@@ -128,7 +129,7 @@ impl<H: Host> Host for SecretMasking<H> {
     }
 
     fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
-        self.host.probe(probe).map_err(|said| self.mask(said))
+        self.host.probe(probe).map_err(|message| self.mask(message))
     }
 }
 

@@ -224,7 +224,7 @@ mod tests {
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
         let whole = fs::read(&path).unwrap();
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         for length in 0..=whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
             let entries =
@@ -233,12 +233,12 @@ mod tests {
             let now: Vec<String> =
                 entries.iter().map(|entry| format!("{} {:?}", entry.action, entry.result)).collect();
             let now = format!("{now:?} {} {}", managed.resources.len(), managed.packages.len());
-            if told.last() != Some(&now) {
-                told.push(now);
+            if found.last() != Some(&now) {
+                found.push(now);
             }
         }
         assert_eq!(
-            told,
+            found,
             [
                 "[] 0 0",
                 "[\"one Interrupted\"] 1 0",

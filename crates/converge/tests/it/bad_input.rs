@@ -20,7 +20,7 @@ const PART: Component<'_> = Component {
 };
 
 /// What `look` says about a node file.
-fn said(component: &Component<'_>, components: &str) -> Vec<String> {
+fn message(component: &Component<'_>, components: &str) -> Vec<String> {
     let root = tempfile::tempdir().unwrap();
     let mut package_folder = PackageFolder::new().with(component);
     let look = story::look(
@@ -35,10 +35,10 @@ fn said(component: &Component<'_>, components: &str) -> Vec<String> {
 
 #[test]
 fn values_are_checked_against_the_parameters() {
-    let said = said(&PART, " {part: {version: \"1.0\", values: {prot: 80, port: 99999}}}");
-    assert_eq!(said[0], "`part` 1.0-1 has no parameter `prot`; did you mean `port`?");
-    assert!(said[1].starts_with("`part.key` (who we are) must have a value"), "{}", said[1]);
-    assert!(said[2].starts_with("`part.port` must be a port"), "{}", said[2]);
+    let message = message(&PART, " {part: {version: \"1.0\", values: {prot: 80, port: 99999}}}");
+    assert_eq!(message[0], "`part` 1.0-1 has no parameter `prot`; did you mean `port`?");
+    assert!(message[1].starts_with("`part.key` (who we are) must have a value"), "{}", message[1]);
+    assert!(message[2].starts_with("`part.port` must be a port"), "{}", message[2]);
 }
 
 #[test]
@@ -53,12 +53,12 @@ resources:
     mode: 644
 ";
     let templates = &[("y.conf", "{{ key }}")];
-    let said = said(
+    let message = message(
         &Component { manifest, templates, ..PART },
         " {part: {version: \"1.0\", values: {key: s3cret}}}",
     );
     assert_eq!(
-        said,
+        message,
         [
             "component part: part/manifest.yaml:4: `prot` is not defined; did you mean `port`?",
             "component part: part/manifest.yaml:5: its source `y.conf.j2` is not among the templates; did you mean `y.conf`?",
@@ -71,17 +71,18 @@ resources:
 #[test]
 fn error_messages_do_not_contain_secrets() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: \"/etc/{{ key }}\"}, {directory: /x, mode: \"{{ key }}\"}]\n";
-    let said = said(&Component { manifest, ..PART }, " {part: {version: \"1.0\", values: {key: hunter2}}}")
-        .join("\n");
-    assert!(said.contains("a secret cannot be part of the name of a `file`"), "{said}");
-    assert!(!said.contains("hunter2"), "{said}");
+    let message =
+        message(&Component { manifest, ..PART }, " {part: {version: \"1.0\", values: {key: hunter2}}}")
+            .join("\n");
+    assert!(message.contains("a secret cannot be part of the name of a `file`"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
 }
 
 #[test]
 fn components_that_need_others_say_which() {
     let says = r#""requires": {"base-lib": ">=1.2"},"#;
-    let said = said(&Component { says, ..PART }, " {part: {version: \"1.0\"}}");
-    assert_eq!(said, ["part needs component `base-lib` (>=1.2), which the node file does not have"]);
+    let message = message(&Component { says, ..PART }, " {part: {version: \"1.0\"}}");
+    assert_eq!(message, ["part needs component `base-lib` (>=1.2), which the node file does not have"]);
 }
 
 #[test]
@@ -98,8 +99,8 @@ fn invalid_package_file_is_refused() {
             &HostState::open(root.path()),
             &mut package_folder,
         );
-        let said = problems.unwrap_err()[0].to_string();
-        assert!(said.contains("is not a readable package"), "{said}");
+        let message = problems.unwrap_err()[0].to_string();
+        assert!(message.contains("is not a readable package"), "{message}");
     }
 }
 

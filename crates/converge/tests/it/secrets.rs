@@ -80,14 +80,14 @@ fn secret_in_host_messages_is_masked_in_plan_and_report() {
     host.unreadable.insert(id, format!("`ask {SECRET}` had not ended"));
     let mut host = SecretMasking::new(host, [&node]);
     let run = story::run(&node, &mut host, &state, &mut package_folder);
-    let told = format!("{}{:?}", run.plan, run.report);
-    assert!(told.contains("`ask ******` had not ended") && !told.contains(SECRET), "{told}");
+    let found = format!("{}{:?}", run.plan, run.report);
+    assert!(found.contains("`ask ******` had not ended") && !found.contains(SECRET), "{found}");
 
     let sick = Some(format!("password {SECRET} is wrong"));
     let host = MemoryHost { booted: true, sick, ..MemoryHost::default() };
     let checked = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
     let mut package_folder = PackageFolder::new().with(&component("1.0.0", checked));
     let run = story::run(&node, &mut SecretMasking::new(host, [&node]), &state, &mut package_folder);
-    let told = format!("{:?}", run.report);
-    assert!(told.contains("password ****** is wrong") && !told.contains(SECRET), "{told}");
+    let found = format!("{:?}", run.report);
+    assert!(found.contains("password ****** is wrong") && !found.contains(SECRET), "{found}");
 }

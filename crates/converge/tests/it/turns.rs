@@ -124,13 +124,13 @@ fn removed_configuration_file_restarts_its_service() {
 
 #[test]
 fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
-    let told = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
+    let found = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
     let folder = tempfile::tempdir().unwrap();
     let state = HostState::open(folder.path());
     let mut host = host();
-    story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", told)));
+    story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", found)));
     assert_eq!(state.load_managed().unwrap().resources[0].notify, [id("service:part")]);
     let run =
         story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", untold)));
@@ -164,20 +164,20 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
-    let mut told = Vec::new();
+    let mut found = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
         if let ApplyEvent::Step { number: 4, .. } = event {
-            told.push(state.interrupted_report().unwrap().unwrap());
+            found.push(state.interrupted_report().unwrap().unwrap());
         }
         if let ApplyEvent::Finished { entry } = event
             && entry.action.starts_with("check")
         {
-            told.push(state.interrupted_report().unwrap().unwrap());
+            found.push(state.interrupted_report().unwrap().unwrap());
         }
     };
     converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
     let results: Vec<Vec<EntryResult>> =
-        told.iter().map(|report| report.entries.iter().map(|entry| entry.result).collect()).collect();
+        found.iter().map(|report| report.entries.iter().map(|entry| entry.result).collect()).collect();
     use EntryResult::{Done, Interrupted};
     assert_eq!(results, [vec![Done, Done, Done], vec![Done, Done, Done, Interrupted]]);
 }

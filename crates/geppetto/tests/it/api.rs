@@ -11,20 +11,20 @@ const OPEN: [&str; 2] = ["/api/v1/health", "/api/v1/join"];
 fn every_endpoint_refuses_a_request_without_a_good_token() {
     let plane = ControlPlane::start();
     let document = plane.get("/api/v1/openapi.json", "").ok();
-    let mut seen = 0;
+    let mut visited = 0;
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let path = fill(template);
             let open = OPEN.contains(&template.as_str());
             assert_eq!(operation["security"].is_array(), open, "{template} says whether it is open");
             for status in ["401", "403"] {
-                let said = &operation["responses"][status]["content"]["application/problem+json"];
-                assert_eq!(said.is_object(), !open, "{method} {template} says what {status} is");
+                let output = &operation["responses"][status]["content"]["application/problem+json"];
+                assert_eq!(output.is_object(), !open, "{method} {template} says what {status} is");
             }
             if open {
                 continue;
             }
-            seen += 1;
+            visited += 1;
             let method = method.to_uppercase();
             for token in ["", "gpt_0123456789abcdef_00", "nonsense", "gps_x_y"] {
                 let detail = plane.ask(&method, &path, token, &[], b"{}").problem(401);
@@ -32,7 +32,7 @@ fn every_endpoint_refuses_a_request_without_a_good_token() {
             }
         }
     }
-    assert!(seen >= 20, "{seen}");
+    assert!(visited >= 20, "{visited}");
 }
 
 fn fill(template: &str) -> String {
@@ -172,8 +172,8 @@ fn whoami_names_the_principal_and_its_grants() {
     );
     let server = plane.get("/api/v1/whoami", &plane.credential("web-01")).ok();
     assert_eq!(server, json!({"kind": "server", "name": "server web-01", "grants": []}));
-    let said = plane.punch(&["whoami"]).ok();
-    assert!(said.contains(&local_administrator()) && said.contains("grant admin"), "{said}");
+    let output = plane.punch(&["whoami"]).ok();
+    assert!(output.contains(&local_administrator()) && output.contains("grant admin"), "{output}");
 }
 
 #[test]

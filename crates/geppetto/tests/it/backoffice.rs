@@ -14,14 +14,14 @@ fn import_shows_changes_and_repeating_it_changes_nothing() {
     let preview = plane.punch(&["import", plane.estate(&ESTATE).to_str().unwrap(), "--dry-run"]).ok();
     assert!(preview.contains("nothing was committed (--dry-run)"), "{preview}");
     let first = plane.import(&ESTATE).ok();
-    for said in [
+    for output in [
         "added role web",
         "added server web-01",
         "+channel: prod",
         "node files that change: web-01",
         "committed as revision 1",
     ] {
-        assert!(first.contains(said), "{said}: {first}");
+        assert!(first.contains(output), "{output}: {first}");
     }
     assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
     let revisions = plane.get("/api/v1/revisions", &plane.admin()).ok();
@@ -35,16 +35,19 @@ fn import_removes_places_missing_from_the_folder() {
     let mut files = ESTATE.to_vec();
     files.push(("roles/spare.yaml", "format: geppetto/role/1\n"));
     plane.import(&files).ok();
-    let said = plane.import(&ESTATE).ok();
-    assert!(said.contains("removed role spare") && said.contains("no server's node file changes"), "{said}");
-    let said = plane.import(&[]).failed(1);
-    assert!(said.contains("there is no document in"), "{said}");
+    let output = plane.import(&ESTATE).ok();
+    assert!(
+        output.contains("removed role spare") && output.contains("no server's node file changes"),
+        "{output}"
+    );
+    let output = plane.import(&[]).failed(1);
+    assert!(output.contains("there is no document in"), "{output}");
     let nothing = json!({"documents": {}, "whole": true, "message": "", "preview": false});
     let detail = plane.post("/api/v1/changes", &plane.admin(), &nothing).problem(422);
     assert!(detail.contains("all 3 objects of revision 3 would be removed"), "{detail}");
     let folder = plane.estate(&[]);
-    let said = plane.punch(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
-    assert!(said.contains("removed server web-01"), "{said}");
+    let output = plane.punch(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
+    assert!(output.contains("removed server web-01"), "{output}");
 }
 
 #[test]
@@ -55,8 +58,11 @@ fn place_that_could_not_be_read_back_is_refused() {
     let role = format!("format: geppetto/role/1\nvalues: {{later: {{numbers: {lists}}}}}\n");
     let mut files = ESTATE.to_vec();
     files.push(("roles/spare.yaml", &role));
-    let said = plane.import(&files).failed(1);
-    assert!(said.contains("roles/spare.yaml: it has ") && said.contains("as it would be stored"), "{said}");
+    let output = plane.import(&files).failed(1);
+    assert!(
+        output.contains("roles/spare.yaml: it has ") && output.contains("as it would be stored"),
+        "{output}"
+    );
     assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");
 }
 
@@ -70,24 +76,24 @@ fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
     let (now, before) = (plane.path("now"), plane.path("before"));
     plane.punch(&["export", now.to_str().unwrap()]).ok();
     assert_eq!(plane.punch(&["import", now.to_str().unwrap()]).ok(), "nothing to change\n");
-    let said = plane.punch(&["export", now.to_str().unwrap()]).failed(1);
-    assert!(said.contains("--replace"), "{said}");
+    let output = plane.punch(&["export", now.to_str().unwrap()]).failed(1);
+    assert!(output.contains("--replace"), "{output}");
 
     plane.punch(&["export", before.to_str().unwrap(), "--revision", "1"]).ok();
-    let said = plane.punch(&["import", before.to_str().unwrap()]).failed(1);
+    let output = plane.punch(&["import", before.to_str().unwrap()]).failed(1);
     assert!(
-        said.contains(&format!("role web in revision 2 by {}", local_administrator()))
-            && said.contains("--overwrite"),
-        "{said}"
+        output.contains(&format!("role web in revision 2 by {}", local_administrator()))
+            && output.contains("--overwrite"),
+        "{output}"
     );
-    let said = plane.punch(&["import", before.to_str().unwrap(), "--overwrite"]).ok();
-    assert!(said.contains("9090") && said.contains("committed as revision 3"), "{said}");
+    let output = plane.punch(&["import", before.to_str().unwrap(), "--overwrite"]).ok();
+    assert!(output.contains("9090") && output.contains("committed as revision 3"), "{output}");
     plane.punch(&["export", now.to_str().unwrap(), "--replace"]).ok();
     for (path, _) in ESTATE {
         assert_eq!(fs::read(now.join(path)).unwrap(), fs::read(before.join(path)).unwrap(), "{path}");
     }
-    let said = plane.punch(&["export", "x", "--revision", "7"]).failed(1);
-    assert!(said.contains("there is no revision `7`; did you mean `3`?"), "{said}");
+    let output = plane.punch(&["export", "x", "--revision", "7"]).failed(1);
+    assert!(output.contains("there is no revision `7`; did you mean `3`?"), "{output}");
 }
 
 #[test]
@@ -103,9 +109,10 @@ fn import_of_an_older_export_does_not_overwrite_newer_changes() {
         plane.punch(&["import", folder.to_str().unwrap()])
     };
     edit(&theirs, "roles/web.yaml", "8080", "9090").ok();
-    let said = edit(&mine, "servers/web-01.yaml", "environment", "description: front\nenvironment").failed(1);
-    assert!(said.contains(&format!("role web in revision 2 by {}", local_administrator())), "{said}");
-    assert!(!said.contains("server web-01 in"), "{said}");
+    let output =
+        edit(&mine, "servers/web-01.yaml", "environment", "description: front\nenvironment").failed(1);
+    assert!(output.contains(&format!("role web in revision 2 by {}", local_administrator())), "{output}");
+    assert!(!output.contains("server web-01 in"), "{output}");
     // After one's own import the folder is as new as what it made.
     edit(&theirs, "roles/web.yaml", "9090", "9091").ok();
     edit(&theirs, "roles/web.yaml", "9091", "9092").ok();
@@ -159,7 +166,7 @@ fn unexpected_files_in_an_estate_are_all_refused_by_name() {
     fs::write(folder.join("environments/prod.yaml"), [0xff, 0xfe]).unwrap();
     let huge = fs::File::create(folder.join("environments/huge.yaml")).unwrap();
     huge.set_len(100 << 20).unwrap();
-    let said = plane.punch(&["import", folder.to_str().unwrap()]).failed(1);
+    let output = plane.punch(&["import", folder.to_str().unwrap()]).failed(1);
     for part in [
         "role does not belong here; did you mean roles/?",
         "notes.txt does not belong here",
@@ -170,9 +177,9 @@ fn unexpected_files_in_an_estate_are_all_refused_by_name() {
         "environments/prod.yaml is not UTF-8 text",
         "environments/huge.yaml has 104857600 bytes",
     ] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(output.contains(part), "{part}: {output}");
     }
-    assert!(!said.contains("README") && !said.contains(".git"), "{said}");
+    assert!(!output.contains("README") && !output.contains(".git"), "{output}");
 }
 
 #[test]
@@ -182,11 +189,11 @@ fn estate_with_faults_is_refused_listing_each_fault_with_its_file() {
     files[1].1 = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues:\n  shop:\n    htpp_port: 1\n    http_port: many\n    password: s3cr3t\n";
     files.push(("roles/ring.yaml", "format: geppetto/role/1\ninherits: [rong]\n"));
     files.push(("roles/rong.yaml", "format: geppetto/role/1\ninherits: [ring]\n"));
-    let said = plane.import(&files).failed(1);
+    let output = plane.import(&files).failed(1);
     for part in ["nothing was changed", "roles/web.yaml:5", "`http_port`", "roles/web.yaml:6", "cycle"] {
-        assert!(said.contains(part), "{part}: {said}");
+        assert!(output.contains(part), "{part}: {output}");
     }
-    assert!(!said.contains("s3cr3t"), "{said}");
+    assert!(!output.contains("s3cr3t"), "{output}");
     assert_eq!(plane.get("/api/v1/revisions", &plane.admin()).ok()["items"].as_array().unwrap().len(), 1);
 }
 
@@ -200,7 +207,7 @@ fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place
     reply.problem(422);
     let problem = reply.json();
     let faults: Vec<model::fault::Fault> = serde_json::from_value(problem["faults"].clone()).unwrap();
-    let seen: Vec<_> = faults
+    let visited: Vec<_> = faults
         .iter()
         .map(|fault| {
             (
@@ -216,7 +223,7 @@ fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place
         ("roles/web.yaml", Some(5), Some(16), Some("htpp_port")),
         ("roles/web.yaml", Some(6), Some(16), Some("http_port")),
     ] {
-        assert!(seen.contains(&expected), "{expected:?}: {problem}");
+        assert!(visited.contains(&expected), "{expected:?}: {problem}");
     }
     assert!(faults.iter().all(|fault| fault.place.is_some()), "{problem}");
 
@@ -231,9 +238,9 @@ fn secrets_are_masked_in_diffs_and_documents_and_a_changed_one_still_shows() {
     let (plane, _) = ControlPlane::with_shop();
     let changed = ESTATE.map(|(path, text)| (path, text.replace("hunter2", "correct horse")));
     let changed: Vec<(&str, &str)> = changed.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let said = plane.import(&changed).ok();
-    assert!(said.contains("(secret, changed)"), "{said}");
-    assert!(!said.contains("hunter2") && !said.contains("correct horse"), "{said}");
+    let output = plane.import(&changed).ok();
+    assert!(output.contains("(secret, changed)"), "{output}");
+    assert!(!output.contains("hunter2") && !output.contains("correct horse"), "{output}");
 
     let viewed = plane.get("/api/v1/roles/web", &plane.token("viewer")).ok();
     let document = viewed["document"].as_str().unwrap();

@@ -37,10 +37,10 @@ fn token_is_created_listed_and_revoked() {
         "{list}"
     );
     assert!(!list.contains(ci.trim()));
-    let said = plane.punch(&["token", "create", "ci", "--grant", "admin"]).failed(1);
-    assert!(said.contains("there is a token named `ci` already"), "{said}");
-    let said = plane.punch(&["token", "revoke", "cj"]).failed(1);
-    assert!(said.contains("did you mean `ci`?"), "{said}");
+    let message = plane.punch(&["token", "create", "ci", "--grant", "admin"]).failed(1);
+    assert!(message.contains("there is a token named `ci` already"), "{message}");
+    let message = plane.punch(&["token", "revoke", "cj"]).failed(1);
+    assert!(message.contains("did you mean `ci`?"), "{message}");
     plane.punch(&["token", "revoke", "ci"]).ok();
     let detail = plane.get("/api/v1/servers", ci.trim()).problem(401);
     assert!(detail.contains("revoked"), "{detail}");
@@ -56,11 +56,11 @@ fn unknown_server_is_answered_with_the_nearest_name() {
         vec!["server", "enc", "web-1"],
         vec!["server", "join-token", "web-1"],
     ] {
-        let said = plane.punch(&arguments).failed(1);
-        assert!(said.contains("there is no server `web-1`; did you mean `web-01`?"), "{said}");
+        let message = plane.punch(&arguments).failed(1);
+        assert!(message.contains("there is no server `web-1`; did you mean `web-01`?"), "{message}");
     }
-    let said = plane.punch(&["explain", "shop.http_prt", "--server", "web-01"]).failed(1);
-    assert!(said.contains("http_port"), "{said}");
+    let message = plane.punch(&["explain", "shop.http_prt", "--server", "web-01"]).failed(1);
+    assert!(message.contains("http_port"), "{message}");
 }
 
 #[test]

@@ -17,9 +17,9 @@ fn job_is_created_run_listed_and_tried_again() {
     let job = plane.post("/api/v1/jobs", &admin, &json!({"kind": "rebuild-channel", "channel": "prod"}));
     assert_eq!(job.status, 202);
     let id = job.ok()["id"].as_u64().unwrap();
-    let said = plane.punch(&["job", "show", &id.to_string(), "--follow"]);
-    assert!(said.err.contains("the metadata of channel prod is written anew"), "{}", said.err);
-    said.ok();
+    let message = plane.punch(&["job", "show", &id.to_string(), "--follow"]);
+    assert!(message.err.contains("the metadata of channel prod is written anew"), "{}", message.err);
+    message.ok();
     let done = plane.get(&format!("/api/v1/jobs/{id}"), &admin).ok();
     assert_eq!(
         (&done["state"], &done["created_by"], &done["attempt"]),

@@ -124,16 +124,16 @@ fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
 fn api_and_command_explain_alike_and_never_show_a_secret() {
     let (plane, _) = ControlPlane::with_shop();
     let path = "/api/v1/servers/web-01/explain?key=shop.http_port";
-    let told = plane.get(path, &plane.token("viewer")).ok();
-    assert_eq!(told["value"], 8080);
-    assert_eq!(told["provenance"][0]["place"], "role web");
-    assert_eq!(told["provenance"][0]["revision"], 1);
-    assert_eq!(told["provenance"][0]["by"], local_administrator());
+    let found = plane.get(path, &plane.token("viewer")).ok();
+    assert_eq!(found["value"], 8080);
+    assert_eq!(found["provenance"][0]["place"], "role web");
+    assert_eq!(found["provenance"][0]["revision"], 1);
+    assert_eq!(found["provenance"][0]["by"], local_administrator());
     let printed: serde_json::Value = serde_json::from_str(
         &plane.punch(&["explain", "shop.http_port", "--server", "web-01", "--json"]).ok(),
     )
     .unwrap();
-    assert_eq!(printed, told);
+    assert_eq!(printed, found);
     let lines = plane.punch(&["explain", "shop.http_port", "--server", "web-01"]).ok();
     assert!(
         lines.contains(&format!(
@@ -155,10 +155,10 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     files[2].1 = "format: geppetto/server/1\nenvironment: prod\nroles: [web]\nremove: [shop.http_port]\n";
     plane.import(&files).ok();
     let token = plane.token("viewer");
-    let told = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();
-    assert_eq!(told["provenance"][0]["place"], "role web");
-    assert_eq!(told["provenance"][0]["revision"], 1);
-    assert_eq!(told["provenance"][0]["by"], local_administrator());
+    let found = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();
+    assert_eq!(found["provenance"][0]["place"], "role web");
+    assert_eq!(found["provenance"][0]["revision"], 1);
+    assert_eq!(found["provenance"][0]["by"], local_administrator());
     let lines = plane.punch(&["explain", "shop.http_port", "--server", "web-01"]).ok();
     assert!(
         lines.contains(&format!(
@@ -172,13 +172,13 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
 #[test]
 fn unresolvable_node_is_answered_with_the_reason() {
     let (plane, _) = ControlPlane::with_shop();
-    let wish = ESTATE[1].1.replace("'*'", "'>=2'");
+    let requirement = ESTATE[1].1.replace("'*'", "'>=2'");
     let mut files = ESTATE.to_vec();
-    files[1].1 = &wish;
+    files[1].1 = &requirement;
     // Whether a range nobody can fill is refused on import or on delivery, it is told.
     let ran = plane.import(&files);
-    let said = if ran.code == 0 { plane.get(NODE, &plane.admin()).problem(409) } else { ran.failed(1) };
-    assert!(said.contains("shop") && said.contains(">=2") && said.contains("1.0.0"), "{said}");
+    let message = if ran.code == 0 { plane.get(NODE, &plane.admin()).problem(409) } else { ran.failed(1) };
+    assert!(message.contains("shop") && message.contains(">=2") && message.contains("1.0.0"), "{message}");
     plane.get("/api/v1/servers/web-1/node", &plane.admin()).problem(404);
     plane.get("/api/v1/servers/..%2f..%2fetc/node", &plane.admin()).problem(400);
 }
@@ -244,12 +244,12 @@ fn reports_are_bounded_listed_without_what_was_done_and_stored_once() {
 fn server_that_is_revoked_or_removed_must_join_again() {
     let (plane, _) = ControlPlane::with_shop();
     let first = plane.credential("web-01");
-    let said = plane.punch(&["server", "revoke", "web-01"]);
-    assert!(said.err.contains("punch server join-token web-01"), "{}", said.err);
+    let message = plane.punch(&["server", "revoke", "web-01"]);
+    assert!(message.err.contains("punch server join-token web-01"), "{}", message.err);
     assert!(plane.get(NODE, &first).problem(401).contains("joins again"));
     plane.punch(&["server", "revoke", "web-01"]).ok();
-    let said = plane.punch(&["server", "revoke", "web-1"]).failed(1);
-    assert!(said.contains("did you mean `web-01`?"), "{said}");
+    let message = plane.punch(&["server", "revoke", "web-1"]).failed(1);
+    assert!(message.contains("did you mean `web-01`?"), "{message}");
 
     let second = plane.credential("web-01");
     let path = "/api/v1/servers/web-01/credential";

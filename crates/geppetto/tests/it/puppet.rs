@@ -46,8 +46,9 @@ fn puppet_takes_classes_and_parameters_from_the_external_node_classifier() {
         .args(["-e", ""])
         .output()
         .unwrap();
-    let said = result_of(puppet);
-    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
-    let written = fs::read_to_string(out).unwrap_or_else(|error| panic!("{error}: {}{}", said.out, said.err));
+    let message = result_of(puppet);
+    assert_eq!(message.code, 0, "{}{}", message.out, message.err);
+    let written =
+        fs::read_to_string(out).unwrap_or_else(|error| panic!("{error}: {}{}", message.out, message.err));
     assert_eq!(written, "8080 hunter2 web-01 1.0.0-1\n");
 }

@@ -43,13 +43,13 @@ fn database_without_its_key_is_refused_unchanged() {
     assert!(holds(b"sealed1:") && !holds(b"hunter2"), "a copy of the database alone shows no secret");
     let key = plane.data().join("keys/store.key");
     fs::rename(&key, plane.path("store.key")).unwrap();
-    let said = plane.run(&["init"]).failed(1);
-    assert!(said.contains("store.key` is missing") && said.contains("backup"), "{said}");
+    let message = plane.run(&["init"]).failed(1);
+    assert!(message.contains("store.key` is missing") && message.contains("backup"), "{message}");
     assert!(!key.exists(), "no new key stands where the old one is to be put back");
     fs::write(&key, fs::read(plane.data().join("keys/node.key")).unwrap()).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    let said = plane.run(&["init"]).failed(1);
-    assert!(said.contains("was sealed with another key") && said.contains("backup"), "{said}");
+    let message = plane.run(&["init"]).failed(1);
+    assert!(message.contains("was sealed with another key") && message.contains("backup"), "{message}");
     fs::rename(plane.path("store.key"), &key).unwrap();
     plane.serve(&[]);
     assert!(plane.punch(&["server", "node", "web-01"]).ok().contains("hunter2"));
@@ -70,9 +70,9 @@ fn port_in_use_is_named_with_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let plane = ControlPlane::empty();
-    let said = plane.run(&["serve", "--listen", &address]).failed(1);
-    assert!(said.contains(&format!("another program listens on {address} already")), "{said}");
-    assert!(said.contains("--listen"), "{said}");
+    let message = plane.run(&["serve", "--listen", &address]).failed(1);
+    assert!(message.contains(&format!("another program listens on {address} already")), "{message}");
+    assert!(message.contains("--listen"), "{message}");
     assert!(!plane.data().exists(), "a control plane that cannot serve leaves nothing behind");
 }
 
@@ -80,8 +80,8 @@ fn port_in_use_is_named_with_what_to_do() {
 fn unusable_advertised_address_is_refused_at_start() {
     let plane = ControlPlane::empty();
     for wrong in ["geppetto.example.org", "ftp://geppetto.example.org", "http://"] {
-        let said = plane.run(&["serve", "--listen", "127.0.0.1:0", "--advertise", wrong]).failed(2);
-        assert!(said.contains("write it like https://geppetto.example.org"), "{wrong}: {said}");
+        let message = plane.run(&["serve", "--listen", "127.0.0.1:0", "--advertise", wrong]).failed(2);
+        assert!(message.contains("write it like https://geppetto.example.org"), "{wrong}: {message}");
     }
     assert!(!plane.data().exists());
 }
@@ -92,8 +92,8 @@ fn data_folder_that_cannot_be_made_is_named() {
     fs::write(plane.path("file"), "").unwrap();
     let inside = plane.path("file/data");
     let output = program().args(["init", "--data"]).arg(&inside).output().unwrap();
-    let said = result_of(output).failed(1);
-    assert!(said.contains(inside.to_str().unwrap()) && said.contains("--data"), "{said}");
+    let message = result_of(output).failed(1);
+    assert!(message.contains(inside.to_str().unwrap()) && message.contains("--data"), "{message}");
 }
 
 #[test]
@@ -107,8 +107,8 @@ fn wildcard_listener_advertises_the_host_name() {
 #[test]
 fn socket_serves_the_local_administrator_and_is_replaced_after_a_kill() {
     let mut plane = ControlPlane::start();
-    let said = plane.punch(&["whoami"]).ok();
-    assert!(said.contains(&local_administrator()), "{said}");
+    let message = plane.punch(&["whoami"]).ok();
+    assert!(message.contains(&local_administrator()), "{message}");
     // A token over the socket is that token.
     let token = plane.create_token("ci", &["viewer"]);
     let mut stream = std::os::unix::net::UnixStream::connect(plane.data().join("geppetto.sock")).unwrap();

@@ -39,10 +39,10 @@ fn dnf(plane: &ControlPlane, arguments: &[&str]) -> String {
     }
     dnf.arg("--installroot").arg(home.join("root")).args(["--releasever=1", "--assumeyes"]);
     let output = dnf.args(arguments).output().unwrap();
-    let said =
+    let message =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    said
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    message
 }
 
 #[test]
@@ -54,10 +54,10 @@ fn dnf_installs_over_http_with_both_signature_checks_on() {
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
     plane.publish_shop("1.1.0", &key, "dev");
-    let said = dnf(&plane, &["makecache"]);
-    assert!(said.contains("Metadata cache created."), "{said}");
-    let said = dnf(&plane, &["repoquery", "--quiet", "--list", "shop"]);
-    assert!(said.contains("/usr/lib/shop/shop.py"), "{said}");
+    let message = dnf(&plane, &["makecache"]);
+    assert!(message.contains("Metadata cache created."), "{message}");
+    let message = dnf(&plane, &["repoquery", "--quiet", "--list", "shop"]);
+    assert!(message.contains("/usr/lib/shop/shop.py"), "{message}");
     dnf(&plane, &["install", "shop-1.0.0", "shop-deployment-1.0.0"]);
     let installed = || fs::read_to_string(plane.path("dnf/root/usr/lib/shop/shop.py")).unwrap();
     assert_eq!(installed(), "print('1.0.0')\n");

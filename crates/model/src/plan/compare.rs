@@ -14,11 +14,11 @@ pub fn desired_facts(resource: &Resource) -> ResourceFacts {
 /// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.
 pub(super) fn fact_differences(
     resource: &Resource,
-    seen: &Observation<ResourceFacts>,
+    observed: &Observation<ResourceFacts>,
     host: &ObservedHost,
 ) -> Vec<FactDifference> {
     let nothing = ResourceFacts::new();
-    let before = match seen {
+    let before = match observed {
         Observation::Present(facts) => facts,
         Observation::Absent | Observation::Unreadable(_) => &nothing,
     };

@@ -10,7 +10,7 @@ use crate::{
 impl Planner<'_> {
     /// Why a resource cannot be created: its owner or group will not exist.
     pub(super) fn missing_account(&self, resource: &Resource) -> Option<String> {
-        let absent = |id: &ResourceId| self.seen.resources.get(id) == Some(&Observation::Absent);
+        let absent = |id: &ResourceId| self.observed.resources.get(id) == Some(&Observation::Absent);
         let missing =
             resource.accounts().into_iter().find(|id| absent(id) && !self.is_provided_by_plan(id))?;
         Some(missing_thing_hint(&missing))

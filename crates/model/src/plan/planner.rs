@@ -21,11 +21,11 @@ use crate::{
 /// packages, then folders and accounts); users, groups and packages of the system; payload packages; a
 /// second look at what those packages may have touched; all other resources; restarts, once for each
 /// service. Health checks come after all of them.
-pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> Plan {
+pub fn plan(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) -> Plan {
     let (once, blocked) = merge_duplicates(wanted);
     let resources: Vec<ComponentResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
-    let mut planner = Planner::new(seen, &resources);
+    let mut planner = Planner::new(observed, &resources);
     planner.plan.blocked = blocked;
     let sorted = match order::sort_by_requirements(&resources) {
         Ok(sorted) => sorted,
@@ -62,10 +62,10 @@ pub fn plan(wanted: &DesiredHost, seen: &ObservedHost, limits: &PlanLimits) -> P
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan {
+pub fn plan_recheck(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
     let owned: Vec<ComponentResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
-    let mut planner = Planner::new(seen, &owned);
+    let mut planner = Planner::new(observed, &owned);
     for (component, resource) in &owned {
         let before = planner.plan.changes.len();
         planner.plan_resource((component, resource), &[]);
@@ -78,7 +78,7 @@ pub fn plan_recheck(resources: &[(Name, Resource)], seen: &ObservedHost) -> Plan
 }
 
 pub(crate) struct Planner<'a> {
-    pub(crate) seen: &'a ObservedHost,
+    pub(crate) observed: &'a ObservedHost,
     pub(crate) plan: Plan,
     /// All that is wanted, absence included.
     pub(crate) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
@@ -102,9 +102,9 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(seen: &'a ObservedHost, resources: &[ComponentResource<'a>]) -> Self {
+    fn new(observed: &'a ObservedHost, resources: &[ComponentResource<'a>]) -> Self {
         Self {
-            seen,
+            observed,
             plan: Plan::default(),
             wanted: resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect(),
             inherited: BTreeSet::new(),
@@ -152,7 +152,7 @@ impl<'a> Planner<'a> {
         let mut changed = Vec::new();
         for component in &wanted.components {
             let name = package(&component.name);
-            let before = match self.seen.packages.get(&name).unwrap_or(&Observation::Absent) {
+            let before = match self.observed.packages.get(&name).unwrap_or(&Observation::Absent) {
                 Observation::Present(version) if version == &component.version => {
                     self.plan.unchanged += 1;
                     continue;
@@ -204,10 +204,10 @@ impl<'a> Planner<'a> {
     }
 
     fn plan_resource(&mut self, (component, resource): ComponentResource<'a>, changed: &[Name]) {
-        let seen = self.observation_of(resource);
+        let observed = self.observation_of(resource);
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
-            && *seen == Observation::Absent
+            && *observed == Observation::Absent
             && !service.is_wanted_on()
             && !comes
         {
@@ -221,7 +221,7 @@ impl<'a> Planner<'a> {
         }
         if let ResourceBody::Service(service) = &resource.body
             && !changed.contains(component)
-            && service.can_never_exist(self.seen.resources.get(&resource.id), self.seen)
+            && service.can_never_exist(self.observed.resources.get(&resource.id), self.observed)
         {
             self.plan.notes.push(format!(
                 "{} is not enabled: there is no such unit, and no system under this root",
@@ -229,20 +229,20 @@ impl<'a> Planner<'a> {
             ));
             return;
         }
-        if let Observation::Unreadable(because) = seen {
+        if let Observation::Unreadable(because) = observed {
             return self.block_resource((component, resource), because.clone());
         }
-        if let Some(because) = blocking_file_type(resource, seen) {
+        if let Some(because) = blocking_file_type(resource, observed) {
             return self.block_resource((component, resource), because);
         }
         if !resource.present {
-            return self.plan_absence((component, resource), seen);
+            return self.plan_absence((component, resource), observed);
         }
         if let ResourceBody::Exec(exec) = &resource.body {
-            return self.plan_exec((component, resource), exec, seen, changed);
+            return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let differences = compare::fact_differences(resource, seen, self.seen);
-        let absent = *seen == Observation::Absent;
+        let differences = compare::fact_differences(resource, observed, self.observed);
+        let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
         let must_be_made = absent && resource.body.rules().must_exist();
         if differences.is_empty() && !must_be_made {
@@ -253,7 +253,7 @@ impl<'a> Planner<'a> {
             return self.block_resource((component, resource), because);
         }
         let creates = match &resource.body {
-            ResourceBody::Service(service) => service::is_off(seen) && service.is_wanted_on(),
+            ResourceBody::Service(service) => service::is_off(observed) && service.is_wanted_on(),
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
@@ -272,9 +272,9 @@ impl<'a> Planner<'a> {
     fn plan_absence(
         &mut self,
         (component, resource): ComponentResource<'_>,
-        seen: &Observation<ResourceFacts>,
+        observed: &Observation<ResourceFacts>,
     ) {
-        if *seen == Observation::Absent {
+        if *observed == Observation::Absent {
             self.plan.unchanged += 1;
             return;
         }
@@ -286,8 +286,8 @@ impl<'a> Planner<'a> {
     /// What was seen of a resource; nothing where this plan clears its path first.
     fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
         let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
-        let seen = self.seen.resources.get(&resource.id).filter(|_| !cleared);
-        seen.unwrap_or(&Observation::Absent)
+        let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
+        observed.unwrap_or(&Observation::Absent)
     }
 
     /// Marks what the change just planned notifies.
@@ -333,14 +333,14 @@ impl<'a> Planner<'a> {
 
     /// What cannot be done on this host at all, as a note.
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
-        resource.body.rules().unsupported(self.seen).map(|why| format!("{} {why}", resource.id))
+        resource.body.rules().unsupported(self.observed).map(|why| format!("{} {why}", resource.id))
     }
 
     fn plan_health_checks(&mut self, wanted: &DesiredHost) {
         let checks = wanted.components.iter().flat_map(|component| {
             component.health.iter().map(|check| (component.name.clone(), check.clone()))
         });
-        if self.seen.booted {
+        if self.observed.booted {
             self.plan.health.extend(checks);
         } else {
             let count = checks.count();
@@ -353,20 +353,20 @@ impl<'a> Planner<'a> {
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
-fn blocking_file_type(resource: &Resource, seen: &Observation<ResourceFacts>) -> Option<String> {
+fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>) -> Option<String> {
     let wanted = resource.id.kind.rules().file_type?;
-    let Observation::Present(facts) = seen else { return None };
-    let Some(Fact::Type(seen)) = facts.get(&FactName::Type) else { return None };
+    let Observation::Present(facts) = observed else { return None };
+    let Some(Fact::Type(observed)) = facts.get(&FactName::Type) else { return None };
     let replaceable = [FileType::File, FileType::Symlink];
-    let other = *seen != wanted && !(replaceable.contains(seen) && replaceable.contains(&wanted));
+    let other = *observed != wanted && !(replaceable.contains(observed) && replaceable.contains(&wanted));
     other.then(|| {
         if !resource.present {
             let word = resource.id.kind.keyword();
             return format!(
-                "a {seen} is there, which `{word}: {}` does not remove; move it away, or name it by what it is",
+                "a {observed} is there, which `{word}: {}` does not remove; move it away, or name it by what it is",
                 resource.id.name
             );
         }
-        format!("a {seen} is there where a {wanted} must be; move it away, punch does not replace it")
+        format!("a {observed} is there where a {wanted} must be; move it away, punch does not replace it")
     })
 }

@@ -23,14 +23,14 @@ impl<'a> Planner<'a> {
         let heirs: BTreeMap<String, &Resource> =
             resources.iter().filter_map(|(_, resource)| Some((resource.id.path()?, *resource))).collect();
         let mut gone: Vec<&'a ManagedResource> = Vec::new();
-        let seen = self.seen;
-        for managed in seen.managed.resources.iter().rev() {
+        let observed = self.observed;
+        for managed in observed.managed.resources.iter().rev() {
             if self.wanted.contains_key(&managed.id) {
                 continue;
             }
             let path = managed.id.path();
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
-            match seen.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
+            match observed.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Unreadable(because) => {
                     let what = BlockedSubject::Resource(managed.id.clone());
@@ -43,7 +43,7 @@ impl<'a> Planner<'a> {
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts) if (managed.id.kind.rules().is_gone)(facts, seen.booted) => (),
+                Observation::Present(facts) if (managed.id.kind.rules().is_gone)(facts, observed.booted) => {}
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -67,12 +67,12 @@ impl<'a> Planner<'a> {
             .position(|managed| managed.id.kind.rules().removal_stage > RemovalStage::Contents)
             .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
-        let strangers = self.unmanaged_services(&gone);
+        let unmanaged = self.unmanaged_services(&gone);
         for managed in early {
-            self.remove_managed(managed, &strangers);
+            self.remove_managed(managed, &unmanaged);
         }
         // While their packages, which may go too, are still there.
-        for (service, component) in &strangers {
+        for (service, component) in &unmanaged {
             let action = PlannedAction::Restart { service: service.clone(), reload: false };
             self.add_change(action, component.iter().cloned().collect(), Vec::new(), false);
         }
@@ -84,30 +84,30 @@ impl<'a> Planner<'a> {
             self.add_change(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
         }
         for managed in late {
-            self.remove_managed(managed, &strangers);
+            self.remove_managed(managed, &unmanaged);
         }
     }
 
-    fn remove_managed(&mut self, managed: &ManagedResource, strangers: &BTreeMap<ResourceId, Option<Name>>) {
+    fn remove_managed(&mut self, managed: &ManagedResource, unmanaged: &BTreeMap<ResourceId, Option<Name>>) {
         let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.add_change(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
-            managed.notify.iter().filter(|id| self.wanted.contains_key(id) || strangers.contains_key(id));
+            managed.notify.iter().filter(|id| self.wanted.contains_key(id) || unmanaged.contains_key(id));
         self.notify_all(notified.cloned().collect());
     }
 
     /// Running services that are no longer described and that punch must not stop, with the component
     /// whose configuration they lose: sshd must forget the port that went with its file.
     fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, Option<Name>> {
-        let seen = self.seen;
-        let told =
+        let observed = self.observed;
+        let found =
             gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
         // Notifications that a killed run left pending.
-        let owed = seen.managed.pending.iter().map(|id| (id, None));
-        let running = |id: &ResourceId| service::is_running(seen.resources.get(id));
-        owed.chain(told)
-            .filter(|(id, _)| id.kind == ResourceKind::Service && seen.booted && running(id))
+        let owed = observed.managed.pending.iter().map(|id| (id, None));
+        let running = |id: &ResourceId| service::is_running(observed.resources.get(id));
+        owed.chain(found)
+            .filter(|(id, _)| id.kind == ResourceKind::Service && observed.booted && running(id))
             .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
             .map(|(id, component)| (id.clone(), component.cloned()))
             .collect()
@@ -148,9 +148,9 @@ impl<'a> Planner<'a> {
             .flat_map(|component| [component.name.to_string(), deployment_package(&component.name)])
             .collect();
         let mut unwanted = Vec::new();
-        let seen = self.seen;
-        for (name, component) in seen.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
-            match seen.packages.get(name).unwrap_or(&Observation::Absent) {
+        let observed = self.observed;
+        for (name, component) in observed.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
+            match observed.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Present(_) => unwanted.push((name.as_str(), component)),
                 Observation::Unreadable(because) => self.add_blocked_item(
@@ -166,7 +166,7 @@ impl<'a> Planner<'a> {
     /// Installed payloads that this plan replaces by another version.
     fn changing_packages(&self, wanted: &DesiredHost) -> BTreeSet<String> {
         let changing = wanted.components.iter().filter(|component| {
-            matches!(self.seen.packages.get(component.name.as_str()),
+            matches!(self.observed.packages.get(component.name.as_str()),
                 Some(Observation::Present(version)) if *version != component.version)
         });
         changing.map(|component| component.name.to_string()).collect()
@@ -180,5 +180,5 @@ fn is_folder(id: &ResourceId) -> bool {
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
     let made = kind.rules().file_type;
-    made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|seen| *seen != Fact::Type(made)))
+    made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|observed| *observed != Fact::Type(made)))
 }

@@ -94,8 +94,8 @@ fn notes<'s>(
             check_place(catalog, &uses, &place, whole(&place), &server.overrides, &mut notes);
         }
     }
-    let mut seen = BTreeSet::new();
-    notes.retain(|note| seen.insert(note.to_string()));
+    let mut visited = BTreeSet::new();
+    notes.retain(|note| visited.insert(note.to_string()));
     notes.sort_by_key(|note| note.severity);
     notes
 }

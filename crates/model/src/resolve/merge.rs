@@ -19,11 +19,11 @@ fn append(values: Vec<Value>) -> Result<Option<Value>, usize> {
     if values.is_empty() {
         return Ok(None);
     }
-    let mut seen = HashSet::new();
+    let mut visited = HashSet::new();
     let mut joined = Vec::new();
     for (at, value) in values.into_iter().enumerate() {
         let Value::List(items) = value else { return Err(at) };
-        joined.extend(items.into_iter().filter(|item| seen.insert(item.to_string())));
+        joined.extend(items.into_iter().filter(|item| visited.insert(item.to_string())));
     }
     Ok(Some(Value::List(joined)))
 }

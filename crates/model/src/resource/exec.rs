@@ -97,11 +97,11 @@ impl Planner<'_> {
         &mut self,
         (component, resource): ComponentResource<'_>,
         exec: &ExecResource,
-        seen: &Observation<ResourceFacts>,
+        observed: &Observation<ResourceFacts>,
         changed: &[Name],
     ) {
-        let lacks = missing_prerequisites(seen);
-        let due = match seen {
+        let lacks = missing_prerequisites(observed);
+        let due = match observed {
             Observation::Present(facts) => match facts.get(&FactName::Due) {
                 Some(Fact::Flag(due)) => Some(*due),
                 _ => None,
@@ -109,7 +109,7 @@ impl Planner<'_> {
             _ => Some(true),
         };
         let notified =
-            self.notified.contains_key(&resource.id) || self.seen.managed.pending.contains(&resource.id);
+            self.notified.contains_key(&resource.id) || self.observed.managed.pending.contains(&resource.id);
         if due != Some(false) || notified {
             let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.is_provided_by_plan(id)).collect();
             if let Some(first) = missing.first() {
@@ -127,7 +127,7 @@ impl Planner<'_> {
         let because = |reason: RunReason| (Some(Fact::RunReason(reason)), None);
         let (before, after) = match due {
             Some(true) => {
-                ((*seen != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
+                ((*observed != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
             }
             _ if notified => because(RunReason::Notified),
             None => because(RunReason::GuardMustWait(lacks)),
@@ -178,8 +178,8 @@ fn build(fields: &mut FieldReader<'_>) -> ExecResource {
 }
 
 /// What a command needs and was not seen.
-fn missing_prerequisites(seen: &Observation<ResourceFacts>) -> Vec<ResourceId> {
-    match seen {
+fn missing_prerequisites(observed: &Observation<ResourceFacts>) -> Vec<ResourceId> {
+    match observed {
         Observation::Present(facts) => match facts.get(&FactName::Lacks) {
             Some(Fact::Resources(lacks)) => lacks.clone(),
             _ => Vec::new(),

@@ -78,13 +78,13 @@ pub(super) fn bare_name(name: &str) -> &str {
 }
 
 /// Whether a service was seen running.
-pub(crate) fn is_running(seen: Option<&Observation<ResourceFacts>>) -> bool {
-    matches!(seen, Some(Observation::Present(facts)) if is_on(facts, FactName::Running))
+pub(crate) fn is_running(observed: Option<&Observation<ResourceFacts>>) -> bool {
+    matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactName::Running))
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_off(seen: &Observation<ResourceFacts>) -> bool {
-    match seen {
+pub(crate) fn is_off(observed: &Observation<ResourceFacts>) -> bool {
+    match observed {
         Observation::Present(facts) => {
             [FactName::Enabled, FactName::Running].into_iter().all(|fact| !is_on(facts, fact))
         }
@@ -106,10 +106,10 @@ impl ServiceResource {
     /// units our packages bring; those of the operating system's own packages will never come.
     pub(crate) fn can_never_exist(
         &self,
-        seen: Option<&Observation<ResourceFacts>>,
+        observed: Option<&Observation<ResourceFacts>>,
         host: &ObservedHost,
     ) -> bool {
-        let absent = matches!(seen, None | Some(Observation::Absent));
+        let absent = matches!(observed, None | Some(Observation::Absent));
         let system = host.family.is_some() || host.booted;
         *self != ServiceResource::default() && absent && !system
     }
@@ -151,21 +151,21 @@ impl Planner<'_> {
 
     /// One restart for each notified service that runs and was not just started.
     pub(crate) fn plan_restarts(&mut self, resources: &[ComponentResource<'_>]) {
-        if !self.seen.booted {
+        if !self.observed.booted {
             return;
         }
-        let pending: Vec<ResourceId> = self.seen.managed.pending.iter().cloned().collect();
+        let pending: Vec<ResourceId> = self.observed.managed.pending.iter().cloned().collect();
         for id in pending {
             self.notified.entry(id).or_insert(true);
         }
         for (component, resource) in resources {
             let ResourceBody::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };
-            let seen = self.seen.resources.get(&resource.id);
-            let unit = matches!(seen, Some(Observation::Present(_)));
+            let observed = self.observed.resources.get(&resource.id);
+            let unit = matches!(observed, Some(Observation::Present(_)));
             // Debian's packages start their services as they are installed: before the files of this plan.
             let comes_started = self.os_packages && !unit && service.running == Some(true);
-            let just_started = self.started.contains(&resource.id) || !is_running(seen);
+            let just_started = self.started.contains(&resource.id) || !is_running(observed);
             if (just_started && !comes_started) || service.running == Some(false) {
                 continue;
             }

@@ -16,7 +16,7 @@ fn read(files: &[(&str, &str)]) -> Estate {
     estate::read(&documents).unwrap()
 }
 
-fn told(notes: &[EstateFinding], severity: Severity) -> Vec<String> {
+fn found(notes: &[EstateFinding], severity: Severity) -> Vec<String> {
     notes.iter().filter(|note| note.severity == severity).map(ToString::to_string).collect()
 }
 
@@ -57,14 +57,14 @@ fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
     let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
     let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
     let notes = resolve::check_change(&old, &edited, &catalog);
-    assert_eq!(told(&notes, Severity::Error), [""; 0]);
-    let warnings = told(&notes, Severity::Warning).join("\n");
+    assert_eq!(found(&notes, Severity::Error), [""; 0]);
+    let warnings = found(&notes, Severity::Warning).join("\n");
     assert!(warnings.contains("no component `shop`"), "what was broken before is said: {warnings}");
     // The server the edit cannot reach was not looked at.
     assert!(!warnings.contains("db"), "{warnings}");
 
     let worse = broken("format: geppetto/role/1\ncomponents: {shop: '1', till: '1'}\n");
-    let fatal = told(&resolve::check_change(&old, &worse, &catalog), Severity::Error).join("\n");
+    let fatal = found(&resolve::check_change(&old, &worse, &catalog), Severity::Error).join("\n");
     assert!(fatal.contains("`till`") && !fatal.contains("`shop`"), "{fatal}");
 }
 
@@ -80,8 +80,8 @@ fn invalid_unused_value_is_an_error_once_a_server_uses_it() {
         ])
     };
     let (old, new) = (files(unused), files(SERVER));
-    assert_eq!(told(&resolve::check(&old, &catalog), Severity::Error), [""; 0]);
-    let whole = told(&resolve::check(&new, &catalog), Severity::Error);
-    assert_eq!(told(&resolve::check_change(&old, &new, &catalog), Severity::Error), whole);
+    assert_eq!(found(&resolve::check(&old, &catalog), Severity::Error), [""; 0]);
+    let whole = found(&resolve::check(&new, &catalog), Severity::Error);
+    assert_eq!(found(&resolve::check_change(&old, &new, &catalog), Severity::Error), whole);
     assert!(!whole.is_empty());
 }

@@ -72,9 +72,9 @@ fn all_deployment_errors_are_returned_together() {
     let bad = "resources: [{file: /etc/x, content: \"{{ nope }}\"}]\n";
     let deployments = BTreeMap::from([deployment("app", "", bad), deployment("web", "", bad)]);
     let node = node("{app: {version: 1.0}, web: {version: 1.0}}");
-    let said = faults(&node, &deployments);
-    assert_eq!(said.len(), 2, "{said:?}");
-    assert!(said[0].starts_with("app/manifest.yaml:2: "), "{said:?}");
+    let message = faults(&node, &deployments);
+    assert_eq!(message.len(), 2, "{message:?}");
+    assert!(message[0].starts_with("app/manifest.yaml:2: "), "{message:?}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ health:
 
 #[test]
 fn each_mistake_is_told_with_its_line_and_what_to_write() {
-    for (entry, said) in [
+    for (entry, message) in [
         ("{fiel: /etc/x}", "manifest.yaml:3: `fiel` is no kind of resource; did you mean `file`?"),
         (
             "{file: /etc/x, onwer: root}",
@@ -184,7 +184,7 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
             "manifest.yaml:3: user a: `comment`, `home` and `shell` cannot have a colon",
         ),
     ] {
-        assert_eq!(refused(entry), said, "{entry}");
+        assert_eq!(refused(entry), message, "{entry}");
     }
 }
 

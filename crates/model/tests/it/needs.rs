@@ -9,7 +9,7 @@ use model::{
     },
 };
 
-use crate::plan::{file, host, id, make, resource, runs, seen, service, titles, wanted};
+use crate::plan::{file, host, id, make, resource, runs, service, titles, visited, wanted};
 
 fn command(user: Option<&str>) -> Resource {
     let exec = ExecResource {
@@ -90,7 +90,7 @@ fn guard_is_checked_again_when_a_required_resource_changes() {
         id("exec:migrate"),
         Observation::Present(ResourceFacts::from([(FactName::Due, Fact::Flag(false))])),
     );
-    host.resources.insert(id("file:/etc/shop.conf"), seen("engine = sqlite"));
+    host.resources.insert(id("file:/etc/shop.conf"), visited("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
     assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
     assert!(plan.to_string().contains("because: unless its guard prevents it"), "{plan}");
@@ -160,7 +160,7 @@ fn unknown_owner_blocks_unless_a_user_resource_or_package_may_create_it() {
 #[test]
 fn unchanged_paths_are_rechecked_after_package_changes() {
     let mut host = host();
-    host.resources.insert(id("file:/etc/motd"), seen("hello"));
+    host.resources.insert(id("file:/etc/motd"), visited("hello"));
     let motd = wanted(vec![file("/etc/motd", "hello"), file("/etc/new", "")]);
     assert_eq!(titles(&make(&motd, &host)), ["create file:/etc/new"], "no package, no second look");
     host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));

@@ -57,7 +57,7 @@ pub(crate) fn host() -> ObservedHost {
     }
 }
 
-pub(crate) fn seen(text: &str) -> Observation<ResourceFacts> {
+pub(crate) fn visited(text: &str) -> Observation<ResourceFacts> {
     Observation::Present(ResourceFacts::from([
         (FactName::Type, Fact::Type(FileType::File)),
         (FactName::Content, Fact::Content(FileContent::of(text.as_bytes()))),
@@ -71,8 +71,8 @@ pub(crate) fn runs() -> Observation<ResourceFacts> {
     ]))
 }
 
-pub(crate) fn make(wanted: &DesiredHost, seen: &ObservedHost) -> Plan {
-    plan::plan(wanted, seen, &PlanLimits::default())
+pub(crate) fn make(wanted: &DesiredHost, visited: &ObservedHost) -> Plan {
+    plan::plan(wanted, visited, &PlanLimits::default())
 }
 
 pub(crate) fn titles(plan: &Plan) -> Vec<String> {
@@ -82,7 +82,7 @@ pub(crate) fn titles(plan: &Plan) -> Vec<String> {
 #[test]
 fn plan_shows_content_changes_as_a_line_diff() {
     let mut host = host();
-    host.resources.insert(id("file:/etc/motd"), seen("hello\nworld\n"));
+    host.resources.insert(id("file:/etc/motd"), visited("hello\nworld\n"));
     host.resources.insert(id("service:shop"), runs());
     host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));
     let plan = make(&wanted(vec![file("/etc/motd", "hello\nmoon\n"), service("shop")]), &host);
@@ -127,7 +127,7 @@ fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
 #[test]
 fn secret_is_masked_in_plan_text_json_and_debug_output() {
     let mut host = host();
-    host.resources.insert(id("file:/etc/key"), seen("hunter1"));
+    host.resources.insert(id("file:/etc/key"), visited("hunter1"));
     let secret = Resource { secret: true, ..file("/etc/key", "hunter2") };
     let plan = make(&wanted(vec![secret]), &host);
     insta::assert_snapshot!(plan, @r"
@@ -209,8 +209,8 @@ fn too_many_removals_block_and_are_named() {
 #[test]
 fn only_managed_resources_are_removed() {
     let mut host = host();
-    host.resources.insert(id("file:/etc/mine"), seen("x"));
-    host.resources.insert(id("file:/etc/theirs"), seen("x"));
+    host.resources.insert(id("file:/etc/mine"), visited("x"));
+    host.resources.insert(id("file:/etc/theirs"), visited("x"));
     host.managed = ManagedState {
         resources: vec![ManagedResource {
             id: id("file:/etc/mine"),
@@ -261,13 +261,13 @@ fn refresh_only_command_runs_only_after_a_notification() {
         id("exec:migrate"),
         Observation::Present(ResourceFacts::from([(FactName::Due, Fact::Flag(false))])),
     );
-    host.resources.insert(id("file:/etc/schema"), seen("2"));
+    host.resources.insert(id("file:/etc/schema"), visited("2"));
     let wanted = wanted(vec![migrate, source]);
     assert!(make(&wanted, &host).is_empty());
-    host.resources.insert(id("file:/etc/schema"), seen("1"));
+    host.resources.insert(id("file:/etc/schema"), visited("1"));
     assert_eq!(titles(&make(&wanted, &host)), ["change file:/etc/schema", "run exec:migrate"]);
     // A run that ended in between owes it.
-    host.resources.insert(id("file:/etc/schema"), seen("2"));
+    host.resources.insert(id("file:/etc/schema"), visited("2"));
     host.managed.pending.insert(id("exec:migrate"));
     assert_eq!(titles(&make(&wanted, &host)), ["run exec:migrate"]);
 }

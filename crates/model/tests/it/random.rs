@@ -125,12 +125,12 @@ fn removal() -> impl Strategy<Value = InheritedItem> {
 }
 
 fn overrides() -> impl Strategy<Value = Overrides> {
-    let said = value().prop_map(|value| AssignedValue { value, origin: None });
-    let wish = range().prop_map(|range| Requirement { range, origin: None });
+    let message = value().prop_map(|value| AssignedValue { value, origin: None });
+    let requirement = range().prop_map(|range| Requirement { range, origin: None });
     let removed = removal().prop_map(|what| InheritanceRemoval { what, origin: None });
     (
-        collection::btree_map(name(), wish, 0..3),
-        collection::btree_map(name(), collection::btree_map(key(), said, 0..3), 0..3),
+        collection::btree_map(name(), requirement, 0..3),
+        collection::btree_map(name(), collection::btree_map(key(), message, 0..3), 0..3),
         collection::vec(removed, 0..3),
     )
         .prop_map(|(components, values, remove)| Overrides { components, values, remove })

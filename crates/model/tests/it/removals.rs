@@ -6,7 +6,7 @@ use model::{
     resource::{CronResource, DirectoryResource, Resource, ResourceBody, SymlinkResource},
 };
 
-use crate::plan::{file, host, id, make, name, resource, runs, seen, service, titles, wanted};
+use crate::plan::{file, host, id, make, name, resource, runs, service, titles, visited, wanted};
 
 fn made(text: &str) -> ManagedResource {
     ManagedResource { id: id(text), component: name("shop"), notify: Vec::new() }
@@ -21,10 +21,10 @@ fn typed(kind: FileType) -> Observation<ResourceFacts> {
 }
 
 /// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
-fn with(what: &str, seen: &Observation<ResourceFacts>, others: &[&str]) -> ObservedHost {
+fn with(what: &str, visited: &Observation<ResourceFacts>, others: &[&str]) -> ObservedHost {
     let mut host = host();
     for name in others.iter().chain([&what]) {
-        host.resources.insert(id(name), seen.clone());
+        host.resources.insert(id(name), visited.clone());
     }
     host.managed.resources.push(made(what));
     host
@@ -32,7 +32,7 @@ fn with(what: &str, seen: &Observation<ResourceFacts>, others: &[&str]) -> Obser
 
 #[test]
 fn removed_resource_notifies_only_wanted_services() {
-    let mut host = with("file:/etc/shop/one.conf", &seen("x"), &[]);
+    let mut host = with("file:/etc/shop/one.conf", &visited("x"), &[]);
     host.resources.insert(id("service:shop"), runs());
     host.managed.resources[0].notify = vec![id("service:shop"), id("service:gone")];
     let plan = make(&wanted(vec![service("shop")]), &host);
@@ -42,7 +42,7 @@ fn removed_resource_notifies_only_wanted_services() {
 
 #[test]
 fn removal_restarts_a_running_service_that_punch_does_not_manage() {
-    let mut host = with("file:/etc/ssh/sshd_config.d/shop.conf", &seen("x"), &[]);
+    let mut host = with("file:/etc/ssh/sshd_config.d/shop.conf", &visited("x"), &[]);
     host.resources.insert(id("service:sshd"), runs());
     host.managed.resources[0].notify = vec![id("service:sshd"), id("service:stopped"), id("exec:once")];
     let nothing = DesiredHost::default();
@@ -58,7 +58,7 @@ fn removal_restarts_a_running_service_that_punch_does_not_manage() {
     assert!(titles(&make(&nothing, &host)).contains(&"restart service:sshd".to_owned()));
 
     // What punch started itself is stopped, not restarted.
-    let mut host = with("file:/etc/shop.conf", &seen("x"), &[]);
+    let mut host = with("file:/etc/shop.conf", &visited("x"), &[]);
     host.resources.insert(id("service:shop"), runs());
     host.managed.resources[0].notify = vec![id("service:shop")];
     let made = ManagedResource { id: id("service:shop"), component: name("shop"), notify: Vec::new() };
@@ -75,7 +75,7 @@ fn managed_path_wanted_as_another_kind_is_not_removed() {
         environment: Default::default(),
     };
     let text = cron.file_text();
-    let host = with("cron:job", &seen(&text), &["file:/etc/cron.d/job"]);
+    let host = with("cron:job", &visited(&text), &["file:/etc/cron.d/job"]);
     let plan = make(&wanted(vec![file("/etc/cron.d/job", &text)]), &host);
     assert!(plan.is_empty(), "{plan}");
     assert!(!make(&wanted(Vec::new()), &host).is_empty());

@@ -71,10 +71,10 @@ fn hierarchy() -> impl Strategy<Value = Vec<Vec<usize>>> {
     collection::vec(collection::vec(0..100usize, 0..4), 1..12).prop_map(|roles| {
         let count = roles.len();
         let below = |at: usize, parents: Vec<usize>| {
-            let mut seen = BTreeSet::new();
+            let mut visited = BTreeSet::new();
             let parents = parents.into_iter().filter(|_| at + 1 < count);
             let parents = parents.map(|parent| at + 1 + parent % (count - at - 1));
-            parents.filter(|parent| seen.insert(*parent)).collect()
+            parents.filter(|parent| visited.insert(*parent)).collect()
         };
         roles.into_iter().enumerate().map(|(at, parents)| below(at, parents)).collect()
     })
@@ -304,8 +304,8 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     }
     let (mut estate, _) = shop("", "");
     let web = estate.roles.get_mut("web").unwrap();
-    let wish = Requirement { range: "*".parse().unwrap(), origin: None };
-    let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), wish.clone()));
+    let requirement = Requirement { range: "*".parse().unwrap(), origin: None };
+    let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), requirement.clone()));
     (web.overrides.components, web.overrides.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
     for versions in catalog.channels.values_mut().flat_map(|names| names.values_mut()) {
@@ -331,8 +331,8 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let what = InheritedItem::Value(Name::new("shop").unwrap(), key);
     let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
-    let wish = Requirement { range: "1".parse().unwrap(), origin: None };
-    server_says.components = [(Name::new("shop").unwrap(), wish)].into();
+    let requirement = Requirement { range: "1".parse().unwrap(), origin: None };
+    server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
     update_origins(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.

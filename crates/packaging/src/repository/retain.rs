@@ -166,7 +166,7 @@ fn kept_components(
     for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
         let new = versions.len().saturating_sub(newest);
         for (at, version) in versions.iter().enumerate() {
-            let named = keep.iter().any(|(kept, wish)| kept == name && version.matches(wish));
+            let named = keep.iter().any(|(kept, requirement)| kept == name && version.matches(requirement));
             if at >= new || named {
                 open.push((name.clone(), version.clone()));
             }

@@ -50,12 +50,12 @@ fn gpg_accepts_a_detached_signature_and_refuses_it_for_other_data() {
         gpg
     };
     run(gpg().arg("--import").arg(at("key.asc")));
-    let said = run(gpg().arg("--verify").arg(at("data.asc")).arg(at("data")));
-    assert!(said.contains("Good signature from \"signer <signer@example.org>\""), "{said}");
-    assert!(said.contains(key.fingerprint().as_str()), "{said}");
+    let message = run(gpg().arg("--verify").arg(at("data.asc")).arg(at("data")));
+    assert!(message.contains("Good signature from \"signer <signer@example.org>\""), "{message}");
+    assert!(message.contains(key.fingerprint().as_str()), "{message}");
     fs::write(at("data"), "repomD").unwrap();
-    let said = fails(gpg().arg("--verify").arg(at("data.asc")).arg(at("data")));
-    assert!(said.contains("BAD signature"), "{said}");
+    let message = fails(gpg().arg("--verify").arg(at("data.asc")).arg(at("data")));
+    assert!(message.contains("BAD signature"), "{message}");
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn detached_signature_verifies_only_its_data_and_key() {
             theirs.fingerprint()
         )
     );
-    let said = public(&[&ours]).verify_detached(b"data", "no signature").unwrap_err().to_string();
-    assert!(said.starts_with("the signature cannot be read: "), "{said}");
+    let message = public(&[&ours]).verify_detached(b"data", "no signature").unwrap_err().to_string();
+    assert!(message.starts_with("the signature cannot be read: "), "{message}");
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn rpm_accepts_a_package_we_signed_and_so_do_we() {
     };
     run(command().arg("--initdb"));
     run(command().arg("--import").arg(&public_file));
-    let said = run(command().arg("-Kv").arg(&rpm));
-    assert!(said.contains("Header V4 EdDSA/SHA256 Signature") && said.contains("OK"), "{said}");
-    assert!(!said.contains("NOKEY"), "{said}");
+    let message = run(command().arg("-Kv").arg(&rpm));
+    assert!(message.contains("Header V4 EdDSA/SHA256 Signature") && message.contains("OK"), "{message}");
+    assert!(!message.contains("NOKEY"), "{message}");
     assert_eq!(public(&[&key]).verify_rpm(&rpm).unwrap(), key.fingerprint());
 }
 
@@ -144,13 +144,16 @@ fn package_changed_or_cut_after_signing_is_refused() {
     *swapped.last_mut().unwrap() ^= 1;
     let path = folder.path().join("swapped.rpm");
     fs::write(&path, swapped).unwrap();
-    let said = refusal(&keys, &path);
-    assert!(said.contains("does not match its header: it was changed or cut off after packaging"), "{said}");
+    let message = refusal(&keys, &path);
+    assert!(
+        message.contains("does not match its header: it was changed or cut off after packaging"),
+        "{message}"
+    );
     for length in (0..bytes.len()).step_by(97).chain([bytes.len() - 1]) {
         fs::write(&path, &bytes[..length]).unwrap();
-        let said = refusal(&keys, &path);
+        let message = refusal(&keys, &path);
         let expected = ["it ends in the middle of its headers", "it was changed or cut off after packaging"];
-        assert!(expected.iter().any(|part| said.contains(part)), "{length}: {said}");
+        assert!(expected.iter().any(|part| message.contains(part)), "{length}: {message}");
     }
     fs::write(&path, "#!/bin/sh\n".repeat(20)).unwrap();
     assert_eq!(
@@ -189,10 +192,10 @@ fn secret_keys_are_kept_to_their_owner() {
     key.save(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(SecretKey::load(&path).unwrap().fingerprint(), key.fingerprint());
-    let said = key.save(&path).unwrap_err().to_string();
+    let message = key.save(&path).unwrap_err().to_string();
     assert!(
-        said.starts_with(&format!("cannot write the secret key {}: File exists", path.display())),
-        "{said}"
+        message.starts_with(&format!("cannot write the secret key {}: File exists", path.display())),
+        "{message}"
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
@@ -204,8 +207,8 @@ fn secret_keys_are_kept_to_their_owner() {
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, key.public_armored().unwrap()).unwrap();
-    let said = SecretKey::load(&path).unwrap_err().to_string();
-    assert!(said.contains("holds no secret OpenPGP key that can sign"), "{said}");
+    let message = SecretKey::load(&path).unwrap_err().to_string();
+    assert!(message.contains("holds no secret OpenPGP key that can sign"), "{message}");
 }
 
 #[test]
@@ -234,6 +237,6 @@ fn key_made_by_gpg_signs_and_a_locked_one_is_refused() {
     let key = SecretKey::load(&folder.path().join("free")).unwrap();
     let signature = key.sign_detached(b"data", NOON).unwrap();
     assert_eq!(public(&[&key]).verify_detached(b"data", &signature).unwrap(), key.fingerprint());
-    let said = SecretKey::load(&folder.path().join("locked")).unwrap_err().to_string();
-    assert!(said.contains("is locked by a passphrase, and signing happens unattended"), "{said}");
+    let message = SecretKey::load(&folder.path().join("locked")).unwrap_err().to_string();
+    assert!(message.contains("is locked by a passphrase, and signing happens unattended"), "{message}");
 }

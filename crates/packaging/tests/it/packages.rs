@@ -351,10 +351,10 @@ fn systemd_takes_the_units_we_generate() {
             }
         }
         let units: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
-        let said = run(Command::new("systemd-analyze")
+        let message = run(Command::new("systemd-analyze")
             .args(["verify", "--man=no", "--recursive-errors=no"])
             .args(&units));
-        assert!(!said.contains("shop."), "{said}");
+        assert!(!message.contains("shop."), "{message}");
     }
 }
 

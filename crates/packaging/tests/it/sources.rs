@@ -156,9 +156,9 @@ fn named_pipe_is_refused_without_waiting() {
     let folder = Folder::empty();
     let path = folder.path().join("component.yaml");
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let (said, heard) = std::sync::mpsc::channel();
+    let (output, heard) = std::sync::mpsc::channel();
     let waiting = folder.path().to_owned();
-    std::thread::spawn(move || said.send(ComponentSource::load(&waiting).unwrap_err()[0].to_string()));
+    std::thread::spawn(move || output.send(ComponentSource::load(&waiting).unwrap_err()[0].to_string()));
     let message = heard.recv_timeout(std::time::Duration::from_secs(20));
     // Whoever waits for a writer gets one.
     drop(std::fs::File::options().read(true).write(true).open(&path));

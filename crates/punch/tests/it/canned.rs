@@ -38,7 +38,7 @@ impl Canned {
         clone: impl Fn(&S) -> S + Send + 'static,
     ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let visited = Arc::clone(&requests);
         thread::spawn(move || {
             let mut answers = answers.into_iter().peekable();
             let mut last = String::new();
@@ -46,7 +46,7 @@ impl Canned {
                 let stream = accept();
                 let reader = BufReader::new(clone(&stream));
                 let next = answers.peek().unwrap_or(&last).clone();
-                if serve(reader, stream, &next, &seen) {
+                if serve(reader, stream, &next, &visited) {
                     last = answers.next().unwrap_or(next);
                 }
             }
@@ -80,7 +80,7 @@ fn serve<S: Read + Write>(
     mut reader: BufReader<S>,
     mut stream: S,
     answer: &str,
-    seen: &Mutex<Vec<String>>,
+    visited: &Mutex<Vec<String>>,
 ) -> bool {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -103,7 +103,7 @@ fn serve<S: Read + Write>(
         let length: u64 = header("Content-Length").map_or(0, |length| length.parse().unwrap());
         let _ = reader.take(length).read_to_end(&mut body);
     }
-    seen.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
+    visited.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
     let _ = stream.write_all(answer.as_bytes());
     true
 }

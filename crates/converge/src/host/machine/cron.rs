@@ -18,7 +18,7 @@ pub(super) fn observe(
     let path = path(id);
     let facts = match paths::observe(root, accounts, &path, None) {
         Observation::Present(facts) => facts,
-        seen => return seen,
+        observed => return observed,
     };
     let content =
         facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));

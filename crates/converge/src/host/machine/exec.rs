@@ -29,7 +29,7 @@ impl CommandRunner<'_> {
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut facts = ResourceFacts::new();
         let (due, lacks) = match due.and_then(|due| Ok((due, self.missing_prerequisites(exec)?))) {
-            Ok(seen) => seen,
+            Ok(observed) => observed,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
         facts.extend(due.map(|due| (FactName::Due, Fact::Flag(due))));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn seen(exec: ExecResource) -> ResourceFacts {
+    fn observed(exec: ExecResource) -> ResourceFacts {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
@@ -204,12 +204,12 @@ mod tests {
 
     #[test]
     fn missing_guard_program_is_lacking_for_only_if_and_due_for_unless() {
-        let facts = seen(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
+        let facts = observed(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!(
             (facts.get(&FactName::Due), facts.get(&FactName::Lacks).cloned()),
             (None, lacks(&["file:/bin/tset"]))
         );
-        let facts = seen(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
+        let facts = observed(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!((facts.get(&FactName::Due), facts.get(&FactName::Lacks)), (Some(&Fact::Flag(true)), None));
     }
 
@@ -221,11 +221,11 @@ mod tests {
             directory: Some("/srv/shop".to_owned()),
             ..ExecResource::default()
         };
-        let facts = seen(exec.clone());
+        let facts = observed(exec.clone());
         assert_eq!(facts.get(&FactName::Due), None);
         assert_eq!(facts.get(&FactName::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
         // `creates` is decided without running a program.
-        let facts = seen(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
+        let facts = observed(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
         assert_eq!(facts.get(&FactName::Due), Some(&Fact::Flag(false)));
     }
 }

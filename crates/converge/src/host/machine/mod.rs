@@ -191,40 +191,42 @@ impl Host for Machine {
         all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
         let services: Vec<(&str, Option<&Resource>)> =
-            of(ResourceKind::Service).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
+            of(ResourceKind::Service).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
         let mut services = self.systemd.observe(&self.root, &services);
         let packages: Vec<(&str, Option<&Resource>)> =
-            of(ResourceKind::Package).map(|(id, wish)| (id.name.as_str(), *wish)).collect();
+            of(ResourceKind::Package).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
         let mut packages = self.os_packages.observe(&packages);
         let accounts = self.accounts();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
-        let mut seen = BTreeMap::new();
-        for (id, wish) in all {
+        let mut observed = BTreeMap::new();
+        for (id, requirement) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    paths::observe(&self.root, &accounts, &id.name, wish.and_then(ownership))
+                    paths::observe(&self.root, &accounts, &id.name, requirement.and_then(ownership))
                 }
                 ResourceKind::Cron => {
-                    let secret = wish.is_some_and(|wish| wish.secret);
+                    let secret = requirement.is_some_and(|requirement| requirement.secret);
                     cron::observe(&self.root, &accounts, id, secret)
                 }
-                ResourceKind::User => accounts.observe_user(&self.root, &id.name, wish),
+                ResourceKind::User => accounts.observe_user(&self.root, &id.name, requirement),
                 ResourceKind::Group => accounts.observe_group(&id.name),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
-                ResourceKind::Exec => match wish.map(|wish| (&wish.body, wish.secret)) {
+                ResourceKind::Exec => match requirement
+                    .map(|requirement| (&requirement.body, requirement.secret))
+                {
                     Some((ResourceBody::Exec(exec), secret)) if self.runs_commands() => match runner
                         .observe(exec)
                     {
                         Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
-                        seen => seen,
+                        observed => observed,
                     },
                     _ => Observation::Absent,
                 },
             };
-            seen.insert(id.clone(), one);
+            observed.insert(id.clone(), one);
         }
-        seen
+        observed
     }
 
     fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {

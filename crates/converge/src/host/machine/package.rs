@@ -56,13 +56,14 @@ impl OsPackageManager {
         }
         wanted
             .iter()
-            .map(|(name, wish)| {
-                let seen = match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
-                    (Some(because), _) => Observation::Unreadable(because),
-                    (None, Some(version)) => version_in_wanted_form(version, *wish),
-                    (None, None) => self.providing_packages(family, name),
-                };
-                ((*name).to_owned(), seen)
+            .map(|(name, requirement)| {
+                let observed =
+                    match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
+                        (Some(because), _) => Observation::Unreadable(because),
+                        (None, Some(version)) => version_in_wanted_form(version, *requirement),
+                        (None, None) => self.providing_packages(family, name),
+                    };
+                ((*name).to_owned(), observed)
             })
             .collect()
     }
@@ -278,8 +279,8 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 }
 
 /// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
-fn version_in_wanted_form(version: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
-    let wanted = match wish.map(|wish| &wish.body) {
+fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Observation<ResourceFacts> {
+    let wanted = match requirement.map(|requirement| &requirement.body) {
         Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
     };
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn installed_version_is_shown_in_the_form_of_the_wanted_version() {
-        let wish = |version: &str| Resource {
+        let requirement = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
             body: ResourceBody::Package(PackageResource { version: Some(version.to_owned()) }),
@@ -307,7 +308,8 @@ mod tests {
             notify: Vec::new(),
             secret: false,
         };
-        let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wish(wanted))) {
+        let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&requirement(wanted)))
+        {
             Observation::Present(facts) => facts[&FactName::Version].to_string(),
             _ => unreachable!(),
         };

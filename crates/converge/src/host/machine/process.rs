@@ -117,12 +117,12 @@ pub(super) fn command_error(command: &Command, ended: &ProcessOutput) -> HostErr
         let from = lines.len().saturating_sub(20);
         lines[from..].join("\n")
     };
-    let said = match (words(&ended.stderr), words(&ended.stdout)) {
+    let message = match (words(&ended.stderr), words(&ended.stdout)) {
         (stderr, _) if !stderr.is_empty() => stderr,
         (_, stdout) if !stdout.is_empty() => stdout,
         _ => format!("it ended with {}", ended.status),
     };
-    HostError::Command { command: short_command_line(command), said }
+    HostError::Command { command: short_command_line(command), message }
 }
 
 fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus, HostError> {
@@ -142,7 +142,7 @@ fn wait(child: &mut Child, command: &Command, seconds: u64) -> Result<ExitStatus
             let _ = child.wait();
             return Err(HostError::Command {
                 command: short_command_line(command),
-                said: format!(
+                message: format!(
                     "it had not ended after {seconds} s and was stopped; raise its `timeout` if it needs longer"
                 ),
             });
@@ -161,7 +161,7 @@ fn not_started(command: &Command, error: &io::Error) -> HostError {
         }
         _ => HostError::Command {
             command: short_command_line(command),
-            said: format!("it could not be started: {error}"),
+            message: format!("it could not be started: {error}"),
         },
     }
 }

@@ -41,8 +41,9 @@ impl RpmDatabase {
         root: &HostRoot,
         names: &[String],
     ) -> BTreeMap<String, Observation<Version>> {
-        let all =
-            |seen: Observation<Version>| names.iter().map(|name| (name.clone(), seen.clone())).collect();
+        let all = |observed: Observation<Version>| {
+            names.iter().map(|name| (name.clone(), observed.clone())).collect()
+        };
         // Asking makes a database where there is none; looking must leave no trace.
         match root.first_existing(DATABASES.map(str::to_owned)) {
             Ok(Some(_)) if !names.is_empty() => (),
@@ -63,17 +64,17 @@ impl RpmDatabase {
         let mut found: BTreeMap<String, Observation<Version>> = BTreeMap::new();
         for line in ended.stdout.lines() {
             if let [name, version, release] = line.split('\t').collect::<Vec<_>>()[..] {
-                let seen = match Version::new(version, Some(release)) {
+                let observed = match Version::new(version, Some(release)) {
                     Ok(version) => Observation::Present(version),
                     Err(error) => Observation::Unreadable(format!(
                         "package {name} has a version punch cannot read: {error}"
                     )),
                 };
-                let seen = match found.remove(name) {
-                    Some(other) => neither_of_duplicates(other, seen),
-                    None => seen,
+                let observed = match found.remove(name) {
+                    Some(other) => neither_of_duplicates(other, observed),
+                    None => observed,
                 };
-                found.insert(name.to_owned(), seen);
+                found.insert(name.to_owned(), observed);
             } else if !logged_errors(&ended)
                 && let Some(name) =
                     line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
@@ -85,8 +86,8 @@ impl RpmDatabase {
         names
             .iter()
             .map(|name| {
-                let seen = found.remove(name).unwrap_or_else(|| Observation::Unreadable(error.clone()));
-                (name.clone(), seen)
+                let observed = found.remove(name).unwrap_or_else(|| Observation::Unreadable(error.clone()));
+                (name.clone(), observed)
             })
             .collect()
     }
@@ -117,7 +118,7 @@ impl RpmDatabase {
         match erase(false) {
             // Their new versions cannot come first: they may have files that the removed ones have now.
             // What they need is checked when they are installed.
-            Err(HostError::Command { said, .. }) if only_needed_by(&said, changing) => erase(true),
+            Err(HostError::Command { message, .. }) if only_needed_by(&message, changing) => erase(true),
             result => result,
         }
     }
@@ -130,8 +131,8 @@ pub(super) fn logged_errors(ended: &ProcessOutput) -> bool {
 }
 
 /// Whether rpm refused for no other reason than that `packages` need what is to go.
-fn only_needed_by(said: &str, packages: &BTreeSet<String>) -> bool {
-    let mut lines = said.lines().filter(|line| !line.trim().is_empty()).peekable();
+fn only_needed_by(message: &str, packages: &BTreeSet<String>) -> bool {
+    let mut lines = message.lines().filter(|line| !line.trim().is_empty()).peekable();
     let refused = lines.next_if(|line| line.trim_end().ends_with("Failed dependencies:")).is_some();
     let ours = |line: &str| {
         let (_, needing) = line.split_once(" is needed by (installed) ")?;
@@ -184,8 +185,8 @@ mod tests {
         if matches!(run(rpm.program().arg("--version")), Err(HostError::Missing { .. })) {
             return;
         }
-        let seen = rpm.versions(&root, &["shop".to_owned()]);
-        assert!(matches!(seen["shop"], Observation::Unreadable(_)), "{seen:?}");
+        let observed = rpm.versions(&root, &["shop".to_owned()]);
+        assert!(matches!(observed["shop"], Observation::Unreadable(_)), "{observed:?}");
     }
 
     #[test]

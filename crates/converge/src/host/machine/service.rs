@@ -75,7 +75,7 @@ impl Systemd {
         if !self.booted {
             return services
                 .iter()
-                .map(|(name, wish)| ((*name).to_owned(), from_files(root, name, *wish)))
+                .map(|(name, requirement)| ((*name).to_owned(), from_files(root, name, *requirement)))
                 .collect();
         }
         let mut command = program("systemctl");
@@ -95,12 +95,12 @@ impl Systemd {
         let mut blocks = shown.split("\n\n");
         services
             .iter()
-            .map(|(name, wish)| {
-                let seen = match blocks.next() {
-                    Some(block) => from_block(block, *wish),
+            .map(|(name, requirement)| {
+                let visited = match blocks.next() {
+                    Some(block) => from_block(block, *requirement),
                     None => Observation::Unreadable(format!("systemctl shows nothing about {name}")),
                 };
-                ((*name).to_owned(), seen)
+                ((*name).to_owned(), visited)
             })
             .collect()
     }
@@ -151,12 +151,12 @@ impl Systemd {
         }
         let result = run_successfully(command.args(["--quiet", verb, "--"]).arg(unit(name)));
         match result {
-            Err(HostError::Command { command, said })
+            Err(HostError::Command { command, message })
                 if matches!(verb, "start" | "restart" | "reload-or-restart") =>
             {
                 Err(HostError::Command {
                     command,
-                    said: format!("{said}{}", self.recent_journal_lines(name)),
+                    message: format!("{message}{}", self.recent_journal_lines(name)),
                 })
             }
             result => result.map(drop),
@@ -206,7 +206,7 @@ fn observe_running_services(
         .collect()
 }
 
-fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
+fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<ResourceFacts> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
@@ -215,8 +215,8 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         "not-found" => return Observation::Absent,
         // Nothing starts a masked unit: that is off enough for who wants it off, and gone enough for
         // who wants it gone.
-        "masked" if wish.is_none() => return Observation::Absent,
-        "masked" if !wants_on(wish) => {
+        "masked" if requirement.is_none() => return Observation::Absent,
+        "masked" if !wants_on(requirement) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
             return Observation::Present(ResourceFacts::from([
                 (FactName::Enabled, Fact::Flag(false)),
@@ -236,7 +236,7 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
         // A linked unit can be started, and nothing starts it.
         "disabled" | "linked" | "linked-runtime" => false,
         // Static and generated units are neither: other units decide. They are as good as wanted.
-        _ => wanted_setting(wish).unwrap_or(false),
+        _ => wanted_setting(requirement).unwrap_or(false),
     };
     Observation::Present(ResourceFacts::from([
         (FactName::Enabled, Fact::Flag(enabled)),
@@ -244,8 +244,8 @@ fn from_block(block: &str, wish: Option<&Resource>) -> Observation<ResourceFacts
     ]))
 }
 
-fn wants_on(wish: Option<&Resource>) -> bool {
-    match wish.map(|wish| &wish.body) {
+fn wants_on(requirement: Option<&Resource>) -> bool {
+    match requirement.map(|requirement| &requirement.body) {
         Some(ResourceBody::Service(service)) => {
             service.enabled == Some(true) || service.running == Some(true)
         }
@@ -253,14 +253,14 @@ fn wants_on(wish: Option<&Resource>) -> bool {
     }
 }
 
-fn wanted_setting(wish: Option<&Resource>) -> Option<bool> {
-    match wish.map(|wish| &wish.body) {
+fn wanted_setting(requirement: Option<&Resource>) -> Option<bool> {
+    match requirement.map(|requirement| &requirement.body) {
         Some(ResourceBody::Service(service)) => service.enabled,
         _ => None,
     }
 }
 
-fn from_files(root: &HostRoot, name: &str, wish: Option<&Resource>) -> Observation<ResourceFacts> {
+fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Observation<ResourceFacts> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
@@ -269,7 +269,7 @@ fn from_files(root: &HostRoot, name: &str, wish: Option<&Resource>) -> Observati
         }
         Ok((_, false)) => Observation::Present(ResourceFacts::from([(
             FactName::Enabled,
-            Fact::Flag(wanted_setting(wish).unwrap_or(enabled)),
+            Fact::Flag(wanted_setting(requirement).unwrap_or(enabled)),
         )])),
         Err(error) => {
             Observation::Unreadable(format!("cannot read the unit of {name}: {}", explain_io_error(&error)))

@@ -34,23 +34,26 @@ impl AccountDatabase {
             Ok(None) => return Observation::Absent,
             Err(error) => return Observation::Unreadable(error.to_string()),
         };
-        let wish = match wanted.map(|wanted| &wanted.body) {
-            Some(ResourceBody::User(wish)) => Some(wish),
+        let requirement = match wanted.map(|wanted| &wanted.body) {
+            Some(ResourceBody::User(requirement)) => Some(requirement),
             _ => None,
         };
         let mut facts = ResourceFacts::from([
             (FactName::Uid, Fact::Number(user.uid)),
             (
                 FactName::Group,
-                Fact::Text(self.owning_group_name(user.gid, wish.and_then(|wish| wish.group.as_deref()))),
+                Fact::Text(self.owning_group_name(
+                    user.gid,
+                    requirement.and_then(|requirement| requirement.group.as_deref()),
+                )),
             ),
             (FactName::Groups, Fact::Set(self.further_groups(name))),
             (FactName::Home, Fact::Text(user.home.clone())),
             (FactName::Shell, Fact::Text(user.shell)),
             (FactName::Comment, Fact::Text(user.comment)),
         ]);
-        if let Some(wish) = wish.filter(|wish| wish.authorized_keys.is_some()) {
-            let home = wish.home.as_ref().unwrap_or(&user.home);
+        if let Some(requirement) = requirement.filter(|requirement| requirement.authorized_keys.is_some()) {
+            let home = requirement.home.as_ref().unwrap_or(&user.home);
             match authorized_keys::observe(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
                 Err(error) => {

@@ -61,8 +61,8 @@ impl PackagedFile {
         if let Err(why) = check_package_path(&self.path) {
             mistakes.push(format!("`files` has the path `{path}`, {why}"));
         }
-        let said = [self.source.is_some(), self.directory, self.symlink.is_some()];
-        if said.iter().filter(|said| **said).count() != 1 {
+        let message = [self.source.is_some(), self.directory, self.symlink.is_some()];
+        if message.iter().filter(|message| **message).count() != 1 {
             mistakes.push(format!(
                 "the entry of `files` for `{path}` must have exactly one of `source`, `directory: true` and `symlink`"
             ));

@@ -159,14 +159,14 @@ impl Repository {
             Err(why) => return findings.add(path, why.to_string(), REBUILD),
         };
         let expected = self.expected(channel, findings);
-        let mut seen = BTreeSet::new();
+        let mut visited = BTreeSet::new();
         for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
             let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
             let kind = data.attribute("type").unwrap_or_default();
             let Some(file) = members::MetadataFile::ALL.into_iter().find(|file| file.name() == kind) else {
                 continue;
             };
-            seen.insert(kind);
+            visited.insert(kind);
             let href = child("location").and_then(|node| node.attribute("href")).unwrap_or_default();
             let path = self.layout().channel(&channel.name).join(href);
             let in_generation = self.layout().generation(&channel.name, channel.generation).join(href);
@@ -189,7 +189,7 @@ impl Repository {
                 }
             }
         }
-        if seen.len() < members::MetadataFile::ALL.len() {
+        if visited.len() < members::MetadataFile::ALL.len() {
             findings.add(path, "it does not name all three files of metadata", REBUILD);
         }
     }

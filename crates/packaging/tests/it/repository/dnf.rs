@@ -47,12 +47,12 @@ fn dnf_installs_from_a_channel_with_both_signature_checks_on() {
     let other = test.take(Rpm::new("tool", "2.0"));
     test.publish("dev", &[other]);
     let url = file_url(&test.channel("dev"));
-    let said = run(dnf(&test, &url).arg("makecache"));
-    assert!(said.contains("Metadata cache created."), "{said}");
-    let said = run(dnf(&test, &url).args(["repoquery", "--quiet", "--list", "shop"]));
-    assert!(said.contains("/usr/share/shop/hello"), "{said}");
-    let said = run(dnf(&test, &url).args(["repoquery", "--quiet"]));
-    let mut names: Vec<&str> = said.lines().collect();
+    let message = run(dnf(&test, &url).arg("makecache"));
+    assert!(message.contains("Metadata cache created."), "{message}");
+    let message = run(dnf(&test, &url).args(["repoquery", "--quiet", "--list", "shop"]));
+    assert!(message.contains("/usr/share/shop/hello"), "{message}");
+    let message = run(dnf(&test, &url).args(["repoquery", "--quiet"]));
+    let mut names: Vec<&str> = message.lines().collect();
     names.sort_unstable();
     assert_eq!(names, ["shop-0:1.0-1.noarch", "shop-deployment-0:1.0-1.noarch", "tool-0:2.0-1.noarch"]);
     run(dnf(&test, &url).args(["install", "shop", "shop-deployment"]));
@@ -71,6 +71,6 @@ fn dnf_refuses_a_channel_whose_repomd_was_tampered_with() {
     let repomd = test.channel("dev").join("repodata/repomd.xml");
     let text = fs::read_to_string(&repomd).unwrap();
     fs::write(&repomd, text.replace("<revision>2<", "<revision>9<")).unwrap();
-    let said = fails(dnf(&test, &file_url(&test.channel("dev"))).arg("makecache"));
-    assert!(said.contains("GPG"), "{said}");
+    let message = fails(dnf(&test, &file_url(&test.channel("dev"))).arg("makecache"));
+    assert!(message.contains("GPG"), "{message}");
 }

@@ -42,12 +42,12 @@ fn same_version_with_other_bytes_is_refused_naming_both_digests() {
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let there = test.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
     let (other, _) = build(&test, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
-    let said = refused(&test, &other, &file);
+    let message = refused(&test, &other, &file);
     let elsewhere = TestRepository::new();
     elsewhere.repository.trust_keys(&test.packager.public_armored().unwrap()).unwrap();
     let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
     assert_eq!(
-        said,
+        message,
         format!(
             "tool-1.0-1.noarch.rpm is in the repository already with other bytes (SHA-256 there {there}, yours {yours}): a published version never changes, so raise the version or the release"
         )
@@ -59,8 +59,8 @@ fn component_named_like_a_deployment_package_is_refused() {
     let test = TestRepository::new();
     let claim = "geppetto-component(eq-deployment)";
     let (bytes, file) = build(&test, Rpm::new("eq-deployment", "1.0").provides(claim, "1.0-1"));
-    let said = refused(&test, &bytes, &file);
-    assert!(said.contains("a component cannot be called `eq-deployment`"), "{said}");
+    let message = refused(&test, &bytes, &file);
+    assert!(message.contains("a component cannot be called `eq-deployment`"), "{message}");
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn package_with_a_lost_index_entry_is_received_again() {
             None => fs::remove_file(&indexed).unwrap(),
             Some(damaged) => fs::write(&indexed, damaged).unwrap(),
         }
-        let said = test.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
-        assert!(said.contains("is in the repository already with other bytes"), "{said}");
+        let message = test.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
+        assert!(message.contains("is in the repository already with other bytes"), "{message}");
         assert_eq!(test.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
         assert_eq!(test.repository.check_repository().unwrap(), []);
@@ -108,34 +108,34 @@ fn unsigned_untrusted_and_forged_packages_are_refused() {
         "tool-1.0-1.noarch.rpm is not signed: sign it while packaging (`punch package --key FILE`)"
     );
     let foreign = fs::read(Rpm::new("tool", "1.0").build(&test.built(), Some(&stranger))).unwrap();
-    let said = refused(&test, &foreign, "tool-1.0-1.noarch.rpm");
+    let message = refused(&test, &foreign, "tool-1.0-1.noarch.rpm");
     let expected = format!(
         "tool-1.0-1.noarch.rpm is refused: it is signed by key {}, which is not trusted here",
         stranger.fingerprint()
     );
-    assert!(said.starts_with(&expected), "{said}");
+    assert!(message.starts_with(&expected), "{message}");
 
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let mut forged = bytes.clone();
     let at = forged.windows(12).rposition(|window| window == b"A test: tool").unwrap();
     forged[at..at + 12].copy_from_slice(b"A fest: tool");
-    let said = refused(&test, &forged, &file);
+    let message = refused(&test, &forged, &file);
     let expected = format!(
         "{file} is refused: its signature by key {} does not fit: it was changed after signing",
         test.packager.fingerprint()
     );
-    assert_eq!(said, expected);
+    assert_eq!(message, expected);
     let mut swapped = bytes.clone();
     *swapped.last_mut().unwrap() ^= 0x55;
-    let said = refused(&test, &swapped, &file);
+    let message = refused(&test, &swapped, &file);
     assert!(
-        said.starts_with(&format!(
+        message.starts_with(&format!(
             "the content of {file} does not match its header: it was changed or cut off after packaging (SHA-256 "
         )),
-        "{said}"
+        "{message}"
     );
-    let said = refused(&test, &bytes[..bytes.len() - 3], &file);
-    assert!(said.contains("it was changed or cut off after packaging"), "{said}");
+    let message = refused(&test, &bytes[..bytes.len() - 3], &file);
+    assert!(message.contains("it was changed or cut off after packaging"), "{message}");
     assert_eq!(
         refused(&test, &bytes[..300], &file),
         format!("{file} is not a whole RPM package: it ends in the middle of its headers")
