@@ -39,7 +39,7 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
     test.restore()?;
-    test.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello TestEnvironment!")?;
+    test.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
     test.http_get(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
     test.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
