@@ -25,9 +25,9 @@ pub struct CatalogVersion {
     /// Its description.
     pub component: Component,
     /// The package that holds what runs.
-    pub payload: PackageFile,
+    pub payload: Arc<PackageFile>,
     /// The package that holds how it is deployed.
-    pub deployment: PackageFile,
+    pub deployment: Arc<PackageFile>,
 }
 
 /// One package file, exactly.
@@ -48,6 +48,18 @@ impl Catalog {
     /// The versions of `name` visible in `channel`, oldest first.
     pub fn versions(&self, channel: &Name, name: &Name) -> &[Version] {
         self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a channel of this catalog and of another offers the same versions of a component in the same packages.
+    pub fn offers_same(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
+        // A version can go and come back with other bytes.
+        let packages = |catalog: &Catalog, version| {
+            let published = catalog.components.get(name)?.get(version)?;
+            Some((Arc::clone(&published.payload), Arc::clone(&published.deployment)))
+        };
+        let versions = self.versions(channel, name);
+        versions == other.versions(channel, name)
+            && versions.iter().all(|version| packages(self, version) == packages(other, version))
     }
 
     /// Whether any version of the component declares the parameter a secret; `None` when there is no version.

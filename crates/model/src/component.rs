@@ -31,6 +31,20 @@ pub enum ComponentKind {
     OsConfig,
 }
 
+impl ComponentKind {
+    /// As it is written: `web-service`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ComponentKind::Webapp => "webapp",
+            ComponentKind::WebService => "web-service",
+            ComponentKind::Processing => "processing",
+            ComponentKind::DbSchema => "db-schema",
+            ComponentKind::MonitoringPlugin => "monitoring-plugin",
+            ComponentKind::OsConfig => "os-config",
+        }
+    }
+}
+
 /// One version of a component, as everything after packaging knows it.
 ///
 /// Serialised as `component.json` in the deployment package, under

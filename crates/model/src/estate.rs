@@ -1,11 +1,15 @@
 //! The estate: everything the back-office knows about what should run where, in one revision.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    name::{Key, Name, ServerName},
+    name::{Key, MacAddress, Name, ServerName},
     value::Value,
     version::VersionRange,
 };
@@ -28,13 +32,15 @@ pub struct Estate {
 pub struct Overrides {
     /// Required components with their version ranges.
     pub components: BTreeMap<Name, Requirement>,
+    /// Constraints on the versions of components that some place or component requires.
+    pub versions: BTreeMap<Name, Requirement>,
     /// Values, by component and parameter.
     pub values: BTreeMap<Name, BTreeMap<Key, AssignedValue>>,
     /// Inherited things removed here; weaker places have no effect on them.
     pub remove: Vec<InheritanceRemoval>,
 }
 
-/// A required component's version range and its origin.
+/// The version range of a required or constrained component, and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirement {
     /// The version range.
@@ -47,7 +53,7 @@ pub struct Requirement {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssignedValue {
     /// The value as written; references are still in it.
-    pub value: Value,
+    pub value: Arc<Value>,
     /// The revision that set it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
@@ -109,6 +115,8 @@ pub struct Environment {
     pub description: String,
     /// The channel its servers install from.
     pub channel: Name,
+    /// The environments whose servers may select servers of this one.
+    pub readable_from: BTreeSet<Name>,
     /// Its overrides.
     pub overrides: Overrides,
 }
@@ -124,12 +132,18 @@ pub struct Server {
     pub groups: Vec<Name>,
     /// The roles it has, strongest first.
     pub roles: Vec<Name>,
+    /// Its addresses, the one others reach it by first.
+    pub addresses: Vec<IpAddr>,
+    /// The MAC addresses of its network interfaces.
+    pub macs: BTreeSet<MacAddress>,
+    /// What else is known of it: rack, owner, ...
+    pub labels: BTreeMap<String, String>,
     /// The overrides of this server alone.
     pub overrides: Overrides,
 }
 
 /// A place that can hold overrides: the key of provenance.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The server itself.

@@ -9,6 +9,8 @@ pub mod version;
 
 pub mod parameter;
 
+pub mod selection;
+
 pub mod component;
 
 pub mod deployment;
@@ -24,6 +26,8 @@ pub mod estate;
 pub mod resolve;
 
 pub mod node;
+
+pub mod effect;
 
 pub mod observe;
 

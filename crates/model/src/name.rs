@@ -1,6 +1,6 @@
-//! Names: what things may be called, checked once, when they come in.
+//! Names: what things may be called, checked once, when they come in. A clone shares the text.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +24,13 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Checks `text` and makes it a name.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 match $check(text) {
-                    Ok(()) => Ok(Self(text.to_owned())),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(why) => Err(name_error($what, text, why)),
                 }
             }
@@ -57,7 +57,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -96,6 +96,21 @@ name!(
     /// A parameter of a component, or a key of its templates: `http_port`.
     Key, "parameter name", check_key, "^[a-z][a-z0-9_]{0,62}$"
 );
+
+name!(
+    /// The MAC address of a network interface, in lower case: `52:54:00:12:34:56`.
+    MacAddress, "MAC address", check_mac, "^[0-9a-f]{2}(:[0-9a-f]{2}){5}$"
+);
+
+fn check_mac(text: &str) -> Result<(), &'static str> {
+    let is_pair = |pair: &str| {
+        pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    match text.split(':').count() == 6 && text.split(':').all(is_pair) {
+        true => Ok(()),
+        false => Err("it must be six pairs of lower-case hexadecimal digits, like `52:54:00:12:34:56`"),
+    }
+}
 
 fn check_label(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || text.len() > 63 {
@@ -161,6 +176,10 @@ mod tests {
         assert!(ServerName::new("web..org").is_err());
         assert!(Key::new("http_port").is_ok());
         assert!(Key::new("http-port").is_err());
+        assert!(MacAddress::new("52:54:00:ab:cd:ef").is_ok());
+        for text in ["52:54:00:AB:cd:ef", "52-54-00-ab-cd-ef", "52:54:00:ab:cd", ""] {
+            assert!(MacAddress::new(text).is_err(), "{text}");
+        }
     }
 
     #[test]

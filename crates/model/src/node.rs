@@ -1,6 +1,8 @@
 //! The node: everything one server must be. What resolution makes and punch applies.
 
-use std::collections::BTreeMap;
+mod digest;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     catalog::PackageFile,
@@ -10,6 +12,9 @@ use crate::{
     value::Value,
     version::{Version, VersionRange},
 };
+
+pub(crate) use digest::node_digest;
+pub use digest::{ContentDigest, component_digest, content_digest};
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +27,8 @@ pub struct Node {
     pub channel: Name,
     /// Grows by one each time the content changes; 0 before the back-office numbered it.
     pub generation: u64,
-    /// The components it runs, by name.
-    pub components: BTreeMap<Name, NodeComponent>,
+    /// The components it runs, by name. Servers that get the same component in the same way share it.
+    pub components: BTreeMap<Name, Arc<NodeComponent>>,
 }
 
 /// One component on a server: an exact version and final values.
@@ -34,33 +39,51 @@ pub struct NodeComponent {
     /// What kind of component it is.
     pub kind: Option<ComponentKind>,
     /// The exact payload package, when the node comes from a catalog.
-    pub payload: Option<PackageFile>,
+    pub payload: Option<Arc<PackageFile>>,
     /// The exact deployment package, when the node comes from a catalog.
-    pub deployment: Option<PackageFile>,
-    /// The requirements and removals of this component, winner first.
-    pub requirements: Vec<RequirementProvenance>,
+    pub deployment: Option<Arc<PackageFile>>,
+    /// The requirements, constraints and removals of this component: of places, strongest first, then of components.
+    pub requirements: Arc<Vec<RequirementProvenance>>,
     /// Final values, by parameter.
-    pub values: BTreeMap<Key, NodeValue>,
+    pub values: BTreeMap<Key, Arc<NodeValue>>,
 }
 
-/// A requirement or removal of a component by a place, or by a component that requires it.
+/// A requirement, constraint or removal of a component by a place, or by a component that requires it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequirementProvenance {
     /// The place, or the component that requires it.
     pub place: Place,
-    /// For which versions; `None` removes the requirements of weaker places.
-    pub range: Option<VersionRange>,
+    /// What it does.
+    pub what: RequirementOperation,
     /// Whether it takes part in the choice.
     pub effective: bool,
     /// The revision that brought it.
     pub origin: Option<RevisionOrigin>,
 }
 
+/// What a place or component does to the choice of a component and its version.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequirementOperation {
+    /// It requires the component in these versions.
+    Requires(VersionRange),
+    /// It constrains the version, and does not require the component (`versions:`).
+    Constrains(VersionRange),
+    /// It removes the requirements of weaker places.
+    Removes,
+    /// It removes something that a newer version requires, so that an older one is chosen.
+    Excludes {
+        /// The newer version.
+        version: Version,
+        /// What that version requires, and the place removes.
+        requires: Name,
+    },
+}
+
 /// A final value and how it came to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeValue {
     /// The value, references replaced.
-    pub value: Value,
+    pub value: Arc<Value>,
     /// Never shown.
     pub secret: bool,
     /// The places that set or removed it, winner first. Empty for a node file written by hand.
@@ -74,7 +97,7 @@ pub struct Provenance {
     pub place: Place,
     /// The value as written; for the removal of one map entry its path. Absent for secrets and
     /// for the removal of everything.
-    pub value: Option<Value>,
+    pub value: Option<Arc<Value>>,
     /// Whether it removes the values of weaker places.
     pub removes: bool,
     /// Whether it takes part in the final value.

@@ -1,8 +1,13 @@
 //! Parameters: the typed, documented keys a component declares.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use crate::value::Value;
+use crate::{
+    name::{Key, Name},
+    value::Value,
+};
 
 mod check;
 
@@ -20,7 +25,7 @@ pub struct Parameter {
     /// The value when no place sets one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
-    pub default: Option<Value>,
+    pub default: Option<Arc<Value>>,
     /// A place must set it; a server without a value has no node file.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub required: bool,
@@ -33,12 +38,69 @@ pub struct Parameter {
     /// The only values allowed (of type `string`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<String>,
+    /// The values read from each selected server (of type `servers`): `shop.http_port`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<ParameterName>,
+    /// Other servers may read this secret, into a parameter that is secret itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
     /// The smallest number allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<i64>,
     /// The largest number allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
+}
+
+/// A parameter of a component: `shop.http_port`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ParameterName {
+    /// The component.
+    pub component: Name,
+    /// The parameter.
+    pub key: Key,
+}
+
+impl std::str::FromStr for ParameterName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('.').and_then(|(component, key)| {
+            Some(Self { component: Name::new(component).ok()?, key: Key::new(key).ok()? })
+        });
+        parts.ok_or_else(|| {
+            let shown: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+            format!("`{shown}` is not `component.parameter`, like `shop.http_port`")
+        })
+    }
+}
+
+impl TryFrom<String> for ParameterName {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<ParameterName> for String {
+    fn from(name: ParameterName) -> String {
+        name.to_string()
+    }
+}
+
+impl std::fmt::Display for ParameterName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.component, self.key)
+    }
+}
+
+impl schemars::JsonSchema for ParameterName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ParameterName".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "A parameter: `component.parameter`." })
+    }
 }
 
 /// The type of a parameter.
@@ -69,6 +131,9 @@ pub enum ParameterType {
     StringList,
     /// A map from texts to any values.
     Map,
+    /// Other servers: a place sets a [`Selection`](crate::selection::Selection), which becomes the list of the
+    /// selected servers with their addresses and the values that `reads` names.
+    Servers,
 }
 
 /// How the values of several places become one.

@@ -1,6 +1,10 @@
 //! Values of parameters: JSON's types, with integers kept exact.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -46,6 +50,49 @@ impl Value {
         match self {
             Value::Text(text) => Some(text),
             _ => None,
+        }
+    }
+}
+
+/// A value compared and hashed by what it is written as: `1` and `1.0` are two values.
+#[derive(Debug, Clone, Copy)]
+pub struct ExactValue<'v>(pub &'v Value);
+
+impl PartialEq for ExactValue<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (Value::Number(one), Value::Number(other)) => one.to_bits() == other.to_bits(),
+            (Value::List(one), Value::List(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(other).all(|(one, other)| ExactValue(one) == ExactValue(other))
+            }
+            (Value::Map(one), Value::Map(other)) => {
+                let is_same = |((key, value), (other_key, other)): ((&String, _), (&String, _))| {
+                    key == other_key && ExactValue(value) == ExactValue(other)
+                };
+                one.len() == other.len() && one.iter().zip(other).all(is_same)
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
+impl Eq for ExactValue<'_> {}
+
+impl Hash for ExactValue<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self.0).hash(state);
+        match self.0 {
+            Value::Null => (),
+            Value::Boolean(flag) => flag.hash(state),
+            Value::Integer(number) => number.hash(state),
+            Value::Number(number) => number.to_bits().hash(state),
+            Value::Text(text) => text.hash(state),
+            Value::List(items) => items.iter().for_each(|item| ExactValue(item).hash(state)),
+            Value::Map(map) => map.iter().for_each(|(key, value)| {
+                key.hash(state);
+                ExactValue(value).hash(state);
+            }),
         }
     }
 }

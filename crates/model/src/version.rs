@@ -1,6 +1,6 @@
 //! Versions and ranges of versions, compared the way `rpm` compares them.
 
-use std::{cmp::Ordering, fmt, str::FromStr};
+use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,8 @@ pub enum VersionError {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
-    version: String,
-    release: Option<String>,
+    version: Arc<str>,
+    release: Option<Arc<str>>,
 }
 
 impl Version {
@@ -38,7 +38,7 @@ impl Version {
         if !part(version) || !release.is_none_or(part) {
             return Err(VersionError::Version(whole()));
         }
-        Ok(Self { version: version.to_owned(), release: release.map(str::to_owned) })
+        Ok(Self { version: version.into(), release: release.map(Into::into) })
     }
 
     /// Reads a version as other tools write it (`1.0.0-rc.1`, `1.0-SNAPSHOT`): what follows `-`

@@ -153,6 +153,19 @@ shape! {
         pub secret: bool,
         /// The places that set or removed it, winner first.
         pub provenance: Vec<ExplainedProvenance>,
+        /// Where each entry of a map that was merged from several places comes from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub entries: Vec<ExplainedEntry>,
+    }
+
+    /// One entry of a merged map.
+    pub struct ExplainedEntry {
+        /// Its path inside the map: `team` or `limits.memory`.
+        pub path: String,
+        /// Its value.
+        pub value: serde_json::Value,
+        /// The place it comes from.
+        pub place: Option<String>,
     }
 
     /// One place's part in it.
@@ -164,6 +177,12 @@ shape! {
         pub value: Option<serde_json::Value>,
         /// Whether it removes the values of weaker places.
         pub removes: bool,
+        /// Whether it only constrains the version of a component.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub constrains: bool,
+        /// The places whose values a removal takes away.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub takes_away: Vec<String>,
         /// Whether it takes part in the final value.
         pub effective: bool,
         /// The revision that brought it.

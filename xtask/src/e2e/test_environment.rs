@@ -74,7 +74,7 @@ impl TestEnvironment {
         test.write("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
         test.write(
             "servers/web-01.yaml",
-            "format: geppetto/server/1\nenvironment: prod\nroles: [base, web]\n",
+            "format: geppetto/server/2\nenvironment: prod\nroles: [base, web]\n",
         )?;
         test.write("roles/base.yaml", "format: geppetto/role/1\n")?;
         test.import()?;

@@ -41,7 +41,7 @@ pub(crate) fn prepared() -> TestEnvironment {
 
     test.write("estate/roles/base.yaml", "format: geppetto/role/1\n");
     test.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
-    test.write("estate/servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n");
+    test.write("estate/servers/web-01.yaml", "format: geppetto/server/2\nenvironment: prod\nroles: [web]\n");
     write_web_role(&test, "1.0.0", "hello");
     test.run("punch import estate").ends(0);
     test

@@ -116,7 +116,7 @@ fn role(version: &str, port: u16) -> String {
 }
 
 fn host(role: &str) -> String {
-    format!("format: geppetto/server/1\nenvironment: prod\nroles: [{role}]\n")
+    format!("format: geppetto/server/2\nenvironment: prod\nroles: [{role}]\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -368,7 +368,7 @@ pub(crate) const ESTATE: [(&str, &str); 3] = [
         "roles/web.yaml",
         "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues: {shop: {http_port: 8080, password: hunter2}}\n",
     ),
-    ("servers/web-01.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n"),
+    ("servers/web-01.yaml", "format: geppetto/server/2\nenvironment: prod\nroles: [web]\n"),
 ];
 
 const SHOP: &str = "\

@@ -152,7 +152,7 @@ fn api_and_command_explain_alike_and_never_show_a_secret() {
 fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     let (plane, _) = ControlPlane::with_shop();
     let mut files = ESTATE.to_vec();
-    files[2].1 = "format: geppetto/server/1\nenvironment: prod\nroles: [web]\nremove: [shop.http_port]\n";
+    files[2].1 = "format: geppetto/server/2\nenvironment: prod\nroles: [web]\nremove: [shop.http_port]\n";
     plane.import(&files).ok();
     let token = plane.token("viewer");
     let found = plane.get("/api/v1/servers/web-01/explain?key=shop", &token).ok();

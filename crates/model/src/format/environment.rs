@@ -1,10 +1,15 @@
 //! The environment file: `environments/NAME.yaml`.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides},
+    overrides::{
+        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
+        overrides_from_file_parts, overrides_to_file_parts,
+    },
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::{estate::Environment, name::Name};
@@ -22,9 +27,15 @@ pub(super) struct EnvironmentFile {
     description: String,
     /// The channel of the repository its servers install from.
     channel: Name,
+    /// The environments whose servers may select servers of this one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    readable_from: BTreeSet<Name>,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
+    /// Constraints on the versions of components, which these do not require: nothing is installed for them.
+    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
+    versions: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
@@ -41,25 +52,34 @@ impl DocumentFormat for EnvironmentFile {
     }
 }
 
-/// Reads a environment file; `file` is its name in errors.
+/// Reads an environment file; `file` is its name in errors.
 pub fn read(file: &str, text: &str) -> Result<Environment, FormatError> {
     let document: EnvironmentFile = yaml::read_document(file, text)?;
 
     Ok(Environment {
         description: document.description,
         channel: document.channel,
-        overrides: overrides(document.components, document.values, document.remove),
+        readable_from: document.readable_from,
+        overrides: overrides_from_file_parts(OverrideFileParts {
+            components: document.components,
+            versions: document.versions,
+            values: document.values,
+            remove: document.remove,
+        }),
     })
 }
 
-/// Writes a environment file, the same text for the same environment.
+/// Writes an environment file, the same text for the same environment.
 pub fn write(environment: &Environment) -> String {
-    let (components, values, remove) = file_parts(&environment.overrides);
+    let OverrideFileParts { components, versions, values, remove } =
+        overrides_to_file_parts(&environment.overrides);
     yaml::write(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),
         description: environment.description.clone(),
         channel: environment.channel.clone(),
+        readable_from: environment.readable_from.clone(),
         components,
+        versions,
         values,
         remove,
     })

@@ -9,7 +9,7 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Overrides, Place, RevisionOrigin},
+    estate::{Estate, Overrides, Place, Requirement, RevisionOrigin},
     name::{Key, Name, ServerName},
     nearest,
 };
@@ -112,12 +112,16 @@ pub fn update_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
 }
 
 fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
-    for (name, requirement) in &mut new.components {
-        requirement.origin = match old.and_then(|old| old.components.get(name)) {
-            Some(before) if before.range == requirement.range => before.origin.clone(),
-            _ => Some(origin.clone()),
-        };
-    }
+    let update = |old: Option<&BTreeMap<Name, Requirement>>, new: &mut BTreeMap<Name, Requirement>| {
+        for (name, requirement) in new {
+            requirement.origin = match old.and_then(|old| old.get(name)) {
+                Some(before) if before.range == requirement.range => before.origin.clone(),
+                _ => Some(origin.clone()),
+            };
+        }
+    };
+    update(old.map(|old| &old.components), &mut new.components);
+    update(old.map(|old| &old.versions), &mut new.versions);
     for removed in &mut new.remove {
         let before = old.and_then(|old| old.remove.iter().find(|before| before.what == removed.what));
         removed.origin = before.map_or_else(|| Some(origin.clone()), |before| before.origin.clone());
@@ -140,6 +144,8 @@ pub struct OverrideOrigins {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     components: BTreeMap<Name, RevisionOrigin>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    versions: BTreeMap<Name, RevisionOrigin>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     values: BTreeMap<Name, BTreeMap<Key, RevisionOrigin>>,
     /// By the removal as it is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -152,6 +158,9 @@ impl OverrideOrigins {
         let mut origins = Self::default();
         for (name, requirement) in &overrides.components {
             origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
+        }
+        for (name, constraint) in &overrides.versions {
+            origins.versions.extend(constraint.origin.clone().map(|origin| (name.clone(), origin)));
         }
         for (name, values) in &overrides.values {
             let values =
@@ -168,6 +177,9 @@ impl OverrideOrigins {
     pub fn restore_to(&self, overrides: &mut Overrides) {
         for (name, requirement) in &mut overrides.components {
             requirement.origin = self.components.get(name).cloned();
+        }
+        for (name, constraint) in &mut overrides.versions {
+            constraint.origin = self.versions.get(name).cloned();
         }
         for (name, values) in &mut overrides.values {
             for (key, assignment) in values {
@@ -216,6 +228,8 @@ struct DocumentSpans {
     #[serde(default)]
     components: BTreeMap<String, Spanned<IgnoredAny>>,
     #[serde(default)]
+    versions: BTreeMap<String, Spanned<IgnoredAny>>,
+    #[serde(default)]
     values: BTreeMap<String, BTreeMap<String, Spanned<IgnoredAny>>>,
     #[serde(default)]
     inherits: Vec<Spanned<String>>,
@@ -246,8 +260,8 @@ impl DocumentSpans {
         match key {
             Some(key) => values?.get(key).map(location),
             None => {
-                let requirement = self.components.get(component?).map(location);
-                requirement.or_else(|| values?.values().map(location).min())
+                let requirement = self.components.get(component?).or_else(|| self.versions.get(component?));
+                requirement.map(location).or_else(|| values?.values().map(location).min())
             }
         }
     }

@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides},
+    overrides::{
+        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
+        overrides_from_file_parts, overrides_to_file_parts,
+    },
     yaml::{self, DocumentFormat, FormatError},
 };
 use crate::estate::Group;
@@ -23,6 +26,9 @@ pub(super) struct GroupFile {
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
+    /// Constraints on the versions of components, which these do not require: nothing is installed for them.
+    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
+    versions: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
@@ -45,17 +51,24 @@ pub fn read(file: &str, text: &str) -> Result<Group, FormatError> {
 
     Ok(Group {
         description: document.description,
-        overrides: overrides(document.components, document.values, document.remove),
+        overrides: overrides_from_file_parts(OverrideFileParts {
+            components: document.components,
+            versions: document.versions,
+            values: document.values,
+            remove: document.remove,
+        }),
     })
 }
 
 /// Writes a group file, the same text for the same group.
 pub fn write(group: &Group) -> String {
-    let (components, values, remove) = file_parts(&group.overrides);
+    let OverrideFileParts { components, versions, values, remove } =
+        overrides_to_file_parts(&group.overrides);
     yaml::write(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),
         components,
+        versions,
         values,
         remove,
     })

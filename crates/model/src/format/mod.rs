@@ -12,6 +12,8 @@ pub mod server;
 
 pub mod node;
 
+pub(crate) mod dotted_path;
+pub(crate) mod flow;
 mod overrides;
 mod schema;
 mod signature;

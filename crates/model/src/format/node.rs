@@ -1,13 +1,16 @@
 //! The node file: everything one server must be, as the back-office writes it and punch reads it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod write;
 
-use ed25519_dalek::SigningKey;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::signature::hex;
+pub use self::write::NodeWriter;
 pub use super::signature::{is_signed, key_id, sign, verify};
 use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     component::ComponentKind,
     estate::{Place, RevisionOrigin},
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementProvenance},
+    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
     value::Value,
     version::{Version, VersionRange},
 };
@@ -56,16 +59,16 @@ struct NodeComponentFile {
     kind: Option<ComponentKind>,
     /// The exact payload package; left out in a file written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    payload: Option<PackageFile>,
+    payload: Option<Arc<PackageFile>>,
     /// The exact deployment package; left out in a file written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deployment: Option<PackageFile>,
+    deployment: Option<Arc<PackageFile>>,
     /// The requirements and removals of this component, winner first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     requirements: Vec<RequirementFile>,
     /// Final values, by parameter.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    values: BTreeMap<Key, Value>,
+    values: BTreeMap<Key, Arc<Value>>,
     /// The parameters whose values are never shown.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     secrets: BTreeSet<Key>,
@@ -85,6 +88,15 @@ struct RequirementFile {
     /// The version range; absent for a removal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     range: Option<VersionRange>,
+    /// Whether it only constrains the version and does not require the component.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    constrains: bool,
+    /// The newer version that is not chosen, because the place removes what it requires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    excludes: Option<Version>,
+    /// What that version requires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requires: Option<Name>,
     /// Whether it takes part in the choice.
     effective: bool,
     /// The revision that brought it.
@@ -105,7 +117,7 @@ struct ProvenanceFile {
     place: PlaceText,
     /// The value as written; absent for secrets.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
+    value: Option<Arc<Value>>,
     /// Whether it removes the values of weaker places.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     removes: bool,
@@ -137,7 +149,7 @@ pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
     let mut components = BTreeMap::new();
     for (name, component) in document.components {
         let read = component.read(&name).map_err(|message| FormatError::new(file, message))?;
-        components.insert(name, read);
+        components.insert(name, Arc::new(read));
     }
     Ok(Node {
         server: document.server,
@@ -148,32 +160,18 @@ pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
     })
 }
 
-/// Writes a node file, unsigned: the same text for the same node.
+/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeWriter`].
 pub fn write(node: &Node) -> String {
-    yaml::write(&NodeFile::new(node, node.generation))
-}
-
-/// Writes a node file and signs it, once it is sure that what was written can be read.
-pub fn write_signed(node: &Node, key: &SigningKey) -> Result<String, FormatError> {
-    let text = write(node);
-    match read("the node file", &text)? == *node {
-        true => Ok(sign(&text, key)),
-        false => Err(FormatError::new("the node file", "it does not say what it was made to say")),
-    }
+    NodeWriter::default().write(node)
 }
 
 /// The node file as JSON, for programs that do not read YAML.
 pub fn to_json(node: &Node) -> serde_json::Value {
-    serde_json::to_value(NodeFile::new(node, node.generation)).unwrap_or_default()
-}
-
-/// SHA-256 of a node without its generation: nodes with the same digest are the same generation.
-pub fn content_digest(node: &Node) -> String {
-    hex(&Sha256::digest(yaml::write(&NodeFile::new(node, 0))))
+    serde_json::to_value(NodeFile::new(node)).unwrap_or_default()
 }
 
 /// Whether a host whose highest generation so far is `last` may go on to `new`; both are a generation and
-/// its [`content_digest`].
+/// its [`content_digest`](crate::node::content_digest).
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
 pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
@@ -198,13 +196,13 @@ pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Re
 }
 
 impl NodeFile {
-    fn new(node: &Node, generation: u64) -> Self {
+    fn new(node: &Node) -> Self {
         Self {
             format: Self::FORMAT.to_owned(),
             server: node.server.clone(),
             environment: node.environment.clone(),
             channel: node.channel.clone(),
-            generation,
+            generation: node.generation,
             components: node
                 .components
                 .iter()
@@ -250,7 +248,7 @@ impl NodeComponentFile {
                     secret: self.secrets.contains(&key),
                     provenance: provenance.into_iter().map(ProvenanceFile::read).collect(),
                 };
-                (key, value)
+                (key, Arc::new(value))
             })
             .collect();
         Ok(NodeComponent {
@@ -258,30 +256,45 @@ impl NodeComponentFile {
             kind: self.kind,
             payload: self.payload,
             deployment: self.deployment,
-            requirements: self.requirements.into_iter().map(RequirementFile::read).collect(),
+            requirements: Arc::new(self.requirements.into_iter().map(RequirementFile::read).collect()),
             values,
         })
     }
 }
 
 impl RequirementFile {
-    fn new(requirements: &RequirementProvenance) -> Self {
+    fn new(requirement: &RequirementProvenance) -> Self {
+        let (mut range, mut excludes, mut requires) = (None, None, None);
+        match &requirement.what {
+            RequirementOperation::Requires(of) | RequirementOperation::Constrains(of) => {
+                range = Some(of.clone())
+            }
+            RequirementOperation::Removes => (),
+            RequirementOperation::Excludes { version, requires: required } => {
+                (excludes, requires) = (Some(version.clone()), Some(required.clone()));
+            }
+        }
         Self {
-            place: PlaceText(requirements.place.clone()),
-            range: requirements.range.clone(),
-            effective: requirements.effective,
-            revision: requirements.origin.as_ref().map(|origin| origin.revision),
-            by: requirements.origin.as_ref().map(|origin| origin.by.clone()),
+            place: PlaceText(requirement.place.clone()),
+            range,
+            constrains: matches!(requirement.what, RequirementOperation::Constrains(_)),
+            excludes,
+            requires,
+            effective: requirement.effective,
+            revision: requirement.origin.as_ref().map(|origin| origin.revision),
+            by: requirement.origin.as_ref().map(|origin| origin.by.clone()),
         }
     }
 
     fn read(self) -> RequirementProvenance {
-        RequirementProvenance {
-            place: self.place.0,
-            range: self.range,
-            effective: self.effective,
-            origin: origin(self.revision, self.by),
-        }
+        let what = match (self.range, self.excludes, self.requires) {
+            (Some(range), ..) if self.constrains => RequirementOperation::Constrains(range),
+            (Some(range), ..) => RequirementOperation::Requires(range),
+            (None, Some(version), Some(requires)) => RequirementOperation::Excludes { version, requires },
+            (None, ..) => RequirementOperation::Removes,
+        };
+        let origin = origin(self.revision, self.by);
+        RequirementProvenance { place: self.place.0, what, effective: self.effective, origin }
     }
 }
 
@@ -326,8 +339,8 @@ impl From<PlaceText> for String {
 }
 
 /// A value that is there, `null` included.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<Value>>, D::Error> {
+    Value::deserialize(deserializer).map(|value| Some(Arc::new(value)))
 }
 
 #[expect(clippy::expect_used, reason = "a constant that is a name")]

@@ -1,11 +1,14 @@
-//! The overrides part of a place's file: components, values, removals. Shared by the four formats.
+//! The overrides part of a place's file: components, versions, values, removals. Shared by the four formats.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::yaml::FormatError;
+use super::{
+    dotted_path::{join_escaped, split_unescaped_dots},
+    yaml::FormatError,
+};
 use crate::{
     estate::{AssignedValue, InheritanceRemoval, InheritedItem, Overrides, Requirement},
     name::{Key, Name},
@@ -13,50 +16,55 @@ use crate::{
     version::VersionRange,
 };
 
-/// `components:` of a file.
+/// `components:` or `versions:` of a file.
 pub(super) type RequirementsByComponent = BTreeMap<Name, VersionRange>;
 
 /// `values:` of a file.
 pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
-/// Builds the overrides from the three keys of a file.
-pub(super) fn overrides(
-    components: RequirementsByComponent,
-    values: ValuesByComponent,
-    remove: Vec<RemovalText>,
-) -> Overrides {
-    let assignment = |value| AssignedValue { value, origin: None };
-    let requirement = |range| Requirement { range, origin: None };
+/// The four keys of a place's file that hold its overrides.
+pub(super) struct OverrideFileParts {
+    pub(super) components: RequirementsByComponent,
+    pub(super) versions: RequirementsByComponent,
+    pub(super) values: ValuesByComponent,
+    pub(super) remove: Vec<RemovalText>,
+}
+
+/// Builds the overrides from the four keys of a file.
+pub(super) fn overrides_from_file_parts(parts: OverrideFileParts) -> Overrides {
+    let requirements = |ranges: RequirementsByComponent| {
+        ranges.into_iter().map(|(name, range)| (name, Requirement { range, origin: None })).collect()
+    };
+    let assignments = |values: BTreeMap<Key, Value>| {
+        let assignment = |value| AssignedValue { value: Arc::new(value), origin: None };
+        values.into_iter().map(|(key, value)| (key, assignment(value))).collect()
+    };
+    let removals = parts.remove.into_iter();
     Overrides {
-        components: components.into_iter().map(|(name, range)| (name, requirement(range))).collect(),
-        values: values
-            .into_iter()
-            .map(|(name, values)| {
-                (name, values.into_iter().map(|(key, value)| (key, assignment(value))).collect())
-            })
-            .collect(),
-        remove: remove.into_iter().map(|text| InheritanceRemoval { what: text.0, origin: None }).collect(),
+        components: requirements(parts.components),
+        versions: requirements(parts.versions),
+        values: parts.values.into_iter().map(|(name, values)| (name, assignments(values))).collect(),
+        remove: removals.map(|text| InheritanceRemoval { what: text.0, origin: None }).collect(),
     }
 }
 
-/// Splits overrides into the three keys of a file.
-pub(super) fn file_parts(
-    overrides: &Overrides,
-) -> (RequirementsByComponent, ValuesByComponent, Vec<RemovalText>) {
-    let values = overrides
-        .values
-        .iter()
-        .map(|(name, values)| {
-            (
-                name.clone(),
-                values.iter().map(|(key, assignment)| (key.clone(), assignment.value.clone())).collect(),
-            )
-        })
-        .collect();
-    let components =
-        overrides.components.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
-    let remove = overrides.remove.iter().map(|removed| RemovalText(removed.what.clone()));
-    (components.collect(), values, remove.collect())
+/// Splits overrides into the four keys of a file.
+pub(super) fn overrides_to_file_parts(overrides: &Overrides) -> OverrideFileParts {
+    let ranges = |requirements: &BTreeMap<Name, Requirement>| {
+        let ranges = requirements.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
+        ranges.collect()
+    };
+    let values = |assignments: &BTreeMap<Key, AssignedValue>| {
+        let values =
+            assignments.iter().map(|(key, assignment)| (key.clone(), Value::clone(&assignment.value)));
+        values.collect()
+    };
+    OverrideFileParts {
+        components: ranges(&overrides.components),
+        versions: ranges(&overrides.versions),
+        values: overrides.values.iter().map(|(name, of_name)| (name.clone(), values(of_name))).collect(),
+        remove: overrides.remove.iter().map(|removed| RemovalText(removed.what.clone())).collect(),
+    }
 }
 
 /// Rejects a name listed twice, because its position would be ambiguous.
@@ -109,28 +117,10 @@ impl std::fmt::Display for InheritedItem {
             InheritedItem::Component(name) => write!(f, "{name}"),
             InheritedItem::Value(name, key) => write!(f, "{name}.{key}"),
             InheritedItem::Entry(name, key, path) => {
-                write!(f, "{name}.{key}")?;
-                for part in path {
-                    write!(f, ".{}", part.replace('\\', "\\\\").replace('.', "\\."))?;
-                }
-                Ok(())
+                write!(f, "{name}.{key}.{}", join_escaped(path))
             }
         }
     }
-}
-
-fn split_unescaped_dots(text: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, parts.last_mut()) {
-            ('.', _) => parts.push(String::new()),
-            ('\\', Some(part)) => part.extend(chars.next()),
-            (c, Some(part)) => part.push(c),
-            (_, None) => (),
-        }
-    }
-    parts
 }
 
 impl JsonSchema for RemovalText {

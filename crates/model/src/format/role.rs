@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides, reject_duplicates,
+        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
+        overrides_from_file_parts, overrides_to_file_parts, reject_duplicates,
     },
     yaml::{self, DocumentFormat, FormatError},
 };
@@ -28,6 +29,9 @@ pub(super) struct RoleFile {
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
+    /// Constraints on the versions of components, which these do not require: nothing is installed for them.
+    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
+    versions: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
@@ -51,18 +55,24 @@ pub fn read(file: &str, text: &str) -> Result<Role, FormatError> {
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        overrides: overrides(document.components, document.values, document.remove),
+        overrides: overrides_from_file_parts(OverrideFileParts {
+            components: document.components,
+            versions: document.versions,
+            values: document.values,
+            remove: document.remove,
+        }),
     })
 }
 
 /// Writes a role file, the same text for the same role.
 pub fn write(role: &Role) -> String {
-    let (components, values, remove) = file_parts(&role.overrides);
+    let OverrideFileParts { components, versions, values, remove } = overrides_to_file_parts(&role.overrides);
     yaml::write(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),
         inherits: role.inherits.clone(),
         components,
+        versions,
         values,
         remove,
     })

@@ -1,15 +1,24 @@
 //! The server file: `servers/NAME.yaml`.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        RemovalText, RequirementsByComponent, ValuesByComponent, file_parts, overrides, reject_duplicates,
+        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
+        overrides_from_file_parts, overrides_to_file_parts, reject_duplicates,
     },
     yaml::{self, DocumentFormat, FormatError},
 };
-use crate::{estate::Server, name::Name};
+use crate::{
+    estate::Server,
+    name::{MacAddress, Name},
+};
 
 /// One host.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -17,7 +26,7 @@ use crate::{estate::Server, name::Name};
 #[schemars(rename = "Server", title = "Geppetto server")]
 pub(super) struct ServerFile {
     /// The format of this file and its version.
-    #[schemars(extend("const" = "geppetto/server/1"))]
+    #[schemars(extend("const" = "geppetto/server/2"))]
     format: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -30,9 +39,22 @@ pub(super) struct ServerFile {
     /// The roles it has, strongest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<Name>,
+    /// Its IP addresses, the one that others reach it by first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    addresses: Vec<IpAddr>,
+    /// The MAC addresses of its network interfaces, in lower case.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    macs: BTreeSet<MacAddress>,
+    /// What else is known of it (`rack: a7`); given to whoever selects it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
     #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
     components: RequirementsByComponent,
+    /// Constraints on the versions of components, which these do not require: nothing is installed for them.
+    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
+    versions: RequirementsByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
@@ -43,7 +65,7 @@ pub(super) struct ServerFile {
 }
 
 impl DocumentFormat for ServerFile {
-    const FORMAT: &'static str = "geppetto/server/1";
+    const FORMAT: &'static str = "geppetto/server/2";
     fn format(&self) -> &str {
         &self.format
     }
@@ -54,25 +76,47 @@ pub fn read(file: &str, text: &str) -> Result<Server, FormatError> {
     let document: ServerFile = yaml::read_document(file, text)?;
     reject_duplicates(file, "groups", &document.groups)?;
     reject_duplicates(file, "roles", &document.roles)?;
+    if let Some((at, twice)) = document
+        .addresses
+        .iter()
+        .enumerate()
+        .find(|(at, address)| document.addresses[..*at].contains(address))
+    {
+        let message = format!("`addresses` lists `{twice}` twice (item {}); keep one", at + 1);
+        return Err(FormatError::new(file, message));
+    }
     Ok(Server {
         description: document.description,
         environment: document.environment,
         groups: document.groups,
         roles: document.roles,
-        overrides: overrides(document.components, document.values, document.remove),
+        addresses: document.addresses,
+        macs: document.macs,
+        labels: document.labels,
+        overrides: overrides_from_file_parts(OverrideFileParts {
+            components: document.components,
+            versions: document.versions,
+            values: document.values,
+            remove: document.remove,
+        }),
     })
 }
 
 /// Writes a server file, the same text for the same server.
 pub fn write(server: &Server) -> String {
-    let (components, values, remove) = file_parts(&server.overrides);
+    let OverrideFileParts { components, versions, values, remove } =
+        overrides_to_file_parts(&server.overrides);
     yaml::write(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),
         environment: server.environment.clone(),
         groups: server.groups.clone(),
         roles: server.roles.clone(),
+        addresses: server.addresses.clone(),
+        macs: server.macs.clone(),
+        labels: server.labels.clone(),
         components,
+        versions,
         values,
         remove,
     })

@@ -2,7 +2,7 @@
 
 mod secrets;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
@@ -37,9 +37,9 @@ pub struct EvaluationContext<'a> {
     /// `component.name`, `component.version`
     pub component: &'a Component,
     /// The component's own parameters, by name.
-    pub values: &'a BTreeMap<Key, NodeValue>,
+    pub values: &'a BTreeMap<Key, Arc<NodeValue>>,
     /// `components.NAME.KEY`: the parameters of the other components on this server.
-    pub others: BTreeMap<&'a Name, &'a BTreeMap<Key, NodeValue>>,
+    pub others: BTreeMap<&'a Name, &'a BTreeMap<Key, Arc<NodeValue>>>,
     /// `host.family`: `deb`, `rpm`, or an empty text in a bare folder.
     pub family: Option<OsFamily>,
 }
@@ -89,7 +89,7 @@ pub(super) fn evaluate(
 }
 
 fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json::Value> {
-    let plain = |values: &BTreeMap<Key, NodeValue>| -> BTreeMap<String, Value> {
+    let plain = |values: &BTreeMap<Key, Arc<NodeValue>>| -> BTreeMap<String, Arc<Value>> {
         values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
     };
     let mut context = serde_json::Map::new();

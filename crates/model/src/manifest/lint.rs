@@ -1,6 +1,9 @@
 //! What is wrong with a manifest before any server uses it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
@@ -155,9 +158,10 @@ fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &
 }
 
 /// A value for each parameter: its default, or one its type allows.
-fn samples(component: &Component) -> BTreeMap<Key, NodeValue> {
+fn samples(component: &Component) -> BTreeMap<Key, Arc<NodeValue>> {
     let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
-        (Some(default), _) => default.clone(),
+        (_, ParameterType::Servers) => Value::List(Vec::new()),
+        (Some(default), _) => Value::clone(default),
         (None, ParameterType::String) => {
             Value::Text(parameter.one_of.first().cloned().unwrap_or_else(|| "text".to_owned()))
         }
@@ -176,9 +180,12 @@ fn samples(component: &Component) -> BTreeMap<Key, NodeValue> {
         .parameters
         .iter()
         .map(|(key, parameter)| {
-            let value =
-                NodeValue { value: value(parameter), secret: parameter.secret, provenance: Vec::new() };
-            (key.clone(), value)
+            let value = NodeValue {
+                value: Arc::new(value(parameter)),
+                secret: parameter.secret,
+                provenance: Vec::new(),
+            };
+            (key.clone(), Arc::new(value))
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{MergeStrategy, Parameter, ParameterType};
-use crate::value::Value;
+use crate::{selection::Selection, value::Value};
 
 /// The heaviest value allowed; see [`estimated_value_size`].
 pub const MAX_VALUE_SIZE: usize = 512 * 1024;
@@ -77,6 +77,7 @@ impl Parameter {
     /// The same; when `secret`, the message does not show the value.
     pub fn check_unresolved_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
+            value if self.kind == ParameterType::Servers => Selection::check_unresolved(value),
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
                 if only || self.takes_text() {
@@ -115,7 +116,7 @@ impl Parameter {
                 "it is `required` and has a `default`, which can then never be used; drop one".to_owned(),
             );
         }
-        if self.secret && self.default.as_ref().is_some_and(|default| *default != Value::from("")) {
+        if self.secret && self.default.as_ref().is_some_and(|default| **default != Value::from("")) {
             wrong.push(
                 "it is `secret` and has a `default`, which everybody can read in the package; drop one"
                     .to_owned(),
@@ -138,6 +139,17 @@ impl Parameter {
             && !matches!(self.kind, ParameterType::List | ParameterType::StringList)
         {
             wrong.push("`merge: append` is only for parameters of type `list` or `string-list`".to_owned());
+        }
+        if !self.reads.is_empty() && self.kind != ParameterType::Servers {
+            wrong.push("`reads` is only for parameters of type `servers`".to_owned());
+        }
+        if self.kind == ParameterType::Servers && self.merge != MergeStrategy::Replace {
+            wrong.push("a parameter of type `servers` cannot be merged; take `merge` out".to_owned());
+        }
+        if self.shared && !self.secret {
+            wrong.push(
+                "`shared` is only for secrets; other servers may read every other value anyway".to_owned(),
+            );
         }
         if self.merge == MergeStrategy::Deep && self.kind != ParameterType::Map {
             wrong.push("`merge: deep` is only for parameters of type `map`".to_owned());
@@ -171,6 +183,7 @@ impl Parameter {
                 items.iter().all(|item| item.as_text().is_some())
             }
             (ParameterType::Map, Value::Map(_)) => true,
+            (ParameterType::Servers, Value::List(servers)) => servers.iter().all(is_selected_server),
             _ => false,
         }
     }
@@ -220,6 +233,7 @@ impl Parameter {
             ParameterType::List => "a list",
             ParameterType::StringList => "a list of strings",
             ParameterType::Map => "a map",
+            ParameterType::Servers => "a list of servers, each a map with a `name`",
         };
         let (min, max) = match self.kind {
             ParameterType::Port => (Some(self.min.unwrap_or(1)), Some(self.max.unwrap_or(65535))),
@@ -281,6 +295,10 @@ fn display_value(value: &Value, secret: bool) -> String {
         }
         Value::List(_) | Value::Map(_) | Value::Null => kind.to_owned(),
     }
+}
+
+fn is_selected_server(value: &Value) -> bool {
+    matches!(value, Value::Map(server) if server.get("name").is_some_and(|name| name.as_text().is_some()))
 }
 
 fn nesting(value: &Value) -> usize {

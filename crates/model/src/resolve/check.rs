@@ -1,17 +1,19 @@
 //! Checks an estate before it is saved: every server is resolved, and every value is checked, including
 //! values that are overridden everywhere and those no server uses yet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    Resolver,
+    Resolution, Resolver,
     evaluate::unknown_parameter,
-    fault::{EstateFault, EstateFinding, FaultKind},
-    reach::{affected_servers, changed_places},
+    fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
+    reach::{ChangedInputs, ReadsIndex},
+    resolved_stack::StackedPlaces,
 };
 use crate::{
     catalog::Catalog,
     component::Component,
+    effect::{Effect, effects_on_server},
     estate::{Estate, InheritedItem, Overrides, Place, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
@@ -25,44 +27,79 @@ use crate::{
 struct PlaceUsage<'a> {
     used: BTreeSet<Place>,
     chosen: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
+    /// The shared stacks whose places are recorded already.
+    shared: HashSet<*const ()>,
 }
 
-/// Returns everything wrong or suspicious in an estate, fatal notes first.
+/// A change of an estate, checked, and what it does to servers.
+#[derive(Debug, Default)]
+pub struct CheckedChange {
+    /// Everything wrong or suspicious in what the change can reach, fatal findings first.
+    pub findings: Vec<EstateFinding>,
+    /// What it does to each server it reaches; those that leave the estate are among them.
+    pub effects: BTreeMap<ServerName, Vec<Effect>>,
+    /// The servers it reaches, as they are then.
+    pub resolutions: BTreeMap<ServerName, Result<Resolution, ResolveError>>,
+}
+
+/// Returns everything wrong or suspicious in an estate, fatal findings first.
 pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let resolver = Resolver::new(estate, catalog);
-    notes(&resolver, estate.servers.keys(), None)
+    findings(&resolver, estate.servers.keys(), None).0
 }
 
-/// Returns everything wrong or suspicious in what a change can reach, fatal notes first.
+/// Checks everything that a change can reach and finds its effects. Each server it reaches is resolved once before and
+/// once after it; `recorded` tells which these are.
 ///
 /// Only faults that the change introduces are fatal. A fault that existed before is a
 /// warning: it does not block unrelated changes.
-pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
-    let (servers, places) = (affected_servers(old, new), changed_places(old, new));
-    let within = |estate| {
-        let resolver = Resolver::for_places(estate, catalog, &servers, &places);
-        notes(&resolver, &servers, Some(&places))
-    };
-    let before: BTreeSet<String> =
-        within(old).iter().filter(|note| note.severity == Severity::Error).map(ToString::to_string).collect();
-    let mut notes = within(new);
-    for note in notes.iter_mut().filter(|note| before.contains(&note.to_string())) {
-        note.severity = Severity::Warning;
+pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog, recorded: &ReadsIndex) -> CheckedChange {
+    let changed = ChangedInputs::between_estates(old, new);
+    let servers = recorded.reached(&changed, new);
+    let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
+    let (mut found, resolutions) = findings(&after, &servers, Some(&changed.places));
+    if found.iter().any(|finding| finding.severity == Severity::Error) {
+        let known: BTreeSet<String> = findings(&before, &servers, Some(&changed.places))
+            .0
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .map(ToString::to_string)
+            .collect();
+        for finding in found.iter_mut().filter(|finding| known.contains(&finding.to_string())) {
+            finding.severity = Severity::Warning;
+        }
+        found.sort_by_key(|finding| finding.severity);
     }
-    notes.sort_by_key(|note| note.severity);
-    notes
+    let mut effects = BTreeMap::new();
+    for (name, after) in &resolutions {
+        let before = old.servers.contains_key(name).then(|| before.resolve(name));
+        let of_server = effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
+        effects.insert(name.clone(), of_server);
+    }
+    for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
+        effects.insert(name.clone(), vec![Effect::Leaves]);
+    }
+    CheckedChange { findings: found, effects, resolutions }
 }
 
-/// The notes on `servers`, on the places that apply to them and on `places`; on all
-/// places if `places` is `None`.
-fn notes<'s>(
+/// The findings on `servers`, on the places that apply to them and on `places`; on all
+/// places if `places` is `None`. And the servers, resolved.
+fn findings<'s>(
     resolver: &Resolver<'_>,
     servers: impl IntoIterator<Item = &'s ServerName>,
     places: Option<&BTreeSet<Place>>,
-) -> Vec<EstateFinding> {
+) -> (Vec<EstateFinding>, BTreeMap<ServerName, Result<Resolution, ResolveError>>) {
     let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
-    let uses = resolve_usage(resolver, servers, &mut notes);
+    let mut uses = PlaceUsage::default();
+    let mut resolutions = BTreeMap::new();
+    for name in servers.into_iter().filter(|name| estate.servers.contains_key(*name)) {
+        let resolved = uses.resolve(resolver, name);
+        if let Err(error) = &resolved {
+            notes.extend(error.faults.iter().cloned().map(EstateFault::into_finding));
+        }
+        resolutions.insert(name.clone(), resolved);
+    }
     let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
     let concerns = |place: &Place| whole(place) || uses.used.contains(place);
     for (name, role) in &estate.roles {
@@ -71,7 +108,7 @@ fn notes<'s>(
             continue;
         }
         if let Some(Err(fault)) = resolver.hierarchy.linearisation(name) {
-            notes.push(fault.clone().into_finding());
+            notes.push(fault.into_finding());
         }
         check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
     }
@@ -94,10 +131,56 @@ fn notes<'s>(
             check_place(catalog, &uses, &place, whole(&place), &server.overrides, &mut notes);
         }
     }
-    let mut visited = BTreeSet::new();
+    let mut visited = HashSet::new();
     notes.retain(|note| visited.insert(note.to_string()));
     notes.sort_by_key(|note| note.severity);
-    notes
+    (notes, resolutions)
+}
+
+impl<'a> PlaceUsage<'a> {
+    /// Resolves a server and records which places it uses, and the versions that their values then apply to.
+    fn resolve(&mut self, resolver: &Resolver<'a>, name: &ServerName) -> Result<Resolution, ResolveError> {
+        let places = match resolver.places_of(name) {
+            Ok(places) => places,
+            Err(faults) => {
+                // Its places are checked all the same, so that all faults are reported at once.
+                self.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
+                return Err(faults.into());
+            }
+        };
+        let stacked = match resolver.stacked_places(&places) {
+            Ok(stacked) => stacked,
+            Err(error) => {
+                match resolver.stack_without_server(&places) {
+                    Ok(stack) => self.used.extend(stack.layers.into_iter().map(|layer| layer.place)),
+                    Err(_) => self.used.extend(places_named_by_server(name, places.server)),
+                }
+                self.used.insert(places.own.place);
+                return Err(error);
+            }
+        };
+        self.record(&stacked);
+        resolver.resolve_stacked(&places, &stacked)
+    }
+
+    fn record(&mut self, stacked: &StackedPlaces<'a>) {
+        let layers = match stacked.shared_address() {
+            // What servers share is recorded once.
+            Some(shared) if !self.shared.insert(shared) => stacked.added_layers(),
+            _ => &stacked.stack.layers[..],
+        };
+        for layer in layers {
+            self.used.insert(layer.place.clone());
+            for component in layer.overrides.values.keys() {
+                let Some(found) = stacked.chosen().components.get(component) else { continue };
+                let version = &found.published.component.version;
+                let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
+                if !versions.contains(version) {
+                    versions.insert(version.clone());
+                }
+            }
+        }
+    }
 }
 
 /// A channel may be created later; its servers get no node file until then.
@@ -115,48 +198,6 @@ fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Opt
         message: format!("there is no channel `{channel}`"),
         hint: near.map(|near| format!("did you mean `{near}`?")),
     })
-}
-
-/// Resolves the servers of the estate and records what they use.
-fn resolve_usage<'a, 's>(
-    resolver: &Resolver<'a>,
-    servers: impl IntoIterator<Item = &'s ServerName>,
-    notes: &mut Vec<EstateFinding>,
-) -> PlaceUsage<'a> {
-    let mut uses = PlaceUsage::default();
-    for name in servers.into_iter().filter(|name| resolver.estate.servers.contains_key(*name)) {
-        let layers = match resolver.layers(name) {
-            Ok(layers) => layers,
-            Err(error) => {
-                notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
-                // Its places are checked all the same, so that all faults are reported at once.
-                uses.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
-                continue;
-            }
-        };
-        uses.used.extend(layers.stack.iter().map(|layer| layer.place.clone()));
-        let chosen = match super::choose_versions::choose_versions(resolver.catalog, &layers) {
-            Ok(chosen) => chosen,
-            Err(error) => {
-                notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
-                continue;
-            }
-        };
-        for layer in &layers.stack {
-            for component in layer.overrides.values.keys() {
-                if let Some(found) = chosen.get(component) {
-                    let versions = uses.chosen.entry((layer.place.clone(), component)).or_default();
-                    if !versions.contains(&found.published.component.version) {
-                        versions.insert(found.published.component.version.clone());
-                    }
-                }
-            }
-        }
-        if let Err(error) = resolver.node(&layers, chosen) {
-            notes.extend(error.faults.into_iter().map(EstateFault::into_finding));
-        }
-    }
-    uses
 }
 
 /// The places a server names itself.
@@ -180,7 +221,8 @@ fn check_place(
     notes: &mut Vec<EstateFinding>,
 ) {
     let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
-    for name in overrides.components.keys().chain(overrides.values.keys()) {
+    let named = overrides.components.keys().chain(overrides.versions.keys()).chain(overrides.values.keys());
+    for name in named {
         let known = |note: &EstateFinding| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
             notes.push(unknown_component(catalog, severity, place, name));

@@ -1,134 +1,202 @@
-//! Versions: the requirements of places and components become one exact version of each component.
+//! Versions: the requirements and constraints of places and components become one exact version of each component.
 //!
-//! The strongest place that requires a component decides its range; every component that requires it
-//! narrows it. What only components require is added.
+//! The strongest place that requires a component decides its range; every constraint (`versions:`) of any place and
+//! every component that requires it narrows it. What only components require is added; what is only constrained is not.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
-    ChosenComponents,
     fault::{EstateFault, FaultKind, ResolveError},
     place_stack::PlaceStack,
-    version_search::{SearchScope, VersionConstraint, VersionSearch},
+    version_search::{SearchScope, VersionChoice, VersionConstraint, VersionSearch},
 };
 use crate::{
     catalog::{Catalog, CatalogVersion},
-    estate::{InheritedItem, Place, RevisionOrigin},
+    estate::{InheritedItem, Place, Requirement, RevisionOrigin},
     name::Name,
     nearest,
-    node::RequirementProvenance,
+    node::{RequirementOperation, RequirementProvenance},
     version::VersionRange,
 };
+
+/// The chosen components, by name.
+pub(super) struct ChosenComponents<'a> {
+    pub(super) components: BTreeMap<&'a Name, ChosenComponent<'a>>,
+    /// Every component whose versions in the channel were looked at, chosen or not.
+    pub(super) consulted: BTreeSet<Name>,
+}
 
 /// A component in its chosen version.
 pub(super) struct ChosenComponent<'a> {
     pub(super) published: &'a Arc<CatalogVersion>,
     /// Places first, strongest first; then the components that require it.
-    pub(super) requirements: Vec<RequirementProvenance>,
+    pub(super) requirements: Arc<Vec<RequirementProvenance>>,
 }
 
-/// Chooses a version for every component that a place requires, and for all that these require.
+impl ChosenComponents<'_> {
+    /// Whether the same versions are chosen.
+    pub(super) fn has_same_versions(&self, other: &ChosenComponents<'_>) -> bool {
+        self.components.len() == other.components.len()
+            && self.components.iter().zip(&other.components).all(|((name, mine), (other_name, theirs))| {
+                name == other_name && Arc::ptr_eq(mine.published, theirs.published)
+            })
+    }
+}
+
+/// Chooses a version for every component that a place requires, and for all that these require. `blamed` is the place
+/// of a fault that no other place has caused.
 pub(super) fn choose_versions<'a>(
     catalog: &'a Catalog,
-    layers: &PlaceStack<'a>,
+    stack: &PlaceStack<'a>,
+    blamed: &Place,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
-    let requirements = requirements_by_component(layers);
-    let mut search = VersionSearch::new(catalog, SearchScope::Places(layers));
+    let operations = operations_by_component(stack);
+    let mut search = VersionSearch::new(catalog, SearchScope::Places { stack, blamed });
     let mut faults = Vec::new();
-    for (name, requirements) in &requirements {
-        let Some(PlacedRequirement { place, range: Some(range), .. }) =
-            requirements.iter().find(|requirement| requirement.effective)
-        else {
-            continue;
-        };
-        if catalog.versions(layers.channel, name).is_empty() {
-            faults.push(unknown(catalog, layers, place, name));
+    for (name, operations) in &operations {
+        let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
+        if let Some(PlacedOperation { place, what: PlacedWhat::Requires(range), .. }) = required {
+            if catalog.versions(stack.channel, name).is_empty() {
+                faults.push(unknown(catalog, stack, place, name));
+            }
+            search.require(name, Some(VersionConstraint::required_by(place, range)));
         }
-        search.require(name, Some(VersionConstraint { place: (*place).clone(), range, depth: None }));
+        for operation in operations {
+            if let PlacedWhat::Constrains(range) = operation.what {
+                search.constrain(name, VersionConstraint::of_place(operation.place, range));
+            }
+        }
     }
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    Ok(search
-        .run()?
-        .into_iter()
-        .map(|(name, published, constraints)| {
-            let places = requirements.get(name).into_iter().flatten().map(PlacedRequirement::provenance);
-            // The strongest place's requirement is both in `requirements` and in `constraints`.
-            let requirers =
-                constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
-                    RequirementProvenance {
-                        place: constraint.place,
-                        range: Some(constraint.range.clone()),
-                        effective: true,
-                        origin: None,
-                    }
-                });
-            (name, ChosenComponent { published, requirements: places.chain(requirers).collect() })
-        })
-        .collect())
+    let found = search.run()?;
+    let components = found.choices.into_iter().map(|choice| {
+        let places = operations.get(choice.name).map_or(&[][..], Vec::as_slice);
+        (choice.name, choice.into_component(places))
+    });
+    Ok(ChosenComponents { components: components.collect(), consulted: found.consulted })
 }
 
-/// One place's requirement or removal of a component.
-struct PlacedRequirement<'a, 'l> {
+impl<'a> VersionChoice<'a> {
+    fn into_component(self, places: &[PlacedOperation<'a, '_>]) -> ChosenComponent<'a> {
+        let places = places.iter().map(PlacedOperation::provenance);
+        // A place's operations are both in `places` and in the constraints.
+        let requirers =
+            self.constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
+                RequirementProvenance {
+                    place: constraint.place,
+                    what: RequirementOperation::Requires(constraint.range.clone()),
+                    effective: true,
+                    origin: None,
+                }
+            });
+        let exclusions = self.exclusions.into_iter().map(|exclusion| RequirementProvenance {
+            place: exclusion.place,
+            what: RequirementOperation::Excludes {
+                version: exclusion.version.clone(),
+                requires: exclusion.requires.clone(),
+            },
+            effective: true,
+            origin: None,
+        });
+        ChosenComponent {
+            published: self.published,
+            requirements: Arc::new(places.chain(requirers).chain(exclusions).collect()),
+        }
+    }
+}
+
+/// One place's requirement, constraint or removal of a component.
+struct PlacedOperation<'a, 'l> {
     place: &'l Place,
-    /// `None` removes the requirements of weaker places.
-    range: Option<&'a VersionRange>,
+    what: PlacedWhat<'a>,
     origin: Option<&'a RevisionOrigin>,
-    /// Whether this requirement or removal is the effective one.
+    /// Whether it has a part in the choice.
     effective: bool,
 }
 
-impl PlacedRequirement<'_, '_> {
+#[derive(Clone, Copy)]
+enum PlacedWhat<'a> {
+    Requires(&'a VersionRange),
+    Constrains(&'a VersionRange),
+    /// Removes the requirements of weaker places.
+    Removes,
+}
+
+impl PlacedOperation<'_, '_> {
+    fn is_constraint(&self) -> bool {
+        matches!(self.what, PlacedWhat::Constrains(_))
+    }
+
     fn provenance(&self) -> RequirementProvenance {
         RequirementProvenance {
             place: self.place.clone(),
-            range: self.range.cloned(),
+            what: match self.what {
+                PlacedWhat::Requires(range) => RequirementOperation::Requires(range.clone()),
+                PlacedWhat::Constrains(range) => RequirementOperation::Constrains(range.clone()),
+                PlacedWhat::Removes => RequirementOperation::Removes,
+            },
             effective: self.effective,
             origin: self.origin.cloned(),
         }
     }
 }
 
-/// The requirements and removals of each component, strongest first.
-fn requirements_by_component<'a, 'l>(
-    layers: &'l PlaceStack<'a>,
-) -> BTreeMap<&'a Name, Vec<PlacedRequirement<'a, 'l>>> {
-    let mut requirements: BTreeMap<&Name, Vec<_>> = BTreeMap::new();
-    for (at, layer) in layers.stack.iter().enumerate() {
+/// The requirements, constraints and removals of each component, strongest first.
+fn operations_by_component<'a, 'l>(
+    stack: &'l PlaceStack<'a>,
+) -> BTreeMap<&'a Name, Vec<PlacedOperation<'a, 'l>>> {
+    let mut operations: BTreeMap<&Name, Vec<PlacedOperation<'_, '_>>> = BTreeMap::new();
+    for (at, layer) in stack.layers.iter().enumerate() {
         let place = &layer.place;
+        let operation = |what, requirement: &'a Requirement, effective| PlacedOperation {
+            place,
+            what,
+            origin: requirement.origin.as_ref(),
+            effective,
+        };
         for (name, requirement) in &layer.overrides.components {
-            let requirements = requirements.entry(name).or_default();
-            let effective = requirements.is_empty() && at < layers.effective_layers(name);
-            let (range, origin) = (Some(&requirement.range), requirement.origin.as_ref());
-            requirements.push(PlacedRequirement { place, range, origin, effective });
+            let operations = operations.entry(name).or_default();
+            let is_first = operations.iter().all(PlacedOperation::is_constraint);
+            let effective = is_first && at < stack.effective_layers(name);
+            operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
+        }
+        for (name, constraint) in &layer.overrides.versions {
+            let operations = operations.entry(name).or_default();
+            operations.push(operation(PlacedWhat::Constrains(&constraint.range), constraint, true));
         }
         for removed in &layer.overrides.remove {
             if let InheritedItem::Component(name) = &removed.what {
-                let effective = at + 1 == layers.effective_layers(name);
-                let origin = removed.origin.as_ref();
-                requirements.entry(name).or_default().push(PlacedRequirement {
+                let is_strongest = at + 1 == stack.effective_layers(name);
+                let removes_some = || {
+                    stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
+                };
+                operations.entry(name).or_default().push(PlacedOperation {
                     place,
-                    range: None,
-                    origin,
-                    effective,
+                    what: PlacedWhat::Removes,
+                    origin: removed.origin.as_ref(),
+                    effective: is_strongest && removes_some(),
                 });
             }
         }
     }
-    requirements
+    operations
 }
 
-fn unknown(catalog: &Catalog, layers: &PlaceStack<'_>, place: &Place, component: &Name) -> EstateFault {
+fn unknown(catalog: &Catalog, stack: &PlaceStack<'_>, place: &Place, component: &Name) -> EstateFault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()
         .filter(|(_, names)| names.get(component).is_some_and(|versions| !versions.is_empty()))
         .map(|(channel, _)| channel.clone())
         .collect();
-    let carried = catalog.channels.get(layers.channel).into_iter().flatten();
+    let carried = catalog.channels.get(stack.channel).into_iter().flatten();
     let near = nearest(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
-    let (channel, component) = (layers.channel.clone(), component.clone());
+    let (channel, component) = (stack.channel.clone(), component.clone());
     EstateFault::new(
         place.clone(),
         FaultKind::UnknownComponent { component: component.clone(), channel, near, channels },

@@ -1,17 +1,21 @@
 //! Completes a node file written by hand with what resolution would have added, by the same code.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    evaluate,
+    evaluate::{
+        ComponentStates, EvaluationSubject, ValueEvaluator, component_parameters, final_values,
+        unknown_parameter_faults,
+    },
     fault::ResolveError,
     place_stack::{PlaceLayer, PlaceStack},
+    reference::has_references,
 };
 use crate::{
     component::Component,
-    estate::{AssignedValue, InheritanceRemoval, InheritedItem, Overrides, Place},
+    estate::{AssignedValue, Overrides, Place},
     name::Name,
-    node::Node,
+    node::{Node, NodeValue},
     value::Value,
 };
 
@@ -20,39 +24,47 @@ use crate::{
 /// `components` describes the node's components in their exact versions. The values of the node are
 /// final: no reference in them is replaced. A node that resolution made comes out as it went in.
 pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<Node, ResolveError> {
-    let place = Place::Server(node.server.clone());
     let overrides = overrides_of_node(node);
-    let stack = vec![PlaceLayer { place, overrides: &overrides }];
-    let layers = PlaceStack::new(&node.server, &node.environment, &node.channel, stack);
-    let declared: BTreeMap<&Name, &Component> =
-        node.components.keys().filter_map(|name| Some((name, *components.get(name)?))).collect();
-    let values = evaluate::evaluate_values(&layers, &declared, None)?.values;
+    let layer = PlaceLayer { place: Place::Server(node.server.clone()), overrides: &overrides };
+    let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
+    let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
+    let parameters = component_parameters(declared);
+    let states = parameters.iter().map(ComponentStates::pending_all).collect();
+    let subject = EvaluationSubject::FinalNode { server: &node.server };
+    let evaluated = ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_all();
+    let mut faults = evaluated.faults;
+    faults.extend(unknown_parameter_faults(&stack, 1, &parameters));
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
     let mut complete = node.clone();
-    for (name, values) in declared.into_keys().zip(values) {
-        let Some(component) = complete.components.get_mut(name) else { continue };
-        for (key, value) in values {
-            let given = component.values.entry(key).or_insert_with(|| value.clone());
-            given.secret |= value.secret;
+    for (declared, states) in parameters.iter().zip(evaluated.states) {
+        let Some(component) = complete.components.get_mut(declared.name) else { continue };
+        let component = Arc::make_mut(component);
+        for (key, value) in final_values(declared, &states.into_own().unwrap_or_default()) {
+            let given = component.values.entry(key).or_insert_with(|| Arc::clone(&value));
+            if value.secret && !given.secret {
+                *given = Arc::new(NodeValue { secret: true, ..NodeValue::clone(given) });
+            }
         }
     }
     Ok(complete)
 }
 
-/// The node's values as the overrides of its server alone, with all weaker places removed: the
-/// defaults are joined already.
+/// The node's values as the overrides of its server alone.
 fn overrides_of_node(node: &Node) -> Overrides {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
         let assignment = values.map(|(key, value)| {
-            (key.clone(), AssignedValue { value: escape_references(&value.value), origin: None })
+            let value = match has_references(&value.value) {
+                true => Arc::new(escape_references(&value.value)),
+                false => Arc::clone(&value.value),
+            };
+            (key.clone(), AssignedValue { value, origin: None })
         });
         (name.clone(), assignment.collect())
     });
-    let keys = node.components.iter().flat_map(|(name, component)| {
-        component.values.keys().map(|key| InheritedItem::Value(name.clone(), key.clone()))
-    });
-    let remove = keys.map(|what| InheritanceRemoval { what, origin: None });
-    Overrides { components: BTreeMap::new(), values: values.collect(), remove: remove.collect() }
+    Overrides { values: values.collect(), ..Overrides::default() }
 }
 
 /// The value with every `${` escaped, so that it is not a reference.

@@ -1,56 +1,58 @@
 //! The node for Puppet: the YAML an external node classifier prints.
 //!
 //! Classes are components (`-` becomes `_`, as Puppet's names need) with their values as parameters.
-//! Secrets are in it, as Puppet needs them; it is for the server's own Puppet only.
+//! Secrets are in it, as Puppet needs them; it is for the server's own Puppet only. Every text is in double quotes:
+//! Ruby reads YAML 1.1, in which a plain `80,443` is a number and a plain `no` is false.
 
-use std::collections::BTreeMap;
+use std::fmt::Write;
 
-use serde::Serialize;
-
-use crate::{format::yaml, node::Node, value::Value};
-
-#[derive(Serialize)]
-struct EncDocument<'a> {
-    environment: String,
-    classes: BTreeMap<String, BTreeMap<&'a str, &'a Value>>,
-    parameters: BTreeMap<&'static str, Facts<'a>>,
-}
-
-/// The top-scope variable `$geppetto`.
-#[derive(Serialize)]
-struct Facts<'a> {
-    server: &'a str,
-    environment: &'a str,
-    channel: &'a str,
-    generation: u64,
-    versions: BTreeMap<&'a str, String>,
-}
+use crate::{
+    format::flow::{write_key, write_text, write_value},
+    node::Node,
+};
 
 /// Writes the node as an external node classifier's answer.
 pub fn enc(node: &Node) -> String {
-    let components = || node.components.iter();
-    yaml::write(&EncDocument {
-        environment: puppet_name(node.environment.as_str()),
-        classes: components()
-            .map(|(name, component)| {
-                let values = component.values.iter().map(|(key, value)| (key.as_str(), &value.value));
-                (puppet_name(name.as_str()), values.collect())
-            })
-            .collect(),
-        parameters: [(
-            "geppetto",
-            Facts {
-                server: node.server.as_str(),
-                environment: node.environment.as_str(),
-                channel: node.channel.as_str(),
-                generation: node.generation,
-                versions: components()
-                    .map(|(name, component)| (name.as_str(), component.version.to_string()))
-                    .collect(),
-            },
-        )]
-        .into(),
-    })
+    let mut text = String::from("---\nenvironment: ");
+    write_text(&mut text, &puppet_name(node.environment.as_str()));
+    text.push_str("\nclasses:");
+    for (name, component) in &node.components {
+        let is_empty = component.values.is_empty();
+        text.push_str("\n  ");
+        write_key(&mut text, &puppet_name(name.as_str()));
+        text.push_str(if is_empty { ": {}" } else { ":" });
+        for (key, value) in &component.values {
+            text.push_str("\n    ");
+            write_key(&mut text, key.as_str());
+            text.push_str(": ");
+            write_value(&mut text, &value.value);
+        }
+    }
+    if node.components.is_empty() {
+        text.push_str(" {}");
+    }
+    // The top-scope variable `$geppetto`.
+    text.push_str("\nparameters:\n  geppetto:");
+    for (key, value) in [
+        ("server", node.server.as_str()),
+        ("environment", node.environment.as_str()),
+        ("channel", node.channel.as_str()),
+    ] {
+        _ = write!(text, "\n    {key}: ");
+        write_text(&mut text, value);
+    }
+    _ = write!(text, "\n    generation: {}\n    versions:", node.generation);
+    for (name, component) in &node.components {
+        text.push_str("\n      ");
+        write_key(&mut text, name.as_str());
+        text.push_str(": ");
+        write_text(&mut text, &component.version.to_string());
+    }
+    if node.components.is_empty() {
+        text.push_str(" {}");
+    }
+    text.push('\n');
+    text
 }
 
 fn puppet_name(name: &str) -> String {

@@ -1,11 +1,21 @@
 //! Evaluation: merges the operations on each parameter, resolves references and checks the final values.
+//!
+//! A stack of places is first evaluated without a server: what does not depend on the server is then shared by all
+//! servers of that stack. For each server only those parameters are evaluated again that its own places touch, that
+//! depend on the server, or that refer to such a parameter.
 
 mod expand;
+mod parameters;
+mod value_states;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{rc::Rc, sync::Arc};
 
+pub(super) use self::{
+    parameters::{ComponentParameters, ParameterId, component_parameters, find_parameter},
+    value_states::{ComponentStates, EvaluatedValues, SharedStates, ValueSizes, ValueState, final_values},
+};
 use super::{
-    fault::{EstateFault, FaultKind, ResolveError},
+    fault::{EstateFault, FaultKind},
     merge::{merge, prune},
     operations::{ComponentOperations, PlaceOperation, ValueOperation},
     place_stack::PlaceStack,
@@ -15,10 +25,12 @@ use crate::{
     catalog::Catalog,
     component::Component,
     estate::Place,
-    name::{Key, Name},
+    format::dotted_path::join_escaped,
+    name::{Key, Name, ServerName},
     nearest,
     node::{NodeValue, Provenance},
-    parameter::{MAX_VALUE_SIZE, Parameter, VALUE_ITEM_OVERHEAD, estimated_value_size},
+    parameter::{MAX_VALUE_SIZE, Parameter, ParameterType, VALUE_ITEM_OVERHEAD, estimated_value_size},
+    selection::Selection,
     value::Value,
 };
 
@@ -32,82 +44,38 @@ const MAX_PROVENANCE_WEIGHT: usize = 4 * 1024 * 1024;
 /// What one entry of the provenance adds to a node file.
 const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD;
 
-/// The final values of a server.
-pub(super) struct ResolvedValues {
-    /// By component, in the order of their names.
-    pub(super) values: Vec<BTreeMap<Key, NodeValue>>,
-    /// The weight of the values and their provenance.
-    pub(super) weight: usize,
+/// Whose values are evaluated.
+#[derive(Clone, Copy)]
+pub(super) enum EvaluationSubject<'e> {
+    /// A stack of places: what depends on the server, or is wrong, stays unsettled.
+    SharedStack,
+    /// A server, which can read values of other servers.
+    Server { name: &'e ServerName, others: &'e dyn OtherServers },
+    /// A node file written by hand: its values are final, no default is joined to them.
+    FinalNode { server: &'e ServerName },
 }
 
-/// Evaluates the final values of every component of `chosen`.
-///
-/// `catalog` tells which parameters are secret in other versions, when there is one.
-pub(super) fn evaluate_values(
-    layers: &PlaceStack<'_>,
-    chosen: &BTreeMap<&Name, &Component>,
-    catalog: Option<&Catalog>,
-) -> Result<ResolvedValues, ResolveError> {
-    let sources = chosen.keys().map(|name| (*name, ComponentOperations::new(layers, name))).collect();
-    let mut evaluator = ValueEvaluator {
-        layers,
-        chosen,
-        catalog,
-        sources: &sources,
-        done: HashMap::new(),
-        path: Vec::new(),
-        faults: Vec::new(),
-        weight: 0,
-        provenance_weight: 0,
-    };
-    for (name, component) in chosen {
-        evaluator.refuse_unknown(name);
-        for key in component.parameters.keys() {
-            evaluator.finish(name, key);
-        }
-    }
-    if let Some(kind) = evaluator.too_large() {
-        evaluator.faults.push(EstateFault::new(Place::Server(layers.server.clone()), kind));
-    }
-    if !evaluator.faults.is_empty() {
-        return Err(evaluator.faults.into());
-    }
-    let mut done = evaluator.done;
-    let values = chosen.iter().map(|(name, component)| {
-        let keys = component.parameters.keys();
-        let values = keys.filter_map(|key| match done.remove(&(*name, key)) {
-            Some(ValueState::Final(value)) => Some((key.clone(), value)),
-            _ => None,
-        });
-        values.collect()
-    });
-    Ok(ResolvedValues { values: values.collect(), weight: evaluator.weight + evaluator.provenance_weight })
+/// Values of other servers.
+pub(super) trait OtherServers {
+    /// The selected servers with what `parameter` reads of them. The error completes the sentence "`component.key` ...".
+    fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String>;
 }
 
-/// The state of a value's evaluation.
-enum ValueState {
-    /// In evaluation, possibly because another value refers to it.
-    Begun,
-    Final(NodeValue),
-    /// No value is set, and none is required.
-    Absent,
-    /// Its fault is recorded.
-    Failed,
-}
-
-struct ValueEvaluator<'a, 'l> {
-    layers: &'l PlaceStack<'a>,
-    chosen: &'l BTreeMap<&'l Name, &'l Component>,
-    catalog: Option<&'l Catalog>,
-    sources: &'l BTreeMap<&'l Name, ComponentOperations<'a, 'l>>,
-    done: HashMap<(&'l Name, &'l Key), ValueState>,
+/// Evaluates the parameters of chosen components.
+pub(super) struct ValueEvaluator<'e, 'a> {
+    subject: EvaluationSubject<'e>,
+    stack: &'e PlaceStack<'a>,
+    components: &'e [ComponentParameters<'a>],
+    /// Tells which parameters are secret in other versions, when there is one.
+    catalog: Option<&'e Catalog>,
+    states: Vec<ComponentStates<'e>>,
+    operations: Vec<Option<Rc<ComponentOperations<'a, 'e>>>>,
     /// The values in evaluation, each because the one before refers to it.
-    path: Vec<(&'l Name, &'l Key)>,
+    path: Vec<ParameterId>,
+    /// Each referred parameter with the one that refers to it.
+    referrers: Vec<(ParameterId, ParameterId)>,
     faults: Vec<EstateFault>,
-    /// The weight of the final values.
-    weight: usize,
-    /// The weight of their provenance.
-    provenance_weight: usize,
+    sizes: ValueSizes,
 }
 
 /// The place and parameter a value belongs to, for faults.
@@ -117,113 +85,213 @@ struct ValueSite<'s> {
     place: &'s Place,
 }
 
-impl<'a, 'l> ValueEvaluator<'a, 'l> {
-    /// Adds a fault for every value of a parameter that does not exist.
-    fn refuse_unknown(&mut self, name: &'l Name) {
-        let component = self.chosen[name];
-        for (place, values) in self.sources[name].effective_values() {
-            for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
-                self.faults.push(unknown_parameter(place.clone(), component, key));
+impl<'e, 'a> ValueEvaluator<'e, 'a> {
+    /// `states` holds what is known already.
+    pub(super) fn new(
+        subject: EvaluationSubject<'e>,
+        stack: &'e PlaceStack<'a>,
+        components: &'e [ComponentParameters<'a>],
+        catalog: Option<&'e Catalog>,
+        states: Vec<ComponentStates<'e>>,
+    ) -> Self {
+        Self {
+            subject,
+            stack,
+            components,
+            catalog,
+            sizes: states.iter().map(ComponentStates::sizes).sum(),
+            operations: states.iter().map(|_| None).collect(),
+            states,
+            path: Vec::new(),
+            referrers: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Evaluates everything that is still pending.
+    pub(super) fn evaluate_all(mut self) -> EvaluatedValues<'e> {
+        for at in 0..self.states.len() {
+            for parameter in self.states[at].pending() {
+                self.settle(ParameterId { component: at, parameter });
             }
         }
+        if let (Some(kind), Some(server)) = (self.too_large(), self.server()) {
+            self.faults.push(EstateFault::new(Place::Server(server.clone()), kind));
+        }
+        let Self { states, faults, referrers, sizes, .. } = self;
+        EvaluatedValues { states, faults, referrers, sizes }
+    }
+
+    /// Evaluates one parameter and what it refers to, if it is still pending.
+    pub(super) fn evaluate_one(&mut self, id: ParameterId) -> (&ValueState, &[EstateFault]) {
+        self.settle(id);
+        (self.states[id.component].state(id.parameter), &self.faults)
+    }
+
+    fn server(&self) -> Option<&'e ServerName> {
+        match self.subject {
+            EvaluationSubject::SharedStack => None,
+            EvaluationSubject::Server { name, .. } => Some(name),
+            EvaluationSubject::FinalNode { server } => Some(server),
+        }
+    }
+
+    fn is_final_node(&self) -> bool {
+        matches!(self.subject, EvaluationSubject::FinalNode { .. })
     }
 
     /// Why the values are more than a node file should hold.
     fn too_large(&self) -> Option<FaultKind> {
-        if self.weight > MAX_NODE_WEIGHT {
+        if self.sizes.values > MAX_NODE_WEIGHT {
             return Some(FaultKind::TooLarge { what: "the values of this server", limit: MAX_NODE_WEIGHT });
         }
-        (self.provenance_weight > MAX_PROVENANCE_WEIGHT).then_some(FaultKind::TooLarge {
+        (self.sizes.provenance > MAX_PROVENANCE_WEIGHT).then_some(FaultKind::TooLarge {
             what: "the values that its roles, groups, environment and components have for this server",
             limit: MAX_PROVENANCE_WEIGHT,
         })
     }
 
-    /// Evaluates one declared parameter, once. Stops when the values exceed their limits.
-    fn finish(&mut self, name: &'l Name, key: &'l Key) {
-        if self.done.contains_key(&(name, key)) || self.too_large().is_some() {
+    /// Evaluates one pending parameter, once. Stops when the values exceed their limits.
+    fn settle(&mut self, id: ParameterId) {
+        let is_pending = matches!(self.states[id.component].state(id.parameter), ValueState::Pending);
+        if !is_pending || self.too_large().is_some() {
             return;
         }
-        let Some(parameter) = self.chosen[name].parameters.get(key) else { return };
-        self.done.insert((name, key), ValueState::Begun);
-        self.path.push((name, key));
-        let before = self.faults.len();
-        let state = match self.evaluate(name, key, parameter) {
-            _ if self.faults.len() > before => ValueState::Failed,
-            None => ValueState::Failed,
-            Some(None) => ValueState::Absent,
-            Some(Some(value)) => ValueState::Final(value),
-        };
+        self.states[id.component].set(id.parameter, ValueState::Begun);
+        self.path.push(id);
+        let faults = self.faults.len();
+        let value = self.evaluate(id);
         self.path.pop();
-        self.done.insert((name, key), state);
+        let state = match (value, self.subject) {
+            (Some(Some(value)), _) if self.faults.len() == faults => value,
+            (Some(None), _) if self.faults.len() == faults => ValueState::Absent,
+            // Wrong or not, that is for each server to say.
+            (_, EvaluationSubject::SharedStack) => {
+                self.faults.truncate(faults);
+                ValueState::Unsettled
+            }
+            _ => ValueState::Failed,
+        };
+        self.states[id.component].set(id.parameter, state);
     }
 
-    /// `None` when a value it needs failed; `Some(None)` when it has no value.
-    fn evaluate(
-        &mut self,
-        name: &'l Name,
-        key: &'l Key,
-        parameter: &'l Parameter,
-    ) -> Option<Option<NodeValue>> {
-        let sources = self.sources;
-        let operations = sources[name].operations_for(key, parameter);
+    fn operations_of(&mut self, component: usize) -> Rc<ComponentOperations<'a, 'e>> {
+        let (stack, name, is_final) = (self.stack, self.components[component].name, self.is_final_node());
+        let operations = self.operations[component].get_or_insert_with(|| {
+            let operations = ComponentOperations::new(stack, name);
+            Rc::new(if is_final { operations.without_joined_defaults() } else { operations })
+        });
+        Rc::clone(operations)
+    }
+
+    /// `None` when a value it needs failed or depends on the server; `Some(None)` when it has no value.
+    fn evaluate(&mut self, id: ParameterId) -> Option<Option<ValueState>> {
+        let components = self.components;
+        let (name, (key, parameter)) =
+            (components[id.component].name, components[id.component].parameters[id.parameter]);
+        let component_operations = self.operations_of(id.component);
+        let mut operations = component_operations.operations_for(key, parameter);
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
-        let mut places = Vec::new();
+        let mut indexes = Vec::new();
         let mut joined = 0;
+        let mut removals_with_part = Vec::new();
+        let mut provenance_size = 0;
         for (at, operation) in operations.iter().enumerate() {
-            self.provenance_weight = self.provenance_weight.saturating_add(ENTRY_WEIGHT);
+            provenance_size += ENTRY_WEIGHT + operation.origin.map_or(0, |origin| origin.by.len());
             let ValueOperation::Value(value) = operation.what else { continue };
-            self.provenance_weight = self.provenance_weight.saturating_add(estimated_value_size(value));
+            provenance_size += estimated_value_size(value);
             if !operation.effective {
                 continue;
             }
             let site = ValueSite { component: name, key, place: operation.place };
             let mut value = match has_references(value) {
-                true => self.expand(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?,
-                false => value.clone(),
+                true => Arc::new(self.expand(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?),
+                false => Arc::clone(value),
             };
             joined += estimated_value_size(&value);
             if joined > MAX_NODE_WEIGHT {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
-            for stronger in &operations[..at] {
+            for (stronger_at, stronger) in operations[..at].iter().enumerate() {
                 if let ValueOperation::RemoveEntry(path) = stronger.what
                     && stronger.effective
+                    && prune(&mut value, path)
                 {
-                    prune(&mut value, path);
+                    removals_with_part.push(stronger_at);
                 }
             }
             contributions.push(value);
-            places.push(operation.place);
+            indexes.push(at);
         }
+        self.sizes.provenance += provenance_size;
         // Each by itself, so that a fault names the place that set the value.
-        for (value, place) in contributions.iter().zip(&places) {
-            self.check(&ValueSite { component: name, key, place }, parameter, value, secret)?;
+        for (value, at) in contributions.iter().zip(&indexes) {
+            self.check(
+                &ValueSite { component: name, key, place: operations[*at].place },
+                parameter,
+                value,
+                secret,
+            )?;
         }
         let several = contributions.len() > 1;
-        let value = match merge(parameter.merge, contributions) {
-            Ok(Some(value)) => value,
-            Ok(None) if parameter.required => {
-                let (component, key) = (name.clone(), key.clone());
-                let description = parameter.description.trim_end_matches('.').to_owned();
-                let kind = FaultKind::Missing { component, key: key.clone(), description };
-                let server = Place::Server(self.layers.server.clone());
-                self.faults.push(EstateFault::new(server, kind).with_key(name, &key));
-                return None;
-            }
+        let merged = match merge(parameter.merge, &contributions) {
+            Ok(Some(merged)) => merged,
+            Ok(None) if parameter.required => return self.missing(name, key, parameter),
             Ok(None) => return Some(None),
             Err(at) => {
-                let site = ValueSite { component: name, key, place: places[at] };
+                let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
                 return self.wrong(&site, format!("must be {} to be merged", parameter.expected_type()));
             }
         };
+        let winner = operations[indexes[0]].place;
+        let site = ValueSite { component: name, key, place: winner };
         if several {
-            self.check(&ValueSite { component: name, key, place: places[0] }, parameter, &value, secret)?;
+            self.check(&site, parameter, &merged.value, secret)?;
         }
-        self.weight =
-            self.weight.saturating_add(estimated_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT);
-        Some(Some(NodeValue { value, secret, provenance: provenance(operations, secret) }))
+        for (at, has_part) in indexes.iter().zip(&merged.has_part) {
+            operations[*at].effective = *has_part;
+        }
+        mark_removals(&mut operations, &removals_with_part);
+        let value = match parameter.kind {
+            ParameterType::Servers if !self.is_final_node() => {
+                self.select(&site, parameter, &merged.value)?
+            }
+            _ => merged.value,
+        };
+        let size = estimated_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT;
+        self.sizes.values += size;
+        let provenance = provenance(operations, secret);
+        Some(Some(ValueState::Final {
+            value: Arc::new(NodeValue { value, secret, provenance }),
+            sizes: ValueSizes { values: size, provenance: provenance_size },
+        }))
+    }
+
+    /// The servers that a selection stands for.
+    fn select(&mut self, site: &ValueSite<'_>, parameter: &Parameter, value: &Value) -> Option<Arc<Value>> {
+        let selection = match Selection::from_value(value, self.stack.environment) {
+            Ok(selection) => selection,
+            Err(message) => return self.wrong(site, message),
+        };
+        match self.subject {
+            EvaluationSubject::Server { others, .. } => match others.select(&selection, parameter) {
+                Ok(servers) => Some(servers),
+                Err(message) => self.wrong(site, message),
+            },
+            EvaluationSubject::SharedStack | EvaluationSubject::FinalNode { .. } => None,
+        }
+    }
+
+    fn missing<T>(&mut self, name: &Name, key: &Key, parameter: &Parameter) -> Option<T> {
+        let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
+        let kind = FaultKind::Missing { component, key: key.clone(), description };
+        let place = match self.server() {
+            Some(server) => Place::Server(server.clone()),
+            None => Place::Environment(self.stack.environment.clone()),
+        };
+        self.faults.push(EstateFault::new(place, kind).with_key(name, key));
+        None
     }
 
     /// Checks a value; the sentence is only made, and secrets only looked up, when it is wrong.
@@ -234,11 +302,17 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         value: &Value,
         secret: bool,
     ) -> Option<()> {
-        if parameter.check_value_masked(value, true).is_ok() {
+        let check = |masked| match parameter.kind {
+            // It is a selection yet.
+            ParameterType::Servers if !self.is_final_node() => {
+                parameter.check_unresolved_masked(value, masked)
+            }
+            _ => parameter.check_value_masked(value, masked),
+        };
+        if check(true).is_ok() {
             return Some(());
         }
-        let secret = secret || self.hidden(site);
-        match parameter.check_value_masked(value, secret) {
+        match check(secret || self.hidden(site)) {
             Ok(()) => Some(()),
             Err(message) => self.wrong(site, message),
         }
@@ -247,7 +321,8 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
     /// Whether errors must not show this value.
     fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
-        self.chosen[component].parameters.get(key).is_some_and(|parameter| parameter.secret)
+        let declared = self.components.iter().find(|declared| declared.name == component);
+        declared.and_then(|declared| declared.component.parameters.get(key)).is_some_and(|found| found.secret)
             || self.catalog.is_some_and(|catalog| catalog.is_secret_parameter(component, key) == Some(true))
     }
 
@@ -257,6 +332,30 @@ impl<'a, 'l> ValueEvaluator<'a, 'l> {
         self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
+}
+
+/// The faults of values for parameters that the chosen components do not declare.
+pub(super) fn unknown_parameter_faults(
+    stack: &PlaceStack<'_>,
+    layers: usize,
+    components: &[ComponentParameters<'_>],
+) -> Vec<EstateFault> {
+    let mut faults = Vec::new();
+    for (at, layer) in stack.layers[..layers].iter().enumerate() {
+        for (name, values) in &layer.overrides.values {
+            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
+                continue;
+            };
+            if at >= stack.effective_layers(name) {
+                continue;
+            }
+            let component = components[found].component;
+            for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
+                faults.push(unknown_parameter(layer.place.clone(), component, key));
+            }
+        }
+    }
+    faults
 }
 
 /// The fault of a value for a parameter the component does not declare.
@@ -273,6 +372,20 @@ pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) 
     EstateFault::new(place, kind).with_key(&component.name, key)
 }
 
+/// A removal has a part in the value if it takes something away: `with_part` are the removals of entries that do.
+fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize]) {
+    for at in 0..operations.len() {
+        let takes_away = match operations[at].what {
+            ValueOperation::Value(_) => continue,
+            ValueOperation::RemoveEntry(_) => with_part.contains(&at),
+            ValueOperation::RemoveAll => operations[at + 1..].iter().any(|weaker| {
+                matches!(weaker.what, ValueOperation::Value(_)) && !matches!(weaker.place, Place::Default(_))
+            }),
+        };
+        operations[at].effective &= takes_away;
+    }
+}
+
 /// The provenance: effective values, then effective removals, then the rest, each strongest first.
 fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
     let mut provenance: Vec<Provenance> = operations
@@ -282,14 +395,16 @@ fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Vec<Prov
             removes: !matches!(entry.what, ValueOperation::Value(_)),
             value: match entry.what {
                 _ if secret => None,
-                ValueOperation::Value(value) => Some(value.clone()),
+                ValueOperation::Value(value) => Some(Arc::clone(value)),
                 ValueOperation::RemoveAll => None,
-                ValueOperation::RemoveEntry(path) => Some(Value::Text(path.join("."))),
+                ValueOperation::RemoveEntry(path) => Some(Arc::new(Value::Text(join_escaped(path)))),
             },
             effective: entry.effective,
             origin: entry.origin.cloned(),
         })
         .collect();
-    provenance.sort_by_key(|entry| (!entry.effective, entry.removes && entry.effective));
+    if provenance.len() > 1 {
+        provenance.sort_by_key(|entry| (!entry.effective, entry.removes && entry.effective));
+    }
     provenance
 }

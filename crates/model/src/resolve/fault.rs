@@ -273,6 +273,13 @@ impl fmt::Display for EstateFinding {
 
 impl std::error::Error for ResolveError {}
 
+impl ResolveError {
+    /// The first fault as a sentence.
+    pub fn first_fault(&self) -> String {
+        self.faults.first().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.faults.iter().enumerate() {

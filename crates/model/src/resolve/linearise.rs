@@ -3,7 +3,11 @@
 //! A role comes before those it inherits, and every list of `inherits` keeps its order. Where that is
 //! impossible the contradiction is named instead of guessed away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use super::fault::{EstateFault, FaultKind};
 use crate::{
@@ -18,31 +22,34 @@ pub(super) const MAX_ROLES: usize = 500;
 /// The number of roles of a cycle that a fault names.
 const MAX_SHOWN: usize = 16;
 
-/// Every role's linearisation, or its fault.
+/// The linearisation of every role that was asked for, or its fault.
 pub(super) struct RoleHierarchy<'a> {
     roles: &'a BTreeMap<Name, Role>,
-    orders: BTreeMap<&'a Name, Result<Vec<&'a Name>, EstateFault>>,
+    orders: RefCell<HashMap<&'a Name, RoleOrder<'a>>>,
 }
 
+/// A role and all it inherits, strongest first, or why there is no order.
+type RoleOrder<'a> = Result<Rc<[&'a Name]>, EstateFault>;
+
 /// One list whose order must be kept, and the place that holds it.
-struct OrderedRoles<'a, 'b> {
-    names: &'b [&'a Name],
+struct OrderedRoles<'a> {
+    names: Rc<[&'a Name]>,
     owner: Place,
 }
 
 impl<'a> RoleHierarchy<'a> {
-    /// Linearises the roles in `wanted` and all they inherit, each once, parents first.
-    pub(super) fn new(roles: &'a BTreeMap<Name, Role>, wanted: impl IntoIterator<Item = &'a Name>) -> Self {
-        let mut hierarchy = Self { roles, orders: BTreeMap::new() };
-        for name in wanted.into_iter().filter(|name| roles.contains_key(*name)) {
-            hierarchy.visit(name);
-        }
-        hierarchy
+    pub(super) fn new(roles: &'a BTreeMap<Name, Role>) -> Self {
+        Self { roles, orders: RefCell::default() }
     }
 
-    /// The role and all it inherits, strongest first.
-    pub(super) fn linearisation(&self, role: &Name) -> Option<&Result<Vec<&'a Name>, EstateFault>> {
-        self.orders.get(role)
+    /// The role and all it inherits, strongest first. Linearised once, its parents first.
+    pub(super) fn linearisation(&self, role: &Name) -> Option<RoleOrder<'a>> {
+        if let Some(known) = self.orders.borrow().get(role) {
+            return Some(known.clone());
+        }
+        let (name, _) = self.roles.get_key_value(role)?;
+        self.visit(name);
+        self.orders.borrow().get(role).cloned()
     }
 
     /// One order of all roles of `wanted` and what they inherit; `owner` is who wants them.
@@ -56,8 +63,8 @@ impl<'a> RoleHierarchy<'a> {
         for name in wanted {
             match self.linearisation(name) {
                 Some(Ok(names)) => orders.push(OrderedRoles { names, owner: Place::Role(name.clone()) }),
-                Some(Err(fault)) if faults.contains(fault) => (),
-                Some(Err(fault)) => faults.push(fault.clone()),
+                Some(Err(fault)) if faults.contains(&fault) => (),
+                Some(Err(fault)) => faults.push(fault),
                 None => faults.push(self.unknown(owner, name)),
             }
         }
@@ -67,8 +74,7 @@ impl<'a> RoleHierarchy<'a> {
         if let [only] = &orders[..] {
             return Ok(only.names.to_vec());
         }
-        let wanted: Vec<&Name> = wanted.iter().collect();
-        orders.push(OrderedRoles { names: &wanted, owner: owner.clone() });
+        orders.push(OrderedRoles { names: wanted.iter().collect(), owner: owner.clone() });
         c3_merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
@@ -83,12 +89,12 @@ impl<'a> RoleHierarchy<'a> {
 
     /// Linearises `start` and all it inherits; iterative, so that no hierarchy is too deep for
     /// the stack.
-    fn visit(&mut self, start: &'a Name) {
+    fn visit(&self, start: &'a Name) {
         let mut path: Vec<(&'a Name, usize)> = vec![(start, 0)];
         let mut on_path = BTreeSet::from([start]);
         while let Some((name, next)) = path.last_mut() {
             let name = *name;
-            if self.orders.contains_key(name) {
+            if self.orders.borrow().contains_key(name) {
                 path.pop();
                 on_path.remove(name);
                 continue;
@@ -101,7 +107,7 @@ impl<'a> RoleHierarchy<'a> {
                         let at = path.iter().position(|(role, _)| *role == parent).unwrap_or_default();
                         let circle = cycle_fault(path[at..].iter().map(|(name, _)| *name).collect());
                         for (role, _) in &path {
-                            self.orders.insert(*role, Err(circle.clone()));
+                            self.orders.borrow_mut().insert(*role, Err(circle.clone()));
                         }
                     } else if self.roles.contains_key(parent) {
                         path.push((parent, 0));
@@ -110,7 +116,8 @@ impl<'a> RoleHierarchy<'a> {
                 }
                 None => {
                     let order = self.linearise(name, inherits);
-                    self.orders.insert(name, order.map_err(|fault| *fault));
+                    let order = order.map(Rc::from).map_err(|fault| *fault);
+                    self.orders.borrow_mut().insert(name, order);
                 }
             }
         }
@@ -141,7 +148,7 @@ fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
 }
 
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
-fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
+fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -171,7 +178,7 @@ fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a, '_>]) -> Result<Vec<&'
 
 /// Follows who must come before whom until a name comes again: the shortest honest account of why no
 /// order exists.
-fn contradiction(first: &Name, orders: &[OrderedRoles<'_, '_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
+fn contradiction(first: &Name, orders: &[OrderedRoles<'_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
     let mut steps: Vec<(Name, Name, Place)> = Vec::new();
     let mut name = first;
     loop {

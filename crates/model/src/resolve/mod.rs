@@ -1,8 +1,9 @@
 //! Resolution: roles, groups, environment and server become one node.
 //!
 //! The modules are in the order of the work: linearise the roles, stack the places that apply to a
-//! server, choose versions, then collect, merge and evaluate each value. `complete`
-//! does the last steps for a node file written by hand; `check`, `reach` and `explain` use the result.
+//! server, choose versions, then collect, merge and evaluate each value. What servers have in common is resolved once:
+//! environment and roles, below them groups, below these the server itself. `complete` does the last steps for a node
+//! file written by hand; `check`, `reach` and `explain` use the result.
 
 mod linearise;
 
@@ -22,6 +23,12 @@ mod merge;
 
 mod evaluate;
 
+mod resolved_stack;
+
+mod other_servers;
+
+mod reads;
+
 mod complete;
 
 mod fault;
@@ -34,109 +41,213 @@ mod explain;
 
 mod enc;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 pub use self::{
-    check::{check, check_change},
+    check::{CheckedChange, check, check_change},
     complete::complete_node,
     enc::enc,
-    explain::{ExplainError, explain},
+    explain::{ExplainError, explain, explain_all},
     fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
-    reach::affected_servers,
+    reach::{ChangedInputs, ReadsIndex},
+    reads::ResolutionReads,
     requirements::{RequirementConflict, choose_requirements},
 };
 use self::{
-    choose_versions::ChosenComponent, evaluate::ResolvedValues, linearise::RoleHierarchy,
-    place_stack::PlaceStack,
+    evaluate::EvaluationSubject,
+    linearise::RoleHierarchy,
+    other_servers::{ServerReader, ServerValues},
+    place_stack::{PlaceStack, ServerPlaces},
+    resolved_stack::{EvaluatedStack, ResolvedStack, StackedPlaces},
 };
 use crate::{
-    catalog::{Catalog, CatalogVersion},
-    component::Component,
+    catalog::Catalog,
     estate::{Estate, Place},
     format::{node, yaml::MAX_DOCUMENT_BYTES},
     name::{Name, ServerName},
-    node::{Node, NodeComponent},
+    node::{ContentDigest, Node, node_digest},
 };
 
-/// A node below this weight always has a readable file: indentation and escapes
-/// make its text at most 80 times longer than its weight.
-const ALWAYS_READABLE_WEIGHT: usize = MAX_DOCUMENT_BYTES / 80;
+/// A node below this weight always has a readable file: escapes make a text at most six times longer, and what stands
+/// around a value is in its weight.
+const ALWAYS_READABLE_WEIGHT: usize = MAX_DOCUMENT_BYTES / 8;
 
 /// Resolves servers of one estate against one catalog. What servers share is computed once.
 pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
+    /// By environment and roles.
+    role_stacks: RefCell<HashMap<(&'a Name, &'a [Name]), SharedStack<'a>>>,
+    /// By environment, roles and groups.
+    group_stacks: RefCell<HashMap<(&'a Name, &'a [Name], &'a [Name]), SharedStack<'a>>>,
+    server_values: ServerValues,
+}
+
+/// A stack that servers share; none if it cannot be resolved without what the server adds.
+type SharedStack<'a> = Option<Rc<ResolvedStack<'a>>>;
+
+/// A resolved server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolution {
+    /// Its node; the generation is 0 until the back-office numbers it.
+    pub node: Node,
+    /// The digest of the node's content.
+    pub digest: ContentDigest,
+    /// The digest of each component, in the order of their names.
+    pub component_digests: Vec<ContentDigest>,
+    /// What it depends on.
+    pub reads: ResolutionReads,
 }
 
 /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
 ///
-/// Linearises only this server's roles. For many servers create one [`Resolver`].
+/// For many servers create one [`Resolver`].
 pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
-    let roles = estate.servers.get(server).into_iter().flat_map(|server| &server.roles);
-    let hierarchy = RoleHierarchy::new(&estate.roles, roles);
-    Resolver { estate, catalog, hierarchy }.resolve(server)
+    Resolver::new(estate, catalog).resolve(server).map(|resolution| resolution.node)
 }
 
 impl<'a> Resolver<'a> {
-    /// Linearises all roles; a fault in them is returned when a server that uses them is resolved.
+    /// Prepares to resolve servers; nothing is computed before a server needs it.
     pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
-        Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, estate.roles.keys()) }
-    }
-
-    /// Linearises only the roles that these servers and places use.
-    fn for_places(
-        estate: &'a Estate,
-        catalog: &'a Catalog,
-        servers: &BTreeSet<ServerName>,
-        places: &'a BTreeSet<Place>,
-    ) -> Self {
-        let theirs =
-            servers.iter().filter_map(|name| estate.servers.get(name)).flat_map(|server| &server.roles);
-        let named = places.iter().filter_map(|place| match place {
-            Place::Role(name) => Some(name),
-            _ => None,
-        });
-        Self { estate, catalog, hierarchy: RoleHierarchy::new(&estate.roles, theirs.chain(named)) }
+        Self {
+            estate,
+            catalog,
+            hierarchy: RoleHierarchy::new(&estate.roles),
+            role_stacks: RefCell::default(),
+            group_stacks: RefCell::default(),
+            server_values: ServerValues::default(),
+        }
     }
 
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
-    pub fn resolve(&self, server: &ServerName) -> Result<Node, ResolveError> {
-        let layers = self.layers(server)?;
-        let chosen = choose_versions::choose_versions(self.catalog, &layers)?;
-        self.node(&layers, chosen)
+    pub fn resolve(&self, server: &ServerName) -> Result<Resolution, ResolveError> {
+        let places = self.places_of(server)?;
+        let stacked = self.stacked_places(&places)?;
+        self.resolve_stacked(&places, &stacked)
     }
 
-    /// The places that apply to a server, strongest first.
-    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
-        Ok(self.layers(server)?.stack.into_iter().map(|layer| layer.place).collect())
-    }
-
-    fn layers(&self, server: &ServerName) -> Result<PlaceStack<'a>, ResolveError> {
-        place_stack::stack_places(self.estate, &self.hierarchy, server)
-    }
-
-    fn node(&self, layers: &PlaceStack<'a>, chosen: ChosenComponents<'a>) -> Result<Node, ResolveError> {
-        let ResolvedValues { values, weight } =
-            evaluate::evaluate_values(layers, &component_descriptions(&chosen), Some(self.catalog))?;
-        let components = chosen.into_iter().zip(values);
-        let components = components.map(|((name, ChosenComponent { published, requirements }), values)| {
-            (name.clone(), component(published, requirements, values))
-        });
+    /// Evaluates the values of a server whose places are stacked and whose versions are chosen.
+    fn resolve_stacked(
+        &self,
+        places: &ServerPlaces<'a>,
+        stacked: &StackedPlaces<'a>,
+    ) -> Result<Resolution, ResolveError> {
+        let others = ServerReader::new(self, &places.server.environment);
+        let subject = EvaluationSubject::Server { name: places.name, others: &others };
+        let EvaluatedStack { components, faults, weight, .. } = stacked.evaluate(subject, Some(self.catalog));
+        if !faults.is_empty() {
+            return Err(faults.into());
+        }
+        let chosen = stacked.chosen();
+        let stack = &stacked.stack;
         let node = Node {
-            server: layers.server.clone(),
-            environment: layers.environment.clone(),
-            channel: layers.channel.clone(),
+            server: places.name.clone(),
+            environment: stack.environment.clone(),
+            channel: stack.channel.clone(),
             generation: 0,
-            components: components.collect(),
+            components: chosen
+                .components
+                .keys()
+                .zip(&components)
+                .map(|(name, shared)| ((*name).clone(), shared.component.clone()))
+                .collect(),
         };
         if weight > ALWAYS_READABLE_WEIGHT {
             check_readable(&node)?;
         }
-        Ok(node)
+        let component_digests: Vec<_> = components.iter().map(|shared| shared.digest).collect();
+        let digests = node.components.keys().zip(component_digests.iter().copied());
+        let digest = node_digest(&node.server, &node.environment, &node.channel, digests);
+        let selection = others.into_reads();
+        let layers = stack.layers.iter().map(|layer| layer.place.clone());
+        let reads = ResolutionReads {
+            places: selection.environments.into_iter().chain(layers).collect(),
+            channel: Some(node.channel.clone()),
+            components: chosen.consulted.clone(),
+            selections: selection.selections,
+            servers: selection.servers,
+            failed: false,
+        };
+        Ok(Resolution { node, digest, component_digests, reads })
+    }
+
+    /// The places that apply to a server, strongest first.
+    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
+        let places = self.places_of(server)?;
+        let stack = self.stack_without_server(&places)?;
+        let below = stack.layers.iter().map(|layer| layer.place.clone());
+        Ok(std::iter::once(places.own.place).chain(below).collect())
+    }
+
+    /// A server and the places it names.
+    fn places_of(&self, server: &ServerName) -> Result<ServerPlaces<'a>, Vec<EstateFault>> {
+        ServerPlaces::find(self.estate, server).map_err(|mut faults| {
+            // All faults at once: those of its roles too.
+            if let Some((name, found)) = self.estate.servers.get_key_value(server) {
+                let place = Place::Server(name.clone());
+                faults.extend(
+                    self.hierarchy.merge_linearisations(&place, &found.roles).err().unwrap_or_default(),
+                );
+            }
+            faults
+        })
+    }
+
+    /// The places of a server below its own layer.
+    fn stack_without_server(&self, places: &ServerPlaces<'a>) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
+        match self.group_stack(places)? {
+            Some(shared) => Ok(shared.stack.clone()),
+            None => Ok(places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups)),
+        }
+    }
+
+    /// All places of a server on what it shares with others.
+    fn stacked_places(&self, places: &ServerPlaces<'a>) -> Result<StackedPlaces<'a>, ResolveError> {
+        let own = std::slice::from_ref(&places.own);
+        match self.group_stack(places)? {
+            Some(shared) => StackedPlaces::new(self.catalog, &shared, own, Some(&places.own.place)),
+            None => {
+                let stack = places.stack_roles(self.estate, &self.hierarchy)?;
+                let stack = stack.below(&places.groups).below(own);
+                StackedPlaces::unshared(self.catalog, stack, Some(&places.own.place))
+            }
+        }
+    }
+
+    /// The stack of a server's groups, environment and roles.
+    fn group_stack(&self, places: &ServerPlaces<'a>) -> Result<SharedStack<'a>, Vec<EstateFault>> {
+        let (environment, roles) = (&places.server.environment, &places.server.roles[..]);
+        let groups = &places.server.groups[..];
+        if groups.is_empty() {
+            return self.role_stack(places);
+        }
+        let key = (environment, roles, groups);
+        if let Some(known) = self.group_stacks.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let stack = match self.role_stack(places)? {
+            Some(base) => base.below(self.catalog, &places.groups).ok(),
+            None => {
+                let stack = places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups);
+                ResolvedStack::new(self.catalog, stack).ok()
+            }
+        };
+        let stack = stack.map(Rc::new);
+        self.group_stacks.borrow_mut().insert(key, stack.clone());
+        Ok(stack)
+    }
+
+    /// The stack of a server's environment and roles.
+    fn role_stack(&self, places: &ServerPlaces<'a>) -> Result<SharedStack<'a>, Vec<EstateFault>> {
+        let key = (&places.server.environment, &places.server.roles[..]);
+        if let Some(known) = self.role_stacks.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let stack = places.stack_roles(self.estate, &self.hierarchy)?;
+        let stack = ResolvedStack::new(self.catalog, stack).ok().map(Rc::new);
+        self.role_stacks.borrow_mut().insert(key, stack.clone());
+        Ok(stack)
     }
 }
 
@@ -146,25 +257,3 @@ fn check_readable(node: &Node) -> Result<(), ResolveError> {
         EstateFault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
     })
 }
-
-fn component(
-    published: &Arc<CatalogVersion>,
-    requirements: Vec<crate::node::RequirementProvenance>,
-    values: BTreeMap<crate::name::Key, crate::node::NodeValue>,
-) -> NodeComponent {
-    NodeComponent {
-        version: published.component.version.clone(),
-        kind: Some(published.component.kind),
-        payload: Some(published.payload.clone()),
-        deployment: Some(published.deployment.clone()),
-        requirements,
-        values,
-    }
-}
-
-fn component_descriptions<'a>(chosen: &ChosenComponents<'a>) -> BTreeMap<&'a Name, &'a Component> {
-    chosen.iter().map(|(name, chosen)| (*name, &chosen.published.component)).collect()
-}
-
-/// The settled components of a server, by name.
-type ChosenComponents<'a> = BTreeMap<&'a Name, ChosenComponent<'a>>;

@@ -1,6 +1,6 @@
-//! The operations of all places on one parameter, strongest first, and which of them are effective.
+//! The operations of all places on one parameter, strongest first, and which of them can take part in its value.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::place_stack::PlaceStack;
 use crate::{
@@ -20,6 +20,8 @@ pub(super) struct ComponentOperations<'a, 'l> {
     removal: Option<(&'l Place, Option<&'a RevisionOrigin>)>,
     /// The component's own default, which is weakest.
     default: Place,
+    /// Whether defaults are joined to what places set.
+    joins_defaults: bool,
 }
 
 /// One place that sets or removes something of the component.
@@ -36,12 +38,14 @@ pub(super) struct PlaceOperation<'a, 'l> {
     pub(super) place: &'l Place,
     pub(super) what: ValueOperation<'a>,
     pub(super) origin: Option<&'a RevisionOrigin>,
+    /// Whether no stronger place overrides or removes it.
     pub(super) effective: bool,
 }
 
 /// A value or a removal.
+#[derive(Clone, Copy)]
 pub(super) enum ValueOperation<'a> {
-    Value(&'a Value),
+    Value(&'a Arc<Value>),
     /// Removes the values of all weaker places.
     RemoveAll,
     /// Removes one entry from the maps of weaker places.
@@ -50,8 +54,8 @@ pub(super) enum ValueOperation<'a> {
 
 impl<'a, 'l> ComponentOperations<'a, 'l> {
     /// Collects the places that set or remove something of `component`.
-    pub(super) fn new(layers: &'l PlaceStack<'a>, component: &Name) -> Self {
-        let sources = layers.stack.iter().enumerate().filter_map(|(at, layer)| {
+    pub(super) fn new(stack: &'l PlaceStack<'a>, component: &Name) -> Self {
+        let sources = stack.layers.iter().enumerate().filter_map(|(at, layer)| {
             let values = layer.overrides.values.get(component);
             let about = |removed: &&InheritanceRemoval| match &removed.what {
                 InheritedItem::Component(_) => false,
@@ -63,24 +67,23 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
         });
         Self {
             sources: sources.collect(),
-            effective_layers: layers.effective_layers(component),
-            removal: layers.removal_of(component),
+            effective_layers: stack.effective_layers(component),
+            removal: stack.removal_of(component),
             default: Place::Default(component.clone()),
+            joins_defaults: true,
         }
     }
 
-    /// The values of the effective layers, by place.
-    pub(super) fn effective_values(
-        &self,
-    ) -> impl Iterator<Item = (&'l Place, &'a BTreeMap<Key, AssignedValue>)> {
-        let effective = self.sources.iter().filter(|source| source.at < self.effective_layers);
-        effective.filter_map(|source| Some((source.place, source.values?)))
+    /// The same, but what a place sets is final: no default is joined to it.
+    pub(super) fn without_joined_defaults(mut self) -> Self {
+        self.joins_defaults = false;
+        self
     }
 
     /// All operations on the parameter `key`, strongest first; the component's default comes last.
     ///
-    /// A default is merged like any other value, unless a place removes weaker values and sets one of
-    /// its own. When no value is left, the default is effective again.
+    /// A removal concerns places, never the default: a list or map that is merged always has the default in it, and
+    /// a value that is replaced falls back to the default when no place is left that sets one.
     pub(super) fn operations_for<'s>(
         &'s self,
         key: &Key,
@@ -96,13 +99,9 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
                 if source.at >= self.effective_layers && !is_removed {
                     // A stronger place removes the whole component: its removal is the reason.
                     let (place, origin) = self.removal.unwrap_or((place, None));
+                    let what = ValueOperation::RemoveAll;
                     let effective = !(replace && has_value);
-                    operations.push(PlaceOperation {
-                        place,
-                        what: ValueOperation::RemoveAll,
-                        origin,
-                        effective,
-                    });
+                    operations.push(PlaceOperation { place, what, origin, effective });
                     is_removed = true;
                 }
                 let effective = !(is_removed || replace && has_value);
@@ -122,7 +121,7 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
             }
         }
         if let Some(default) = &parameter.default {
-            let effective = !has_value || (!replace && !is_removed);
+            let effective = !has_value || (!replace && self.joins_defaults);
             let what = ValueOperation::Value(default);
             operations.push(PlaceOperation { place: &self.default, what, origin: None, effective });
         }

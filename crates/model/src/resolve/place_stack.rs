@@ -1,111 +1,129 @@
 //! The stack of places that apply to one server, strongest first.
+//!
+//! Servers that have the same environment and roles share the lower part of their stacks, and those that are also in
+//! the same groups all of it but their own layer.
 
 use std::collections::BTreeMap;
 
 use super::{
-    fault::{EstateFault, FaultKind, ResolveError},
+    fault::{EstateFault, FaultKind},
     linearise::RoleHierarchy,
 };
 use crate::{
-    estate::{Estate, InheritedItem, Overrides, Place, RevisionOrigin},
+    estate::{Environment, Estate, InheritedItem, Overrides, Place, RevisionOrigin, Server},
     name::{Name, ServerName},
     nearest,
 };
 
-/// The places of one server and their overrides.
+/// Places and their overrides, strongest first.
+#[derive(Clone)]
 pub(super) struct PlaceStack<'a> {
-    pub(super) server: &'a ServerName,
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
-    /// Strongest first: the server, its groups, its environment, its roles.
-    pub(super) stack: Vec<PlaceLayer<'a>>,
+    pub(super) layers: Vec<PlaceLayer<'a>>,
     /// The strongest layer that removes each component: weaker ones have no effect on it.
     component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
 }
 
 /// One place and its overrides.
+#[derive(Clone)]
 pub(super) struct PlaceLayer<'a> {
     pub(super) place: Place,
     pub(super) overrides: &'a Overrides,
 }
 
-/// Stacks the places of `server`.
-pub(super) fn stack_places<'a>(
-    estate: &'a Estate,
-    hierarchy: &RoleHierarchy<'a>,
-    server: &ServerName,
-) -> Result<PlaceStack<'a>, ResolveError> {
-    let Some((name, server)) = estate.servers.get_key_value(server) else {
-        let known = estate.servers.keys().map(ServerName::as_str);
-        return Err(unknown(Place::Server(server.clone()), "server", server.as_str(), known).into());
-    };
-    let me = Place::Server(name.clone());
-    let mut faults = Vec::new();
-    let mut stack = vec![PlaceLayer { place: me.clone(), overrides: &server.overrides }];
-    for group in &server.groups {
-        match estate.groups.get(group) {
-            Some(found) => {
-                stack.push(PlaceLayer { place: Place::Group(group.clone()), overrides: &found.overrides })
+/// The places of a server, by how many servers share them.
+pub(super) struct ServerPlaces<'a> {
+    pub(super) name: &'a ServerName,
+    pub(super) server: &'a Server,
+    pub(super) environment: &'a Environment,
+    /// The server's own layer.
+    pub(super) own: PlaceLayer<'a>,
+    /// Its groups, strongest first.
+    pub(super) groups: Vec<PlaceLayer<'a>>,
+}
+
+impl<'a> ServerPlaces<'a> {
+    /// Finds the server, its groups and its environment; its roles are linearised apart, once for all servers that
+    /// have the same.
+    pub(super) fn find(estate: &'a Estate, server: &ServerName) -> Result<Self, Vec<EstateFault>> {
+        let Some((name, server)) = estate.servers.get_key_value(server) else {
+            let known = estate.servers.keys().map(ServerName::as_str);
+            return Err(vec![unknown(Place::Server(server.clone()), "server", server.as_str(), known)]);
+        };
+        let place = Place::Server(name.clone());
+        let mut faults = Vec::new();
+        let mut groups = Vec::with_capacity(server.groups.len());
+        for group in &server.groups {
+            match estate.groups.get(group) {
+                Some(found) => {
+                    groups
+                        .push(PlaceLayer { place: Place::Group(group.clone()), overrides: &found.overrides });
+                }
+                None => faults.push(unknown(place.clone(), "group", group.as_str(), names(&estate.groups))),
             }
-            None => faults.push(unknown(me.clone(), "group", group.as_str(), names(&estate.groups))),
+        }
+        match estate.environments.get(&server.environment) {
+            Some(environment) if faults.is_empty() => {
+                let own = PlaceLayer { place, overrides: &server.overrides };
+                Ok(Self { name, server, environment, own, groups })
+            }
+            Some(_) => Err(faults),
+            None => {
+                let known = names(&estate.environments);
+                faults.push(unknown(place, "environment", server.environment.as_str(), known));
+                Err(faults)
+            }
         }
     }
-    let environment = estate.environments.get(&server.environment);
-    match environment {
-        Some(found) => {
-            stack.push(PlaceLayer {
-                place: Place::Environment(server.environment.clone()),
-                overrides: &found.overrides,
-            });
-        }
-        None => {
-            let known = names(&estate.environments);
-            faults.push(unknown(me.clone(), "environment", server.environment.as_str(), known));
-        }
-    }
-    match hierarchy.merge_linearisations(&me, &server.roles) {
-        Ok(order) => stack.extend(order.into_iter().filter_map(|role| {
-            Some(PlaceLayer {
-                place: Place::Role(role.clone()),
-                overrides: &estate.roles.get(role)?.overrides,
-            })
-        })),
-        Err(wrong) => faults.extend(wrong),
-    }
-    match environment {
-        Some(found) if faults.is_empty() => {
-            Ok(PlaceStack::new(name, &server.environment, &found.channel, stack))
-        }
-        _ => Err(faults.into()),
+
+    /// The stack below its groups: its environment and its roles.
+    pub(super) fn stack_roles(
+        &self,
+        estate: &'a Estate,
+        hierarchy: &RoleHierarchy<'a>,
+    ) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
+        let order = hierarchy.merge_linearisations(&self.own.place, &self.server.roles)?;
+        let environment = PlaceLayer {
+            place: Place::Environment(self.server.environment.clone()),
+            overrides: &self.environment.overrides,
+        };
+        let roles = order.into_iter().filter_map(|role| {
+            let overrides = &estate.roles.get(role)?.overrides;
+            Some(PlaceLayer { place: Place::Role(role.clone()), overrides })
+        });
+        let layers = std::iter::once(environment).chain(roles).collect();
+        Ok(PlaceStack::new(&self.server.environment, &self.environment.channel, layers))
     }
 }
 
 impl<'a> PlaceStack<'a> {
-    pub(super) fn new(
-        server: &'a ServerName,
-        environment: &'a Name,
-        channel: &'a Name,
-        stack: Vec<PlaceLayer<'a>>,
-    ) -> Self {
-        Self { server, environment, channel, component_removals: component_removals(&stack), stack }
+    pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceLayer<'a>>) -> Self {
+        Self { environment, channel, component_removals: component_removals(&layers), layers }
+    }
+
+    /// This stack below stronger layers.
+    pub(super) fn below(&self, stronger: &[PlaceLayer<'a>]) -> Self {
+        let layers = stronger.iter().chain(&self.layers).cloned().collect();
+        Self::new(self.environment, self.channel, layers)
     }
 
     /// The number of layers that have an effect on a component.
     pub(super) fn effective_layers(&self, component: &Name) -> usize {
-        self.component_removals.get(component).map_or(self.stack.len(), |(index, _)| index + 1)
+        self.component_removals.get(component).map_or(self.layers.len(), |(index, _)| index + 1)
     }
 
     /// The place that removes a component from weaker ones, and the revision that added the removal.
     pub(super) fn removal_of(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
-        self.component_removals.get(component).map(|(index, origin)| (&self.stack[*index].place, *origin))
+        self.component_removals.get(component).map(|(index, origin)| (&self.layers[*index].place, *origin))
     }
 }
 
 fn component_removals<'a>(
-    stack: &[PlaceLayer<'a>],
+    layers: &[PlaceLayer<'a>],
 ) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
     let mut removals = BTreeMap::new();
-    for (at, layer) in stack.iter().enumerate() {
+    for (at, layer) in layers.iter().enumerate() {
         for removed in &layer.overrides.remove {
             if let InheritedItem::Component(name) = &removed.what {
                 removals.entry(name).or_insert((at, removed.origin.as_ref()));

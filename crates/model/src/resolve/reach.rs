@@ -1,99 +1,227 @@
-//! Finds the servers an edit can affect, without resolving anything.
+//! Which servers a change reaches: derived from what their resolutions read, so that it cannot disagree with them.
 
-use std::collections::BTreeSet;
-
-use crate::{
-    estate::{Estate, Place, Role, Server},
-    name::{Name, ServerName},
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
 };
 
-/// The servers of `new` whose node can differ from that in `old`; new servers are among them.
-///
-/// A server that only `old` has is not: it has no node any more.
-pub fn affected_servers(old: &Estate, new: &Estate) -> BTreeSet<ServerName> {
-    let changed = ChangedPlaces::new(old, new);
-    new.servers
-        .iter()
-        .filter(|(name, server)| match old.servers.get(*name) {
-            Some(before) => server_differs(before, server) || changed.affects_server(server),
-            None => true,
-        })
-        .map(|(name, _)| name.clone())
-        .collect()
+use super::{Resolution, ResolutionReads, ResolveError};
+use crate::{
+    catalog::Catalog,
+    estate::{Estate, Place, Server},
+    name::{Name, ServerName},
+    selection::Selection,
+};
+
+/// What changes of all that resolutions can read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangedInputs {
+    /// Roles, groups, environments and servers that differ in more than their description, come or go.
+    pub places: BTreeSet<Place>,
+    /// Channels with the components whose versions or packages differ in them.
+    pub offers: BTreeSet<(Name, Name)>,
+    /// Where servers that change, come or go are and were: their environment and groups.
+    positions: BTreeSet<(ServerName, Name, Vec<Name>)>,
 }
 
-struct ChangedPlaces<'a> {
-    /// Changed roles, and all roles that inherit one.
-    roles: BTreeSet<&'a Name>,
-    groups: BTreeSet<&'a Name>,
-    environments: BTreeSet<&'a Name>,
+/// The reads of all servers, by what was read.
+#[derive(Debug, Clone, Default)]
+pub struct ReadsIndex {
+    reads: BTreeMap<ServerName, Arc<ResolutionReads>>,
+    by_place: HashMap<Place, BTreeSet<ServerName>>,
+    by_offer: HashMap<(Name, Name), BTreeSet<ServerName>>,
+    by_server: HashMap<ServerName, BTreeSet<ServerName>>,
+    by_selection: HashMap<Selection, BTreeSet<ServerName>>,
+    failed: BTreeSet<ServerName>,
 }
 
-/// The places that differ between the estates in overrides or order: a place that only
-/// inherits a change is among them.
-pub(super) fn changed_places(old: &Estate, new: &Estate) -> BTreeSet<Place> {
-    let ChangedPlaces { roles, groups, environments } = ChangedPlaces::new(old, new);
-    let servers = new
-        .servers
-        .iter()
-        .filter(|(name, server)| old.servers.get(*name).is_none_or(|before| server_differs(before, server)));
-    let servers = servers.map(|(name, _)| Place::Server(name.clone()));
-    let roles = roles.into_iter().cloned().map(Place::Role);
-    let groups = groups.into_iter().cloned().map(Place::Group);
-    let environments = environments.into_iter().cloned().map(Place::Environment);
-    roles.chain(groups).chain(environments).chain(servers).collect()
-}
-
-impl<'a> ChangedPlaces<'a> {
-    fn new(old: &'a Estate, new: &'a Estate) -> Self {
-        Self {
-            roles: changed_roles(old, new),
-            groups: differing_names(&old.groups, &new.groups, |group| &group.overrides),
-            environments: differing_names(&old.environments, &new.environments, |environment| {
-                (&environment.channel, &environment.overrides)
-            }),
+impl ChangedInputs {
+    /// What differs between two estates.
+    pub fn between_estates(old: &Estate, new: &Estate) -> Self {
+        let mut changed = Self::default();
+        let roles = differing(&old.roles, &new.roles, |one, other| {
+            (&one.inherits, &one.overrides) == (&other.inherits, &other.overrides)
+        });
+        changed.places.extend(roles.map(Place::Role));
+        let groups = differing(&old.groups, &new.groups, |one, other| one.overrides == other.overrides);
+        changed.places.extend(groups.map(Place::Group));
+        let environments = differing(&old.environments, &new.environments, |one, other| {
+            (&one.channel, &one.readable_from, &one.overrides)
+                == (&other.channel, &other.readable_from, &other.overrides)
+        });
+        changed.places.extend(environments.map(Place::Environment));
+        for name in differing(&old.servers, &new.servers, is_same_server) {
+            for server in [old.servers.get(&name), new.servers.get(&name)].into_iter().flatten() {
+                changed.positions.insert((name.clone(), server.environment.clone(), server.groups.clone()));
+            }
+            changed.places.insert(Place::Server(name));
         }
+        changed
     }
 
-    fn affects_server(&self, server: &Server) -> bool {
-        self.environments.contains(&server.environment)
-            || server.groups.iter().any(|name| self.groups.contains(name))
-            || server.roles.iter().any(|name| self.roles.contains(name))
-    }
-}
-
-/// Descriptions have no effect on a node.
-fn server_differs(old: &Server, new: &Server) -> bool {
-    (&old.environment, &old.groups, &old.roles, &old.overrides)
-        != (&new.environment, &new.groups, &new.roles, &new.overrides)
-}
-
-fn differing_names<'a, T, V: PartialEq>(
-    old: &'a std::collections::BTreeMap<Name, T>,
-    new: &'a std::collections::BTreeMap<Name, T>,
-    what: impl Fn(&'a T) -> V,
-) -> BTreeSet<&'a Name> {
-    let names = old.keys().chain(new.keys());
-    names.filter(|name| old.get(*name).map(&what) != new.get(*name).map(&what)).collect()
-}
-
-fn changed_roles<'a>(old: &'a Estate, new: &'a Estate) -> BTreeSet<&'a Name> {
-    let mut changed =
-        differing_names(&old.roles, &new.roles, |role: &Role| (&role.inherits, &role.overrides));
-    // The inheriting roles of each role, in either estate.
-    let mut heirs: std::collections::BTreeMap<&Name, Vec<&'a Name>> = std::collections::BTreeMap::new();
-    for (name, role) in old.roles.iter().chain(&new.roles) {
-        for parent in &role.inherits {
-            heirs.entry(parent).or_default().push(name);
+    /// What differs between two catalogs.
+    pub fn between_catalogs(old: &Catalog, new: &Catalog) -> Self {
+        let mut changed = Self::default();
+        let nothing = BTreeMap::new();
+        let channels: BTreeSet<&Name> = old.channels.keys().chain(new.channels.keys()).collect();
+        for channel in channels {
+            let before = old.channels.get(channel).unwrap_or(&nothing);
+            let after = new.channels.get(channel).unwrap_or(&nothing);
+            let names: BTreeSet<&Name> = before.keys().chain(after.keys()).collect();
+            let differs = |name: &&Name| !old.offers_same(new, channel, name);
+            changed
+                .offers
+                .extend(names.into_iter().filter(differs).map(|name| (channel.clone(), name.clone())));
         }
+        changed
     }
-    let mut open: Vec<&Name> = changed.iter().copied().collect();
-    while let Some(name) = open.pop() {
-        for heir in heirs.get(name).into_iter().flatten() {
-            if changed.insert(heir) {
-                open.push(heir);
+}
+
+/// Descriptions and MAC addresses have no effect on a node.
+fn is_same_server(one: &Server, other: &Server) -> bool {
+    let node_inputs =
+        |server: &Server| Server { description: String::new(), macs: BTreeSet::new(), ..server.clone() };
+    std::ptr::eq(one, other) || one == other || node_inputs(one) == node_inputs(other)
+}
+
+fn differing<'a, K: Ord + Clone, V>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+    is_same: impl Fn(&V, &V) -> bool + 'a,
+) -> impl Iterator<Item = K> + 'a {
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    let changed =
+        new.iter().filter(move |(key, after)| !old.get(*key).is_some_and(|one| is_same(one, after)));
+    gone.chain(changed.map(|(key, _)| key)).cloned()
+}
+
+impl ReadsIndex {
+    /// What a server's resolution read, if it is known.
+    pub fn reads(&self, server: &ServerName) -> Option<&Arc<ResolutionReads>> {
+        self.reads.get(server)
+    }
+
+    /// Records what the resolution of a server read, instead of what it read before.
+    pub fn insert(&mut self, server: &ServerName, reads: Arc<ResolutionReads>) {
+        if self.reads.get(server).is_some_and(|known| *known == reads) {
+            return;
+        }
+        self.remove(server);
+        for place in &reads.places {
+            add(&mut self.by_place, place, server);
+        }
+        for component in &reads.components {
+            if let Some(channel) = &reads.channel {
+                add(&mut self.by_offer, &(channel.clone(), component.clone()), server);
             }
         }
+        for other in &reads.servers {
+            add(&mut self.by_server, other, server);
+        }
+        for selection in &reads.selections {
+            add(&mut self.by_selection, selection, server);
+        }
+        if reads.failed {
+            self.failed.insert(server.clone());
+        }
+        self.reads.insert(server.clone(), reads);
     }
-    changed
+
+    /// Records the resolution of a server, whether it could be resolved or not.
+    pub fn insert_resolution(&mut self, server: &ServerName, resolved: &Result<Resolution, ResolveError>) {
+        let reads = match resolved {
+            Ok(resolution) => resolution.reads.clone(),
+            Err(_) => ResolutionReads { failed: true, ..ResolutionReads::default() },
+        };
+        self.insert(server, Arc::new(reads));
+    }
+
+    /// Forgets a server.
+    pub fn remove(&mut self, server: &ServerName) {
+        let Some(reads) = self.reads.remove(server) else { return };
+        for place in &reads.places {
+            take(&mut self.by_place, place, server);
+        }
+        for component in &reads.components {
+            if let Some(channel) = &reads.channel {
+                take(&mut self.by_offer, &(channel.clone(), component.clone()), server);
+            }
+        }
+        for other in &reads.servers {
+            take(&mut self.by_server, other, server);
+        }
+        for selection in &reads.selections {
+            take(&mut self.by_selection, selection, server);
+        }
+        self.failed.remove(server);
+    }
+
+    /// The servers whose nodes a change can change: those that read something of it, those that could not be resolved
+    /// before, and those that read such a server or select one. A server that comes is among them; one that goes is not.
+    pub fn reached(&self, changed: &ChangedInputs, new: &Estate) -> BTreeSet<ServerName> {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<ServerName> = self.failed.iter().cloned().collect();
+        for place in &changed.places {
+            open.extend(self.by_place.get(place).into_iter().flatten().cloned());
+            if let Place::Server(name) = place {
+                open.push(name.clone());
+            }
+        }
+        for offer in &changed.offers {
+            open.extend(self.by_offer.get(offer).into_iter().flatten().cloned());
+        }
+        for (server, environment, groups) in &changed.positions {
+            open.extend(self.selectors(environment, groups).cloned());
+            open.push(server.clone());
+        }
+        // What is not recorded may depend on anything.
+        open.extend(new.servers.keys().filter(|name| !self.reads.contains_key(*name)).cloned());
+        while let Some(server) = open.pop() {
+            if reached.contains(&server) {
+                continue;
+            }
+            open.extend(self.by_server.get(&server).into_iter().flatten().cloned());
+            // Its roles and components may differ now, and with them which selections it is in.
+            if let (false, Some(found)) = (self.by_selection.is_empty(), new.servers.get(&server)) {
+                open.extend(self.selectors(&found.environment, &found.groups).cloned());
+            }
+            reached.insert(server);
+        }
+        reached.retain(|server| new.servers.contains_key(server));
+        reached
+    }
+
+    /// The servers with a selection that a server in this environment and these groups can be in.
+    fn selectors<'i>(
+        &'i self,
+        environment: &'i Name,
+        groups: &'i [Name],
+    ) -> impl Iterator<Item = &'i ServerName> {
+        let can_be_in = move |selection: &Selection| {
+            selection.environment == *environment
+                && selection.group.as_ref().is_none_or(|group| groups.contains(group))
+        };
+        let selections = self.by_selection.iter().filter(move |(selection, _)| can_be_in(selection));
+        selections.flat_map(|(_, servers)| servers)
+    }
+}
+
+fn add<K: std::hash::Hash + Eq + Clone>(
+    index: &mut HashMap<K, BTreeSet<ServerName>>,
+    key: &K,
+    server: &ServerName,
+) {
+    match index.get_mut(key) {
+        Some(servers) => _ = servers.insert(server.clone()),
+        None => _ = index.insert(key.clone(), BTreeSet::from([server.clone()])),
+    }
+}
+
+fn take<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<ServerName>>, key: &K, server: &ServerName) {
+    if let Some(servers) = index.get_mut(key) {
+        servers.remove(server);
+        if servers.is_empty() {
+            index.remove(key);
+        }
+    }
 }

@@ -46,5 +46,5 @@ pub fn choose_requirements<'a>(
         }
         _ => RequirementConflict::TooManyChoices,
     })?;
-    Ok(chosen.into_iter().map(|(_, version, _)| version).collect())
+    Ok(chosen.choices.into_iter().map(|choice| choice.published).collect())
 }

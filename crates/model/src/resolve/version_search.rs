@@ -14,23 +14,61 @@ use crate::{
     catalog::{Catalog, CatalogVersion},
     estate::Place,
     name::Name,
-    version::VersionRange,
+    version::{Version, VersionRange},
 };
 
 /// The number of dead ends after which the search gives up; real estates need a few hundred.
 const MAX_STEPS: usize = 50_000;
 
-/// A version range that one place or component requires.
+/// A version range that one place or component requires or constrains a component to.
 #[derive(Clone)]
 pub(super) struct VersionConstraint<'a> {
     pub(super) place: Place,
     pub(super) range: &'a VersionRange,
     /// The index of the chosen component that requires it; `None` for a place.
     pub(super) depth: Option<usize>,
+    /// Whether the component is required, and not only constrained.
+    is_requirement: bool,
 }
 
-/// A component, its chosen version, and all constraints on it.
-pub(super) type VersionChoice<'a> = (&'a Name, &'a Arc<CatalogVersion>, Vec<VersionConstraint<'a>>);
+impl<'a> VersionConstraint<'a> {
+    /// A place requires the component.
+    pub(super) fn required_by(place: &Place, range: &'a VersionRange) -> Self {
+        Self { place: place.clone(), range, depth: None, is_requirement: true }
+    }
+
+    /// A place constrains the component's version.
+    pub(super) fn of_place(place: &Place, range: &'a VersionRange) -> Self {
+        Self { place: place.clone(), range, depth: None, is_requirement: false }
+    }
+
+    fn of_component(name: &Name, range: &'a VersionRange, depth: usize) -> Self {
+        Self { place: Place::Default(name.clone()), range, depth: Some(depth), is_requirement: true }
+    }
+}
+
+/// A version that was passed over because it requires a component that a place removes.
+pub(super) struct VersionExclusion<'a> {
+    /// The place that removes what it requires.
+    pub(super) place: Place,
+    pub(super) version: &'a Version,
+    pub(super) requires: &'a Name,
+}
+
+/// A component, its chosen version, all constraints on it, and the newer versions that a removal excluded.
+pub(super) struct VersionChoice<'a> {
+    pub(super) name: &'a Name,
+    pub(super) published: &'a Arc<CatalogVersion>,
+    pub(super) constraints: Vec<VersionConstraint<'a>>,
+    pub(super) exclusions: Vec<VersionExclusion<'a>>,
+}
+
+/// What a search found.
+pub(super) struct FoundVersions<'a> {
+    pub(super) choices: Vec<VersionChoice<'a>>,
+    /// Every component whose versions were looked at, chosen or not.
+    pub(super) consulted: BTreeSet<Name>,
+}
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
@@ -44,13 +82,19 @@ pub(super) struct VersionSearch<'a, 'l> {
     frames: Vec<SearchFrame<'a>>,
     /// The first conflict: the one reported when there is no solution.
     first_conflict: Option<EstateFault>,
+    consulted: BTreeSet<Name>,
 }
 
 /// What versions are offered, and what is removed.
 #[derive(Clone, Copy)]
 pub(super) enum SearchScope<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.
-    Places(&'l PlaceStack<'a>),
+    Places {
+        /// The places.
+        stack: &'l PlaceStack<'a>,
+        /// The place of a fault that no other place has caused.
+        blamed: &'l Place,
+    },
     /// For one version and what it requires: several channels, those of the first one before those of the next.
     Channels {
         /// The version.
@@ -68,7 +112,7 @@ impl<'a> SearchScope<'a, '_> {
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
-            SearchScope::Places(layers) => newest_first(layers.channel),
+            SearchScope::Places { stack, .. } => newest_first(stack.channel),
             SearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
             SearchScope::Channels { channels, .. } => {
                 channels.iter().flat_map(|channel| newest_first(channel)).collect()
@@ -79,21 +123,21 @@ impl<'a> SearchScope<'a, '_> {
     /// The place a fault is blamed on when no other place is.
     fn place(&self) -> Place {
         match self {
-            SearchScope::Places(layers) => Place::Server(layers.server.clone()),
+            SearchScope::Places { blamed, .. } => (*blamed).clone(),
             SearchScope::Channels { root, .. } => Place::Default(root.component.name.clone()),
         }
     }
 
     fn channel(&self) -> Option<&'a Name> {
         match self {
-            SearchScope::Places(layers) => Some(layers.channel),
+            SearchScope::Places { stack, .. } => Some(stack.channel),
             SearchScope::Channels { channels, .. } => channels.first().copied(),
         }
     }
 
     fn removal_of(&self, component: &Name) -> Option<Place> {
         match self {
-            SearchScope::Places(layers) => layers.removal_of(component).map(|(place, _)| place.clone()),
+            SearchScope::Places { stack, .. } => stack.removal_of(component).map(|(place, _)| place.clone()),
             SearchScope::Channels { .. } => None,
         }
     }
@@ -107,6 +151,8 @@ struct SearchFrame<'a> {
     known: usize,
     /// Indexes of earlier choices that excluded candidates.
     blamed_choices: BTreeSet<usize>,
+    /// The candidates that removals excluded.
+    exclusions: Vec<VersionExclusion<'a>>,
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
@@ -119,6 +165,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             constraints: BTreeMap::new(),
             frames: Vec::new(),
             first_conflict: None,
+            consulted: BTreeSet::new(),
         }
     }
 
@@ -126,11 +173,16 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     pub(super) fn require(&mut self, name: &'a Name, constraint: Option<VersionConstraint<'a>>) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
-        self.constraints.insert(name, constraint.into_iter().collect());
+        self.constraints.entry(name).or_default().extend(constraint);
+    }
+
+    /// Adds a place's constraint, which holds if the component is required.
+    pub(super) fn constrain(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
+        self.constraints.entry(name).or_default().push(constraint);
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn run(mut self) -> Result<Vec<VersionChoice<'a>>, Box<EstateFault>> {
+    pub(super) fn run(mut self) -> Result<FoundVersions<'a>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -146,16 +198,18 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                 }
             }
         }
-        let chosen: Vec<_> =
-            self.frames.iter().filter_map(|frame| frame.candidates.get(frame.next - 1)).collect();
-        Ok(self
-            .order
-            .iter()
-            .zip(chosen)
-            .map(|(name, published)| {
-                (*name, *published, self.constraints.get(name).cloned().unwrap_or_default())
+        let Self { order, frames, mut constraints, consulted, .. } = self;
+        let choices = order.into_iter().zip(frames).filter_map(|(name, mut frame)| {
+            let published = *frame.candidates.get(frame.next.checked_sub(1)?)?;
+            let constraints = constraints.remove(name).unwrap_or_default();
+            Some(VersionChoice {
+                name,
+                published,
+                constraints,
+                exclusions: std::mem::take(&mut frame.exclusions),
             })
-            .collect())
+        });
+        Ok(FoundVersions { choices: choices.collect(), consulted })
     }
 
     /// The fault of a search that reached its limit.
@@ -172,6 +226,9 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     /// Lists the candidates for the next component.
     fn list_candidates(&mut self) {
         let name = self.order[self.frames.len()];
+        if !self.consulted.contains(name) {
+            self.consulted.insert(name.clone());
+        }
         let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
         let satisfies = |candidate: &&Arc<CatalogVersion>| {
             constraints.iter().all(|constraint| constraint.range.contains(&candidate.component.version))
@@ -183,7 +240,8 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             let fault = self.no_version(name, None);
             self.first_conflict.get_or_insert(fault);
         }
-        self.frames.push(SearchFrame { candidates, next: 0, known: self.order.len(), blamed_choices });
+        let (known, exclusions) = (self.order.len(), Vec::new());
+        self.frames.push(SearchFrame { candidates, next: 0, known, blamed_choices, exclusions });
     }
 
     /// Chooses the next candidate of the last frame that is consistent with all earlier choices.
@@ -198,8 +256,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                         self.position.insert(required, self.order.len());
                         self.order.push(required);
                     }
-                    let constraint =
-                        VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
+                    let constraint = VersionConstraint::of_component(name, range, depth);
                     self.constraints.entry(required).or_default().push(constraint);
                 }
                 return true;
@@ -211,6 +268,9 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     fn is_consistent(&mut self, name: &'a Name, depth: usize, candidate: &'a CatalogVersion) -> bool {
         for (required, range) in &candidate.component.requires {
             if let Some(fault) = self.removed_but_required(name, required, range) {
+                let (version, requires) = (&candidate.component.version, required);
+                let exclusion = VersionExclusion { place: fault.place.clone(), version, requires };
+                self.frames[depth].exclusions.push(exclusion);
                 self.first_conflict.get_or_insert(fault);
                 return false;
             }
@@ -222,8 +282,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             if let (Some(at), Some(chosen)) = (at, chosen)
                 && !range.contains(&chosen.component.version)
             {
-                let constraint =
-                    VersionConstraint { place: Place::Default(name.clone()), range, depth: Some(depth) };
+                let constraint = VersionConstraint::of_component(name, range, depth);
                 let fault = self.no_version(required, Some(constraint));
                 self.first_conflict.get_or_insert(fault);
                 if at < depth {
@@ -277,10 +336,9 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         range: &VersionRange,
     ) -> Option<EstateFault> {
         let place = self.scope.removal_of(required)?;
-        let required_by_place = self
-            .constraints
-            .get(required)
-            .is_some_and(|constraints| constraints.iter().any(|constraint| constraint.depth.is_none()));
+        let required_by_place = self.constraints.get(required).is_some_and(|constraints| {
+            constraints.iter().any(|constraint| constraint.depth.is_none() && constraint.is_requirement)
+        });
         let kind = FaultKind::RemovedButRequired {
             component: required.clone(),
             requirer: name.clone(),

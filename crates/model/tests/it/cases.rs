@@ -78,8 +78,8 @@ fn answers(case: &Path) -> String {
     for question in ask.lines() {
         let words: Vec<&str> = question.split_whitespace().collect();
         let node_of = |server: &str| {
-            let node = resolver.resolve(&ServerName::new(server).unwrap());
-            node.map_err(|error| {
+            let resolved = resolver.resolve(&ServerName::new(server).unwrap());
+            resolved.map(|resolution| resolution.node).map_err(|error| {
                 error
                     .faults
                     .iter()
@@ -101,13 +101,13 @@ fn answers(case: &Path) -> String {
             }
             ["node", server] => node_of(server).map_or_else(
                 |error| error,
-                |mut node| {
+                |mut node: Node| {
                     assert_eq!(
                         completed(&catalog, &node),
                         node,
                         "completing a resolved node changes nothing"
                     );
-                    for component in node.components.values_mut() {
+                    for component in node.components.values_mut().map(Arc::make_mut) {
                         (component.payload, component.deployment) = (None, None);
                     }
                     node::write(&node)
@@ -126,7 +126,7 @@ fn answers(case: &Path) -> String {
 }
 
 fn completed(catalog: &Catalog, node: &Node) -> Node {
-    let component = |(name, component): (&Name, &NodeComponent)| {
+    let component = |(name, component): (&Name, &Arc<NodeComponent>)| {
         (name.clone(), &catalog.components[name][&component.version].component)
     };
     resolve::complete_node(node, &node.components.iter().map(component).collect()).unwrap()
@@ -164,11 +164,9 @@ fn catalog(case: &Path) -> Catalog {
             versions.push(component.version.clone());
             versions.sort();
         }
-        let package = |name: String| PackageFile {
-            file: format!("{name}-{}.noarch.rpm", component.version),
-            name,
-            sha256: "0".repeat(64),
-            size: 1,
+        let package = |name: String| {
+            let file = format!("{name}-{}.noarch.rpm", component.version);
+            Arc::new(PackageFile { file, name, sha256: "0".repeat(64), size: 1 })
         };
         let published = CatalogVersion {
             payload: package(component.name.to_string()),

@@ -11,11 +11,11 @@ use model::{
         estate::{self, EstateDocuments},
         yaml,
     },
-    resolve::{EstateFinding, affected_servers, check, check_change, resolve},
+    resolve::{ChangedInputs, EstateFinding, check, check_change, resolve},
 };
 use proptest::{collection, prelude::*};
 
-use crate::random;
+use crate::{change::recorded, random};
 
 /// Two versions of a component whose parameters differ, and one that requires the first.
 fn catalog() -> Catalog {
@@ -91,7 +91,7 @@ fn documents(wild: u32) -> BoxedStrategy<EstateDocuments> {
         let lists = (list(&["r0", "r1", "r2"]), list(&["g0", "g1"]), 0..2usize);
         (lists, overrides(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), overrides, there)| {
             let text = format!(
-                "format: geppetto/server/1\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{overrides}",
+                "format: geppetto/server/2\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{overrides}",
                 roles.join(", "),
                 groups.join(", ")
             );
@@ -141,7 +141,8 @@ proptest! {
             };
         }
         let (before, after) = (read(&old), read(&files));
-        let found = fatal(check_change(&before, &after, &catalog));
+        let recorded = recorded(&before, &catalog);
+        let found = fatal(check_change(&before, &after, &catalog, &recorded).findings);
         let whole = fatal(check(&after, &catalog));
         prop_assert!(found.iter().all(|note| whole.contains(note)), "{:?}\n{:?}", found, whole);
         for note in whole.iter().filter(|note| !found.contains(note)) {
@@ -151,7 +152,7 @@ proptest! {
         }
         let resolved = after.servers.keys().all(|name| resolve(&after, &catalog, name).is_ok());
         prop_assert!(resolved || !found.is_empty());
-        let reached = affected_servers(&before, &after);
+        let reached = recorded.reached(&ChangedInputs::between_estates(&before, &after), &after);
         for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
             prop_assert_eq!(resolve(&before, &catalog, name), resolve(&after, &catalog, name));
         }
@@ -161,7 +162,7 @@ proptest! {
 #[test]
 fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
     let server =
-        |overrides: &str| format!("format: geppetto/server/1\nenvironment: e1\n{overrides}remove: [shop]\n");
+        |overrides: &str| format!("format: geppetto/server/2\nenvironment: e1\n{overrides}remove: [shop]\n");
     let mut files = EstateDocuments::from([
         (
             "environments/e1.yaml".to_owned(),
@@ -175,5 +176,6 @@ fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
     assert_eq!(fatal(check(&before, &catalog())), []);
     // The new server does without the component; the value fits the version that the other one has.
     files.insert("servers/s0.yaml".to_owned(), server(""));
-    assert_eq!(fatal(check_change(&before, &read(&files), &catalog())), []);
+    let recorded = recorded(&before, &catalog());
+    assert_eq!(fatal(check_change(&before, &read(&files), &catalog(), &recorded).findings), []);
 }

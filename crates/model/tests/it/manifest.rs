@@ -1,6 +1,6 @@
 //! Manifests: what is read, what is refused with which sentence, what lint finds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     component::Component,
@@ -25,15 +25,17 @@ const PARAMETERS: &str = r#"{
     "password": {"type": "string", "description": "of the database", "secret": true}
 }"#;
 
-fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, NodeValue> {
-    let value = |value: &Value, secret| NodeValue { value: value.clone(), secret, provenance: Vec::new() };
+fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, Arc<NodeValue>> {
+    let value = |value: &Value, secret| {
+        Arc::new(NodeValue { value: Arc::new(value.clone()), secret, provenance: Vec::new() })
+    };
     pairs.iter().map(|(key, text, secret)| (Key::new(key).unwrap(), value(text, *secret))).collect()
 }
 
 fn evaluate(
     text: &str,
     files: &DeploymentFiles,
-    values: &BTreeMap<Key, NodeValue>,
+    values: &BTreeMap<Key, Arc<NodeValue>>,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest = manifest::read_manifest("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);

@@ -14,6 +14,8 @@ fn parameter(kind: ParameterType) -> Parameter {
         secret: false,
         merge: MergeStrategy::Replace,
         one_of: Vec::new(),
+        reads: Vec::new(),
+        shared: false,
         min: None,
         max: None,
     }
@@ -122,7 +124,7 @@ fn value_with_references_is_checked_before_they_are_resolved() {
 #[test]
 fn contradictory_parameter_declaration_has_one_error_per_fault() {
     let mut port = parameter(ParameterType::Port);
-    port.default = Some(Value::from("eighty"));
+    port.default = Some(Value::from("eighty").into());
     port.required = true;
     port.merge = MergeStrategy::Deep;
     let wrong = port.check_declaration();

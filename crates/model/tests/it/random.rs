@@ -10,7 +10,7 @@ use model::{
         Requirement, RevisionOrigin, Role, Server,
     },
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementProvenance},
+    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
     value::Value,
     version::{Version, VersionRange},
 };
@@ -83,25 +83,35 @@ fn origin() -> impl Strategy<Value = RevisionOrigin> {
 
 fn entry() -> impl Strategy<Value = Provenance> {
     (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin())).prop_map(
-        |(place, value, removes, effective, origin)| Provenance { place, value, removes, effective, origin },
+        |(place, value, removes, effective, origin)| {
+            let value = value.map(Arc::new);
+            Provenance { place, value, removes, effective, origin }
+        },
     )
 }
 
 pub(crate) fn node() -> impl Strategy<Value = Node> {
-    let node_value = (value(), any::<bool>(), collection::vec(entry(), 0..3))
-        .prop_map(|(value, secret, provenance)| NodeValue { value, secret, provenance });
-    let requirements = (place(), option::of(range()), any::<bool>(), option::of(origin())).prop_map(
-        |(place, range, effective, origin)| RequirementProvenance { place, range, effective, origin },
-    );
+    let node_value =
+        (value(), any::<bool>(), collection::vec(entry(), 0..3)).prop_map(|(value, secret, provenance)| {
+            Arc::new(NodeValue { value: Arc::new(value), secret, provenance })
+        });
+    let what = prop_oneof![
+        range().prop_map(RequirementOperation::Requires),
+        range().prop_map(RequirementOperation::Constrains),
+        Just(RequirementOperation::Removes),
+        (version(), name())
+            .prop_map(|(version, requires)| RequirementOperation::Excludes { version, requires }),
+    ];
+    let requirements =
+        (place(), what, any::<bool>(), option::of(origin())).prop_map(|(place, what, effective, origin)| {
+            RequirementProvenance { place, what, effective, origin }
+        });
     let component =
         (version(), collection::vec(requirements, 0..3), collection::btree_map(key(), node_value, 0..4))
-            .prop_map(|(version, requirements, values)| NodeComponent {
-                version,
-                kind: None,
-                payload: None,
-                deployment: None,
-                requirements,
-                values,
+            .prop_map(|(version, requirements, values)| {
+                let (kind, payload, deployment) = (None, None, None);
+                let requirements = Arc::new(requirements);
+                Arc::new(NodeComponent { version, kind, payload, deployment, requirements, values })
             });
     (server_name(), name(), name(), any::<u64>(), collection::btree_map(name(), component, 0..3)).prop_map(
         |(server, environment, channel, generation, components)| Node {
@@ -125,15 +135,21 @@ fn removal() -> impl Strategy<Value = InheritedItem> {
 }
 
 fn overrides() -> impl Strategy<Value = Overrides> {
-    let message = value().prop_map(|value| AssignedValue { value, origin: None });
-    let requirement = range().prop_map(|range| Requirement { range, origin: None });
+    let message = value().prop_map(|value| AssignedValue { value: Arc::new(value), origin: None });
+    let requirement = || range().prop_map(|range| Requirement { range, origin: None });
     let removed = removal().prop_map(|what| InheritanceRemoval { what, origin: None });
     (
-        collection::btree_map(name(), requirement, 0..3),
+        collection::btree_map(name(), requirement(), 0..3),
+        collection::btree_map(name(), requirement(), 0..3),
         collection::btree_map(name(), collection::btree_map(key(), message, 0..3), 0..3),
         collection::vec(removed, 0..3),
     )
-        .prop_map(|(components, values, remove)| Overrides { components, values, remove })
+        .prop_map(|(components, versions, values, remove)| Overrides {
+            components,
+            versions,
+            values,
+            remove,
+        })
 }
 
 fn names() -> impl Strategy<Value = Vec<Name>> {
@@ -148,14 +164,28 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
         overrides,
     });
     let group = (text(), overrides()).prop_map(|(description, overrides)| Group { description, overrides });
-    let environment = (text(), name(), overrides())
-        .prop_map(|(description, channel, overrides)| Environment { description, channel, overrides });
-    let server = (text(), name(), names(), names(), overrides()).prop_map(
-        |(description, environment, groups, roles, overrides)| Server {
+    let environment = (text(), name(), collection::btree_set(name(), 0..3), overrides()).prop_map(
+        |(description, channel, readable_from, overrides)| Environment {
+            description,
+            channel,
+            readable_from,
+            overrides,
+        },
+    );
+    let about = (
+        collection::btree_set(any::<std::net::IpAddr>(), 0..3),
+        collection::btree_set("[0-9a-f]{2}(:[0-9a-f]{2}){5}", 0..2),
+        collection::btree_map(text(), text(), 0..2),
+    );
+    let server = (text(), name(), names(), names(), about, overrides()).prop_map(
+        |(description, environment, groups, roles, (addresses, macs, labels), overrides)| Server {
             description,
             environment,
             groups,
             roles,
+            addresses: addresses.into_iter().collect(),
+            macs: macs.iter().map(|mac| mac.parse().unwrap()).collect(),
+            labels,
             overrides,
         },
     );
@@ -174,12 +204,12 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
 pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
     let mut catalog = Catalog::default();
     for component in components {
-        let package = PackageFile {
+        let package = Arc::new(PackageFile {
             name: component.name.to_string(),
             file: format!("{}.rpm", component.name),
             sha256: "0".repeat(64),
             size: 1,
-        };
+        });
         let published =
             CatalogVersion { payload: package.clone(), deployment: package, component: component.clone() };
         let channel = catalog.channels.entry(Name::new("prod").unwrap()).or_default();

@@ -14,7 +14,7 @@ use model::{
         node, yaml,
     },
     name::{Key, Name, ServerName},
-    resolve::{self, Resolver},
+    resolve::{self, ChangedInputs, Resolver},
     value::Value,
 };
 use proptest::{collection, prelude::*};
@@ -36,13 +36,20 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
         (name(at), Role { inherits, ..Role::default() })
     });
     let prod = Name::new("prod").unwrap();
-    let environment =
-        Environment { description: String::new(), channel: prod.clone(), overrides: Default::default() };
+    let environment = Environment {
+        description: String::new(),
+        channel: prod.clone(),
+        readable_from: Default::default(),
+        overrides: Default::default(),
+    };
     let server = Server {
         description: String::new(),
         environment: prod.clone(),
         groups: Vec::new(),
         roles: wanted.iter().map(|role| name(*role)).collect(),
+        addresses: Vec::new(),
+        macs: Default::default(),
+        labels: Default::default(),
         overrides: Default::default(),
     };
     Estate {
@@ -148,8 +155,9 @@ proptest! {
     }
 
     #[test]
-    fn unchanged_estate_reaches_no_servers(estate in random::estate()) {
-        prop_assert!(resolve::affected_servers(&estate, &estate.clone()).is_empty());
+    fn unchanged_estate_has_no_changed_inputs(estate in random::estate()) {
+        let unchanged = ChangedInputs::between_estates(&estate, &estate.clone());
+        prop_assert_eq!(unchanged, ChangedInputs::default());
     }
 
     #[test]
@@ -197,8 +205,8 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
     let complete =
         resolve::complete_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
     let shop = &complete.components["shop"];
-    assert_eq!(shop.values["url"].value, Value::from("http://localhost:8080/"));
-    assert_eq!(shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
+    assert_eq!(*shop.values["url"].value, Value::from("http://localhost:8080/"));
+    assert_eq!(*shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
     assert!(shop.values["key"].secret, "what the component declares secret is secret");
     assert_eq!(resolve::complete_node(&complete, &components), Ok(complete.clone()));
 
@@ -219,7 +227,7 @@ fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
     .unwrap();
     let documents = [
         ("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n".to_owned()),
-        ("servers/s.yaml", "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n".to_owned()),
+        ("servers/s.yaml", "format: geppetto/server/2\nenvironment: prod\nroles: [web]\n".to_owned()),
         (
             "roles/web.yaml",
             format!("format: geppetto/role/1\ncomponents: {{shop: \"*\"}}\nvalues: {{shop: {{{values}}}}}\n"),
@@ -267,9 +275,11 @@ fn resolved_node_is_read_by_the_host_up_to_the_size_limit() {
 
 #[test]
 fn node_file_too_large_to_read_again_is_refused() {
-    let deep = format!("{}{}{}", "[".repeat(30), "1,".repeat(32_000), "]".repeat(30));
-    let lists = "a: {type: list, description: A.}, b: {type: list, description: B.}";
-    let (estate, catalog) = shop(lists, &format!("a: {deep}, b: {deep}"));
+    // Written out, each of these characters is six.
+    let keys: Vec<String> = (0..4).map(|at| format!("k{at}: {{type: string, description: K.}}")).collect();
+    let text = "\\u0001".repeat(400_000);
+    let values = format!("k0: \"{text}\", k1: \"${{shop.k0}}\", k2: \"${{shop.k0}}\", k3: \"${{shop.k0}}\"");
+    let (estate, catalog) = shop(&keys.join(", "), &values);
     let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
     assert!(error.starts_with("server s: its node file could not be read again (it has "), "{error}");
     assert!(resolve::check(&estate, &catalog).iter().any(|note| note.message.contains("read again")));
@@ -353,7 +363,7 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     assert_eq!(
         resolve::explain(&node, "shop.a").unwrap().to_string(),
         "shop.a = \"x\"\n  effective   default of shop sets \"x\"\n  \
-         effective   server s removes the values of weaker places (revision 2 by bob)\n  \
+         effective   server s removes what is set by role web (revision 2 by bob)\n  \
          overridden  role web sets \"y\" (revision 1 by ann)"
     );
 }

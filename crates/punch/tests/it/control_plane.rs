@@ -75,7 +75,7 @@ impl<'a> ControlPlane<'a> {
         test.write("estate/environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n");
         test.write(
             "estate/servers/web-01.yaml",
-            "format: geppetto/server/1\nenvironment: prod\nroles: [web]\n",
+            "format: geppetto/server/2\nenvironment: prod\nroles: [web]\n",
         );
         control_plane.import_greeting("hello");
         let token = test.ok(&["server", "join-token", "web-01"]).stdout;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{ValueEvaluator, ValueSite, ValueState};
+use super::{EvaluationSubject, ParameterId, ValueEvaluator, ValueSite, ValueState};
 use crate::{
-    name::Key,
     nearest,
     parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size},
     resolve::{
@@ -103,9 +102,9 @@ impl ValueEvaluator<'_, '_> {
     /// Returns the value a reference refers to.
     fn resolve_reference(&mut self, site: &ValueSite<'_>, inside: &str, secret: &mut bool) -> Option<Value> {
         let (name, key) = match reference_target(inside) {
-            Some(ReferenceTarget::ServerName) => return Some(Value::Text(self.layers.server.to_string())),
+            Some(ReferenceTarget::ServerName) => return Some(Value::Text(self.server()?.to_string())),
             Some(ReferenceTarget::ServerEnvironment) => {
-                return Some(Value::Text(self.layers.environment.to_string()));
+                return Some(Value::Text(self.stack.environment.to_string()));
             }
             Some(ReferenceTarget::Value(name, key)) => (name, key),
             None => {
@@ -118,50 +117,51 @@ impl ValueEvaluator<'_, '_> {
                 return self.unknown_reference(site, inside, reason, near);
             }
         };
-        let chosen = self.chosen;
-        let Some((name, component)) = chosen.get_key_value(&name) else {
-            let near = nearest(name.as_str(), chosen.keys().map(|name| name.as_str()));
+        let components = self.components;
+        let Ok(found) = components.binary_search_by(|component| component.name.cmp(&name)) else {
+            let near = nearest(name.as_str(), components.iter().map(|component| component.name.as_str()));
             let near = near.map(|near| format!("{near}.{key}"));
-            return self.unknown_reference(
-                site,
-                inside,
-                format!("but this server has no component `{name}`"),
-                near,
-            );
+            let reason = format!("but this server has no component `{name}`");
+            return self.unknown_reference(site, inside, reason, near);
         };
-        let parameters = &component.parameters;
-        let Some((key, _)) = parameters.get_key_value(&key) else {
-            let near = nearest(key.as_str(), parameters.keys().map(Key::as_str));
+        let parameters = &components[found].parameters;
+        let Ok(parameter) = parameters.binary_search_by(|(known, _)| (*known).cmp(&key)) else {
+            let near = nearest(key.as_str(), parameters.iter().map(|(key, _)| key.as_str()));
             let near = near.map(|near| format!("{name}.{near}"));
-            return self.unknown_reference(
-                site,
-                inside,
-                format!("but `{name}` has no parameter `{key}`"),
-                near,
-            );
+            let reason = format!("but `{name}` has no parameter `{key}`");
+            return self.unknown_reference(site, inside, reason, near);
         };
+        let id = ParameterId { component: found, parameter };
+        if let (EvaluationSubject::SharedStack, Some(referrer)) = (self.subject, self.path.last()) {
+            self.referrers.push((id, *referrer));
+        }
         if self.path.len() > MAX_CHAIN {
             return self
                 .wrong(site, format!("is at the end of more than {MAX_CHAIN} references; write it out"));
         }
-        self.finish(name, key);
-        match self.done.get(&(*name, key)) {
-            Some(ValueState::Final(value)) => {
+        self.settle(id);
+        match self.states[found].state(parameter) {
+            ValueState::Final { value, .. } => {
                 *secret |= value.secret;
-                Some(value.value.clone())
+                Some(Value::clone(&value.value))
             }
-            Some(ValueState::Absent) => {
+            ValueState::Absent => {
                 self.unknown_reference(site, inside, "but it has no value and no default".to_owned(), None)
             }
-            Some(ValueState::Begun) => {
-                let start = self.path.iter().position(|at| *at == (*name, key)).unwrap_or_default();
-                let circle = self.path[start..].iter().map(|(name, key)| format!("{name}.{key}")).collect();
-                let fault = EstateFault::new(site.place.clone(), FaultKind::CyclicReferences(circle));
+            ValueState::Begun => {
+                let start = self.path.iter().position(|at| *at == id).unwrap_or_default();
+                let cycle = self.path[start..].iter().map(|at| self.parameter_name(*at)).collect();
+                let fault = EstateFault::new(site.place.clone(), FaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
-            Some(ValueState::Failed) | None => None,
+            ValueState::Unsettled | ValueState::Failed | ValueState::Pending => None,
         }
+    }
+
+    fn parameter_name(&self, id: ParameterId) -> String {
+        let component = &self.components[id.component];
+        format!("{}.{}", component.name, component.parameters[id.parameter].0)
     }
 
     /// Adds the fault of a reference that cannot be resolved. In a secret value it could be part of the secret, and so could the names

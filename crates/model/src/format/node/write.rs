@@ -1,0 +1,175 @@
+//! Writing node files: keys line by line, each value in flow style on its line.
+//!
+//! Names need no quotes and every text has some, so that what is written reads back as it was, whatever is in it.
+
+use std::{collections::HashMap, fmt::Write, sync::Arc};
+
+use ed25519_dalek::SigningKey;
+
+use super::NodeFile;
+use crate::{
+    catalog::PackageFile,
+    estate::RevisionOrigin,
+    format::{
+        flow::{write_key, write_text, write_value},
+        signature::sign,
+        yaml::DocumentFormat,
+    },
+    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
+};
+
+/// Writes node files. A component that several nodes share is written once.
+#[derive(Default)]
+pub struct NodeWriter {
+    /// By the address of the component, which is held so that no other can get it.
+    shared: HashMap<*const NodeComponent, (Arc<NodeComponent>, String)>,
+}
+
+impl NodeWriter {
+    /// Writes a node file, unsigned: the same text for the same node.
+    pub fn write(&mut self, node: &Node) -> String {
+        let mut text = format!("format: {}\nserver: ", NodeFile::FORMAT);
+        write_text(&mut text, node.server.as_str());
+        for (key, value) in [("environment", &node.environment), ("channel", &node.channel)] {
+            _ = write!(text, "\n{key}: ");
+            write_text(&mut text, value.as_str());
+        }
+        _ = write!(text, "\ngeneration: {}\ncomponents:", node.generation);
+        if node.components.is_empty() {
+            text.push_str(" {}");
+        }
+        text.push('\n');
+        for (name, component) in &node.components {
+            text.push_str("  ");
+            write_key(&mut text, name.as_str());
+            text.push_str(":\n");
+            self.write_component(&mut text, component);
+        }
+        text
+    }
+
+    /// Writes a node file and signs it.
+    pub fn write_signed(&mut self, node: &Node, key: &SigningKey) -> String {
+        sign(&self.write(node), key)
+    }
+
+    fn write_component(&mut self, text: &mut String, component: &Arc<NodeComponent>) {
+        // What only this node holds will not be written again.
+        if Arc::strong_count(component) == 1 {
+            return write_component(text, component);
+        }
+        let (_, written) = self.shared.entry(Arc::as_ptr(component)).or_insert_with(|| {
+            let mut written = String::new();
+            write_component(&mut written, component);
+            (Arc::clone(component), written)
+        });
+        text.push_str(written);
+    }
+}
+
+fn write_component(text: &mut String, component: &NodeComponent) {
+    text.push_str("    version: ");
+    write_text(text, &component.version.to_string());
+    if let Some(kind) = component.kind {
+        _ = write!(text, "\n    kind: {}", kind.as_str());
+    }
+    for (key, package) in [("payload", &component.payload), ("deployment", &component.deployment)] {
+        if let Some(package) = package {
+            _ = write!(text, "\n    {key}: ");
+            write_package(text, package);
+        }
+    }
+    if !component.requirements.is_empty() {
+        text.push_str("\n    requirements:");
+        for requirement in component.requirements.iter() {
+            text.push_str("\n    - ");
+            write_requirement(text, requirement);
+        }
+    }
+    if !component.values.is_empty() {
+        text.push_str("\n    values:");
+        for (key, value) in &component.values {
+            text.push_str("\n      ");
+            write_key(text, key.as_str());
+            text.push_str(": ");
+            write_value(text, &value.value);
+        }
+    }
+    let mut secrets = component.values.iter().filter(|(_, value)| value.secret).peekable();
+    if secrets.peek().is_some() {
+        text.push_str("\n    secrets:");
+        for (key, _) in secrets {
+            text.push_str("\n    - ");
+            write_key(text, key.as_str());
+        }
+    }
+    let has_provenance = |value: &Arc<NodeValue>| !value.provenance.is_empty();
+    if component.values.values().any(has_provenance) {
+        text.push_str("\n    provenance:");
+        for (key, value) in component.values.iter().filter(|(_, value)| has_provenance(value)) {
+            text.push_str("\n      ");
+            write_key(text, key.as_str());
+            text.push(':');
+            for entry in &value.provenance {
+                text.push_str("\n      - ");
+                write_provenance(text, entry);
+            }
+        }
+    }
+    text.push('\n');
+}
+
+fn write_package(text: &mut String, package: &PackageFile) {
+    for (start, value) in
+        [("{name: ", &package.name), (", file: ", &package.file), (", sha256: ", &package.sha256)]
+    {
+        text.push_str(start);
+        write_text(text, value);
+    }
+    _ = write!(text, ", size: {}}}", package.size);
+}
+
+fn write_requirement(text: &mut String, requirement: &RequirementProvenance) {
+    text.push_str("{place: ");
+    write_text(text, &requirement.place.to_string());
+    match &requirement.what {
+        RequirementOperation::Requires(range) | RequirementOperation::Constrains(range) => {
+            text.push_str(", range: ");
+            write_text(text, &range.to_string());
+        }
+        RequirementOperation::Removes => (),
+        RequirementOperation::Excludes { version, requires } => {
+            text.push_str(", excludes: ");
+            write_text(text, &version.to_string());
+            text.push_str(", requires: ");
+            write_text(text, requires.as_str());
+        }
+    }
+    if matches!(requirement.what, RequirementOperation::Constrains(_)) {
+        text.push_str(", constrains: true");
+    }
+    _ = write!(text, ", effective: {}", requirement.effective);
+    write_origin(text, requirement.origin.as_ref());
+}
+
+fn write_provenance(text: &mut String, entry: &Provenance) {
+    text.push_str("{place: ");
+    write_text(text, &entry.place.to_string());
+    if let Some(value) = &entry.value {
+        text.push_str(", value: ");
+        write_value(text, value);
+    }
+    if entry.removes {
+        text.push_str(", removes: true");
+    }
+    _ = write!(text, ", effective: {}", entry.effective);
+    write_origin(text, entry.origin.as_ref());
+}
+
+fn write_origin(text: &mut String, origin: Option<&RevisionOrigin>) {
+    if let Some(origin) = origin {
+        _ = write!(text, ", revision: {}, by: ", origin.revision);
+        write_text(text, &origin.by);
+    }
+    text.push('}');
+}

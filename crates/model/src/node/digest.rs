@@ -1,0 +1,129 @@
+//! The digest of what a node makes a server be: the same for nodes that differ only in generation or provenance.
+//!
+//! SHA-256 over a compact canonical form: every text and list is preceded by its length as eight bytes, every value by a
+//! byte for its type. A component has a digest of its own, so that servers which share it also share the work.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{Node, NodeComponent};
+use crate::{
+    catalog::PackageFile,
+    name::{Name, ServerName},
+    value::Value,
+};
+
+/// SHA-256 of a node's or a component's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentDigest([u8; 32]);
+
+/// Digests a node. Generation and provenance do not count.
+pub fn content_digest(node: &Node) -> ContentDigest {
+    let components = node.components.iter().map(|(name, component)| (name, component_digest(component)));
+    node_digest(&node.server, &node.environment, &node.channel, components)
+}
+
+/// Digests a component of a node. Requirements and provenance do not count.
+pub fn component_digest(component: &NodeComponent) -> ContentDigest {
+    let mut form = CanonicalForm::default();
+    form.text(component.version.version());
+    form.text(component.version.release().unwrap_or_default());
+    form.bytes.push(component.kind.map_or(0, |kind| kind as u8 + 1));
+    form.package(component.payload.as_deref());
+    form.package(component.deployment.as_deref());
+    form.length(component.values.len());
+    for (key, value) in &component.values {
+        form.text(key.as_str());
+        form.bytes.push(value.secret.into());
+        form.value(&value.value);
+    }
+    form.digest()
+}
+
+/// Digests a node whose components are digested already, in the order of their names.
+pub(crate) fn node_digest<'n>(
+    server: &ServerName,
+    environment: &Name,
+    channel: &Name,
+    components: impl Iterator<Item = (&'n Name, ContentDigest)>,
+) -> ContentDigest {
+    let mut form = CanonicalForm::default();
+    form.text(server.as_str());
+    form.text(environment.as_str());
+    form.text(channel.as_str());
+    for (name, digest) in components {
+        form.text(name.as_str());
+        form.bytes.extend(digest.0);
+    }
+    form.digest()
+}
+
+#[derive(Default)]
+struct CanonicalForm {
+    bytes: Vec<u8>,
+}
+
+impl CanonicalForm {
+    fn length(&mut self, length: usize) {
+        self.bytes.extend((length as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.length(text.len());
+        self.bytes.extend(text.as_bytes());
+    }
+
+    fn package(&mut self, package: Option<&PackageFile>) {
+        let Some(PackageFile { name, file, sha256, size }) = package else { return self.bytes.push(0) };
+        self.bytes.push(1);
+        for text in [name, file, sha256] {
+            self.text(text);
+        }
+        self.bytes.extend(size.to_le_bytes());
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.bytes.push(0),
+            Value::Boolean(flag) => self.bytes.extend([1, (*flag).into()]),
+            Value::Integer(number) => {
+                self.bytes.push(2);
+                self.bytes.extend(number.to_le_bytes());
+            }
+            Value::Number(number) => {
+                self.bytes.push(3);
+                self.bytes.extend(number.to_bits().to_le_bytes());
+            }
+            Value::Text(text) => {
+                self.bytes.push(4);
+                self.text(text);
+            }
+            Value::List(items) => {
+                self.bytes.push(5);
+                self.length(items.len());
+                for item in items {
+                    self.value(item);
+                }
+            }
+            Value::Map(map) => {
+                self.bytes.push(6);
+                self.length(map.len());
+                for (key, value) in map {
+                    self.text(key);
+                    self.value(value);
+                }
+            }
+        }
+    }
+
+    fn digest(&self) -> ContentDigest {
+        ContentDigest(Sha256::digest(&self.bytes).into())
+    }
+}
+
+impl fmt::Display for ContentDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

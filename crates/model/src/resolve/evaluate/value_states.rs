@@ -1,0 +1,158 @@
+//! How far each parameter's evaluation is.
+
+use std::{collections::BTreeMap, iter::Sum, ops::Add, sync::Arc};
+
+use super::{ComponentParameters, ParameterId};
+use crate::{name::Key, node::NodeValue, resolve::fault::EstateFault};
+
+/// The state of a value's evaluation.
+#[derive(Clone)]
+pub(in crate::resolve) enum ValueState {
+    /// Not evaluated yet.
+    Pending,
+    /// In evaluation, possibly because another value refers to it.
+    Begun,
+    /// Evaluated.
+    Final { value: Arc<NodeValue>, sizes: ValueSizes },
+    /// No value is set, and none is required.
+    Absent,
+    /// It depends on the server, or is wrong: it must be evaluated for each server.
+    Unsettled,
+    /// Its fault is recorded.
+    Failed,
+}
+
+/// What values and their provenance weigh; see [`crate::parameter::estimated_value_size`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::resolve) struct ValueSizes {
+    pub(in crate::resolve) values: usize,
+    pub(in crate::resolve) provenance: usize,
+}
+
+impl Add for ValueSizes {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self { values: self.values + other.values, provenance: self.provenance + other.provenance }
+    }
+}
+
+impl Sum for ValueSizes {
+    fn sum<I: Iterator<Item = Self>>(sizes: I) -> Self {
+        sizes.fold(Self::default(), Add::add)
+    }
+}
+
+/// The states of one component's parameters: those of a shared stack, or a copy in which some are evaluated again.
+pub(in crate::resolve) enum ComponentStates<'e> {
+    Shared(&'e SharedStates),
+    Own(Vec<ValueState>),
+}
+
+/// The states of one component's parameters in a stack that servers share.
+pub(in crate::resolve) struct SharedStates {
+    states: Vec<ValueState>,
+    sizes: ValueSizes,
+}
+
+/// What an evaluation comes to.
+pub(in crate::resolve) struct EvaluatedValues<'e> {
+    pub(in crate::resolve) states: Vec<ComponentStates<'e>>,
+    pub(in crate::resolve) faults: Vec<EstateFault>,
+    /// Each referred parameter with the one that refers to it, of those that were evaluated.
+    pub(in crate::resolve) referrers: Vec<(ParameterId, ParameterId)>,
+    pub(in crate::resolve) sizes: ValueSizes,
+}
+
+impl SharedStates {
+    pub(in crate::resolve) fn new(states: Vec<ValueState>) -> Self {
+        Self { sizes: sizes(&states), states }
+    }
+
+    /// The positions of the parameters that must be evaluated for each server.
+    pub(in crate::resolve) fn unsettled(&self) -> impl Iterator<Item = usize> {
+        let states = self.states.iter().enumerate();
+        states.filter(|(_, state)| !is_settled(state)).map(|(at, _)| at)
+    }
+}
+
+fn is_settled(state: &ValueState) -> bool {
+    matches!(state, ValueState::Final { .. } | ValueState::Absent)
+}
+
+fn sizes(states: &[ValueState]) -> ValueSizes {
+    let finals = states.iter().filter_map(|state| match state {
+        ValueState::Final { sizes, .. } => Some(*sizes),
+        _ => None,
+    });
+    finals.sum()
+}
+
+impl ComponentStates<'_> {
+    /// All parameters of a component, none of them evaluated.
+    pub(in crate::resolve) fn pending_all(component: &ComponentParameters<'_>) -> Self {
+        Self::Own(vec![ValueState::Pending; component.parameters.len()])
+    }
+
+    /// Marks a parameter to be evaluated again; whether it was not marked yet.
+    pub(in crate::resolve) fn mark_pending(&mut self, parameter: usize) -> bool {
+        if matches!(self.state(parameter), ValueState::Pending) {
+            return false;
+        }
+        self.set(parameter, ValueState::Pending);
+        true
+    }
+
+    pub(in crate::resolve) fn state(&self, parameter: usize) -> &ValueState {
+        match self {
+            Self::Shared(shared) => &shared.states[parameter],
+            Self::Own(states) => &states[parameter],
+        }
+    }
+
+    pub(super) fn set(&mut self, parameter: usize, state: ValueState) {
+        if let Self::Shared(shared) = self {
+            *self = Self::Own(shared.states.clone());
+        }
+        if let Self::Own(states) = self {
+            states[parameter] = state;
+        }
+    }
+
+    /// The positions of the pending parameters.
+    pub(super) fn pending(&self) -> Vec<usize> {
+        match self {
+            Self::Shared(_) => Vec::new(),
+            Self::Own(states) => {
+                let states = states.iter().enumerate();
+                states.filter(|(_, state)| matches!(state, ValueState::Pending)).map(|(at, _)| at).collect()
+            }
+        }
+    }
+
+    pub(super) fn sizes(&self) -> ValueSizes {
+        match self {
+            Self::Shared(shared) => shared.sizes,
+            Self::Own(states) => sizes(states),
+        }
+    }
+
+    /// The states by themselves; `None` if they are those of the shared stack.
+    pub(in crate::resolve) fn into_own(self) -> Option<Vec<ValueState>> {
+        match self {
+            Self::Shared(_) => None,
+            Self::Own(states) => Some(states),
+        }
+    }
+}
+
+/// The final values among the states.
+pub(in crate::resolve) fn final_values(
+    component: &ComponentParameters<'_>,
+    states: &[ValueState],
+) -> BTreeMap<Key, Arc<NodeValue>> {
+    let values = component.parameters.iter().zip(states).filter_map(|((key, _), state)| match state {
+        ValueState::Final { value, .. } => Some(((*key).clone(), Arc::clone(value))),
+        _ => None,
+    });
+    values.collect()
+}

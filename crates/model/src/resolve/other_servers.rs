@@ -1,0 +1,264 @@
+//! Reading other servers: which servers a selection stands for, and their values.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{
+    Resolver,
+    evaluate::{EvaluationSubject, OtherServers, ValueState},
+    place_stack::ServerPlaces,
+};
+use crate::{
+    estate::Place,
+    name::{Name, ServerName},
+    node::NodeValue,
+    parameter::{Parameter, ParameterName},
+    selection::Selection,
+    value::Value,
+};
+
+/// The longest chain of servers that read each other's values.
+const MAX_CHAIN: usize = 32;
+
+/// What was read of servers, once for all that read it.
+#[derive(Default)]
+pub(super) struct ServerValues {
+    /// The servers of each selection, by name.
+    selected: RefCell<HashMap<Selection, Result<Arc<Vec<ServerName>>, String>>>,
+    /// The lists that selections became.
+    lists: RefCell<HashMap<ListKey, Arc<Value>>>,
+    /// Single values.
+    values: RefCell<HashMap<(ServerName, ParameterName), ReadValue>>,
+    /// The values in evaluation, each because the one before reads it.
+    path: RefCell<Vec<(ServerName, ParameterName)>>,
+}
+
+/// What a list of selected servers depends on.
+type ListKey = (Selection, Vec<ParameterName>, bool);
+
+/// A value of another server; `None` if it has none. The error completes the sentence "`component.key` ...".
+type ReadValue = Result<Option<Arc<NodeValue>>, String>;
+
+/// Reads other servers for one server, and remembers what it read.
+pub(super) struct ServerReader<'r, 'a> {
+    resolver: &'r Resolver<'a>,
+    environment: &'a Name,
+    reads: RefCell<SelectionReads>,
+}
+
+/// What a server read of others.
+#[derive(Default)]
+pub(super) struct SelectionReads {
+    pub(super) environments: BTreeSet<Place>,
+    pub(super) selections: BTreeSet<Selection>,
+    pub(super) servers: BTreeSet<ServerName>,
+}
+
+impl<'r, 'a> ServerReader<'r, 'a> {
+    pub(super) fn new(resolver: &'r Resolver<'a>, environment: &'a Name) -> Self {
+        Self { resolver, environment, reads: RefCell::default() }
+    }
+
+    pub(super) fn into_reads(self) -> SelectionReads {
+        self.reads.into_inner()
+    }
+
+    /// Refuses an environment that does not let this one read it.
+    fn check_environment(&self, selected: &Name) -> Result<(), String> {
+        let environments = &self.resolver.estate.environments;
+        let Some(environment) = environments.get(selected) else {
+            return Err(match crate::nearest(selected.as_str(), environments.keys().map(Name::as_str)) {
+                Some(near) => {
+                    format!(
+                        "selects servers of environment `{selected}`, which does not exist; did you mean `{near}`?"
+                    )
+                }
+                None => format!("selects servers of environment `{selected}`, which does not exist"),
+            });
+        };
+        if selected == self.environment || environment.readable_from.contains(self.environment) {
+            return Ok(());
+        }
+        Err(format!(
+            "selects servers of environment `{selected}`, which servers of `{}` may not read; list `{}` under \
+             `readable_from` of environment `{selected}`, or select servers of `{}`",
+            self.environment, self.environment, self.environment
+        ))
+    }
+}
+
+impl OtherServers for ServerReader<'_, '_> {
+    fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String> {
+        let mut reads = self.reads.borrow_mut();
+        reads.environments.insert(Place::Environment(selection.environment.clone()));
+        reads.selections.insert(selection.clone());
+        drop(reads);
+        self.check_environment(&selection.environment)?;
+        let servers = self.resolver.selected_servers(selection)?;
+        self.reads.borrow_mut().servers.extend(servers.iter().cloned());
+        self.resolver.server_list(selection, &servers, parameter)
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// The servers of a selection, in the order of their names.
+    fn selected_servers(&self, selection: &Selection) -> Result<Arc<Vec<ServerName>>, String> {
+        if let Some(known) = self.server_values.selected.borrow().get(selection) {
+            return known.clone();
+        }
+        let mut selected = Vec::new();
+        let mut result = Ok(());
+        let in_environment =
+            self.estate.servers.iter().filter(|(_, server)| server.environment == selection.environment);
+        for (name, server) in in_environment {
+            if selection.group.as_ref().is_some_and(|group| !server.groups.contains(group)) {
+                continue;
+            }
+            match self.has_role_and_component(name, selection) {
+                Ok(true) => selected.push(name.clone()),
+                Ok(false) => (),
+                Err(why) => {
+                    result = Err(format!("selects {selection}, and server {name} may be one of them: {why}"));
+                    break;
+                }
+            }
+        }
+        let result = result.map(|()| Arc::new(selected));
+        self.server_values.selected.borrow_mut().insert(selection.clone(), result.clone());
+        result
+    }
+
+    /// Whether a server has the role and runs the component of a selection.
+    pub(super) fn has_role_and_component(
+        &self,
+        server: &ServerName,
+        selection: &Selection,
+    ) -> Result<bool, String> {
+        if selection.role.is_none() && selection.component.is_none() {
+            return Ok(true);
+        }
+        let places = self.places_of(server).map_err(|faults| first_fault(&faults))?;
+        if let Some(role) = &selection.role {
+            let stack = self.stack_without_server(&places).map_err(|faults| first_fault(&faults))?;
+            let has_role = |place: &Place| matches!(place, Place::Role(name) if name == role);
+            if !stack.layers.iter().any(|layer| has_role(&layer.place)) {
+                return Ok(false);
+            }
+        }
+        let Some(component) = &selection.component else { return Ok(true) };
+        let stacked = self.stacked_places(&places).map_err(|error| first_fault(&error.faults))?;
+        Ok(stacked.chosen().components.contains_key(component))
+    }
+
+    /// The list that a selection becomes.
+    fn server_list(
+        &self,
+        selection: &Selection,
+        servers: &[ServerName],
+        parameter: &Parameter,
+    ) -> Result<Arc<Value>, String> {
+        let key = (selection.clone(), parameter.reads.clone(), parameter.secret);
+        if let Some(known) = self.server_values.lists.borrow().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let list = servers
+            .iter()
+            .map(|name| self.selected_server(name, parameter))
+            .collect::<Result<Vec<_>, _>>()?;
+        let list = Arc::new(Value::List(list));
+        self.server_values.lists.borrow_mut().insert(key, Arc::clone(&list));
+        Ok(list)
+    }
+
+    /// One selected server as its reader gets it.
+    fn selected_server(&self, name: &ServerName, parameter: &Parameter) -> Result<Value, String> {
+        let server = &self.estate.servers[name];
+        let mut values: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
+        for read in &parameter.reads {
+            let Some(value) = self.read_value(name, read)? else { continue };
+            if value.secret && !(parameter.secret && self.is_shared(name, read)) {
+                return Err(format!(
+                    "reads `{read}` of server {name}, which is secret; both must say so: `shared: true` for `{read}` \
+                     in its component, and `secret: true` for the parameter that reads it"
+                ));
+            }
+            let of_component = values.entry(read.component.to_string()).or_default();
+            of_component.insert(read.key.to_string(), Value::clone(&value.value));
+        }
+        let text = |text: String| Value::Text(text);
+        let addresses: Vec<Value> =
+            server.addresses.iter().map(|address| text(address.to_string())).collect();
+        let map = |entries: BTreeMap<String, Value>| Value::Map(entries);
+        let labels = server.labels.iter().map(|(key, value)| (key.clone(), text(value.clone())));
+        let values = values.into_iter().map(|(component, values)| (component, map(values)));
+        let entries = [
+            ("name", text(name.to_string())),
+            ("environment", text(server.environment.to_string())),
+            ("address", addresses.first().cloned().unwrap_or_else(|| Value::from(""))),
+            ("addresses", Value::List(addresses)),
+            ("labels", map(labels.collect())),
+            ("values", map(values.collect())),
+        ];
+        Ok(map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()))
+    }
+
+    /// Whether the component that holds a secret lets other servers read it.
+    fn is_shared(&self, server: &ServerName, read: &ParameterName) -> bool {
+        let Ok(places) = self.places_of(server) else { return false };
+        let Ok(stacked) = self.stacked_places(&places) else { return false };
+        let chosen = stacked.chosen().components.get(&read.component);
+        let parameter = chosen.and_then(|chosen| chosen.published.component.parameters.get(&read.key));
+        parameter.is_some_and(|parameter| parameter.shared)
+    }
+
+    /// A value of a server, evaluated without the rest of its node.
+    fn read_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
+        let key = (server.clone(), read.clone());
+        if let Some(known) = self.server_values.values.borrow().get(&key) {
+            return known.clone();
+        }
+        let path = self.server_values.path.borrow();
+        if let Some(start) = path.iter().position(|at| *at == key) {
+            let cycle = path[start..].iter().chain([&key]);
+            let cycle: Vec<String> = cycle.map(|(server, read)| format!("`{read}` of {server}")).collect();
+            return Err(format!("reads values of servers that read each other: {}", cycle.join(" -> ")));
+        }
+        if path.len() >= MAX_CHAIN {
+            return Err(format!("is at the end of more than {MAX_CHAIN} servers that read each other"));
+        }
+        drop(path);
+        self.server_values.path.borrow_mut().push(key.clone());
+        let value = self.evaluate_value(server, read);
+        self.server_values.path.borrow_mut().pop();
+        self.server_values.values.borrow_mut().insert(key, value.clone());
+        value
+    }
+
+    fn evaluate_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
+        let why = |why: String| format!("reads `{read}` of server {server}, which cannot be resolved: {why}");
+        let places = self.places_of(server).map_err(|faults| why(first_fault(&faults)))?;
+        let stacked = self.stacked_places(&places).map_err(|error| why(first_fault(&error.faults)))?;
+        let Some(id) = stacked.find_parameter(&read.component, &read.key) else { return Ok(None) };
+        let others = ServerReader::new(self, places.stack_environment());
+        let subject = EvaluationSubject::Server { name: places.name, others: &others };
+        let mut evaluator = stacked.evaluator(subject, Some(self.catalog));
+        match evaluator.evaluate_one(id) {
+            (ValueState::Final { value, .. }, _) => Ok(Some(Arc::clone(value))),
+            (ValueState::Absent, _) => Ok(None),
+            (_, faults) => Err(why(first_fault(faults))),
+        }
+    }
+}
+
+impl<'a> ServerPlaces<'a> {
+    fn stack_environment(&self) -> &'a Name {
+        &self.server.environment
+    }
+}
+
+fn first_fault(faults: &[super::EstateFault]) -> String {
+    faults.first().map_or_else(|| "its values are too large".to_owned(), ToString::to_string)
+}
