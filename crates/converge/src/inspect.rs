@@ -15,7 +15,9 @@ use model::{
     version::Version,
 };
 
-use crate::{Host, HostState, PackageFetcher, PackagePin, deployment_files, packages::FetchError};
+use crate::{
+    Host, HostState, PackageFetcher, PackagePin, deployment_files, package_fetcher::PackageFetchError,
+};
 
 /// The desired and the observed state of a host: all that a plan needs.
 #[derive(Debug, Clone)]
@@ -59,8 +61,8 @@ impl From<Fault> for InspectionError {
         }
     }
 }
-impl From<FetchError> for InspectionError {
-    fn from(error: FetchError) -> Self {
+impl From<PackageFetchError> for InspectionError {
+    fn from(error: PackageFetchError) -> Self {
         Self { message: error.message, unreachable: error.unreachable }
     }
 }
@@ -73,7 +75,8 @@ pub fn inspect_host(
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<HostInspection, Vec<InspectionError>> {
-    let managed = state.load_managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
+    let managed =
+        state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
     let installed = host.packages(&packages_to_observe(node, &managed));
 
     let mut problems = Vec::new();
@@ -144,7 +147,7 @@ fn read_deployment(
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
     })?;
-    let (place, files) = deployment_files::read_package(name, &path)?;
+    let (place, files) = deployment_files::read_from_rpm(name, &path)?;
     let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
     if !deployment.component.version.matches(&requirement.version) {
         return Err(InspectionError::from(format!(

@@ -56,14 +56,14 @@ impl AgentState {
 
     /// What every run on a host writes down, punch's or not.
     fn host_state(&self) -> HostState {
-        HostState::of(self.files.root().clone())
+        HostState::with_root(self.files.root().clone())
     }
 
     /// Takes the lock of runs that change the host, without waiting.
     pub(crate) fn lock(&self) -> Result<RunLock, CommandError> {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
-        self.host_state().lock().map_err(|error| match error {
+        self.host_state().acquire_run_lock().map_err(|error| match error {
             StateError::File { path, source, .. } => CommandError::cannot_write(&path, &source),
             locked => {
                 CommandError::blocked(locked.to_string()).with_hint("`punch history` shows what it did")
@@ -155,12 +155,12 @@ impl AgentState {
 
     /// Reports of earlier runs, newest first, at most `most`.
     pub(crate) fn history(&self, most: usize) -> Result<Vec<(u64, Report)>, CommandError> {
-        self.host_state().latest_reports(most).map_err(unreadable)
+        self.host_state().read_latest_reports(most).map_err(unreadable)
     }
 
     /// The report of one earlier run, if it is still kept.
     pub(crate) fn report(&self, number: u64) -> Result<Option<Report>, CommandError> {
-        self.host_state().report(number).map_err(unreadable)
+        self.host_state().read_report(number).map_err(unreadable)
     }
 
     /// Queues a report for the back-office.

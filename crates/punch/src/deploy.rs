@@ -76,7 +76,7 @@ pub(crate) fn prepare_deployment(
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine = SecretMasking::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
-    let state = HostState::of(root.root().clone());
+    let state = HostState::with_root(root.root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
@@ -106,12 +106,12 @@ pub(crate) fn run_deployment(
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = HostState::of(root.root().clone());
+    let state = HostState::with_root(root.root().clone());
     let ours = AgentState::new(root);
     let begun = ours.begun_generation()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
-    let interrupted = state.interrupted_report().unwrap_or_default();
+    let interrupted = state.read_interrupted_report().unwrap_or_default();
     if let Some(killed) = &interrupted {
         context.output.note(format!(
             "the run of {} was interrupted; this one completes what it began",
@@ -123,7 +123,7 @@ pub(crate) fn run_deployment(
         let node = &requirement.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
-        let filed = state.close_interrupted_run().and_then(|()| state.record_report(&report));
+        let filed = state.close_interrupted_run().and_then(|()| state.save_report(&report));
         filed.map_err(|error| CommandError::failed(error.to_string()))?;
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
@@ -151,7 +151,7 @@ pub(crate) fn run_deployment(
     }
     let mut steps = 0;
     let mut number = 0;
-    let report = converge::apply(
+    let report = converge::apply_plan(
         &requirement.node,
         &prepared.look,
         &prepared.plan,
@@ -196,8 +196,8 @@ pub(crate) fn report_refusal(
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = HostState::of(root.root().clone());
-    state.record_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
+    let state = HostState::with_root(root.root().clone());
+    state.save_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
 

@@ -104,7 +104,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     let run = story::run(
         &node,
         &mut Machine::new(whole.path(), story::no_http).unwrap(),
-        &HostState::open(whole.path()),
+        &HostState::at_path(whole.path()),
         &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
@@ -123,8 +123,8 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = HostState::open(root.path());
-        let report = state.interrupted_report().unwrap().unwrap();
+        let state = HostState::at_path(root.path());
+        let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
         let mut truth = vec![EntryResult::Done; step];
@@ -139,8 +139,8 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
         );
         assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
-        assert!(state.interrupted_report().unwrap().is_none());
-        assert_eq!(state.all_reports().unwrap().len(), 2, "the killed run is in the history");
+        assert!(state.read_interrupted_report().unwrap().is_none());
+        assert_eq!(state.read_all_reports().unwrap().len(), 2, "the killed run is in the history");
 
         // Nothing the killed run made was forgotten.
         story::run(
@@ -156,7 +156,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
 fn die(root: &Path, step: usize) {
     let mut host = SelfKillingHost { machine: Machine::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &HostState::open(root), &mut PackageFolder::new().with(&PART));
+    story::run(&node, &mut host, &HostState::at_path(root), &mut PackageFolder::new().with(&PART));
 }
 
 fn prepared() -> tempfile::TempDir {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::{FetchError, PackagePin};
+use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
 use packaging::{PackageError, inspect, openpgp::PublicKeys};
 
@@ -131,8 +131,8 @@ impl PackageSource {
 }
 
 impl converge::PackageFetcher for PackageSource {
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError> {
-        self.get(pin).map_err(|error| FetchError {
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
+        self.get(pin).map_err(|error| PackageFetchError {
             unreachable: matches!(error, SourceError::Unreachable { .. }),
             message: error.to_string(),
         })

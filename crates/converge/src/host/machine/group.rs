@@ -6,7 +6,7 @@ use model::{
 };
 
 use super::{account_tools::AccountTools, accounts::AccountDatabase, process::run_successfully};
-use crate::{host::HostError, host_root::HostRoot, state::STATE_FOLDER};
+use crate::{host::HostError, host_root::HostRoot, host_state::STATE_FOLDER};
 
 impl AccountDatabase {
     /// Facts about a group.

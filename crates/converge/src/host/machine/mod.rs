@@ -42,7 +42,7 @@ use self::{
     rpm::RpmDatabase, service::Systemd,
 };
 use super::{Host, HostError};
-use crate::{host_root::HostRoot, state::RunLock};
+use crate::{host_root::HostRoot, host_state::RunLock};
 
 /// A real host.
 #[derive(Debug)]

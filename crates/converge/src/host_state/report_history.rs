@@ -9,30 +9,30 @@ const KEPT: usize = 500;
 
 impl HostState {
     /// The reports of earlier runs with their numbers, oldest first.
-    pub fn all_reports(&self) -> Result<Vec<(u64, Report)>, StateError> {
-        let mut reports = self.latest_reports(usize::MAX)?;
+    pub fn read_all_reports(&self) -> Result<Vec<(u64, Report)>, StateError> {
+        let mut reports = self.read_latest_reports(usize::MAX)?;
         reports.reverse();
         Ok(reports)
     }
 
     /// The reports of the last runs with their numbers, newest first, at most `most`; no other is read.
-    pub fn latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, StateError> {
+    pub fn read_latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, StateError> {
         let mut reports = Vec::new();
         for number in self.numbers()?.into_iter().rev().take(most) {
-            reports.extend(self.report(number)?.map(|report| (number, report)));
+            reports.extend(self.read_report(number)?.map(|report| (number, report)));
         }
         Ok(reports)
     }
 
     /// The report of one earlier run, if it is still kept.
-    pub fn report(&self, number: u64) -> Result<Option<Report>, StateError> {
+    pub fn read_report(&self, number: u64) -> Result<Option<Report>, StateError> {
         let name = name(number);
         self.read(&name)?.map(|text| self.parse(&name, &text)).transpose()
     }
 
     /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
     /// that of the last, so that they do not push out the others. Call it only while holding the lock.
-    pub fn record_report(&self, report: &Report) -> Result<(), StateError> {
+    pub fn save_report(&self, report: &Report) -> Result<(), StateError> {
         let numbers = self.numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
         if report.outcome == RunOutcome::Unchanged && self.repeats_unchanged_run(last, report) {

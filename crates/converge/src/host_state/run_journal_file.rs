@@ -22,7 +22,7 @@ const RUNNING: &str = "running.jsonl";
 
 /// The journal, open for the next line.
 #[derive(Debug)]
-pub(crate) struct RunFile {
+pub(crate) struct RunJournalFile {
     file: File,
     path: PathBuf,
 }
@@ -30,7 +30,7 @@ pub(crate) struct RunFile {
 /// One thing to remember, or to forget, about what punch made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum RunMark {
+pub(crate) enum ManagedStateChange {
     /// A package is punch's own; whose component it is.
     Installed(String, Name),
     /// A resource is punch's own.
@@ -52,40 +52,50 @@ enum Line {
     /// The run began; its report without entries.
     Started(Report),
     /// A step begins, and this is what it is about to make.
-    Begun(ReportEntry, Vec<RunMark>),
+    Begun(ReportEntry, Vec<ManagedStateChange>),
     /// A step ended.
-    Ended(ReportEntry, Vec<RunMark>),
+    Ended(ReportEntry, Vec<ManagedStateChange>),
 }
 
-impl RunMark {
+impl ManagedStateChange {
     /// Remembers or forgets it. Doing so twice is the same as once.
-    pub(crate) fn apply(&self, managed: &mut ManagedState) {
+    pub(crate) fn apply_to(&self, managed: &mut ManagedState) {
         match self {
-            RunMark::Installed(name, component) => {
+            ManagedStateChange::Installed(name, component) => {
                 managed.packages.insert(name.clone(), component.clone());
             }
-            RunMark::Made(made) => match managed.resources.iter_mut().find(|known| known.id == made.id) {
-                Some(known) => *known = made.clone(),
-                None => managed.resources.push(made.clone()),
-            },
-            RunMark::Owed(id) => _ = managed.pending.insert(id.clone()),
-            RunMark::Uninstalled(name) => _ = managed.packages.remove(name),
-            RunMark::Unmade(id) => managed.resources.retain(|made| made.id != *id),
-            RunMark::Paid(id) => _ = managed.pending.remove(id),
+            ManagedStateChange::Made(made) => {
+                match managed.resources.iter_mut().find(|known| known.id == made.id) {
+                    Some(known) => *known = made.clone(),
+                    None => managed.resources.push(made.clone()),
+                }
+            }
+            ManagedStateChange::Owed(id) => _ = managed.pending.insert(id.clone()),
+            ManagedStateChange::Uninstalled(name) => _ = managed.packages.remove(name),
+            ManagedStateChange::Unmade(id) => managed.resources.retain(|made| made.id != *id),
+            ManagedStateChange::Paid(id) => _ = managed.pending.remove(id),
         }
     }
 }
 
-impl RunFile {
+impl RunJournalFile {
     /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
-    pub(crate) fn begin(&mut self, entry: &ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
+    pub(crate) fn record_step_begin(
+        &mut self,
+        entry: &ReportEntry,
+        marks: &[ManagedStateChange],
+    ) -> Result<(), StateError> {
         self.add(&Line::Begun(entry.clone(), marks.to_vec()))?;
         self.file.sync_data().map_err(|source| self.wrong(source))
     }
 
     /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
     /// step begins, the step counts as interrupted, and is looked at again.
-    pub(crate) fn end(&mut self, entry: &ReportEntry, marks: &[RunMark]) -> Result<(), StateError> {
+    pub(crate) fn record_step_end(
+        &mut self,
+        entry: &ReportEntry,
+        marks: &[ManagedStateChange],
+    ) -> Result<(), StateError> {
         self.add(&Line::Ended(entry.clone(), marks.to_vec()))
     }
 
@@ -107,16 +117,16 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
 
 impl HostState {
     /// Begins the journal of a run.
-    pub(crate) fn start_journal(&self, report: &Report) -> Result<RunFile, StateError> {
+    pub(crate) fn create_run_journal(&self, report: &Report) -> Result<RunJournalFile, StateError> {
         let path = super::path(RUNNING);
         let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
         let file = self.root.open_to_write(&path, OFlag::O_APPEND).map_err(wrong)?;
-        Ok(RunFile { file, path: self.root.shown(&path) })
+        Ok(RunJournalFile { file, path: self.root.shown(&path) })
     }
 
     /// The report of a run that was killed, if the last one was.
-    pub fn interrupted_report(&self) -> Result<Option<Report>, StateError> {
+    pub fn read_interrupted_report(&self) -> Result<Option<Report>, StateError> {
         Ok(self.complete_lines()?.and_then(|lines| report(&lines)))
     }
 
@@ -124,21 +134,21 @@ impl HostState {
     /// Call it only while holding the lock.
     pub fn close_interrupted_run(&self) -> Result<(), StateError> {
         let Some(lines) = self.complete_lines()? else { return Ok(()) };
-        self.save_managed(&self.load_managed()?)?;
+        self.save_managed_state(&self.load_managed_state()?)?;
         // A run killed before its first complete line changed nothing.
         if let Some(report) = report(&lines) {
-            self.record_report(&report)?;
+            self.save_report(&report)?;
         }
-        self.remove_journal()
+        self.remove_run_journal()
     }
 
     /// Removes the journal, after its content is stored in report and state.
-    pub(crate) fn remove_journal(&self) -> Result<(), StateError> {
+    pub(crate) fn remove_run_journal(&self) -> Result<(), StateError> {
         self.remove(RUNNING)
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
-    pub(super) fn journal_marks(&self) -> Result<Vec<RunMark>, StateError> {
+    pub(super) fn read_managed_state_changes(&self) -> Result<Vec<ManagedStateChange>, StateError> {
         let lines = self.complete_lines()?.unwrap_or_default();
         let marks = lines.into_iter().map(|line| match line {
             Line::Started(_) => Vec::new(),
@@ -202,7 +212,7 @@ mod tests {
     #[test]
     fn truncated_journal_returns_its_complete_entries() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::open(folder.path());
+        let state = HostState::at_path(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
@@ -212,15 +222,20 @@ mod tests {
             unchanged: 0,
             entries: Vec::new(),
         };
-        let mut running = state.start_journal(&started).unwrap();
+        let mut running = state.create_run_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
         let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
-        running.begin(&entry("one"), &[RunMark::Made(made)]).unwrap();
-        running.end(&entry("one"), &[]).unwrap();
+        running.record_step_begin(&entry("one"), &[ManagedStateChange::Made(made)]).unwrap();
+        running.record_step_end(&entry("one"), &[]).unwrap();
         running
-            .begin(&entry("zwölf"), &[RunMark::Installed("shop".to_owned(), Name::new("shop").unwrap())])
+            .record_step_begin(
+                &entry("zwölf"),
+                &[ManagedStateChange::Installed("shop".to_owned(), Name::new("shop").unwrap())],
+            )
             .unwrap();
-        running.end(&entry("zwölf"), &[RunMark::Uninstalled("shop".to_owned())]).unwrap();
+        running
+            .record_step_end(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
+            .unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
         let whole = fs::read(&path).unwrap();
@@ -228,8 +243,8 @@ mod tests {
         for length in 0..=whole.len() {
             fs::write(&path, &whole[..length]).unwrap();
             let entries =
-                state.interrupted_report().unwrap().map(|report| report.entries).unwrap_or_default();
-            let managed = state.load_managed().unwrap();
+                state.read_interrupted_report().unwrap().map(|report| report.entries).unwrap_or_default();
+            let managed = state.load_managed_state().unwrap();
             let now: Vec<String> =
                 entries.iter().map(|entry| format!("{} {:?}", entry.action, entry.result)).collect();
             let now = format!("{now:?} {} {}", managed.resources.len(), managed.packages.len());
@@ -248,8 +263,8 @@ mod tests {
             ]
         );
         state.close_interrupted_run().unwrap();
-        assert!(state.interrupted_report().unwrap().is_none());
-        assert_eq!(state.load_managed().unwrap().resources.len(), 1, "what was made is still known");
-        assert_eq!(state.all_reports().unwrap().len(), 1);
+        assert!(state.read_interrupted_report().unwrap().is_none());
+        assert_eq!(state.load_managed_state().unwrap().resources.len(), 1, "what was made is still known");
+        assert_eq!(state.read_all_reports().unwrap().len(), 1);
     }
 }

@@ -1,8 +1,8 @@
 //! What punch writes down on a host, in `var/lib/geppetto/punch`: so that the next run knows what this
 //! one made, and people know what happened.
 
-mod history;
-mod run_file;
+mod report_history;
+mod run_journal_file;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,7 +13,7 @@ use std::{
 use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
-pub(crate) use self::run_file::{RunFile, RunMark};
+pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalFile};
 use crate::{host::explain_io_error, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
@@ -88,17 +88,17 @@ impl Drop for RunLock {
 
 impl HostState {
     /// The state of the host under `root`. Touches nothing.
-    pub fn open(root: &Path) -> Self {
-        Self::of(HostRoot::new(root))
+    pub fn at_path(root: &Path) -> Self {
+        Self::with_root(HostRoot::new(root))
     }
 
     /// The state of the host with this root. Touches nothing.
-    pub fn of(root: HostRoot) -> Self {
+    pub fn with_root(root: HostRoot) -> Self {
         Self { root }
     }
 
     /// Takes the lock, or fails naming the process that holds it.
-    pub fn lock(&self) -> Result<RunLock, StateError> {
+    pub fn acquire_run_lock(&self) -> Result<RunLock, StateError> {
         self.make_folder(STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
@@ -131,7 +131,7 @@ impl HostState {
     }
 
     /// What punch made and installed in earlier runs, one that was killed among them.
-    pub fn load_managed(&self) -> Result<ManagedState, StateError> {
+    pub fn load_managed_state(&self) -> Result<ManagedState, StateError> {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
@@ -139,13 +139,13 @@ impl HostState {
                 because: error.to_string(),
             })?,
         };
-        for mark in self.journal_marks()? {
-            mark.apply(&mut managed);
+        for mark in self.read_managed_state_changes()? {
+            mark.apply_to(&mut managed);
         }
         Ok(managed)
     }
 
-    pub(crate) fn save_managed(&self, managed: &ManagedState) -> Result<(), StateError> {
+    pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), StateError> {
         self.write_json("managed.json", managed)
     }
 
@@ -210,11 +210,11 @@ mod tests {
     #[test]
     fn dropped_lock_is_free_while_a_file_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::open(folder.path());
-        let lock = state.lock().unwrap();
+        let state = HostState::at_path(folder.path());
+        let lock = state.acquire_run_lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);
-        state.lock().unwrap();
+        state.acquire_run_lock().unwrap();
         drop(copy);
     }
 }

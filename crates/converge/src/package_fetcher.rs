@@ -22,13 +22,13 @@ pub struct PackagePin {
 /// Finds, downloads and verifies packages.
 pub trait PackageFetcher {
     /// A local file that is the package, its signature and digest checked.
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError>;
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError>;
 }
 
 /// Why there is no such package file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct FetchError {
+pub struct PackageFetchError {
     /// What failed, where, why, and what to do next.
     pub message: String,
     /// Whether the repository could not be reached at all.
