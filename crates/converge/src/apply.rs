@@ -121,7 +121,7 @@ pub fn apply_plan(
             return run.finish_failed(plan, at + 1, 0);
         }
     }
-    if !plan.changes.is_empty() && !run.settle()? {
+    if !plan.changes.is_empty() && !run.finish_deferred_work()? {
         return run.finish_failed(plan, plan.changes.len(), 0);
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
@@ -156,7 +156,7 @@ impl ApplyRun<'_, '_> {
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin(change)?;
         let started = (self.clock)();
-        let result = self.host.apply(change, files);
+        let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
             Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
@@ -171,7 +171,7 @@ impl ApplyRun<'_, '_> {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
                 let request = ObservationRequest::of([resource.as_ref()]);
-                self.host.resources(&request).get(&resource.id) == Some(&Observation::Absent)
+                self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
         }
@@ -188,8 +188,8 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
         let observed = ObservedHost {
-            resources: self.host.resources(&request),
-            booted: self.host.booted(),
+            resources: self.host.observe_resources(&request),
+            booted: self.host.is_systemd_running(),
             ..ObservedHost::default()
         };
         let plan = plan::plan_recheck(resources, &observed);
@@ -213,8 +213,8 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
-    fn settle(&mut self) -> Result<bool, StateError> {
-        let Err(error) = self.host.settle() else { return Ok(true) };
+    fn finish_deferred_work(&mut self) -> Result<bool, StateError> {
+        let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyEvent::Finished { entry: &failed });
         self.journal.record_step_end(failed, &[])?;

@@ -77,7 +77,7 @@ pub fn inspect_host(
 ) -> Result<HostInspection, Vec<InspectionError>> {
     let managed =
         state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
-    let installed = host.packages(&packages_to_observe(node, &managed));
+    let installed = host.observe_packages(&packages_to_observe(node, &managed));
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -92,7 +92,7 @@ pub fn inspect_host(
         }
     }
     let wanted = match problems.is_empty() {
-        true => deployment::evaluate_deployments(node, &deployments, host.family()),
+        true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
         false => Err(deployment::check_requirements(node, &deployments)),
     };
@@ -100,14 +100,14 @@ pub fn inspect_host(
         problems.extend(faults.into_iter().map(InspectionError::from));
         problems
     })?;
-    let resources = host.resources(&ObservationRequest::new(&wanted, &managed));
+    let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
         resources,
         packages: installed,
         managed,
-        family: host.family(),
-        booted: host.booted(),
-        runs_commands: host.runs_commands(),
+        family: host.os_family(),
+        booted: host.is_systemd_running(),
+        runs_commands: host.can_run_commands(),
     };
     Ok(HostInspection { wanted, observed, pins, began_us })
 }
@@ -125,7 +125,7 @@ fn read_deployment(
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.matches(&requirement.version)
     {
-        match host.deployment(name) {
+        match host.read_installed_deployment(name) {
             Observation::Present(files) => {
                 let place = format!("/{DEPLOYMENTS_FOLDER}/{name}");
                 let deployment =

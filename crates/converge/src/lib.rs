@@ -14,7 +14,7 @@ mod inspect;
 mod package_fetcher;
 
 pub use apply::{ApplyEvent, FetchedPackages, apply_plan, fetch_packages};
-pub use host::{Host, HostError, HttpGet, Machine, SecretMasking, memory};
+pub use host::{Host, HostError, HttpGetFunction, Machine, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
 pub use host_state::{HostState, RunLock, STATE_FOLDER, StateError};
 pub use inspect::{HostInspection, InspectionError, inspect_host};

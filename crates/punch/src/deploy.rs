@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMasking};
+use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMaskingHost};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -28,7 +28,7 @@ use crate::{
 
 /// What a run found and what it would do.
 pub(crate) struct PreparedDeployment {
-    machine: SecretMasking<Machine>,
+    machine: SecretMaskingHost<Machine>,
     look: HostInspection,
     /// What is done, in order.
     pub(crate) plan: Plan,
@@ -75,7 +75,7 @@ pub(crate) fn prepare_deployment(
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
-    let machine = SecretMasking::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
+    let machine = SecretMaskingHost::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
     let state = HostState::with_root(root.root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
@@ -132,7 +132,7 @@ pub(crate) fn run_deployment(
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
     };
-    prepared.machine.host().hold_lock(lock);
+    prepared.machine.inner_host_mut().set_programs_lock_path(lock);
     context.output.line(prepared.plan.to_string());
     let fetched = match converge::fetch_packages(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,

@@ -167,47 +167,47 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
 struct WithoutPackages(Machine);
 
 impl converge::Host for WithoutPackages {
-    fn family(&self) -> Option<model::observe::OsFamily> {
-        self.0.family()
+    fn os_family(&self) -> Option<model::observe::OsFamily> {
+        self.0.os_family()
     }
-    fn booted(&self) -> bool {
+    fn is_systemd_running(&self) -> bool {
         false
     }
-    fn runs_commands(&self) -> bool {
+    fn can_run_commands(&self) -> bool {
         false
     }
-    fn packages(
+    fn observe_packages(
         &self,
         _: &[String],
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn deployment(
+    fn read_installed_deployment(
         &self,
         name: &model::name::Name,
     ) -> model::observe::Observation<model::manifest::DeploymentFiles> {
-        self.0.deployment(name)
+        self.0.read_installed_deployment(name)
     }
-    fn resources(
+    fn observe_resources(
         &self,
         request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
         model::observe::Observation<model::observe::ResourceFacts>,
     > {
-        self.0.resources(request)
+        self.0.observe_resources(request)
     }
-    fn apply(
+    fn apply_change(
         &mut self,
         change: &model::plan::PlannedChange,
         packages: &[std::path::PathBuf],
     ) -> Result<Option<String>, converge::HostError> {
         match change.action {
             model::plan::PlannedAction::InstallPackages(_) => Ok(None),
-            _ => self.0.apply(change, packages),
+            _ => self.0.apply_change(change, packages),
         }
     }
-    fn probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
-        self.0.probe(probe)
+    fn run_health_probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
+        self.0.run_health_probe(probe)
     }
 }

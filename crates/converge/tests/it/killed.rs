@@ -55,37 +55,41 @@ struct SelfKillingHost {
 }
 
 impl Host for SelfKillingHost {
-    fn family(&self) -> Option<OsFamily> {
-        self.machine.family()
+    fn os_family(&self) -> Option<OsFamily> {
+        self.machine.os_family()
     }
-    fn booted(&self) -> bool {
-        self.machine.booted()
+    fn is_systemd_running(&self) -> bool {
+        self.machine.is_systemd_running()
     }
-    fn runs_commands(&self) -> bool {
-        self.machine.runs_commands()
+    fn can_run_commands(&self) -> bool {
+        self.machine.can_run_commands()
     }
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.machine.packages(names)
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        self.machine.observe_packages(names)
     }
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        self.machine.deployment(name)
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        self.machine.read_installed_deployment(name)
     }
-    fn resources(
+    fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        self.machine.resources(request)
+        self.machine.observe_resources(request)
     }
-    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        packages: &[PathBuf],
+    ) -> Result<Option<String>, HostError> {
         if self.left == 0 {
-            self.machine.apply(change, packages).unwrap();
+            self.machine.apply_change(change, packages).unwrap();
             signal::kill(Pid::this(), signal::Signal::SIGKILL).unwrap();
         }
         self.left -= 1;
-        self.machine.apply(change, packages)
+        self.machine.apply_change(change, packages)
     }
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
-        self.machine.probe(probe)
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
+        self.machine.run_health_probe(probe)
     }
 }
 

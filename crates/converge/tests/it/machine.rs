@@ -335,8 +335,8 @@ fn os_release_takes_precedence_over_the_dpkg_database() {
     let root = root();
     fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
     fs::write(root.path().join("var/lib/dpkg/status"), "").unwrap();
-    assert_eq!(machine(root.path()).family(), Some(OsFamily::Deb));
+    assert_eq!(machine(root.path()).os_family(), Some(OsFamily::Deb));
     // Debian's tools can be installed on another system.
     fs::write(root.path().join("etc/os-release"), "ID=rocky\nID_LIKE=\"rhel centos fedora\"\n").unwrap();
-    assert_eq!(machine(root.path()).family(), Some(OsFamily::Rpm));
+    assert_eq!(machine(root.path()).os_family(), Some(OsFamily::Rpm));
 }

@@ -1,6 +1,6 @@
 //! Stories on a host in memory: what is done, in which order, and what is not.
 
-use converge::{HostState, memory::MemoryHost};
+use converge::{HostState, memory_host::MemoryHost};
 use model::{
     observe::{Fact, FactName, ResourceFacts},
     report::{EntryResult, RunOutcome},

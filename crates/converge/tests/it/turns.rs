@@ -1,6 +1,6 @@
 //! Stories of things that change their name, their owner or their place between two runs.
 
-use converge::{ApplyEvent, HostState, memory::MemoryHost};
+use converge::{ApplyEvent, HostState, memory_host::MemoryHost};
 use model::{
     observe::{Fact, FactName, FileType, ResourceFacts},
     plan::PlanLimits,

@@ -13,7 +13,7 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 
-use super::accounts::{AccountDatabase, owner_ids};
+use super::account_database::{AccountDatabase, lookup_owner_ids};
 use crate::{
     host::HostError,
     host_root::{HostRoot, PathHandle},
@@ -26,9 +26,9 @@ pub(super) fn apply(
     path: &str,
     directory: &DirectoryResource,
 ) -> Result<(), HostError> {
-    let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
+    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
     let spot = root.open_or_create_parent(path).map_err(wrong)?;
-    let owners = owner_ids(accounts, &directory.ownership)?;
+    let owners = lookup_owner_ids(accounts, &directory.ownership)?;
     make(&spot, owners, directory.ownership.mode).map_err(wrong)
 }
 

@@ -13,14 +13,14 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{accounts::AccountDatabase, file};
+use super::{account_database::AccountDatabase, file};
 use crate::{
     host::{HostError, explain_io_error},
     host_root::{HostRoot, PathHandle},
 };
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
-pub(super) fn observe(
+pub(super) fn observe_path(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
@@ -55,8 +55,8 @@ fn facts(
     facts.insert(FactName::Type, Fact::Type(file_type));
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert(FactName::Owner, Fact::Text(accounts.owner_name(stat.st_uid, owner)));
-    facts.insert(FactName::Group, Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
+    facts.insert(FactName::Owner, Fact::Text(accounts.user_name_of_uid(stat.st_uid, owner)));
+    facts.insert(FactName::Group, Fact::Text(accounts.group_name_of_gid(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         facts.insert(FactName::Target, Fact::Text(target.to_string_lossy().into_owned()));
@@ -64,7 +64,7 @@ fn facts(
         facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
     }
     if kind == SFlag::S_IFREG {
-        let mut content = file::content(open(&spot)?)?;
+        let mut content = file::read_file_content(open(&spot)?)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
@@ -80,8 +80,8 @@ fn open(spot: &PathHandle<'_>) -> io::Result<File> {
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
-pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
-    let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
+pub(super) fn remove_path(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+    let wrong = |error: io::Error| HostError::from_io_error("cannot remove", &id.name, &error);
     let spot = match root.open_parent(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot.map_err(wrong)?,

@@ -15,7 +15,7 @@ use nix::{
     unistd::{Gid, Uid},
 };
 
-use super::super::{accounts::AccountDatabase, directory};
+use super::super::{account_database::AccountDatabase, directory};
 use crate::{
     host::HostError,
     host_root::{HostRoot, PathHandle},
@@ -75,7 +75,7 @@ pub(super) fn write(
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
-    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
     let home = match home.stat().map_err(wrong)? {

@@ -46,19 +46,19 @@ pub struct MemoryHost {
 }
 
 impl Host for MemoryHost {
-    fn family(&self) -> Option<OsFamily> {
+    fn os_family(&self) -> Option<OsFamily> {
         self.family
     }
 
-    fn booted(&self) -> bool {
+    fn is_systemd_running(&self) -> bool {
         self.booted
     }
 
-    fn runs_commands(&self) -> bool {
+    fn can_run_commands(&self) -> bool {
         true
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         let observed = |name: &String| match self.packages.get(name) {
             Some(version) => Observation::Present(version.clone()),
             None => Observation::Absent,
@@ -66,11 +66,11 @@ impl Host for MemoryHost {
         names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
         self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 
-    fn resources(
+    fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
@@ -86,7 +86,7 @@ impl Host for MemoryHost {
         .collect()
     }
 
-    fn apply(&mut self, change: &PlannedChange, _: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply_change(&mut self, change: &PlannedChange, _: &[PathBuf]) -> Result<Option<String>, HostError> {
         let title = change.title();
         if self.fails.contains(&title) {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
@@ -121,7 +121,7 @@ impl Host for MemoryHost {
         Ok(None)
     }
 
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
         self.asked.borrow_mut().push(probe.clone());
         self.sick.clone().map_or(Ok(()), Err)
     }

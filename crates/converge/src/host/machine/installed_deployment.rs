@@ -19,7 +19,7 @@ use nix::{
 use crate::{host::explain_io_error, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
-pub(super) fn read(root: &HostRoot, name: &Name) -> Observation<DeploymentFiles> {
+pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFiles> {
     let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}");
     let mut files = DeploymentFiles::new();
     let mut total = 0;

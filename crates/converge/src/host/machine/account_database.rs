@@ -46,7 +46,7 @@ struct GroupEntry {
 
 impl AccountDatabase {
     /// Reads `/etc/passwd` and `/etc/group` once.
-    pub(super) fn read(root: &HostRoot, running: bool) -> Self {
+    pub(super) fn read_passwd_and_group(root: &HostRoot, running: bool) -> Self {
         let mut accounts = Self { running, ..Self::default() };
         let mut text = |path: &str| {
             let mut bytes = Vec::new();
@@ -84,7 +84,7 @@ impl AccountDatabase {
     }
 
     /// The number of a group; an error when the host cannot be asked.
-    pub(super) fn lookup_group(&self, name: &str) -> Result<Option<u32>, HostError> {
+    pub(super) fn lookup_gid(&self, name: &str) -> Result<Option<u32>, HostError> {
         match self.groups.get(name) {
             Some(group) => Ok(Some(group.gid)),
             None if !self.running => Ok(None),
@@ -103,19 +103,19 @@ impl AccountDatabase {
     }
 
     /// The groups of the host's own files that `user` is a further member of.
-    pub(super) fn further_groups(&self, user: &str) -> BTreeSet<String> {
+    pub(super) fn supplementary_groups(&self, user: &str) -> BTreeSet<String> {
         let groups = self.groups.iter();
         let members = groups.filter(|(_, group)| group.members.iter().any(|member| member == user));
         members.map(|(name, _)| name.clone()).collect()
     }
 
     /// Why the host's own files could not be read, when they could not.
-    pub(super) fn unreadable(&self) -> Option<&String> {
+    pub(super) fn read_error(&self) -> Option<&String> {
         self.unreadable.as_ref()
     }
 
     /// The number of a user, by name or written as a number.
-    pub(super) fn uid(&self, name: &str) -> Result<u32, HostError> {
+    pub(super) fn parse_or_lookup_uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.
         let root = (name == "root").then_some(0);
         let known = self.lookup_user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
@@ -125,9 +125,9 @@ impl AccountDatabase {
     }
 
     /// The number of a group, by name or written as a number.
-    pub(super) fn gid(&self, name: &str) -> Result<u32, HostError> {
+    pub(super) fn parse_or_lookup_gid(&self, name: &str) -> Result<u32, HostError> {
         let root = (name == "root").then_some(0);
-        let known = self.lookup_group(name)?.or(root).or_else(|| name.parse().ok());
+        let known = self.lookup_gid(name)?.or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
             HostError::Other(format!(
                 "there is no group `{name}` on this host; add a `group: {name}` resource"
@@ -137,17 +137,17 @@ impl AccountDatabase {
 
     /// The name of a user for a plan: the `wanted` one when it stands for the same number, as a number
     /// may have two names, or be wanted as such.
-    pub(super) fn owner_name(&self, uid: u32, wanted: Option<&str>) -> String {
+    pub(super) fn user_name_of_uid(&self, uid: u32, wanted: Option<&str>) -> String {
         match wanted {
-            Some(name) if self.uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
+            Some(name) if self.parse_or_lookup_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
             _ => self.user_name(uid),
         }
     }
 
     /// The name of a group for a plan, as in [`AccountDatabase::owner_name`].
-    pub(super) fn owning_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
+    pub(super) fn group_name_of_gid(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
-            Some(name) if self.gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
+            Some(name) if self.parse_or_lookup_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
             _ => self.group_name(gid),
         }
     }
@@ -208,12 +208,12 @@ fn parse_group_line(line: &str) -> Option<(String, GroupEntry)> {
 }
 
 /// The numbers of the owner and group that are wanted.
-pub(super) fn owner_ids(
+pub(super) fn lookup_owner_ids(
     accounts: &AccountDatabase,
     ownership: &Ownership,
 ) -> Result<(Option<Uid>, Option<Gid>), HostError> {
-    let owner = ownership.owner.as_deref().map(|name| accounts.uid(name)).transpose()?;
-    let group = ownership.group.as_deref().map(|name| accounts.gid(name)).transpose()?;
+    let owner = ownership.owner.as_deref().map(|name| accounts.parse_or_lookup_uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.parse_or_lookup_gid(name)).transpose()?;
     Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
 

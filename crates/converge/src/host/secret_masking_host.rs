@@ -25,13 +25,13 @@ const MIN_SECRET_LINE_LENGTH: usize = 8;
 
 /// A host whose output is masked for the secrets of its node files.
 #[derive(Debug)]
-pub struct SecretMasking<H> {
+pub struct SecretMaskingHost<H> {
     host: H,
     /// The secret texts, longest first.
     secrets: Vec<String>,
 }
 
-impl<H> SecretMasking<H> {
+impl<H> SecretMaskingHost<H> {
     /// Masks all secrets of `nodes`: of the wanted one, and of the one applied before.
     pub fn new<'a>(host: H, nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let mut secrets = Vec::new();
@@ -45,7 +45,7 @@ impl<H> SecretMasking<H> {
     }
 
     /// The host itself.
-    pub fn host(&mut self) -> &mut H {
+    pub fn inner_host_mut(&mut self) -> &mut H {
         &mut self.host
     }
 
@@ -79,36 +79,36 @@ impl<H> SecretMasking<H> {
     }
 }
 
-impl<H: Host> Host for SecretMasking<H> {
-    fn family(&self) -> Option<OsFamily> {
-        self.host.family()
+impl<H: Host> Host for SecretMaskingHost<H> {
+    fn os_family(&self) -> Option<OsFamily> {
+        self.host.os_family()
     }
 
-    fn booted(&self) -> bool {
-        self.host.booted()
+    fn is_systemd_running(&self) -> bool {
+        self.host.is_systemd_running()
     }
 
-    fn runs_commands(&self) -> bool {
-        self.host.runs_commands()
+    fn can_run_commands(&self) -> bool {
+        self.host.can_run_commands()
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.host
-            .packages(names)
+            .observe_packages(names)
             .into_iter()
             .map(|(name, observed)| (name, self.mask_observation(observed)))
             .collect()
     }
 
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        self.mask_observation(self.host.deployment(name))
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        self.mask_observation(self.host.read_installed_deployment(name))
     }
 
-    fn resources(
+    fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        let observed = self.host.resources(request).into_iter();
+        let observed = self.host.observe_resources(request).into_iter();
         observed
             .map(|(id, observed)| match observed {
                 Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
@@ -117,19 +117,23 @@ impl<H: Host> Host for SecretMasking<H> {
             .collect()
     }
 
-    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
-        match self.host.apply(change, packages) {
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        packages: &[PathBuf],
+    ) -> Result<Option<String>, HostError> {
+        match self.host.apply_change(change, packages) {
             Ok(message) => Ok(message.map(|message| self.mask(message))),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }
 
-    fn settle(&mut self) -> Result<(), HostError> {
-        self.host.settle().map_err(|error| HostError::Other(self.mask(error.to_string())))
+    fn finish_deferred_work(&mut self) -> Result<(), HostError> {
+        self.host.finish_deferred_work().map_err(|error| HostError::Other(self.mask(error.to_string())))
     }
 
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
-        self.host.probe(probe).map_err(|message| self.mask(message))
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
+        self.host.run_health_probe(probe).map_err(|message| self.mask(message))
     }
 }
 

@@ -10,13 +10,13 @@ use model::health::HttpAnswer;
 
 /// Asks `GET url` once, follows no redirect, and reads at most so many bytes of the body. The error says
 /// what was received instead of an answer.
-pub type HttpGet = fn(url: &str, body_bytes: u64) -> Result<HttpAnswer, String>;
+pub type HttpGetFunction = fn(url: &str, body_bytes: u64) -> Result<HttpAnswer, String>;
 
 /// How long a connection may take to open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens a connection to `host:port` and closes it.
-pub(super) fn check_tcp(address: &str) -> Result<(), String> {
+pub(super) fn check_tcp_connection(address: &str) -> Result<(), String> {
     let addresses =
         address.to_socket_addrs().map_err(|error| format!("`{address}` cannot be resolved: {error}"))?;
     let mut last = format!("`{address}` has no address");

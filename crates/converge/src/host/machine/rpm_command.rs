@@ -8,7 +8,7 @@ use std::{
 
 use model::{observe::Observation, version::Version};
 
-use super::process::{ProcessOutput, command_error, program, run, run_successfully};
+use super::process::{ProcessOutput, command_error, new_host_command, run, run_expecting_success};
 use crate::{
     host::{HostError, explain_io_error},
     host_root::HostRoot,
@@ -19,14 +19,14 @@ const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage
 
 /// The `rpm` program, for one root.
 #[derive(Debug)]
-pub(super) struct RpmDatabase {
+pub(super) struct RpmCommand {
     /// The host's root when it is not `/`.
     pub(super) prefix: Option<String>,
 }
 
-impl RpmDatabase {
+impl RpmCommand {
     fn program(&self) -> Command {
-        let mut command = program("rpm");
+        let mut command = new_host_command("rpm");
         // Debian's rpm keeps its database in the home of who runs it: always the same one, then.
         command.env("HOME", "/root");
         if let Some(prefix) = &self.prefix {
@@ -36,7 +36,7 @@ impl RpmDatabase {
     }
 
     /// The installed versions of packages.
-    pub(super) fn versions(
+    pub(super) fn query_installed_versions(
         &self,
         root: &HostRoot,
         names: &[String],
@@ -75,7 +75,7 @@ impl RpmDatabase {
                     None => observed,
                 };
                 found.insert(name.to_owned(), observed);
-            } else if !logged_errors(&ended)
+            } else if !has_logged_errors(&ended)
                 && let Some(name) =
                     line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
             {
@@ -93,18 +93,22 @@ impl RpmDatabase {
     }
 
     /// Installs, upgrades and downgrades to these package files in one transaction.
-    pub(super) fn install(&self, files: &[PathBuf]) -> Result<(), HostError> {
+    pub(super) fn install_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
         let mut command = self.program();
         command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
         // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
         command.args(["--define", "_pkgverify_level digest"]);
         debian_options(&mut command);
-        run_successfully(command.arg("--").args(files)).map(drop)
+        run_expecting_success(command.arg("--").args(files)).map(drop)
     }
 
     /// Removes packages in one transaction. The packages `changing` get another version later in this run:
     /// only they may need what goes, and only until then.
-    pub(super) fn remove(&self, names: &[String], changing: &BTreeSet<String>) -> Result<(), HostError> {
+    pub(super) fn remove_packages(
+        &self,
+        names: &[String],
+        changing: &BTreeSet<String>,
+    ) -> Result<(), HostError> {
         let erase = |nodeps: bool| {
             let mut command = self.program();
             // Of a package that is there twice both go.
@@ -113,7 +117,7 @@ impl RpmDatabase {
                 command.arg("--nodeps");
             }
             debian_options(&mut command);
-            run_successfully(command.arg("--").args(names)).map(drop)
+            run_expecting_success(command.arg("--").args(names)).map(drop)
         };
         match erase(false) {
             // Their new versions cannot come first: they may have files that the removed ones have now.
@@ -126,7 +130,7 @@ impl RpmDatabase {
 
 /// Whether rpm logged an error. Without a readable database it says of every package that it is not
 /// installed, and only the log tells.
-pub(super) fn logged_errors(ended: &ProcessOutput) -> bool {
+pub(super) fn has_logged_errors(ended: &ProcessOutput) -> bool {
     ended.stderr.lines().any(|line| line.starts_with("error:"))
 }
 
@@ -181,11 +185,11 @@ mod tests {
             }
         }
         let root = HostRoot::new(folder.path());
-        let rpm = RpmDatabase { prefix: folder.path().to_str().map(str::to_owned) };
+        let rpm = RpmCommand { prefix: folder.path().to_str().map(str::to_owned) };
         if matches!(run(rpm.program().arg("--version")), Err(HostError::Missing { .. })) {
             return;
         }
-        let observed = rpm.versions(&root, &["shop".to_owned()]);
+        let observed = rpm.query_installed_versions(&root, &["shop".to_owned()]);
         assert!(matches!(observed["shop"], Observation::Unreadable(_)), "{observed:?}");
     }
 
