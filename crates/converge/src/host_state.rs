@@ -102,7 +102,7 @@ impl HostState {
         self.make_folder(STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
-        let mut file = self.root.open_to_write(&path, OFlag::O_CREAT).map_err(wrong)?;
+        let mut file = self.root.open_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
         match file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
@@ -118,7 +118,7 @@ impl HostState {
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
         let path = self::path("programs");
         let wrong = |source| self.file_error("write", &path, source);
-        let open = self.root.open_to_write(&path, OFlag::O_CREAT).map_err(wrong)?;
+        let open = self.root.open_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
         let programs = self.root.real_path(&path).map_err(wrong)?;
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
@@ -135,7 +135,7 @@ impl HostState {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
-                path: self.root.shown(&path("managed.json")),
+                path: self.root.display_path(&path("managed.json")),
                 because: error.to_string(),
             })?,
         };
@@ -151,12 +151,12 @@ impl HostState {
 
     fn read(&self, name: &str) -> Result<Option<String>, StateError> {
         let path = path(name);
-        self.root.read_text(&path).map_err(|source| self.file_error("read", &path, source))
+        self.root.read_text_file(&path).map_err(|source| self.file_error("read", &path, source))
     }
 
     fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), StateError> {
         let text = serde_json::to_vec_pretty(value).map_err(|error| StateError::Content {
-            path: self.root.shown(&path(name)),
+            path: self.root.display_path(&path(name)),
             because: error.to_string(),
         })?;
         self.write(name, &text)
@@ -182,7 +182,7 @@ impl HostState {
     }
 
     fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> StateError {
-        StateError::File { what, path: self.root.shown(path), source }
+        StateError::File { what, path: self.root.display_path(path), source }
     }
 }
 

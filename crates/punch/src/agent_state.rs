@@ -210,7 +210,7 @@ impl AgentState {
 
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
         let folder = path(UNSENT_REPORTS);
-        let names = self.files.root().list(&folder);
+        let names = self.files.root().list_folder(&folder);
         let names = names.map_err(|error| CommandError::cannot_read(&self.files.shown(&folder), &error))?;
         let reports = names.into_iter().filter(|name| name.ends_with(".json"));
         Ok(reports.map(|name| format!("{folder}/{name}")).collect())
@@ -228,13 +228,13 @@ impl AgentState {
 
     /// When a file was last touched; `None` when there is none.
     fn modified(&self, name: &str) -> Result<Option<Micros>, CommandError> {
-        let modified = self.files.root().modified_us(&path(name));
+        let modified = self.files.root().modification_time_us(&path(name));
         modified.map_err(|error| CommandError::cannot_read(&self.files.shown(&path(name)), &error))
     }
 
     /// Sets when a file was last touched; creates an empty file if there is none.
     fn touch(&self, name: &str, at: Micros) -> Result<(), CommandError> {
-        let touched = self.files.root().touch(&path(name), at);
+        let touched = self.files.root().touch_file(&path(name), at);
         touched.map_err(|error| CommandError::cannot_write(&self.files.shown(&path(name)), &error))
     }
 }

@@ -75,7 +75,7 @@ pub(crate) fn prepare_deployment(
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
-    let machine = SecretMaskingHost::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
+    let machine = SecretMaskingHost::new(open_machine(root.root().root_path())?, nodes.into_iter().flatten());
     let state = HostState::with_root(root.root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;

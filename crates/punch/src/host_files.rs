@@ -43,12 +43,12 @@ impl HostFiles {
 
     /// A file as people on this machine know it, for messages.
     pub(crate) fn shown(&self, file: &str) -> PathBuf {
-        self.root.shown(file)
+        self.root.display_path(file)
     }
 
     /// The text of a file; `None` when there is none.
     pub(crate) fn read(&self, file: &str) -> Result<Option<String>, CommandError> {
-        self.root.read_text(file).map_err(|error| CommandError::cannot_read(&self.shown(file), &error))
+        self.root.read_text_file(file).map_err(|error| CommandError::cannot_read(&self.shown(file), &error))
     }
 
     /// Replaces a file whole; the folders above it are made where there are none.

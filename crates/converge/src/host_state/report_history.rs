@@ -58,14 +58,14 @@ impl HostState {
 
     fn parse(&self, name: &str, text: &str) -> Result<Report, StateError> {
         serde_json::from_str(text).map_err(|error| StateError::Content {
-            path: self.root.shown(&super::path(name)),
+            path: self.root.display_path(&super::path(name)),
             because: error.to_string(),
         })
     }
 
     fn numbers(&self) -> Result<Vec<u64>, StateError> {
         let path = super::path("history");
-        let names = self.root.list(&path).map_err(|source| self.file_error("read", &path, source))?;
+        let names = self.root.list_folder(&path).map_err(|source| self.file_error("read", &path, source))?;
         let mut numbers: Vec<u64> =
             names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         numbers.sort_unstable();

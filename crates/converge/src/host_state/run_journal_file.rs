@@ -121,8 +121,8 @@ impl HostState {
         let path = super::path(RUNNING);
         let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
-        let file = self.root.open_to_write(&path, OFlag::O_APPEND).map_err(wrong)?;
-        Ok(RunJournalFile { file, path: self.root.shown(&path) })
+        let file = self.root.open_for_writing(&path, OFlag::O_APPEND).map_err(wrong)?;
+        Ok(RunJournalFile { file, path: self.root.display_path(&path) })
     }
 
     /// The report of a run that was killed, if the last one was.
@@ -160,7 +160,7 @@ impl HostState {
     /// The lines of the journal that are whole: the last one of a killed run may not be.
     fn complete_lines(&self) -> Result<Option<Vec<Line>>, StateError> {
         let path = super::path(RUNNING);
-        let bytes = self.root.read(&path).map_err(|source| self.file_error("read", &path, source))?;
+        let bytes = self.root.read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         Ok(bytes.map(|bytes| {
             let lines = bytes.split(|byte| *byte == b'\n');
             lines.map_while(|line| serde_json::from_slice(line).ok()).collect()

@@ -51,13 +51,13 @@ impl PackageCache {
     ) -> Result<PathBuf, E> {
         let path = path(sha256, name);
         let failed = |error: io::Error| {
-            let shown = self.root.shown(&path);
+            let shown = self.root.display_path(&path);
             storing(format!("{} cannot be written: {}", shown.display(), io_error_text(&error)))
         };
         for folder in [STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
             self.root.create_private_folder(folder).map_err(failed)?;
         }
-        self.root.replace_file_with(&path, 0o600, write, failed)?;
+        self.root.replace_file_by_writer(&path, 0o600, write, failed)?;
         self.root.real_path(&path).map_err(failed)
     }
 
@@ -113,7 +113,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
         assert!(cache.store(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err());
-        assert_eq!(cache.root.list(&format!("{}/{EMPTY}", super::folder())).unwrap().len(), 0);
+        assert_eq!(cache.root.list_folder(&format!("{}/{EMPTY}", super::folder())).unwrap().len(), 0);
     }
 
     #[test]
@@ -124,6 +124,6 @@ mod tests {
         cache.store("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.retain(&BTreeSet::from([EMPTY.to_owned()]));
         assert!(cache.find_verified(EMPTY, "a.rpm").is_some());
-        assert!(cache.root.list(&super::folder()).unwrap() == [EMPTY]);
+        assert!(cache.root.list_folder(&super::folder()).unwrap() == [EMPTY]);
     }
 }

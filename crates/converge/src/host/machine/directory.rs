@@ -16,7 +16,7 @@ use nix::{
 use super::account_database::{AccountDatabase, lookup_owner_ids};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// Makes a directory what it must be.
@@ -33,11 +33,11 @@ pub(super) fn apply(
 }
 
 fn make(
-    spot: &PathHandle<'_>,
+    spot: &OpenFolderEntry<'_>,
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: Option<u32>,
 ) -> io::Result<()> {
-    let new = spot.stat()?.is_none();
+    let new = spot.stat_without_following()?.is_none();
     if new {
         mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
     }
@@ -50,7 +50,7 @@ fn make(
         let itself = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?;
         fchmod(&itself, Mode::from_bits_truncate(mode))?;
     }
-    spot.sync()
+    spot.sync_folder()
 }
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from

@@ -25,7 +25,7 @@ pub(super) fn apply(
     let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
     let spot = root.open_or_create_parent(path).map_err(wrong)?;
     let (owner, group) = lookup_owner_ids(accounts, &file.ownership)?;
-    let kept = spot.stat().map_err(wrong)?.filter(is_file);
+    let kept = spot.stat_without_following().map_err(wrong)?.filter(is_file);
     let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
     let owners = (
         owner.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),

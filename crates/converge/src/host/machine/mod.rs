@@ -78,7 +78,7 @@ impl Machine {
                 return Err(HostError::Other(format!("the root folder {shown} must have a name in UTF-8")));
             }
         };
-        let root = HostRoot::open(&path).map_err(|error| wrong(&error))?;
+        let root = HostRoot::open_existing(&path).map_err(|error| wrong(&error))?;
         let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
         Ok(Self {
             rpm: RpmCommand { prefix: prefix.clone() },

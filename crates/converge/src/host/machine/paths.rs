@@ -16,7 +16,7 @@ use nix::{
 use super::{account_database::AccountDatabase, file};
 use crate::{
     host::{HostError, explain_io_error},
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
@@ -43,7 +43,7 @@ fn facts(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
-    let Some(stat) = spot.stat()? else { return Ok(None) };
+    let Some(stat) = spot.stat_without_following()? else { return Ok(None) };
     let mut facts = ResourceFacts::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let file_type = match kind {
@@ -74,7 +74,7 @@ fn facts(
     Ok(Some(facts))
 }
 
-fn open(spot: &PathHandle<'_>) -> io::Result<File> {
+fn open(spot: &OpenFolderEntry<'_>) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
 }
@@ -91,7 +91,7 @@ pub(super) fn remove_path(root: &HostRoot, id: &ResourceId) -> Result<Option<Str
         _ => UnlinkatFlags::NoRemoveDir,
     };
     match unlinkat(spot.folder.as_fd(), spot.name, flag) {
-        Ok(()) => spot.sync().map(|()| None).map_err(wrong),
+        Ok(()) => spot.sync_folder().map(|()| None).map_err(wrong),
         Err(Errno::ENOENT) => Ok(None),
         Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(wrong(error.into())),

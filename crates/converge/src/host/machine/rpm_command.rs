@@ -45,7 +45,7 @@ impl RpmCommand {
             names.iter().map(|name| (name.clone(), observed.clone())).collect()
         };
         // Asking makes a database where there is none; looking must leave no trace.
-        match root.first_existing(DATABASES.map(str::to_owned)) {
+        match root.first_existing_path(DATABASES.map(str::to_owned)) {
             Ok(Some(_)) if !names.is_empty() => (),
             Ok(_) => return all(Observation::Absent),
             Err(error) => {

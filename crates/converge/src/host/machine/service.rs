@@ -294,7 +294,7 @@ pub(super) fn has_no_unit_file(root: &HostRoot, name: &str) -> Result<bool, Host
 }
 
 fn file_of(root: &HostRoot, name: &str) -> std::io::Result<Option<String>> {
-    root.first_existing(unit_files(name))
+    root.first_existing_path(unit_files(name))
 }
 
 /// Whether a unit can be enabled: it has an `[Install]` section. Unknown for a unit without a file.
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn stopping_a_service_without_a_unit_succeeds() {
         let folder = tempfile::tempdir().unwrap();
-        let root = HostRoot::open(folder.path()).unwrap();
+        let root = HostRoot::open_existing(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
         systemd.apply(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();

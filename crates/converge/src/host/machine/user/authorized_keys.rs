@@ -18,7 +18,7 @@ use nix::{
 use super::super::{account_database::AccountDatabase, directory};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// The most a file of keys may have, in bytes.
@@ -78,14 +78,14 @@ pub(super) fn write(
     let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
-    let home = match home.stat().map_err(wrong)? {
+    let home = match home.stat_without_following().map_err(wrong)? {
         Some(_) => root.open_folder(&user.home).map_err(wrong)?,
         None => directory::create_private_folder(&home.folder, home.name, owner).map_err(wrong)?,
     };
     let folder = directory::create_private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = PathHandle { folder, name: "authorized_keys" };
+    let spot = OpenFolderEntry { folder, name: "authorized_keys" };
     spot.replace_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }
 

@@ -14,9 +14,9 @@ use nix::{
     unistd::{Gid, Uid, UnlinkatFlags, fchown, symlinkat, unlinkat},
 };
 
-use super::PathHandle;
+use super::OpenFolderEntry;
 
-impl PathHandle<'_> {
+impl OpenFolderEntry<'_> {
     /// Replaces the file here by one with this content, these owners (who runs this, where there is none)
     /// and this mode. A link here is replaced, and not followed.
     pub(crate) fn replace_file(
@@ -25,12 +25,12 @@ impl PathHandle<'_> {
         owners: (Option<Uid>, Option<Gid>),
         mode: u32,
     ) -> io::Result<()> {
-        self.replace_file_with(owners, mode, |file| file.write_all(bytes), |error| error)
+        self.replace_file_by_writer(owners, mode, |file| file.write_all(bytes), |error| error)
     }
 
     /// The same with what `write` writes; nothing is replaced when it fails. `failed` makes an error of one
     /// of the file system.
-    pub(crate) fn replace_file_with<E>(
+    pub(crate) fn replace_file_by_writer<E>(
         &self,
         (owner, group): (Option<Uid>, Option<Gid>),
         mode: u32,
@@ -53,22 +53,22 @@ impl PathHandle<'_> {
             // The temporary file is removed; the first error is returned.
             let _ = unlinkat(self.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
         }
-        written.and_then(|()| self.sync().map_err(failed))
+        written.and_then(|()| self.sync_folder().map_err(failed))
     }
 
     /// Replaces what is here by a link to `target`.
-    pub(crate) fn replace_by_link(&self, target: &str) -> io::Result<()> {
+    pub(crate) fn replace_by_symlink(&self, target: &str) -> io::Result<()> {
         let name = unused_name()?;
         symlinkat(target, self.folder.as_fd(), name.as_str())?;
         if let Err(error) = self.rename_here(&name) {
             let _ = unlinkat(self.folder.as_fd(), name.as_str(), UnlinkatFlags::NoRemoveDir);
             return Err(error);
         }
-        self.sync()
+        self.sync_folder()
     }
 
     /// Puts on disk what was made, renamed or removed here.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync_folder(&self) -> io::Result<()> {
         Ok(nix::unistd::fsync(self.folder.as_fd())?)
     }
 
