@@ -15,7 +15,7 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::{AgentState, LastGood},
+    agent_state::{AgentState, LastGoodNode},
     command_error::CommandError,
     context::CommandContext,
     health_client,
@@ -56,7 +56,7 @@ pub(crate) struct DeploymentResult {
 
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
-    pub(crate) fn finish(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(crate) fn print_json_and_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
         context.output.json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
@@ -69,14 +69,15 @@ impl DeploymentResult {
 pub(crate) fn prepare_deployment(
     root: &HostFiles,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
     began: time_text::Micros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
-    let machine = SecretMaskingHost::new(open_machine(root.root().root_path())?, nodes.into_iter().flatten());
-    let state = HostState::with_root(root.root().clone());
+    let machine =
+        SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
+    let state = HostState::with_root(root.host_root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
@@ -86,7 +87,7 @@ pub(crate) fn prepare_deployment(
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
 fn open_machine(path: &Path) -> Result<Machine, CommandError> {
     let open = |path: &Path| {
-        Machine::new(path, health_client::get).map_err(|error| CommandError::blocked(error.to_string()))
+        Machine::new(path, health_client::http_get).map_err(|error| CommandError::blocked(error.to_string()))
     };
     if path.exists() {
         return open(path);
@@ -102,13 +103,13 @@ pub(crate) fn run_deployment(
     root: &HostFiles,
     lock: &RunLock,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = HostState::with_root(root.root().clone());
+    let state = HostState::with_root(root.host_root().clone());
     let ours = AgentState::new(root);
-    let begun = ours.begun_generation()?;
+    let begun = ours.read_highest_begun_generation()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
     let interrupted = state.read_interrupted_report().unwrap_or_default();
@@ -185,18 +186,18 @@ pub(crate) fn run_deployment(
 }
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
-pub(crate) fn report_refusal(
+pub(crate) fn record_refusal_report(
     context: &CommandContext,
     root: &HostFiles,
     server: &ServerName,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     failure: &CommandError,
 ) -> Result<Report, CommandError> {
     let now = (context.now)();
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = HostState::with_root(root.root().clone());
+    let state = HostState::with_root(root.host_root().clone());
     state.save_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
@@ -231,7 +232,7 @@ fn remember_last_good(
     context: &CommandContext,
     root: &HostFiles,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &PackageSource,
     report: &Report,
 ) -> Result<(), CommandError> {
@@ -242,9 +243,14 @@ fn remember_last_good(
         let mut keep = checksums(&requirement.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.used_metadata());
-        PackageCache::new(root.root()).retain(&keep);
+        PackageCache::new(root.host_root()).retain(&keep);
     }
-    AgentState::new(root).set_last_good(&requirement.text, requirement.tag.as_deref(), last, (context.now)())
+    AgentState::new(root).save_last_good_node(
+        &requirement.text,
+        requirement.tag.as_deref(),
+        last,
+        (context.now)(),
+    )
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {

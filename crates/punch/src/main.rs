@@ -4,7 +4,7 @@
 //! Only this file reads the clock and the environment.
 
 mod agent_state;
-mod back_office_link;
+mod back_office_client;
 mod cli;
 mod client;
 mod command_error;
@@ -22,7 +22,7 @@ mod settings;
 mod source;
 mod source_date;
 mod time_text;
-mod trust;
+mod trusted_keys;
 mod trusted_node;
 
 use std::{

@@ -5,10 +5,10 @@ use std::path::Path;
 use model::{format::node, node::Node};
 
 use crate::{
-    agent_state::{BegunGeneration, LastGood},
+    agent_state::{HighestBegunGeneration, LastGoodNode},
     command_error::CommandError,
     output::TerminalOutput,
-    trust::TrustedKeys,
+    trusted_keys::TrustedKeys,
 };
 
 /// A verified node file.
@@ -27,7 +27,7 @@ pub(crate) struct TrustedNode {
 
 impl TrustedNode {
     /// Reads and verifies a node file given by the user.
-    pub(crate) fn read(
+    pub(crate) fn read_and_verify(
         path: &Path,
         trust: &TrustedKeys,
         output: &TerminalOutput,
@@ -52,8 +52,8 @@ impl TrustedNode {
     }
 
     /// Verifies the last good node file again, because the trusted keys may have changed since.
-    pub(crate) fn reverify(
-        good: &LastGood,
+    pub(crate) fn verify_last_good_again(
+        good: &LastGoodNode,
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
@@ -70,7 +70,10 @@ impl TrustedNode {
     }
 
     /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
-    pub(crate) fn check_generation(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
+    pub(crate) fn check_generation(
+        &self,
+        begun: Option<&HighestBegunGeneration>,
+    ) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {

@@ -48,11 +48,13 @@ impl ExplainArgs {
                 node::read(&file.display().to_string(), &text)?
             }
             None => {
-                let good = AgentState::new(&self.host.root()?).last_good()?.ok_or_else(|| {
-                    CommandError::input("this host has no last good node file yet").with_hint(
-                        "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
-                    )
-                })?;
+                let good = AgentState::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(
+                    || {
+                        CommandError::input("this host has no last good node file yet").with_hint(
+                            "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
+                        )
+                    },
+                )?;
                 good.node
             }
         };

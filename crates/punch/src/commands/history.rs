@@ -33,9 +33,9 @@ struct Run {
 
 impl HistoryArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let state = AgentState::new(&self.host.root()?);
+        let state = AgentState::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
-            let runs = state.history(self.limit)?;
+            let runs = state.read_latest_reports(self.limit)?;
             for (number, report) in &runs {
                 context.output.line(line(*number, report));
             }
@@ -46,7 +46,7 @@ impl HistoryArgs {
             context.output.json(&runs);
             return Ok(Exit::Done);
         };
-        let report = state.report(number)?.ok_or_else(|| {
+        let report = state.read_report(number)?.ok_or_else(|| {
             CommandError::input(format!("run {number} is not in the history of this host"))
                 .with_hint("`punch history` lists the runs that are still kept")
         })?;

@@ -18,10 +18,10 @@ use crate::{
     client::{ApiClient, BearerToken, ClientError},
     command_error::CommandError,
     context::CommandContext,
-    host_files::{AUTHORITIES, HostFiles, MEMBERSHIP, NODE_KEY, PACKAGE_KEYS},
-    membership::Membership,
+    host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
+    membership::BackOfficeMembership,
     settings::read_token,
-    trust,
+    trusted_keys,
 };
 
 /// Make this host a server of a back-office, with a one-time join token
@@ -59,7 +59,7 @@ struct JoinedHost<'a> {
 
 impl JoinArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
+        let root = self.host.open_host_files()?;
         let server = match &self.server {
             Some(server) => server.clone(),
             None => host_name()?,
@@ -81,12 +81,12 @@ impl JoinArgs {
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
         let state = AgentState::new(&root);
-        let _lock = state.lock()?;
+        let _lock = state.acquire_run_lock()?;
         let joined = client
             .join(&JoinRequest { token: token.reveal().to_owned(), server: server.to_string() })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
-        state.forget_back_office()?;
+        state.forget_back_office_state()?;
         context.output.note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.address(),
@@ -95,7 +95,7 @@ impl JoinArgs {
         context.output.json(&JoinedHost {
             url: client.address(),
             server: &joined.server,
-            settings: root.shown(MEMBERSHIP).display().to_string(),
+            settings: root.display_path(MEMBERSHIP_PATH).display().to_string(),
         });
         Ok(Exit::Done)
     }
@@ -115,10 +115,10 @@ fn refused(error: ClientError) -> CommandError {
 
 /// Makes the folders and proves that they can be written to.
 fn prepare(root: &HostFiles) -> Result<(), CommandError> {
-    for file in [MEMBERSHIP, NODE_KEY] {
+    for file in [MEMBERSHIP_PATH, NODE_KEY_PATH] {
         let probe = format!("{file}.probe");
-        root.replace(&probe, b"", 0o600)?;
-        root.remove(&probe)?;
+        root.replace_file(&probe, b"", 0o600)?;
+        root.remove_file(&probe)?;
     }
     Ok(())
 }
@@ -136,18 +136,19 @@ fn save(
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
-    trust::parse_node_key(&joined.node_key).map_err(&strange)?;
-    trust::parse_package_keys(&joined.package_keys).map_err(&strange)?;
-    root.replace(NODE_KEY, format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
-    root.replace(PACKAGE_KEYS, joined.package_keys.as_bytes(), 0o644)?;
+    trusted_keys::parse_node_key(&joined.node_key).map_err(&strange)?;
+    trusted_keys::parse_package_keys(&joined.package_keys).map_err(&strange)?;
+    root.replace_file(NODE_KEY_PATH, format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    root.replace_file(PACKAGE_KEYS_PATH, joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
             let pem = fs::read(file).map_err(|error| CommandError::cannot_read(file, &error))?;
-            root.replace(AUTHORITIES, &pem, 0o644)?;
+            root.replace_file(CA_CERTIFICATES_PATH, &pem, 0o644)?;
         }
-        None => root.remove(AUTHORITIES)?,
+        None => root.remove_file(CA_CERTIFICATES_PATH)?,
     }
-    Membership { url: client.address().to_owned(), server, credential: joined.credential.clone() }.save(root)
+    BackOfficeMembership { url: client.address().to_owned(), server, credential: joined.credential.clone() }
+        .save(root)
 }
 
 /// The kernel's host name, in lower case as DNS compares it.

@@ -62,9 +62,9 @@ impl PackageSource {
         keys: Option<PublicKeys>,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let cache = PackageCache::new(root.root());
+        let cache = PackageCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let agent = client::http_agent(root.authorities()?.as_deref())?;
+            let agent = client::http_agent(root.find_ca_certificates()?.as_deref())?;
             let place = SourceLocation::Web { agent, base: client::parse_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {

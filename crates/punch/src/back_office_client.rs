@@ -3,51 +3,55 @@
 use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
-    agent_state::{AgentState, LastGood},
+    agent_state::{AgentState, LastGoodNode},
     client::{ApiClient, BearerToken, NodeAnswer},
     command_error::CommandError,
     context::CommandContext,
-    host_files::{HostFiles, MEMBERSHIP},
-    membership::Membership,
+    host_files::{HostFiles, MEMBERSHIP_PATH},
+    membership::BackOfficeMembership,
     time_text::{self, Micros},
-    trust::TrustedKeys,
+    trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
 
 /// The back-office of a joined host.
-pub(crate) struct BackOfficeLink {
-    membership: Membership,
+pub(crate) struct BackOfficeClient {
+    membership: BackOfficeMembership,
     client: ApiClient,
 }
 
-impl BackOfficeLink {
+impl BackOfficeClient {
     /// Reads which back-office this host joined, and prepares requests to it.
-    pub(crate) fn open(root: &HostFiles) -> Result<Self, CommandError> {
-        let membership = Membership::require(root)?;
-        let authorities = root.authorities()?;
+    pub(crate) fn from_membership(root: &HostFiles) -> Result<Self, CommandError> {
+        let membership = BackOfficeMembership::load_required(root)?;
+        let authorities = root.find_ca_certificates()?;
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
-            CommandError::blocked(format!("{}: {}", root.shown(MEMBERSHIP).display(), failure.message))
-                .with_hint("the file was damaged: join again with a new token")
+            CommandError::blocked(format!(
+                "{}: {}",
+                root.display_path(MEMBERSHIP_PATH).display(),
+                failure.message
+            ))
+            .with_hint("the file was damaged: join again with a new token")
         })?;
         let client = ApiClient::new(&membership.url, Some(token), authorities.as_deref())?;
         Ok(Self { membership, client })
     }
 
     /// The URL of the repository of `channel`.
-    pub(crate) fn repository(&self, channel: &str) -> String {
+    pub(crate) fn repository_url(&self, channel: &str) -> String {
         format!("{}/repository/{channel}", self.client.address())
     }
 
     /// This server's name there.
-    pub(crate) fn server(&self) -> &ServerName {
+    pub(crate) fn server_name(&self) -> &ServerName {
         &self.membership.server
     }
 
     /// Fetches and verifies this server's node file. Returns the last good one when the back-office answers
     /// that it has not changed.
-    pub(crate) fn fetch_node(
+    pub(crate) fn fetch_node_file(
         &self,
-        last: Option<&LastGood>,
+        last: Option<&LastGoodNode>,
         last_contact: Option<Micros>,
         trust: &TrustedKeys,
         context: &CommandContext,
@@ -61,9 +65,8 @@ impl BackOfficeLink {
                     .map_err(CommandError::into_blocked)
             }
             Ok(NodeAnswer::Same) => match last {
-                Some(last) => {
-                    TrustedNode::reverify(last, trust, &context.output).map_err(CommandError::into_blocked)
-                }
+                Some(last) => TrustedNode::verify_last_good_again(last, trust, &context.output)
+                    .map_err(CommandError::into_blocked),
                 None => Err(CommandError::blocked(format!(
                     "{} answered that the node file has not changed, but this host has no last good node file",
                     self.client.address()
@@ -100,7 +103,7 @@ impl BackOfficeLink {
 
     /// Sends all queued reports, oldest first, and returns whether none is left. A failure is a warning and
     /// does not change how the run ended.
-    pub(crate) fn send_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
+    pub(crate) fn send_queued_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
         self.try_send_reports(state, context).unwrap_or_else(|failure| {
             context.output.warn(format!("queued reports could not be sent: {}", failure.message));
             false
@@ -108,7 +111,7 @@ impl BackOfficeLink {
     }
 
     fn try_send_reports(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
-        for report in state.unsent_reports(&context.output)? {
+        for report in state.read_unsent_reports(&context.output)? {
             match self.client.report(&self.membership.server, &report) {
                 Ok(()) => state.remove_sent_report(&report)?,
                 // It will never be accepted: keeping it would block all later ones.
@@ -126,8 +129,8 @@ impl BackOfficeLink {
     }
 
     /// Queues a report for the back-office. A failure to write it is a warning.
-    pub(crate) fn queue_report(&self, state: &AgentState, report: &Report, context: &CommandContext) {
-        if let Err(failure) = state.queue_report(report) {
+    pub(crate) fn queue_report_or_warn(&self, state: &AgentState, report: &Report, context: &CommandContext) {
+        if let Err(failure) = state.queue_unsent_report(report) {
             context.output.warn(format!("the report is lost: {}", failure.message));
         }
     }

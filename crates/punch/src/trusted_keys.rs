@@ -7,8 +7,8 @@ use packaging::openpgp::PublicKeys;
 
 use crate::{
     command_error::CommandError,
-    host_files::{HostFiles, NODE_KEY, PACKAGE_KEYS},
-    membership::Membership,
+    host_files::{HostFiles, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
+    membership::BackOfficeMembership,
 };
 
 /// The keys a host trusts. A root that joined no back-office and has no keys is a developer's folder:
@@ -27,7 +27,7 @@ pub(crate) struct TrustedKeys {
 
 impl TrustedKeys {
     /// Accepts everything without a signature check (`--allow-unsigned`).
-    pub(crate) fn skip_signatures() -> Self {
+    pub(crate) fn accept_unsigned() -> Self {
         Self { signatures_skipped: true, ..Self::default() }
     }
 
@@ -35,23 +35,23 @@ impl TrustedKeys {
     /// signature checks off.
     pub(crate) fn load(root: &HostFiles) -> Result<Self, CommandError> {
         let broken = |file: &str, why: String| {
-            CommandError::blocked(format!("{} cannot be used: {why}", root.shown(file).display())).with_hint(
+            CommandError::blocked(format!("{} cannot be used: {why}", root.display_path(file).display())).with_hint(
                 "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",
             )
         };
-        let server = Membership::load(root)?.map(|membership| membership.server);
-        let read = |file: &str| match root.read(file)? {
+        let server = BackOfficeMembership::load(root)?.map(|membership| membership.server);
+        let read = |file: &str| match root.read_text_file(file)? {
             None if server.is_some() => {
                 Err(broken(file, "it is missing, and this host has joined a back-office".to_owned()))
             }
             text => Ok(text),
         };
-        let node = match read(NODE_KEY)? {
-            Some(text) => Some(parse_node_key(&text).map_err(|why| broken(NODE_KEY, why))?),
+        let node = match read(NODE_KEY_PATH)? {
+            Some(text) => Some(parse_node_key(&text).map_err(|why| broken(NODE_KEY_PATH, why))?),
             None => None,
         };
-        let packages = match read(PACKAGE_KEYS)? {
-            Some(text) => Some(parse_package_keys(&text).map_err(|why| broken(PACKAGE_KEYS, why))?),
+        let packages = match read(PACKAGE_KEYS_PATH)? {
+            Some(text) => Some(parse_package_keys(&text).map_err(|why| broken(PACKAGE_KEYS_PATH, why))?),
             None => None,
         };
         Ok(Self { node, packages, server, signatures_skipped: false })
