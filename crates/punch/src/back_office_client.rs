@@ -4,7 +4,7 @@ use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
     agent_state::{AgentState, LastGoodNode},
-    client::{ApiClient, BearerToken, NodeAnswer},
+    api_client::{ApiClient, BearerToken, NodeFileResponse},
     command_error::CommandError,
     context::CommandContext,
     host_files::{HostFiles, MEMBERSHIP_PATH},
@@ -39,7 +39,7 @@ impl BackOfficeClient {
 
     /// The URL of the repository of `channel`.
     pub(crate) fn repository_url(&self, channel: &str) -> String {
-        format!("{}/repository/{channel}", self.client.address())
+        format!("{}/repository/{channel}", self.client.base_url())
     }
 
     /// This server's name there.
@@ -57,19 +57,19 @@ impl BackOfficeClient {
         context: &CommandContext,
     ) -> Result<TrustedNode, CommandError> {
         let tag = last.and_then(|last| last.tag.as_deref());
-        match self.client.node(&self.membership.server, tag) {
-            Ok(NodeAnswer::File { text, tag }) => {
+        match self.client.fetch_node_file(&self.membership.server, tag) {
+            Ok(NodeFileResponse::File { text, tag }) => {
                 let name =
-                    format!("the node file of {} from {}", self.membership.server, self.client.address());
+                    format!("the node file of {} from {}", self.membership.server, self.client.base_url());
                 TrustedNode::verify_and_parse(&name, text, tag, trust, &context.output)
                     .map_err(CommandError::into_blocked)
             }
-            Ok(NodeAnswer::Same) => match last {
+            Ok(NodeFileResponse::Same) => match last {
                 Some(last) => TrustedNode::verify_last_good_again(last, trust, &context.output)
                     .map_err(CommandError::into_blocked),
                 None => Err(CommandError::blocked(format!(
                     "{} answered that the node file has not changed, but this host has no last good node file",
-                    self.client.address()
+                    self.client.base_url()
                 ))),
             },
             Err(error) if error.is_unreachable() => {
@@ -90,7 +90,7 @@ impl BackOfficeClient {
                 })
             }
             Err(error) => {
-                let refused = matches!(error.status(), Some(401 | 403));
+                let refused = matches!(error.http_status(), Some(401 | 403));
                 let failure = CommandError::from(error);
                 Err(if refused {
                     failure.with_hint("the back-office does not accept this host's credential: join again with a new token (`punch server join-token SERVER`)")
@@ -112,10 +112,10 @@ impl BackOfficeClient {
 
     fn try_send_reports(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
         for report in state.read_unsent_reports(&context.output)? {
-            match self.client.report(&self.membership.server, &report) {
+            match self.client.send_report(&self.membership.server, &report) {
                 Ok(()) => state.remove_sent_report(&report)?,
                 // It will never be accepted: keeping it would block all later ones.
-                Err(error) if matches!(error.status(), Some(400 | 409 | 413 | 422)) => {
+                Err(error) if matches!(error.http_status(), Some(400 | 409 | 413 | 422)) => {
                     context.output.warn(format!("a report is dropped: {error}"));
                     state.remove_sent_report(&report)?;
                 }

@@ -4,9 +4,9 @@
 //! Only this file reads the clock and the environment.
 
 mod agent_state;
+mod api_client;
 mod back_office_client;
 mod cli;
-mod client;
 mod command_error;
 mod commands;
 mod component_spec;

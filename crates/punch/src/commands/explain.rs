@@ -36,7 +36,7 @@ impl ExplainArgs {
         if let Some(server) = &self.server {
             let path = format!("/api/v1/servers/{server}/explain");
             let explanation: Explanation =
-                self.remote.client(context)?.get_with(&path, &[("key", &self.key)])?;
+                self.remote.client(context)?.get_json_with_query(&path, &[("key", &self.key)])?;
             context.output.line(explanation.to_string());
             context.output.json(&explanation);
             return Ok(Exit::Done);

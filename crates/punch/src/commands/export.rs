@@ -40,7 +40,7 @@ impl ExportArgs {
         let client = self.remote.client(context)?;
         let revision = self.revision.map(|revision| revision.to_string());
         let query: Vec<(&str, &str)> = revision.iter().map(|number| ("revision", number.as_str())).collect();
-        let exported: EstateExport = client.get_with("/api/v1/estate", &query)?;
+        let exported: EstateExport = client.get_json_with_query("/api/v1/estate", &query)?;
         // A masked or partial estate must never be imported again.
         if !exported.complete {
             return Err(CommandError::input(

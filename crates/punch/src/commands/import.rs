@@ -54,7 +54,7 @@ impl ImportArgs {
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),
         };
-        let result: ChangeResult = client.post("/api/v1/changes", &request)?;
+        let result: ChangeResult = client.post_json("/api/v1/changes", &request)?;
         print(context, &result, self.dry_run);
         context.output.json(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)

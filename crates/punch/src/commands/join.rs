@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use crate::{
     agent_state::AgentState,
+    api_client::{ApiClient, ApiClientError, BearerToken},
     cli::HostArgs,
-    client::{ApiClient, BearerToken, ClientError},
     command_error::CommandError,
     context::CommandContext,
     host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
@@ -72,10 +72,10 @@ impl JoinArgs {
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
-        if client.is_unencrypted() {
+        if client.sends_unencrypted() {
             context.output.warn(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
-                client.address()
+                client.base_url()
             ));
         }
         // The token works once: find out that we may write before it is spent.
@@ -83,17 +83,20 @@ impl JoinArgs {
         let state = AgentState::new(&root);
         let _lock = state.acquire_run_lock()?;
         let joined = client
-            .join(&JoinRequest { token: token.reveal().to_owned(), server: server.to_string() })
+            .send_join_request(&JoinRequest {
+                token: token.expose_secret().to_owned(),
+                server: server.to_string(),
+            })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
         state.forget_back_office_state()?;
         context.output.note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
-            client.address(),
+            client.base_url(),
             joined.server
         ));
         context.output.json(&JoinedHost {
-            url: client.address(),
+            url: client.base_url(),
             server: &joined.server,
             settings: root.display_path(MEMBERSHIP_PATH).display().to_string(),
         });
@@ -101,8 +104,8 @@ impl JoinArgs {
     }
 }
 
-fn refused(error: ClientError) -> CommandError {
-    let used = matches!(error.status(), Some(401 | 403));
+fn refused(error: ApiClientError) -> CommandError {
+    let used = matches!(error.http_status(), Some(401 | 403));
     let failure = CommandError::from(error);
     if used {
         failure.with_hint(
@@ -131,7 +134,7 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.address()))
+        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.base_url()))
             .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
@@ -147,7 +150,7 @@ fn save(
         }
         None => root.remove_file(CA_CERTIFICATES_PATH)?,
     }
-    BackOfficeMembership { url: client.address().to_owned(), server, credential: joined.credential.clone() }
+    BackOfficeMembership { url: client.base_url().to_owned(), server, credential: joined.credential.clone() }
         .save(root)
 }
 

@@ -6,7 +6,7 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
-    client::ApiClient,
+    api_client::ApiClient,
     command_error::CommandError,
     context::CommandContext,
     settings::{ConfigFile, Setting, read_token},
@@ -43,10 +43,10 @@ impl LoginArgs {
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.check_token()?;
-        if client.is_unencrypted() {
+        if client.sends_unencrypted() {
             context
                 .output
-                .warn(format!("{} is not encrypted: the token can be read on the way", client.address()));
+                .warn(format!("{} is not encrypted: the token can be read on the way", client.base_url()));
         }
         let ca_file = match self.ca_file {
             Some(file) => {
@@ -58,14 +58,14 @@ impl LoginArgs {
         for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
             file.unset(setting);
         }
-        file.set(Setting::Url, client.address().to_owned());
-        file.set(Setting::Token, token.reveal().to_owned());
+        file.set(Setting::Url, client.base_url().to_owned());
+        file.set(Setting::Token, token.expose_secret().to_owned());
         if let Some(ca_file) = ca_file {
             file.set(Setting::CaFile, ca_file.display().to_string());
         }
         file.save()?;
-        context.output.note(format!("saved {} and its token in {}", client.address(), path.display()));
-        context.output.json(&LoggedIn { url: client.address(), saved: path.display().to_string() });
+        context.output.note(format!("saved {} and its token in {}", client.base_url(), path.display()));
+        context.output.json(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });
         Ok(Exit::Done)
     }
 }

@@ -38,7 +38,7 @@ impl PromoteArgs {
         };
         let from = channel(Setting::PromoteFrom, self.from, "from")?;
         let to = channel(Setting::PromoteTo, self.to, "to")?;
-        let published = self.remote.client(context)?.promote(&PromotionRequest {
+        let published = self.remote.client(context)?.promote_version(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),
             from,

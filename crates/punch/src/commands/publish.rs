@@ -43,12 +43,12 @@ impl PublishArgs {
         for (path, name, size) in named {
             let received = {
                 let bar = context.output.progress_bar(name, Some(size));
-                client.upload(path, name, &bar)?
+                client.upload_package(path, name, &bar)?
             };
             context.output.note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client.publish(&channel, &PublicationRequest { files })?;
+        let published = client.publish_packages(&channel, &PublicationRequest { files })?;
         for file in &published.added {
             context.output.line(format!("{file} is now in {}", published.channel));
         }

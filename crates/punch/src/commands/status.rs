@@ -6,7 +6,7 @@ use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, client::ApiClient, command_error::CommandError,
+    agent_state::AgentState, api_client::ApiClient, cli::HostArgs, command_error::CommandError,
     context::CommandContext, membership::BackOfficeMembership, report_text, time_text,
 };
 
@@ -70,7 +70,7 @@ impl StatusArgs {
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
                 let authorities = root.find_ca_certificates()?;
-                ApiClient::new(&membership.url, None, authorities.as_deref())?.health().err()
+                ApiClient::new(&membership.url, None, authorities.as_deref())?.check_health().err()
             }
             _ => None,
         };

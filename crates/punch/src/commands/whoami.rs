@@ -15,8 +15,8 @@ pub(crate) struct WhoamiArgs {
 impl WhoamiArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.client(context)?;
-        let principal: PrincipalInfo = client.get("/api/v1/whoami")?;
-        context.output.line(format!("{} at {}", principal.name, client.address()));
+        let principal: PrincipalInfo = client.get_json("/api/v1/whoami")?;
+        context.output.line(format!("{} at {}", principal.name, client.base_url()));
         for grant in &principal.grants {
             context.output.line(format!("grant {grant}"));
         }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{Candidate, Setting, SettingSource, Settings};
 use crate::{
-    client::{ApiClient, BearerToken},
+    api_client::{ApiClient, BearerToken},
     command_error::CommandError,
     context::CommandContext,
 };

@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use crate::{client::printable, command_error::io_error_text, output::ProgressBar};
+use crate::{api_client::strip_control_characters, command_error::io_error_text, output::ProgressBar};
 
 /// A tree of files.
 pub(super) enum SourceLocation {
@@ -82,15 +82,18 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
         200 => Ok(Box::new(response.into_body().into_reader())),
         404 | 410 => Err(ReadError::Missing),
         status @ 500.. => Err(ReadError::Unreachable(format!("it answered with status {status}"))),
-        status => Err(ReadError::Other(format!("{} answered with status {status}", printable(url, 200)))),
+        status => Err(ReadError::Other(format!(
+            "{} answered with status {status}",
+            strip_control_characters(url, 200)
+        ))),
     }
 }
 
 /// Describes a ureq error like the API client does.
 fn describe_error(error: &ureq::Error) -> String {
-    match crate::client::ClientError::from_ureq("", error) {
-        crate::client::ClientError::Unreachable { why, .. }
-        | crate::client::ClientError::InvalidResponse { why, .. } => why,
+    match crate::api_client::ApiClientError::from_ureq_error("", error) {
+        crate::api_client::ApiClientError::Unreachable { why, .. }
+        | crate::api_client::ApiClientError::InvalidResponse { why, .. } => why,
         other => other.to_string(),
     }
 }

@@ -129,7 +129,9 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
 
 fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
-    let problem = |why: &str| format!("the entry of package `{}`: {why}", crate::client::printable(name, 80));
+    let problem = |why: &str| {
+        format!("the entry of package `{}`: {why}", crate::api_client::strip_control_characters(name, 80))
+    };
     let evr = child(package, "version").ok_or_else(|| problem("no version"))?;
     if !matches!(evr.attribute("epoch"), None | Some("0")) {
         return Ok(None);
@@ -169,7 +171,7 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
         Some("sha256") => Err("its checksum is not 64 hexadecimal digits".to_owned()),
         other => Err(format!(
             "its checksum is `{}`; only sha256 is accepted (createrepo_c --checksum sha256)",
-            crate::client::printable(other.unwrap_or("untyped"), 20)
+            crate::api_client::strip_control_characters(other.unwrap_or("untyped"), 20)
         )),
     }
 }
@@ -179,7 +181,10 @@ pub(super) fn check_inside_repository(href: &str) -> Result<&str, String> {
     let usual =
         |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
-        return Err(format!("`{}` is not a path inside the repository", crate::client::printable(href, 120)));
+        return Err(format!(
+            "`{}` is not a path inside the repository",
+            crate::api_client::strip_control_characters(href, 120)
+        ));
     }
     Ok(href)
 }

@@ -18,7 +18,7 @@ use packaging::{PackageError, inspect, openpgp::PublicKeys};
 pub(crate) use cache::PackageCache;
 
 use self::{folder::PackageFolder, location::SourceLocation, repository::YumRepository};
-use crate::{client, command_error::CommandError, host_files::HostFiles, output::TerminalOutput};
+use crate::{api_client, command_error::CommandError, host_files::HostFiles, output::TerminalOutput};
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,8 +64,8 @@ impl PackageSource {
     ) -> Result<Self, CommandError> {
         let cache = PackageCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let agent = client::http_agent(root.find_ca_certificates()?.as_deref())?;
-            let place = SourceLocation::Web { agent, base: client::parse_base_url(place)? };
+            let agent = api_client::new_http_agent(root.find_ca_certificates()?.as_deref())?;
+            let place = SourceLocation::Web { agent, base: api_client::parse_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));

@@ -24,7 +24,7 @@ use super::{
     missing_package_error, suits_architecture,
 };
 use crate::{
-    client::{self, printable},
+    api_client::{self, strip_control_characters},
     output::TerminalOutput,
 };
 
@@ -269,10 +269,10 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
     if base.starts_with("https://") && !url.starts_with("https://") {
         return Err(format!(
             "it names {}, which is not https; behind a proxy, the control plane needs `geppetto serve --advertise`",
-            printable(url, 200)
+            strip_control_characters(url, 200)
         ));
     }
-    client::parse_base_url(url).map_err(|error| error.message)
+    api_client::parse_base_url(url).map_err(|error| error.message)
 }
 
 /// Opens a list of packages, whatever it is compressed with.

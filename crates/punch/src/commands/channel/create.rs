@@ -27,7 +27,7 @@ impl ChannelCreateArgs {
             name: self.channel.to_string(),
             after: self.after.map(|after| after.to_string()),
         };
-        let channel: CreatedChannel = self.remote.client(context)?.post("/api/v1/channels", &request)?;
+        let channel: CreatedChannel = self.remote.client(context)?.post_json("/api/v1/channels", &request)?;
         context.output.note(match channel.created {
             true => format!("the channel {} is created", channel.name),
             false => format!("the channel {} was there already", channel.name),

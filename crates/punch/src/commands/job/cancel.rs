@@ -17,7 +17,8 @@ pub(crate) struct JobCancelArgs {
 impl JobCancelArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.client(context)?;
-        let job: Job = client.post(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
+        let job: Job =
+            client.post_json(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
         context.output.note(format!(
             "job {} is {}",
             job.id,

@@ -7,7 +7,7 @@ use model::{
     wire::{Job, JobRequest},
 };
 
-use crate::{client::ApiClient, command_error::CommandError, context::CommandContext};
+use crate::{api_client::ApiClient, command_error::CommandError, context::CommandContext};
 
 /// How often a running job is looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(300);
@@ -18,7 +18,7 @@ pub(in crate::commands) fn run_job(
     client: &ApiClient,
     request: &JobRequest,
 ) -> Result<Exit, CommandError> {
-    let job: Job = client.post("/api/v1/jobs", request)?;
+    let job: Job = client.post_json("/api/v1/jobs", request)?;
     follow_job(context, client, job.id)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn follow_job(
 ) -> Result<Exit, CommandError> {
     let mut printed = 0;
     loop {
-        let job: Job = client.get(&format!("/api/v1/jobs/{id}"))?;
+        let job: Job = client.get_json(&format!("/api/v1/jobs/{id}"))?;
         for line in job.log.iter().skip(printed) {
             context.output.line(&line.text);
         }

@@ -17,7 +17,8 @@ pub(crate) struct JobListArgs {
 
 impl JobListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let jobs: Vec<Job> = self.remote.client(context)?.list("/api/v1/jobs", "before", self.limit)?;
+        let jobs: Vec<Job> =
+            self.remote.client(context)?.get_list_pages("/api/v1/jobs", "before", self.limit)?;
         let rows: Vec<Vec<String>> = jobs
             .iter()
             .map(|job| {

@@ -17,7 +17,8 @@ pub(crate) struct JobRetryArgs {
 impl JobRetryArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.client(context)?;
-        let job: Job = client.post(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
+        let job: Job =
+            client.post_json(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
         context.output.note(format!("job {} does again what job {} should have done", job.id, self.job));
         context.output.json(&job);
         Ok(Exit::Done)

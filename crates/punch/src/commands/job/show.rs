@@ -24,7 +24,7 @@ impl JobShowArgs {
         if self.follow {
             return follow_job(context, &client, self.job);
         }
-        let job: Job = client.get(&format!("/api/v1/jobs/{}", self.job))?;
+        let job: Job = client.get_json(&format!("/api/v1/jobs/{}", self.job))?;
         context.output.line(format!("job {}: {}, {}", job.id, job.kind, job.state));
         context.output.line(format!(
             "created {} by {}",

@@ -14,7 +14,7 @@ pub(crate) struct KeyListArgs {
 
 impl KeyListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let keys: KeyList = self.remote.client(context)?.get("/api/v1/keys")?;
+        let keys: KeyList = self.remote.client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
             context.output.line(&key.fingerprint);
         }

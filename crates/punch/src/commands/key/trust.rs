@@ -26,7 +26,7 @@ impl KeyTrustArgs {
         let armored = std::fs::read_to_string(&self.file)
             .map_err(|error| CommandError::cannot_read(&self.file, &error))?;
         let keys: KeyList =
-            self.remote.client(context)?.post("/api/v1/keys", &KeyTrustRequest { armored })?;
+            self.remote.client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {
             context.output.line(&key.fingerprint);
         }

@@ -2,7 +2,9 @@
 
 use model::{exit::Exit, wire::RevisionDiff};
 
-use crate::{client::ApiClient, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{
+    api_client::ApiClient, command_error::CommandError, context::CommandContext, settings::RemoteArgs,
+};
 
 /// Show what differs between two revisions
 ///
@@ -32,7 +34,8 @@ pub(super) fn print_diff(
     to: u64,
 ) -> Result<Exit, CommandError> {
     let (from, to) = (from.to_string(), to.to_string());
-    let diff: RevisionDiff = client.get_with("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
+    let diff: RevisionDiff =
+        client.get_json_with_query("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
     if diff.places.is_empty() {
         context.output.line("nothing differs");
     }

@@ -26,7 +26,8 @@ impl ServerJoinTokenArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request =
             JoinTokenRequest { server: self.server.to_string(), seconds: self.minutes.saturating_mul(60) };
-        let token: IssuedJoinToken = self.remote.client(context)?.post("/api/v1/join-tokens", &request)?;
+        let token: IssuedJoinToken =
+            self.remote.client(context)?.post_json("/api/v1/join-tokens", &request)?;
         context.output.line(&token.token);
         context.output.note(format!(
             "valid once, until {}; on {} run `punch join URL --token-file FILE`",

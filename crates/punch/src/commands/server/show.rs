@@ -17,7 +17,7 @@ pub(crate) struct ServerShowArgs {
 impl ServerShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let document: PlaceDocument =
-            self.remote.client(context)?.get(&format!("/api/v1/servers/{}", self.server))?;
+            self.remote.client(context)?.get_json(&format!("/api/v1/servers/{}", self.server))?;
         context.output.line(&document.document);
         context.output.note(format!("{} of revision {}", document.path, document.revision));
         context.output.json(&document);

@@ -32,7 +32,7 @@ pub(crate) struct TokenCreateArgs {
 impl TokenCreateArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = TokenRequest { name: self.name, grants: self.grants, days: self.days };
-        let token: IssuedToken = self.remote.client(context)?.post("/api/v1/tokens", &request)?;
+        let token: IssuedToken = self.remote.client(context)?.post_json("/api/v1/tokens", &request)?;
         context.output.line(&token.token);
         context.output.json(&token);
         Ok(Exit::Done)

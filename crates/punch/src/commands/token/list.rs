@@ -14,7 +14,7 @@ pub(crate) struct TokenListArgs {
 
 impl TokenListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let tokens: TokenList = self.remote.client(context)?.get("/api/v1/tokens")?;
+        let tokens: TokenList = self.remote.client(context)?.get_json("/api/v1/tokens")?;
         let rows: Vec<Vec<String>> = tokens
             .items
             .iter()

@@ -3,7 +3,7 @@
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{client, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{api_client, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
 
 /// Revoke a token: it is refused from now on
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ struct RevokedToken {
 
 impl TokenRevokeArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let name = client::path_segment(&self.name)?;
+        let name = api_client::check_path_segment(&self.name)?;
         self.remote.client(context)?.delete(&format!("/api/v1/tokens/{name}"))?;
         context.output.note(format!("the token `{}` is refused from now on", self.name));
         context.output.json(&RevokedToken { name: self.name });

@@ -4,7 +4,7 @@ mod error;
 mod events;
 mod response;
 mod unix_socket;
-mod upload;
+mod upload_package;
 
 use std::{path::Path, time::Duration};
 
@@ -23,8 +23,8 @@ use ureq::{
     unversioned::resolver::DefaultResolver,
 };
 
-pub(crate) use error::ClientError;
-pub(crate) use response::printable;
+pub(crate) use error::ApiClientError;
+pub(crate) use response::strip_control_characters;
 
 use crate::command_error::CommandError;
 
@@ -64,7 +64,7 @@ impl BearerToken {
     }
 
     /// The secret itself.
-    pub(crate) fn reveal(&self) -> &str {
+    pub(crate) fn expose_secret(&self) -> &str {
         &self.0
     }
 }
@@ -78,7 +78,7 @@ pub(crate) struct ApiClient {
 }
 
 /// The response to a request for a node file.
-pub(crate) enum NodeAnswer {
+pub(crate) enum NodeFileResponse {
     /// The file still has the ETag that was sent.
     Same,
     /// The file, and its tag.
@@ -101,28 +101,35 @@ impl ApiClient {
             return Ok(Self { agent: unix_agent(Path::new(socket)), base: url.to_owned(), token });
         }
         let base = parse_base_url(url)?;
-        Ok(Self { agent: http_agent(authorities)?, base, token })
+        Ok(Self { agent: new_http_agent(authorities)?, base, token })
     }
 
     /// The address, without a slash at its end.
-    pub(crate) fn address(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         &self.base
     }
 
     /// Whether secrets would be sent unencrypted.
-    pub(crate) fn is_unencrypted(&self) -> bool {
+    pub(crate) fn sends_unencrypted(&self) -> bool {
         let host =
             self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
         host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
     }
 
     /// Exchanges a one-time token for a credential and the keys to trust.
-    pub(crate) fn join(&self, join: &wire::JoinRequest) -> Result<wire::JoinResponse, ClientError> {
-        self.post("/api/v1/join", join)
+    pub(crate) fn send_join_request(
+        &self,
+        join: &wire::JoinRequest,
+    ) -> Result<wire::JoinResponse, ApiClientError> {
+        self.post_json("/api/v1/join", join)
     }
 
     /// Fetches a server's node file, unless it is the one called `tag`.
-    pub(crate) fn node(&self, server: &ServerName, tag: Option<&str>) -> Result<NodeAnswer, ClientError> {
+    pub(crate) fn fetch_node_file(
+        &self,
+        server: &ServerName,
+        tag: Option<&str>,
+    ) -> Result<NodeFileResponse, ApiClientError> {
         let url = self.url(&format!("/api/v1/servers/{server}/node"));
         let mut request = self.agent.get(&url);
         if let Some(tag) = tag {
@@ -131,44 +138,44 @@ impl ApiClient {
         let response = self.authorize(request).call();
         let mut response = self.check_status(response)?;
         if response.status() == 304 {
-            return Ok(NodeAnswer::Same);
+            return Ok(NodeFileResponse::Same);
         }
-        let tag = response::header(&response, "etag");
-        Ok(NodeAnswer::File { text: response::text(&self.base, &mut response)?, tag })
+        let tag = response::header_text(&response, "etag");
+        Ok(NodeFileResponse::File { text: response::read_text(&self.base, &mut response)?, tag })
     }
 
     /// Sends the report of a run.
-    pub(crate) fn report(&self, server: &ServerName, report: &Report) -> Result<(), ClientError> {
+    pub(crate) fn send_report(&self, server: &ServerName, report: &Report) -> Result<(), ApiClientError> {
         let url = self.url(&format!("/api/v1/servers/{server}/reports"));
         let response = self.authorize(self.agent.post(&url)).send_json(report);
         self.check_status(response).map(|_| ())
     }
 
     /// Makes received packages visible in a channel, all or none.
-    pub(crate) fn publish(
+    pub(crate) fn publish_packages(
         &self,
         channel: &Name,
         publication: &wire::PublicationRequest,
-    ) -> Result<wire::PublicationResult, ClientError> {
-        self.post(&format!("/api/v1/channels/{channel}/publications"), publication)
+    ) -> Result<wire::PublicationResult, ApiClientError> {
+        self.post_json(&format!("/api/v1/channels/{channel}/publications"), publication)
     }
 
     /// Makes a version visible in another channel, with what it needs.
-    pub(crate) fn promote(
+    pub(crate) fn promote_version(
         &self,
         promotion: &wire::PromotionRequest,
-    ) -> Result<wire::PublicationResult, ClientError> {
-        self.post("/api/v1/promotions", promotion)
+    ) -> Result<wire::PublicationResult, ApiClientError> {
+        self.post_json("/api/v1/promotions", promotion)
     }
 
     /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the
     /// page before: `after` or `before`.
-    pub(crate) fn list<T: DeserializeOwned>(
+    pub(crate) fn get_list_pages<T: DeserializeOwned>(
         &self,
         path: &str,
         cursor: &str,
         most: usize,
-    ) -> Result<Vec<T>, ClientError> {
+    ) -> Result<Vec<T>, ApiClientError> {
         let mut all: Vec<T> = Vec::new();
         let mut next: Option<String> = None;
         while all.len() < most {
@@ -178,7 +185,7 @@ impl ApiClient {
                 request = request.query(cursor, next);
             }
             let response = self.authorize(request).call();
-            let page: Page<T> = response::json(&self.base, &mut self.check_status(response)?)?;
+            let page: Page<T> = response::read_json(&self.base, &mut self.check_status(response)?)?;
             all.extend(page.items);
             let following = page.next.map(|next| match next {
                 serde_json::Value::String(text) => text,
@@ -194,53 +201,53 @@ impl ApiClient {
     }
 
     /// Reads a JSON document.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.get_with(path, &[])
+    pub(crate) fn get_json<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiClientError> {
+        self.get_json_with_query(path, &[])
     }
 
     /// Reads a JSON document with query parameters.
-    pub(crate) fn get_with<T: DeserializeOwned>(
+    pub(crate) fn get_json_with_query<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],
-    ) -> Result<T, ClientError> {
+    ) -> Result<T, ApiClientError> {
         let request = self.agent.get(self.url(path)).query_pairs(query.iter().copied());
         let response = self.authorize(request).call();
-        response::json(&self.base, &mut self.check_status(response)?)
+        response::read_json(&self.base, &mut self.check_status(response)?)
     }
 
     /// Reads a text.
-    pub(crate) fn get_text(&self, path: &str) -> Result<String, ClientError> {
+    pub(crate) fn get_text(&self, path: &str) -> Result<String, ApiClientError> {
         let response = self.authorize(self.agent.get(self.url(path))).call();
-        response::text(&self.base, &mut self.check_status(response)?)
+        response::read_text(&self.base, &mut self.check_status(response)?)
     }
 
     /// Deletes what is at a path.
-    pub(crate) fn delete(&self, path: &str) -> Result<(), ClientError> {
+    pub(crate) fn delete(&self, path: &str) -> Result<(), ApiClientError> {
         let response = self.authorize(self.agent.delete(self.url(path))).call();
         self.check_status(response).map(|_| ())
     }
 
     /// Checks that the back-office accepts the token.
-    pub(crate) fn check_token(&self) -> Result<(), ClientError> {
+    pub(crate) fn check_token(&self) -> Result<(), ApiClientError> {
         let response = self.authorize(self.agent.get(self.url("/api/v1/whoami"))).call();
         self.check_status(response).map(|_| ())
     }
 
     /// Checks that the back-office answers.
-    pub(crate) fn health(&self) -> Result<(), ClientError> {
+    pub(crate) fn check_health(&self) -> Result<(), ApiClientError> {
         let response = self.agent.get(self.url("/api/v1/health")).call();
         self.check_status(response).map(|_| ())
     }
 
     /// Sends a JSON document and reads the one that answers it.
-    pub(crate) fn post<T: DeserializeOwned>(
+    pub(crate) fn post_json<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
-    ) -> Result<T, ClientError> {
+    ) -> Result<T, ApiClientError> {
         let response = self.authorize(self.agent.post(self.url(path))).send_json(body);
-        response::json(&self.base, &mut self.check_status(response)?)
+        response::read_json(&self.base, &mut self.check_status(response)?)
     }
 
     fn url(&self, path: &str) -> String {
@@ -253,7 +260,7 @@ impl ApiClient {
 
     fn authorize<S>(&self, request: ureq::RequestBuilder<S>) -> ureq::RequestBuilder<S> {
         match &self.token {
-            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.expose_secret())),
             None => request,
         }
     }
@@ -262,30 +269,36 @@ impl ApiClient {
     fn check_status(
         &self,
         response: Result<Response<Body>, ureq::Error>,
-    ) -> Result<Response<Body>, ClientError> {
-        let mut response = response.map_err(|error| ClientError::from_ureq(&self.base, &error))?;
+    ) -> Result<Response<Body>, ApiClientError> {
+        let mut response = response.map_err(|error| ApiClientError::from_ureq_error(&self.base, &error))?;
         if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(response::problem(&self.base, &mut response));
+            return Err(response::read_problem_details(&self.base, &mut response));
         }
         Ok(response)
     }
 }
 
 /// A name as one segment of a path. Names of the API need no encoding; others cannot be there.
-pub(crate) fn path_segment(name: &str) -> Result<&str, CommandError> {
+pub(crate) fn check_path_segment(name: &str) -> Result<&str, CommandError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     match !name.is_empty() && name != "." && name != ".." && name.chars().all(plain) {
         true => Ok(name),
-        false => Err(CommandError::input(format!("`{}` is not a name", response::printable(name, 80)))
-            .with_hint("a name has letters, digits and `-_.@+`")),
+        false => Err(CommandError::input(format!(
+            "`{}` is not a name",
+            response::strip_control_characters(name, 80)
+        ))
+        .with_hint("a name has letters, digits and `-_.@+`")),
     }
 }
 
 /// Checks an address and removes trailing slashes.
 pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
-        CommandError::input(format!("`{}` is not an address: {why}", response::printable(url, 200)))
-            .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
+        CommandError::input(format!(
+            "`{}` is not an address: {why}",
+            response::strip_control_characters(url, 200)
+        ))
+        .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
     };
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
     match uri.scheme_str() {
@@ -303,7 +316,7 @@ pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
 }
 
 /// An HTTP agent with timeouts. A long body may take any time while data keeps arriving.
-pub(crate) fn http_agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
+pub(crate) fn new_http_agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
     // Fails only when a provider is already installed.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let roots = match authorities {
@@ -315,7 +328,7 @@ pub(crate) fn http_agent(authorities: Option<&Path>) -> Result<Agent, CommandErr
 
 /// An HTTP agent that connects to a Unix socket.
 fn unix_agent(socket: &Path) -> Agent {
-    let connector = unix_socket::UnixConnector::new(socket.to_owned());
+    let connector = unix_socket::UnixSocketConnector::new(socket.to_owned());
     Agent::with_parts(agent_config().build(), connector, DefaultResolver::default())
 }
 
@@ -376,7 +389,7 @@ mod tests {
             ("http://127.0.0.1:8470", false),
             ("http://localhost:8470", false),
         ] {
-            assert_eq!(ApiClient::new(url, None, None).unwrap().is_unencrypted(), exposed, "{url}");
+            assert_eq!(ApiClient::new(url, None, None).unwrap().sends_unencrypted(), exposed, "{url}");
         }
     }
 }

@@ -13,45 +13,45 @@ use ureq::{
 
 /// Connects every request to one Unix socket, whatever host its URL names.
 #[derive(Debug)]
-pub(super) struct UnixConnector {
+pub(super) struct UnixSocketConnector {
     path: PathBuf,
 }
 
-impl UnixConnector {
+impl UnixSocketConnector {
     /// A connector to the socket at `path`.
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 }
 
-impl Connector for UnixConnector {
-    type Out = UnixTransport;
+impl Connector for UnixSocketConnector {
+    type Out = UnixSocketTransport;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
-    ) -> Result<Option<UnixTransport>, Error> {
+    ) -> Result<Option<UnixSocketTransport>, Error> {
         let stream = UnixStream::connect(&self.path)?;
         let buffers =
             LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(UnixTransport { stream, buffers }))
+        Ok(Some(UnixSocketTransport { stream, buffers }))
     }
 }
 
 /// One connection to a Unix socket.
-pub(super) struct UnixTransport {
+pub(super) struct UnixSocketTransport {
     stream: UnixStream,
     buffers: LazyBuffers,
 }
 
-impl std::fmt::Debug for UnixTransport {
+impl std::fmt::Debug for UnixSocketTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UnixTransport").finish_non_exhaustive()
     }
 }
 
-impl Transport for UnixTransport {
+impl Transport for UnixSocketTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

@@ -27,7 +27,7 @@ impl<R: Read> Read for ProgressReader<'_, R> {
 
 impl ApiClient {
     /// Sends one package file; it is not visible in a channel yet.
-    pub(crate) fn upload(
+    pub(crate) fn upload_package(
         &self,
         path: &Path,
         name: &str,
@@ -42,6 +42,6 @@ impl ApiClient {
             .header("Content-Length", size.to_string());
         let sent = request.send(ureq::SendBody::from_reader(&mut reader));
         let mut answer = self.check_status(sent)?;
-        Ok(response::json(&self.base, &mut answer)?)
+        Ok(response::read_json(&self.base, &mut answer)?)
     }
 }

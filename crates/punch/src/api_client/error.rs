@@ -11,7 +11,7 @@ use crate::command_error::{CommandError, io_error_text};
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ClientError {
+pub(crate) enum ApiClientError {
     /// No connection, or no response.
     #[error("the back-office {url} could not be reached: {why}")]
     Unreachable {
@@ -57,9 +57,9 @@ fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) 
     }
 }
 
-impl ClientError {
+impl ApiClientError {
     /// Converts an error of the HTTP library.
-    pub(crate) fn from_ureq(url: &str, error: &ureq::Error) -> Self {
+    pub(crate) fn from_ureq_error(url: &str, error: &ureq::Error) -> Self {
         let why = match error {
             ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
             ureq::Error::Io(error) => io_words(error),
@@ -85,7 +85,7 @@ impl ClientError {
     }
 
     /// The HTTP status, when there was one.
-    pub(crate) fn status(&self) -> Option<u16> {
+    pub(crate) fn http_status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
@@ -103,19 +103,19 @@ fn io_words(error: &io::Error) -> String {
     }
 }
 
-impl From<ClientError> for CommandError {
-    fn from(error: ClientError) -> Self {
+impl From<ApiClientError> for CommandError {
+    fn from(error: ApiClientError) -> Self {
         let message = error.to_string();
         if error.is_unreachable() {
             return CommandError::new(Exit::Unreachable, message)
                 .with_hint("check the address, the network and that `geppetto serve` runs there");
         }
         let faults = match &error {
-            ClientError::Refused { faults, .. } => faults.clone(),
+            ApiClientError::Refused { faults, .. } => faults.clone(),
             _ => Vec::new(),
         };
         let failure = CommandError { faults, ..CommandError::input(message) };
-        match error.status() {
+        match error.http_status() {
             Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
             Some(403) => failure.with_hint("ask an administrator for a token with a grant for it (`punch token create NAME --grant LEVEL:ENVIRONMENT`); `punch whoami` shows yours"),
             _ => failure,
