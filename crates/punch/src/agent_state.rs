@@ -7,7 +7,10 @@ use model::{exit::Exit, format::node, node::Node, report::Report};
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
-use crate::{command_error::CommandError, host_files::HostFiles, output::TerminalOutput, time_text::Micros};
+use crate::{
+    command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
+    time_text::UnixMicros,
+};
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;
@@ -37,7 +40,7 @@ pub(crate) struct LastGoodNode {
     /// What the back-office called it.
     pub(crate) tag: Option<String>,
     /// When the host was last made, or found to be, like it.
-    pub(crate) at: Micros,
+    pub(crate) at: UnixMicros,
 }
 
 /// The highest generation a run ever began on this host, whatever came of it: nothing older is followed.
@@ -64,7 +67,7 @@ impl AgentState {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
         self.host_state().acquire_run_lock().map_err(|error| match error {
-            StateError::File { path, source, .. } => CommandError::cannot_write(&path, &source),
+            StateError::File { path, source, .. } => CommandError::cannot_write_file(&path, &source),
             locked => {
                 CommandError::blocked(locked.to_string()).with_hint("`punch history` shows what it did")
             }
@@ -93,7 +96,7 @@ impl AgentState {
         text: &str,
         tag: Option<&str>,
         last: Option<&LastGoodNode>,
-        now: Micros,
+        now: UnixMicros,
     ) -> Result<(), CommandError> {
         let same = last.is_some_and(|last| last.text == text);
         if !same || last.and_then(|last| last.tag.as_deref()) != tag {
@@ -139,12 +142,12 @@ impl AgentState {
     }
 
     /// When the back-office last answered for this host.
-    pub(crate) fn read_last_back_office_contact(&self) -> Result<Option<Micros>, CommandError> {
+    pub(crate) fn read_last_back_office_contact(&self) -> Result<Option<UnixMicros>, CommandError> {
         self.modified(LAST_CONTACT)
     }
 
     /// Records that the back-office answered at `now`.
-    pub(crate) fn record_back_office_contact(&self, now: Micros) -> Result<(), CommandError> {
+    pub(crate) fn record_back_office_contact(&self, now: UnixMicros) -> Result<(), CommandError> {
         self.touch(LAST_CONTACT, now)
     }
 
@@ -171,7 +174,7 @@ impl AgentState {
         let folder = path(UNSENT_REPORTS);
         for folder in [STATE_FOLDER, &folder] {
             let made = self.files.host_root().create_private_folder(folder);
-            made.map_err(|error| CommandError::cannot_write(&self.files.display_path(folder), &error))?;
+            made.map_err(|error| CommandError::cannot_write_file(&self.files.display_path(folder), &error))?;
         }
         let text = serde_json::to_vec_pretty(report)
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
@@ -193,8 +196,8 @@ impl AgentState {
                     let aside = self.files.display_path(&file).with_extension("damaged");
                     let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                     let renamed = self.files.host_root().rename_file(&file, name);
-                    renamed.map_err(|error| CommandError::cannot_write(&aside, &error))?;
-                    output.warn(format!("{}; it is kept as {}", failure.message, aside.display()));
+                    renamed.map_err(|error| CommandError::cannot_write_file(&aside, &error))?;
+                    output.print_warning(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
             }
         }
@@ -214,32 +217,34 @@ impl AgentState {
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
         let folder = path(UNSENT_REPORTS);
         let names = self.files.host_root().list_folder(&folder);
-        let names =
-            names.map_err(|error| CommandError::cannot_read(&self.files.display_path(&folder), &error))?;
+        let names = names
+            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&folder), &error))?;
         let reports = names.into_iter().filter(|name| name.ends_with(".json"));
         Ok(reports.map(|name| format!("{folder}/{name}")).collect())
     }
 
     fn read_queued_report(&self, file: &str) -> Result<Report, CommandError> {
         let shown = self.files.display_path(file);
-        let missing = || CommandError::cannot_read(&shown, &io::ErrorKind::NotFound.into());
+        let missing = || CommandError::cannot_read_file(&shown, &io::ErrorKind::NotFound.into());
         let text = self.files.read_text_file(file)?.ok_or_else(missing)?;
         serde_json::from_str(&text).map_err(|error| {
-            CommandError::input(format!("{} is not a report: {error}", shown.display()))
+            CommandError::invalid_input(format!("{} is not a report: {error}", shown.display()))
                 .with_hint("remove the damaged file")
         })
     }
 
     /// When a file was last touched; `None` when there is none.
-    fn modified(&self, name: &str) -> Result<Option<Micros>, CommandError> {
+    fn modified(&self, name: &str) -> Result<Option<UnixMicros>, CommandError> {
         let modified = self.files.host_root().modification_time_us(&path(name));
-        modified.map_err(|error| CommandError::cannot_read(&self.files.display_path(&path(name)), &error))
+        modified
+            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&path(name)), &error))
     }
 
     /// Sets when a file was last touched; creates an empty file if there is none.
-    fn touch(&self, name: &str, at: Micros) -> Result<(), CommandError> {
+    fn touch(&self, name: &str, at: UnixMicros) -> Result<(), CommandError> {
         let touched = self.files.host_root().touch_file(&path(name), at);
-        touched.map_err(|error| CommandError::cannot_write(&self.files.display_path(&path(name)), &error))
+        touched
+            .map_err(|error| CommandError::cannot_write_file(&self.files.display_path(&path(name)), &error))
     }
 }
 
@@ -254,7 +259,7 @@ fn unsent_file(report: &Report) -> String {
 }
 
 fn unreadable(error: StateError) -> CommandError {
-    CommandError::input(error.to_string())
+    CommandError::invalid_input(error.to_string())
 }
 
 #[cfg(test)]

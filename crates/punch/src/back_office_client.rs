@@ -5,11 +5,11 @@ use model::{exit::Exit, name::ServerName, report::Report};
 use crate::{
     agent_state::{AgentState, LastGoodNode},
     api_client::{ApiClient, BearerToken, NodeFileResponse},
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     host_files::{HostFiles, MEMBERSHIP_PATH},
     membership::BackOfficeMembership,
-    time_text::{self, Micros},
+    time_text::{self, UnixMicros},
     trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
@@ -52,7 +52,7 @@ impl BackOfficeClient {
     pub(crate) fn fetch_node_file(
         &self,
         last: Option<&LastGoodNode>,
-        last_contact: Option<Micros>,
+        last_contact: Option<UnixMicros>,
         trust: &TrustedKeys,
         context: &CommandContext,
     ) -> Result<TrustedNode, CommandError> {
@@ -105,7 +105,7 @@ impl BackOfficeClient {
     /// does not change how the run ended.
     pub(crate) fn send_queued_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
         self.try_send_reports(state, context).unwrap_or_else(|failure| {
-            context.output.warn(format!("queued reports could not be sent: {}", failure.message));
+            context.output.print_warning(format!("queued reports could not be sent: {}", failure.message));
             false
         })
     }
@@ -116,11 +116,13 @@ impl BackOfficeClient {
                 Ok(()) => state.remove_sent_report(&report)?,
                 // It will never be accepted: keeping it would block all later ones.
                 Err(error) if matches!(error.http_status(), Some(400 | 409 | 413 | 422)) => {
-                    context.output.warn(format!("a report is dropped: {error}"));
+                    context.output.print_warning(format!("a report is dropped: {error}"));
                     state.remove_sent_report(&report)?;
                 }
                 Err(error) => {
-                    context.output.warn(format!("the report is kept and sent with the next run: {error}"));
+                    context
+                        .output
+                        .print_warning(format!("the report is kept and sent with the next run: {error}"));
                     return Ok(false);
                 }
             }
@@ -131,13 +133,13 @@ impl BackOfficeClient {
     /// Queues a report for the back-office. A failure to write it is a warning.
     pub(crate) fn queue_report_or_warn(&self, state: &AgentState, report: &Report, context: &CommandContext) {
         if let Err(failure) = state.queue_unsent_report(report) {
-            context.output.warn(format!("the report is lost: {}", failure.message));
+            context.output.print_warning(format!("the report is lost: {}", failure.message));
         }
     }
 }
 
 /// `the back-office last answered 3 days ago (2026-11-23 09:08:16 UTC)`.
-pub(crate) fn describe_last_contact(last_contact: Option<Micros>, context: &CommandContext) -> String {
+pub(crate) fn describe_last_contact(last_contact: Option<UnixMicros>, context: &CommandContext) -> String {
     match last_contact {
         Some(at) => {
             let age = time_text::format_age(at, (context.now)());

@@ -16,8 +16,8 @@ use serde::Serialize;
 
 use crate::{
     agent_state::{AgentState, LastGoodNode},
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     health_client,
     host_files::HostFiles,
     report_text,
@@ -57,7 +57,7 @@ pub(crate) struct DeploymentResult {
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
     pub(crate) fn print_json_and_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        context.output.json(&self);
+        context.output.print_json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
             None => Ok(exit_code(self.report.outcome)),
@@ -72,7 +72,7 @@ pub(crate) fn prepare_deployment(
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
-    began: time_text::Micros,
+    began: time_text::UnixMicros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine =
@@ -92,8 +92,8 @@ fn open_machine(path: &Path) -> Result<Machine, CommandError> {
     if path.exists() {
         return open(path);
     }
-    let empty =
-        tempfile::tempdir().map_err(|error| CommandError::cannot_write(&std::env::temp_dir(), &error))?;
+    let empty = tempfile::tempdir()
+        .map_err(|error| CommandError::cannot_write_file(&std::env::temp_dir(), &error))?;
     open(empty.path())
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn run_deployment(
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
     let interrupted = state.read_interrupted_report().unwrap_or_default();
     if let Some(killed) = &interrupted {
-        context.output.note(format!(
+        context.output.print_note(format!(
             "the run of {} was interrupted; this one completes what it began",
             time_text::format_utc(killed.started_us)
         ));
@@ -134,7 +134,7 @@ pub(crate) fn run_deployment(
         Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().set_programs_lock_path(lock);
-    context.output.line(prepared.plan.to_string());
+    context.output.print_line(prepared.plan.to_string());
     let fetched = match converge::fetch_packages(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
@@ -163,10 +163,10 @@ pub(crate) fn run_deployment(
             ApplyEvent::Started { steps: all } => steps = all,
             ApplyEvent::Step { number: n, title } => {
                 number = n;
-                context.output.note(format!("[{n}/{steps}] {title}"));
+                context.output.print_note(format!("[{n}/{steps}] {title}"));
             }
             ApplyEvent::Finished { entry } if entry.result == EntryResult::Failed => {
-                context.output.note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
+                context.output.print_note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
             ApplyEvent::Finished { .. } => (),
         },
@@ -174,7 +174,7 @@ pub(crate) fn run_deployment(
     )
     .map_err(|error| CommandError::failed(error.to_string()))?;
     remember_last_good(context, root, requirement, last, source, &report)?;
-    context.output.note(summary(&report));
+    context.output.print_note(summary(&report));
     Ok(DeploymentResult {
         node_file: requirement.file.clone(),
         plan: plan_view(&prepared.plan),
@@ -208,7 +208,7 @@ fn blocked_report(
     generation: u64,
     action: &str,
     failure: &CommandError,
-    (started, now): (time_text::Micros, time_text::Micros),
+    (started, now): (time_text::UnixMicros, time_text::UnixMicros),
 ) -> Report {
     Report {
         server: server.to_string(),
@@ -279,7 +279,7 @@ fn summary(report: &Report) -> String {
         report.server,
         report.generation,
         report_text::outcome_name(report.outcome),
-        report_text::count_results(report),
+        report_text::format_result_counts(report),
         time_text::format_duration(report.duration_us)
     )
 }

@@ -34,7 +34,7 @@ impl BackOfficeMembership {
     /// Reads it; a host that never joined is an error.
     pub(crate) fn load_required(root: &HostFiles) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
-            CommandError::input(format!("this host has not joined a back-office: {} is missing", root.display_path(MEMBERSHIP_PATH).display()))
+            CommandError::invalid_input(format!("this host has not joined a back-office: {} is missing", root.display_path(MEMBERSHIP_PATH).display()))
                 .with_hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }

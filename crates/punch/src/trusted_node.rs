@@ -7,7 +7,7 @@ use model::{format::node, node::Node};
 use crate::{
     agent_state::{HighestBegunGeneration, LastGoodNode},
     command_error::CommandError,
-    output::TerminalOutput,
+    terminal_output::TerminalOutput,
     trusted_keys::TrustedKeys,
 };
 
@@ -32,7 +32,8 @@ impl TrustedNode {
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
         Self::verify_and_parse(&path.display().to_string(), text, None, trust, output)
     }
 
@@ -77,7 +78,7 @@ impl TrustedNode {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
-            CommandError::input(format!("{}: {why}", self.file))
+            CommandError::invalid_input(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
@@ -86,14 +87,14 @@ impl TrustedNode {
 fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify(file, text, key).map_err(|error| {
-            CommandError::input(error.to_string()).with_hint(
+            CommandError::invalid_input(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",
             )
         }),
         None => {
             if !node::is_signed(text) {
-                output.note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
+                output.print_note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
             }
             Ok(())
         }
@@ -102,7 +103,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
 
 fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
     match &trust.server {
-        Some(server) if *server != node.server => Err(CommandError::input(format!(
+        Some(server) if *server != node.server => Err(CommandError::invalid_input(format!(
             "{file} is for server {}, but this host is {server}",
             node.server
         ))

@@ -7,7 +7,7 @@ use model::{
     fault::{self, Fault},
 };
 
-use crate::command_error::{CommandError, io_error_text};
+use crate::command_error::{CommandError, describe_io_error};
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ fn io_words(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             "the connection was closed in the middle".to_owned()
         }
-        _ => io_error_text(error),
+        _ => describe_io_error(error),
     }
 }
 
@@ -114,7 +114,7 @@ impl From<ApiClientError> for CommandError {
             ApiClientError::Refused { faults, .. } => faults.clone(),
             _ => Vec::new(),
         };
-        let failure = CommandError { faults, ..CommandError::input(message) };
+        let failure = CommandError { faults, ..CommandError::invalid_input(message) };
         match error.http_status() {
             Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
             Some(403) => failure.with_hint("ask an administrator for a token with a grant for it (`punch token create NAME --grant LEVEL:ENVIRONMENT`); `punch whoami` shows yours"),

@@ -53,10 +53,10 @@ impl BearerToken {
     /// Checks that it can be sent in a header.
     pub(crate) fn new(text: &str) -> Result<Self, CommandError> {
         if text.is_empty() {
-            return Err(CommandError::input("the token is empty"));
+            return Err(CommandError::invalid_input("the token is empty"));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CommandError::input(
+            return Err(CommandError::invalid_input(
                 "the token holds spaces or characters that no token has; was something else pasted?",
             ));
         }
@@ -283,7 +283,7 @@ pub(crate) fn check_path_segment(name: &str) -> Result<&str, CommandError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     match !name.is_empty() && name != "." && name != ".." && name.chars().all(plain) {
         true => Ok(name),
-        false => Err(CommandError::input(format!(
+        false => Err(CommandError::invalid_input(format!(
             "`{}` is not a name",
             response::strip_control_characters(name, 80)
         ))
@@ -294,7 +294,7 @@ pub(crate) fn check_path_segment(name: &str) -> Result<&str, CommandError> {
 /// Checks an address and removes trailing slashes.
 pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
-        CommandError::input(format!(
+        CommandError::invalid_input(format!(
             "`{}` is not an address: {why}",
             response::strip_control_characters(url, 200)
         ))
@@ -344,19 +344,19 @@ fn agent_config() -> ConfigBuilder<AgentScope> {
 }
 
 fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
-    let pem = std::fs::read(path).map_err(|error| CommandError::cannot_read(path, &error))?;
+    let pem = std::fs::read(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => (),
             Err(error) => {
-                return Err(CommandError::input(format!("{} is not PEM: {error}", path.display())));
+                return Err(CommandError::invalid_input(format!("{} is not PEM: {error}", path.display())));
             }
         }
     }
     if certificates.is_empty() {
-        return Err(CommandError::input(format!("{} holds no certificate", path.display()))
+        return Err(CommandError::invalid_input(format!("{} holds no certificate", path.display()))
             .with_hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
     }
     Ok(RootCerts::new_with_certs(&certificates))

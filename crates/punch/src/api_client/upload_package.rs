@@ -9,7 +9,7 @@ use std::{
 use model::wire;
 
 use super::{ApiClient, response};
-use crate::{command_error::CommandError, output::ProgressBar};
+use crate::{command_error::CommandError, terminal_output::ProgressBar};
 
 /// A reader that advances a progress bar.
 struct ProgressReader<'a, R> {
@@ -20,7 +20,7 @@ struct ProgressReader<'a, R> {
 impl<R: Read> Read for ProgressReader<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(into)?;
-        self.bar.add(read as u64);
+        self.bar.advance_by(read as u64);
         Ok(read)
     }
 }
@@ -33,8 +33,8 @@ impl ApiClient {
         name: &str,
         bar: &ProgressBar,
     ) -> Result<wire::ReceivedPackage, CommandError> {
-        let file = File::open(path).map_err(|error| CommandError::cannot_read(path, &error))?;
-        let size = file.metadata().map_err(|error| CommandError::cannot_read(path, &error))?.len();
+        let file = File::open(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
+        let size = file.metadata().map_err(|error| CommandError::cannot_read_file(path, &error))?.len();
         let mut reader = ProgressReader { inner: file.take(size), bar };
         let request = self
             .authorize(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))

@@ -6,7 +6,7 @@ use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
     agent_state::AgentState, back_office_client::BackOfficeClient, cli::HostArgs,
-    command_error::CommandError, context::CommandContext, deploy, host_files::HostFiles,
+    command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
     membership::BackOfficeMembership, source::PackageSource, trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
@@ -56,9 +56,9 @@ impl NodeFileArgs {
         node: &Path,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
-            context
-                .output
-                .warn("--allow-unsigned: signatures of the node file and the packages are not checked");
+            context.output.print_warning(
+                "--allow-unsigned: signatures of the node file and the packages are not checked",
+            );
             TrustedKeys::accept_unsigned()
         } else {
             TrustedKeys::load(root)?
@@ -70,7 +70,7 @@ impl NodeFileArgs {
                 BackOfficeClient::from_membership(root)?.repository_url(trusted.node.channel.as_str())
             }
             None => {
-                return Err(CommandError::input(
+                return Err(CommandError::invalid_input(
                     "no repository is known for the packages: this host has not joined a back-office",
                 )
                 .with_hint(

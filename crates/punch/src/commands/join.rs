@@ -16,8 +16,8 @@ use crate::{
     agent_state::AgentState,
     api_client::{ApiClient, ApiClientError, BearerToken},
     cli::HostArgs,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
     membership::BackOfficeMembership,
     settings::read_token,
@@ -68,12 +68,12 @@ impl JoinArgs {
             (Some(token), _) => BearerToken::new(token.trim())?,
             (None, Some(file)) => read_token(file)?,
             (None, None) => {
-                return Err(CommandError::input("a join token is needed: give --token-file FILE"));
+                return Err(CommandError::invalid_input("a join token is needed: give --token-file FILE"));
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
         if client.sends_unencrypted() {
-            context.output.warn(format!(
+            context.output.print_warning(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
                 client.base_url()
             ));
@@ -90,12 +90,12 @@ impl JoinArgs {
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
         state.forget_back_office_state()?;
-        context.output.note(format!(
+        context.output.print_note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.base_url(),
             joined.server
         ));
-        context.output.json(&JoinedHost {
+        context.output.print_json(&JoinedHost {
             url: client.base_url(),
             server: &joined.server,
             settings: root.display_path(MEMBERSHIP_PATH).display().to_string(),
@@ -134,7 +134,7 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.base_url()))
+        CommandError::invalid_input(format!("{} sent keys that cannot be used: {why}", client.base_url()))
             .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
@@ -145,7 +145,7 @@ fn save(
     root.replace_file(PACKAGE_KEYS_PATH, joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
-            let pem = fs::read(file).map_err(|error| CommandError::cannot_read(file, &error))?;
+            let pem = fs::read(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
             root.replace_file(CA_CERTIFICATES_PATH, &pem, 0o644)?;
         }
         None => root.remove_file(CA_CERTIFICATES_PATH)?,
@@ -157,9 +157,9 @@ fn save(
 /// The kernel's host name, in lower case as DNS compares it.
 fn host_name() -> Result<ServerName, CommandError> {
     let path = Path::new("/proc/sys/kernel/hostname");
-    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
+    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
     name.trim().to_lowercase().parse().map_err(|error| {
-        CommandError::input(format!("this machine's host name cannot be used: {error}"))
+        CommandError::invalid_input(format!("this machine's host name cannot be used: {error}"))
             .with_hint("give the name the back-office knows it by: `--server NAME`")
     })
 }

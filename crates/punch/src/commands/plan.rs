@@ -9,8 +9,8 @@ use crate::{
     agent_state::{AgentState, LastGoodNode},
     back_office_client::BackOfficeClient,
     cli::HostArgs,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     deploy,
     host_files::HostFiles,
     source::PackageSource,
@@ -61,8 +61,8 @@ impl PlanArgs {
             (context.now)(),
         )?
         .plan;
-        context.output.line(plan.to_string());
-        context.output.json(&plan_view(&plan));
+        context.output.print_line(plan.to_string());
+        context.output.print_json(&plan_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,
             (true, false) => Exit::Changes,

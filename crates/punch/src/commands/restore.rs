@@ -6,8 +6,8 @@ use crate::{
     agent_state::{AgentState, LastGoodNode},
     back_office_client::{BackOfficeClient, describe_last_contact},
     cli::HostArgs,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     deploy,
     host_files::HostFiles,
     source::PackageSource,
@@ -91,10 +91,10 @@ pub(super) fn fetch_trusted_node(
         return Ok((trusted, trust));
     }
     let Some(last) = last else {
-        return Err(CommandError::input("this host has no last good generation yet")
+        return Err(CommandError::invalid_input("this host has no last good generation yet")
             .with_hint("run `punch restore` when the back-office can be reached"));
     };
-    context.output.warn(format!(
+    context.output.print_warning(format!(
         "generation {} is applied from the cache without asking the back-office; {}",
         last.node.generation,
         describe_last_contact(last_contact, context)

@@ -6,8 +6,8 @@ use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, api_client::ApiClient, cli::HostArgs, command_error::CommandError,
-    context::CommandContext, membership::BackOfficeMembership, report_text, time_text,
+    agent_state::AgentState, api_client::ApiClient, cli::HostArgs, command_context::CommandContext,
+    command_error::CommandError, membership::BackOfficeMembership, report_text, time_text,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -106,10 +106,10 @@ impl StatusArgs {
             unsent_reports: state.count_unsent_reports()?,
         };
         print(context, &status, now);
-        context.output.json(&status);
+        context.output.print_json(&status);
         match unreachable {
             Some(error) => {
-                context.output.note(error.to_string());
+                context.output.print_note(error.to_string());
                 Ok(if error.is_unreachable() { Exit::Unreachable } else { Exit::Done })
             }
             None => Ok(Exit::Done),
@@ -117,8 +117,8 @@ impl StatusArgs {
     }
 }
 
-fn print(context: &CommandContext, status: &Status, now: time_text::Micros) {
-    let line = |name: &str, text: String| context.output.line(format!("{name:12} {text}"));
+fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) {
+    let line = |name: &str, text: String| context.output.print_line(format!("{name:12} {text}"));
     line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
     let reachable = match status.reachable {
         Some(true) => ", reachable",

@@ -10,7 +10,7 @@ use std::{
 use converge::{HostRoot, STATE_FOLDER};
 use sha2::{Digest, Sha256};
 
-use crate::command_error::io_error_text;
+use crate::command_error::describe_io_error;
 
 /// Where the cache is on a host.
 fn folder() -> String {
@@ -52,7 +52,7 @@ impl PackageCache {
         let path = path(sha256, name);
         let failed = |error: io::Error| {
             let shown = self.root.display_path(&path);
-            storing(format!("{} cannot be written: {}", shown.display(), io_error_text(&error)))
+            storing(format!("{} cannot be written: {}", shown.display(), describe_io_error(&error)))
         };
         for folder in [STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
             self.root.create_private_folder(folder).map_err(failed)?;

@@ -90,5 +90,5 @@ fn scan(folder: &Path) -> Result<Scan, SourceError> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("{} cannot be read: {}", path.display(), crate::command_error::io_error_text(error))
+    format!("{} cannot be read: {}", path.display(), crate::command_error::describe_io_error(error))
 }

@@ -9,7 +9,9 @@ use std::{
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
-use crate::{api_client::strip_control_characters, command_error::io_error_text, output::ProgressBar};
+use crate::{
+    api_client::strip_control_characters, command_error::describe_io_error, terminal_output::ProgressBar,
+};
 
 /// A tree of files.
 pub(super) enum SourceLocation {
@@ -64,7 +66,7 @@ impl SourceLocation {
             SourceLocation::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing),
-                Err(error) => return Err(ReadError::Other(io_error_text(&error))),
+                Err(error) => return Err(ReadError::Other(describe_io_error(&error))),
             },
             SourceLocation::Web { agent, base } => {
                 get(agent, &format!("{base}/{}", percent_encode_path(href)))?
@@ -115,7 +117,7 @@ fn copy_hashing(
             Err(error) => {
                 return Err(ReadError::Unreachable(format!(
                     "the transfer broke off: {}",
-                    io_error_text(&error)
+                    describe_io_error(&error)
                 )));
             }
         };
@@ -124,10 +126,11 @@ fn copy_hashing(
             return Err(ReadError::Other(format!("it has more than the {most} bytes announced")));
         }
         digest.update(&buffer[..read]);
-        into.write_all(&buffer[..read])
-            .map_err(|error| ReadError::Other(format!("it cannot be stored: {}", io_error_text(&error))))?;
+        into.write_all(&buffer[..read]).map_err(|error| {
+            ReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
+        })?;
         if let Some(bar) = bar {
-            bar.add(read as u64);
+            bar.advance_by(read as u64);
         }
     }
 }

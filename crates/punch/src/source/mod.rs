@@ -18,7 +18,9 @@ use packaging::{PackageError, inspect, openpgp::PublicKeys};
 pub(crate) use cache::PackageCache;
 
 use self::{folder::PackageFolder, location::SourceLocation, repository::YumRepository};
-use crate::{api_client, command_error::CommandError, host_files::HostFiles, output::TerminalOutput};
+use crate::{
+    api_client, command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
+};
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +73,7 @@ impl PackageSource {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
             let entries = std::fs::read_dir(folder);
             entries.map_err(|error| {
-                CommandError::cannot_read(folder, &error)
+                CommandError::cannot_read_file(folder, &error)
                     .with_hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
             })?;
             if folder.join("repodata/repomd.xml").exists() {
@@ -103,7 +105,7 @@ impl PackageSource {
             SourceError::Failed(format!(
                 "{} cannot be read: {}",
                 path.display(),
-                crate::command_error::io_error_text(&error)
+                crate::command_error::describe_io_error(&error)
             ))
         })
     }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     api_client::{self, strip_control_characters},
-    output::TerminalOutput,
+    terminal_output::TerminalOutput,
 };
 
 const MIRRORLIST: &str = "mirrorlist";
@@ -238,7 +238,7 @@ impl YumRepository {
         most: u64,
     ) -> Result<PathBuf, SourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
-        let bar = self.output.progress_bar(name, size);
+        let bar = self.output.new_progress_bar(name, size);
         self.cache.store(sha256, name, SourceError::Failed, |file| {
             let found = place
                 .copy_limited(href, size.unwrap_or(most).min(most), file, Some(&bar))
@@ -277,12 +277,12 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
 
 /// Opens a list of packages, whatever it is compressed with.
 fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
-    let file = File::open(path).map_err(|error| crate::command_error::io_error_text(&error))?;
+    let file = File::open(path).map_err(|error| crate::command_error::describe_io_error(&error))?;
     match href.rsplit('.').next() {
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
         Some("zst") => match zstd::Decoder::new(file) {
             Ok(decoder) => Ok(Box::new(decoder)),
-            Err(error) => Err(crate::command_error::io_error_text(&error)),
+            Err(error) => Err(crate::command_error::describe_io_error(&error)),
         },
         Some("xml") => Ok(Box::new(file)),
         _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),

@@ -7,17 +7,17 @@ use std::{
 
 use clap::Args;
 
-use super::{Candidate, Setting, SettingSource, Settings};
+use super::{Setting, SettingCandidate, SettingSource, SettingsResolver};
 use crate::{
     api_client::{ApiClient, BearerToken},
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
 };
 
 /// Options of the verbs that ask a control plane.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
-pub(crate) struct RemoteArgs {
+pub(crate) struct ControlPlaneArgs {
     /// Address of the back-office [env: PUNCH_URL] [config: url]
     #[arg(long, value_name = "URL", conflicts_with = "socket")]
     url: Option<String>,
@@ -32,9 +32,9 @@ pub(crate) struct RemoteArgs {
     ca_file: Option<PathBuf>,
 }
 
-impl RemoteArgs {
+impl ControlPlaneArgs {
     /// The option of a setting, when it was given.
-    pub(crate) fn option(&self, setting: Setting) -> Option<String> {
+    pub(crate) fn option_value(&self, setting: Setting) -> Option<String> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         match setting {
             Setting::Url => self.url.clone(),
@@ -46,9 +46,10 @@ impl RemoteArgs {
     }
 
     /// A client of the control plane that the settings name.
-    pub(crate) fn client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
-        let settings = Settings::load(context)?;
-        let first = |setting| settings.candidates(setting, self.option(setting)).into_iter().next();
+    pub(crate) fn new_api_client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
+        let settings = SettingsResolver::load(context)?;
+        let first =
+            |setting| settings.list_candidates(setting, self.option_value(setting)).into_iter().next();
         // Whoever names a token does not want to be the local administrator instead: the default socket does
         // not count then.
         let token_named = [first(Setting::Token), first(Setting::TokenFile)]
@@ -58,7 +59,7 @@ impl RemoteArgs {
         let socket = first(Setting::Socket)
             .filter(|socket| !(token_named && matches!(socket.source, SettingSource::Default)));
         let Some(address) = stronger(first(Setting::Url), socket, "unix:") else {
-            return Err(CommandError::input("no back-office is configured").with_hint(
+            return Err(CommandError::invalid_input("no back-office is configured").with_hint(
                 "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
                  `punch config` shows all settings",
             ));
@@ -69,13 +70,13 @@ impl RemoteArgs {
         }
         let token = match (first(Setting::Token), first(Setting::TokenFile)) {
             (Some(token), file)
-                if file.as_ref().is_none_or(|file| token.source.rank() <= file.source.rank()) =>
+                if file.as_ref().is_none_or(|file| token.source.precedence() <= file.source.precedence()) =>
             {
                 self.usable(&settings, &address, &token)
                     .then(|| BearerToken::new(token.value.trim()))
                     .transpose()
                     .map_err(|failure| {
-                        CommandError::input(format!("{}: {}", token.source, failure.message))
+                        CommandError::invalid_input(format!("{}: {}", token.source, failure.message))
                     })?
             }
             (_, Some(file)) => self
@@ -90,19 +91,28 @@ impl RemoteArgs {
 
     /// Whether a token may be sent to `address`: one of the configuration file goes only to the address
     /// of the same file.
-    fn usable(&self, settings: &Settings<'_>, address: &Candidate, token: &Candidate) -> bool {
-        let saved = settings.file().and_then(|file| file.get(Setting::Url));
+    fn usable(
+        &self,
+        settings: &SettingsResolver<'_>,
+        address: &SettingCandidate,
+        token: &SettingCandidate,
+    ) -> bool {
+        let saved = settings.config_file().and_then(|file| file.get(Setting::Url));
         !matches!(token.source, SettingSource::File { .. })
             || saved.is_some_and(|saved| same_address(&saved.value, &address.value))
     }
 }
 
 /// The candidate of the stronger source; the second one's value gets `prefix`.
-fn stronger(first: Option<Candidate>, second: Option<Candidate>, prefix: &str) -> Option<Candidate> {
-    let second =
-        second.map(|second| Candidate { value: format!("{prefix}{}", second.value), source: second.source });
+fn stronger(
+    first: Option<SettingCandidate>,
+    second: Option<SettingCandidate>,
+    prefix: &str,
+) -> Option<SettingCandidate> {
+    let second = second
+        .map(|second| SettingCandidate { value: format!("{prefix}{}", second.value), source: second.source });
     match (first, second) {
-        (Some(first), Some(second)) if second.source.rank() < first.source.rank() => Some(second),
+        (Some(first), Some(second)) if second.source.precedence() < first.source.precedence() => Some(second),
         (first, second) => first.or(second),
     }
 }
@@ -119,9 +129,9 @@ pub(crate) fn read_token(file: &Path) -> Result<BearerToken, CommandError> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(64 * 1024).read_to_string(&mut text))
     };
-    read.map_err(|error| CommandError::cannot_read(file, &error))?;
+    read.map_err(|error| CommandError::cannot_read_file(file, &error))?;
     BearerToken::new(text.trim()).map_err(|failure| {
-        CommandError::input(format!("{}: {}", file.display(), failure.message))
+        CommandError::invalid_input(format!("{}: {}", file.display(), failure.message))
             .with_hint("the file must hold the token and nothing else")
     })
 }

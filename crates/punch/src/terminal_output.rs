@@ -44,14 +44,14 @@ impl TerminalOutput {
     }
 
     /// Data: a line on stdout. Nothing when JSON is asked for.
-    pub(crate) fn line(&self, text: impl AsRef<str>) {
+    pub(crate) fn print_line(&self, text: impl AsRef<str>) {
         if !self.json {
             write(&mut io::stdout().lock(), text.as_ref());
         }
     }
 
     /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
-    pub(crate) fn table(&self, headings: &[&str], rows: &[Vec<String>]) {
+    pub(crate) fn print_table(&self, headings: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
         }
@@ -66,12 +66,12 @@ impl TerminalOutput {
                 let missing = width.saturating_sub(cell.chars().count());
                 format!("{cell}{}", " ".repeat(missing))
             });
-            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+            self.print_line(cells.collect::<Vec<_>>().join("  ").trim_end());
         }
     }
 
     /// Data for programs: pretty JSON on stdout. Nothing when text is asked for.
-    pub(crate) fn json<T: Serialize>(&self, value: &T) {
+    pub(crate) fn print_json<T: Serialize>(&self, value: &T) {
         if self.json
             && let Ok(text) = serde_json::to_string_pretty(value)
         {
@@ -80,7 +80,7 @@ impl TerminalOutput {
     }
 
     /// Data for programs that read a stream: one JSON value per line. Nothing when text is asked for.
-    pub(crate) fn json_line<T: Serialize>(&self, value: &T) {
+    pub(crate) fn print_json_line<T: Serialize>(&self, value: &T) {
         if self.json
             && let Ok(text) = serde_json::to_string(value)
         {
@@ -89,18 +89,18 @@ impl TerminalOutput {
     }
 
     /// A line of progress or comment, on stderr.
-    pub(crate) fn note(&self, text: impl AsRef<str>) {
+    pub(crate) fn print_note(&self, text: impl AsRef<str>) {
         write(&mut io::stderr().lock(), text.as_ref());
     }
 
     /// Something to know that is not an error, on stderr.
-    pub(crate) fn warn(&self, text: impl AsRef<str>) {
+    pub(crate) fn print_warning(&self, text: impl AsRef<str>) {
         let word = self.painted("warning", AnsiColor::Yellow);
-        self.note(format!("{word}: {}", text.as_ref()));
+        self.print_note(format!("{word}: {}", text.as_ref()));
     }
 
     /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
-    pub(crate) fn failure(&self, failure: &CommandError) {
+    pub(crate) fn print_error(&self, failure: &CommandError) {
         if self.json {
             let error = ErrorOutput {
                 exit: failure.exit as u8,
@@ -109,19 +109,19 @@ impl TerminalOutput {
                 faults: &failure.faults,
             };
             if let Ok(text) = serde_json::to_string(&ErrorDocument { error }) {
-                return self.note(text);
+                return self.print_note(text);
             }
         }
         let word = self.painted("error", AnsiColor::Red);
-        self.note(format!("{word}: {}", failure.message));
+        self.print_note(format!("{word}: {}", failure.message));
         if let Some(hint) = &failure.hint {
             let word = self.painted("hint", AnsiColor::Cyan);
-            self.note(format!("{word}: {hint}"));
+            self.print_note(format!("{word}: {hint}"));
         }
     }
 
     /// A progress bar for `bytes` of `what`; invisible when stderr is not a terminal.
-    pub(crate) fn progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
+    pub(crate) fn new_progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.progress {
             return ProgressBar(None);
         }
@@ -153,7 +153,7 @@ pub(crate) struct ProgressBar(Option<indicatif::ProgressBar>);
 
 impl ProgressBar {
     /// Advances by `bytes`.
-    pub(crate) fn add(&self, bytes: u64) {
+    pub(crate) fn advance_by(&self, bytes: u64) {
         if let Some(bar) = &self.0 {
             bar.inc(bytes);
         }

@@ -6,14 +6,14 @@ use model::{name::Name, version::Version};
 
 /// One version of a component.
 #[derive(Debug, Clone)]
-pub(crate) struct ComponentSpec {
+pub(crate) struct ComponentVersionArg {
     /// Which component.
     pub(crate) name: Name,
     /// Which version, with or without release.
     pub(crate) version: Version,
 }
 
-impl FromStr for ComponentSpec {
+impl FromStr for ComponentVersionArg {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -16,7 +16,7 @@ use crate::command_error::CommandError;
 
 /// A value of the configuration file and the line it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FileValue {
+pub(crate) struct ConfigFileValue {
     /// The value as it was written.
     pub(crate) value: String,
     /// Counted from 1.
@@ -27,7 +27,7 @@ pub(crate) struct FileValue {
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigFile {
     path: PathBuf,
-    values: BTreeMap<Setting, FileValue>,
+    values: BTreeMap<Setting, ConfigFileValue>,
 }
 
 /// Its keys.
@@ -75,7 +75,7 @@ impl ConfigFile {
             for (setting, value) in all {
                 if let Some(value) = value {
                     let line = value.referenced.line();
-                    values.insert(setting, FileValue { value: value.value, line });
+                    values.insert(setting, ConfigFileValue { value: value.value, line });
                 }
             }
         }
@@ -87,12 +87,12 @@ impl ConfigFile {
     fn refuse_contradictions(&self) -> Result<(), CommandError> {
         for (one, other) in [(Setting::Url, Setting::Socket), (Setting::Token, Setting::TokenFile)] {
             if let (Some(_), Some(second)) = (self.values.get(&one), self.values.get(&other)) {
-                return Err(CommandError::input(format!(
+                return Err(CommandError::invalid_input(format!(
                     "{}:{}: `{}` and `{}` cannot both be set",
                     self.path.display(),
                     second.line,
-                    one.key(),
-                    other.key()
+                    one.config_key(),
+                    other.config_key()
                 ))
                 .with_hint("remove one of the two lines"));
             }
@@ -106,13 +106,13 @@ impl ConfigFile {
     }
 
     /// The value of a setting, when the file has it.
-    pub(crate) fn get(&self, setting: Setting) -> Option<&FileValue> {
+    pub(crate) fn get(&self, setting: Setting) -> Option<&ConfigFileValue> {
         self.values.get(&setting)
     }
 
     /// Sets a value; `save` writes it.
     pub(crate) fn set(&mut self, setting: Setting, value: String) {
-        self.values.insert(setting, FileValue { value, line: 0 });
+        self.values.insert(setting, ConfigFileValue { value, line: 0 });
     }
 
     /// Removes a value and returns whether there was one; `save` writes it.
@@ -124,17 +124,17 @@ impl ConfigFile {
     pub(crate) fn save(&self) -> Result<(), CommandError> {
         let mut document: BTreeMap<&str, &str> = BTreeMap::new();
         let mut promote: BTreeMap<&str, &str> = BTreeMap::new();
-        for (setting, FileValue { value, .. }) in &self.values {
-            match setting.key().split_once('.') {
+        for (setting, ConfigFileValue { value, .. }) in &self.values {
+            match setting.config_key().split_once('.') {
                 Some((_, key)) => promote.insert(key, value),
-                None => document.insert(setting.key(), value),
+                None => document.insert(setting.config_key(), value),
             };
         }
         let mut text = if document.is_empty() { String::new() } else { yaml::write(&document) };
         if !promote.is_empty() {
             text += &yaml::write(&BTreeMap::from([("promote", promote)]));
         }
-        self.write(&text).map_err(|error| CommandError::cannot_write(&self.path, &error))
+        self.write(&text).map_err(|error| CommandError::cannot_write_file(&self.path, &error))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
@@ -154,7 +154,7 @@ fn read_optional(path: &Path) -> Result<Option<String>, CommandError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(error) => Err(CommandError::cannot_read(path, &error)),
+        Err(error) => Err(CommandError::cannot_read_file(path, &error)),
     }
 }
 
@@ -173,7 +173,10 @@ mod tests {
     fn values_know_their_line() {
         let file = load("# mine\nurl: https://a.example\n\npromote:\n  from: dev\n  to: prod\n").unwrap();
         assert_eq!(file.get(Setting::Url).unwrap().line, 2);
-        assert_eq!(file.get(Setting::PromoteTo).unwrap(), &FileValue { value: "prod".to_owned(), line: 6 });
+        assert_eq!(
+            file.get(Setting::PromoteTo).unwrap(),
+            &ConfigFileValue { value: "prod".to_owned(), line: 6 }
+        );
         assert_eq!(file.get(Setting::Key), None);
     }
 
@@ -206,9 +209,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/punch.yaml");
         let mut file = ConfigFile::load(&path).unwrap();
-        for setting in Setting::ALL {
+        for setting in Setting::ALL_SETTINGS {
             if !matches!(setting, Setting::Socket | Setting::TokenFile) {
-                file.set(setting, format!("value: of {}", setting.key()));
+                file.set(setting, format!("value: of {}", setting.config_key()));
             }
         }
         file.save().unwrap();
@@ -220,7 +223,7 @@ mod tests {
         for setting in
             [Setting::Url, Setting::Key, Setting::Channel, Setting::PromoteFrom, Setting::PromoteTo]
         {
-            assert_eq!(last.get(setting).unwrap().value, format!("value: of {}", setting.key()));
+            assert_eq!(last.get(setting).unwrap().value, format!("value: of {}", setting.config_key()));
         }
     }
 }

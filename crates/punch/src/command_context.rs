@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::{output::TerminalOutput, time_text::Micros};
+use crate::{terminal_output::TerminalOutput, time_text::UnixMicros};
 
 /// The variable that names the data folder of the control plane on this machine.
 pub(crate) const DATA_FOLDER_VARIABLE: &str = "GEPPETTO_DATA";
@@ -12,7 +12,7 @@ pub(crate) struct CommandContext {
     /// Prints.
     pub(crate) output: TerminalOutput,
     /// The current time, in microseconds since 1970-01-01 UTC.
-    pub(crate) now: fn() -> Micros,
+    pub(crate) now: fn() -> UnixMicros,
     /// The configuration file, when this user has a home folder. It need not exist.
     pub(crate) config_path: Option<PathBuf>,
     /// The environment variables that punch reads.
@@ -21,7 +21,7 @@ pub(crate) struct CommandContext {
 
 impl CommandContext {
     /// The Unix socket of the control plane on this machine.
-    pub(crate) fn default_socket(&self) -> PathBuf {
+    pub(crate) fn default_socket_path(&self) -> PathBuf {
         let data = self.environment.get(DATA_FOLDER_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
         PathBuf::from(data).join("geppetto.sock")
     }
