@@ -20,9 +20,8 @@ use crate::{
     command_error::CommandError,
     health_client,
     host_files::HostFiles,
-    report_text,
-    source::{PackageCache, PackageSource},
-    time_text,
+    package_source::{PackageCache, PackageSource},
+    report_text, time_text,
     trusted_node::TrustedNode,
 };
 
@@ -242,8 +241,8 @@ fn remember_last_good(
     if report.outcome == RunOutcome::Changed {
         let mut keep = checksums(&requirement.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
-        keep.extend(source.used_metadata());
-        PackageCache::new(root.host_root()).retain(&keep);
+        keep.extend(source.used_metadata_checksums());
+        PackageCache::new(root.host_root()).remove_all_except(&keep);
     }
     AgentState::new(root).save_last_good_node(
         &requirement.text,

@@ -7,7 +7,7 @@ use model::{exit::Exit, plan::PlanLimits};
 use crate::{
     agent_state::AgentState, back_office_client::BackOfficeClient, cli::HostArgs,
     command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
-    membership::BackOfficeMembership, source::PackageSource, trusted_keys::TrustedKeys,
+    membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
 

@@ -13,7 +13,7 @@ use crate::{
     command_error::CommandError,
     deploy,
     host_files::HostFiles,
-    source::PackageSource,
+    package_source::PackageSource,
     trusted_node::TrustedNode,
 };
 

@@ -10,7 +10,7 @@ use crate::{
     command_error::CommandError,
     deploy,
     host_files::HostFiles,
-    source::PackageSource,
+    package_source::PackageSource,
     trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };

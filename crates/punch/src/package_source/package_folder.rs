@@ -8,7 +8,7 @@ use std::{
 use converge::PackagePin;
 use packaging::inspect::{self, PackageHeader};
 
-use super::{SourceError, cache, missing_package_error, suits_architecture};
+use super::{PackageSourceError, missing_package_error, package_cache, suits_architecture};
 
 /// A folder of packages.
 pub(super) struct PackageFolder {
@@ -29,7 +29,7 @@ impl PackageFolder {
     }
 
     /// The newest package that matches `pin`.
-    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
         let scan = match self.packages.take() {
             Some(scan) => scan,
             None => scan(&self.path)?,
@@ -40,7 +40,7 @@ impl PackageFolder {
     }
 }
 
-fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
     let of_name = || {
         scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits_architecture(&header.arch))
     };
@@ -53,24 +53,25 @@ fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, Sourc
         let error = missing_package_error(pin, &folder.display().to_string(), &mut versions, &names);
         return Err(match scan.broken.as_slice() {
             [] => error,
-            broken => SourceError::Missing(format!("{error}; not readable: {}", broken.join("; "))),
+            broken => PackageSourceError::Missing(format!("{error}; not readable: {}", broken.join("; "))),
         });
     };
     let Some(wanted) = &pin.sha256 else { return Ok(newest.clone()) };
     for (path, _) in fitting.iter().rev() {
-        let found = cache::digest(path).map_err(|error| SourceError::Failed(unreadable(path, &error)))?;
+        let found = package_cache::sha256_of_file(path)
+            .map_err(|error| PackageSourceError::Failed(unreadable(path, &error)))?;
         if found == *wanted {
             return Ok(path.clone());
         }
     }
-    Err(SourceError::Refused(format!(
+    Err(PackageSourceError::Refused(format!(
         "{} has other bytes than the node file asks for (sha256 {wanted}): it was changed or built anew",
         newest.display()
     )))
 }
 
-fn scan(folder: &Path) -> Result<Scan, SourceError> {
-    let failed = |error: std::io::Error| SourceError::Failed(unreadable(folder, &error));
+fn scan(folder: &Path) -> Result<Scan, PackageSourceError> {
+    let failed = |error: std::io::Error| PackageSourceError::Failed(unreadable(folder, &error));
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();

@@ -1,10 +1,10 @@
 //! Where packages come from: a folder of packages, or any YUM repository. What is handed out is verified.
 
-mod cache;
-mod folder;
-mod location;
-mod metadata;
-mod repository;
+mod package_cache;
+mod package_folder;
+mod repository_location;
+mod repository_metadata;
+mod yum_repository;
 
 use std::{
     collections::BTreeSet,
@@ -15,16 +15,18 @@ use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
 use packaging::{PackageError, inspect, openpgp::PublicKeys};
 
-pub(crate) use cache::PackageCache;
+pub(crate) use package_cache::PackageCache;
 
-use self::{folder::PackageFolder, location::SourceLocation, repository::YumRepository};
+use self::{
+    package_folder::PackageFolder, repository_location::RepositoryLocation, yum_repository::YumRepository,
+};
 use crate::{
     api_client, command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
 };
 
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SourceError {
+pub(crate) enum PackageSourceError {
     /// It is not there.
     #[error("{0}")]
     Missing(String),
@@ -67,7 +69,7 @@ impl PackageSource {
         let cache = PackageCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
             let agent = api_client::new_http_agent(root.find_ca_certificates()?.as_deref())?;
-            let place = SourceLocation::Web { agent, base: api_client::parse_base_url(place)? };
+            let place = RepositoryLocation::Web { agent, base: api_client::parse_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
@@ -77,7 +79,7 @@ impl PackageSource {
                     .with_hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
             })?;
             if folder.join("repodata/repomd.xml").exists() {
-                let place = SourceLocation::Folder(folder.to_owned());
+                let place = RepositoryLocation::Folder(folder.to_owned());
                 Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
             } else {
                 Kind::Folder(PackageFolder::new(folder))
@@ -87,14 +89,14 @@ impl PackageSource {
     }
 
     /// Checksums of the metadata this run used: worth keeping in the cache.
-    pub(crate) fn used_metadata(&self) -> BTreeSet<String> {
+    pub(crate) fn used_metadata_checksums(&self) -> BTreeSet<String> {
         match &self.kind {
             Kind::Folder(_) => BTreeSet::new(),
-            Kind::Repository(repository) => repository.used_metadata(),
+            Kind::Repository(repository) => repository.used_metadata_checksums(),
         }
     }
 
-    fn get(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+    fn get(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
         let path = match &mut self.kind {
             Kind::Folder(folder) => folder.find_package(pin)?,
             Kind::Repository(repository) => repository.find_package(pin)?,
@@ -102,7 +104,7 @@ impl PackageSource {
         self.verify(pin, &path)?;
         // rpm changes its folder before it opens its files.
         std::path::absolute(&path).map_err(|error| {
-            SourceError::Failed(format!(
+            PackageSourceError::Failed(format!(
                 "{} cannot be read: {}",
                 path.display(),
                 crate::command_error::describe_io_error(&error)
@@ -111,15 +113,15 @@ impl PackageSource {
     }
 
     /// Never returns a package that is unsigned by a trusted key, damaged, or not the requested one.
-    fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), SourceError> {
-        let refused = |error: PackageError| SourceError::Refused(error.to_string());
+    fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), PackageSourceError> {
+        let refused = |error: PackageError| PackageSourceError::Refused(error.to_string());
         match &self.keys {
             Some(keys) => drop(keys.verify_rpm(path).map_err(refused)?),
             None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
         let header = inspect::read_header(path).map_err(refused)?;
         if header.name != pin.name || !header.version.matches(&pin.version) {
-            return Err(SourceError::Refused(format!(
+            return Err(PackageSourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",
                 path.display(),
                 pin.name,
@@ -135,7 +137,7 @@ impl PackageSource {
 impl converge::PackageFetcher for PackageSource {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
         self.get(pin).map_err(|error| PackageFetchError {
-            unreachable: matches!(error, SourceError::Unreachable { .. }),
+            unreachable: matches!(error, PackageSourceError::Unreachable { .. }),
             message: error.to_string(),
         })
     }
@@ -152,7 +154,7 @@ fn missing_package_error(
     place: &str,
     versions: &mut [Version],
     names: &BTreeSet<&str>,
-) -> SourceError {
+) -> PackageSourceError {
     versions.sort();
     let there = if !versions.is_empty() {
         let texts: Vec<String> = versions.iter().rev().take(8).map(ToString::to_string).collect();
@@ -167,5 +169,5 @@ fn missing_package_error(
             None => format!("it has no package of that name, but {}{more}", some.join(", ")),
         }
     };
-    SourceError::Missing(format!("no {} {} in {place}: {there}", pin.name, pin.version))
+    PackageSourceError::Missing(format!("no {} {} in {place}: {there}", pin.name, pin.version))
 }

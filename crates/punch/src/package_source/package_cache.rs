@@ -29,9 +29,9 @@ impl PackageCache {
     }
 
     /// The file with this checksum, if it is there and whole. A damaged one is thrown away.
-    pub(super) fn find_verified(&self, sha256: &str, name: &str) -> Option<PathBuf> {
+    pub(super) fn find_verified_file(&self, sha256: &str, name: &str) -> Option<PathBuf> {
         let path = self.root.real_path(&path(sha256, name)).ok()?;
-        match digest(&path) {
+        match sha256_of_file(&path) {
             Ok(found) if found == sha256 => Some(path),
             Ok(_) => {
                 let _refetched = fs::remove_file(&path);
@@ -42,7 +42,7 @@ impl PackageCache {
     }
 
     /// Stores what `write` writes if it returns the right checksum; leaves nothing otherwise.
-    pub(super) fn store<E>(
+    pub(super) fn store_verified_file<E>(
         &self,
         sha256: &str,
         name: &str,
@@ -62,7 +62,7 @@ impl PackageCache {
     }
 
     /// Forgets every file whose checksum is not in `keep`.
-    pub(crate) fn retain(&self, keep: &BTreeSet<String>) {
+    pub(crate) fn remove_all_except(&self, keep: &BTreeSet<String>) {
         let Ok(entries) = self.root.real_path(&folder()).and_then(fs::read_dir) else { return };
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_none_or(|name| !keep.contains(name)) {
@@ -79,7 +79,7 @@ fn path(sha256: &str, name: &str) -> String {
 }
 
 /// SHA-256 of a file, in hexadecimal.
-pub(super) fn digest(path: &Path) -> io::Result<String> {
+pub(super) fn sha256_of_file(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -101,10 +101,10 @@ mod tests {
     fn damaged_cache_file_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
-        let stored = cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        assert_eq!(cache.find_verified(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
+        let stored = cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        assert_eq!(cache.find_verified_file(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
-        assert_eq!(cache.find_verified(EMPTY, "a.rpm"), None);
+        assert_eq!(cache.find_verified_file(EMPTY, "a.rpm"), None);
         assert!(!stored.exists());
     }
 
@@ -112,7 +112,9 @@ mod tests {
     fn transfer_that_fails_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
-        assert!(cache.store(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err());
+        assert!(
+            cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err()
+        );
         assert_eq!(cache.root.list_folder(&format!("{}/{EMPTY}", super::folder())).unwrap().len(), 0);
     }
 
@@ -120,10 +122,10 @@ mod tests {
     fn cache_keeps_only_needed_files() {
         let folder = tempfile::tempdir().unwrap();
         let cache = PackageCache::new(&HostRoot::new(folder.path()));
-        cache.store(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        cache.store("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
-        cache.retain(&BTreeSet::from([EMPTY.to_owned()]));
-        assert!(cache.find_verified(EMPTY, "a.rpm").is_some());
+        cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.store_verified_file("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.remove_all_except(&BTreeSet::from([EMPTY.to_owned()]));
+        assert!(cache.find_verified_file(EMPTY, "a.rpm").is_some());
         assert!(cache.root.list_folder(&super::folder()).unwrap() == [EMPTY]);
     }
 }

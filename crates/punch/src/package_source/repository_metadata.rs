@@ -20,7 +20,7 @@ const MAX_ENTRY: usize = 16 * 1024 * 1024;
 
 /// The location of the package list, from `repomd.xml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PrimaryLocation {
+pub(super) struct PrimaryXmlLocation {
     /// Relative to the repository.
     pub(super) href: String,
     /// SHA-256 of the compressed file, in hexadecimal.
@@ -31,7 +31,7 @@ pub(super) struct PrimaryLocation {
 
 /// One package of a repository.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ListedPackage {
+pub(super) struct RepositoryPackage {
     /// Its name.
     pub(super) name: String,
     /// Version and release.
@@ -47,7 +47,7 @@ pub(super) struct ListedPackage {
 }
 
 /// Finds the list of packages in `repomd.xml`.
-pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryLocation, String> {
+pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryXmlLocation, String> {
     let document = roxmltree::Document::parse(repomd).map_err(|error| format!("it is not XML: {error}"))?;
     let data = document
         .root_element()
@@ -56,8 +56,8 @@ pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryLocation, St
         .ok_or("it names no `primary` metadata")?;
     let href =
         child(data, "location").and_then(|node| node.attribute("href")).ok_or("`primary` has no location")?;
-    Ok(PrimaryLocation {
-        href: check_inside_repository(href)?.to_owned(),
+    Ok(PrimaryXmlLocation {
+        href: check_path_inside_repository(href)?.to_owned(),
         sha256: checksum(data)?,
         size: text(data, "size").and_then(|size| size.parse().ok()),
     })
@@ -65,13 +65,16 @@ pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryLocation, St
 
 /// Calls `each` with every package of an uncompressed `primary.xml`. Packages whose version is not one
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
-pub(super) fn for_each_package(primary: impl BufRead, each: impl FnMut(ListedPackage)) -> Result<(), String> {
+pub(super) fn for_each_package_in_primary(
+    primary: impl BufRead,
+    each: impl FnMut(RepositoryPackage),
+) -> Result<(), String> {
     for_each_package_with_limits(primary, each, MAX_LIST, MAX_PACKAGES)
 }
 
 fn for_each_package_with_limits(
     primary: impl BufRead,
-    mut each: impl FnMut(ListedPackage),
+    mut each: impl FnMut(RepositoryPackage),
     most_bytes: u64,
     most_packages: usize,
 ) -> Result<(), String> {
@@ -127,7 +130,7 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
     }
 }
 
-fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackage>, String> {
+fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<RepositoryPackage>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
     let problem = |why: &str| {
         format!("the entry of package `{}`: {why}", crate::api_client::strip_control_characters(name, 80))
@@ -142,11 +145,11 @@ fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<ListedPackag
     let href = child(package, "location")
         .and_then(|node| node.attribute("href"))
         .ok_or_else(|| problem("no location"))?;
-    Ok(Some(ListedPackage {
+    Ok(Some(RepositoryPackage {
         name: name.to_owned(),
         version,
         arch: text(package, "arch").unwrap_or("noarch").to_owned(),
-        href: check_inside_repository(href).map_err(|why| problem(&why))?.to_owned(),
+        href: check_path_inside_repository(href).map_err(|why| problem(&why))?.to_owned(),
         sha256: checksum(package).map_err(|why| problem(&why))?,
         size: child(package, "size").and_then(|node| node.attribute("package")?.parse().ok()),
     }))
@@ -177,7 +180,7 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
 }
 
 /// A path that stays inside the repository.
-pub(super) fn check_inside_repository(href: &str) -> Result<&str, String> {
+pub(super) fn check_path_inside_repository(href: &str) -> Result<&str, String> {
     let usual =
         |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
@@ -203,10 +206,10 @@ mod tests {
         )
     }
 
-    fn read(entries: &str) -> Result<Vec<ListedPackage>, String> {
+    fn read(entries: &str) -> Result<Vec<RepositoryPackage>, String> {
         let text = format!("<?xml version=\"1.0\"?>\n{OPEN}\n{entries}\n{CLOSE}");
         let mut all = Vec::new();
-        for_each_package(text.as_bytes(), |listed| all.push(listed))?;
+        for_each_package_in_primary(text.as_bytes(), |listed| all.push(listed))?;
         Ok(all)
     }
 
@@ -247,7 +250,7 @@ mod tests {
         for text in
             ["<package ><name>a</package>", "<package></package>", "<package type=\"rpm\">\u{0}</package>"]
         {
-            assert!(for_each_package(text.as_bytes(), |_| ()).is_err(), "{text}");
+            assert!(for_each_package_in_primary(text.as_bytes(), |_| ()).is_err(), "{text}");
         }
         assert!(parse_primary_location("<repomd/>").unwrap_err().contains("no `primary`"));
         assert!(parse_primary_location("").unwrap_err().contains("not XML"));

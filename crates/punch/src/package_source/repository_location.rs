@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A tree of files.
-pub(super) enum SourceLocation {
+pub(super) enum RepositoryLocation {
     /// Served over HTTP.
     Web {
         /// The HTTP agent.
@@ -28,7 +28,7 @@ pub(super) enum SourceLocation {
 
 /// Why a file was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum ReadError {
+pub(super) enum LocationReadError {
     /// It is not there.
     Missing,
     /// The address cannot be reached.
@@ -37,38 +37,40 @@ pub(super) enum ReadError {
     Other(String),
 }
 
-impl std::fmt::Display for SourceLocation {
+impl std::fmt::Display for RepositoryLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            SourceLocation::Web { base, .. } => f.write_str(base),
-            SourceLocation::Folder(path) => write!(f, "{}", path.display()),
+            RepositoryLocation::Web { base, .. } => f.write_str(base),
+            RepositoryLocation::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl SourceLocation {
+impl RepositoryLocation {
     /// Reads a small file whole.
-    pub(super) fn read_text(&self, href: &str, most: u64) -> Result<String, ReadError> {
+    pub(super) fn read_text(&self, href: &str, most: u64) -> Result<String, LocationReadError> {
         let mut bytes = Vec::new();
-        self.copy_limited(href, most, &mut bytes, None)?;
-        String::from_utf8(bytes).map_err(|_| ReadError::Other(format!("{href} is not UTF-8")))
+        self.copy_with_limit(href, most, &mut bytes, None)?;
+        String::from_utf8(bytes).map_err(|_| LocationReadError::Other(format!("{href} is not UTF-8")))
     }
 
     /// Copies a file of at most `most` bytes; its SHA-256, in hexadecimal.
-    pub(super) fn copy_limited(
+    pub(super) fn copy_with_limit(
         &self,
         href: &str,
         most: u64,
         into: &mut impl Write,
         bar: Option<&ProgressBar>,
-    ) -> Result<String, ReadError> {
+    ) -> Result<String, LocationReadError> {
         let reader: Box<dyn Read> = match self {
-            SourceLocation::Folder(folder) => match File::open(folder.join(href)) {
+            RepositoryLocation::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReadError::Missing),
-                Err(error) => return Err(ReadError::Other(describe_io_error(&error))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(LocationReadError::Missing);
+                }
+                Err(error) => return Err(LocationReadError::Other(describe_io_error(&error))),
             },
-            SourceLocation::Web { agent, base } => {
+            RepositoryLocation::Web { agent, base } => {
                 get(agent, &format!("{base}/{}", percent_encode_path(href)))?
             }
         };
@@ -77,14 +79,14 @@ impl SourceLocation {
     }
 }
 
-fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, ReadError> {
+fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, LocationReadError> {
     let response = agent.get(url).header("Accept-Encoding", "identity").call();
-    let response = response.map_err(|error| ReadError::Unreachable(describe_error(&error)))?;
+    let response = response.map_err(|error| LocationReadError::Unreachable(describe_error(&error)))?;
     match response.status().as_u16() {
         200 => Ok(Box::new(response.into_body().into_reader())),
-        404 | 410 => Err(ReadError::Missing),
-        status @ 500.. => Err(ReadError::Unreachable(format!("it answered with status {status}"))),
-        status => Err(ReadError::Other(format!(
+        404 | 410 => Err(LocationReadError::Missing),
+        status @ 500.. => Err(LocationReadError::Unreachable(format!("it answered with status {status}"))),
+        status => Err(LocationReadError::Other(format!(
             "{} answered with status {status}",
             strip_control_characters(url, 200)
         ))),
@@ -105,7 +107,7 @@ fn copy_hashing(
     most: u64,
     into: &mut impl Write,
     bar: Option<&ProgressBar>,
-) -> Result<String, ReadError> {
+) -> Result<String, LocationReadError> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut total: u64 = 0;
@@ -115,7 +117,7 @@ fn copy_hashing(
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(ReadError::Unreachable(format!(
+                return Err(LocationReadError::Unreachable(format!(
                     "the transfer broke off: {}",
                     describe_io_error(&error)
                 )));
@@ -123,11 +125,11 @@ fn copy_hashing(
         };
         total += read as u64;
         if total > most {
-            return Err(ReadError::Other(format!("it has more than the {most} bytes announced")));
+            return Err(LocationReadError::Other(format!("it has more than the {most} bytes announced")));
         }
         digest.update(&buffer[..read]);
         into.write_all(&buffer[..read]).map_err(|error| {
-            ReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
+            LocationReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
         })?;
         if let Some(bar) = bar {
             bar.advance_by(read as u64);
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn more_bytes_than_announced_are_refused() {
         let mut sink = Vec::new();
-        assert!(matches!(copy_hashing(&b"12345"[..], 4, &mut sink, None), Err(ReadError::Other(_))));
+        assert!(matches!(copy_hashing(&b"12345"[..], 4, &mut sink, None), Err(LocationReadError::Other(_))));
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(copy_hashing(&b""[..], 0, &mut sink, None).unwrap(), empty);
     }

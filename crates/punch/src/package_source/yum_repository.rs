@@ -18,10 +18,10 @@ use converge::PackagePin;
 use packaging::openpgp::{PublicKeys, SignatureError};
 
 use super::{
-    PackageCache, SourceError,
-    location::{ReadError, SourceLocation},
-    metadata::{self, ListedPackage, PrimaryLocation},
-    missing_package_error, suits_architecture,
+    PackageCache, PackageSourceError, missing_package_error,
+    repository_location::{LocationReadError, RepositoryLocation},
+    repository_metadata::{self, PrimaryXmlLocation, RepositoryPackage},
+    suits_architecture,
 };
 use crate::{
     api_client::{self, strip_control_characters},
@@ -43,19 +43,19 @@ const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
 
 /// A YUM repository.
 pub(super) struct YumRepository {
-    place: SourceLocation,
+    place: RepositoryLocation,
     cache: PackageCache,
     keys: Option<PublicKeys>,
     output: TerminalOutput,
     /// Where the metadata is, once it was looked for: the current generation, or `place` itself.
-    generation: Option<SourceLocation>,
-    index: Option<BTreeMap<String, Vec<ListedPackage>>>,
+    generation: Option<RepositoryLocation>,
+    index: Option<BTreeMap<String, Vec<RepositoryPackage>>>,
     used: BTreeSet<String>,
 }
 
 impl YumRepository {
     pub(super) fn new(
-        place: SourceLocation,
+        place: RepositoryLocation,
         cache: PackageCache,
         keys: Option<PublicKeys>,
         output: TerminalOutput,
@@ -64,34 +64,34 @@ impl YumRepository {
     }
 
     /// Checksums of metadata used in this run.
-    pub(super) fn used_metadata(&self) -> BTreeSet<String> {
+    pub(super) fn used_metadata_checksums(&self) -> BTreeSet<String> {
         self.used.clone()
     }
 
     /// The newest package that matches `pin`, from the cache or fetched into it.
-    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, SourceError> {
+    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
         if let (Some(sha256), Some(file)) = (&pin.sha256, &pin.file)
-            && metadata::check_inside_repository(file).is_ok()
+            && repository_metadata::check_path_inside_repository(file).is_ok()
             && !file.contains('/')
         {
-            if let Some(path) = self.cache.find_verified(sha256, file) {
+            if let Some(path) = self.cache.find_verified_file(sha256, file) {
                 return Ok(path);
             }
             match self.fetch(&self.place, &format!("packages/{file}"), sha256, pin.size) {
                 // Other repositories keep packages elsewhere: their metadata has the location.
-                Err(SourceError::Missing(_)) => (),
+                Err(PackageSourceError::Missing(_)) => (),
                 found => return found,
             }
         }
         let listed = self.listed(pin)?;
         let name = listed.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find_verified(&listed.sha256, name) {
+        match self.cache.find_verified_file(&listed.sha256, name) {
             Some(path) => Ok(path),
             None => self.fetch(self.metadata_place(), &listed.href, &listed.sha256, listed.size),
         }
     }
 
-    fn listed(&mut self, pin: &PackagePin) -> Result<ListedPackage, SourceError> {
+    fn listed(&mut self, pin: &PackagePin) -> Result<RepositoryPackage, PackageSourceError> {
         let index = match self.index.take() {
             Some(index) => index,
             None => self.read_index()?,
@@ -103,11 +103,11 @@ impl YumRepository {
 
     fn choose(
         &self,
-        index: &BTreeMap<String, Vec<ListedPackage>>,
+        index: &BTreeMap<String, Vec<RepositoryPackage>>,
         pin: &PackagePin,
-    ) -> Result<ListedPackage, SourceError> {
+    ) -> Result<RepositoryPackage, PackageSourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
-        let fitting = |listed: &&ListedPackage| {
+        let fitting = |listed: &&RepositoryPackage| {
             suits_architecture(&listed.arch) && listed.version.matches(&pin.version)
         };
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
@@ -119,7 +119,7 @@ impl YumRepository {
         match &pin.sha256 {
             None => Ok(newest.clone()),
             Some(wanted) => of_name().find(|listed| listed.sha256 == *wanted).cloned().ok_or_else(|| {
-                SourceError::Refused(format!(
+                PackageSourceError::Refused(format!(
                     "{} has {} {} with other bytes than the node file asks for (sha256 {wanted})",
                     self.place, pin.name, newest.version
                 ))
@@ -127,17 +127,18 @@ impl YumRepository {
         }
     }
 
-    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<ListedPackage>>, SourceError> {
+    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<RepositoryPackage>>, PackageSourceError> {
         self.generation = self.find_generation()?;
         let repomd = self.read_repomd()?;
-        let broken =
-            |why: String| SourceError::Refused(format!("the metadata of {} is broken: {why}", self.place));
-        let primary = metadata::parse_primary_location(&repomd).map_err(broken)?;
+        let broken = |why: String| {
+            PackageSourceError::Refused(format!("the metadata of {} is broken: {why}", self.place))
+        };
+        let primary = repository_metadata::parse_primary_location(&repomd).map_err(broken)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
-        let mut index: BTreeMap<String, Vec<ListedPackage>> = BTreeMap::new();
+        let mut index: BTreeMap<String, Vec<RepositoryPackage>> = BTreeMap::new();
         let reader = open(&path, &primary.href).map_err(&broken)?;
-        metadata::for_each_package(BufReader::new(reader), |listed| {
+        repository_metadata::for_each_package_in_primary(BufReader::new(reader), |listed| {
             index.entry(listed.name.clone()).or_default().push(listed);
         })
         .map_err(&broken)?;
@@ -145,33 +146,33 @@ impl YumRepository {
     }
 
     /// Where `repodata` is looked for.
-    fn metadata_place(&self) -> &SourceLocation {
+    fn metadata_place(&self) -> &RepositoryLocation {
         self.generation.as_ref().unwrap_or(&self.place)
     }
 
     /// The current generation, where the repository has a mirrorlist.
-    fn find_generation(&self) -> Result<Option<SourceLocation>, SourceError> {
-        let SourceLocation::Web { agent, base } = &self.place else { return Ok(None) };
+    fn find_generation(&self) -> Result<Option<RepositoryLocation>, PackageSourceError> {
+        let RepositoryLocation::Web { agent, base } = &self.place else { return Ok(None) };
         let list = match self.place.read_text(MIRRORLIST, MAX_MIRRORLIST) {
             Ok(list) => list,
-            Err(ReadError::Missing) => return Ok(None),
+            Err(LocationReadError::Missing) => return Ok(None),
             Err(error) => return Err(self.error(MIRRORLIST, error)),
         };
         let base = first_mirror(base, &list).map_err(|why| {
-            SourceError::Failed(format!("the mirrorlist {base}/{MIRRORLIST} cannot be used: {why}"))
+            PackageSourceError::Failed(format!("the mirrorlist {base}/{MIRRORLIST} cannot be used: {why}"))
         })?;
-        Ok(Some(SourceLocation::Web { agent: agent.clone(), base }))
+        Ok(Some(RepositoryLocation::Web { agent: agent.clone(), base }))
     }
 
     /// Reads `repomd.xml` and its signature. Where nothing but the repository's own address is known, a
     /// publication may come between the two, so they are read several times before they are refused.
-    fn read_repomd(&self) -> Result<String, SourceError> {
+    fn read_repomd(&self) -> Result<String, PackageSourceError> {
         let mut tries = if self.generation.is_some() { 1 } else { TRIES };
         loop {
             tries -= 1;
             let repomd =
                 self.metadata_place().read_text(REPOMD, MAX_REPOMD).map_err(|error| match error {
-                    ReadError::Missing => SourceError::Missing(format!(
+                    LocationReadError::Missing => PackageSourceError::Missing(format!(
                         "{} is not a YUM repository: it has no {REPOMD}",
                         self.place
                     )),
@@ -180,7 +181,7 @@ impl YumRepository {
             match self.check_signature(&repomd)? {
                 Ok(()) => return Ok(repomd),
                 Err(why) if tries == 0 => {
-                    return Err(SourceError::Refused(format!(
+                    return Err(PackageSourceError::Refused(format!(
                         "the metadata of {} is refused: {why}",
                         self.place
                     )));
@@ -191,11 +192,11 @@ impl YumRepository {
     }
 
     /// Reads the signature of `repomd` and verifies it.
-    fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, SourceError> {
+    fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, PackageSourceError> {
         let Some(keys) = &self.keys else { return Ok(Ok(())) };
         let signature =
             self.metadata_place().read_text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
-                ReadError::Missing => SourceError::Refused(format!(
+                LocationReadError::Missing => PackageSourceError::Refused(format!(
                     "the metadata of {} is not signed, and this host trusts only signed ones",
                     self.place
                 )),
@@ -204,9 +205,9 @@ impl YumRepository {
         Ok(keys.verify_detached(repomd.as_bytes(), &signature).map(drop))
     }
 
-    fn fetch_primary(&self, primary: &PrimaryLocation) -> Result<PathBuf, SourceError> {
+    fn fetch_primary(&self, primary: &PrimaryXmlLocation) -> Result<PathBuf, PackageSourceError> {
         let name = primary.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find_verified(&primary.sha256, name) {
+        match self.cache.find_verified_file(&primary.sha256, name) {
             Some(path) => Ok(path),
             None => self.download(
                 self.metadata_place(),
@@ -220,44 +221,50 @@ impl YumRepository {
 
     fn fetch(
         &self,
-        place: &SourceLocation,
+        place: &RepositoryLocation,
         href: &str,
         sha256: &str,
         size: Option<u64>,
-    ) -> Result<PathBuf, SourceError> {
+    ) -> Result<PathBuf, PackageSourceError> {
         self.download(place, href, sha256, size, MAX_PACKAGE)
     }
 
     /// Streams a file into the cache; one with another checksum than announced is not kept.
     fn download(
         &self,
-        place: &SourceLocation,
+        place: &RepositoryLocation,
         href: &str,
         sha256: &str,
         size: Option<u64>,
         most: u64,
-    ) -> Result<PathBuf, SourceError> {
+    ) -> Result<PathBuf, PackageSourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
         let bar = self.output.new_progress_bar(name, size);
-        self.cache.store(sha256, name, SourceError::Failed, |file| {
+        self.cache.store_verified_file(sha256, name, PackageSourceError::Failed, |file| {
             let found = place
-                .copy_limited(href, size.unwrap_or(most).min(most), file, Some(&bar))
+                .copy_with_limit(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;
             if found == sha256 {
                 return Ok(());
             }
-            Err(SourceError::Refused(format!(
+            Err(PackageSourceError::Refused(format!(
                 "{href} from {} has other bytes than announced: sha256 {found} instead of {sha256}",
                 self.place
             )))
         })
     }
 
-    fn error(&self, href: &str, error: ReadError) -> SourceError {
+    fn error(&self, href: &str, error: LocationReadError) -> PackageSourceError {
         match error {
-            ReadError::Missing => SourceError::Missing(format!("{} has no {href}", self.place)),
-            ReadError::Unreachable(why) => SourceError::Unreachable { place: self.place.to_string(), why },
-            ReadError::Other(why) => SourceError::Failed(format!("{href} of {}: {why}", self.place)),
+            LocationReadError::Missing => {
+                PackageSourceError::Missing(format!("{} has no {href}", self.place))
+            }
+            LocationReadError::Unreachable(why) => {
+                PackageSourceError::Unreachable { place: self.place.to_string(), why }
+            }
+            LocationReadError::Other(why) => {
+                PackageSourceError::Failed(format!("{href} of {}: {why}", self.place))
+            }
         }
     }
 }
