@@ -39,7 +39,7 @@ impl ArchetypesArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let all = match &self.from {
             Some(folder) => in_folder(folder)?,
-            None => archetype::built_in_archetypes(),
+            None => archetype::list_built_in_archetypes(),
         };
         let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
         for archetype in &all {

@@ -6,7 +6,7 @@ use model::{
     exit::Exit,
     name::{Key, Name},
 };
-use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileOutcome};
+use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileUpdateOutcome};
 use serde::Serialize;
 
 use crate::{command_context::CommandContext, command_error::CommandError};
@@ -91,7 +91,8 @@ impl NewArgs {
             )
         })?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
-        let files = archetype::generate(archetype, &name, answers, &dir).map_err(archetype_command_error)?;
+        let files = archetype::generate_component(archetype, &name, answers, &dir)
+            .map_err(archetype_command_error)?;
         for file in &files {
             context.output.print_line(dir.join(file).display().to_string());
         }
@@ -114,12 +115,13 @@ impl NewArgs {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
-                let record = archetype::read_record(&dir).map_err(archetype_command_error)?;
+                let record = archetype::read_archetype_record(&dir).map_err(archetype_command_error)?;
                 Some(find(record.archetype.as_str(), Some(folder))?)
             }
             None => None,
         };
-        let updated = archetype::update(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
+        let updated =
+            archetype::update_component(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
         for (file, outcome) in &updated.files {
             let beside = updated.beside.get(file).map(|path| format!(" -> {path}")).unwrap_or_default();
             context.output.print_line(format!("{:14} {file}{beside}", word(*outcome)));
@@ -165,7 +167,7 @@ impl NewArgs {
 /// A built-in archetype, or one in a folder: the folder itself, or the one of that name in it.
 fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
     let Some(folder) = from else {
-        return archetype::built_in_archetype(name).map_err(archetype_command_error);
+        return archetype::find_built_in_archetype(name).map_err(archetype_command_error);
     };
     let itself = folder.join("archetype.yaml").is_file();
     let name = Name::new(name).map_err(|error| CommandError::invalid_input(error.to_string()))?;
@@ -189,16 +191,16 @@ fn answer(text: &str) -> Result<(Key, String), String> {
     Ok((key.parse().map_err(|error: model::name::NameError| error.to_string())?, value.to_owned()))
 }
 
-fn word(outcome: FileOutcome) -> &'static str {
+fn word(outcome: FileUpdateOutcome) -> &'static str {
     match outcome {
-        FileOutcome::Added => "added",
-        FileOutcome::Replaced => "replaced",
-        FileOutcome::Merged => "merged",
-        FileOutcome::Conflicted => "conflict",
-        FileOutcome::Beside => "beside",
-        FileOutcome::Removed => "removed",
-        FileOutcome::Kept => "kept",
-        FileOutcome::StayedDeleted => "stayed-deleted",
+        FileUpdateOutcome::Added => "added",
+        FileUpdateOutcome::Replaced => "replaced",
+        FileUpdateOutcome::Merged => "merged",
+        FileUpdateOutcome::Conflicted => "conflict",
+        FileUpdateOutcome::Beside => "beside",
+        FileUpdateOutcome::Removed => "removed",
+        FileUpdateOutcome::Kept => "kept",
+        FileUpdateOutcome::StayedDeleted => "stayed-deleted",
     }
 }
 

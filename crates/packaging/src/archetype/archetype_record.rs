@@ -9,7 +9,9 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Archetype, ArchetypeAnswers, ArchetypeError, render::RenderedFiles, write_file::write_file};
+use super::{
+    Archetype, ArchetypeAnswers, ArchetypeError, render::RenderedFiles, write_file::write_file_atomically,
+};
 
 /// The folder of what is remembered.
 const FOLDER: &str = ".geppetto";
@@ -18,7 +20,7 @@ const OLD: &str = ".geppetto.old";
 const FILE: &str = ".geppetto/archetype.yaml";
 const FORMAT: &str = "geppetto/archetype-record/1";
 /// The files as they were generated, without edits.
-pub(super) const BASE: &str = ".geppetto/base";
+pub(super) const BASE_FILES_FOLDER: &str = ".geppetto/base";
 
 /// What a component was generated from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,22 +70,22 @@ impl ArchetypeRecord {
     }
 
     /// The digest over the files as generated.
-    pub(super) fn digest(&self) -> &str {
+    pub(super) fn base_files_digest(&self) -> &str {
         &self.digest
     }
 
     /// The files of the record, by path in the component's folder.
-    pub(super) fn files(&self, base: &RenderedFiles) -> RenderedFiles {
+    pub(super) fn record_and_base_files(&self, base: &RenderedFiles) -> RenderedFiles {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
         let mut files: RenderedFiles =
-            base.iter().map(|(path, bytes)| (format!("{BASE}/{path}"), bytes.clone())).collect();
+            base.iter().map(|(path, bytes)| (format!("{BASE_FILES_FOLDER}/{path}"), bytes.clone())).collect();
         files.insert(FILE.to_owned(), format!("{head}{}", yaml::write(self)).into_bytes());
         files
     }
 }
 
 /// Reads what the component in `dir` was generated from.
-pub fn read_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
+pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
     let text = fs::read_to_string(dir.join(FILE)).map_err(|error| ArchetypeError::Folder {
         path: dir.to_path_buf(),
         reason: match error.kind() {
@@ -97,7 +99,7 @@ pub fn read_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeError> {
 }
 
 /// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_record`] finds it.
-pub(super) fn replace_record(
+pub(super) fn replace_archetype_record(
     dir: &Path,
     record: &ArchetypeRecord,
     base: &RenderedFiles,
@@ -107,8 +109,8 @@ pub(super) fn replace_record(
         reason: format!("cannot be written: {error}; nothing is lost, repeat the update"),
     };
     let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(dir).map_err(cannot)?;
-    for (path, bytes) in record.files(base) {
-        write_file(draft.path(), &path, &bytes, None).map_err(cannot)?;
+    for (path, bytes) in record.record_and_base_files(base) {
+        write_file_atomically(draft.path(), &path, &bytes, None).map_err(cannot)?;
     }
     fs::rename(dir.join(FOLDER), dir.join(OLD)).map_err(cannot)?;
     fs::rename(draft.path().join(FOLDER), dir.join(FOLDER)).map_err(cannot)?;
@@ -116,7 +118,7 @@ pub(super) fn replace_record(
 }
 
 /// Finishes or takes back a [`replace_record`] that was cut off.
-pub(super) fn recover_record(dir: &Path) -> Result<(), ArchetypeError> {
+pub(super) fn recover_interrupted_replacement(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {
         return Ok(());
@@ -132,10 +134,10 @@ pub(super) fn recover_record(dir: &Path) -> Result<(), ArchetypeError> {
 /// Reads the files as they were generated, and checks that they are unmodified.
 pub(super) fn read_base_files(dir: &Path, record: &ArchetypeRecord) -> Result<RenderedFiles, ArchetypeError> {
     let mut found = RenderedFiles::new();
-    collect(dir, BASE, &mut found)?;
+    collect(dir, BASE_FILES_FOLDER, &mut found)?;
     if digest(&found) != record.digest {
         return Err(FormatError::new(
-            BASE,
+            BASE_FILES_FOLDER,
             "it is not what was generated any more, so nothing can be merged with it; restore it from version control",
         )
         .into());
@@ -153,7 +155,7 @@ fn collect(dir: &Path, below: &str, found: &mut RenderedFiles) -> Result<(), Arc
             collect(dir, &path, found)?;
         } else if kind.is_file() {
             let bytes = fs::read(entry.path()).map_err(unreadable)?;
-            found.insert(path[BASE.len() + 1..].to_owned(), bytes);
+            found.insert(path[BASE_FILES_FOLDER.len() + 1..].to_owned(), bytes);
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ macro_rules! archetype {
 }
 
 /// All of them, in the order of their names. A test holds this list against the folder.
-pub(super) const ALL: &[&[File]] = &[
+pub(super) const BUILT_IN_ARCHETYPE_FILES: &[&[File]] = &[
     archetype!("db-schema":
         "archetype.yaml"
         "files/.gitignore"
@@ -124,10 +124,10 @@ mod tests {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
-        let all = crate::archetype::built_in_archetypes();
+        let all = crate::archetype::list_built_in_archetypes();
         assert_eq!(all.iter().map(|archetype| archetype.name.to_string()).collect::<BTreeSet<_>>(), names);
-        assert_eq!(all.len(), super::ALL.len(), "an archetype.yaml cannot be read");
-        for (archetype, files) in all.iter().zip(super::ALL) {
+        assert_eq!(all.len(), super::BUILT_IN_ARCHETYPE_FILES.len(), "an archetype.yaml cannot be read");
+        for (archetype, files) in all.iter().zip(super::BUILT_IN_ARCHETYPE_FILES) {
             let dir = root.join(archetype.name.as_str());
             let mut there = BTreeSet::new();
             walk(&dir, &dir, &mut there);

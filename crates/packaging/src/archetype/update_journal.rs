@@ -9,9 +9,9 @@ use model::format::yaml;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ArchetypeError, FileOutcome,
-    record::{ArchetypeRecord, sha256_hex},
-    write_file::write_file,
+    ArchetypeError, FileUpdateOutcome,
+    archetype_record::{ArchetypeRecord, sha256_hex},
+    write_file::write_file_atomically,
 };
 
 const FILE: &str = ".geppetto/update.yaml";
@@ -31,7 +31,7 @@ pub(super) struct UpdateJournal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    outcome: FileOutcome,
+    outcome: FileUpdateOutcome,
     sha256: String,
 }
 
@@ -45,10 +45,10 @@ impl yaml::DocumentFormat for UpdateJournal {
 
 impl UpdateJournal {
     /// The journal of the update to `new` in `dir` that was cut off, or an empty one.
-    pub(super) fn resume(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
+    pub(super) fn load_or_new(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
         let empty = UpdateJournal {
             format: FORMAT.to_owned(),
-            target: new.digest().to_owned(),
+            target: new.base_files_digest().to_owned(),
             files: BTreeMap::new(),
         };
         // One that cannot be read was cut off itself, before the first change.
@@ -58,20 +58,20 @@ impl UpdateJournal {
     }
 
     /// Notes that `path` will hold `bytes`.
-    pub(super) fn record_write(&mut self, path: &str, outcome: FileOutcome, bytes: &[u8]) {
+    pub(super) fn record_write(&mut self, path: &str, outcome: FileUpdateOutcome, bytes: &[u8]) {
         self.files.insert(path.to_owned(), Entry { outcome, sha256: sha256_hex(bytes) });
     }
 
     /// What was done to `path`, if it holds what the update wrote.
-    pub(super) fn outcome_of(&self, path: &str, bytes: &[u8]) -> Option<FileOutcome> {
+    pub(super) fn recorded_outcome(&self, path: &str, bytes: &[u8]) -> Option<FileUpdateOutcome> {
         self.files.get(path).filter(|entry| entry.sha256 == sha256_hex(bytes)).map(|entry| entry.outcome)
     }
 
     /// Writes it, before the first change.
-    pub(super) fn write(&self, dir: &Path) -> Result<(), ArchetypeError> {
+    pub(super) fn save(&self, dir: &Path) -> Result<(), ArchetypeError> {
         let head = "# An update that is not through: run `punch new --update` again.\n";
         let text = format!("{head}{}", yaml::write(self));
-        write_file(dir, FILE, text.as_bytes(), None).map_err(|error| ArchetypeError::Folder {
+        write_file_atomically(dir, FILE, text.as_bytes(), None).map_err(|error| ArchetypeError::Folder {
             path: dir.join(FILE),
             reason: format!("cannot be written: {error}; nothing was changed"),
         })
