@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             builder.with_file_contents(path.clone(), rpm::FileOptions::new(path))?;
         }
         builder.release("1").using_config(rpm::BuildConfig::v4().source_date(NOON));
-        let package = builder.build_and_sign(key.rpm_signer())?;
+        let package = builder.build_and_sign(key.to_rpm_signer())?;
         let mut bytes = Vec::new();
         package.write(&mut bytes)?;
         let file = format!("{name}-1.0-1.noarch.rpm");

@@ -71,7 +71,8 @@ pub(crate) fn parse_node_key(text: &str) -> Result<VerifyingKey, String> {
 
 /// Reads package keys: at least one armored OpenPGP certificate.
 pub(crate) fn parse_package_keys(text: &str) -> Result<PublicKeys, String> {
-    PublicKeys::from_armored(text).map_err(|error| format!("the package keys are not OpenPGP keys: {error}"))
+    PublicKeys::from_armored_certificates(text)
+        .map_err(|error| format!("the package keys are not OpenPGP keys: {error}"))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use model::{
     wire::{self, ComponentVersion, Event, PromotionRequest, PublicationResult, ReceivedPackage},
 };
 use packaging::{
-    openpgp::Fingerprint,
+    openpgp::KeyFingerprint,
     repository::{Repository, RepositoryError},
 };
 
@@ -241,12 +241,12 @@ impl BackOffice {
     ) -> Result<wire::KeyList, BackOfficeError> {
         permit.require_everywhere()?;
         let entry = AuditNote::new(&permit.actor(), "trust-keys", "packages", "a key was given");
-        let trusted: Vec<Fingerprint> = self
+        let trusted: Vec<KeyFingerprint> = self
             .audited(
                 entry,
                 move |repository| repository.trust_keys(&armored),
-                |keys: &Vec<Fingerprint>| {
-                    keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", ")
+                |keys: &Vec<KeyFingerprint>| {
+                    keys.iter().map(KeyFingerprint::to_string).collect::<Vec<_>>().join(", ")
                 },
             )
             .await?;
@@ -362,7 +362,7 @@ pub(super) struct AuditNote {
     event: Option<Event>,
 }
 
-fn key_list(keys: &[Fingerprint]) -> wire::KeyList {
+fn key_list(keys: &[KeyFingerprint]) -> wire::KeyList {
     wire::KeyList {
         items: keys.iter().map(|key| wire::TrustedKey { fingerprint: key.to_string() }).collect(),
     }

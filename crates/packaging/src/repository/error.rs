@@ -8,8 +8,8 @@ use std::{
 use model::name::Name;
 
 use crate::{
-    envelope::PackageError,
-    openpgp::{KeyError, SignatureError},
+    openpgp::{SecretKeyError, SignatureError},
+    rpm_file::RpmFileError,
 };
 
 /// Why the repository did not do what it was asked to.
@@ -47,13 +47,13 @@ pub enum RepositoryError {
     },
     /// The signing key.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(#[from] SecretKeyError),
     /// A key to be trusted.
     #[error("the keys cannot be trusted: {0}")]
     Trust(SignatureError),
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
-    Package(#[from] PackageError),
+    Package(#[from] RpmFileError),
     /// The name of an upload.
     #[error("`{given}` is not the name of a package file: {why}")]
     FileName {

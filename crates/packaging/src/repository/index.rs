@@ -15,8 +15,8 @@ use super::{
     record::{MetadataFragments, PackageRecord, RpmFileName},
 };
 use crate::{
-    envelope::{PackageError, RpmFile, malformed},
     inspect,
+    rpm_file::{RpmFile, RpmFileError, malformed_error},
 };
 
 /// An entry of the index.
@@ -29,10 +29,10 @@ pub(super) struct IndexEntry {
 impl IndexEntry {
     /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
-    pub(super) fn of(envelope: &mut RpmFile, received: u64) -> std::result::Result<Self, PackageError> {
-        let record = PackageRecord::new(inspect::inspect_opened_package(envelope)?, received);
-        let fragments = MetadataFragments::new(&envelope.metadata, &record)
-            .map_err(|why| malformed(&envelope.shown, &why.to_string()))?;
+    pub(super) fn of(rpm_file: &mut RpmFile, received: u64) -> std::result::Result<Self, RpmFileError> {
+        let record = PackageRecord::new(inspect::inspect_rpm_file(rpm_file)?, received);
+        let fragments = MetadataFragments::new(&rpm_file.metadata, &record)
+            .map_err(|why| malformed_error(&rpm_file.shown, &why.to_string()))?;
         Ok(Self { record, fragments })
     }
 
@@ -85,8 +85,8 @@ impl Repository {
                     as u64
             }
         };
-        let mut envelope = RpmFile::open_as(&pooled, Path::new(file))?;
-        Ok((IndexEntry::of(&mut envelope, received)?, envelope))
+        let mut rpm_file = RpmFile::open_displayed_as(&pooled, Path::new(file))?;
+        Ok((IndexEntry::of(&mut rpm_file, received)?, rpm_file))
     }
 
     /// Rewrites the entry of a listed package that does not match the package. A package

@@ -57,7 +57,7 @@ pub use check::RepositoryFinding;
 pub use error::RepositoryError;
 pub use retain::RetentionResult;
 
-use crate::openpgp::{Fingerprint, PublicKeys, SecretKey};
+use crate::openpgp::{KeyFingerprint, PublicKeys, SecretKey};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -91,7 +91,7 @@ impl Repository {
             return Err(RepositoryError::Exists { root: root.to_owned() });
         }
         repository.key.save(&signing)?;
-        repository.write(&layout.keys(), repository.key.public_armored()?.as_bytes())?;
+        repository.write(&layout.keys(), repository.key.armored_public_key()?.as_bytes())?;
         disk::sync_folder(root)?;
         Ok(repository)
     }
@@ -115,8 +115,8 @@ impl Repository {
     }
 
     /// Trusts packages signed by the armored certificates in `armored` too; returns their fingerprints.
-    pub fn trust_keys(&self, armored: &str) -> Result<Vec<Fingerprint>> {
-        let new = PublicKeys::from_armored(armored).map_err(RepositoryError::Trust)?;
+    pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
+        let new = PublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
         let known = self.trusted_keys()?.fingerprints();
         if !new.fingerprints().iter().all(|key| known.contains(key)) {
@@ -138,7 +138,7 @@ impl Repository {
 
     /// The trusted keys.
     pub fn trusted_keys(&self) -> Result<PublicKeys> {
-        PublicKeys::from_armored(&self.keys_armored()?).map_err(RepositoryError::Trust)
+        PublicKeys::from_armored_certificates(&self.keys_armored()?).map_err(RepositoryError::Trust)
     }
 
     /// The folder whose sub-folders are the channels: what a web server may serve.

@@ -17,7 +17,7 @@ use super::{
     index::IndexEntry,
     record::{PackageRecord, RpmFileName},
 };
-use crate::envelope::RpmFile;
+use crate::rpm_file::RpmFile;
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
@@ -34,11 +34,11 @@ impl Repository {
         let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
-        let mut envelope = RpmFile::open_as(upload.path(), Path::new(file_name))?;
-        envelope.verify(&self.trusted_keys()?)?;
+        let mut rpm_file = RpmFile::open_displayed_as(upload.path(), Path::new(file_name))?;
+        rpm_file.verify_signature(&self.trusted_keys()?)?;
         let uploaded =
             upload.as_file().metadata().map_err(|why| RepositoryError::io("read", upload.path(), why))?;
-        let entry = IndexEntry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
+        let entry = IndexEntry::of(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));

@@ -42,7 +42,7 @@ pub(super) enum RecordedPackageRole {
 impl PackageRecord {
     pub(super) fn new(inspected: InspectedPackage, received: u64) -> Self {
         Self {
-            file: inspected.file_name(),
+            file: inspected.expected_file_name(),
             name: inspected.name,
             epoch: inspected.epoch,
             version: inspected.version,

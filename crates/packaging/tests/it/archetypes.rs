@@ -7,7 +7,7 @@ use std::path::Path;
 use model::name::{Key, Name};
 use packaging::{
     archetype::{Archetype, ArchetypeAnswers, generate_component},
-    lint::lint,
+    lint::lint_component,
     package::{PackagePair, create_packages, run_build_command, run_test_command},
     source::ComponentSource,
 };
@@ -46,7 +46,7 @@ pub(crate) fn plain(archetype: &str, dir: &Path) -> ComponentSource {
 fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
     let dir = tempfile::tempdir().unwrap();
     let source = generated(archetype, &dir.path().join("a"), |_| ArchetypeAnswers::new());
-    let notes = lint(&source);
+    let notes = lint_component(&source);
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
@@ -58,7 +58,7 @@ fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
 
     // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
-    assert_eq!(lint(&source), []);
+    assert_eq!(lint_component(&source), []);
     run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     create_packages(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
@@ -83,7 +83,7 @@ fn web_service_on_a_low_port_may_answer_there() {
     };
     let low = generated("web-service", &dir.path().join("low"), port("80"));
     assert!(low.launch.as_ref().unwrap().ports_below_1024);
-    assert_eq!(lint(&low), []);
+    assert_eq!(lint_component(&low), []);
     // Elsewhere a low port is refused when it is set, not by a service that does not start.
     let high = generated("web-service", &dir.path().join("high"), port("8080"));
     assert!(!high.launch.as_ref().unwrap().ports_below_1024);

@@ -28,7 +28,7 @@ pub(crate) fn judged(packages: &PackagePair, key: &SecretKey) {
     let home = tempfile::tempdir().unwrap();
     let database = home.path().join("rpmdb");
     fs::write(home.path().join(".rpmmacros"), format!("%_dbpath {}\n", database.display())).unwrap();
-    fs::write(home.path().join("key.asc"), key.public_armored().unwrap()).unwrap();
+    fs::write(home.path().join("key.asc"), key.armored_public_key().unwrap()).unwrap();
     let files = [&packages.payload, &packages.deployment];
     if has_tool("rpm") {
         run(Command::new("rpm").env("HOME", home.path()).arg("--import").arg(home.path().join("key.asc")));

@@ -23,7 +23,7 @@ pub(crate) struct LintArgs {
 impl LintArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let faults: Vec<Fault> = match ComponentSource::load(&self.dir) {
-            Ok(source) => lint::lint(&source),
+            Ok(source) => lint::lint_component(&source),
             // For a program, what cannot even be read is a fault like the others.
             Err(errors) if context.output.is_json() => errors.into_iter().map(Fault::from).collect(),
             Err(errors) => return Err(CommandError::from(errors)),

@@ -53,7 +53,7 @@ impl PackageArgs {
         let key = SettingsResolver::load(context)?.resolve_value(Setting::Key, key).map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
-        package::refuse_faults(&source).map_err(packaging_command_error)?;
+        package::refuse_lint_errors(&source).map_err(packaging_command_error)?;
         let date = self.date.resolve_source_date(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.print_note(format!("  | {line}"));

@@ -13,7 +13,7 @@ use std::{
 
 use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
-use packaging::{PackageError, inspect, openpgp::PublicKeys};
+use packaging::{RpmFileError, inspect, openpgp::PublicKeys};
 
 pub(crate) use package_cache::PackageCache;
 
@@ -114,12 +114,12 @@ impl PackageSource {
 
     /// Never returns a package that is unsigned by a trusted key, damaged, or not the requested one.
     fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), PackageSourceError> {
-        let refused = |error: PackageError| PackageSourceError::Refused(error.to_string());
+        let refused = |error: RpmFileError| PackageSourceError::Refused(error.to_string());
         match &self.keys {
-            Some(keys) => drop(keys.verify_rpm(path).map_err(refused)?),
+            Some(keys) => drop(keys.verify_rpm_file(path).map_err(refused)?),
             None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
-        let header = inspect::read_header(path).map_err(refused)?;
+        let header = inspect::read_package_header(path).map_err(refused)?;
         if header.name != pin.name || !header.version.matches(&pin.version) {
             return Err(PackageSourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",

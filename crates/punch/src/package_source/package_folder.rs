@@ -82,7 +82,7 @@ fn scan(folder: &Path) -> Result<Scan, PackageSourceError> {
     paths.sort();
     let mut scan = Scan { packages: Vec::new(), broken: Vec::new() };
     for path in paths {
-        match inspect::read_header(&path) {
+        match inspect::read_package_header(&path) {
             Ok(header) => scan.packages.push((path, header)),
             Err(error) => scan.broken.push(error.to_string()),
         }

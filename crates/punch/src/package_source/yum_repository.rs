@@ -202,7 +202,7 @@ impl YumRepository {
                 )),
                 error => self.error(SIGNATURE, error),
             })?;
-        Ok(keys.verify_detached(repomd.as_bytes(), &signature).map(drop))
+        Ok(keys.verify_detached_signature(repomd.as_bytes(), &signature).map(drop))
     }
 
     fn fetch_primary(&self, primary: &PrimaryXmlLocation) -> Result<PathBuf, PackageSourceError> {

@@ -106,7 +106,7 @@ impl Repository {
         let read = |file: &str| fs::read_to_string(folder.join(file));
         match (read("repomd.xml"), read("repomd.xml.asc")) {
             (Ok(repomd), Ok(signature)) => {
-                if let Err(why) = keys.verify_detached(repomd.as_bytes(), &signature) {
+                if let Err(why) = keys.verify_detached_signature(repomd.as_bytes(), &signature) {
                     findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD);
                 }
                 self.check_metadata(channel, &folder.join("repomd.xml"), &repomd, findings);

@@ -93,8 +93,8 @@ impl Repository {
                 done += 1;
                 let (pooled, indexed) =
                     (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
-                let right = self.entry_from_pool(&file).and_then(|(right, envelope)| {
-                    envelope.verify(keys)?;
+                let right = self.entry_from_pool(&file).and_then(|(right, rpm_file)| {
+                    rpm_file.verify_signature(keys)?;
                     Ok(right)
                 });
                 let entry = self.read_index_entry(&file);

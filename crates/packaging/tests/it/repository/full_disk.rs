@@ -39,7 +39,7 @@ fn full_disk_leaves_the_repository_as_it_was() {
     let packager = key("packager");
     let repository = Repository::create(&tiny.0, key("repository")).unwrap();
     repository.create_channel(&name("dev"), None, NOON).unwrap();
-    repository.trust_keys(&packager.public_armored().unwrap()).unwrap();
+    repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();
     let built = folder.path().join("built");
     fs::create_dir(&built).unwrap();
     let (mut published, mut errors) = (Vec::new(), Vec::new());

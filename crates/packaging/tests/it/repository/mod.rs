@@ -50,7 +50,7 @@ impl TestRepository {
             repository.create_channel(&name(channel), None, NOON).unwrap();
         }
         let packager = key("packager");
-        repository.trust_keys(&packager.public_armored().unwrap()).unwrap();
+        repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();
         Self { folder, repository, packager }
     }
 

@@ -44,7 +44,7 @@ fn same_version_with_other_bytes_is_refused_naming_both_digests() {
     let (other, _) = build(&test, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
     let message = refused(&test, &other, &file);
     let elsewhere = TestRepository::new();
-    elsewhere.repository.trust_keys(&test.packager.public_armored().unwrap()).unwrap();
+    elsewhere.repository.trust_keys(&test.packager.armored_public_key().unwrap()).unwrap();
     let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
     assert_eq!(
         message,

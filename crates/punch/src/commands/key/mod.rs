@@ -6,7 +6,7 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 use model::exit::Exit;
-use packaging::openpgp::{KeyError, SecretKey};
+use packaging::openpgp::{SecretKey, SecretKeyError};
 use serde::Serialize;
 
 use crate::{command_context::CommandContext, command_error::CommandError};
@@ -84,7 +84,7 @@ impl KeyNewArgs {
         let key = SecretKey::generate(self.name.trim(), created)
             .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
         key.save(&self.out).map_err(|error| match error {
-            KeyError::Io { path, why, .. } => CommandError::cannot_write_file(&path, &why),
+            SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
         context.output.print_note(format!("wrote {}; keep it secret", self.out.display()));
@@ -111,7 +111,7 @@ fn show(context: &CommandContext, file: &Path, key: &SecretKey) -> Result<Exit, 
 }
 
 fn armored(key: &SecretKey) -> Result<String, CommandError> {
-    key.public_armored().map_err(|error| CommandError::new(Exit::Bug, error.to_string()))
+    key.armored_public_key().map_err(|error| CommandError::new(Exit::Bug, error.to_string()))
 }
 
 /// Reads a secret key; others must not be able to.

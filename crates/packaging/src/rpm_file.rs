@@ -1,4 +1,4 @@
-//! An RPM file as a sealed envelope: its parts, whether they hold together, and who sealed it.
+//! An RPM file: its parts, whether they hold together, and who signed it.
 //!
 //! The headers' geometry is checked here before the `rpm` crate interprets them: that crate trusts the
 //! offsets and counts it reads, and these bytes are untrusted. The signature is checked over the
@@ -13,7 +13,7 @@ use std::{
 use rpm::{IndexTag, PackageMetadata};
 use sha2::{Digest, Sha256};
 
-use crate::openpgp::{Fingerprint, PublicKeys, SignatureError};
+use crate::openpgp::{KeyFingerprint, PublicKeys, SignatureError};
 
 const LEAD: usize = 96;
 const INTRO: usize = 16;
@@ -26,7 +26,7 @@ const MAX_ENTRIES: usize = 65_535;
 
 /// Why a file is not a package that can be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PackageError {
+pub enum RpmFileError {
     /// It could not be read.
     #[error("cannot read {}: {why}", .file.display())]
     Read {
@@ -89,21 +89,21 @@ pub(crate) struct RpmFile {
 
 impl RpmFile {
     /// Reads and checks the headers.
-    pub(crate) fn open(path: &Path) -> Result<Self, PackageError> {
-        Self::open_as(path, path)
+    pub(crate) fn open(path: &Path) -> Result<Self, RpmFileError> {
+        Self::open_displayed_as(path, path)
     }
 
     /// Like [`RpmFile::open`] for a file that errors name as `shown`.
-    pub(crate) fn open_as(path: &Path, shown: &Path) -> Result<Self, PackageError> {
-        let io = |why| PackageError::Read { file: shown.to_owned(), why };
+    pub(crate) fn open_displayed_as(path: &Path, shown: &Path) -> Result<Self, RpmFileError> {
+        let io = |why| RpmFileError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
         let parts = parts(&mut file).map_err(|fault| match fault {
             Fault::Io(why) if why.kind() != io::ErrorKind::UnexpectedEof => io(why),
-            Fault::Io(_) => malformed(shown, "it ends in the middle of its headers"),
-            Fault::Form(why) => malformed(shown, why),
+            Fault::Io(_) => malformed_error(shown, "it ends in the middle of its headers"),
+            Fault::Form(why) => malformed_error(shown, why),
         })?;
         let metadata = PackageMetadata::parse(&mut Cursor::new(&parts.bytes))
-            .map_err(|why| malformed(shown, &why.to_string()))?;
+            .map_err(|why| malformed_error(shown, &why.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             shown: shown.to_owned(),
@@ -115,27 +115,27 @@ impl RpmFile {
     }
 
     /// Checks that one of `keys` signed the header.
-    pub(crate) fn verify(&self, keys: &PublicKeys) -> Result<Fingerprint, PackageError> {
+    pub(crate) fn verify_signature(&self, keys: &PublicKeys) -> Result<KeyFingerprint, RpmFileError> {
         let signatures = self
             .metadata
             .raw_signatures()
-            .map_err(|why| malformed(&self.shown, &format!("its signature cannot be read: {why}")))?;
+            .map_err(|why| malformed_error(&self.shown, &format!("its signature cannot be read: {why}")))?;
         let mut refusal = None;
         for signature in &signatures {
-            match keys.verify_packet(&self.head[self.header..], signature) {
+            match keys.verify_signature_packet(&self.head[self.header..], signature) {
                 Ok(signer) => return Ok(signer),
                 Err(why) => refusal = Some(why),
             }
         }
         Err(match refusal {
-            Some(why) => PackageError::Signature { file: self.shown.clone(), why },
-            None => PackageError::Unsigned { file: self.shown.clone() },
+            Some(why) => RpmFileError::Signature { file: self.shown.clone(), why },
+            None => RpmFileError::Unsigned { file: self.shown.clone() },
         })
     }
 
     /// Reads the content once and checks it against the digest in the header; returns the digest of the
     /// whole file and its size.
-    pub(crate) fn check_content(&mut self) -> Result<(String, u64), PackageError> {
+    pub(crate) fn verify_payload_digest(&mut self) -> Result<(String, u64), RpmFileError> {
         let expected = self
             .metadata
             .header
@@ -143,9 +143,12 @@ impl RpmFile {
             .ok()
             .and_then(|digests| digests.first().map(|digest| (*digest).to_owned()))
             .ok_or_else(|| {
-                malformed(&self.shown, "its header names no SHA-256 digest of the content (rpm before 4.14?)")
+                malformed_error(
+                    &self.shown,
+                    "its header names no SHA-256 digest of the content (rpm before 4.14?)",
+                )
             })?;
-        let io = |why| PackageError::Read { file: self.shown.clone(), why };
+        let io = |why| RpmFileError::Read { file: self.shown.clone(), why };
         self.file.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
         let mut whole = Sha256::new_with_prefix(&self.head);
         let mut content = Sha256::new();
@@ -162,14 +165,14 @@ impl RpmFile {
         }
         let actual = hex::encode(content.finalize());
         if actual != expected {
-            return Err(PackageError::Content { file: self.shown.clone(), expected, actual });
+            return Err(RpmFileError::Content { file: self.shown.clone(), expected, actual });
         }
         Ok((hex::encode(whole.finalize()), size))
     }
 }
 
-pub(crate) fn malformed(file: &Path, why: &str) -> PackageError {
-    PackageError::Malformed { file: file.to_owned(), why: why.to_owned() }
+pub(crate) fn malformed_error(file: &Path, why: &str) -> RpmFileError {
+    RpmFileError::Malformed { file: file.to_owned(), why: why.to_owned() }
 }
 
 enum Fault {

@@ -9,7 +9,7 @@ use std::{
 
 use model::format::component::{FileSource, PackagedFile};
 
-use super::{PackagingError, pattern};
+use super::{PackagingError, path_pattern};
 
 /// One path of a package.
 #[derive(Debug, Clone)]
@@ -43,7 +43,11 @@ pub(crate) enum CollectedContent {
 
 impl CollectedFile {
     /// A path of root's.
-    pub(super) fn new(path: impl Into<String>, content: CollectedContent, mode: u16) -> CollectedFile {
+    pub(super) fn owned_by_root(
+        path: impl Into<String>,
+        content: CollectedContent,
+        mode: u16,
+    ) -> CollectedFile {
         let root = "root".to_owned();
         CollectedFile { path: path.into(), content, mode, owner: root.clone(), group: root, config: false }
     }
@@ -72,15 +76,15 @@ pub(super) struct FileCollector {
 
 impl FileCollector {
     /// Nothing yet, of a component whose packages go to the folder `out`.
-    pub(super) fn with_output_folder(out: &Path) -> FileCollector {
+    pub(super) fn excluding_output_folder(out: &Path) -> FileCollector {
         FileCollector { items: BTreeMap::new(), out: out.canonicalize().ok() }
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn add(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
+    pub(super) fn add_file(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
             if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
-                return Err(source_error(
+                return Err(new_source_error(
                     &item.path,
                     "two entries of `files` put something there; keep one of them".to_owned(),
                 ));
@@ -94,14 +98,14 @@ impl FileCollector {
     }
 
     /// All items in the order of their paths, once it is sure that none lies below a file.
-    pub(super) fn finish(self) -> Result<Vec<CollectedFile>, PackagingError> {
+    pub(super) fn into_sorted_files(self) -> Result<Vec<CollectedFile>, PackagingError> {
         for path in self.items.keys() {
             let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
             for parent in above {
                 if let Some((item, _)) = self.items.get(parent)
                     && !matches!(item.content, CollectedContent::Directory)
                 {
-                    return Err(source_error(
+                    return Err(new_source_error(
                         path,
                         format!("`{parent}`, which is packaged too, is no directory"),
                     ));
@@ -112,14 +116,22 @@ impl FileCollector {
     }
 
     /// Adds the files of one entry of `files`; `root` is the component's canonical folder.
-    pub(super) fn add_entry(&mut self, root: &Path, entry: &PackagedFile) -> Result<(), PackagingError> {
+    pub(super) fn add_files_of_entry(
+        &mut self,
+        root: &Path,
+        entry: &PackagedFile,
+    ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.source() {
-            FileSource::Directory => self.add(dressed(entry, path, CollectedContent::Directory, 0o755), true),
-            FileSource::Symlink(target) => {
-                self.add(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
+            FileSource::Directory => {
+                self.add_file(dressed(entry, path, CollectedContent::Directory, 0o755), true)
             }
-            FileSource::Source(source) if pattern::is_pattern(source) => self.pattern(root, entry, source),
+            FileSource::Symlink(target) => {
+                self.add_file(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
+            }
+            FileSource::Source(source) if path_pattern::is_pattern(source) => {
+                self.pattern(root, entry, source)
+            }
             FileSource::Source(source) => {
                 let real = inside(root, &root.join(source), source)?;
                 if real.is_dir() {
@@ -127,7 +139,7 @@ impl FileCollector {
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
-                self.add(file(entry, &path, &real, source)?, true)
+                self.add_file(file(entry, &path, &real, source)?, true)
             }
         }
     }
@@ -143,18 +155,18 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.add(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
+        self.add_file(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.add(dressed(entry, &path, CollectedContent::Symlink(target), 0o777), false)?;
+                self.add_file(dressed(entry, &path, CollectedContent::Symlink(target), 0o777), false)?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
-                self.add(file(entry, &path, &child, &shown)?, false)?;
+                self.add_file(file(entry, &path, &child, &shown)?, false)?;
             }
         }
         Ok(())
@@ -162,17 +174,17 @@ impl FileCollector {
 
     /// Adds the files a pattern matches, each below `path` as it is below the pattern's fixed folder.
     fn pattern(&mut self, root: &Path, entry: &PackagedFile, source: &str) -> Result<(), PackagingError> {
-        let (base, parts) = pattern::split_at_wildcard(source);
+        let (base, parts) = path_pattern::split_at_wildcard(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
         self.walk(&dir, &base, &mut Vec::new(), &mut |names, child| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            if pattern::matches(&parts, &names) {
+            if path_pattern::pattern_matches_path(&parts, &names) {
                 found.push((names.join("/"), child.to_path_buf()));
             }
         })?;
         if found.is_empty() {
-            return Err(source_error(
+            return Err(new_source_error(
                 source,
                 "no file matches it; check the pattern, or whether the build makes these files".to_owned(),
             ));
@@ -181,7 +193,7 @@ impl FileCollector {
             let shown = if base.is_empty() { below.clone() } else { format!("{base}/{below}") };
             let real = inside(root, &child, &shown)?;
             let path = format!("{}/{below}", entry.path.trim_end_matches('/'));
-            self.add(file(entry, &path, &real, &shown)?, false)?;
+            self.add_file(file(entry, &path, &real, &shown)?, false)?;
         }
         Ok(())
     }
@@ -229,10 +241,13 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     for child in fs::read_dir(dir).map_err(|error| unreadable(shown, &error))? {
         let child = child.map_err(|error| unreadable(shown, &error))?;
         let Ok(name) = child.file_name().into_string() else {
-            return Err(source_error(shown, "it holds a file whose name is not UTF-8; rename it".to_owned()));
+            return Err(new_source_error(
+                shown,
+                "it holds a file whose name is not UTF-8; rename it".to_owned(),
+            ));
         };
         if name.chars().any(char::is_control) {
-            return Err(source_error(
+            return Err(new_source_error(
                 shown,
                 "it holds a file with a control character in its name; rename it".to_owned(),
             ));
@@ -245,7 +260,7 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
 
 fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
-    let mut item = CollectedFile::new(path, content, mode);
+    let mut item = CollectedFile::owned_by_root(path, content, mode);
     if let Some(owner) = &entry.owner {
         item.owner.clone_from(owner);
     }
@@ -260,7 +275,7 @@ fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u1
 fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<CollectedFile, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
-        return Err(source_error(
+        return Err(new_source_error(
             shown,
             "it is neither a file, a folder nor a link, so it cannot be packaged".to_owned(),
         ));
@@ -274,7 +289,7 @@ fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<Co
 fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, PackagingError> {
     let target = fs::read_link(path).map_err(|error| unreadable(shown, &error))?;
     let leaving = || {
-        source_error(
+        new_source_error(
             shown,
             format!(
                 "it is a symbolic link to `{}`, outside the component's folder; copy the file, or add an entry with `symlink:`",
@@ -283,7 +298,7 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
         )
     };
     let real = dir.join(&target).canonicalize().map_err(|error| {
-        source_error(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
+        new_source_error(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
     })?;
     if target.is_absolute() || !real.starts_with(root) {
         return Err(leaving());
@@ -294,7 +309,7 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
 /// Follows links, and checks that what is found is still inside the component's folder.
 fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingError> {
     let real = path.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => source_error(
+        std::io::ErrorKind::NotFound => new_source_error(
             shown,
             "`files` in component.yaml names it, but it is not there; check the name, or whether the build makes it"
                 .to_owned(),
@@ -304,7 +319,7 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
     if real.starts_with(root) {
         return Ok(real);
     }
-    Err(source_error(
+    Err(new_source_error(
         shown,
         format!(
             "it is a symbolic link to `{}`, outside the component's folder; copy the file into it",
@@ -314,9 +329,9 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> PackagingError {
-    source_error(shown, format!("it cannot be read: {error}"))
+    new_source_error(shown, format!("it cannot be read: {error}"))
 }
 
-pub(super) fn source_error(place: &str, message: String) -> PackagingError {
+pub(super) fn new_source_error(place: &str, message: String) -> PackagingError {
     PackagingError::Source { place: place.to_owned(), message }
 }

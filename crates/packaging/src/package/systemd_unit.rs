@@ -5,7 +5,7 @@ use std::fmt::Write;
 use model::format::component::{JobSchedule, LaunchCommand, RestartPolicy};
 
 /// The settings of a unit.
-pub(super) struct UnitSettings<'a> {
+pub(super) struct SystemdUnitSettings<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,
     pub(super) url: Option<&'a str>,
@@ -41,7 +41,7 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn daemon_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn render_daemon_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -57,7 +57,7 @@ pub(super) fn daemon_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> S
 }
 
 /// The service a timer starts.
-pub(super) fn job_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn render_job_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     text.push_str("\n[Service]\nType=oneshot\n");
     service(&mut text, launch);
@@ -65,7 +65,7 @@ pub(super) fn job_unit(facts: &UnitSettings<'_>, launch: &LaunchCommand) -> Stri
 }
 
 /// The timer of a job.
-pub(super) fn timer_unit(facts: &UnitSettings<'_>, schedule: &JobSchedule) -> String {
+pub(super) fn render_timer_unit(facts: &SystemdUnitSettings<'_>, schedule: &JobSchedule) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -75,7 +75,7 @@ pub(super) fn timer_unit(facts: &UnitSettings<'_>, schedule: &JobSchedule) -> St
     text
 }
 
-fn head(facts: &UnitSettings<'_>) -> String {
+fn head(facts: &SystemdUnitSettings<'_>) -> String {
     let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
     let _ = writeln!(text, "Description={}", percent(facts.summary));
     if let Some(url) = facts.url {
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
-        let facts = UnitSettings { name: "shop", summary: "A shop", url: None };
+        let facts = SystemdUnitSettings { name: "shop", summary: "A shop", url: None };
         let mut launch = LaunchCommand {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),
@@ -182,7 +182,7 @@ mod tests {
             ports_below_1024: false,
             sandbox: true,
         };
-        let text = daemon_unit(&facts, &launch);
+        let text = render_daemon_unit(&facts, &launch);
         for line in [
             "Description=A shop",
             "After=network-online.target postgresql.service",
@@ -198,11 +198,11 @@ mod tests {
         }
         assert!(!text.contains("Ambient"));
         launch.ports_below_1024 = true;
-        let text = daemon_unit(&facts, &launch);
+        let text = render_daemon_unit(&facts, &launch);
         assert!(text.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{text}");
         assert!(text.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n"), "{text}");
         launch.sandbox = false;
-        let text = daemon_unit(&facts, &launch);
+        let text = render_daemon_unit(&facts, &launch);
         assert!(
             !text.contains("Protect") && !text.contains("BoundingSet") && text.contains("Ambient"),
             "{text}"

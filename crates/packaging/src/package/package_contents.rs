@@ -11,8 +11,8 @@ use rpm::Dependency;
 
 use super::{
     PackagingError,
-    collect::{CollectedContent, CollectedFile, FileCollector, source_error},
-    directories, unit,
+    collect_files::{CollectedContent, CollectedFile, FileCollector, new_source_error},
+    owned_directories, systemd_unit,
 };
 use crate::source::ComponentSource;
 
@@ -36,7 +36,7 @@ pub(super) struct PackageContents {
 }
 
 /// The payload package of a component.
-pub(super) fn payload_contents(
+pub(super) fn payload_package_contents(
     source: &ComponentSource,
     out: &Path,
 ) -> Result<PackageContents, PackagingError> {
@@ -64,24 +64,34 @@ pub(super) fn payload_contents(
 }
 
 /// The deployment package of a component.
-pub(super) fn deployment_contents(source: &ComponentSource) -> Result<PackageContents, PackagingError> {
+pub(super) fn deployment_package_contents(
+    source: &ComponentSource,
+) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let dir = format!("/{DEPLOYMENTS_FOLDER}/{}", component.name);
     let mut collected = FileCollector::default();
     let mut description = serde_json::to_vec_pretty(component)
-        .map_err(|error| source_error("component.json", format!("it cannot be written: {error}")))?;
+        .map_err(|error| new_source_error("component.json", format!("it cannot be written: {error}")))?;
     description.push(b'\n');
-    collected.add(
-        CollectedFile::new(format!("{dir}/component.json"), CollectedContent::Bytes(description), 0o644),
+    collected.add_file(
+        CollectedFile::owned_by_root(
+            format!("{dir}/component.json"),
+            CollectedContent::Bytes(description),
+            0o644,
+        ),
         true,
     )?;
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
-        collected.add(CollectedFile::new(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
+        collected
+            .add_file(CollectedFile::owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
-        collected.add(CollectedFile::new(path, CollectedContent::Bytes(bytes.clone()), 0o644), true)?;
+        collected.add_file(
+            CollectedFile::owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
+            true,
+        )?;
     }
     Ok(PackageContents {
         name: component.deployment_package_name(),
@@ -103,9 +113,9 @@ pub(super) fn deployment_contents(source: &ComponentSource) -> Result<PackageCon
 /// The paths of a component's payload package.
 fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFile>, PackagingError> {
     let name = source.component.name.as_str();
-    let mut collected = FileCollector::with_output_folder(out);
+    let mut collected = FileCollector::excluding_output_folder(out);
     for entry in &source.files {
-        collected.add_entry(&source.dir, entry)?;
+        collected.add_files_of_entry(&source.dir, entry)?;
     }
     if let Some(tomcat) = &source.tomcat {
         let entry = model::format::component::PackagedFile {
@@ -118,27 +128,34 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
             group: None,
             config: false,
         };
-        collected.add_entry(&source.dir, &entry)?;
+        collected.add_files_of_entry(&source.dir, &entry)?;
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
-        collected.add(CollectedFile::new(path, CollectedContent::Bytes(text.into_bytes()), 0o644), true)
+        collected.add_file(
+            CollectedFile::owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
+            true,
+        )
     };
-    let facts = unit::UnitSettings { name, summary: &source.component.summary, url: source.url.as_deref() };
+    let facts = systemd_unit::SystemdUnitSettings {
+        name,
+        summary: &source.component.summary,
+        url: source.url.as_deref(),
+    };
     if let Some(launch) = &source.launch {
-        units(format!("{name}.service"), unit::daemon_unit(&facts, launch))?;
+        units(format!("{name}.service"), systemd_unit::render_daemon_unit(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
         let launch: LaunchCommand = schedule.as_launch();
-        units(format!("{name}.service"), unit::job_unit(&facts, &launch))?;
-        units(format!("{name}.timer"), unit::timer_unit(&facts, schedule))?;
+        units(format!("{name}.service"), systemd_unit::render_job_unit(&facts, &launch))?;
+        units(format!("{name}.timer"), systemd_unit::render_timer_unit(&facts, schedule))?;
     }
     with_directories(name, collected)
 }
 
 fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedFile>, PackagingError> {
-    let mut items = collected.finish()?;
-    items.extend(directories::owned_directories(name, &items));
+    let mut items = collected.into_sorted_files()?;
+    items.extend(owned_directories::find_owned_directories(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)
 }

@@ -13,15 +13,15 @@ use sha2::{Digest, Sha256};
 
 use super::{
     PackagingError,
-    collect::{CollectedContent, CollectedFile, source_error},
+    collect_files::{CollectedContent, CollectedFile, new_source_error},
 };
 
 /// Archives whose files add up to more than this have sizes of 64 bits.
-pub(super) const MAX_SIZE_FOR_32_BIT: u64 = u32::MAX as u64;
+pub(super) const MAX_32_BIT_ARCHIVE_SIZE: u64 = u32::MAX as u64;
 const PIECE: usize = 128 * 1024;
 
 /// What became known while writing.
-pub(super) struct WrittenArchive {
+pub(super) struct WrittenArchiveInfo {
     /// SHA-256 of each item's content in hexadecimal; empty for what has none.
     pub(super) digests: Vec<String>,
     /// SHA-256 of the archive before compression.
@@ -47,13 +47,13 @@ impl From<io::Error> for ArchiveError {
 }
 
 /// Writes the archive of `items` to `to`; every time in it is `time`.
-pub(super) fn write(
+pub(super) fn write_cpio_archive(
     items: &[CollectedFile],
     time: u32,
     level: i32,
     to: &mut File,
-) -> Result<WrittenArchive, ArchiveError> {
-    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_SIZE_FOR_32_BIT;
+) -> Result<WrittenArchiveInfo, ArchiveError> {
+    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_32_BIT_ARCHIVE_SIZE;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
     let mut digests = Vec::with_capacity(items.len());
@@ -62,7 +62,13 @@ pub(super) fn write(
         let header = if large {
             format!("07070X{index:08x}\0\0").into_bytes()
         } else {
-            newc(&format!(".{}", item.path), index as u32 + 1, mode(item), time, item.size_in_bytes() as u32)
+            newc(
+                &format!(".{}", item.path),
+                index as u32 + 1,
+                type_and_mode_bits(item),
+                time,
+                item.size_in_bytes() as u32,
+            )
         };
         archive.write_all(&header)?;
         digests.push(content(item, &mut archive, &mut piece)?);
@@ -72,11 +78,11 @@ pub(super) fn write(
     archive.write_all(&newc("TRAILER!!!", 0, 0, 0, 0))?;
     let (compressor, archive_sha256, _) = archive.finish();
     let (_, payload_sha256, payload_size) = compressor.finish()?.finish();
-    Ok(WrittenArchive { digests, archive_sha256, payload_sha256, payload_size })
+    Ok(WrittenArchiveInfo { digests, archive_sha256, payload_sha256, payload_size })
 }
 
 /// Type and permission bits as `stat` has them.
-pub(super) fn mode(item: &CollectedFile) -> u16 {
+pub(super) fn type_and_mode_bits(item: &CollectedFile) -> u16 {
     item.mode
         | match item.content {
             CollectedContent::File(..) | CollectedContent::Bytes(_) => 0o100_000,
@@ -100,10 +106,10 @@ fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> 
         CollectedContent::File(path, size) => {
             let place = path.display().to_string();
             let unreadable = |error: io::Error| {
-                ArchiveError::Source(source_error(&place, format!("it cannot be read: {error}")))
+                ArchiveError::Source(new_source_error(&place, format!("it cannot be read: {error}")))
             };
             let changed = || {
-                ArchiveError::Source(source_error(
+                ArchiveError::Source(new_source_error(
                     &place,
                     "its size changed while it was packaged; try again".to_owned(),
                 ))

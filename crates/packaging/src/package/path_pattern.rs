@@ -13,7 +13,7 @@ pub(super) fn split_at_wildcard(source: &str) -> (String, Vec<&str>) {
 }
 
 /// Whether the parts of a path match the parts of a pattern; `**` stands for any number of parts.
-pub(super) fn matches(pattern: &[&str], path: &[&str]) -> bool {
+pub(super) fn pattern_matches_path(pattern: &[&str], path: &[&str]) -> bool {
     // Row by row over the pattern, so that many `**` cost no more than their number times the path.
     let mut reach = vec![false; path.len() + 1];
     reach[0] = true;
@@ -75,7 +75,7 @@ mod tests {
         ] {
             let pattern: Vec<&str> = pattern.split('/').collect();
             let parts: Vec<&str> = path.split('/').collect();
-            assert_eq!(matches(&pattern, &parts), expected, "{pattern:?} {path}");
+            assert_eq!(pattern_matches_path(&pattern, &parts), expected, "{pattern:?} {path}");
         }
         assert_eq!(
             split_at_wildcard("./migrations//v?/*.sql"),

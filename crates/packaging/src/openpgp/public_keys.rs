@@ -9,8 +9,8 @@ use pgp::{
     types::{KeyDetails, VerifyingKey},
 };
 
-use super::Fingerprint;
-use crate::envelope::{PackageError, RpmFile};
+use super::KeyFingerprint;
+use crate::rpm_file::{RpmFile, RpmFileError};
 
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
@@ -33,16 +33,16 @@ pub enum SignatureError {
     },
     /// The key is not for signing.
     #[error("it is signed by key {0}, which is not meant for signing")]
-    NotForSigning(Fingerprint),
+    NotForSigning(KeyFingerprint),
     /// A digest that can be forged.
     #[error("its signature uses {0}, which can be forged: sign it again with SHA-256 or better")]
     WeakDigest(String),
     /// The signature is not by that key over these bytes.
     #[error("its signature by key {0} does not fit: it was changed after signing")]
-    Broken(Fingerprint),
+    Broken(KeyFingerprint),
     /// The signature is younger than its key's life.
     #[error("it was signed by key {0} after that key had expired")]
-    Expired(Fingerprint),
+    Expired(KeyFingerprint),
 }
 
 /// The certificates whose signatures are trusted.
@@ -53,14 +53,14 @@ pub struct PublicKeys {
 
 impl PublicKeys {
     /// Reads one or more armored certificates, one after the other. Revoked ones are refused.
-    pub fn from_armored(text: &str) -> Result<Self, SignatureError> {
+    pub fn from_armored_certificates(text: &str) -> Result<Self, SignatureError> {
         let mut keys: Vec<SignedPublicKey> = Vec::new();
         for block in blocks(text) {
             let (found, _) =
                 SignedPublicKey::from_string_many(block).map_err(|e| SignatureError::NoKey(e.to_string()))?;
             for key in found {
                 let key = key.map_err(|e| SignatureError::NoKey(e.to_string()))?;
-                let name = Fingerprint::of(&key.primary_key);
+                let name = KeyFingerprint::of(&key.primary_key);
                 key.verify_bindings()
                     .map_err(|e| SignatureError::NoKey(format!("key {name} is damaged: {e}")))?;
                 if !key.details.revocation_signatures.is_empty() {
@@ -78,12 +78,16 @@ impl PublicKeys {
     }
 
     /// The fingerprints of all (primary) keys.
-    pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.keys.iter().map(|key| Fingerprint::of(&key.primary_key)).collect()
+    pub fn fingerprints(&self) -> Vec<KeyFingerprint> {
+        self.keys.iter().map(|key| KeyFingerprint::of(&key.primary_key)).collect()
     }
 
     /// Verifies an armored detached signature over `data`; returns the fingerprint of the (primary) key.
-    pub fn verify_detached(&self, data: &[u8], signature: &str) -> Result<Fingerprint, SignatureError> {
+    pub fn verify_detached_signature(
+        &self,
+        data: &[u8],
+        signature: &str,
+    ) -> Result<KeyFingerprint, SignatureError> {
         let (signature, _) = DetachedSignature::from_string(signature)
             .map_err(|e| SignatureError::Unreadable(e.to_string()))?;
         self.verify(&signature.signature, data)
@@ -91,15 +95,19 @@ impl PublicKeys {
 
     /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
     /// says. Reads the file once; only its headers are held in memory.
-    pub fn verify_rpm(&self, path: &Path) -> Result<Fingerprint, PackageError> {
-        let mut envelope = RpmFile::open(path)?;
-        let signer = envelope.verify(self)?;
-        envelope.check_content()?;
+    pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmFileError> {
+        let mut rpm_file = RpmFile::open(path)?;
+        let signer = rpm_file.verify_signature(self)?;
+        rpm_file.verify_payload_digest()?;
         Ok(signer)
     }
 
     /// Checks a signature packet, as RPM headers carry them, over `data`.
-    pub(crate) fn verify_packet(&self, data: &[u8], packet: &[u8]) -> Result<Fingerprint, SignatureError> {
+    pub(crate) fn verify_signature_packet(
+        &self,
+        data: &[u8],
+        packet: &[u8],
+    ) -> Result<KeyFingerprint, SignatureError> {
         let signature = PacketParser::new(packet)
             .find_map(|packet| match packet {
                 Ok(Packet::Signature(signature)) => Some(signature),
@@ -109,7 +117,7 @@ impl PublicKeys {
         self.verify(&signature, data)
     }
 
-    fn verify(&self, signature: &Signature, data: &[u8]) -> Result<Fingerprint, SignatureError> {
+    fn verify(&self, signature: &Signature, data: &[u8]) -> Result<KeyFingerprint, SignatureError> {
         match signature.hash_alg() {
             None => return Err(SignatureError::Unreadable("its version is unknown".to_owned())),
             Some(weak @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) => {
@@ -118,7 +126,7 @@ impl PublicKeys {
             Some(_) => (),
         }
         for key in &self.keys {
-            let name = Fingerprint::of(&key.primary_key);
+            let name = KeyFingerprint::of(&key.primary_key);
             if made_by(signature, &key.primary_key) {
                 // Without key flags a primary key is for everything (RFC 9580, 5.2.3.29).
                 let mut statements = key.details.users.iter().flat_map(|user| &user.signatures);
@@ -139,7 +147,7 @@ impl PublicKeys {
             signer: signer(signature),
             trusted: match self.fingerprints().as_slice() {
                 [] => "none".to_owned(),
-                keys => keys.iter().map(Fingerprint::as_str).collect::<Vec<_>>().join(", "),
+                keys => keys.iter().map(KeyFingerprint::as_str).collect::<Vec<_>>().join(", "),
             },
         })
     }
@@ -175,9 +183,9 @@ fn check<K: VerifyingKey + KeyDetails>(
     key: &K,
     statements: &[&Signature],
     life: Option<pgp::types::Duration>,
-    name: Fingerprint,
+    name: KeyFingerprint,
     data: &[u8],
-) -> Result<Fingerprint, SignatureError> {
+) -> Result<KeyFingerprint, SignatureError> {
     let flagged: Vec<_> = statements
         .iter()
         .filter(|statement| statement.key_flags() != pgp::packet::KeyFlags::default())

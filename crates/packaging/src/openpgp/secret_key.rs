@@ -16,11 +16,11 @@ use pgp::{
     types::{KeyVersion, Password, SigningKey, Timestamp},
 };
 
-use super::Fingerprint;
+use super::KeyFingerprint;
 
 /// Why a secret key could not be made, kept, read or used.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub enum SecretKeyError {
     /// The file could not be read or written.
     #[error("cannot {doing} the secret key {}: {why}", .path.display())]
     Io {
@@ -84,8 +84,8 @@ impl std::fmt::Debug for SecretKey {
 
 impl SecretKey {
     /// Makes a new Ed25519 key for `user_id` (`Name <mail>`), created at `created` (seconds since 1970).
-    pub fn generate(user_id: &str, created: u32) -> Result<Self, KeyError> {
-        let failed = |why: String| KeyError::Failed { doing: "make a signing key", why };
+    pub fn generate(user_id: &str, created: u32) -> Result<Self, SecretKeyError> {
+        let failed = |why: String| SecretKeyError::Failed { doing: "make a signing key", why };
         let params = SecretKeyParamsBuilder::default()
             .version(KeyVersion::V4)
             .key_type(KeyType::Ed25519Legacy)
@@ -102,63 +102,63 @@ impl SecretKey {
     }
 
     /// Reads an armored secret key. A file that other users can read is refused.
-    pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let io = |why| KeyError::Io { doing: "read", path: path.to_owned(), why };
+    pub fn load(path: &Path) -> Result<Self, SecretKeyError> {
+        let io = |why| SecretKeyError::Io { doing: "read", path: path.to_owned(), why };
         let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode });
+            return Err(SecretKeyError::Exposed { path: path.to_owned(), mode });
         }
         let text = String::from_utf8_lossy(&fs::read(path).map_err(io)?).into_owned();
         Self::from_armored(path, &text)
     }
 
-    fn from_armored(path: &Path, text: &str) -> Result<Self, KeyError> {
-        let not = |why: String| KeyError::NotAKey { path: path.to_owned(), why };
+    fn from_armored(path: &Path, text: &str) -> Result<Self, SecretKeyError> {
+        let not = |why: String| SecretKeyError::NotAKey { path: path.to_owned(), why };
         let (key, _) = SignedSecretKey::from_string(text).map_err(|e| not(e.to_string()))?;
         key.verify_bindings().map_err(|e| not(e.to_string()))?;
         if key.primary_key.secret_params().is_encrypted()
             || key.secret_subkeys.iter().any(|sub| sub.key.secret_params().is_encrypted())
         {
-            return Err(KeyError::Locked { path: path.to_owned() });
+            return Err(SecretKeyError::Locked { path: path.to_owned() });
         }
         let signer = rpm::signature::pgp::Signer::from_asc(text).map_err(|e| not(e.to_string()))?;
         Ok(Self { key, signer })
     }
 
     /// Writes the key, armored, to a new file that only its owner can read.
-    pub fn save(&self, path: &Path) -> Result<(), KeyError> {
+    pub fn save(&self, path: &Path) -> Result<(), SecretKeyError> {
         let text = self
             .key
             .to_armored_string(ArmorOptions::default())
-            .map_err(|e| KeyError::Failed { doing: "write the key down", why: e.to_string() })?;
+            .map_err(|e| SecretKeyError::Failed { doing: "write the key down", why: e.to_string() })?;
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
-        write().map_err(|why| KeyError::Io { doing: "write", path: path.to_owned(), why })
+        write().map_err(|why| SecretKeyError::Io { doing: "write", path: path.to_owned(), why })
     }
 
     /// The public half, armored, as `rpm --import` and dnf's `gpgkey=` take it.
-    pub fn public_armored(&self) -> Result<String, KeyError> {
+    pub fn armored_public_key(&self) -> Result<String, SecretKeyError> {
         self.key
             .to_public_key()
             .to_armored_string(ArmorOptions::default())
-            .map_err(|e| KeyError::Failed { doing: "write the public key down", why: e.to_string() })
+            .map_err(|e| SecretKeyError::Failed { doing: "write the public key down", why: e.to_string() })
     }
 
     /// The fingerprint of the (primary) key.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.key.primary_key)
+    pub fn fingerprint(&self) -> KeyFingerprint {
+        KeyFingerprint::of(&self.key.primary_key)
     }
 
     /// What the `rpm` crate signs headers with.
-    pub fn rpm_signer(&self) -> rpm::signature::pgp::Signer {
+    pub fn to_rpm_signer(&self) -> rpm::signature::pgp::Signer {
         self.signer.clone()
     }
 
     /// Signs `data` at `time` (seconds since 1970); the armored signature goes into a file beside it.
-    pub fn sign_detached(&self, data: &[u8], time: u32) -> Result<String, KeyError> {
+    pub fn sign_detached(&self, data: &[u8], time: u32) -> Result<String, SecretKeyError> {
         // The same choice as the signer of packages makes: a subkey made for signing comes first.
         let subkey = self
             .key
@@ -169,7 +169,7 @@ impl SecretKey {
             Some(sub) => sign(&sub.key, data, time),
             None => sign(&self.key.primary_key, data, time),
         }
-        .map_err(|e| KeyError::Failed { doing: "sign", why: e.to_string() })
+        .map_err(|e| SecretKeyError::Failed { doing: "sign", why: e.to_string() })
     }
 }
 

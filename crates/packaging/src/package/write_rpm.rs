@@ -18,28 +18,28 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::{
     PackagingError,
-    archive::{self, ArchiveError, WrittenArchive},
-    collect::{CollectedContent, CollectedFile},
-    contents::PackageContents,
+    collect_files::{CollectedContent, CollectedFile},
+    cpio_archive::{self, ArchiveError, WrittenArchiveInfo},
+    package_contents::PackageContents,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
 
 /// What all packages of one run share.
-pub(super) struct PackageSettings<'a> {
+pub(super) struct RpmWriteSettings<'a> {
     pub(super) key: Option<&'a SecretKey>,
     pub(super) source_date: u32,
     pub(super) level: i32,
 }
 
 /// The folder packages are written to.
-pub(super) struct PackageOutput {
+pub(super) struct PackageOutputFolder {
     dir: PathBuf,
 }
 
-impl PackageOutput {
+impl PackageOutputFolder {
     /// Makes the folder, if it is not there.
-    pub(super) fn open(dir: &Path) -> Result<PackageOutput, PackagingError> {
-        let output = PackageOutput { dir: dir.to_path_buf() };
+    pub(super) fn create_or_open(dir: &Path) -> Result<PackageOutputFolder, PackagingError> {
+        let output = PackageOutputFolder { dir: dir.to_path_buf() };
         fs::create_dir_all(dir).map_err(|error| output.failed(&error))?;
         Ok(output)
     }
@@ -68,19 +68,19 @@ impl PackageOutput {
 /// A package that is written, but does not have its name yet: dropping it leaves nothing.
 pub(super) struct TemporaryPackage {
     file: NamedTempFile,
-    output: PackageOutput,
+    output: PackageOutputFolder,
     name: String,
 }
 
 impl TemporaryPackage {
     /// Where it will be.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(super) fn final_path(&self) -> PathBuf {
         self.output.dir.join(&self.name)
     }
 
     /// The file that has the name now, moved aside; dropping it removes it.
     pub(super) fn move_existing_aside(&self) -> Result<Option<TempPath>, PackagingError> {
-        let path = self.path();
+        let path = self.final_path();
         if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(None);
         }
@@ -90,19 +90,19 @@ impl TemporaryPackage {
     }
 
     /// Gives the file its name, replacing one that has it.
-    pub(super) fn persist(self) -> Result<PathBuf, PackagingError> {
-        let path = self.path();
+    pub(super) fn rename_to_final_path(self) -> Result<PathBuf, PackagingError> {
+        let path = self.final_path();
         self.file.persist(&path).map_err(|error| self.output.failed(&error.error))?;
         Ok(path)
     }
 }
 
 /// Writes one package to a temporary file in `out`.
-pub(super) fn write_package(
+pub(super) fn write_rpm_package(
     source: &ComponentSource,
     package: &PackageContents,
-    out: &PackageOutput,
-    settings: &PackageSettings<'_>,
+    out: &PackageOutputFolder,
+    settings: &RpmWriteSettings<'_>,
 ) -> Result<TemporaryPackage, PackagingError> {
     let refused =
         |error: rpm::Error| PackagingError::Rpm { package: package.name.clone(), reason: error.to_string() };
@@ -110,11 +110,16 @@ pub(super) fn write_package(
     let skeleton = skeleton(source, package, settings).map_err(refused)?;
 
     let mut payload = out.temporary()?;
-    let written = archive::write(&package.items, settings.source_date, settings.level, payload.as_file_mut())
-        .map_err(|stop| match stop {
-            ArchiveError::Source(error) => error,
-            ArchiveError::Output(error) => failed(error),
-        })?;
+    let written = cpio_archive::write_cpio_archive(
+        &package.items,
+        settings.source_date,
+        settings.level,
+        payload.as_file_mut(),
+    )
+    .map_err(|stop| match stop {
+        ArchiveError::Source(error) => error,
+        ArchiveError::Output(error) => failed(error),
+    })?;
 
     let metadata = metadata(skeleton, package, &written, settings).map_err(refused)?;
     let mut file = out.temporary()?;
@@ -129,14 +134,14 @@ pub(super) fn write_package(
     finish().map_err(failed)?;
     let version = &source.component.version;
     let name = format!("{}-{version}.{}.rpm", package.name, package.arch.word());
-    Ok(TemporaryPackage { file, output: PackageOutput { dir: out.dir.clone() }, name })
+    Ok(TemporaryPackage { file, output: PackageOutputFolder { dir: out.dir.clone() }, name })
 }
 
 /// A package with all paths and facts, and no content.
 fn skeleton(
     source: &ComponentSource,
     package: &PackageContents,
-    settings: &PackageSettings<'_>,
+    settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let version = &source.component.version;
     let license = source.license.as_deref().unwrap_or("LicenseRef-Unspecified");
@@ -169,7 +174,9 @@ fn skeleton(
     for required in &package.requires {
         builder.requires(required.clone());
     }
-    if package.items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > archive::MAX_SIZE_FOR_32_BIT {
+    if package.items.iter().map(CollectedFile::size_in_bytes).sum::<u64>()
+        > cpio_archive::MAX_32_BIT_ARCHIVE_SIZE
+    {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
     }
     for item in &package.items {
@@ -211,8 +218,8 @@ fn add(builder: &mut PackageBuilder, item: &CollectedFile, time: u32) -> Result<
 fn metadata(
     skeleton: PackageMetadata,
     package: &PackageContents,
-    written: &WrittenArchive,
-    settings: &PackageSettings<'_>,
+    written: &WrittenArchiveInfo,
+    settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size_in_bytes).collect();
     let total: u64 = sizes.iter().sum();
@@ -230,7 +237,9 @@ fn metadata(
             }
         } else if tag_is(IndexTag::RPMTAG_FILESIZES) {
             match sizes.iter().map(short).collect::<Option<Vec<u32>>>() {
-                Some(sizes) if total <= archive::MAX_SIZE_FOR_32_BIT => (tag, IndexData::Int32(sizes)),
+                Some(sizes) if total <= cpio_archive::MAX_32_BIT_ARCHIVE_SIZE => {
+                    (tag, IndexData::Int32(sizes))
+                }
                 _ => (IndexTag::RPMTAG_LONGFILESIZES as u32, IndexData::Int64(sizes.clone())),
             }
         } else if tag_is(IndexTag::RPMTAG_FILEDIGESTS) {
@@ -256,7 +265,7 @@ fn metadata(
         .calculate_digests(&bytes);
     if let Some(key) = settings.key {
         let time = Timestamp(settings.source_date);
-        signature = signature.add_openpgp_signature(key.rpm_signer().sign(bytes.as_slice(), time)?);
+        signature = signature.add_openpgp_signature(key.to_rpm_signer().sign(bytes.as_slice(), time)?);
     }
     metadata.signature = signature.build()?;
     Ok(metadata)
