@@ -13,13 +13,13 @@ use model::{
 use super::{
     Repository, Result,
     channel::Channel,
-    members::GzipMember,
+    metadata_batch::MetadataBatch,
     record::{PackageRecord, RecordedPackageRole},
 };
 
-/// The packages of a member that are halves of components. Members never change, so this neither does.
+/// The packages of a batch that are halves of components. Batches never change, so this neither does.
 #[derive(Debug, Default)]
-pub(super) struct MemberComponentPackages {
+pub(super) struct BatchComponentPackages {
     payloads: Vec<(Version, Arc<PackageRecord>)>,
     deployments: Vec<Arc<PackageRecord>>,
 }
@@ -70,25 +70,25 @@ impl Repository {
         Ok(catalog)
     }
 
-    /// What the members of `channel` have, each looked through once.
-    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<MemberComponentPackages>>> {
+    /// What the batches of `channel` have, each looked through once.
+    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<BatchComponentPackages>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
-        for member in &channel.members {
-            let halves = match known.get(&member.id) {
+        for batch in &channel.batches {
+            let halves = match known.get(&batch.id) {
                 Some(halves) => Arc::clone(halves),
-                None => Arc::new(self.halves_of(member)?),
+                None => Arc::new(self.halves_of(batch)?),
             };
-            all.insert(member.id, halves);
+            all.insert(batch.id, halves);
         }
-        let halves = channel.members.iter().filter_map(|member| all.get(&member.id).cloned()).collect();
+        let halves = channel.batches.iter().filter_map(|batch| all.get(&batch.id).cloned()).collect();
         self.known().halves.insert(channel.name.clone(), all);
         Ok(halves)
     }
 
-    fn halves_of(&self, member: &GzipMember) -> Result<MemberComponentPackages> {
-        let mut halves = MemberComponentPackages::default();
-        for listed in &member.packages {
+    fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
+        let mut halves = BatchComponentPackages::default();
+        for listed in &batch.packages {
             let record = self.read_listed_record(listed)?;
             match &record.what {
                 RecordedPackageRole::Payload(_) => {

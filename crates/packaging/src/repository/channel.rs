@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, UnflushedWrites},
-    members::{GzipMember, MemberPackage},
+    durable_files::{self, UnflushedWrites},
+    metadata_batch::{ChannelPackage, MetadataBatch},
 };
 
 /// One generation of a channel.
@@ -17,8 +17,8 @@ pub(super) struct Channel {
     pub(super) name: Name,
     /// 0 for a channel that was never published to.
     pub(super) generation: u64,
-    pub(super) members: Vec<Arc<GzipMember>>,
-    pub(super) next_member: u64,
+    pub(super) batches: Vec<Arc<MetadataBatch>>,
+    pub(super) next_batch: u64,
     /// The size of its files in `repodata`.
     pub(super) bytes: u64,
     /// The generations before it whose files stay, oldest first.
@@ -48,8 +48,10 @@ pub(super) struct RemovedPackage {
 /// [`Channel`], as it is written down.
 #[derive(Debug, Serialize, Deserialize)]
 struct ChannelState {
-    members: Vec<u64>,
-    next_member: u64,
+    #[serde(rename = "members")]
+    batches: Vec<u64>,
+    #[serde(rename = "next_member")]
+    next_batch: u64,
     bytes: u64,
     history: Vec<SupersededGeneration>,
     gone: Vec<RemovedPackage>,
@@ -57,8 +59,8 @@ struct ChannelState {
 
 impl Channel {
     /// All packages, in the order they were published.
-    pub(super) fn packages(&self) -> impl Iterator<Item = &MemberPackage> {
-        self.members.iter().flat_map(|member| &member.packages)
+    pub(super) fn packages(&self) -> impl Iterator<Item = &ChannelPackage> {
+        self.batches.iter().flat_map(|batch| &batch.packages)
     }
 
     /// The digest of each package, by file name.
@@ -70,14 +72,14 @@ impl Channel {
 impl Repository {
     /// The current generation of `channel`; 0 where nothing was published yet.
     pub(super) fn current_generation(&self, channel: &Name) -> Result<u64> {
-        let link = self.layout().current_link(channel);
+        let link = self.layout().current_generation_link_path(channel);
         match fs::read_link(&link) {
             Ok(target) => target
                 .file_name()
                 .and_then(|name| name.to_str()?.parse().ok())
-                .ok_or_else(|| RepositoryError::damaged(&link, "it does not point to a generation")),
+                .ok_or_else(|| RepositoryError::damaged_file(&link, "it does not point to a generation")),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(why) => Err(RepositoryError::io("read", &link, why)),
+            Err(why) => Err(RepositoryError::from_io_error("read", &link, why)),
         }
     }
 
@@ -123,25 +125,26 @@ impl Repository {
             return Ok(Channel {
                 name: name.clone(),
                 generation,
-                members: Vec::new(),
-                next_member: 1,
+                batches: Vec::new(),
+                next_batch: 1,
                 bytes: 0,
                 history: Vec::new(),
                 gone: Vec::new(),
             });
         }
-        let state: ChannelState = disk::read_json(&self.layout().channel_state_path(name, generation))?;
-        let known: BTreeMap<u64, &Arc<GzipMember>> =
-            known.iter().flat_map(|channel| &channel.members).map(|member| (member.id, member)).collect();
-        let members = state.members.iter().map(|id| match known.get(id) {
-            Some(member) => Ok(Arc::clone(member)),
-            None => self.read_member(name, *id).map(Arc::new),
+        let state: ChannelState =
+            durable_files::read_json_file(&self.layout().channel_state_path(name, generation))?;
+        let known: BTreeMap<u64, &Arc<MetadataBatch>> =
+            known.iter().flat_map(|channel| &channel.batches).map(|batch| (batch.id, batch)).collect();
+        let batches = state.batches.iter().map(|id| match known.get(id) {
+            Some(batch) => Ok(Arc::clone(batch)),
+            None => self.read_metadata_batch(name, *id).map(Arc::new),
         });
         Ok(Channel {
             name: name.clone(),
             generation,
-            members: members.collect::<Result<_>>()?,
-            next_member: state.next_member,
+            batches: batches.collect::<Result<_>>()?,
+            next_batch: state.next_batch,
             bytes: state.bytes,
             history: state.history,
             gone: state.gone,
@@ -150,13 +153,13 @@ impl Repository {
 
     pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
         let state = ChannelState {
-            members: channel.members.iter().map(|member| member.id).collect(),
-            next_member: channel.next_member,
+            batches: channel.batches.iter().map(|batch| batch.id).collect(),
+            next_batch: channel.next_batch,
             bytes: channel.bytes,
             history: channel.history.clone(),
             gone: channel.gone.clone(),
         };
         let path = self.layout().channel_state_path(&channel.name, channel.generation);
-        unflushed.write(&path, &disk::to_json_bytes(&path, &state)?)
+        unflushed.write_file(&path, &durable_files::to_json_bytes(&path, &state)?)
     }
 }

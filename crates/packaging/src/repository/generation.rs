@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use super::{
     Repository, RepositoryError, Result,
     channel::{Channel, RemovedPackage, SupersededGeneration},
-    disk::{self, UnflushedWrites},
-    members::{GzipMember, MemberPackage, MetadataFile, gzip},
+    durable_files::{self, UnflushedWrites},
+    metadata_batch::{ChannelPackage, MetadataBatch, MetadataFileKind, gzip_compress},
 };
 
 /// What only readers of older metadata can ask for is kept for so long,
@@ -39,16 +39,16 @@ pub(super) const CURRENT_REPODATA: &str = "../current/repodata";
 
 /// What a new generation is made of.
 pub(super) enum GenerationPart {
-    /// A member of the current generation, unchanged.
-    Kept(Arc<GzipMember>),
-    /// A member of the current generation with packages behind its own.
-    Grown(Arc<GzipMember>, Vec<MemberPackage>),
+    /// A batch of the current generation, unchanged.
+    Kept(Arc<MetadataBatch>),
+    /// A batch of the current generation with packages behind its own.
+    Grown(Arc<MetadataBatch>, Vec<ChannelPackage>),
     /// Packages whose metadata is compressed anew.
-    New(Vec<MemberPackage>),
+    New(Vec<ChannelPackage>),
 }
 
 struct Data {
-    file: MetadataFile,
+    file: MetadataFileKind,
     name: String,
     sha256: String,
     size: u64,
@@ -68,22 +68,27 @@ impl Repository {
         let mut next = Channel {
             name: channel.name.clone(),
             generation: channel.generation + 1,
-            members: Vec::new(),
-            next_member: channel.next_member,
+            batches: Vec::new(),
+            next_batch: channel.next_batch,
             bytes: 0,
             history: history(channel, now),
             gone: Vec::new(),
         };
-        let written =
-            self.compose(channel, &mut next, parts, &mut unflushed, now).and_then(|()| unflushed.flush());
+        let written = self
+            .compose(channel, &mut next, parts, &mut unflushed, now)
+            .and_then(|()| unflushed.flush_to_disk());
         if written.is_err() {
             // No reader has seen it. The first error is returned.
             let _ = self.remove_obsolete_files(channel, now);
         }
         written?;
-        let folder = self.layout().generation(&next.name, next.generation);
+        let folder = self.layout().generation_folder_path(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        disk::switch_symlink(&self.layout().incoming(), &self.layout().current_link(&next.name), &target)?;
+        durable_files::switch_symlink(
+            &self.layout().incoming_folder_path(),
+            &self.layout().current_generation_link_path(&next.name),
+            &target,
+        )?;
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
@@ -100,24 +105,26 @@ impl Repository {
         now: u32,
     ) -> Result<()> {
         let layout = self.layout();
-        let folder = layout.generation(&next.name, next.generation);
-        disk::remove_folder(&folder)?;
-        let repodata = layout.generation_repodata(&next.name, next.generation);
+        let folder = layout.generation_folder_path(&next.name, next.generation);
+        durable_files::remove_folder(&folder)?;
+        let repodata = layout.generation_repodata_path(&next.name, next.generation);
         unflushed.create_folder_tree(&repodata)?;
-        unflushed.create_folder_tree(&layout.members(&next.name))?;
-        unflushed.create_folder_tree(&layout.packages(&next.name))?;
-        unflushed.symlink(Path::new(PACKAGES_LINK), &folder.join("packages"))?;
+        unflushed.create_folder_tree(&layout.metadata_batches_folder_path(&next.name))?;
+        unflushed.create_folder_tree(&layout.channel_packages_folder_path(&next.name))?;
+        unflushed.create_symlink(Path::new(PACKAGES_LINK), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
         for part in parts {
             match part {
-                GenerationPart::Kept(member) => next.members.push(member),
-                GenerationPart::Grown(member, packages) => {
-                    self.write_members(next, Some(&member), &packages, unflushed)?;
+                GenerationPart::Kept(batch) => next.batches.push(batch),
+                GenerationPart::Grown(batch, packages) => {
+                    self.write_metadata_batches(next, Some(&batch), &packages, unflushed)?;
                 }
-                GenerationPart::New(packages) => self.write_members(next, None, &packages, unflushed)?,
+                GenerationPart::New(packages) => {
+                    self.write_metadata_batches(next, None, &packages, unflushed)?
+                }
             }
         }
-        let data: Vec<Data> = MetadataFile::ALL
+        let data: Vec<Data> = MetadataFileKind::ALL
             .iter()
             .map(|file| self.concatenate(next, *file, unflushed))
             .collect::<Result<_>>()?;
@@ -125,64 +132,65 @@ impl Repository {
         next.gone = self.gone(channel, next, now);
 
         let repomd = repomd(next.generation, now, &data);
-        unflushed.write(&repodata.join("repomd.xml"), repomd.as_bytes())?;
+        unflushed.write_file(&repodata.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
-        unflushed.write(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
+        unflushed.write_file(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
         self.write_state(next, unflushed)
     }
 
     /// The folder that readers without mirrorlist look in: its two files that change are links through
     /// the current generation.
     fn make_repodata(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
-        let folder = self.layout().repodata(&channel.name);
+        let folder = self.layout().channel_repodata_path(&channel.name);
         unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
             let target = Path::new(CURRENT_REPODATA).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
-                disk::switch_symlink(&self.layout().incoming(), &link, &target)?;
+                durable_files::switch_symlink(&self.layout().incoming_folder_path(), &link, &target)?;
             }
         }
         Ok(())
     }
 
-    /// Writes one metadata file: a header, the members as they are, a footer.
+    /// Writes one metadata file: a header, the batches as they are, a footer.
     fn concatenate(
         &self,
         channel: &Channel,
-        file: MetadataFile,
+        file: MetadataFileKind,
         unflushed: &mut UnflushedWrites,
     ) -> Result<Data> {
-        let folder = self.layout().repodata(&channel.name);
-        let io = |why| RepositoryError::io("write", &folder, why);
-        let packages = channel.members.iter().map(|member| member.packages.len()).sum();
-        let (header, footer) = (file.header(packages), file.footer());
+        let folder = self.layout().channel_repodata_path(&channel.name);
+        let io = |why| RepositoryError::from_io_error("write", &folder, why);
+        let packages = channel.batches.iter().map(|batch| batch.packages.len()).sum();
+        let (header, footer) = (file.xml_header(packages), file.xml_footer());
         let mut open_size = (header.len() + footer.len()) as u64;
         let mut size = 0;
         let mut digest = Sha256::new();
         let mut out = tempfile::Builder::new()
             .prefix("write-")
             .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(self.layout().incoming())
+            .tempfile_in(self.layout().incoming_folder_path())
             .map_err(io)?;
         let mut put = |bytes: &[u8]| {
             digest.update(bytes);
             size += bytes.len() as u64;
             out.write_all(bytes).map_err(io)
         };
-        put(&gzip(header.as_bytes()))?;
-        for member in &channel.members {
-            put(&self.member_bytes(&channel.name, member, file)?)?;
-            open_size += member.open_sizes[file as usize];
+        put(&gzip_compress(header.as_bytes()))?;
+        for batch in &channel.batches {
+            put(&self.read_compressed_batch_metadata(&channel.name, batch, file)?)?;
+            open_size += batch.open_sizes[file as usize];
         }
-        put(&gzip(footer.as_bytes()))?;
+        put(&gzip_compress(footer.as_bytes()))?;
         let sha256 = hex::encode(digest.finalize());
-        let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.name());
+        let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.repomd_name());
         // Its name is new, so no reader looks for it yet.
         let path = folder.join(&name);
-        unflushed.add(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
-        let in_generation = self.layout().generation_repodata(&channel.name, channel.generation).join(&name);
-        unflushed.replace_with_hard_link(&self.layout().incoming(), &path, &in_generation)?;
+        unflushed.add_written_file(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
+        let in_generation =
+            self.layout().generation_repodata_path(&channel.name, channel.generation).join(&name);
+        unflushed.replace_with_hard_link(&self.layout().incoming_folder_path(), &path, &in_generation)?;
         Ok(Data { file, name, sha256, size, open_size })
     }
 
@@ -191,7 +199,7 @@ impl Repository {
     /// next generation took its place.
     pub fn generation_path(&self, channel: &Name) -> Result<PathBuf> {
         let generation = self.load_existing_channel(channel)?.generation;
-        let folder = self.layout().generation(channel, generation);
+        let folder = self.layout().generation_folder_path(channel, generation);
         Ok(folder.strip_prefix(self.served_folder()).unwrap_or(&folder).to_owned())
     }
 
@@ -199,7 +207,7 @@ impl Repository {
     fn gone(&self, channel: &Channel, next: &Channel, now: u32) -> Vec<RemovedPackage> {
         let there = next.digests();
         let left = channel.packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
-        let folder = self.layout().packages(&channel.name);
+        let folder = self.layout().channel_packages_folder_path(&channel.name);
         let stays = |gone: &RemovedPackage| {
             // One whose time is over is forgotten when its link is really away.
             !there.contains_key(gone.file.as_str())
@@ -215,28 +223,28 @@ impl Repository {
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
-        for name in disk::list(&layout.generations(&channel.name))? {
+        for name in durable_files::list_folder(&layout.generations_folder_path(&channel.name))? {
             if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
-                disk::remove_folder(&layout.generations(&channel.name).join(&name))?;
+                durable_files::remove_folder(&layout.generations_folder_path(&channel.name).join(&name))?;
             }
         }
-        for name in disk::list(&layout.repodata(&channel.name))? {
+        for name in durable_files::list_folder(&layout.channel_repodata_path(&channel.name))? {
             if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
-                disk::remove_file(&layout.repodata(&channel.name).join(&name))?;
+                durable_files::remove_file(&layout.channel_repodata_path(&channel.name).join(&name))?;
             }
         }
-        for name in disk::list(&layout.members(&channel.name))? {
+        for name in durable_files::list_folder(&layout.metadata_batches_folder_path(&channel.name))? {
             let stays = match name.strip_prefix('m') {
-                Some(id) => channel.members.iter().any(|member| id.parse() == Ok(member.id)),
+                Some(id) => channel.batches.iter().any(|batch| id.parse() == Ok(batch.id)),
                 None => number(&name).is_some_and(|number| number == current || number + 1 == current),
             };
             if !stays {
-                disk::remove_file(&layout.members(&channel.name).join(&name))?;
+                durable_files::remove_file(&layout.metadata_batches_folder_path(&channel.name).join(&name))?;
             }
         }
         let expired = channel.gone.iter().filter(|gone| over(gone.since, now));
-        let folder = layout.packages(&channel.name);
-        expired.into_iter().try_for_each(|gone| disk::remove_file(&folder.join(&gone.file)))
+        let folder = layout.channel_packages_folder_path(&channel.name);
+        expired.into_iter().try_for_each(|gone| durable_files::remove_file(&folder.join(&gone.file)))
     }
 }
 
@@ -270,7 +278,7 @@ fn repomd(generation: u64, now: u32, data: &[Data]) -> String {
         let _ = write!(
             xml,
             "  <data type=\"{}\">\n    <checksum type=\"sha256\">{sha256}</checksum>\n    <location href=\"repodata/{name}\"/>\n    <timestamp>{now}</timestamp>\n    <size>{size}</size>\n    <open-size>{open_size}</open-size>\n  </data>\n",
-            file.name()
+            file.repomd_name()
         );
     }
     xml.push_str("</repomd>\n");

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Repository, RepositoryError, Result, disk,
-    members::MemberPackage,
+    Repository, RepositoryError, Result, durable_files,
+    metadata_batch::ChannelPackage,
     record::{MetadataFragments, PackageRecord, RpmFileName},
 };
 use crate::{
@@ -37,9 +37,9 @@ impl IndexEntry {
     }
 
     pub(super) fn lines(&self, path: &Path) -> Result<Vec<u8>> {
-        let mut lines = disk::to_json_bytes(path, &self.record)?;
+        let mut lines = durable_files::to_json_bytes(path, &self.record)?;
         lines.push(b'\n');
-        lines.extend(disk::to_json_bytes(path, &self.fragments)?);
+        lines.extend(durable_files::to_json_bytes(path, &self.fragments)?);
         lines.push(b'\n');
         Ok(lines)
     }
@@ -55,7 +55,7 @@ impl Repository {
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn read_listed_record(&self, listed: &MemberPackage) -> Result<Arc<PackageRecord>> {
+    pub(super) fn read_listed_record(&self, listed: &ChannelPackage) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
         {
@@ -76,14 +76,14 @@ impl Repository {
 
     /// The index entry of a package in the pool, computed from the package.
     pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, RpmFile)> {
-        let pooled = self.layout().pool_file_path(self.pooled_name(file)?, file);
+        let pooled = self.layout().pool_package_path(self.pooled_name(file)?, file);
         let received = match self.read_record(file) {
             Ok(record) => record.received,
             // Nothing but the upload ever wrote to it.
-            Err(_) => {
-                fs::metadata(&pooled).map_err(|why| RepositoryError::io("read", &pooled, why))?.mtime().max(0)
-                    as u64
-            }
+            Err(_) => fs::metadata(&pooled)
+                .map_err(|why| RepositoryError::from_io_error("read", &pooled, why))?
+                .mtime()
+                .max(0) as u64,
         };
         let mut rpm_file = RpmFile::open_displayed_as(&pooled, Path::new(file))?;
         Ok((IndexEntry::of(&mut rpm_file, received)?, rpm_file))
@@ -91,7 +91,7 @@ impl Repository {
 
     /// Rewrites the entry of a listed package that does not match the package. A package
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
-    pub(super) fn repair_index_entry(&self, listed: &MemberPackage) -> Result<()> {
+    pub(super) fn repair_index_entry(&self, listed: &ChannelPackage) -> Result<()> {
         let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
         if right.record.sha256 == listed.sha256
             && self.read_index_entry(&listed.file).ok().as_ref() != Some(&right)
@@ -108,7 +108,7 @@ impl Repository {
     /// Writes an entry of a package that is in the pool.
     pub(super) fn write_index_entry(&self, entry: &IndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
-        disk::create_folder(path.parent().unwrap_or(&self.root))?;
+        durable_files::create_folder(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
         Ok(())
@@ -118,7 +118,7 @@ impl Repository {
     fn pooled_name<'a>(&self, file: &'a str) -> Result<&'a str> {
         let name = package_name(file)?;
         // The package comes after its entry and goes before it, so its presence is what counts.
-        if self.layout().pool_file_path(name, file).is_file() { Ok(name) } else { Err(absent(file)) }
+        if self.layout().pool_package_path(name, file).is_file() { Ok(name) } else { Err(absent(file)) }
     }
 }
 
@@ -141,6 +141,6 @@ fn read_line<T: serde::de::DeserializeOwned>(path: &Path, number: usize) -> Resu
         }
         Ok(line)
     };
-    let line = read().map_err(|why| RepositoryError::io("read", path, why))?;
-    serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged(path, why))
+    let line = read().map_err(|why| RepositoryError::from_io_error("read", path, why))?;
+    serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged_file(path, why))
 }

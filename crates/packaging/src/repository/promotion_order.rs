@@ -10,7 +10,7 @@ use model::name::Name;
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, UnflushedWrites},
+    durable_files::{self, UnflushedWrites},
 };
 
 impl Repository {
@@ -33,26 +33,26 @@ impl Repository {
         }
         let at = after.and_then(|after| order.iter().position(|known| known == after));
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
-        let path = self.layout().promotion_order();
-        self.write(&path, &disk::to_json_bytes(&path, &order)?)?;
+        let path = self.layout().promotion_order_path();
+        self.write(&path, &durable_files::to_json_bytes(&path, &order)?)?;
         self.commit(&*self.load_channel(name)?, Vec::new(), UnflushedWrites::default(), now)?;
         Ok(true)
     }
 
     /// The names of all channels, in the order of promotion.
     pub fn channels(&self) -> Result<Vec<Name>> {
-        let path = self.layout().promotion_order();
-        let mut order: Vec<Name> = match disk::read_json(&path) {
+        let path = self.layout().promotion_order_path();
+        let mut order: Vec<Name> = match durable_files::read_json_file(&path) {
             Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
         // Channels without an entry (`order.json` was lost, or is an older one) come last.
         let known: BTreeSet<Name> = order.iter().cloned().collect();
-        let found = disk::list(&self.layout().channels())?;
+        let found = durable_files::list_folder(&self.layout().channels_folder_path())?;
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );
-        order.retain(|name| self.layout().current_link(name).is_symlink());
+        order.retain(|name| self.layout().current_generation_link_path(name).is_symlink());
         Ok(order)
     }
 

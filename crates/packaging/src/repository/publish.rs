@@ -10,9 +10,9 @@ use model::{name::Name, wire::PublicationResult};
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk::{self, UnflushedWrites},
+    durable_files::{self, UnflushedWrites},
     generation::GenerationPart,
-    members::MemberPackage,
+    metadata_batch::ChannelPackage,
     record::PackageRecord,
 };
 
@@ -33,7 +33,7 @@ impl Repository {
         }
         let _lock = self.lock()?;
         let channel = self.load_existing_channel(channel)?;
-        let packages: Vec<MemberPackage> = channel.packages().cloned().collect();
+        let packages: Vec<ChannelPackage> = channel.packages().cloned().collect();
         let mut unflushed = UnflushedWrites::default();
         for listed in &packages {
             let record = self.read_record(&listed.file)?;
@@ -81,7 +81,7 @@ impl Repository {
                 .values()
                 .try_for_each(|record| self.link_package(name, record, &mut unflushed))
                 .and_then(|()| {
-                    let new = added.values().map(|record| MemberPackage {
+                    let new = added.values().map(|record| ChannelPackage {
                         file: record.file.clone(),
                         sha256: record.sha256.clone(),
                     });
@@ -89,8 +89,8 @@ impl Repository {
                 });
             if shown.is_err() && self.current_generation(name)? == channel.generation {
                 // The first error is returned; no metadata names these links.
-                let folder = self.layout().packages(name);
-                let _ = added.keys().try_for_each(|file| disk::remove_file(&folder.join(file)));
+                let folder = self.layout().channel_packages_folder_path(name);
+                let _ = added.keys().try_for_each(|file| durable_files::remove_file(&folder.join(file)));
             }
             shown?;
         }
@@ -108,12 +108,12 @@ impl Repository {
         unflushed: &mut UnflushedWrites,
     ) -> Result<()> {
         let layout = self.layout();
-        unflushed.create_folder_tree(&layout.packages(channel))?;
-        let pooled = layout.pool_file_path(&record.name, &record.file);
+        unflushed.create_folder_tree(&layout.channel_packages_folder_path(channel))?;
+        let pooled = layout.pool_package_path(&record.name, &record.file);
         unflushed.replace_with_hard_link(
-            &layout.incoming(),
+            &layout.incoming_folder_path(),
             &pooled,
-            &layout.packages(channel).join(&record.file),
+            &layout.channel_packages_folder_path(channel).join(&record.file),
         )
     }
 }
@@ -134,10 +134,10 @@ fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>
     })
 }
 
-/// The channel's members with `new` packages after them, in the last one while it is not full.
-fn appended(channel: &Channel, new: Vec<MemberPackage>) -> Vec<GenerationPart> {
-    let mut parts: Vec<GenerationPart> = channel.members.iter().cloned().map(GenerationPart::Kept).collect();
-    match channel.members.last() {
+/// The channel's batches with `new` packages after them, in the last one while it is not full.
+fn appended(channel: &Channel, new: Vec<ChannelPackage>) -> Vec<GenerationPart> {
+    let mut parts: Vec<GenerationPart> = channel.batches.iter().cloned().map(GenerationPart::Kept).collect();
+    match channel.batches.last() {
         Some(last) if !last.is_full() => {
             parts.pop();
             parts.push(GenerationPart::Grown(Arc::clone(last), new));

@@ -11,9 +11,9 @@ use model::{catalog::Catalog, name::Name, version::Version};
 use super::{
     Repository, RepositoryError, Result,
     channel::Channel,
-    disk::{self, UnflushedWrites},
+    durable_files::{self, UnflushedWrites},
     generation::GenerationPart,
-    members::MemberPackage,
+    metadata_batch::ChannelPackage,
     record::PackageRecord,
 };
 
@@ -120,14 +120,15 @@ impl Repository {
         let mut just_gone: BTreeSet<&str> = BTreeSet::new();
         just_gone.extend(removed.channels.values().flatten().map(String::as_str));
         let mut files = Vec::new();
-        for name in disk::list(&layout.pool())? {
-            for file in disk::list(&layout.pool().join(&name))? {
+        for name in durable_files::list_folder(&layout.pool_folder_path())? {
+            for file in durable_files::list_folder(&layout.pool_folder_path().join(&name))? {
                 if needed.contains(&file) {
                     continue;
                 }
                 let (path, indexed) =
-                    (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
-                let metadata = fs::metadata(&path).map_err(|why| RepositoryError::io("read", &path, why))?;
+                    (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
+                let metadata =
+                    fs::metadata(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))?;
                 // The package came in first when it was written, and last when its entry was touched.
                 let touched = fs::metadata(&indexed).map_or(0, |entry| entry.mtime());
                 let age = u64::from(now).saturating_sub(metadata.mtime().max(touched).max(0) as u64);
@@ -135,8 +136,8 @@ impl Repository {
                     continue;
                 }
                 // The package goes first: its entry in the index alone means nothing.
-                disk::remove_file(&path)?;
-                disk::remove_file(&indexed)?;
+                durable_files::remove_file(&path)?;
+                durable_files::remove_file(&indexed)?;
                 self.known().records.remove(&file);
                 removed.bytes += metadata.len();
                 files.push(file);
@@ -190,14 +191,14 @@ fn kept_components(
     stays
 }
 
-/// The channel's members without the packages in `gone`.
+/// The channel's batches without the packages in `gone`.
 fn without(channel: &Channel, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
     let mut parts = Vec::new();
-    for member in &channel.members {
-        let left: Vec<MemberPackage> =
-            member.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
-        if left.len() == member.packages.len() {
-            parts.push(GenerationPart::Kept(member.clone()));
+    for batch in &channel.batches {
+        let left: Vec<ChannelPackage> =
+            batch.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
+        if left.len() == batch.packages.len() {
+            parts.push(GenerationPart::Kept(batch.clone()));
         } else if !left.is_empty() {
             parts.push(GenerationPart::New(left));
         }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, disk, index::IndexEntry};
+use super::{Repository, RepositoryError, Result, durable_files, index::IndexEntry};
 use crate::openpgp::PublicKeys;
 
 mod channels;
@@ -80,8 +80,8 @@ impl Repository {
         let layout = self.layout();
         let listed = self.listed_digests();
         let mut files = Vec::new();
-        for name in disk::list(&layout.pool())? {
-            files.push((disk::list(&layout.pool().join(&name))?, name));
+        for name in durable_files::list_folder(&layout.pool_folder_path())? {
+            files.push((durable_files::list_folder(&layout.pool_folder_path().join(&name))?, name));
         }
         let total: u64 = files.iter().map(|(files, _)| files.len() as u64).sum();
         let mut done = 0;
@@ -92,7 +92,7 @@ impl Repository {
                 }
                 done += 1;
                 let (pooled, indexed) =
-                    (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
+                    (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
                 let right = self.entry_from_pool(&file).and_then(|(right, rpm_file)| {
                     rpm_file.verify_signature(keys)?;
                     Ok(right)
@@ -140,11 +140,11 @@ impl Repository {
     fn check_index(&self, findings: &mut Findings<'_>) -> Result<()> {
         let layout = self.layout();
         let alone = |name: &str, entry: &str| {
-            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_file_path(name, file).is_file())
+            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_package_path(name, file).is_file())
         };
         let mut suspects = BTreeSet::new();
-        for name in disk::list(&layout.index())? {
-            for entry in disk::list(&layout.index().join(&name))? {
+        for name in durable_files::list_folder(&layout.index_folder_path())? {
+            for entry in durable_files::list_folder(&layout.index_folder_path().join(&name))? {
                 if alone(&name, &entry) {
                     suspects.insert((name.clone(), entry));
                 }
@@ -156,7 +156,7 @@ impl Repository {
         // A package that comes in, or goes, has its entry alone for a moment.
         let _lock = self.lock()?;
         for (name, entry) in suspects {
-            let path = layout.index().join(&name).join(&entry);
+            let path = layout.index_folder_path().join(&name).join(&entry);
             if path.exists() && alone(&name, &entry) {
                 findings.add(&path, "it describes a package that is not in the pool", "remove it");
             }

@@ -181,11 +181,11 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    pub(super) fn io(doing: &'static str, path: &Path, why: io::Error) -> Self {
+    pub(super) fn from_io_error(doing: &'static str, path: &Path, why: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), why }
     }
 
-    pub(super) fn damaged(path: &Path, why: impl ToString) -> Self {
+    pub(super) fn damaged_file(path: &Path, why: impl ToString) -> Self {
         Self::Damaged { path: path.to_owned(), why: why.to_string() }
     }
 }

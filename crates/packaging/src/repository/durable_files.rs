@@ -30,18 +30,18 @@ impl UnflushedWrites {
     const OPEN: usize = 64;
 
     /// Writes a file that no reader opens yet.
-    pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         let write = || {
             let mut file = File::create(path)?;
             file.write_all(bytes)?;
             Ok(file)
         };
-        let file = write().map_err(|why| RepositoryError::io("write", path, why))?;
-        self.add(path, file)
+        let file = write().map_err(|why| RepositoryError::from_io_error("write", path, why))?;
+        self.add_written_file(path, file)
     }
 
     /// Takes `file`, which was written to and lies at `path`.
-    pub(super) fn add(&mut self, path: &Path, file: File) -> Result<()> {
+    pub(super) fn add_written_file(&mut self, path: &Path, file: File) -> Result<()> {
         self.entry(path);
         self.files.push((path.to_owned(), file));
         if self.files.len() < Self::OPEN { Ok(()) } else { self.flush_files() }
@@ -55,7 +55,7 @@ impl UnflushedWrites {
             let Some(parent) = missing.parent() else { break };
             missing = parent;
         }
-        fs::create_dir_all(path).map_err(|why| RepositoryError::io("make the folder", path, why))
+        fs::create_dir_all(path).map_err(|why| RepositoryError::from_io_error("make the folder", path, why))
     }
 
     /// Makes `link` another name of the file `target`, instead of what had that name before.
@@ -78,15 +78,15 @@ impl UnflushedWrites {
             }
             other => other,
         };
-        make().map_err(|why| RepositoryError::io("link", link, why))?;
+        make().map_err(|why| RepositoryError::from_io_error("link", link, why))?;
         self.entry(link);
         Ok(())
     }
 
     /// Makes the symbolic link `link`, which must be new, point to `target`.
-    pub(super) fn symlink(&mut self, target: &Path, link: &Path) -> Result<()> {
+    pub(super) fn create_symlink(&mut self, target: &Path, link: &Path) -> Result<()> {
         self.entry(link);
-        symlink(target, link).map_err(|why| RepositoryError::io("link", link, why))
+        symlink(target, link).map_err(|why| RepositoryError::from_io_error("link", link, why))
     }
 
     /// Notes that the folder which `path` lies in has a new name in it.
@@ -95,26 +95,26 @@ impl UnflushedWrites {
     }
 
     /// Waits until all of it is on the disk: each file once, each folder once.
-    pub(super) fn flush(mut self) -> Result<()> {
+    pub(super) fn flush_to_disk(mut self) -> Result<()> {
         self.flush_files()?;
         self.folders.iter().try_for_each(|folder| sync_folder(folder))
     }
 
     fn flush_files(&mut self) -> Result<()> {
         self.files.drain(..).try_for_each(|(path, file)| {
-            file.sync_all().map_err(|why| RepositoryError::io("write", &path, why))
+            file.sync_all().map_err(|why| RepositoryError::from_io_error("write", &path, why))
         })
     }
 }
 
 /// Writes `bytes` to a file in `incoming`, flushes it and renames it to `path`.
-pub(super) fn write(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    write_without_folder_sync(incoming, path, bytes)?;
+pub(super) fn write_file_atomically(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_without_folder_sync(incoming, path, bytes)?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
-/// Like [`write()`], but leaves it to the caller to flush the folder.
-pub(super) fn write_without_folder_sync(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+/// Like [`write_file_atomically()`], but leaves it to the caller to flush the folder.
+pub(super) fn write_file_without_folder_sync(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix("write-")
@@ -124,24 +124,24 @@ pub(super) fn write_without_folder_sync(incoming: &Path, path: &Path, bytes: &[u
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)
     };
-    write().map(drop).map_err(|why| RepositoryError::io("write", path, why))
+    write().map(drop).map_err(|why| RepositoryError::from_io_error("write", path, why))
 }
 
 /// Makes a folder and those above it.
 pub(super) fn create_folder(path: &Path) -> Result<()> {
     let mut made = UnflushedWrites::default();
     made.create_folder_tree(path)?;
-    made.flush()
+    made.flush_to_disk()
 }
 
 /// Removes a folder with everything in it, if it is there.
 pub(super) fn remove_folder(path: &Path) -> Result<()> {
-    ignore_absent(fs::remove_dir_all(path)).map_err(|why| RepositoryError::io("remove", path, why))
+    ignore_absent(fs::remove_dir_all(path)).map_err(|why| RepositoryError::from_io_error("remove", path, why))
 }
 
 /// Removes a file, if it is there.
 pub(super) fn remove_file(path: &Path) -> Result<()> {
-    ignore_absent(fs::remove_file(path)).map_err(|why| RepositoryError::io("remove", path, why))
+    ignore_absent(fs::remove_file(path)).map_err(|why| RepositoryError::from_io_error("remove", path, why))
 }
 
 fn ignore_absent(done: io::Result<()>) -> io::Result<()> {
@@ -155,7 +155,7 @@ fn ignore_absent(done: io::Result<()>) -> io::Result<()> {
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
-        .map_err(|why| RepositoryError::io("write", path, why))
+        .map_err(|why| RepositoryError::from_io_error("write", path, why))
 }
 
 /// Points the symbolic link `link` at `target`, in one step.
@@ -166,7 +166,7 @@ pub(super) fn switch_symlink(incoming: &Path, link: &Path, target: &Path) -> Res
         symlink(target, &aside)?;
         fs::rename(&aside, link)
     };
-    swap().map_err(|why| RepositoryError::io("switch", link, why))?;
+    swap().map_err(|why| RepositoryError::from_io_error("switch", link, why))?;
     sync_folder(link.parent().unwrap_or(Path::new(".")))
 }
 
@@ -175,7 +175,7 @@ fn temporary_name(incoming: &Path, path: &Path) -> PathBuf {
 }
 
 /// The names in a folder, sorted. No folder has no names.
-pub(super) fn list(folder: &Path) -> Result<Vec<String>> {
+pub(super) fn list_folder(folder: &Path) -> Result<Vec<String>> {
     let read = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -186,17 +186,17 @@ pub(super) fn list(folder: &Path) -> Result<Vec<String>> {
     };
     match read() {
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        other => other.map_err(|why| RepositoryError::io("read", folder, why)),
+        other => other.map_err(|why| RepositoryError::from_io_error("read", folder, why)),
     }
 }
 
 /// Reads a JSON file of the repository's own.
-pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = fs::read(path).map_err(|why| RepositoryError::io("read", path, why))?;
-    serde_json::from_slice(&bytes).map_err(|why| RepositoryError::damaged(path, why))
+pub(super) fn read_json_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let bytes = fs::read(path).map_err(|why| RepositoryError::from_io_error("read", path, why))?;
+    serde_json::from_slice(&bytes).map_err(|why| RepositoryError::damaged_file(path, why))
 }
 
 /// The bytes of a JSON file of the repository's own.
 pub(super) fn to_json_bytes<T: serde::Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|why| RepositoryError::damaged(path, why))
+    serde_json::to_vec(value).map_err(|why| RepositoryError::damaged_file(path, why))
 }
