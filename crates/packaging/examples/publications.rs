@@ -31,10 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         package.write(&mut bytes)?;
         let file = format!("{name}-1.0-1.noarch.rpm");
         let start = Instant::now();
-        repository.receive(&*bytes, &file, 1 << 20)?;
+        repository.receive_package(&*bytes, &file, 1 << 20)?;
         let received = start.elapsed();
         let start = Instant::now();
-        repository.publish(&channel, &[file], NOON + n)?;
+        repository.publish_packages(&channel, &[file], NOON + n)?;
         let published = start.elapsed();
         if steps.contains(&n) || n == count {
             let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;

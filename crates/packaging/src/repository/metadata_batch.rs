@@ -17,7 +17,7 @@ use flate2::{Compression, write::GzEncoder};
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, Result, record::MetadataFragments};
+use super::{Repository, RepositoryError, Result, package_record::MetadataFragments};
 
 /// Packages in one batch. Fewer make the files larger, more make each publication dearer.
 pub(super) const MAX_BATCH_PACKAGES: usize = 128;
@@ -34,7 +34,7 @@ pub(super) enum MetadataFileKind {
 }
 
 impl MetadataFileKind {
-    pub(super) const ALL: [MetadataFileKind; 3] =
+    pub(super) const ALL_KINDS: [MetadataFileKind; 3] =
         [MetadataFileKind::Primary, MetadataFileKind::Filelists, MetadataFileKind::Other];
 
     /// What `repomd.xml` calls it.

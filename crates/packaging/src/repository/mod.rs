@@ -26,22 +26,22 @@
 //! new one. A file in `repodata/` is written once and stays where it is until no reader can hold a
 //! `repomd.xml` that names it, and so do the links of packages that left the channel.
 
-mod affected;
 mod catalog;
-mod channel;
+mod channel_generation;
 mod check;
+mod commit_generation;
 mod durable_files;
-mod generation;
-mod index;
 mod metadata_batch;
+mod package_components;
+mod package_index;
+mod package_record;
 mod promote;
 mod promotion_order;
 mod publish;
 mod receive;
-mod record;
 mod repository_error;
 mod repository_layout;
-mod retain;
+mod retain_versions;
 mod write_metadata_batches;
 
 use std::{
@@ -55,7 +55,7 @@ use model::name::Name;
 
 pub use check::RepositoryFinding;
 pub use repository_error::RepositoryError;
-pub use retain::RetentionResult;
+pub use retain_versions::RetentionResult;
 
 use crate::openpgp::{KeyFingerprint, PublicKeys, SecretKey};
 
@@ -72,8 +72,8 @@ pub struct Repository {
 
 #[derive(Debug, Default)]
 struct Known {
-    channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
-    records: BTreeMap<String, std::sync::Arc<record::PackageRecord>>,
+    channels: BTreeMap<Name, std::sync::Arc<channel_generation::ChannelGeneration>>,
+    records: BTreeMap<String, std::sync::Arc<package_record::PackageRecord>>,
     halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::BatchComponentPackages>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
@@ -105,7 +105,7 @@ impl Repository {
         let key = SecretKey::load(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
-        let _ = repository.sweep_incoming();
+        let _ = repository.remove_stale_incoming_files();
         Ok(repository)
     }
 
@@ -118,9 +118,9 @@ impl Repository {
     pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
         let new = PublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
-        let known = self.trusted_keys()?.fingerprints();
+        let known = self.read_trusted_keys()?.fingerprints();
         if !new.fingerprints().iter().all(|key| known.contains(key)) {
-            let mut text = self.keys_armored()?;
+            let mut text = self.read_armored_trusted_keys()?;
             if !text.ends_with('\n') {
                 text.push('\n');
             }
@@ -131,24 +131,25 @@ impl Repository {
     }
 
     /// The armored public keys that packages and metadata are trusted by, one after the other.
-    pub fn keys_armored(&self) -> Result<String> {
+    pub fn read_armored_trusted_keys(&self) -> Result<String> {
         let path = self.layout().trusted_keys_path();
         fs::read_to_string(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))
     }
 
     /// The trusted keys.
-    pub fn trusted_keys(&self) -> Result<PublicKeys> {
-        PublicKeys::from_armored_certificates(&self.keys_armored()?).map_err(RepositoryError::Trust)
+    pub fn read_trusted_keys(&self) -> Result<PublicKeys> {
+        PublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
+            .map_err(RepositoryError::Trust)
     }
 
     /// The folder whose sub-folders are the channels: what a web server may serve.
-    pub fn served_folder(&self) -> PathBuf {
+    pub fn served_channels_folder(&self) -> PathBuf {
         self.layout().channels_folder_path()
     }
 
     /// A number that grows with every publication, promotion or removal in any channel.
-    pub fn change_serial(&self) -> Result<u64> {
-        self.channels()?.iter().map(|channel| self.current_generation(channel)).sum()
+    pub fn compute_change_serial(&self) -> Result<u64> {
+        self.list_channels()?.iter().map(|channel| self.read_current_generation_number(channel)).sum()
     }
 
     fn layout(&self) -> repository_layout::RepositoryLayout<'_> {

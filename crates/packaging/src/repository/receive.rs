@@ -14,8 +14,8 @@ use tempfile::NamedTempFile;
 use super::{
     Repository, RepositoryError, Result,
     durable_files::{self, UnflushedWrites},
-    index::IndexEntry,
-    record::{PackageRecord, RpmFileName},
+    package_index::PackageIndexEntry,
+    package_record::{PackageRecord, RpmFileName},
 };
 use crate::rpm_file::RpmFile;
 
@@ -23,7 +23,12 @@ impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
     /// signature checked there. It is in no channel yet. The same bytes again are no error; other bytes
     /// under the same name are. On any error nothing stays.
-    pub fn receive(&self, mut reader: impl Read, file_name: &str, limit: u64) -> Result<ReceivedPackage> {
+    pub fn receive_package(
+        &self,
+        mut reader: impl Read,
+        file_name: &str,
+        limit: u64,
+    ) -> Result<ReceivedPackage> {
         let wrong_name = |why: &str| RepositoryError::FileName {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
@@ -35,12 +40,12 @@ impl Repository {
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
         let mut rpm_file = RpmFile::open_displayed_as(upload.path(), Path::new(file_name))?;
-        rpm_file.verify_signature(&self.trusted_keys()?)?;
+        rpm_file.verify_signature(&self.read_trusted_keys()?)?;
         let uploaded = upload
             .as_file()
             .metadata()
             .map_err(|why| RepositoryError::from_io_error("read", upload.path(), why))?;
-        let entry = IndexEntry::of(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
+        let entry = PackageIndexEntry::from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
@@ -59,7 +64,7 @@ impl Repository {
     }
 
     /// Puts a new package into the pool.
-    fn keep(&self, upload: NamedTempFile, entry: &IndexEntry) -> Result<()> {
+    fn keep(&self, upload: NamedTempFile, entry: &PackageIndexEntry) -> Result<()> {
         let (name, file) = (&entry.record.name, &entry.record.file);
         let (pooled, indexed) =
             (self.layout().pool_package_path(name, file), self.layout().index_entry_path(name, file));
@@ -69,7 +74,7 @@ impl Repository {
                 unflushed.create_folder_tree(path.parent().unwrap_or(&self.root))?;
             }
             // An index entry without its package is ignored, so the package is moved last.
-            unflushed.write_file(&indexed, &entry.lines(&indexed)?)?;
+            unflushed.write_file(&indexed, &entry.to_json_lines(&indexed)?)?;
             unflushed.flush_to_disk()?;
             upload
                 .persist(&pooled)
@@ -99,7 +104,7 @@ impl Repository {
             }
             Ok(_) => (),
             Err(_) => {
-                let (entry, _) = self.entry_from_pool(&record.file)?;
+                let (entry, _) = self.compute_index_entry_from_pool(&record.file)?;
                 if entry.record.sha256 != record.sha256 {
                     return Err(other_bytes(&entry.record.sha256));
                 }
@@ -125,11 +130,11 @@ impl Repository {
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
                 && same(there.version, there.release)
-                && self.read_record(&file).is_ok_and(|there| there.epoch == record.epoch)
+                && self.read_package_record(&file).is_ok_and(|there| there.epoch == record.epoch)
             {
                 return Err(RepositoryError::SameVersion {
                     file: record.file.clone(),
-                    yours: record.evr(),
+                    yours: record.version_release(),
                     theirs: format!("{}-{}", there.version, there.release),
                     there: file,
                 });
@@ -155,7 +160,7 @@ impl Repository {
 
     /// Removes what a killed process left: uploads whose lock is free, and everything that is made
     /// only under the repository's lock, which is ours now.
-    pub(super) fn sweep_incoming(&self) -> Result<()> {
+    pub(super) fn remove_stale_incoming_files(&self) -> Result<()> {
         let _lock = self.lock()?;
         for name in durable_files::list_folder(&self.layout().incoming_folder_path())? {
             let path = self.layout().incoming_folder_path().join(name);

@@ -9,12 +9,12 @@ use flate2::read::MultiGzDecoder;
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::Channel,
+    channel_generation::ChannelGeneration,
     durable_files::{self, UnflushedWrites},
     metadata_batch::{
         ChannelPackage, MAX_BATCH_PACKAGES, MetadataBatch, MetadataFileKind, gzip_compress, is_batch_full,
     },
-    record::MetadataFragments,
+    package_record::MetadataFragments,
 };
 
 /// A batch in the making.
@@ -33,7 +33,7 @@ struct DraftBatch {
 impl DraftBatch {
     fn add(&mut self, listed: &ChannelPackage, fragments: &MetadataFragments) {
         self.packages.push(listed.clone());
-        for file in MetadataFileKind::ALL {
+        for file in MetadataFileKind::ALL_KINDS {
             let fragment = file.select_fragment(fragments);
             self.text[file as usize].push_str(fragment);
             self.open_sizes[file as usize] += fragment.len() as u64;
@@ -61,7 +61,7 @@ impl Repository {
     /// Makes batches of `next` out of `packages`; those that `open` has room for come behind its own.
     pub(super) fn write_metadata_batches(
         &self,
-        next: &mut Channel,
+        next: &mut ChannelGeneration,
         open: Option<&MetadataBatch>,
         packages: &[ChannelPackage],
         unflushed: &mut UnflushedWrites,
@@ -71,12 +71,12 @@ impl Repository {
             draft.from = Some(batch.id);
             draft.packages.clone_from(&batch.packages);
             draft.open_sizes = batch.open_sizes;
-            for file in MetadataFileKind::ALL {
+            for file in MetadataFileKind::ALL_KINDS {
                 draft.kept[file as usize] = self.read_compressed_batch_metadata(&next.name, batch, file)?;
             }
         }
         for listed in packages {
-            draft.add(listed, &self.read_fragments(&listed.file)?);
+            draft.add(listed, &self.read_metadata_fragments(&listed.file)?);
             if is_batch_full(draft.packages.len(), &draft.open_sizes) {
                 self.write_metadata_batch(next, std::mem::take(&mut draft), unflushed)?;
             }
@@ -86,7 +86,7 @@ impl Repository {
 
     fn write_metadata_batch(
         &self,
-        next: &mut Channel,
+        next: &mut ChannelGeneration,
         draft: DraftBatch,
         unflushed: &mut UnflushedWrites,
     ) -> Result<()> {

@@ -16,9 +16,9 @@ use sha2::{Digest, Sha256};
 use super::{
     super::{
         Repository, Result,
-        channel::Channel,
+        channel_generation::ChannelGeneration,
+        commit_generation::{PACKAGES_LINK_TARGET, REPODATA_LINK_TARGET},
         durable_files,
-        generation::{CURRENT_REPODATA, PACKAGES_LINK},
         metadata_batch::{self, gzip_compress},
     },
     Findings, RESTORE, reason,
@@ -31,7 +31,7 @@ const REBUILD: &str = "`punch repository rebuild` writes the channel's metadata 
 const TRIES: usize = 3;
 
 impl Repository {
-    pub(super) fn check_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+    pub(super) fn check_all_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
         for name in durable_files::list_folder(&self.layout().channels_folder_path())? {
             let folder = self.layout().channels_folder_path().join(&name);
             match Name::new(&name) {
@@ -50,7 +50,9 @@ impl Repository {
             drop(lock);
             let Some((channel, links)) = pinned else { return Ok(()) };
             self.check_pinned(&channel, &links, keys, findings)?;
-            if findings.all.len() == before || self.current_generation(name)? == channel.generation {
+            if findings.all.len() == before
+                || self.read_current_generation_number(name)? == channel.generation
+            {
                 return Ok(());
             }
             // What was missing may have been what the next generation does without.
@@ -64,11 +66,15 @@ impl Repository {
     }
 
     /// The generation that is looked at, and the links there were with it. Needs the lock.
-    fn pin(&self, name: &Name, findings: &mut Findings<'_>) -> Result<Option<(Arc<Channel>, Vec<String>)>> {
+    fn pin(
+        &self,
+        name: &Name,
+        findings: &mut Findings<'_>,
+    ) -> Result<Option<(Arc<ChannelGeneration>, Vec<String>)>> {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
         let switch = self.layout().current_generation_link_path(name);
-        match self.load_channel(name) {
+        match self.load_current_generation(name) {
             Ok(channel) if channel.generation > 0 => Ok(Some((
                 channel,
                 durable_files::list_folder(&self.layout().channel_packages_folder_path(name))?,
@@ -86,7 +92,7 @@ impl Repository {
 
     fn check_pinned(
         &self,
-        channel: &Channel,
+        channel: &ChannelGeneration,
         links: &[String],
         keys: &PublicKeys,
         findings: &mut Findings<'_>,
@@ -95,13 +101,14 @@ impl Repository {
         let repodata = self.layout().channel_repodata_path(&channel.name);
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
-            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(CURRENT_REPODATA).join(file)) {
-                findings.add(&link, format!("it is no link to {CURRENT_REPODATA}/{file}"), REBUILD);
+            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(REPODATA_LINK_TARGET).join(file))
+            {
+                findings.add(&link, format!("it is no link to {REPODATA_LINK_TARGET}/{file}"), REBUILD);
             }
         }
         let link = self.layout().generation_folder_path(&channel.name, channel.generation).join("packages");
-        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK)) {
-            findings.add(&link, format!("it is no link to {PACKAGES_LINK}"), REBUILD);
+        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK_TARGET)) {
+            findings.add(&link, format!("it is no link to {PACKAGES_LINK_TARGET}"), REBUILD);
         }
         let folder = self.layout().generation_repodata_path(&channel.name, channel.generation);
         let read = |file: &str| fs::read_to_string(folder.join(file));
@@ -118,15 +125,15 @@ impl Repository {
         Ok(())
     }
 
-    fn check_links(&self, channel: &Channel, links: &[String], findings: &mut Findings<'_>) {
+    fn check_links(&self, channel: &ChannelGeneration, links: &[String], findings: &mut Findings<'_>) {
         let folder = self.layout().channel_packages_folder_path(&channel.name);
-        let listed: BTreeMap<&str, &str> = channel.digests();
+        let listed: BTreeMap<&str, &str> = channel.package_checksums();
         for (file, sha256) in &listed {
             let link = folder.join(file);
             // A damaged index entry is reported by the index check.
             let record = match findings.right.get(*file) {
                 Some(right) => Ok(right.record.clone()),
-                None => self.read_record(file).map(|record| (*record).clone()),
+                None => self.read_package_record(file).map(|record| (*record).clone()),
             };
             let record = match record {
                 Ok(record) => record,
@@ -154,7 +161,13 @@ impl Repository {
     }
 
     /// Compares each file that `repomd.xml` names with the one computed from the index.
-    fn check_metadata(&self, channel: &Channel, path: &Path, repomd: &str, findings: &mut Findings<'_>) {
+    fn check_metadata(
+        &self,
+        channel: &ChannelGeneration,
+        path: &Path,
+        repomd: &str,
+        findings: &mut Findings<'_>,
+    ) {
         let xml = match roxmltree::Document::parse(repomd) {
             Ok(xml) => xml,
             Err(why) => return findings.add(path, why.to_string(), REBUILD),
@@ -164,8 +177,9 @@ impl Repository {
         for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
             let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
             let kind = data.attribute("type").unwrap_or_default();
-            let Some(file) =
-                metadata_batch::MetadataFileKind::ALL.into_iter().find(|file| file.repomd_name() == kind)
+            let Some(file) = metadata_batch::MetadataFileKind::ALL_KINDS
+                .into_iter()
+                .find(|file| file.repomd_name() == kind)
             else {
                 continue;
             };
@@ -193,7 +207,7 @@ impl Repository {
                 }
             }
         }
-        if visited.len() < metadata_batch::MetadataFileKind::ALL.len() {
+        if visited.len() < metadata_batch::MetadataFileKind::ALL_KINDS.len() {
             findings.add(path, "it does not name all three files of metadata", REBUILD);
         }
     }
@@ -201,14 +215,15 @@ impl Repository {
     /// Whether the kept batches, which the next generation is made of, are still what this one is made of.
     fn check_batches(
         &self,
-        channel: &Channel,
+        channel: &ChannelGeneration,
         file: metadata_batch::MetadataFileKind,
         whole: &Path,
         findings: &mut Findings<'_>,
     ) {
         let Ok(whole) = fs::read(whole) else { return };
-        let mut rest = &whole
-            [gzip_compress(file.xml_header(channel.packages().count()).as_bytes()).len().min(whole.len())..];
+        let mut rest = &whole[gzip_compress(file.xml_header(channel.iter_packages().count()).as_bytes())
+            .len()
+            .min(whole.len())..];
         for batch in &channel.batches {
             let bytes = self.read_compressed_batch_metadata(&channel.name, batch, file).unwrap_or_default();
             if bytes.is_empty() || !rest.starts_with(&bytes) {
@@ -224,22 +239,22 @@ impl Repository {
     }
 
     /// The digests that the uncompressed files must have, each entry of the index read once.
-    fn expected(&self, channel: &Channel, findings: &Findings<'_>) -> [String; 3] {
-        let count = channel.packages().count();
-        let mut digests =
-            metadata_batch::MetadataFileKind::ALL.map(|file| Sha256::new_with_prefix(file.xml_header(count)));
-        for listed in channel.packages() {
+    fn expected(&self, channel: &ChannelGeneration, findings: &Findings<'_>) -> [String; 3] {
+        let count = channel.iter_packages().count();
+        let mut digests = metadata_batch::MetadataFileKind::ALL_KINDS
+            .map(|file| Sha256::new_with_prefix(file.xml_header(count)));
+        for listed in channel.iter_packages() {
             let fragments = match findings.right.get(&listed.file) {
                 Some(right) => Ok(right.fragments.clone()),
-                None => self.read_fragments(&listed.file),
+                None => self.read_metadata_fragments(&listed.file),
             };
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };
-            for file in metadata_batch::MetadataFileKind::ALL {
+            for file in metadata_batch::MetadataFileKind::ALL_KINDS {
                 digests[file as usize].update(file.select_fragment(&fragments));
             }
         }
-        for file in metadata_batch::MetadataFileKind::ALL {
+        for file in metadata_batch::MetadataFileKind::ALL_KINDS {
             digests[file as usize].update(file.xml_footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, durable_files, index::IndexEntry};
+use super::{Repository, RepositoryError, Result, durable_files, package_index::PackageIndexEntry};
 use crate::openpgp::PublicKeys;
 
 mod channels;
@@ -40,7 +40,7 @@ struct Findings<'a> {
     root: &'a Path,
     all: Vec<RepositoryFinding>,
     /// Index entries that need repair, by file, computed from the packages.
-    right: BTreeMap<String, IndexEntry>,
+    right: BTreeMap<String, PackageIndexEntry>,
 }
 
 impl Findings<'_> {
@@ -62,10 +62,10 @@ impl Repository {
         progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
-        let keys = self.trusted_keys()?;
+        let keys = self.read_trusted_keys()?;
         self.check_pool(&keys, &mut findings, progress)?;
         self.check_index(&mut findings)?;
-        self.check_channels(&keys, &mut findings)?;
+        self.check_all_channels(&keys, &mut findings)?;
         findings.all.sort();
         Ok(findings.all)
     }
@@ -93,7 +93,7 @@ impl Repository {
                 done += 1;
                 let (pooled, indexed) =
                     (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
-                let right = self.entry_from_pool(&file).and_then(|(right, rpm_file)| {
+                let right = self.compute_index_entry_from_pool(&file).and_then(|(right, rpm_file)| {
                     rpm_file.verify_signature(keys)?;
                     Ok(right)
                 });
@@ -131,9 +131,10 @@ impl Repository {
     /// The digest of each package that some channel shows, by file.
     fn listed_digests(&self) -> BTreeMap<String, String> {
         // Errors of reading a channel are reported by the channel check.
-        let channels = self.channels().unwrap_or_default();
-        let channels: Vec<_> = channels.iter().filter_map(|name| self.load_channel(name).ok()).collect();
-        let listed = channels.iter().flat_map(|channel| channel.packages());
+        let channels = self.list_channels().unwrap_or_default();
+        let channels: Vec<_> =
+            channels.iter().filter_map(|name| self.load_current_generation(name).ok()).collect();
+        let listed = channels.iter().flat_map(|channel| channel.iter_packages());
         listed.map(|listed| (listed.file.clone(), listed.sha256.clone())).collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `repomd.xml` and `repomd.xml.asc` are two files, and both change. Each generation is a folder that is a
 //! whole YUM repository and never changes, so a reader that stays in it
-//! ([`Repository::generation_path`], handed out by the mirrorlist) always gets both of one generation. The
+//! ([`Repository::current_generation_path`], handed out by the mirrorlist) always gets both of one generation. The
 //! channel's own folder follows the current generation by a symbolic link that one rename swaps: a reader
 //! of it that fetches one file before and the other after a swap has to try again.
 
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::{Channel, RemovedPackage, SupersededGeneration},
+    channel_generation::{ChannelGeneration, RemovedPackage, SupersededGeneration},
     durable_files::{self, UnflushedWrites},
     metadata_batch::{ChannelPackage, MetadataBatch, MetadataFileKind, gzip_compress},
 };
@@ -33,9 +33,9 @@ const KEEP_BYTES: u64 = 1 << 30;
 const KEEP_SECONDS_AT_LEAST: u32 = 300;
 
 /// The packages, seen from a generation's folder.
-pub(super) const PACKAGES_LINK: &str = "../../packages";
+pub(super) const PACKAGES_LINK_TARGET: &str = "../../packages";
 /// The current generation's metadata, seen from the channel's `repodata`.
-pub(super) const CURRENT_REPODATA: &str = "../current/repodata";
+pub(super) const REPODATA_LINK_TARGET: &str = "../current/repodata";
 
 /// What a new generation is made of.
 pub(super) enum GenerationPart {
@@ -58,14 +58,14 @@ struct Data {
 impl Repository {
     /// Makes `parts` the next generation of `channel`, together with what was done in `unflushed`. Needs
     /// the lock.
-    pub(super) fn commit(
+    pub(super) fn commit_generation(
         &self,
-        channel: &Channel,
+        channel: &ChannelGeneration,
         parts: Vec<GenerationPart>,
         mut unflushed: UnflushedWrites,
         now: u32,
-    ) -> Result<Arc<Channel>> {
-        let mut next = Channel {
+    ) -> Result<Arc<ChannelGeneration>> {
+        let mut next = ChannelGeneration {
             name: channel.name.clone(),
             generation: channel.generation + 1,
             batches: Vec::new(),
@@ -98,8 +98,8 @@ impl Repository {
 
     fn compose(
         &self,
-        channel: &Channel,
-        next: &mut Channel,
+        channel: &ChannelGeneration,
+        next: &mut ChannelGeneration,
         parts: Vec<GenerationPart>,
         unflushed: &mut UnflushedWrites,
         now: u32,
@@ -111,7 +111,7 @@ impl Repository {
         unflushed.create_folder_tree(&repodata)?;
         unflushed.create_folder_tree(&layout.metadata_batches_folder_path(&next.name))?;
         unflushed.create_folder_tree(&layout.channel_packages_folder_path(&next.name))?;
-        unflushed.create_symlink(Path::new(PACKAGES_LINK), &folder.join("packages"))?;
+        unflushed.create_symlink(Path::new(PACKAGES_LINK_TARGET), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
         for part in parts {
             match part {
@@ -124,7 +124,7 @@ impl Repository {
                 }
             }
         }
-        let data: Vec<Data> = MetadataFileKind::ALL
+        let data: Vec<Data> = MetadataFileKind::ALL_KINDS
             .iter()
             .map(|file| self.concatenate(next, *file, unflushed))
             .collect::<Result<_>>()?;
@@ -135,17 +135,17 @@ impl Repository {
         unflushed.write_file(&repodata.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
         unflushed.write_file(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
-        self.write_state(next, unflushed)
+        self.write_generation_state(next, unflushed)
     }
 
     /// The folder that readers without mirrorlist look in: its two files that change are links through
     /// the current generation.
-    fn make_repodata(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
+    fn make_repodata(&self, channel: &ChannelGeneration, unflushed: &mut UnflushedWrites) -> Result<()> {
         let folder = self.layout().channel_repodata_path(&channel.name);
         unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
-            let target = Path::new(CURRENT_REPODATA).join(file);
+            let target = Path::new(REPODATA_LINK_TARGET).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
                 durable_files::switch_symlink(&self.layout().incoming_folder_path(), &link, &target)?;
             }
@@ -156,7 +156,7 @@ impl Repository {
     /// Writes one metadata file: a header, the batches as they are, a footer.
     fn concatenate(
         &self,
-        channel: &Channel,
+        channel: &ChannelGeneration,
         file: MetadataFileKind,
         unflushed: &mut UnflushedWrites,
     ) -> Result<Data> {
@@ -194,19 +194,20 @@ impl Repository {
         Ok(Data { file, name, sha256, size, open_size })
     }
 
-    /// The folder of the generation that `channel` shows now, relative to [`Repository::served_folder`]: a whole
+    /// The folder of the generation that `channel` shows now, relative to [`Repository::served_channels_folder`]: a whole
     /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
     /// next generation took its place.
-    pub fn generation_path(&self, channel: &Name) -> Result<PathBuf> {
-        let generation = self.load_existing_channel(channel)?.generation;
+    pub fn current_generation_path(&self, channel: &Name) -> Result<PathBuf> {
+        let generation = self.load_published_generation(channel)?.generation;
         let folder = self.layout().generation_folder_path(channel, generation);
-        Ok(folder.strip_prefix(self.served_folder()).unwrap_or(&folder).to_owned())
+        Ok(folder.strip_prefix(self.served_channels_folder()).unwrap_or(&folder).to_owned())
     }
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
-    fn gone(&self, channel: &Channel, next: &Channel, now: u32) -> Vec<RemovedPackage> {
-        let there = next.digests();
-        let left = channel.packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
+    fn gone(&self, channel: &ChannelGeneration, next: &ChannelGeneration, now: u32) -> Vec<RemovedPackage> {
+        let there = next.package_checksums();
+        let left =
+            channel.iter_packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
         let folder = self.layout().channel_packages_folder_path(&channel.name);
         let stays = |gone: &RemovedPackage| {
             // One whose time is over is forgotten when its link is really away.
@@ -218,7 +219,7 @@ impl Repository {
 
     /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
     /// the current one stays: a reader may be using it.
-    pub(super) fn remove_obsolete_files(&self, channel: &Channel, now: u32) -> Result<()> {
+    pub(super) fn remove_obsolete_files(&self, channel: &ChannelGeneration, now: u32) -> Result<()> {
         let layout = self.layout();
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
@@ -253,7 +254,7 @@ fn over(since: u32, now: u32) -> bool {
 }
 
 /// The generations up to `channel` whose files stay when the next one takes its place, oldest first.
-fn history(channel: &Channel, now: u32) -> Vec<SupersededGeneration> {
+fn history(channel: &ChannelGeneration, now: u32) -> Vec<SupersededGeneration> {
     let past = SupersededGeneration { generation: channel.generation, replaced: now, bytes: channel.bytes };
     let mut bytes = 0;
     let stays = |past: &SupersededGeneration| {

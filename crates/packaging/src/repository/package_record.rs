@@ -60,7 +60,7 @@ impl PackageRecord {
     }
 
     /// `1.2.0-1`
-    pub(super) fn evr(&self) -> String {
+    pub(super) fn version_release(&self) -> String {
         format!("{}-{}", self.version, self.release)
     }
 
@@ -83,7 +83,7 @@ impl PackageRecord {
         }
     }
 
-    pub(super) fn package_file(&self) -> PackageFile {
+    pub(super) fn to_package_file(&self) -> PackageFile {
         PackageFile {
             name: self.name.clone(),
             file: self.file.clone(),
@@ -103,7 +103,7 @@ pub(super) struct MetadataFragments {
 
 impl MetadataFragments {
     /// Writes them for a package.
-    pub(super) fn new(
+    pub(super) fn render_xml_fragments(
         metadata: &rpm::PackageMetadata,
         record: &PackageRecord,
     ) -> std::result::Result<Self, MetadataError> {

@@ -10,11 +10,11 @@ use model::{catalog::Catalog, name::Name, version::Version};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::Channel,
+    channel_generation::ChannelGeneration,
+    commit_generation::GenerationPart,
     durable_files::{self, UnflushedWrites},
-    generation::GenerationPart,
     metadata_batch::ChannelPackage,
-    record::PackageRecord,
+    package_record::PackageRecord,
 };
 
 /// A package that was received but not published is left alone for this long.
@@ -36,26 +36,26 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
     /// publication or retention after that which takes their links away and so frees their bytes.
-    pub fn retain(
+    pub fn retain_versions(
         &self,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
     ) -> Result<RetentionResult> {
-        self.retain_with_needed(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+        self.retain_versions_needed_by(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
 
     /// The same, with the needed versions queried under the repository lock.
-    pub fn retain_with_needed<E: From<RepositoryError>>(
+    pub fn retain_versions_needed_by<E: From<RepositoryError>>(
         &self,
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
         now: u32,
     ) -> std::result::Result<RetentionResult, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
-        self.catalog()?;
+        self.read_catalog()?;
         let _lock = self.lock()?;
-        let catalog = self.catalog()?;
+        let catalog = self.read_catalog()?;
         let keep = needed(&catalog)?;
         Ok(self.remove_others(&catalog, &keep, newest, now)?)
     }
@@ -69,13 +69,13 @@ impl Repository {
     ) -> Result<RetentionResult> {
         let mut removed = RetentionResult::default();
         let mut needed = BTreeSet::new();
-        for name in self.channels()? {
-            let channel = self.load_channel(&name)?;
+        for name in self.list_channels()? {
+            let channel = self.load_current_generation(&name)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();
-            for listed in channel.packages() {
-                let record = self.read_listed_record(listed)?;
+            for listed in channel.iter_packages() {
+                let record = self.load_listed_package_record(listed)?;
                 let stays = match record.component_version() {
                     Some((component, version)) => components.contains(&(component.clone(), version)),
                     None => plain.contains(&record.file),
@@ -90,7 +90,7 @@ impl Repository {
                 self.remove_obsolete_files(&channel, now)?;
                 continue;
             }
-            self.commit(&channel, without(&channel, &gone), UnflushedWrites::default(), now)?;
+            self.commit_generation(&channel, without(&channel, &gone), UnflushedWrites::default(), now)?;
             removed.channels.insert(name, gone.into_iter().collect());
         }
         self.empty_pool(&needed, now, &mut removed)?;
@@ -98,10 +98,10 @@ impl Repository {
     }
 
     /// The newest packages that belong to no component.
-    fn kept_plain(&self, channel: &Channel, newest: usize) -> Result<BTreeSet<String>> {
+    fn kept_plain(&self, channel: &ChannelGeneration, newest: usize) -> Result<BTreeSet<String>> {
         let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
-        for listed in channel.packages() {
-            let record = self.read_listed_record(listed)?;
+        for listed in channel.iter_packages() {
+            let record = self.load_listed_package_record(listed)?;
             if record.component_version().is_none() {
                 by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
             }
@@ -192,7 +192,7 @@ fn kept_components(
 }
 
 /// The channel's batches without the packages in `gone`.
-fn without(channel: &Channel, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
+fn without(channel: &ChannelGeneration, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
     let mut parts = Vec::new();
     for batch in &channel.batches {
         let left: Vec<ChannelPackage> =

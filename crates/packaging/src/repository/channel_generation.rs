@@ -13,7 +13,7 @@ use super::{
 
 /// One generation of a channel.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Channel {
+pub(super) struct ChannelGeneration {
     pub(super) name: Name,
     /// 0 for a channel that was never published to.
     pub(super) generation: u64,
@@ -57,21 +57,21 @@ struct ChannelState {
     gone: Vec<RemovedPackage>,
 }
 
-impl Channel {
+impl ChannelGeneration {
     /// All packages, in the order they were published.
-    pub(super) fn packages(&self) -> impl Iterator<Item = &ChannelPackage> {
+    pub(super) fn iter_packages(&self) -> impl Iterator<Item = &ChannelPackage> {
         self.batches.iter().flat_map(|batch| &batch.packages)
     }
 
     /// The digest of each package, by file name.
-    pub(super) fn digests(&self) -> BTreeMap<&str, &str> {
-        self.packages().map(|listed| (listed.file.as_str(), listed.sha256.as_str())).collect()
+    pub(super) fn package_checksums(&self) -> BTreeMap<&str, &str> {
+        self.iter_packages().map(|listed| (listed.file.as_str(), listed.sha256.as_str())).collect()
     }
 }
 
 impl Repository {
     /// The current generation of `channel`; 0 where nothing was published yet.
-    pub(super) fn current_generation(&self, channel: &Name) -> Result<u64> {
+    pub(super) fn read_current_generation_number(&self, channel: &Name) -> Result<u64> {
         let link = self.layout().current_generation_link_path(channel);
         match fs::read_link(&link) {
             Ok(target) => target
@@ -84,8 +84,8 @@ impl Repository {
     }
 
     /// The channel as it is now; an empty one where nothing was published yet.
-    pub(super) fn load_channel(&self, name: &Name) -> Result<Arc<Channel>> {
-        let mut generation = self.current_generation(name)?;
+    pub(super) fn load_current_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
+        let mut generation = self.read_current_generation_number(name)?;
         loop {
             let known = self.known().channels.get(name).cloned();
             if let Some(channel) = &known
@@ -93,7 +93,7 @@ impl Repository {
             {
                 return Ok(Arc::clone(channel));
             }
-            match self.read_channel(name, generation, known.as_deref()) {
+            match self.read_generation(name, generation, known.as_deref()) {
                 Ok(channel) => {
                     let channel = Arc::new(channel);
                     self.known().channels.insert(name.clone(), Arc::clone(&channel));
@@ -101,7 +101,7 @@ impl Repository {
                 }
                 Err(error) => {
                     // A publication may have swept away what we were about to read.
-                    let now = self.current_generation(name)?;
+                    let now = self.read_current_generation_number(name)?;
                     if now == generation {
                         return Err(error);
                     }
@@ -111,18 +111,23 @@ impl Repository {
         }
     }
 
-    /// Like [`Repository::load_channel`], but one that was never published to is an error.
-    pub(super) fn load_existing_channel(&self, name: &Name) -> Result<Arc<Channel>> {
-        let channel = self.load_channel(name)?;
+    /// Like [`Repository::load_current_generation`], but one that was never published to is an error.
+    pub(super) fn load_published_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
+        let channel = self.load_current_generation(name)?;
         if channel.generation > 0 {
             return Ok(channel);
         }
         Err(self.unknown_channel_error(name)?)
     }
 
-    fn read_channel(&self, name: &Name, generation: u64, known: Option<&Channel>) -> Result<Channel> {
+    fn read_generation(
+        &self,
+        name: &Name,
+        generation: u64,
+        known: Option<&ChannelGeneration>,
+    ) -> Result<ChannelGeneration> {
         if generation == 0 {
-            return Ok(Channel {
+            return Ok(ChannelGeneration {
                 name: name.clone(),
                 generation,
                 batches: Vec::new(),
@@ -140,7 +145,7 @@ impl Repository {
             Some(batch) => Ok(Arc::clone(batch)),
             None => self.read_metadata_batch(name, *id).map(Arc::new),
         });
-        Ok(Channel {
+        Ok(ChannelGeneration {
             name: name.clone(),
             generation,
             batches: batches.collect::<Result<_>>()?,
@@ -151,7 +156,11 @@ impl Repository {
         })
     }
 
-    pub(super) fn write_state(&self, channel: &Channel, unflushed: &mut UnflushedWrites) -> Result<()> {
+    pub(super) fn write_generation_state(
+        &self,
+        channel: &ChannelGeneration,
+        unflushed: &mut UnflushedWrites,
+    ) -> Result<()> {
         let state = ChannelState {
             batches: channel.batches.iter().map(|batch| batch.id).collect(),
             next_batch: channel.next_batch,

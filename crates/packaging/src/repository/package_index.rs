@@ -12,7 +12,7 @@ use std::{
 use super::{
     Repository, RepositoryError, Result, durable_files,
     metadata_batch::ChannelPackage,
-    record::{MetadataFragments, PackageRecord, RpmFileName},
+    package_record::{MetadataFragments, PackageRecord, RpmFileName},
 };
 use crate::{
     inspect,
@@ -21,22 +21,25 @@ use crate::{
 
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct IndexEntry {
+pub(super) struct PackageIndexEntry {
     pub(super) record: PackageRecord,
     pub(super) fragments: MetadataFragments,
 }
 
-impl IndexEntry {
+impl PackageIndexEntry {
     /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
-    pub(super) fn of(rpm_file: &mut RpmFile, received: u64) -> std::result::Result<Self, RpmFileError> {
+    pub(super) fn from_rpm_file(
+        rpm_file: &mut RpmFile,
+        received: u64,
+    ) -> std::result::Result<Self, RpmFileError> {
         let record = PackageRecord::new(inspect::inspect_rpm_file(rpm_file)?, received);
-        let fragments = MetadataFragments::new(&rpm_file.metadata, &record)
+        let fragments = MetadataFragments::render_xml_fragments(&rpm_file.metadata, &record)
             .map_err(|why| malformed_error(&rpm_file.shown, &why.to_string()))?;
         Ok(Self { record, fragments })
     }
 
-    pub(super) fn lines(&self, path: &Path) -> Result<Vec<u8>> {
+    pub(super) fn to_json_lines(&self, path: &Path) -> Result<Vec<u8>> {
         let mut lines = durable_files::to_json_bytes(path, &self.record)?;
         lines.push(b'\n');
         lines.extend(durable_files::to_json_bytes(path, &self.fragments)?);
@@ -47,7 +50,7 @@ impl IndexEntry {
 
 impl Repository {
     /// The record of a package in the pool, as it is on disk now.
-    pub(super) fn read_record(&self, file: &str) -> Result<Arc<PackageRecord>> {
+    pub(super) fn read_package_record(&self, file: &str) -> Result<Arc<PackageRecord>> {
         let name = self.pooled_name(file)?;
         let record: Arc<PackageRecord> = Arc::new(read_line(&self.layout().index_entry_path(name, file), 0)?);
         self.known().records.insert(file.to_owned(), Arc::clone(&record));
@@ -55,29 +58,32 @@ impl Repository {
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn read_listed_record(&self, listed: &ChannelPackage) -> Result<Arc<PackageRecord>> {
+    pub(super) fn load_listed_package_record(&self, listed: &ChannelPackage) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
         {
             return Ok(Arc::clone(record));
         }
-        self.read_record(&listed.file)
+        self.read_package_record(&listed.file)
     }
 
-    pub(super) fn read_fragments(&self, file: &str) -> Result<MetadataFragments> {
+    pub(super) fn read_metadata_fragments(&self, file: &str) -> Result<MetadataFragments> {
         let name = package_name(file)?;
         read_line(&self.layout().index_entry_path(name, file), 1)
     }
 
     /// The whole entry, as it is on disk now.
-    pub(super) fn read_index_entry(&self, file: &str) -> Result<IndexEntry> {
-        Ok(IndexEntry { record: (*self.read_record(file)?).clone(), fragments: self.read_fragments(file)? })
+    pub(super) fn read_index_entry(&self, file: &str) -> Result<PackageIndexEntry> {
+        Ok(PackageIndexEntry {
+            record: (*self.read_package_record(file)?).clone(),
+            fragments: self.read_metadata_fragments(file)?,
+        })
     }
 
     /// The index entry of a package in the pool, computed from the package.
-    pub(super) fn entry_from_pool(&self, file: &str) -> Result<(IndexEntry, RpmFile)> {
+    pub(super) fn compute_index_entry_from_pool(&self, file: &str) -> Result<(PackageIndexEntry, RpmFile)> {
         let pooled = self.layout().pool_package_path(self.pooled_name(file)?, file);
-        let received = match self.read_record(file) {
+        let received = match self.read_package_record(file) {
             Ok(record) => record.received,
             // Nothing but the upload ever wrote to it.
             Err(_) => fs::metadata(&pooled)
@@ -86,13 +92,13 @@ impl Repository {
                 .max(0) as u64,
         };
         let mut rpm_file = RpmFile::open_displayed_as(&pooled, Path::new(file))?;
-        Ok((IndexEntry::of(&mut rpm_file, received)?, rpm_file))
+        Ok((PackageIndexEntry::from_rpm_file(&mut rpm_file, received)?, rpm_file))
     }
 
     /// Rewrites the entry of a listed package that does not match the package. A package
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
     pub(super) fn repair_index_entry(&self, listed: &ChannelPackage) -> Result<()> {
-        let Ok((right, _)) = self.entry_from_pool(&listed.file) else { return Ok(()) };
+        let Ok((right, _)) = self.compute_index_entry_from_pool(&listed.file) else { return Ok(()) };
         if right.record.sha256 == listed.sha256
             && self.read_index_entry(&listed.file).ok().as_ref() != Some(&right)
         {
@@ -106,10 +112,10 @@ impl Repository {
     }
 
     /// Writes an entry of a package that is in the pool.
-    pub(super) fn write_index_entry(&self, entry: &IndexEntry) -> Result<()> {
+    pub(super) fn write_index_entry(&self, entry: &PackageIndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
         durable_files::create_folder(path.parent().unwrap_or(&self.root))?;
-        self.write(&path, &entry.lines(&path)?)?;
+        self.write(&path, &entry.to_json_lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
         Ok(())
     }
