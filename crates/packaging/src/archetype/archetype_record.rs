@@ -98,7 +98,7 @@ pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeErr
     Ok(yaml::read_document(FILE, &text)?)
 }
 
-/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_record`] finds it.
+/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_interrupted_replacement`] finds it.
 pub(super) fn replace_archetype_record(
     dir: &Path,
     record: &ArchetypeRecord,
@@ -117,7 +117,7 @@ pub(super) fn replace_archetype_record(
     fs::remove_dir_all(dir.join(OLD)).map_err(cannot)
 }
 
-/// Finishes or takes back a [`replace_record`] that was cut off.
+/// Finishes or takes back a [`replace_archetype_record`] that was cut off.
 pub(super) fn recover_interrupted_replacement(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {

@@ -45,7 +45,7 @@ pub enum FileUpdateOutcome {
     /// Both had changed the same lines; both versions are between marks.
     Conflicted,
     /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, where
-    /// [`UpdateResult::beside`] says.
+    /// [`ArchetypeUpdateResult::beside`] says.
     Beside,
     /// The archetype no longer has it, and it was unmodified.
     Removed,

@@ -45,7 +45,7 @@ pub(super) struct RemovedPackage {
     pub(super) since: u32,
 }
 
-/// [`Channel`], as it is written down.
+/// [`ChannelGeneration`], as it is written down.
 #[derive(Debug, Serialize, Deserialize)]
 struct ChannelState {
     #[serde(rename = "members")]

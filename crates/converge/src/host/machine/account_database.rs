@@ -144,7 +144,7 @@ impl AccountDatabase {
         }
     }
 
-    /// The name of a group for a plan, as in [`AccountDatabase::owner_name`].
+    /// The name of a group for a plan, as in [`AccountDatabase::user_name_of_uid`].
     pub(super) fn group_name_of_gid(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.parse_or_lookup_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
