@@ -16,7 +16,7 @@ type ModulePath = Vec<String>;
 type Imports<'a> = BTreeMap<&'a ModulePath, BTreeSet<&'a ModulePath>>;
 
 /// Finds files below `crates` that import each other, directly or around several files.
-pub(super) fn import_cycles(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
+pub(super) fn find_import_cycles(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
     for folder in crates.iter().flat_map(|path| ["src", "tests/it"].map(|part| root.join(path).join(part))) {
         let modules: BTreeMap<ModulePath, PathBuf> = files_below(&folder, "rs")
             .into_iter()
@@ -209,7 +209,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let mut findings = Vec::new();
-        import_cycles(root.path(), &["one"], &mut findings);
+        find_import_cycles(root.path(), &["one"], &mut findings);
         findings
     }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    Image, Network, PREFIX,
-    control_groups::{CONTROL_GROUPS, remove_groups},
+    BridgeNetwork, HostImage, RESOURCE_NAME_PREFIX,
+    control_groups::{CONTROL_GROUP_FOLDERS, remove_control_groups},
 };
 use crate::{
     command_failure::{CommandFailure, io},
@@ -34,18 +34,18 @@ pub(crate) struct BootedHost {
 impl BootedHost {
     pub(super) fn boot(
         hosts: &Path,
-        network: &Network,
-        image: &Image,
+        network: &BridgeNetwork,
+        image: &HostImage,
         name: &str,
         number: usize,
     ) -> Result<BootedHost, CommandFailure> {
-        let machine = format!("{PREFIX}{}-{number}", std::process::id());
+        let machine = format!("{RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
             fs::create_dir_all(folder.join(part)).map_err(io("create", &folder))?;
         }
         let etc = folder.join("upper/etc");
-        let names = format!("127.0.0.1 localhost\n{} {name}\n", network.address_of(number));
+        let names = format!("127.0.0.1 localhost\n{} {name}\n", network.host_address(number));
         // No name server is within its reach: better none than one to wait for.
         for (file, text) in
             [("hostname", format!("{name}\n")), ("hosts", names), ("resolv.conf", String::new())]
@@ -56,7 +56,7 @@ impl BootedHost {
         let errors = console.try_clone().map_err(io("write", &folder))?;
         let container = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
-            .arg(script(image, &folder, &machine, &network.host_end_name(number)))
+            .arg(script(image, &folder, &machine, &network.veth_name(number)))
             .stdin(Stdio::null())
             .stdout(console)
             .stderr(errors)
@@ -66,7 +66,7 @@ impl BootedHost {
             })?;
         let mut host = BootedHost {
             name: name.to_owned(),
-            address: network.address_of(number),
+            address: network.host_address(number),
             machine,
             folder,
             container,
@@ -75,30 +75,33 @@ impl BootedHost {
         host.init = host.wait_for("its first process", 100, BootedHost::first_process)?;
         network.attach_host(number, host.init)?;
         host.wait_for("its systemd to finish starting", 1200, |host| {
-            let state = host.terminal().run_any_exit("systemctl is-system-running").ok()?.out;
+            let state = host.open_root_terminal().run_any_exit("systemctl is-system-running").ok()?.out;
             ["running", "degraded"].contains(&state.trim()).then_some(())
         })?;
         Ok(host)
     }
 
     /// The address it is reached at.
-    pub(crate) fn address(&self) -> &str {
+    pub(crate) fn ip_address(&self) -> &str {
         &self.address
     }
 
     /// The name it was booted with.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn host_name(&self) -> &str {
         &self.name
     }
 
     /// A root shell on it.
-    pub(crate) fn terminal(&self) -> Terminal {
+    pub(crate) fn open_root_terminal(&self) -> Terminal {
         let enter = format!(
             "nsenter -t {} -m -u -i -n -p -r -w -- env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             self.init
         );
-        Terminal::prefixed(&format!("{}#", self.name), enter.split_whitespace().map(str::to_owned).collect())
+        Terminal::with_command_prefix(
+            &format!("{}#", self.name),
+            enter.split_whitespace().map(str::to_owned).collect(),
+        )
     }
 
     /// The container's systemd: the child of `systemd-nspawn` that is process 1 in its own namespace.
@@ -148,7 +151,7 @@ impl BootedHost {
 
 impl Drop for BootedHost {
     fn drop(&mut self) {
-        let here = Terminal::local(Path::new("/"));
+        let here = Terminal::on_this_machine(Path::new("/"));
         if self.init != 0 {
             // SIGRTMIN+4 asks a systemd to power off.
             here.run_any_exit(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
@@ -167,8 +170,8 @@ impl Drop for BootedHost {
             self.container.wait().ok();
         }
         fs::remove_dir_all(&self.folder).ok();
-        for tree in CONTROL_GROUPS {
-            remove_groups(&Path::new(tree).join(&self.machine));
+        for tree in CONTROL_GROUP_FOLDERS {
+            remove_control_groups(&Path::new(tree).join(&self.machine));
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }
@@ -177,7 +180,7 @@ impl Drop for BootedHost {
 /// What runs in the mount namespace of its own: a control group, the overlay, the container.
 ///
 /// The control group matters: without one, two containers would share a systemd tree.
-fn script(image: &Image, folder: &Path, machine: &str, cable: &str) -> String {
+fn script(image: &HostImage, folder: &Path, machine: &str, cable: &str) -> String {
     let folder = folder.display();
     format!(
         "for tree in {groups}; do
@@ -187,7 +190,7 @@ fn script(image: &Image, folder: &Path, machine: &str, cable: &str) -> String {
            {folder}/root || exit 9
          exec systemd-nspawn --quiet -D {folder}/root --boot --register=no --keep-unit --machine={machine} \
            --network-veth-extra={cable}:host0 --link-journal=no --resolv-conf=off --timezone=off --console=pipe",
-        groups = CONTROL_GROUPS.join(" "),
-        layers = image.layers(),
+        groups = CONTROL_GROUP_FOLDERS.join(" "),
+        layers = image.overlay_layers(),
     )
 }

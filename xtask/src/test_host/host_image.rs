@@ -22,18 +22,18 @@ const FINISH: &str = "printf '127.0.0.1 localhost\\n' > \"$1/etc/hosts\"; mkdir 
                       rm -f \"$1/etc/machine-id\"; : > \"$1/etc/machine-id\"";
 
 /// A file system a host can boot from: read-only layers, the strongest first.
-pub(crate) struct Image {
+pub(crate) struct HostImage {
     layers: Vec<PathBuf>,
 }
 
-impl Image {
+impl HostImage {
     /// Debian with what every host needs.
-    pub(crate) fn debian(work: &Path) -> Result<Image, CommandFailure> {
+    pub(crate) fn build_debian(work: &Path) -> Result<HostImage, CommandFailure> {
         let hosts = work.join("hosts");
         fs::create_dir_all(&hosts).map_err(io("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
         cached_layer(&layer, |partial| {
-            Terminal::local(&hosts).run(&format!(
+            Terminal::on_this_machine(&hosts).run(&format!(
                 "mmdebstrap --mode=root --variant=minbase --include={BASE} \
                  --aptopt='APT::Install-Recommends \"false\"' \
                  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -43,13 +43,13 @@ impl Image {
                 partial = partial.display()
             ))
         })?;
-        Ok(Image { layers: vec![layer] })
+        Ok(HostImage { layers: vec![layer] })
     }
 
     /// The same image with an archive of Debian packages inside it, which its apt-get installs from.
-    pub(crate) fn with_archive(&self, work: &Path) -> Result<Image, CommandFailure> {
+    pub(crate) fn with_package_archive(&self, work: &Path) -> Result<HostImage, CommandFailure> {
         let hosts = work.join("hosts");
-        let below = self.layers();
+        let below = self.overlay_layers();
         let packages = ARCHIVE.join(" ");
         let layer = hosts.join(format!("archive-{:016x}", content_key(&[&below, &packages, FILL])));
         cached_layer(&layer, |partial| {
@@ -57,14 +57,14 @@ impl Image {
                 .replace("PARTIAL", &partial.display().to_string())
                 .replace("BELOW", &below)
                 .replace("PACKAGES", &packages);
-            Terminal::local(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
+            Terminal::on_this_machine(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
         })?;
         let layers = [layer].into_iter().chain(self.layers.iter().cloned()).collect();
-        Ok(Image { layers })
+        Ok(HostImage { layers })
     }
 
     /// Its layers as `mount -t overlay` wants them.
-    pub(crate) fn layers(&self) -> String {
+    pub(crate) fn overlay_layers(&self) -> String {
         self.layers.iter().map(|layer| layer.display().to_string()).collect::<Vec<_>>().join(":")
     }
 }

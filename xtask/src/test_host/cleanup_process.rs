@@ -5,20 +5,20 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-use super::PREFIX;
+use super::RESOURCE_NAME_PREFIX;
 use crate::command_failure::CommandFailure;
 
 /// A shell that waits for the end of its input, which is the end of this process; dismissed when dropped.
-pub(crate) struct Janitor {
+pub(crate) struct CleanupProcess {
     shell: Child,
     // Held open: its end is the signal.
     _line: Option<ChildStdin>,
 }
 
-impl Janitor {
+impl CleanupProcess {
     /// Puts one on watch over what this process makes in `folder` and elsewhere.
-    pub(crate) fn watch(folder: &Path) -> Result<Janitor, CommandFailure> {
-        let ours = format!("{PREFIX}{}", std::process::id());
+    pub(crate) fn start(folder: &Path) -> Result<CleanupProcess, CommandFailure> {
+        let ours = format!("{RESOURCE_NAME_PREFIX}{}", std::process::id());
         // The containers are halting by then, on the signal that the death of their starter sends them.
         let script = format!(
             "trap '' INT TERM HUP
@@ -33,7 +33,7 @@ impl Janitor {
                for group in $tree/{ours}-*; do find \"$group\" -depth -type d -exec rmdir {{}} \\;; done
              done
              rmdir /run/systemd/nspawn/propagate/{ours}-*",
-            groups = super::control_groups::CONTROL_GROUPS.join(" ")
+            groups = super::control_groups::CONTROL_GROUP_FOLDERS.join(" ")
         );
         let mut shell = Command::new("sh")
             .args(["-c", &script, "janitor"])
@@ -44,11 +44,11 @@ impl Janitor {
             .spawn()
             .map_err(|error| CommandFailure::new(format!("cannot start sh: {error}"), "sh"))?;
         let line = shell.stdin.take();
-        Ok(Janitor { shell, _line: line })
+        Ok(CleanupProcess { shell, _line: line })
     }
 }
 
-impl Drop for Janitor {
+impl Drop for CleanupProcess {
     fn drop(&mut self) {
         // It ignores polite signals. A failure means that it has ended already.
         self.shell.kill().ok();
