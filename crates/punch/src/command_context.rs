@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use crate::{terminal_output::TerminalOutput, time_text::UnixMicros};
 
 /// The variable that names the data folder of the control plane on this machine.
-pub(crate) const DATA_FOLDER_VARIABLE: &str = "GEPPETTO_DATA";
+pub(crate) const CONTROL_PLANE_DATA_VARIABLE: &str = "GEPPETTO_DATA";
 
 /// Output, clock, environment and configuration of one run of punch.
 pub(crate) struct CommandContext {
@@ -22,7 +22,8 @@ pub(crate) struct CommandContext {
 impl CommandContext {
     /// The Unix socket of the control plane on this machine.
     pub(crate) fn default_socket_path(&self) -> PathBuf {
-        let data = self.environment.get(DATA_FOLDER_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
+        let data =
+            self.environment.get(CONTROL_PLANE_DATA_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
         PathBuf::from(data).join("geppetto.sock")
     }
 }

@@ -73,7 +73,7 @@ fn environment() -> BTreeMap<&'static str, String> {
     let names = Setting::ALL_SETTINGS
         .into_iter()
         .map(Setting::environment_variable)
-        .chain([command_context::DATA_FOLDER_VARIABLE]);
+        .chain([command_context::CONTROL_PLANE_DATA_VARIABLE]);
     names
         .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
         .filter(|(_, value)| !value.is_empty())

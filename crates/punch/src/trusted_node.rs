@@ -71,7 +71,7 @@ impl TrustedNode {
     }
 
     /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
-    pub(crate) fn check_generation(
+    pub(crate) fn refuse_older_generation(
         &self,
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {

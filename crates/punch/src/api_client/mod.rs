@@ -170,7 +170,7 @@ impl ApiClient {
 
     /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the
     /// page before: `after` or `before`.
-    pub(crate) fn get_list_pages<T: DeserializeOwned>(
+    pub(crate) fn get_paged_list<T: DeserializeOwned>(
         &self,
         path: &str,
         cursor: &str,

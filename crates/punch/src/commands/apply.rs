@@ -89,10 +89,10 @@ impl ApplyArgs {
         let state = AgentState::new(&root);
         let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
         let lock = state.acquire_run_lock()?;
-        trusted.check_generation(state.read_highest_begun_generation()?.as_ref())?;
+        trusted.refuse_older_generation(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
         deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
-            .print_json_and_exit_code(context)
+            .print_and_get_exit_code(context)
     }
 }

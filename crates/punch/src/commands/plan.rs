@@ -46,7 +46,9 @@ impl PlanArgs {
         let (trusted, mut source) = match &self.node {
             Some(node) => {
                 let (trusted, source) = self.from.open_node_file_and_source(context, &root, node)?;
-                trusted.check_generation(AgentState::new(&root).read_highest_begun_generation()?.as_ref())?;
+                trusted.refuse_older_generation(
+                    AgentState::new(&root).read_highest_begun_generation()?.as_ref(),
+                )?;
                 (trusted, source)
             }
             None => self.ask(context, &root, last.as_ref())?,

@@ -68,7 +68,7 @@ impl RestoreArgs {
             back_office.queue_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));
-        deployed.print_json_and_exit_code(context)
+        deployed.print_and_get_exit_code(context)
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) fn fetch_trusted_node(
     if !cached {
         let trusted = back_office.fetch_node_file(last, last_contact, &trust, context)?;
         trusted
-            .check_generation(state.read_highest_begun_generation()?.as_ref())
+            .refuse_older_generation(state.read_highest_begun_generation()?.as_ref())
             .map_err(CommandError::into_blocked)?;
         return Ok((trusted, trust));
     }

@@ -20,7 +20,7 @@ pub(crate) struct AuditListArgs {
 impl AuditListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let entries: Vec<AuditEntry> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/audit", "before", self.limit)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/audit", "before", self.limit)?;
         let rows: Vec<Vec<String>> = entries
             .iter()
             .map(|entry| {

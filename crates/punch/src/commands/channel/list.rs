@@ -15,7 +15,7 @@ pub(crate) struct ChannelListArgs {
 impl ChannelListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let channels: Vec<ChannelSummary> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/channels", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/channels", "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = channels
             .iter()
             .map(|channel| vec![channel.name.clone(), channel.components.to_string()])

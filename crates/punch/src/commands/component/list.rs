@@ -15,7 +15,7 @@ pub(crate) struct ComponentListArgs {
 impl ComponentListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let components: Vec<ComponentSummary> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/components", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/components", "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = components
             .iter()
             .map(|component| {

@@ -18,7 +18,7 @@ impl ComponentShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = format!("/api/v1/components/{}/versions", self.name);
         let versions: Vec<ComponentVersion> =
-            self.remote.new_api_client(context)?.get_list_pages(&path, "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list(&path, "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = versions
             .iter()
             .map(|version| {

@@ -20,7 +20,7 @@ pub(crate) struct JobListArgs {
 impl JobListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let jobs: Vec<Job> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/jobs", "before", self.limit)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/jobs", "before", self.limit)?;
         let rows: Vec<Vec<String>> = jobs
             .iter()
             .map(|job| {

@@ -20,7 +20,7 @@ pub(crate) struct RevisionListArgs {
 impl RevisionListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let revisions: Vec<Revision> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/revisions", "before", self.limit)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/revisions", "before", self.limit)?;
         let rows: Vec<Vec<String>> = revisions
             .iter()
             .map(|revision| {

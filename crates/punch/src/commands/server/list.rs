@@ -17,7 +17,7 @@ pub(crate) struct ServerListArgs {
 impl ServerListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let servers: Vec<ServerSummary> =
-            self.remote.new_api_client(context)?.get_list_pages("/api/v1/servers", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/servers", "after", usize::MAX)?;
         let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let rows: Vec<Vec<String>> = servers
             .iter()
