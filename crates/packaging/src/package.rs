@@ -19,7 +19,7 @@ use crate::{lint::lint_component, openpgp::SecretKey, source::ComponentSource};
 
 /// The two packages of a component version, as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackagePair {
+pub struct PayloadAndDeploymentPackages {
     /// What runs.
     pub payload: PathBuf,
     /// How it is deployed.
@@ -93,7 +93,7 @@ pub fn create_packages(
     out: &Path,
     key: Option<&SecretKey>,
     source_date: u32,
-) -> Result<PackagePair, PackagingError> {
+) -> Result<PayloadAndDeploymentPackages, PackagingError> {
     create_packages_with_compression(source, out, key, source_date, LEVEL)
 }
 
@@ -104,7 +104,7 @@ pub fn create_packages_with_compression(
     key: Option<&SecretKey>,
     source_date: u32,
     level: i32,
-) -> Result<PackagePair, PackagingError> {
+) -> Result<PayloadAndDeploymentPackages, PackagingError> {
     refuse_lint_errors(source)?;
     let payload = package_contents::payload_package_contents(source, out)?;
     let deployment = package_contents::deployment_package_contents(source)?;
@@ -113,9 +113,9 @@ pub fn create_packages_with_compression(
     let payload = write_rpm::write_rpm_package(source, &payload, &out, &settings)?;
     let deployment = write_rpm::write_rpm_package(source, &deployment, &out, &settings)?;
     let (path, earlier) = (payload.final_path(), payload.move_existing_aside()?);
-    let kept = payload
-        .rename_to_final_path()
-        .and_then(|payload| Ok(PackagePair { payload, deployment: deployment.rename_to_final_path()? }));
+    let kept = payload.rename_to_final_path().and_then(|payload| {
+        Ok(PayloadAndDeploymentPackages { payload, deployment: deployment.rename_to_final_path()? })
+    });
     if kept.is_err() {
         // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
         // adds nothing to the error.

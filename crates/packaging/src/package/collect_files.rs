@@ -129,7 +129,7 @@ impl FileCollector {
             FileSource::Symlink(target) => {
                 self.add_file(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
             }
-            FileSource::Source(source) if path_pattern::is_pattern(source) => {
+            FileSource::Source(source) if path_pattern::has_wildcard(source) => {
                 self.pattern(root, entry, source)
             }
             FileSource::Source(source) => {

@@ -1,14 +1,14 @@
 //! Patterns of paths: `*`, `?` and `**`, matched part by part.
 
 /// Whether `source` is a pattern rather than a path.
-pub(super) fn is_pattern(source: &str) -> bool {
+pub(super) fn has_wildcard(source: &str) -> bool {
     source.contains(['*', '?'])
 }
 
 /// The folder before the first part that has a wildcard, and the parts after it.
 pub(super) fn split_at_wildcard(source: &str) -> (String, Vec<&str>) {
     let parts: Vec<&str> = source.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    let at = parts.iter().position(|part| is_pattern(part)).unwrap_or(parts.len());
+    let at = parts.iter().position(|part| has_wildcard(part)).unwrap_or(parts.len());
     (parts[..at].join("/"), parts[at..].to_vec())
 }
 

@@ -84,7 +84,7 @@ impl Repository {
         written?;
         let folder = self.layout().generation_folder_path(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        durable_files::switch_symlink(
+        durable_files::replace_symlink_atomically(
             &self.layout().incoming_folder_path(),
             &self.layout().current_generation_link_path(&next.name),
             &target,
@@ -147,7 +147,11 @@ impl Repository {
             let link = folder.join(file);
             let target = Path::new(REPODATA_LINK_TARGET).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
-                durable_files::switch_symlink(&self.layout().incoming_folder_path(), &link, &target)?;
+                durable_files::replace_symlink_atomically(
+                    &self.layout().incoming_folder_path(),
+                    &link,
+                    &target,
+                )?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use model::name::{Key, Name};
 use packaging::{
     archetype::{Archetype, ArchetypeAnswers, generate_component},
     lint::lint_component,
-    package::{PackagePair, create_packages, run_build_command, run_test_command},
+    package::{PayloadAndDeploymentPackages, create_packages, run_build_command, run_test_command},
     source::ComponentSource,
 };
 
@@ -43,7 +43,7 @@ pub(crate) fn plain(archetype: &str, dir: &Path) -> ComponentSource {
     generated(archetype, dir, |_| ArchetypeAnswers::new())
 }
 
-fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
+fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     let dir = tempfile::tempdir().unwrap();
     let source = generated(archetype, &dir.path().join("a"), |_| ArchetypeAnswers::new());
     let notes = lint_component(&source);
