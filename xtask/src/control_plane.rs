@@ -23,7 +23,7 @@ pub(crate) struct ControlPlane {
 
 impl ControlPlane {
     /// A port nobody listens on at `address`.
-    pub(crate) fn free_port(address: &str) -> Result<u16, CommandFailure> {
+    pub(crate) fn find_free_port(address: &str) -> Result<u16, CommandFailure> {
         TcpListener::bind((address, 0))
             .and_then(|listener| listener.local_addr())
             .map(|at| at.port())
@@ -35,13 +35,13 @@ impl ControlPlane {
     /// Starts it from `terminal` and waits until it answers. The command line is what a person would type.
     pub(crate) fn start(terminal: &Terminal, typed: &str, url: &str) -> Result<ControlPlane, CommandFailure> {
         let log = terminal.folder().join("geppetto.log");
-        terminal.show(&format!("{typed} &"));
+        terminal.print_command_line(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
         let file = fs::File::create(&log).map_err(io("create", &log))?;
         let errors = file.try_clone().map_err(io("write", &log))?;
         // It must not outlive this process, whatever ends it.
         let server = terminal
-            .command(&format!("exec setpriv --pdeathsig TERM {typed}"))
+            .new_command(&format!("exec setpriv --pdeathsig TERM {typed}"))
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(errors)
@@ -89,7 +89,7 @@ impl ControlPlane {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        let here = Terminal::local(Path::new("/"));
+        let here = Terminal::on_this_machine(Path::new("/"));
         // Politely first, so that it finishes what it writes.
         here.run_any_exit(&format!("kill {}", self.server.id())).ok();
         for _ in 0..100 {

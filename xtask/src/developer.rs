@@ -43,16 +43,16 @@ impl Developer {
         }
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
         let home = folder.display().to_string();
-        let terminal = Terminal::local(&folder)
-            .set("PATH", format!("{}:{}", programs.display(), path()))
-            .set("HOME", &home)
-            .set("USER", "alice")
-            .set("XDG_CONFIG_HOME", format!("{home}/.config"))
+        let terminal = Terminal::on_this_machine(&folder)
+            .with_variable("PATH", format!("{}:{}", programs.display(), path()))
+            .with_variable("HOME", &home)
+            .with_variable("USER", "alice")
+            .with_variable("XDG_CONFIG_HOME", format!("{home}/.config"))
             // Cargo and rustup keep what they need in the real home.
-            .set("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
-            .set("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
-            .set("GEPPETTO_DATA", format!("{home}/data"))
-            .set("GEPPETTO_PROFILE", profile);
+            .with_variable("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
+            .with_variable("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
+            .with_variable("GEPPETTO_DATA", format!("{home}/data"))
+            .with_variable("GEPPETTO_PROFILE", profile);
         Ok(Developer { folder, terminal })
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn start_control_plane(
     terminal: &Terminal,
     address: &str,
 ) -> Result<ControlPlane, CommandFailure> {
-    let port = ControlPlane::free_port(address)?;
+    let port = ControlPlane::find_free_port(address)?;
     ControlPlane::start(
         terminal,
         &format!("geppetto serve --data data --listen {address}:{port}"),
@@ -90,11 +90,11 @@ pub(crate) fn package_two_shop_versions(developer: &Developer) -> Result<(), Com
     terminal.run("punch test shop")?;
     terminal.run("punch lint shop")?;
     terminal.run("punch package shop --out dist --key alice.key")?;
-    second_version(terminal)
+    package_second_shop_version(terminal)
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
-pub(crate) fn second_version(terminal: &Terminal) -> Result<(), CommandFailure> {
+pub(crate) fn package_second_shop_version(terminal: &Terminal) -> Result<(), CommandFailure> {
     terminal.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
     terminal.run(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
@@ -103,7 +103,7 @@ pub(crate) fn second_version(terminal: &Terminal) -> Result<(), CommandFailure> 
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
-pub(crate) fn published_components(dist: &Path) -> Result<Vec<String>, CommandFailure> {
+pub(crate) fn list_packaged_components(dist: &Path) -> Result<Vec<String>, CommandFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
         .map_err(io("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -117,7 +117,10 @@ pub(crate) fn published_components(dist: &Path) -> Result<Vec<String>, CommandFa
 }
 
 /// Installs punch on a host by the host's own rpm, as a person would.
-pub(crate) fn install_punch(shell: &Terminal, control_plane: &ControlPlane) -> Result<(), CommandFailure> {
+pub(crate) fn install_punch_on_host(
+    shell: &Terminal,
+    control_plane: &ControlPlane,
+) -> Result<(), CommandFailure> {
     shell.run(&format!(
         "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
         control_plane.url()

@@ -6,9 +6,9 @@ mod control_plane;
 mod demo;
 mod developer;
 mod e2e;
-mod host;
 mod output;
 mod run;
+mod test_host;
 mod tidy;
 
 use std::{
@@ -85,15 +85,21 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy(root),
         Chore::Demo { profile, no_wait } => {
             let programs = programs(&profile);
-            exit_code(demo::run(&demo::Demo { root, work: &work, programs, profile: &profile, no_wait }))
+            exit_code(demo::run_demo(&demo::DemoSettings {
+                root,
+                work: &work,
+                programs,
+                profile: &profile,
+                no_wait,
+            }))
         }
         Chore::E2e { list: true, .. } => {
-            e2e::list();
+            e2e::print_stories();
             ExitCode::SUCCESS
         }
         Chore::E2e { profile, story, list: false } => {
             let programs = programs(&profile);
-            exit_code(e2e::run(&e2e::E2e {
+            exit_code(e2e::run_stories(&e2e::E2eSettings {
                 root,
                 work: &work,
                 programs,
@@ -128,7 +134,7 @@ fn exit_code(result: Result<(), CommandFailure>) -> ExitCode {
 }
 
 fn tidy(root: &Path) -> ExitCode {
-    let findings = tidy::run(root);
+    let findings = tidy::find_violations(root);
     for finding in &findings {
         output::print_note(finding);
     }
@@ -137,21 +143,21 @@ fn tidy(root: &Path) -> ExitCode {
 
 /// Boots a host to look around in.
 fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
-    if let Some(reason) = host::unavailable_reason(work) {
+    if let Some(reason) = test_host::unavailable_reason(work) {
         return Err(CommandFailure::new(
             format!("cannot boot a host: {reason}"),
             "scripts/install-tools e2e",
         ));
     }
-    let mut hosts = host::TestHosts::prepare(work)?;
-    let image = host::Image::debian(work)?;
-    let image = if archive { image.with_archive(work)? } else { image };
-    let host = hosts.boot(&image, "visitor")?;
-    output::print_note(&format!("{} runs at {}", host.name(), host.address()));
+    let mut hosts = test_host::TestHosts::prepare(work)?;
+    let image = test_host::HostImage::build_debian(work)?;
+    let image = if archive { image.with_package_archive(work)? } else { image };
+    let host = hosts.boot_host(&image, "visitor")?;
+    output::print_note(&format!("{} runs at {}", host.host_name(), host.ip_address()));
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host
-        .terminal()
-        .command(&typed)
+        .open_root_terminal()
+        .new_command(&typed)
         .stdin(std::process::Stdio::inherit())
         .status()
         .map_err(|error| CommandFailure::new(format!("cannot enter the host: {error}"), "nsenter"))?;

@@ -31,7 +31,7 @@ pub(crate) fn print_quoted(text: &str) {
 }
 
 /// `1.2 s`
-pub(crate) fn seconds(time: Duration) -> String {
+pub(crate) fn format_seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
@@ -47,19 +47,19 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Numbered steps and how long each took.
-pub(crate) struct StepOutput {
+pub(crate) struct StepPrinter {
     taken: Vec<(String, Duration)>,
     started: Instant,
 }
 
-impl StepOutput {
+impl StepPrinter {
     /// Starts the clock.
-    pub(crate) fn start() -> StepOutput {
-        StepOutput { taken: Vec::new(), started: now() }
+    pub(crate) fn start() -> StepPrinter {
+        StepPrinter { taken: Vec::new(), started: now() }
     }
 
     /// Says what is done next, and does it.
-    pub(crate) fn step<T>(
+    pub(crate) fn run_step<T>(
         &mut self,
         what: &str,
         work: impl FnOnce() -> Result<T, CommandFailure>,
@@ -75,11 +75,11 @@ impl StepOutput {
     }
 
     /// Prints how long everything took.
-    pub(crate) fn summary(&self) {
+    pub(crate) fn print_summary(&self) {
         println!("\nTimes:");
         for (number, (what, time)) in self.taken.iter().enumerate() {
-            println!("  {:2}  {:>7}  {what}", number + 1, seconds(*time));
+            println!("  {:2}  {:>7}  {what}", number + 1, format_seconds(*time));
         }
-        println!("      {:>7}  in all", seconds(self.started.elapsed()));
+        println!("      {:>7}  in all", format_seconds(self.started.elapsed()));
     }
 }

@@ -33,31 +33,31 @@ impl CommandOutput {
     }
 
     /// Everything it printed, stderr last.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn all_output(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
 
     /// Itself when it exited with `code`.
-    pub(crate) fn expect(self, code: i32, look: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn expect_exit_code(self, code: i32, look: &str) -> Result<CommandOutput, CommandFailure> {
         if self.code == code {
             return Ok(self);
         }
         Err(CommandFailure {
             what: format!("the command exited with {} where {code} was expected", self.code),
-            output: self.text(),
+            output: self.all_output(),
             command: Some(self.typed),
             look: look.to_owned(),
         })
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn expect_output(self, text: &str) -> Result<CommandOutput, CommandFailure> {
-        if self.text().contains(text) {
+    pub(crate) fn expect_text(self, text: &str) -> Result<CommandOutput, CommandFailure> {
+        if self.all_output().contains(text) {
             return Ok(self);
         }
         Err(CommandFailure {
             what: format!("`{text}` is missing from what the command printed"),
-            output: self.text(),
+            output: self.all_output(),
             command: Some(self.typed),
             look: "the output above".to_owned(),
         })
@@ -77,7 +77,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// A terminal on this machine, in `folder`.
-    pub(crate) fn local(folder: &Path) -> Terminal {
+    pub(crate) fn on_this_machine(folder: &Path) -> Terminal {
         Terminal {
             prompt: "$".to_owned(),
             prefix: Vec::new(),
@@ -88,7 +88,7 @@ impl Terminal {
     }
 
     /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
-    pub(crate) fn prefixed(prompt: &str, prefix: Vec<String>) -> Terminal {
+    pub(crate) fn with_command_prefix(prompt: &str, prefix: Vec<String>) -> Terminal {
         Terminal {
             prompt: prompt.to_owned(),
             prefix,
@@ -99,7 +99,7 @@ impl Terminal {
     }
 
     /// The same terminal with a variable set.
-    pub(crate) fn set(mut self, name: &str, value: impl Into<String>) -> Terminal {
+    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> Terminal {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
@@ -117,7 +117,7 @@ impl Terminal {
     }
 
     /// Shows a command line that something else runs.
-    pub(crate) fn show(&self, typed: &str) {
+    pub(crate) fn print_command_line(&self, typed: &str) {
         if self.loud {
             output::print_line(&format!("      {} {typed}", self.prompt));
         }
@@ -129,7 +129,7 @@ impl Terminal {
     }
 
     /// The process a command line becomes.
-    pub(crate) fn command(&self, typed: &str) -> Command {
+    pub(crate) fn new_command(&self, typed: &str) -> Command {
         let mut words = self.prefix.iter().map(String::as_str).chain(["sh", "-c", typed]);
         let mut command = Command::new(words.next().unwrap_or("sh"));
         command.args(words).current_dir(&self.folder).stdin(Stdio::null());
@@ -142,8 +142,8 @@ impl Terminal {
 
     /// Runs a command line; any exit code is an answer.
     pub(crate) fn run_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
-        self.show(typed);
-        let output = self.command(typed).output().map_err(|error| CommandFailure {
+        self.print_command_line(typed);
+        let output = self.new_command(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),
             output: String::new(),
@@ -154,7 +154,7 @@ impl Terminal {
 
     /// Runs a command line that must succeed.
     pub(crate) fn run(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
-        self.run_any_exit(typed)?.expect(0, "the output above")
+        self.run_any_exit(typed)?.expect_exit_code(0, "the output above")
     }
 }
 

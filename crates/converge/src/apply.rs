@@ -87,7 +87,7 @@ pub fn fetch_packages(
     clippy::too_many_arguments,
     reason = "the two ports, the plan with its sources, and the progress callback"
 )]
-pub fn apply(
+pub fn apply_plan(
     node: &Node,
     look: &HostInspection,
     plan: &Plan,
@@ -101,14 +101,14 @@ pub fn apply(
     progress(ApplyEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
-            journal.add_entry(entry(
+            journal.add_report_entry(entry(
                 &blocked.what.to_string(),
                 &blocked.components,
                 EntryResult::Blocked,
                 blocked.because.clone(),
             ));
         }
-        return journal.finish(RunOutcome::Blocked);
+        return journal.finish_run(RunOutcome::Blocked);
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
@@ -121,7 +121,7 @@ pub fn apply(
             return run.finish_failed(plan, at + 1, 0);
         }
     }
-    if !plan.changes.is_empty() && !run.settle()? {
+    if !plan.changes.is_empty() && !run.finish_deferred_work()? {
         return run.finish_failed(plan, plan.changes.len(), 0);
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
@@ -131,8 +131,8 @@ pub fn apply(
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    run.journal.forget_absent_resources();
-    run.journal.finish(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
+    run.journal.forget_removed_resources();
+    run.journal.finish_run(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
 }
 
 /// A run in progress.
@@ -154,15 +154,15 @@ impl ApplyRun<'_, '_> {
         };
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
-        self.journal.record_start(change)?;
+        self.journal.record_change_begin(change)?;
         let started = (self.clock)();
-        let result = self.host.apply(change, files);
+        let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
             Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
         let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
-        self.journal.record_result(change, entry)?;
+        self.journal.record_change_result(change, entry)?;
         Ok(result == EntryResult::Done)
     }
 
@@ -171,7 +171,7 @@ impl ApplyRun<'_, '_> {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
                 let request = ObservationRequest::of([resource.as_ref()]);
-                self.host.resources(&request).get(&resource.id) == Some(&Observation::Absent)
+                self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
         }
@@ -184,12 +184,12 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.begin_unplanned_step(&change.title(), &change.components, &[])?;
+        self.journal.record_step_begin(&change.title(), &change.components, &[])?;
         let started = (self.clock)();
         let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
         let observed = ObservedHost {
-            resources: self.host.resources(&request),
-            booted: self.host.booted(),
+            resources: self.host.observe_resources(&request),
+            booted: self.host.is_systemd_running(),
             ..ObservedHost::default()
         };
         let plan = plan::plan_recheck(resources, &observed);
@@ -199,7 +199,7 @@ impl ApplyRun<'_, '_> {
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
         let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
-        self.journal.end_unplanned_step(entry, &[])?;
+        self.journal.record_step_end(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
         }
@@ -213,11 +213,11 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
-    fn settle(&mut self) -> Result<bool, StateError> {
-        let Err(error) = self.host.settle() else { return Ok(true) };
+    fn finish_deferred_work(&mut self) -> Result<bool, StateError> {
+        let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyEvent::Finished { entry: &failed });
-        self.journal.end_unplanned_step(failed, &[])?;
+        self.journal.record_step_end(failed, &[])?;
         Ok(false)
     }
 
@@ -229,14 +229,14 @@ impl ApplyRun<'_, '_> {
         title: &str,
     ) -> Result<bool, StateError> {
         let components = BTreeSet::from([component.clone()]);
-        self.journal.begin_unplanned_step(title, &components, &[])?;
+        self.journal.record_step_begin(title, &components, &[])?;
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
             Err(answer) => (EntryResult::Failed, check.failure(&answer)),
         };
         let entry = self.finish_entry(entry(title, &components, result, detail), started);
-        self.journal.end_unplanned_step(entry, &[])?;
+        self.journal.record_step_end(entry, &[])?;
         Ok(result == EntryResult::Done)
     }
 
@@ -259,9 +259,9 @@ impl ApplyRun<'_, '_> {
         for (title, components) in changes.chain(checks) {
             let entry = entry(&title, &components, EntryResult::Skipped, String::new());
             (self.progress)(ApplyEvent::Finished { entry: &entry });
-            self.journal.add_entry(entry);
+            self.journal.add_report_entry(entry);
         }
-        self.journal.finish(RunOutcome::Failed)
+        self.journal.finish_run(RunOutcome::Failed)
     }
 }
 

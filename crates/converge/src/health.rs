@@ -18,7 +18,7 @@ pub(crate) fn check_until_healthy(
     let started = clock();
     let mut paused_us = 0;
     loop {
-        let Err(answer) = host.probe(&check.probe) else { return Ok(()) };
+        let Err(answer) = host.run_health_probe(&check.probe) else { return Ok(()) };
         if check.is_over(clock().saturating_sub(started), paused_us) {
             return Err(answer);
         }

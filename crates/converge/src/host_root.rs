@@ -2,8 +2,8 @@
 //! symbolic link under `--root DIR` can never lead out of DIR, just as if DIR were `/`.
 
 mod own_files;
-mod replace;
-mod walk;
+mod replace_file;
+mod resolve_path;
 
 use std::{
     fs::File,
@@ -30,12 +30,12 @@ pub struct HostRoot {
 #[derive(Debug)]
 struct OpenRoot {
     folder: OwnedFd,
-    way: Way,
+    way: PathResolution,
 }
 
 /// How paths are resolved inside the root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum PathResolution {
     /// By the kernel's `openat2`.
     Kernel,
     /// The root is `/`: a plain `openat` suffices.
@@ -45,7 +45,7 @@ enum Way {
 }
 
 /// A folder that is open, and the last part of a path in it.
-pub(crate) struct PathHandle<'a> {
+pub(crate) struct OpenFolderEntry<'a> {
     pub(crate) folder: OwnedFd,
     pub(crate) name: &'a str,
 }
@@ -57,19 +57,19 @@ impl HostRoot {
     }
 
     /// The root at `path`, which must be there.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Self> {
         let root = Self::new(path);
         root.opened()?;
         Ok(root)
     }
 
     /// The root folder on this machine.
-    pub fn path(&self) -> &Path {
+    pub fn root_path(&self) -> &Path {
         &self.path
     }
 
     /// A path of the host as people on this machine know it, for messages.
-    pub fn shown(&self, path: &str) -> PathBuf {
+    pub fn display_path(&self, path: &str) -> PathBuf {
         self.path.join(path.trim_start_matches('/'))
     }
 
@@ -82,13 +82,13 @@ impl HostRoot {
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
-    pub(crate) fn open_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+    pub(crate) fn open_parent<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(PathHandle { folder: self.open_folder(above)?, name })
+        Ok(OpenFolderEntry { folder: self.open_folder(above)?, name })
     }
 
     /// The same, making the folders above where there are none.
-    pub(crate) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+    pub(crate) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
         match self.open_parent(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (),
             found => return found,
@@ -120,7 +120,7 @@ impl HostRoot {
                 found => found?,
             };
         }
-        Ok(PathHandle { folder, name })
+        Ok(OpenFolderEntry { folder, name })
     }
 
     /// Opens a folder.
@@ -146,7 +146,7 @@ impl HostRoot {
     }
 
     /// The first of `paths` at which something lies.
-    pub(crate) fn first_existing(
+    pub(crate) fn first_existing_path(
         &self,
         paths: impl IntoIterator<Item = String>,
     ) -> io::Result<Option<String>> {
@@ -165,8 +165,8 @@ impl HostRoot {
 
 impl OpenRoot {
     fn open(path: &Path) -> io::Result<Self> {
-        let old = if path == Path::new("/") { Way::Plain } else { Way::Walk };
-        let mut root = Self::open_in(path, Way::Kernel)?;
+        let old = if path == Path::new("/") { PathResolution::Plain } else { PathResolution::Walk };
+        let mut root = Self::open_in(path, PathResolution::Kernel)?;
         // Asked once: a kernel that cannot must not make everything look absent.
         match resolve_with_openat2(&root.folder, ".", OFlag::O_PATH) {
             Err(Errno::ENOSYS | Errno::EPERM) => root.way = old,
@@ -175,7 +175,7 @@ impl OpenRoot {
         Ok(root)
     }
 
-    fn open_in(path: &Path, way: Way) -> io::Result<Self> {
+    fn open_in(path: &Path, way: PathResolution) -> io::Result<Self> {
         let folder: OwnedFd = File::options().read(true).open(path).and_then(folder)?.into();
         Ok(Self { folder, way })
     }
@@ -184,9 +184,9 @@ impl OpenRoot {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         match self.way {
-            Way::Kernel => Ok(resolve_with_openat2(&self.folder, path, flags)?),
-            Way::Plain => Ok(openat(&self.folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?),
-            Way::Walk => walk::resolve_step_by_step(&self.folder, path, flags),
+            PathResolution::Kernel => Ok(resolve_with_openat2(&self.folder, path, flags)?),
+            PathResolution::Plain => Ok(openat(&self.folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?),
+            PathResolution::Walk => resolve_path::resolve_path_step_by_step(&self.folder, path, flags),
         }
     }
 }
@@ -204,9 +204,9 @@ fn resolve_with_openat2(root: &OwnedFd, path: &str, flags: OFlag) -> Result<Owne
     }
 }
 
-impl PathHandle<'_> {
+impl OpenFolderEntry<'_> {
     /// What lies there, a symbolic link not followed; `None` when nothing does.
-    pub(crate) fn stat(&self) -> io::Result<Option<FileStat>> {
+    pub(crate) fn stat_without_following(&self) -> io::Result<Option<FileStat>> {
         match fstatat(self.folder.as_fd(), self.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
@@ -231,7 +231,7 @@ mod tests {
 
     /// Both ways to resolve a path inside a root that is not `/`.
     fn both(root: &Path) -> [HostRoot; 2] {
-        [Way::Kernel, Way::Walk].map(|way| {
+        [PathResolution::Kernel, PathResolution::Walk].map(|way| {
             let opened = OpenRoot::open_in(root, way).unwrap();
             HostRoot { path: root.to_owned(), opened: Arc::new(opened).into() }
         })

@@ -15,7 +15,9 @@ use model::{
     version::Version,
 };
 
-use crate::{Host, HostState, PackageFetcher, PackagePin, deployment_files, packages::FetchError};
+use crate::{
+    Host, HostState, PackageFetcher, PackagePin, deployment_files, package_fetcher::PackageFetchError,
+};
 
 /// The desired and the observed state of a host: all that a plan needs.
 #[derive(Debug, Clone)]
@@ -59,8 +61,8 @@ impl From<Fault> for InspectionError {
         }
     }
 }
-impl From<FetchError> for InspectionError {
-    fn from(error: FetchError) -> Self {
+impl From<PackageFetchError> for InspectionError {
+    fn from(error: PackageFetchError) -> Self {
         Self { message: error.message, unreachable: error.unreachable }
     }
 }
@@ -73,8 +75,9 @@ pub fn inspect_host(
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<HostInspection, Vec<InspectionError>> {
-    let managed = state.load_managed().map_err(|error| vec![InspectionError::from(error.to_string())])?;
-    let installed = host.packages(&packages_to_observe(node, &managed));
+    let managed =
+        state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
+    let installed = host.observe_packages(&packages_to_observe(node, &managed));
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -89,7 +92,7 @@ pub fn inspect_host(
         }
     }
     let wanted = match problems.is_empty() {
-        true => deployment::evaluate_deployments(node, &deployments, host.family()),
+        true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
         false => Err(deployment::check_requirements(node, &deployments)),
     };
@@ -97,14 +100,14 @@ pub fn inspect_host(
         problems.extend(faults.into_iter().map(InspectionError::from));
         problems
     })?;
-    let resources = host.resources(&ObservationRequest::new(&wanted, &managed));
+    let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
         resources,
         packages: installed,
         managed,
-        family: host.family(),
-        booted: host.booted(),
-        runs_commands: host.runs_commands(),
+        family: host.os_family(),
+        booted: host.is_systemd_running(),
+        runs_commands: host.can_run_commands(),
     };
     Ok(HostInspection { wanted, observed, pins, began_us })
 }
@@ -122,7 +125,7 @@ fn read_deployment(
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.matches(&requirement.version)
     {
-        match host.deployment(name) {
+        match host.read_installed_deployment(name) {
             Observation::Present(files) => {
                 let place = format!("/{DEPLOYMENTS_FOLDER}/{name}");
                 let deployment =
@@ -144,7 +147,7 @@ fn read_deployment(
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
     })?;
-    let (place, files) = deployment_files::read_package(name, &path)?;
+    let (place, files) = deployment_files::read_from_rpm(name, &path)?;
     let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
     if !deployment.component.version.matches(&requirement.version) {
         return Err(InspectionError::from(format!(

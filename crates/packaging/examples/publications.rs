@@ -26,15 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             builder.with_file_contents(path.clone(), rpm::FileOptions::new(path))?;
         }
         builder.release("1").using_config(rpm::BuildConfig::v4().source_date(NOON));
-        let package = builder.build_and_sign(key.rpm_signer())?;
+        let package = builder.build_and_sign(key.to_rpm_signer())?;
         let mut bytes = Vec::new();
         package.write(&mut bytes)?;
         let file = format!("{name}-1.0-1.noarch.rpm");
         let start = Instant::now();
-        repository.receive(&*bytes, &file, 1 << 20)?;
+        repository.receive_package(&*bytes, &file, 1 << 20)?;
         let received = start.elapsed();
         let start = Instant::now();
-        repository.publish(&channel, &[file], NOON + n)?;
+        repository.publish_packages(&channel, &[file], NOON + n)?;
         let published = start.elapsed();
         if steps.contains(&n) || n == count {
             let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;

@@ -5,13 +5,13 @@
 //! other is copied as it is, so that the templates of a deployment keep their own `{{ }}`. `__KEY__` in a path
 //! is replaced by the answer to KEY. A file that starts with `#!` is executable.
 
-mod builtin;
+mod archetype_record;
+mod built_in;
 mod generate;
-mod journal;
-mod merge;
-mod record;
 mod render;
+mod three_way_merge;
 mod update;
+mod update_journal;
 mod write_file;
 
 use std::{
@@ -28,10 +28,10 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use generate::generate;
-pub use merge::{MergeResult, merge};
-pub use record::{ArchetypeRecord, read_record};
-pub use update::{FileOutcome, UpdateResult, update};
+pub use archetype_record::{ArchetypeRecord, read_archetype_record};
+pub use generate::generate_component;
+pub use three_way_merge::{ThreeWayMergeResult, merge_three_way};
+pub use update::{ArchetypeUpdateResult, FileUpdateOutcome, update_component};
 
 /// What was answered, by question.
 pub type ArchetypeAnswers = BTreeMap<Key, String>;
@@ -149,18 +149,21 @@ impl yaml::DocumentFormat for Description {
 }
 
 /// The JSON Schema of `archetype.yaml`, for editors.
-pub fn schema() -> serde_json::Value {
+pub fn archetype_json_schema() -> serde_json::Value {
     schemars::schema_for!(Description).to_value()
 }
 
 /// The archetypes this program brings along, by name.
-pub fn built_in_archetypes() -> Vec<Archetype> {
-    builtin::ALL.iter().filter_map(|files| Archetype::assemble(files.iter().copied()).ok()).collect()
+pub fn list_built_in_archetypes() -> Vec<Archetype> {
+    built_in::BUILT_IN_ARCHETYPE_FILES
+        .iter()
+        .filter_map(|files| Archetype::assemble(files.iter().copied()).ok())
+        .collect()
 }
 
 /// Finds a built-in archetype.
-pub fn built_in_archetype(name: &str) -> Result<Archetype, ArchetypeError> {
-    let all = built_in_archetypes();
+pub fn find_built_in_archetype(name: &str) -> Result<Archetype, ArchetypeError> {
+    let all = list_built_in_archetypes();
     let names: Vec<&str> = all.iter().map(|archetype| archetype.name.as_str()).collect();
     let hint = nearest(name, names).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
     all.into_iter().find(|archetype| archetype.name.as_str() == name).ok_or_else(|| {
@@ -207,7 +210,7 @@ impl Archetype {
                 let message = format!("the answer `{key}` is one text, so it cannot be a list or a map");
                 return Err(FormatError::new(FILE, message).into());
             }
-            if render::RESERVED.contains(&key.as_str()) {
+            if render::RESERVED_VARIABLES.contains(&key.as_str()) {
                 let message =
                     format!("the answer `{key}` has the name of something every template knows; rename it");
                 return Err(FormatError::new(FILE, message).into());

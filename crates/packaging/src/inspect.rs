@@ -5,12 +5,12 @@ use std::{io::Read, path::Path};
 use model::{component::Component, name::Name, version::Version};
 use rpm::{PackageMetadata, PackageReader};
 
-use crate::envelope::{PackageError, RpmFile, malformed};
+use crate::rpm_file::{RpmFile, RpmFileError, malformed_error};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
-pub const PAYLOAD_PROVIDE: &str = "geppetto-component";
+pub const PAYLOAD_PROVIDES_NAME: &str = "geppetto-component";
 /// What a deployment package provides: `geppetto-deployment(shop) = 1.2.0-1`.
-pub const DEPLOYMENT_PROVIDE: &str = "geppetto-deployment";
+pub const DEPLOYMENT_PROVIDES_NAME: &str = "geppetto-deployment";
 
 /// A component's description is a few kilobytes; this bounds what a hostile one costs.
 const MAX_DESCRIPTION: u64 = 1 << 20;
@@ -51,7 +51,7 @@ pub enum PackageRole {
 
 impl InspectedPackage {
     /// The file name such a package must have: `NAME-VERSION-RELEASE.ARCH.rpm`.
-    pub fn file_name(&self) -> String {
+    pub fn expected_file_name(&self) -> String {
         format!("{}-{}-{}.{}.rpm", self.name, self.version, self.release, self.arch)
     }
 }
@@ -68,10 +68,10 @@ pub struct PackageHeader {
 }
 
 /// Reads the header of `rpm` and nothing after it.
-pub fn read_header(rpm: &Path) -> Result<PackageHeader, PackageError> {
-    let envelope = RpmFile::open(rpm)?;
-    let wrong = |why: String| malformed(&envelope.shown, &why);
-    let metadata = &envelope.metadata;
+pub fn read_package_header(rpm: &Path) -> Result<PackageHeader, RpmFileError> {
+    let rpm_file = RpmFile::open(rpm)?;
+    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
+    let metadata = &rpm_file.metadata;
     let text =
         |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
     let (version, release) = (text(metadata.get_version())?, text(metadata.get_release())?);
@@ -83,15 +83,15 @@ pub fn read_header(rpm: &Path) -> Result<PackageHeader, PackageError> {
 }
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
-/// (see [`crate::openpgp::PublicKeys::verify_rpm`]).
-pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, PackageError> {
-    inspect_opened_package(&mut RpmFile::open(rpm)?)
+/// (see [`crate::openpgp::PublicKeys::verify_rpm_file`]).
+pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmFileError> {
+    inspect_rpm_file(&mut RpmFile::open(rpm)?)
 }
 
-pub(crate) fn inspect_opened_package(envelope: &mut RpmFile) -> Result<InspectedPackage, PackageError> {
-    let (sha256, size) = envelope.check_content()?;
-    let wrong = |why: String| malformed(&envelope.shown, &why);
-    let metadata = &envelope.metadata;
+pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackage, RpmFileError> {
+    let (sha256, size) = rpm_file.verify_payload_digest()?;
+    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
+    let metadata = &rpm_file.metadata;
     if metadata.is_source_package() {
         return Err(wrong("it is a source package; publish the packages built from it".to_owned()));
     }
@@ -110,10 +110,10 @@ pub(crate) fn inspect_opened_package(envelope: &mut RpmFile) -> Result<Inspected
         sha256,
         size,
     };
-    if let Some(name) = provided(metadata, PAYLOAD_PROVIDE).map_err(wrong)? {
+    if let Some(name) = provided(metadata, PAYLOAD_PROVIDES_NAME).map_err(wrong)? {
         if inspected.name != name.as_str() {
             return Err(wrong(format!(
-                "it provides `{PAYLOAD_PROVIDE}({name})` but is named `{}`",
+                "it provides `{PAYLOAD_PROVIDES_NAME}({name})` but is named `{}`",
                 inspected.name
             )));
         }
@@ -122,18 +122,18 @@ pub(crate) fn inspect_opened_package(envelope: &mut RpmFile) -> Result<Inspected
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = PackageRole::Payload(name);
-    } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDE).map_err(wrong)? {
+    } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDES_NAME).map_err(wrong)? {
         if let Some(why) = model::component::reserved_name_problem(&name) {
             return Err(wrong(why));
         }
-        let component = description(envelope, &name)?;
+        let component = description(rpm_file, &name)?;
         let version = format!("{}-{}", inspected.version, inspected.release);
         if component.name != name
             || component.version.to_string() != version
             || inspected.name != component.deployment_package_name()
         {
-            return Err(malformed(
-                &envelope.shown,
+            return Err(malformed_error(
+                &rpm_file.shown,
                 &format!(
                     "the package is `{}` {version}, but the component.json inside describes `{}` {}",
                     inspected.name, component.name, component.version
@@ -169,11 +169,11 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 }
 
 /// Reads `component.json` out of a deployment package.
-fn description(envelope: &RpmFile, name: &Name) -> Result<Component, PackageError> {
-    let wrong = |why: String| malformed(&envelope.shown, &why);
+fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmFileError> {
+    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
     let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS_FOLDER);
-    let mut reader = PackageReader::open(&envelope.path).map_err(unreadable)?;
+    let mut reader = PackageReader::open(&rpm_file.path).map_err(unreadable)?;
     let mut unpacked = 0;
     while let Some(mut file) = reader.next_file().map_err(unreadable)? {
         let size = file.metadata.size() as u64;
@@ -195,5 +195,5 @@ fn description(envelope: &RpmFile, name: &Name) -> Result<Component, PackageErro
         return serde_json::from_slice(&text)
             .map_err(|why| wrong(format!("its component.json cannot be understood: {why}")));
     }
-    Err(wrong(format!("it provides `{DEPLOYMENT_PROVIDE}({name})` but holds no {wanted}")))
+    Err(wrong(format!("it provides `{DEPLOYMENT_PROVIDES_NAME}({name})` but holds no {wanted}")))
 }

@@ -1,12 +1,12 @@
 //! From an archetype to a signed YUM repository: components generated, checked, packaged, published, promoted.
 
 pub mod archetype;
-mod envelope;
 pub mod inspect;
 pub mod lint;
 pub mod openpgp;
 pub mod package;
 pub mod repository;
+mod rpm_file;
 pub mod source;
 
-pub use envelope::PackageError;
+pub use rpm_file::RpmFileError;

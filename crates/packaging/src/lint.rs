@@ -10,7 +10,7 @@ use model::{
 use crate::source::{COMPONENT_FILE, ComponentSource};
 
 /// Looks at a component without building it.
-pub fn lint(source: &ComponentSource) -> Vec<Fault> {
+pub fn lint_component(source: &ComponentSource) -> Vec<Fault> {
     let mut notes = Notes::default();
     notes.texts(source);
     notes.files(source);

@@ -1,25 +1,25 @@
 //! A component's source becomes its two packages: the payload (what runs) and the deployment (how it is deployed).
 
-mod archive;
-mod collect;
-mod command;
-mod contents;
-mod directories;
-mod pattern;
-mod rpmfile;
-mod unit;
+mod build_command;
+mod collect_files;
+mod cpio_archive;
+mod owned_directories;
+mod package_contents;
+mod path_pattern;
+mod systemd_unit;
+mod write_rpm;
 
 use std::path::{Path, PathBuf};
 
-pub use command::{run_build_command, run_test_command};
+pub use build_command::{run_build_command, run_test_command};
 
 use model::fault::{self, Fault, Severity};
 
-use crate::{lint::lint, openpgp::SecretKey, source::ComponentSource};
+use crate::{lint::lint_component, openpgp::SecretKey, source::ComponentSource};
 
 /// The two packages of a component version, as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackagePair {
+pub struct PayloadAndDeploymentPackages {
     /// What runs.
     pub payload: PathBuf,
     /// How it is deployed.
@@ -77,9 +77,9 @@ pub enum PackagingError {
 const LEVEL: i32 = 9;
 
 /// Refuses a component in which lint finds an error. [`create_packages`] does so too; before a long build it saves time.
-pub fn refuse_faults(source: &ComponentSource) -> Result<(), PackagingError> {
+pub fn refuse_lint_errors(source: &ComponentSource) -> Result<(), PackagingError> {
     let faults: Vec<Fault> =
-        lint(source).into_iter().filter(|fault| fault.severity == Severity::Error).collect();
+        lint_component(source).into_iter().filter(|fault| fault.severity == Severity::Error).collect();
     if faults.is_empty() { Ok(()) } else { Err(PackagingError::Faults(faults)) }
 }
 
@@ -93,7 +93,7 @@ pub fn create_packages(
     out: &Path,
     key: Option<&SecretKey>,
     source_date: u32,
-) -> Result<PackagePair, PackagingError> {
+) -> Result<PayloadAndDeploymentPackages, PackagingError> {
     create_packages_with_compression(source, out, key, source_date, LEVEL)
 }
 
@@ -104,17 +104,18 @@ pub fn create_packages_with_compression(
     key: Option<&SecretKey>,
     source_date: u32,
     level: i32,
-) -> Result<PackagePair, PackagingError> {
-    refuse_faults(source)?;
-    let payload = contents::payload_contents(source, out)?;
-    let deployment = contents::deployment_contents(source)?;
-    let out = rpmfile::PackageOutput::open(out)?;
-    let settings = rpmfile::PackageSettings { key, source_date, level };
-    let payload = rpmfile::write_package(source, &payload, &out, &settings)?;
-    let deployment = rpmfile::write_package(source, &deployment, &out, &settings)?;
-    let (path, earlier) = (payload.path(), payload.move_existing_aside()?);
-    let kept =
-        payload.persist().and_then(|payload| Ok(PackagePair { payload, deployment: deployment.persist()? }));
+) -> Result<PayloadAndDeploymentPackages, PackagingError> {
+    refuse_lint_errors(source)?;
+    let payload = package_contents::payload_package_contents(source, out)?;
+    let deployment = package_contents::deployment_package_contents(source)?;
+    let out = write_rpm::PackageOutputFolder::create_or_open(out)?;
+    let settings = write_rpm::RpmWriteSettings { key, source_date, level };
+    let payload = write_rpm::write_rpm_package(source, &payload, &out, &settings)?;
+    let deployment = write_rpm::write_rpm_package(source, &deployment, &out, &settings)?;
+    let (path, earlier) = (payload.final_path(), payload.move_existing_aside()?);
+    let kept = payload.rename_to_final_path().and_then(|payload| {
+        Ok(PayloadAndDeploymentPackages { payload, deployment: deployment.rename_to_final_path()? })
+    });
     if kept.is_err() {
         // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
         // adds nothing to the error.

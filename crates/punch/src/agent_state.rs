@@ -7,7 +7,10 @@ use model::{exit::Exit, format::node, node::Node, report::Report};
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
-use crate::{command_error::CommandError, host_files::HostFiles, output::TerminalOutput, time_text::Micros};
+use crate::{
+    command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
+    time_text::UnixMicros,
+};
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;
@@ -29,7 +32,7 @@ pub(crate) struct AgentState {
 }
 
 /// The node file that was applied last without failure.
-pub(crate) struct LastGood {
+pub(crate) struct LastGoodNode {
     /// Its text, signature included.
     pub(crate) text: String,
     /// Its overrides.
@@ -37,13 +40,13 @@ pub(crate) struct LastGood {
     /// What the back-office called it.
     pub(crate) tag: Option<String>,
     /// When the host was last made, or found to be, like it.
-    pub(crate) at: Micros,
+    pub(crate) at: UnixMicros,
 }
 
 /// The highest generation a run ever began on this host, whatever came of it: nothing older is followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct BegunGeneration {
+pub(crate) struct HighestBegunGeneration {
     pub(crate) generation: u64,
     /// The digest of its content.
     pub(crate) digest: String,
@@ -56,15 +59,15 @@ impl AgentState {
 
     /// What every run on a host writes down, punch's or not.
     fn host_state(&self) -> HostState {
-        HostState::of(self.files.root().clone())
+        HostState::with_root(self.files.host_root().clone())
     }
 
     /// Takes the lock of runs that change the host, without waiting.
-    pub(crate) fn lock(&self) -> Result<RunLock, CommandError> {
+    pub(crate) fn acquire_run_lock(&self) -> Result<RunLock, CommandError> {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
-        self.host_state().lock().map_err(|error| match error {
-            StateError::File { path, source, .. } => CommandError::cannot_write(&path, &source),
+        self.host_state().acquire_run_lock().map_err(|error| match error {
+            StateError::File { path, source, .. } => CommandError::cannot_write_file(&path, &source),
             locked => {
                 CommandError::blocked(locked.to_string()).with_hint("`punch history` shows what it did")
             }
@@ -72,48 +75,50 @@ impl AgentState {
     }
 
     /// The last good node file, if there ever was one.
-    pub(crate) fn last_good(&self) -> Result<Option<LastGood>, CommandError> {
-        let Some(text) = self.files.read(&path(LAST_GOOD))? else { return Ok(None) };
-        let shown = self.files.shown(&path(LAST_GOOD));
+    pub(crate) fn read_last_good_node(&self) -> Result<Option<LastGoodNode>, CommandError> {
+        let Some(text) = self.files.read_text_file(&path(LAST_GOOD))? else { return Ok(None) };
+        let shown = self.files.display_path(&path(LAST_GOOD));
         let node = node::read(&shown.display().to_string(), &text).map_err(|error| {
             CommandError::blocked(format!("the last good node file cannot be read: {error}"))
                 .with_hint(format!("it was damaged; move {} away, then run `punch restore`", shown.display()))
         })?;
-        Ok(Some(LastGood {
+        Ok(Some(LastGoodNode {
             text,
             node,
-            tag: self.files.read(&path(LAST_GOOD_TAG))?.map(|tag| tag.trim().to_owned()),
+            tag: self.files.read_text_file(&path(LAST_GOOD_TAG))?.map(|tag| tag.trim().to_owned()),
             at: self.modified(LAST_GOOD)?.unwrap_or_default(),
         }))
     }
 
     /// Remembers `text`, which took the place of `last`, as the last good node file, as of `now`.
-    pub(crate) fn set_last_good(
+    pub(crate) fn save_last_good_node(
         &self,
         text: &str,
         tag: Option<&str>,
-        last: Option<&LastGood>,
-        now: Micros,
+        last: Option<&LastGoodNode>,
+        now: UnixMicros,
     ) -> Result<(), CommandError> {
         let same = last.is_some_and(|last| last.text == text);
         if !same || last.and_then(|last| last.tag.as_deref()) != tag {
             // While file and tag do not belong together there is no tag: it would answer for the wrong file.
-            self.files.remove(&path(LAST_GOOD_TAG))?;
+            self.files.remove_file(&path(LAST_GOOD_TAG))?;
             if !same {
-                self.files.replace(&path(LAST_GOOD), text.as_bytes(), 0o600)?;
+                self.files.replace_file(&path(LAST_GOOD), text.as_bytes(), 0o600)?;
             }
             if let Some(tag) = tag {
-                self.files.replace(&path(LAST_GOOD_TAG), tag.as_bytes(), 0o600)?;
+                self.files.replace_file(&path(LAST_GOOD_TAG), tag.as_bytes(), 0o600)?;
             }
         }
         self.touch(LAST_GOOD, now)
     }
 
     /// The highest generation a run ever began.
-    pub(crate) fn begun_generation(&self) -> Result<Option<BegunGeneration>, CommandError> {
-        let Some(text) = self.files.read(&path(BEGUN_GENERATION))? else { return Ok(None) };
+    pub(crate) fn read_highest_begun_generation(
+        &self,
+    ) -> Result<Option<HighestBegunGeneration>, CommandError> {
+        let Some(text) = self.files.read_text_file(&path(BEGUN_GENERATION))? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| {
-            let shown = self.files.shown(&path(BEGUN_GENERATION));
+            let shown = self.files.display_path(&path(BEGUN_GENERATION));
             CommandError::blocked(format!("{}: not what punch writes: {error}", shown.display()))
                 .with_hint("it holds back older node files; join again with a new token to begin anew")
         })
@@ -123,75 +128,76 @@ impl AgentState {
     pub(crate) fn record_begun_generation(
         &self,
         node: &Node,
-        begun: Option<&BegunGeneration>,
+        begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
         if node.generation <= begun.map_or(0, |begun| begun.generation) {
             return Ok(());
         }
-        let begun = BegunGeneration { generation: node.generation, digest: node::content_digest(node) };
+        let begun =
+            HighestBegunGeneration { generation: node.generation, digest: node::content_digest(node) };
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;
-        self.files.replace(&path(BEGUN_GENERATION), &text, 0o600)
+        self.files.replace_file(&path(BEGUN_GENERATION), &text, 0o600)
     }
 
     /// When the back-office last answered for this host.
-    pub(crate) fn last_contact(&self) -> Result<Option<Micros>, CommandError> {
+    pub(crate) fn read_last_back_office_contact(&self) -> Result<Option<UnixMicros>, CommandError> {
         self.modified(LAST_CONTACT)
     }
 
     /// Records that the back-office answered at `now`.
-    pub(crate) fn record_contact(&self, now: Micros) -> Result<(), CommandError> {
+    pub(crate) fn record_back_office_contact(&self, now: UnixMicros) -> Result<(), CommandError> {
         self.touch(LAST_CONTACT, now)
     }
 
     /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
-    pub(crate) fn forget_back_office(&self) -> Result<(), CommandError> {
+    pub(crate) fn forget_back_office_state(&self) -> Result<(), CommandError> {
         for name in [BEGUN_GENERATION, LAST_CONTACT, LAST_GOOD_TAG] {
-            self.files.remove(&path(name))?;
+            self.files.remove_file(&path(name))?;
         }
         Ok(())
     }
 
     /// Reports of earlier runs, newest first, at most `most`.
-    pub(crate) fn history(&self, most: usize) -> Result<Vec<(u64, Report)>, CommandError> {
-        self.host_state().latest_reports(most).map_err(unreadable)
+    pub(crate) fn read_latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, CommandError> {
+        self.host_state().read_latest_reports(most).map_err(unreadable)
     }
 
     /// The report of one earlier run, if it is still kept.
-    pub(crate) fn report(&self, number: u64) -> Result<Option<Report>, CommandError> {
-        self.host_state().report(number).map_err(unreadable)
+    pub(crate) fn read_report(&self, number: u64) -> Result<Option<Report>, CommandError> {
+        self.host_state().read_report(number).map_err(unreadable)
     }
 
     /// Queues a report for the back-office.
-    pub(crate) fn queue_report(&self, report: &Report) -> Result<(), CommandError> {
+    pub(crate) fn queue_unsent_report(&self, report: &Report) -> Result<(), CommandError> {
         let folder = path(UNSENT_REPORTS);
         for folder in [STATE_FOLDER, &folder] {
-            let made = self.files.root().create_private_folder(folder);
-            made.map_err(|error| CommandError::cannot_write(&self.files.shown(folder), &error))?;
+            let made = self.files.host_root().create_private_folder(folder);
+            made.map_err(|error| CommandError::cannot_write_file(&self.files.display_path(folder), &error))?;
         }
         let text = serde_json::to_vec_pretty(report)
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
-        self.files.replace(&unsent_file(report), &text, 0o600)?;
+        self.files.replace_file(&unsent_file(report), &text, 0o600)?;
         for file in self.unsent_files()?.iter().rev().skip(KEPT_UNSENT) {
-            self.files.remove(file)?;
+            self.files.remove_file(file)?;
         }
         Ok(())
     }
 
     /// Reports the back-office has not got, oldest first. One that cannot be read is set aside with a
     /// warning: it must not hold up all others for ever.
-    pub(crate) fn unsent_reports(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
+    pub(crate) fn read_unsent_reports(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
         let mut reports = Vec::new();
         for file in self.unsent_files()? {
-            match self.read_report(&file) {
+            match self.read_queued_report(&file) {
                 Ok(report) => reports.push(report),
                 Err(failure) => {
-                    let aside = self.files.shown(&file).with_extension("damaged");
+                    let aside = self.files.display_path(&file).with_extension("damaged");
                     let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                    let renamed = self.files.root().rename_file(&file, name);
-                    renamed.map_err(|error| CommandError::cannot_write(&aside, &error))?;
-                    output.warn(format!("{}; it is kept as {}", failure.message, aside.display()));
+                    let renamed = self.files.host_root().rename_file(&file, name);
+                    renamed.map_err(|error| CommandError::cannot_write_file(&aside, &error))?;
+                    output.print_warning(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
             }
         }
@@ -205,37 +211,40 @@ impl AgentState {
 
     /// The back-office has got it.
     pub(crate) fn remove_sent_report(&self, report: &Report) -> Result<(), CommandError> {
-        self.files.remove(&unsent_file(report))
+        self.files.remove_file(&unsent_file(report))
     }
 
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
         let folder = path(UNSENT_REPORTS);
-        let names = self.files.root().list(&folder);
-        let names = names.map_err(|error| CommandError::cannot_read(&self.files.shown(&folder), &error))?;
+        let names = self.files.host_root().list_folder(&folder);
+        let names = names
+            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&folder), &error))?;
         let reports = names.into_iter().filter(|name| name.ends_with(".json"));
         Ok(reports.map(|name| format!("{folder}/{name}")).collect())
     }
 
-    fn read_report(&self, file: &str) -> Result<Report, CommandError> {
-        let shown = self.files.shown(file);
-        let missing = || CommandError::cannot_read(&shown, &io::ErrorKind::NotFound.into());
-        let text = self.files.read(file)?.ok_or_else(missing)?;
+    fn read_queued_report(&self, file: &str) -> Result<Report, CommandError> {
+        let shown = self.files.display_path(file);
+        let missing = || CommandError::cannot_read_file(&shown, &io::ErrorKind::NotFound.into());
+        let text = self.files.read_text_file(file)?.ok_or_else(missing)?;
         serde_json::from_str(&text).map_err(|error| {
-            CommandError::input(format!("{} is not a report: {error}", shown.display()))
+            CommandError::invalid_input(format!("{} is not a report: {error}", shown.display()))
                 .with_hint("remove the damaged file")
         })
     }
 
     /// When a file was last touched; `None` when there is none.
-    fn modified(&self, name: &str) -> Result<Option<Micros>, CommandError> {
-        let modified = self.files.root().modified_us(&path(name));
-        modified.map_err(|error| CommandError::cannot_read(&self.files.shown(&path(name)), &error))
+    fn modified(&self, name: &str) -> Result<Option<UnixMicros>, CommandError> {
+        let modified = self.files.host_root().modification_time_us(&path(name));
+        modified
+            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&path(name)), &error))
     }
 
     /// Sets when a file was last touched; creates an empty file if there is none.
-    fn touch(&self, name: &str, at: Micros) -> Result<(), CommandError> {
-        let touched = self.files.root().touch(&path(name), at);
-        touched.map_err(|error| CommandError::cannot_write(&self.files.shown(&path(name)), &error))
+    fn touch(&self, name: &str, at: UnixMicros) -> Result<(), CommandError> {
+        let touched = self.files.host_root().touch_file(&path(name), at);
+        touched
+            .map_err(|error| CommandError::cannot_write_file(&self.files.display_path(&path(name)), &error))
     }
 }
 
@@ -250,7 +259,7 @@ fn unsent_file(report: &Report) -> String {
 }
 
 fn unreadable(error: StateError) -> CommandError {
-    CommandError::input(error.to_string())
+    CommandError::invalid_input(error.to_string())
 }
 
 #[cfg(test)]
@@ -277,23 +286,23 @@ mod tests {
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        state.queue_report(&report(2)).unwrap();
-        state.queue_report(&report(1)).unwrap();
-        state.queue_report(&report(1)).unwrap();
+        state.queue_unsent_report(&report(2)).unwrap();
+        state.queue_unsent_report(&report(1)).unwrap();
+        state.queue_unsent_report(&report(1)).unwrap();
         let output = TerminalOutput::new(true, true);
-        assert_eq!(state.unsent_reports(&output).unwrap(), [report(1), report(2)]);
+        assert_eq!(state.read_unsent_reports(&output).unwrap(), [report(1), report(2)]);
         state.remove_sent_report(&report(1)).unwrap();
-        assert_eq!(state.unsent_reports(&output).unwrap(), [report(2)]);
+        assert_eq!(state.read_unsent_reports(&output).unwrap(), [report(2)]);
     }
 
     #[test]
     fn damaged_report_is_set_aside_and_the_others_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        state.queue_report(&report(2)).unwrap();
+        state.queue_unsent_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
-        assert_eq!(state.unsent_reports(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
+        assert_eq!(state.read_unsent_reports(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
         assert_eq!(state.count_unsent_reports().unwrap(), 1);
         assert!(outbox.join("00000000000000000001.damaged").exists());
     }
@@ -302,24 +311,24 @@ mod tests {
     fn second_run_on_a_host_is_refused_while_one_runs() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        let lock = state.lock().unwrap();
-        let refusal = state.lock().err().unwrap();
+        let lock = state.acquire_run_lock().unwrap();
+        let refusal = state.acquire_run_lock().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
         drop(lock);
-        state.lock().unwrap();
+        state.acquire_run_lock().unwrap();
     }
 
     #[test]
     fn etag_is_removed_with_its_node_file() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.lock().unwrap());
+        drop(state.acquire_run_lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
-        state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
-        let good = state.last_good().unwrap().unwrap();
+        state.save_last_good_node(text, Some("\"a\""), None, 5_000_000).unwrap();
+        let good = state.read_last_good_node().unwrap().unwrap();
         assert_eq!((good.tag.as_deref(), good.at), (Some("\"a\""), 5_000_000));
-        state.set_last_good(text, None, Some(&good), 6_000_000).unwrap();
-        let good = state.last_good().unwrap().unwrap();
+        state.save_last_good_node(text, None, Some(&good), 6_000_000).unwrap();
+        let good = state.read_last_good_node().unwrap().unwrap();
         assert_eq!((good.tag, good.at, good.text.as_str()), (None, 6_000_000, text));
     }
 
@@ -328,30 +337,32 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.lock().unwrap());
+        drop(state.acquire_run_lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         let inodes = || {
-            let of = |name: &str| fs::metadata(state.files.shown(&path(name))).unwrap().ino();
+            let of = |name: &str| fs::metadata(state.files.display_path(&path(name))).unwrap().ino();
             (of(LAST_GOOD), of(LAST_GOOD_TAG))
         };
-        state.set_last_good(text, Some("\"a\""), None, 5_000_000).unwrap();
+        state.save_last_good_node(text, Some("\"a\""), None, 5_000_000).unwrap();
         let before = inodes();
-        let good = state.last_good().unwrap();
-        state.set_last_good(text, Some("\"a\""), good.as_ref(), 6_000_000).unwrap();
+        let good = state.read_last_good_node().unwrap();
+        state.save_last_good_node(text, Some("\"a\""), good.as_ref(), 6_000_000).unwrap();
         assert_eq!(inodes(), before);
-        assert_eq!(state.last_good().unwrap().unwrap().at, 6_000_000);
+        assert_eq!(state.read_last_good_node().unwrap().unwrap().at, 6_000_000);
     }
 
     #[test]
     fn highest_begun_generation_is_kept_after_older_ones() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.lock().unwrap());
+        drop(state.acquire_run_lock().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
             let node = node::read("n", &text).unwrap();
-            state.record_begun_generation(&node, state.begun_generation().unwrap().as_ref()).unwrap();
-            assert_eq!(state.begun_generation().unwrap().unwrap().generation, highest);
+            state
+                .record_begun_generation(&node, state.read_highest_begun_generation().unwrap().as_ref())
+                .unwrap();
+            assert_eq!(state.read_highest_begun_generation().unwrap().unwrap().generation, highest);
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct HostArgs {
 
 impl HostArgs {
     /// The paths below the host's root.
-    pub(crate) fn root(&self) -> Result<HostFiles, CommandError> {
+    pub(crate) fn open_host_files(&self) -> Result<HostFiles, CommandError> {
         HostFiles::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
     }
 }

@@ -27,7 +27,7 @@ impl CommandError {
     }
 
     /// The user's input is wrong.
-    pub(crate) fn input(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_input(message: impl Into<String>) -> Self {
         Self::new(Exit::Input, message)
     }
 
@@ -55,7 +55,7 @@ impl CommandError {
             [only] => only.to_string(),
             several => format!("{heading}{}", fault::list(several)),
         };
-        Self { faults, ..Self::input(message) }
+        Self { faults, ..Self::invalid_input(message) }
     }
 
     /// Adds what to do next.
@@ -65,8 +65,9 @@ impl CommandError {
     }
 
     /// A file of the user could not be read.
-    pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> Self {
-        let failure = Self::input(format!("cannot read {}: {}", path.display(), io_error_text(error)));
+    pub(crate) fn cannot_read_file(path: &Path, error: &io::Error) -> Self {
+        let failure =
+            Self::invalid_input(format!("cannot read {}: {}", path.display(), describe_io_error(error)));
         match error.kind() {
             io::ErrorKind::NotFound => failure.with_hint("check the path; nothing was changed"),
             io::ErrorKind::PermissionDenied => {
@@ -77,8 +78,8 @@ impl CommandError {
     }
 
     /// A file could not be written.
-    pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Self {
-        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), io_error_text(error)));
+    pub(crate) fn cannot_write_file(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), describe_io_error(error)));
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 failure.with_hint("run it as root, or give a folder that you may write to")
@@ -95,7 +96,7 @@ impl CommandError {
 }
 
 /// The operating system's words without its number.
-pub(crate) fn io_error_text(error: &io::Error) -> String {
+pub(crate) fn describe_io_error(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMasking};
+use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMaskingHost};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -15,20 +15,19 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::{AgentState, LastGood},
+    agent_state::{AgentState, LastGoodNode},
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     health_client,
     host_files::HostFiles,
-    report_text,
-    source::{PackageCache, PackageSource},
-    time_text,
+    package_source::{PackageCache, PackageSource},
+    report_text, time_text,
     trusted_node::TrustedNode,
 };
 
 /// What a run found and what it would do.
 pub(crate) struct PreparedDeployment {
-    machine: SecretMasking<Machine>,
+    machine: SecretMaskingHost<Machine>,
     look: HostInspection,
     /// What is done, in order.
     pub(crate) plan: Plan,
@@ -56,8 +55,8 @@ pub(crate) struct DeploymentResult {
 
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
-    pub(crate) fn finish(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        context.output.json(&self);
+    pub(crate) fn print_and_get_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        context.output.print_json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
             None => Ok(exit_code(self.report.outcome)),
@@ -69,14 +68,15 @@ impl DeploymentResult {
 pub(crate) fn prepare_deployment(
     root: &HostFiles,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
-    began: time_text::Micros,
+    began: time_text::UnixMicros,
 ) -> Result<PreparedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
-    let machine = SecretMasking::new(open_machine(root.root().path())?, nodes.into_iter().flatten());
-    let state = HostState::of(root.root().clone());
+    let machine =
+        SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
+    let state = HostState::with_root(root.host_root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan(&look.wanted, &look.observed, limits);
@@ -86,13 +86,13 @@ pub(crate) fn prepare_deployment(
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
 fn open_machine(path: &Path) -> Result<Machine, CommandError> {
     let open = |path: &Path| {
-        Machine::new(path, health_client::get).map_err(|error| CommandError::blocked(error.to_string()))
+        Machine::new(path, health_client::http_get).map_err(|error| CommandError::blocked(error.to_string()))
     };
     if path.exists() {
         return open(path);
     }
-    let empty =
-        tempfile::tempdir().map_err(|error| CommandError::cannot_write(&std::env::temp_dir(), &error))?;
+    let empty = tempfile::tempdir()
+        .map_err(|error| CommandError::cannot_write_file(&std::env::temp_dir(), &error))?;
     open(empty.path())
 }
 
@@ -102,18 +102,18 @@ pub(crate) fn run_deployment(
     root: &HostFiles,
     lock: &RunLock,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = HostState::of(root.root().clone());
+    let state = HostState::with_root(root.host_root().clone());
     let ours = AgentState::new(root);
-    let begun = ours.begun_generation()?;
+    let begun = ours.read_highest_begun_generation()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
-    let interrupted = state.interrupted_report().unwrap_or_default();
+    let interrupted = state.read_interrupted_report().unwrap_or_default();
     if let Some(killed) = &interrupted {
-        context.output.note(format!(
+        context.output.print_note(format!(
             "the run of {} was interrupted; this one completes what it began",
             time_text::format_utc(killed.started_us)
         ));
@@ -123,7 +123,7 @@ pub(crate) fn run_deployment(
         let node = &requirement.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
-        let filed = state.close_interrupted_run().and_then(|()| state.record_report(&report));
+        let filed = state.close_interrupted_run().and_then(|()| state.save_report(&report));
         filed.map_err(|error| CommandError::failed(error.to_string()))?;
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
@@ -132,8 +132,8 @@ pub(crate) fn run_deployment(
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
     };
-    prepared.machine.host().hold_lock(lock);
-    context.output.line(prepared.plan.to_string());
+    prepared.machine.inner_host_mut().set_programs_lock_path(lock);
+    context.output.print_line(prepared.plan.to_string());
     let fetched = match converge::fetch_packages(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
@@ -151,7 +151,7 @@ pub(crate) fn run_deployment(
     }
     let mut steps = 0;
     let mut number = 0;
-    let report = converge::apply(
+    let report = converge::apply_plan(
         &requirement.node,
         &prepared.look,
         &prepared.plan,
@@ -162,10 +162,10 @@ pub(crate) fn run_deployment(
             ApplyEvent::Started { steps: all } => steps = all,
             ApplyEvent::Step { number: n, title } => {
                 number = n;
-                context.output.note(format!("[{n}/{steps}] {title}"));
+                context.output.print_note(format!("[{n}/{steps}] {title}"));
             }
             ApplyEvent::Finished { entry } if entry.result == EntryResult::Failed => {
-                context.output.note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
+                context.output.print_note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
             ApplyEvent::Finished { .. } => (),
         },
@@ -173,7 +173,7 @@ pub(crate) fn run_deployment(
     )
     .map_err(|error| CommandError::failed(error.to_string()))?;
     remember_last_good(context, root, requirement, last, source, &report)?;
-    context.output.note(summary(&report));
+    context.output.print_note(summary(&report));
     Ok(DeploymentResult {
         node_file: requirement.file.clone(),
         plan: plan_view(&prepared.plan),
@@ -185,19 +185,19 @@ pub(crate) fn run_deployment(
 }
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
-pub(crate) fn report_refusal(
+pub(crate) fn record_refusal_report(
     context: &CommandContext,
     root: &HostFiles,
     server: &ServerName,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     failure: &CommandError,
 ) -> Result<Report, CommandError> {
     let now = (context.now)();
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = HostState::of(root.root().clone());
-    state.record_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
+    let state = HostState::with_root(root.host_root().clone());
+    state.save_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
     Ok(report)
 }
 
@@ -207,7 +207,7 @@ fn blocked_report(
     generation: u64,
     action: &str,
     failure: &CommandError,
-    (started, now): (time_text::Micros, time_text::Micros),
+    (started, now): (time_text::UnixMicros, time_text::UnixMicros),
 ) -> Report {
     Report {
         server: server.to_string(),
@@ -231,7 +231,7 @@ fn remember_last_good(
     context: &CommandContext,
     root: &HostFiles,
     requirement: &TrustedNode,
-    last: Option<&LastGood>,
+    last: Option<&LastGoodNode>,
     source: &PackageSource,
     report: &Report,
 ) -> Result<(), CommandError> {
@@ -241,10 +241,15 @@ fn remember_last_good(
     if report.outcome == RunOutcome::Changed {
         let mut keep = checksums(&requirement.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
-        keep.extend(source.used_metadata());
-        PackageCache::new(root.root()).retain(&keep);
+        keep.extend(source.used_metadata_checksums());
+        PackageCache::new(root.host_root()).remove_all_except(&keep);
     }
-    AgentState::new(root).set_last_good(&requirement.text, requirement.tag.as_deref(), last, (context.now)())
+    AgentState::new(root).save_last_good_node(
+        &requirement.text,
+        requirement.tag.as_deref(),
+        last,
+        (context.now)(),
+    )
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {
@@ -273,7 +278,7 @@ fn summary(report: &Report) -> String {
         report.server,
         report.generation,
         report_text::outcome_name(report.outcome),
-        report_text::count_results(report),
+        report_text::format_result_counts(report),
         time_text::format_duration(report.duration_us)
     )
 }

@@ -44,7 +44,7 @@ impl DocumentFormat for BaseRevision {
 /// Reads the documents of a folder. Unexpected files are errors; all errors are reported together.
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are ignored.
-pub(crate) fn read(folder: &Path) -> Result<EstateDocuments, CommandError> {
+pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateDocuments, CommandError> {
     let mut documents = EstateDocuments::new();
     let mut errors = Vec::new();
     let mut total = 0;
@@ -75,7 +75,7 @@ pub(crate) fn read(folder: &Path) -> Result<EstateDocuments, CommandError> {
     if errors.is_empty() {
         return Ok(documents);
     }
-    Err(CommandError::input(format!(
+    Err(CommandError::invalid_input(format!(
         "the folder `{}` cannot be imported:\n  {}",
         folder.display(),
         errors.join("\n  ")
@@ -151,7 +151,7 @@ fn unexpected_entry(name: &str) -> String {
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
-    CommandError::input(format!("the folder `{}` could not be read: {error}", folder.display()))
+    CommandError::invalid_input(format!("the folder `{}` could not be read: {error}", folder.display()))
 }
 
 /// Writes into a folder which revision it was exported from or last imported as.
@@ -165,7 +165,7 @@ pub(crate) fn write_base_revision(folder: &Path, revision: u64) -> Result<(), Co
 /// Reads which revision a folder was exported from; `None` when there is no such file.
 pub(crate) fn read_base_revision(folder: &Path) -> Result<Option<u64>, CommandError> {
     let wrong = |why: String| {
-        CommandError::input(why).with_hint(format!(
+        CommandError::invalid_input(why).with_hint(format!(
             "`{BASE_FILE}` says which revision the folder is from; without the file no such check is made"
         ))
     };
@@ -182,7 +182,11 @@ pub(crate) fn read_base_revision(folder: &Path) -> Result<Option<u64>, CommandEr
 }
 
 /// Writes the documents of an estate. Other documents in the folder are an error, or removed with `replace`.
-pub(crate) fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -> Result<(), CommandError> {
+pub(crate) fn write_estate_folder(
+    folder: &Path,
+    documents: &EstateDocuments,
+    replace: bool,
+) -> Result<(), CommandError> {
     let mut present = BTreeSet::new();
     for kind in ESTATE_FOLDERS {
         match entries(&folder.join(kind)) {
@@ -197,7 +201,7 @@ pub(crate) fn write(folder: &Path, documents: &EstateDocuments, replace: bool) -
         }
     }
     if let Some(first) = present.iter().next().filter(|_| !replace) {
-        return Err(CommandError::input(format!(
+        return Err(CommandError::invalid_input(format!(
             "there is an estate in `{}` already ({first})",
             folder.display()
         ))

@@ -6,15 +6,15 @@ use std::{io::Read, time::Duration};
 use model::health::HttpAnswer;
 use ureq::{Agent, config::AutoHeaderValue};
 
-use crate::command_error::io_error_text;
+use crate::command_error::describe_io_error;
 
 /// How long each step of a question may take: a connection, a read, a write.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET url`; the body's first `body_bytes` bytes. No redirect is followed: it is the answer.
-pub(crate) fn get(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
+pub(crate) fn http_get(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
     let failed = |error: ureq::Error| match error {
-        ureq::Error::Io(error) => format!("{url} does not answer: {}", io_error_text(&error)),
+        ureq::Error::Io(error) => format!("{url} does not answer: {}", describe_io_error(&error)),
         error => format!("{url} does not answer: {error}"),
     };
     let agent: Agent = Agent::config_builder()
@@ -37,7 +37,7 @@ pub(crate) fn get(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
     if body_bytes > 0 {
         let mut reader = response.into_body().into_reader().take(body_bytes);
         let read = reader.read_to_end(&mut body);
-        read.map_err(|error| format!("{url} does not answer: {}", io_error_text(&error)))?;
+        read.map_err(|error| format!("{url} does not answer: {}", describe_io_error(&error)))?;
     }
     Ok(HttpAnswer { status, body })
 }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn check(answer: &'static [u8], contains: Option<&str>) -> Result<(), String> {
-        check_http(&serve(answer).0, 200, contains, get)
+        check_http(&serve(answer).0, 200, contains, http_get)
     }
 
     #[test]
@@ -109,20 +109,20 @@ mod tests {
         let error = check(b"220 mail ready\r\n", None).unwrap_err();
         assert!(error.starts_with("http://127.0.0.1:") && error.contains("does not answer"), "{error}");
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = get(&format!("http://{closed}/"), 0).unwrap_err();
+        let error = http_get(&format!("http://{closed}/"), 0).unwrap_err();
         assert!(error.contains("connection refused"), "{error}");
     }
 
     #[test]
     fn body_is_read_up_to_the_limit() {
         let url = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready").0;
-        assert_eq!(get(&url, 3).unwrap().body, b"rea");
+        assert_eq!(http_get(&url, 3).unwrap().body, b"rea");
     }
 
     #[test]
     fn request_asks_for_plain_bytes_as_punch() {
         let (url, requests) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        get(&url, 0).unwrap();
+        http_get(&url, 0).unwrap();
         let head = requests.recv().unwrap();
         assert!(head.starts_with("get /health http/1.1\r\n"), "{head}");
         assert!(head.contains("user-agent: punch\r\n") && head.contains("connection: close\r\n"), "{head}");

@@ -7,13 +7,13 @@ use converge::HostRoot;
 use crate::command_error::CommandError;
 
 /// How punch reaches the back-office: address, server name and credential.
-pub(crate) const MEMBERSHIP: &str = "/etc/geppetto/punch.yaml";
+pub(crate) const MEMBERSHIP_PATH: &str = "/etc/geppetto/punch.yaml";
 /// The key node files must be signed with, in base64.
-pub(crate) const NODE_KEY: &str = "/etc/geppetto/trust/node.pub";
+pub(crate) const NODE_KEY_PATH: &str = "/etc/geppetto/trust/node.pub";
 /// The keys packages must be signed with, armored.
-pub(crate) const PACKAGE_KEYS: &str = "/etc/geppetto/trust/packages.asc";
+pub(crate) const PACKAGE_KEYS_PATH: &str = "/etc/geppetto/trust/packages.asc";
 /// Certificate authorities of one's own, in PEM; they replace the public ones.
-pub(crate) const AUTHORITIES: &str = "/etc/geppetto/trust/ca.pem";
+pub(crate) const CA_CERTIFICATES_PATH: &str = "/etc/geppetto/trust/ca.pem";
 
 /// The files of a host, below its root: `/`, or the folder given with `--root`. No link leads out of it.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ impl HostFiles {
     pub(crate) fn new(path: &Path) -> Result<Self, CommandError> {
         let above = path.parent().unwrap_or(path);
         if !path.is_dir() && !above.is_dir() {
-            return Err(CommandError::input(format!(
+            return Err(CommandError::invalid_input(format!(
                 "--root {}: there is no folder {} to hold it",
                 path.display(),
                 above.display()
@@ -37,37 +37,43 @@ impl HostFiles {
     }
 
     /// The root.
-    pub(crate) fn root(&self) -> &HostRoot {
+    pub(crate) fn host_root(&self) -> &HostRoot {
         &self.root
     }
 
     /// A file as people on this machine know it, for messages.
-    pub(crate) fn shown(&self, file: &str) -> PathBuf {
-        self.root.shown(file)
+    pub(crate) fn display_path(&self, file: &str) -> PathBuf {
+        self.root.display_path(file)
     }
 
     /// The text of a file; `None` when there is none.
-    pub(crate) fn read(&self, file: &str) -> Result<Option<String>, CommandError> {
-        self.root.read_text(file).map_err(|error| CommandError::cannot_read(&self.shown(file), &error))
+    pub(crate) fn read_text_file(&self, file: &str) -> Result<Option<String>, CommandError> {
+        self.root
+            .read_text_file(file)
+            .map_err(|error| CommandError::cannot_read_file(&self.display_path(file), &error))
     }
 
     /// Replaces a file whole; the folders above it are made where there are none.
-    pub(crate) fn replace(&self, file: &str, content: &[u8], mode: u32) -> Result<(), CommandError> {
+    pub(crate) fn replace_file(&self, file: &str, content: &[u8], mode: u32) -> Result<(), CommandError> {
         let replaced = self.root.replace_file(file, content, mode);
-        replaced.map_err(|error| CommandError::cannot_write(&self.shown(file), &error))
+        replaced.map_err(|error| CommandError::cannot_write_file(&self.display_path(file), &error))
     }
 
     /// Removes a file; it need not be there.
-    pub(crate) fn remove(&self, file: &str) -> Result<(), CommandError> {
-        self.root.remove_file(file).map_err(|error| CommandError::cannot_write(&self.shown(file), &error))
+    pub(crate) fn remove_file(&self, file: &str) -> Result<(), CommandError> {
+        self.root
+            .remove_file(file)
+            .map_err(|error| CommandError::cannot_write_file(&self.display_path(file), &error))
     }
 
     /// The file with certificate authorities of one's own, if there is one.
-    pub(crate) fn authorities(&self) -> Result<Option<PathBuf>, CommandError> {
-        match self.root.real_path(AUTHORITIES) {
+    pub(crate) fn find_ca_certificates(&self) -> Result<Option<PathBuf>, CommandError> {
+        match self.root.real_path(CA_CERTIFICATES_PATH) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(CommandError::cannot_read(&self.shown(AUTHORITIES), &error)),
+            Err(error) => {
+                Err(CommandError::cannot_read_file(&self.display_path(CA_CERTIFICATES_PATH), &error))
+            }
         }
     }
 }

@@ -4,25 +4,25 @@
 //! Only this file reads the clock and the environment.
 
 mod agent_state;
-mod back_office_link;
+mod api_client;
+mod back_office_client;
 mod cli;
-mod client;
+mod command_context;
 mod command_error;
 mod commands;
-mod component_spec;
-mod context;
+mod component_version_arg;
 mod deploy;
 mod estate_folder;
 mod health_client;
 mod host_files;
 mod membership;
-mod output;
+mod package_source;
 mod report_text;
 mod settings;
-mod source;
 mod source_date;
+mod terminal_output;
 mod time_text;
-mod trust;
+mod trusted_keys;
 mod trusted_node;
 
 use std::{
@@ -35,7 +35,7 @@ use std::{
 use clap::Parser;
 use model::exit::Exit;
 
-use crate::{cli::Cli, context::CommandContext, output::TerminalOutput, settings::Setting};
+use crate::{cli::Cli, command_context::CommandContext, settings::Setting, terminal_output::TerminalOutput};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -47,11 +47,11 @@ fn main() -> ExitCode {
         config_path: config_path(),
         environment: environment(),
     };
-    output::install_panic_hook();
+    terminal_output::install_panic_hook();
     match cli.verb.run(&context) {
         Ok(exit) => exit_code(exit),
         Err(failure) => {
-            output.failure(&failure);
+            output.print_error(&failure);
             exit_code(failure.exit)
         }
     }
@@ -70,7 +70,10 @@ fn config_path() -> Option<PathBuf> {
 
 /// The environment variables that punch reads, when they are set and not empty.
 fn environment() -> BTreeMap<&'static str, String> {
-    let names = Setting::ALL.into_iter().map(Setting::variable).chain([context::DATA_FOLDER_VARIABLE]);
+    let names = Setting::ALL_SETTINGS
+        .into_iter()
+        .map(Setting::environment_variable)
+        .chain([command_context::CONTROL_PLANE_DATA_VARIABLE]);
     names
         .filter_map(|name| Some((name, std::env::var_os(name)?.to_string_lossy().into_owned())))
         .filter(|(_, value)| !value.is_empty())
@@ -78,7 +81,7 @@ fn environment() -> BTreeMap<&'static str, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the entry point passes this clock to everything else")]
-fn now() -> time_text::Micros {
+fn now() -> time_text::UnixMicros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

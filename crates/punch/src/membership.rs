@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command_error::CommandError,
-    host_files::{HostFiles, MEMBERSHIP},
+    host_files::{HostFiles, MEMBERSHIP_PATH},
 };
 
 /// `etc/geppetto/punch.yaml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Membership {
+pub(crate) struct BackOfficeMembership {
     /// The back-office's address.
     pub(crate) url: String,
     /// This host's name there.
@@ -20,25 +20,27 @@ pub(crate) struct Membership {
     pub(crate) credential: String,
 }
 
-impl Membership {
+impl BackOfficeMembership {
     /// Reads it; `None` when this host never joined.
     pub(crate) fn load(root: &HostFiles) -> Result<Option<Self>, CommandError> {
-        match root.read(MEMBERSHIP)? {
-            Some(text) => Ok(Some(yaml::read(&root.shown(MEMBERSHIP).display().to_string(), &text)?)),
+        match root.read_text_file(MEMBERSHIP_PATH)? {
+            Some(text) => {
+                Ok(Some(yaml::read(&root.display_path(MEMBERSHIP_PATH).display().to_string(), &text)?))
+            }
             None => Ok(None),
         }
     }
 
     /// Reads it; a host that never joined is an error.
-    pub(crate) fn require(root: &HostFiles) -> Result<Self, CommandError> {
+    pub(crate) fn load_required(root: &HostFiles) -> Result<Self, CommandError> {
         Self::load(root)?.ok_or_else(|| {
-            CommandError::input(format!("this host has not joined a back-office: {} is missing", root.shown(MEMBERSHIP).display()))
+            CommandError::invalid_input(format!("this host has not joined a back-office: {} is missing", root.display_path(MEMBERSHIP_PATH).display()))
                 .with_hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
         })
     }
 
     /// Writes it with mode 0600.
     pub(crate) fn save(&self, root: &HostFiles) -> Result<(), CommandError> {
-        root.replace(MEMBERSHIP, yaml::write(self).as_bytes(), 0o600)
+        root.replace_file(MEMBERSHIP_PATH, yaml::write(self).as_bytes(), 0o600)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn result_name(result: EntryResult) -> &'static str {
 }
 
 /// `5 done, 1 failed, 2 not tried, 12 right already`.
-pub(crate) fn count_results(report: &Report) -> String {
+pub(crate) fn format_result_counts(report: &Report) -> String {
     let all = [
         EntryResult::Done,
         EntryResult::Failed,

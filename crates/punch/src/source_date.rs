@@ -4,20 +4,24 @@ use std::{path::Path, process::Command, time::UNIX_EPOCH};
 
 use packaging::source::COMPONENT_FILE;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// The option that sets the date.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct SourceDate {
+pub(crate) struct SourceDateArg {
     /// The only date inside the packages, in seconds since 1970; else the last commit's, else component.yaml's
     #[arg(long, env = "SOURCE_DATE_EPOCH", value_name = "SECONDS")]
     source_date: Option<u32>,
 }
 
-impl SourceDate {
+impl SourceDateArg {
     /// What was asked for; else the date of the last commit that touched the folder; else the
     /// modification time of `component.yaml`.
-    pub(crate) fn resolve(&self, dir: &Path, context: &CommandContext) -> Result<u32, CommandError> {
+    pub(crate) fn resolve_source_date(
+        &self,
+        dir: &Path,
+        context: &CommandContext,
+    ) -> Result<u32, CommandError> {
         if let Some(date) = self.source_date {
             return Ok(date);
         }
@@ -28,9 +32,9 @@ impl SourceDate {
         let file = if file.exists() { file } else { dir.join("pom.xml") };
         let modified = std::fs::metadata(&file)
             .and_then(|metadata| metadata.modified())
-            .map_err(|error| CommandError::cannot_read(&file, &error))?;
+            .map_err(|error| CommandError::cannot_read_file(&file, &error))?;
         let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        context.output.note(format!(
+        context.output.print_note(format!(
             "note: {} is not in git; the packages are dated by {}",
             dir.display(),
             file.file_name().unwrap_or_default().to_string_lossy()

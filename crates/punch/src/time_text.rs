@@ -1,10 +1,10 @@
 //! Formats times and ages for people. The current time is always an argument.
 
 /// Microseconds since 1970-01-01 UTC.
-pub(crate) type Micros = i64;
+pub(crate) type UnixMicros = i64;
 
 /// `2026-11-23 09:08:16 UTC`.
-pub(crate) fn format_utc(at: Micros) -> String {
+pub(crate) fn format_utc(at: UnixMicros) -> String {
     let seconds = at.div_euclid(1_000_000);
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_date(days);
@@ -12,7 +12,7 @@ pub(crate) fn format_utc(at: Micros) -> String {
 }
 
 /// `3 days`, `2 hours`, `5 minutes`, `12 seconds`: the two largest units that are not zero.
-pub(crate) fn format_age(from: Micros, to: Micros) -> String {
+pub(crate) fn format_age(from: UnixMicros, to: UnixMicros) -> String {
     let seconds = (to.saturating_sub(from) / 1_000_000).max(0);
     let units = [
         (seconds / 86_400, "day"),
@@ -34,7 +34,7 @@ pub(crate) fn format_age(from: Micros, to: Micros) -> String {
 }
 
 /// `1.2 s`, `340 ms`.
-pub(crate) fn format_duration(micros: Micros) -> String {
+pub(crate) fn format_duration(micros: UnixMicros) -> String {
     match micros {
         ..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{} ms", micros / 1_000),

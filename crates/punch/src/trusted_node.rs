@@ -5,10 +5,10 @@ use std::path::Path;
 use model::{format::node, node::Node};
 
 use crate::{
-    agent_state::{BegunGeneration, LastGood},
+    agent_state::{HighestBegunGeneration, LastGoodNode},
     command_error::CommandError,
-    output::TerminalOutput,
-    trust::TrustedKeys,
+    terminal_output::TerminalOutput,
+    trusted_keys::TrustedKeys,
 };
 
 /// A verified node file.
@@ -27,12 +27,13 @@ pub(crate) struct TrustedNode {
 
 impl TrustedNode {
     /// Reads and verifies a node file given by the user.
-    pub(crate) fn read(
+    pub(crate) fn read_and_verify(
         path: &Path,
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
         Self::verify_and_parse(&path.display().to_string(), text, None, trust, output)
     }
 
@@ -52,8 +53,8 @@ impl TrustedNode {
     }
 
     /// Verifies the last good node file again, because the trusted keys may have changed since.
-    pub(crate) fn reverify(
-        good: &LastGood,
+    pub(crate) fn verify_last_good_again(
+        good: &LastGoodNode,
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
@@ -70,11 +71,14 @@ impl TrustedNode {
     }
 
     /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
-    pub(crate) fn check_generation(&self, begun: Option<&BegunGeneration>) -> Result<(), CommandError> {
+    pub(crate) fn refuse_older_generation(
+        &self,
+        begun: Option<&HighestBegunGeneration>,
+    ) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = node::content_digest(&self.node);
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
-            CommandError::input(format!("{}: {why}", self.file))
+            CommandError::invalid_input(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
@@ -83,14 +87,14 @@ impl TrustedNode {
 fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify(file, text, key).map_err(|error| {
-            CommandError::input(error.to_string()).with_hint(
+            CommandError::invalid_input(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",
             )
         }),
         None => {
             if !node::is_signed(text) {
-                output.note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
+                output.print_note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
             }
             Ok(())
         }
@@ -99,7 +103,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
 
 fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
     match &trust.server {
-        Some(server) if *server != node.server => Err(CommandError::input(format!(
+        Some(server) if *server != node.server => Err(CommandError::invalid_input(format!(
             "{file} is for server {}, but this host is {server}",
             node.server
         ))

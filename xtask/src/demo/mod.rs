@@ -1,24 +1,24 @@
 //! `cargo xtask demo`: from an archetype to a running, answering service, by the commands production would use.
 
-mod place;
+mod demo_target;
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use place::DemoTarget;
+use demo_target::DemoTarget;
 
 use crate::{
     command_failure::{CommandFailure, io},
     control_plane::ControlPlane,
     developer::{self, Developer},
-    host,
-    output::{self, StepOutput},
+    output::{self, StepPrinter},
+    test_host,
 };
 
 /// What the demo needs to know.
-pub(crate) struct Demo<'a> {
+pub(crate) struct DemoSettings<'a> {
     /// The checkout.
     pub(crate) root: &'a Path,
     /// The work folder.
@@ -32,8 +32,8 @@ pub(crate) struct Demo<'a> {
 }
 
 /// Runs the demo.
-pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
-    let impossible = host::unavailable_reason(demo.work);
+pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
+    let impossible = test_host::unavailable_reason(demo.work);
     let mut hosts = None;
     let mut image = None;
     if let Some(reason) = &impossible {
@@ -43,35 +43,35 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
         ));
     } else {
         output::print_line("Preparing a Debian image for the host (the first time takes a minute) ...");
-        image = Some(host::Image::debian(demo.work)?);
-        hosts = Some(host::TestHosts::prepare(demo.work)?);
+        image = Some(test_host::HostImage::build_debian(demo.work)?);
+        hosts = Some(test_host::TestHosts::prepare(demo.work)?);
     }
 
-    let mut steps = StepOutput::start();
-    let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), host::TestHosts::address);
+    let mut steps = StepPrinter::start();
+    let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHosts::bridge_address);
     let developer = Developer::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
     let terminal = developer.terminal.clone().with_echo();
     output::print_line(&format!("Everything below is typed in {}", terminal.folder().display()));
 
-    let control_plane = steps.step("Start the control plane on a new data folder", || {
+    let control_plane = steps.run_step("Start the control plane on a new data folder", || {
         developer::start_control_plane(&terminal, &address)
     })?;
-    steps.step("Sign in, and make the key that signs packages", || {
+    steps.run_step("Sign in, and make the key that signs packages", || {
         developer::log_in_developer(&terminal, &control_plane)
     })?;
-    steps.step("Create a web service from its archetype", || {
+    steps.run_step("Create a web service from its archetype", || {
         let about = terminal.run("punch new web-service shop --set version=1.0.0")?;
         output::print_quoted(&about.out);
         terminal.run("punch test shop").map(drop)
     })?;
-    steps.step("Check and package its first version", || {
+    steps.run_step("Check and package its first version", || {
         terminal.run("punch lint shop")?;
         terminal.run("punch package shop --out dist --key alice.key").map(drop)
     })?;
-    steps.step("Change the program, and package it as a second version", || {
-        developer::second_version(&terminal)
+    steps.run_step("Change the program, and package it as a second version", || {
+        developer::package_second_shop_version(&terminal)
     })?;
-    steps.step("Package what else the server gets: punch itself, and a message of the day", || {
+    steps.run_step("Package what else the server gets: punch itself, and a message of the day", || {
         terminal.run(&format!(
             "punch package {}/library/punch --out dist --key alice.key",
             demo.root.display()
@@ -83,7 +83,7 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
             ))
             .map(drop)
     })?;
-    steps.step("Publish all of it to the channel dev, and promote it to prod", || {
+    steps.run_step("Publish all of it to the channel dev, and promote it to prod", || {
         terminal.run("punch publish dist/*.rpm --channel dev")?;
         for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
             terminal.run(&format!("punch promote {component} --from dev --to prod"))?;
@@ -91,63 +91,67 @@ pub(crate) fn run(demo: &Demo<'_>) -> Result<(), CommandFailure> {
         output::print_quoted(&terminal.run("punch component show shop")?.out);
         Ok(())
     })?;
-    steps.step("Say what runs where: roles base <- web, environment prod, server web-01", || {
+    steps.run_step("Say what runs where: roles base <- web, environment prod, server web-01", || {
         terminal.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
-        output::print_quoted(&terminal.run("punch import estate")?.text());
+        output::print_quoted(&terminal.run("punch import estate")?.all_output());
         output::print_quoted(&terminal.run("punch explain motd.labels --server web-01")?.out);
         Ok(())
     })?;
 
     let place = match (&mut hosts, &image) {
-        (Some(hosts), Some(image)) => steps.step("Boot the server web-01", || {
+        (Some(hosts), Some(image)) => steps.run_step("Boot the server web-01", || {
             output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
-            Ok(DemoTarget::Booted(hosts.boot(image, "web-01")?))
+            Ok(DemoTarget::Booted(hosts.boot_host(image, "web-01")?))
         })?,
         _ => DemoTarget::Folder { root: terminal.folder().join("web-01"), terminal: terminal.clone() },
     };
     if let DemoTarget::Booted(host) = &place {
-        steps.step("Install punch on it, from the repository", || {
-            developer::install_punch(&host.terminal().with_echo(), &control_plane)
+        steps.run_step("Install punch on it, from the repository", || {
+            developer::install_punch_on_host(&host.open_root_terminal().with_echo(), &control_plane)
         })?;
     }
-    steps.step("Join it to the control plane, with a token that is good once", || {
+    steps.run_step("Join it to the control plane, with a token that is good once", || {
         let token = terminal.run("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        place.run(&format!("punch join {} --server web-01 --token {token}", control_plane.url())).map(drop)
+        place
+            .run_punch(&format!("punch join {} --server web-01 --token {token}", control_plane.url()))
+            .map(drop)
     })?;
-    steps.step("Restore it: make it what its node file says", || place.restore())?;
-    steps.step("Ask the service from outside", || {
-        place.expect_answer(8080, "Welcome to shop", "1.0.0", None)
+    steps.run_step("Restore it: make it what its node file says", || place.restore_and_show())?;
+    steps.run_step("Ask the service from outside", || {
+        place.expect_service_answer(8080, "Welcome to shop", "1.0.0", None)
     })?;
 
     let role = terminal.folder().join("estate/roles/web.yaml");
-    steps.step("Change one value and one version", || {
+    steps.run_step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
-        output::print_quoted(&terminal.run("punch import estate")?.text());
+        output::print_quoted(&terminal.run("punch import estate")?.all_output());
         Ok(())
     })?;
-    steps.step("Look at what a restore would do", || {
+    steps.run_step("Look at what a restore would do", || {
         // `punch plan` says by its exit code that there are changes.
-        let plan = place.ask("punch plan")?.expect(10, "the plan above")?;
+        let plan = place.run_punch_any_exit("punch plan")?.expect_exit_code(10, "the plan above")?;
         output::print_quoted(&plan.out);
         Ok(())
     })?;
-    steps.step("Restore again", || place.restore())?;
-    steps.step("Ask again", || place.expect_answer(8080, "Bonjour", "1.1.0", Some("now with a footer")))?;
-    steps.step("Take the service away from the role", || {
+    steps.run_step("Restore again", || place.restore_and_show())?;
+    steps.run_step("Ask again", || {
+        place.expect_service_answer(8080, "Bonjour", "1.1.0", Some("now with a footer"))
+    })?;
+    steps.run_step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;
-        output::print_quoted(&terminal.run("punch import estate")?.text());
-        place.restore()
+        output::print_quoted(&terminal.run("punch import estate")?.all_output());
+        place.restore_and_show()
     })?;
-    steps.step("See that it is gone: package, files, service", || place.expect_gone(8080))?;
-    steps.step("Look back", || {
-        output::print_quoted(&place.run("punch history")?.out);
-        output::print_quoted(&place.run("punch status")?.out);
+    steps.run_step("See that it is gone: package, files, service", || place.expect_shop_removed(8080))?;
+    steps.run_step("Look back", || {
+        output::print_quoted(&place.run_punch("punch history")?.out);
+        output::print_quoted(&place.run_punch("punch status")?.out);
         Ok(())
     })?;
-    steps.summary();
+    steps.print_summary();
     output::print_line(&format!(
         "\nThe control plane's API: {}/api/v1 (described by {0}/api/v1/openapi.json)",
         control_plane.url()
@@ -169,14 +173,14 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &Demo<'_>, place: &DemoTarget, control_plane: &ControlPlane) {
+fn linger(demo: &DemoSettings<'_>, place: &DemoTarget, control_plane: &ControlPlane) {
     if demo.no_wait || !output::is_interactive() {
         return;
     }
     output::print_line(&format!(
         "It keeps running{}; press Enter to stop everything.",
         match place {
-            DemoTarget::Booted(host) => format!(", and so does web-01 at {}", host.address()),
+            DemoTarget::Booted(host) => format!(", and so does web-01 at {}", host.ip_address()),
             DemoTarget::Folder { .. } => String::new(),
         }
     ));

@@ -3,7 +3,7 @@
 use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
-pub(super) const CHECKS: &[Check] = &[
+pub(super) const EXAMPLE_CHECKS: &[Check] = &[
     ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),
     ("Tomcat's examples, built by Maven, are served by Debian's Tomcat", tomcat),
     ("people log in with their keys, and nobody with a password", ssh),
@@ -14,19 +14,20 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
-    test.restore()?;
-    test.on_host("dpkg-query -W prometheus-node-exporter")?.expect(0, "`punch history` on web-01")?;
-    test.http_get(9100, "/metrics", "node_cpu_seconds_total")?;
-    test.http_get(
+    test.restore_host()?;
+    test.run_on_host("dpkg-query -W prometheus-node-exporter")?
+        .expect_exit_code(0, "`punch history` on web-01")?;
+    test.expect_http_text(9100, "/metrics", "node_cpu_seconds_total")?;
+    test.expect_http_text(
         9100,
         "/metrics",
         "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1",
     )?;
     test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
-    test.restore()?;
+    test.restore_host()?;
     let metrics = test
-        .on_host("curl -fsS http://127.0.0.1:9100/metrics")?
-        .expect_output("node_memory_MemTotal_bytes")?;
+        .run_on_host("curl -fsS http://127.0.0.1:9100/metrics")?
+        .expect_text("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
         return Err(CommandFailure::new(
             "the collector `cpu` is still on",
@@ -38,19 +39,19 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
-    test.restore()?;
-    test.http_get(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+    test.restore_host()?;
+    test.expect_http_text(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
-    test.http_get(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
+    test.expect_http_text(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
     test.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
-    test.restore()?;
+    test.restore_host()?;
     let from_outside =
-        format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.address());
-    test.developer().run(&from_outside)?.expect_output("403").map(drop)
+        format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.ip_address());
+    test.developer_terminal().run(&from_outside)?.expect_text("403").map(drop)
 }
 
 fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    let terminal = test.developer();
+    let terminal = test.developer_terminal();
     terminal.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
     let key = terminal.run("cat id.pub")?.out.trim().to_owned();
     test.set_web_role(
@@ -60,21 +61,21 @@ fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
              admins: {{people: [{{name: alice, comment: Alice, keys: [\"{key}\"]}}]}}"
         ),
     )?;
-    test.restore()?;
+    test.restore_host()?;
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
-    let address = test.host.address();
-    test.developer().run(&format!("ssh {options} alice@{address} id"))?.expect_output("admins")?;
-    test.developer()
+    let address = test.host.ip_address();
+    test.developer_terminal().run(&format!("ssh {options} alice@{address} id"))?.expect_text("admins")?;
+    test.developer_terminal()
         .run_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
-        .expect(255, "somebody got in without a key")
+        .expect_exit_code(255, "somebody got in without a key")
         .map(drop)
 }
 
 fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.set_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
-    test.restore()?;
-    test.on_host("systemctl is-enabled punch-restore.timer")?.expect(0, "the output above")?;
+    test.restore_host()?;
+    test.run_on_host("systemctl is-enabled punch-restore.timer")?.expect_exit_code(0, "the output above")?;
     // A motd that only the timer's restore can bring.
     test.set_web_role(
         "punch: \">=0.1\", motd: \"1.0.0\"",
@@ -82,13 +83,13 @@ fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     )?;
     let wait = "for tenth in $(seq 300); do grep -q 'by the timer' /etc/motd && exit 0; sleep 0.1; done; \
                 journalctl -u punch-restore --no-pager | tail -20; exit 1";
-    test.on_host(wait)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    test.run_on_host(wait)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
     // By hand again, so that nothing happens between the next checks.
     test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     let quiet = "for tenth in $(seq 300); do systemctl is-active -q punch-restore.timer || exit 0; sleep 0.1; done; exit 1";
-    test.on_host(quiet)?.expect(0, "journalctl -u punch-restore on web-01")?;
+    test.run_on_host(quiet)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
     // The restore that stopped the timer may still be at work.
-    test.on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
+    test.run_on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
     Ok(())
 }
 
@@ -97,24 +98,25 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
-    test.restore()?;
-    test.http_get(8700, "/api/v1/health", "")?;
-    test.on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_output("700:geppetto")?;
-    test.on_host("ps -o user= -C geppetto")?.expect_output("geppetto").map(drop)
+    test.restore_host()?;
+    test.expect_http_text(8700, "/api/v1/health", "")?;
+    test.run_on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_text("700:geppetto")?;
+    test.run_on_host("ps -o user= -C geppetto")?.expect_text("geppetto").map(drop)
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
-    test.restore()?;
-    let left = test.on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
+    test.restore_host()?;
+    let left = test.run_on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {
         return Err(CommandFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));
     }
-    test.on_host("systemctl is-active geppetto")?.expect(3, "systemctl status geppetto on web-01")?;
-    test.on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
-        .expect(2, "the file is still there")
+    test.run_on_host("systemctl is-active geppetto")?
+        .expect_exit_code(3, "systemctl status geppetto on web-01")?;
+    test.run_on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
+        .expect_exit_code(2, "the file is still there")
         .map(drop)
 }

@@ -16,12 +16,12 @@ use std::{
 };
 
 use test_environment::TestEnvironment;
-use time_limit::TimeLimit;
+use time_limit::StoryTimeLimit;
 
-use crate::{command_failure::CommandFailure, host, output};
+use crate::{command_failure::CommandFailure, output, test_host};
 
 /// What the run needs to know.
-pub(crate) struct E2e<'a> {
+pub(crate) struct E2eSettings<'a> {
     /// The checkout.
     pub(crate) root: &'a Path,
     /// The work folder.
@@ -47,22 +47,22 @@ static STORIES: [Story; 4] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
-        checks: service::CHECKS,
+        checks: service::SERVICE_CHECKS,
     },
     Story {
         name: "failures",
         summary: "killed runs, an absent control plane, forged node files and unsigned packages",
-        checks: failures::CHECKS,
+        checks: failures::FAILURE_CHECKS,
     },
     Story {
         name: "archetypes",
         summary: "what each archetype generates runs on a host, and leaves again",
-        checks: archetypes::CHECKS,
+        checks: archetypes::ARCHETYPE_CHECKS,
     },
     Story {
         name: "examples",
         summary: "components around software of others, and our own two programs",
-        checks: examples::CHECKS,
+        checks: examples::EXAMPLE_CHECKS,
     },
 ];
 
@@ -70,7 +70,7 @@ static STORIES: [Story; 4] = [
 const LONGEST_STORY: Duration = Duration::from_secs(15 * 60);
 
 /// Prints the stories, one a line.
-pub(crate) fn list() {
+pub(crate) fn print_stories() {
     for story in &STORIES {
         output::print_line(&format!("{:<12}{}", story.name, story.summary));
     }
@@ -94,8 +94,8 @@ fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> 
 }
 
 /// Starts the time of a story; the program ends when it is over.
-fn limit_story(name: &'static str) -> TimeLimit {
-    TimeLimit::start(name, LONGEST_STORY, |failure| {
+fn limit_story(name: &'static str) -> StoryTimeLimit {
+    StoryTimeLimit::start(name, LONGEST_STORY, |failure| {
         output::print_failure(&failure);
         std::process::exit(1);
     })
@@ -110,10 +110,10 @@ struct CheckResults {
 
 impl CheckResults {
     /// Runs one check; `None` when it failed.
-    fn run<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, CommandFailure>) -> Option<T> {
+    fn run_check<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, CommandFailure>) -> Option<T> {
         let began = output::now();
         let result = check();
-        let time = output::seconds(began.elapsed());
+        let time = output::format_seconds(began.elapsed());
         match result {
             Ok(value) => {
                 self.passed += 1;
@@ -131,9 +131,9 @@ impl CheckResults {
 }
 
 /// Runs the checks of the chosen stories and counts them.
-pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
+pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), CommandFailure> {
     let stories = find_stories(e2e.story)?;
-    if let Some(reason) = host::unavailable_reason(e2e.work) {
+    if let Some(reason) = test_host::unavailable_reason(e2e.work) {
         return Err(CommandFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
@@ -142,16 +142,16 @@ pub(crate) fn run(e2e: &E2e<'_>) -> Result<(), CommandFailure> {
     let mut results = CheckResults::default();
     let preparing = limit_story("preparation");
     let name = "the components are packaged, published and promoted, and a host boots";
-    preparing.begin_check(name);
-    let prepared = results.run(name, || TestEnvironment::prepare(e2e));
+    preparing.set_current_check(name);
+    let prepared = results.run_check(name, || TestEnvironment::prepare(e2e));
     drop(preparing);
     if let Some(mut test) = prepared {
         for story in stories {
             output::print_line(&format!("story {}: {}", story.name, story.summary));
             let limit = limit_story(story.name);
             for (name, check) in story.checks {
-                limit.begin_check(name);
-                results.run(name, || check(&mut test));
+                limit.set_current_check(name);
+                results.run_check(name, || check(&mut test));
             }
         }
     }

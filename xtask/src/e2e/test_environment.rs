@@ -2,13 +2,13 @@
 
 use std::{fs, thread::sleep, time::Duration};
 
-use super::E2e;
+use super::E2eSettings;
 use crate::{
     command_failure::{CommandFailure, io},
     control_plane::ControlPlane,
     developer::{self, Developer},
-    host::{BootedHost, Image, TestHosts},
     run::{CommandOutput, Terminal},
+    test_host::{BootedHost, HostImage, TestHosts},
 };
 
 /// Components the hosts get beside `shop`, by their folder in the checkout.
@@ -44,12 +44,12 @@ pub(super) struct TestEnvironment {
 
 impl TestEnvironment {
     /// Makes, publishes and promotes everything; boots web-01, installs punch on it and joins it.
-    pub(super) fn prepare(e2e: &E2e<'_>) -> Result<TestEnvironment, CommandFailure> {
+    pub(super) fn prepare(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, CommandFailure> {
         let mut hosts = TestHosts::prepare(e2e.work)?;
-        let image = Image::debian(e2e.work)?.with_archive(e2e.work)?;
+        let image = HostImage::build_debian(e2e.work)?.with_package_archive(e2e.work)?;
         let developer = Developer::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
         let terminal = &developer.terminal;
-        let control_plane = developer::start_control_plane(terminal, &hosts.address())?;
+        let control_plane = developer::start_control_plane(terminal, &hosts.bridge_address())?;
         developer::log_in_developer(terminal, &control_plane)?;
         developer::package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
@@ -64,11 +64,11 @@ impl TestEnvironment {
             ))?;
         }
         terminal.run("punch publish dist/*.rpm --channel dev")?;
-        for component in developer::published_components(&developer.folder.join("dist"))? {
+        for component in developer::list_packaged_components(&developer.folder.join("dist"))? {
             terminal.run(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        let host = hosts.boot(&image, "web-01")?;
-        developer::install_punch(&host.terminal(), &control_plane)?;
+        let host = hosts.boot_host(&image, "web-01")?;
+        developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
         let test = TestEnvironment { host, control_plane: Some(control_plane), developer, _hosts: hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
         test.write("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
@@ -77,18 +77,18 @@ impl TestEnvironment {
             "format: geppetto/server/2\nenvironment: prod\nroles: [base, web]\n",
         )?;
         test.write("roles/base.yaml", "format: geppetto/role/1\n")?;
-        test.import()?;
+        test.import_estate()?;
         test.join()?;
         Ok(test)
     }
 
     /// Where the control plane answers.
-    pub(super) fn url(&self) -> String {
+    pub(super) fn control_plane_url(&self) -> String {
         self.control_plane.as_ref().map(|control_plane| control_plane.url().to_owned()).unwrap_or_default()
     }
 
     /// The developer's terminal.
-    pub(super) fn developer(&self) -> &Terminal {
+    pub(super) fn developer_terminal(&self) -> &Terminal {
         &self.developer.terminal
     }
 
@@ -99,28 +99,29 @@ impl TestEnvironment {
         values: &str,
     ) -> Result<CommandOutput, CommandFailure> {
         self.role(components, values)?;
-        self.import()
+        self.import_estate()
     }
 
     /// Imports the estate's folder.
-    pub(super) fn import(&self) -> Result<CommandOutput, CommandFailure> {
-        self.developer().run("punch import estate")
+    pub(super) fn import_estate(&self) -> Result<CommandOutput, CommandFailure> {
+        self.developer_terminal().run("punch import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
-    pub(super) fn on_host(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
-        self.host.terminal().run_any_exit(typed)
+    pub(super) fn run_on_host(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+        self.host.open_root_terminal().run_any_exit(typed)
     }
 
     /// Restores the host, which must succeed.
-    pub(super) fn restore(&self) -> Result<CommandOutput, CommandFailure> {
-        self.on_host("punch restore")?.expect(0, "`punch history` on web-01, and the output above")
+    pub(super) fn restore_host(&self) -> Result<CommandOutput, CommandFailure> {
+        self.run_on_host("punch restore")?
+            .expect_exit_code(0, "`punch history` on web-01, and the output above")
     }
 
     /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
-    pub(super) fn http_get(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
-        let here = Terminal::local(&self.developer.folder);
-        let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.address());
+    pub(super) fn expect_http_text(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
+        let here = Terminal::on_this_machine(&self.developer.folder);
+        let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.ip_address());
         for _ in 0..60 {
             let answer = here.run_any_exit(&typed)?;
             if answer.code == 0 && answer.out.contains(text) {
@@ -128,14 +129,14 @@ impl TestEnvironment {
             }
             sleep(Duration::from_secs(1));
         }
-        here.run(&typed)?.expect_output(text).map(drop)
+        here.run(&typed)?.expect_text(text).map(drop)
     }
 
     fn join(&self) -> Result<(), CommandFailure> {
-        let token = self.developer().run("punch server join-token web-01")?.out;
+        let token = self.developer_terminal().run("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        self.on_host(&format!("punch join {} --server web-01 --token {token}", self.url()))?
-            .expect(0, "geppetto.log")
+        self.run_on_host(&format!("punch join {} --server web-01 --token {token}", self.control_plane_url()))?
+            .expect_exit_code(0, "geppetto.log")
             .map(drop)
     }
 

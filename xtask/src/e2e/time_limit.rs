@@ -12,19 +12,19 @@ use std::{
 use crate::command_failure::CommandFailure;
 
 /// Watches over one story until it is dropped.
-pub(super) struct TimeLimit {
+pub(super) struct StoryTimeLimit {
     running: Arc<Mutex<&'static str>>,
     // Its end tells the watching thread that the story has ended.
     _story: mpsc::Sender<()>,
 }
 
-impl TimeLimit {
+impl StoryTimeLimit {
     /// Calls `exceeded` from another thread when the story still runs after `longest`.
     pub(super) fn start(
         story: &'static str,
         longest: Duration,
         exceeded: impl FnOnce(CommandFailure) + Send + 'static,
-    ) -> TimeLimit {
+    ) -> StoryTimeLimit {
         let running = Arc::new(Mutex::new("its start"));
         let (sender, receiver) = mpsc::channel();
         let watched = Arc::clone(&running);
@@ -40,11 +40,11 @@ impl TimeLimit {
                 ));
             }
         });
-        TimeLimit { running, _story: sender }
+        StoryTimeLimit { running, _story: sender }
     }
 
     /// Remembers the check that runs now.
-    pub(super) fn begin_check(&self, name: &'static str) {
+    pub(super) fn set_current_check(&self, name: &'static str) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = name;
     }
 }
@@ -56,10 +56,10 @@ mod tests {
     #[test]
     fn story_that_takes_too_long_is_reported_with_its_running_check() {
         let (sender, receiver) = mpsc::channel();
-        let limit = TimeLimit::start("service", Duration::from_millis(200), move |failure| {
+        let limit = StoryTimeLimit::start("service", Duration::from_millis(200), move |failure| {
             sender.send(failure.what).unwrap();
         });
-        limit.begin_check("a second restore changes nothing");
+        limit.set_current_check("a second restore changes nothing");
         let message = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(
             message.contains("`service`") && message.contains("a second restore changes nothing"),
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn story_that_ends_in_time_is_not_reported() {
         let (sender, receiver) = mpsc::channel();
-        let limit = TimeLimit::start("service", Duration::from_secs(60), move |failure| {
+        let limit = StoryTimeLimit::start("service", Duration::from_secs(60), move |failure| {
             sender.send(failure.what).unwrap();
         });
         drop(limit);

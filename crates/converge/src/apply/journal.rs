@@ -14,8 +14,8 @@ use model::{
 
 use crate::{
     HostState, StateError,
+    host_state::{ManagedStateChange, RunJournalFile},
     inspect::HostInspection,
-    state::{RunFile, RunMark},
 };
 
 pub(super) struct RunJournal<'a> {
@@ -29,7 +29,7 @@ pub(super) struct RunJournal<'a> {
     owed: BTreeSet<ResourceId>,
     report: Report,
     /// The report on disk while the run lasts: only when something changes.
-    running: Option<RunFile>,
+    running: Option<RunJournalFile>,
 }
 
 impl<'a> RunJournal<'a> {
@@ -59,26 +59,25 @@ impl<'a> RunJournal<'a> {
             managed: look.observed.managed.clone(),
             wanted: resources.map(|resource| (&resource.id, resource)).collect(),
             owed: BTreeSet::new(),
-            running: if changes { Some(state.start_journal(&report)?) } else { None },
+            running: if changes { Some(state.create_run_journal(&report)?) } else { None },
             report,
         })
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn record_start(&mut self, change: &PlannedChange) -> Result<(), StateError> {
+    pub(super) fn record_change_begin(&mut self, change: &PlannedChange) -> Result<(), StateError> {
         let mut marks = Vec::new();
         match &change.action {
             PlannedAction::InstallPackages(packages) => {
                 let installed = packages.iter();
-                marks.extend(
-                    installed
-                        .map(|(name, package)| RunMark::Installed(name.clone(), package.component.clone())),
-                );
+                marks.extend(installed.map(|(name, package)| {
+                    ManagedStateChange::Installed(name.clone(), package.component.clone())
+                }));
             }
             PlannedAction::Apply(resource) if change.creates => {
                 let id = &resource.id;
                 marks.extend(change.components.first().map(|component| {
-                    RunMark::Made(ManagedResource {
+                    ManagedStateChange::Made(ManagedResource {
                         id: id.clone(),
                         component: component.clone(),
                         notify: resource.notify.clone(),
@@ -88,24 +87,27 @@ impl<'a> RunJournal<'a> {
             _ => (),
         }
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
-        marks.extend(change.notifies.iter().filter(later).cloned().map(RunMark::Owed));
-        self.add_mark(&marks);
-        self.begin_unplanned_step(&change.title(), &change.components, &marks)
+        marks.extend(change.notifies.iter().filter(later).cloned().map(ManagedStateChange::Owed));
+        self.apply_state_changes(&marks);
+        self.record_step_begin(&change.title(), &change.components, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
-    pub(super) fn begin_unplanned_step(
+    pub(super) fn record_step_begin(
         &mut self,
         title: &str,
         components: &BTreeSet<Name>,
-        marks: &[RunMark],
+        marks: &[ManagedStateChange],
     ) -> Result<(), StateError> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        running.begin(&super::entry(title, components, EntryResult::Interrupted, String::new()), marks)
+        running.record_step_begin(
+            &super::entry(title, components, EntryResult::Interrupted, String::new()),
+            marks,
+        )
     }
 
     /// Notes how `change` went.
-    pub(super) fn record_result(
+    pub(super) fn record_change_result(
         &mut self,
         change: &PlannedChange,
         entry: ReportEntry,
@@ -114,17 +116,19 @@ impl<'a> RunJournal<'a> {
         let done = entry.result == EntryResult::Done;
         match &change.action {
             PlannedAction::RemovePackages { names, .. } if done => {
-                marks.extend(names.iter().cloned().map(RunMark::Uninstalled));
+                marks.extend(names.iter().cloned().map(ManagedStateChange::Uninstalled));
             }
-            PlannedAction::Remove { id, .. } if done => marks.push(RunMark::Unmade(id.clone())),
-            PlannedAction::Restart { service, .. } if done => marks.push(RunMark::Paid(service.clone())),
+            PlannedAction::Remove { id, .. } if done => marks.push(ManagedStateChange::Unmade(id.clone())),
+            PlannedAction::Restart { service, .. } if done => {
+                marks.push(ManagedStateChange::Paid(service.clone()))
+            }
             PlannedAction::Apply(resource) if done => match &resource.body {
-                ResourceBody::Exec(_) => marks.push(RunMark::Paid(resource.id.clone())),
+                ResourceBody::Exec(_) => marks.push(ManagedStateChange::Paid(resource.id.clone())),
                 // A service this step started runs what is there now.
                 ResourceBody::Service(_)
                     if change.differences.iter().any(|difference| difference.fact == FactName::Running) =>
                 {
-                    marks.push(RunMark::Paid(resource.id.clone()));
+                    marks.push(ManagedStateChange::Paid(resource.id.clone()));
                 }
                 _ => (),
             },
@@ -135,29 +139,29 @@ impl<'a> RunJournal<'a> {
                     !visited.managed.packages.contains_key(*name)
                         && matches!(visited.packages.get(*name), Some(Observation::Present(_)))
                 };
-                marks.extend(packages.keys().filter(theirs).cloned().map(RunMark::Uninstalled));
+                marks.extend(packages.keys().filter(theirs).cloned().map(ManagedStateChange::Uninstalled));
             }
             _ => (),
         }
-        self.add_mark(&marks);
-        self.end_unplanned_step(entry, &marks)
+        self.apply_state_changes(&marks);
+        self.record_step_end(entry, &marks)
     }
 
     /// Notes how a step that makes nothing went.
-    pub(super) fn end_unplanned_step(
+    pub(super) fn record_step_end(
         &mut self,
         entry: ReportEntry,
-        marks: &[RunMark],
+        marks: &[ManagedStateChange],
     ) -> Result<(), StateError> {
         if let Some(running) = &mut self.running {
-            running.end(&entry, marks)?;
+            running.record_step_end(&entry, marks)?;
         }
-        self.add_entry(entry);
+        self.add_report_entry(entry);
         Ok(())
     }
 
     /// Notes an entry of the report.
-    pub(super) fn add_entry(&mut self, entry: ReportEntry) {
+    pub(super) fn add_report_entry(&mut self, entry: ReportEntry) {
         self.report.entries.push(entry);
     }
 
@@ -168,7 +172,7 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Forgets resources that are neither wanted nor present, after a successful run.
-    pub(super) fn forget_absent_resources(&mut self) {
+    pub(super) fn forget_removed_resources(&mut self) {
         let Self { managed, wanted, owed, look, .. } = self;
         managed.pending.retain(|id| owed.contains(id));
         let packages: BTreeSet<String> = look
@@ -201,20 +205,20 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Files the report.
-    pub(super) fn finish(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
+    pub(super) fn finish_run(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {
-            self.state.save_managed(&self.managed)?;
+            self.state.save_managed_state(&self.managed)?;
         }
-        self.state.record_report(&self.report)?;
-        self.state.remove_journal()?;
+        self.state.save_report(&self.report)?;
+        self.state.remove_run_journal()?;
         Ok(self.report)
     }
 
-    fn add_mark(&mut self, marks: &[RunMark]) {
+    fn apply_state_changes(&mut self, marks: &[ManagedStateChange]) {
         for mark in marks {
-            mark.apply(&mut self.managed);
+            mark.apply_to(&mut self.managed);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The `Host` port: observing a host and applying single changes. Nothing is decided here.
 
-pub mod memory;
+pub mod memory_host;
 
 mod machine;
 
-mod secret_masking;
+mod secret_masking_host;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -18,42 +18,48 @@ use model::{
     version::Version,
 };
 
-pub use machine::{HttpGet, Machine};
+pub use machine::{HttpGetFunction, Machine};
 
-pub use secret_masking::SecretMasking;
+pub use secret_masking_host::SecretMaskingHost;
 
 /// A host, or a folder that stands for one.
 pub trait Host {
     /// The family of its distribution; none for a bare folder.
-    fn family(&self) -> Option<OsFamily>;
+    fn os_family(&self) -> Option<OsFamily>;
 
     /// Whether systemd runs there, so that services can be started.
-    fn booted(&self) -> bool;
+    fn is_systemd_running(&self) -> bool;
 
     /// Whether programs of the host can be run.
-    fn runs_commands(&self) -> bool;
+    fn can_run_commands(&self) -> bool;
 
     /// The installed versions of our packages, asked for in one go.
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// The files of an installed deployment, by path within the component's folder.
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles>;
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles>;
 
     /// Facts about all that is asked for. Nothing is read twice.
-    fn resources(&self, request: &ObservationRequest<'_>)
-    -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
+    fn observe_resources(
+        &self,
+        request: &ObservationRequest<'_>,
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
     /// detail of the report's entry, if any.
-    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError>;
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        packages: &[PathBuf],
+    ) -> Result<Option<String>, HostError>;
 
     /// Does what could wait for the last change of a run.
-    fn settle(&mut self) -> Result<(), HostError> {
+    fn finish_deferred_work(&mut self) -> Result<(), HostError> {
         Ok(())
     }
 
     /// Runs one health check once. The error is what was received instead.
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String>;
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String>;
 }
 
 /// Why something on a host could not be looked at or done.
@@ -91,7 +97,7 @@ pub enum HostError {
 }
 
 impl HostError {
-    pub(crate) fn io(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
+    pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
         HostError::File { what, path: path.into(), because: explain_io_error(error) }
     }
 }

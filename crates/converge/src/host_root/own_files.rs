@@ -19,11 +19,11 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{HostRoot, PathHandle};
+use super::{HostRoot, OpenFolderEntry};
 
 impl HostRoot {
     /// A file's content; `None` when there is none.
-    pub fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+    pub fn read_file(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(mut file) = none_if_absent(self.open_file(path))? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -31,8 +31,8 @@ impl HostRoot {
     }
 
     /// A file's text; `None` when there is none.
-    pub fn read_text(&self, path: &str) -> io::Result<Option<String>> {
-        let Some(bytes) = self.read(path)? else { return Ok(None) };
+    pub fn read_text_file(&self, path: &str) -> io::Result<Option<String>> {
+        let Some(bytes) = self.read_file(path)? else { return Ok(None) };
         let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
         String::from_utf8(bytes).map(Some).map_err(wrong)
     }
@@ -44,7 +44,7 @@ impl HostRoot {
 
     /// The same with what `write` writes; nothing is replaced when it fails. `failed` makes an error of one
     /// of the file system.
-    pub fn replace_file_with<E>(
+    pub fn replace_file_by_writer<E>(
         &self,
         path: &str,
         mode: u32,
@@ -52,14 +52,14 @@ impl HostRoot {
         failed: impl Fn(io::Error) -> E,
     ) -> Result<(), E> {
         let handle = self.handle_to_write(path).map_err(&failed)?;
-        handle.replace_file_with((None, None), mode, write, failed)
+        handle.replace_file_by_writer((None, None), mode, write, failed)
     }
 
     /// Removes a file; it need not be there.
     pub fn remove_file(&self, path: &str) -> io::Result<()> {
         let Some(handle) = none_if_absent(self.open_parent(path))? else { return Ok(()) };
         match unlinkat(handle.folder.as_fd(), handle.name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) => handle.sync(),
+            Ok(()) => handle.sync_folder(),
             Err(Errno::ENOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -69,11 +69,11 @@ impl HostRoot {
     pub fn rename_file(&self, path: &str, name: &str) -> io::Result<()> {
         let handle = self.open_parent(path)?;
         renameat(handle.folder.as_fd(), handle.name, handle.folder.as_fd(), name)?;
-        handle.sync()
+        handle.sync_folder()
     }
 
     /// The names in a folder, sorted; none when there is no folder.
-    pub fn list(&self, path: &str) -> io::Result<Vec<String>> {
+    pub fn list_folder(&self, path: &str) -> io::Result<Vec<String>> {
         let Some(folder) = none_if_absent(self.open_folder(path))? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in Dir::from_fd(folder)?.iter() {
@@ -89,7 +89,7 @@ impl HostRoot {
     pub fn create_private_folder(&self, path: &str) -> io::Result<()> {
         let handle = self.handle_to_write(path)?;
         match mkdirat(handle.folder.as_fd(), handle.name, Mode::from_bits_truncate(0o700)) {
-            Ok(()) => handle.sync(),
+            Ok(()) => handle.sync_folder(),
             // A link to a folder inside the root is one.
             Err(Errno::EEXIST) => self.open_folder(path).map(drop),
             Err(error) => Err(error.into()),
@@ -97,16 +97,16 @@ impl HostRoot {
     }
 
     /// When a file was last changed or touched, in microseconds since 1970; `None` when there is none.
-    pub fn modified_us(&self, path: &str) -> io::Result<Option<i64>> {
+    pub fn modification_time_us(&self, path: &str) -> io::Result<Option<i64>> {
         let Some(file) = none_if_absent(self.open_file(path))? else { return Ok(None) };
         let modified = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Some(i64::try_from(modified.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// Sets when a file was last touched; makes an empty one where there is none.
-    pub fn touch(&self, path: &str, at_us: i64) -> io::Result<()> {
+    pub fn touch_file(&self, path: &str, at_us: i64) -> io::Result<()> {
         let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(at_us).unwrap_or(0));
-        self.open_to_write(path, OFlag::O_CREAT | OFlag::O_APPEND)?.set_modified(at)
+        self.open_for_writing(path, OFlag::O_CREAT | OFlag::O_APPEND)?.set_modified(at)
     }
 
     /// Where a file or folder of the host lies on this machine, without a link in it that could lead out.
@@ -117,7 +117,7 @@ impl HostRoot {
     }
 
     /// Opens a file of punch's own to be read and written; a link is not followed.
-    pub(crate) fn open_to_write(&self, path: &str, flags: OFlag) -> io::Result<File> {
+    pub(crate) fn open_for_writing(&self, path: &str, flags: OFlag) -> io::Result<File> {
         let handle = self.handle_to_write(path)?;
         let flags = flags | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = openat(handle.folder.as_fd(), handle.name, flags, Mode::from_bits_truncate(0o600))?;
@@ -125,14 +125,14 @@ impl HostRoot {
     }
 
     /// The handle of a path that is about to be made; the root itself is made where there is none.
-    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<PathHandle<'a>> {
+    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
         match self.open_or_create_parent(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.path().exists() => (),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.root_path().exists() => (),
             opened => return opened,
         }
-        fs::create_dir(self.path())?;
+        fs::create_dir(self.root_path())?;
         // Whatever the umask, as for all folders above punch's own.
-        fs::set_permissions(self.path(), fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(self.root_path(), fs::Permissions::from_mode(0o755))?;
         self.open_or_create_parent(path)
     }
 }
@@ -158,13 +158,13 @@ mod tests {
     fn missing_root_has_no_files_and_is_created_by_the_first_write() {
         let above = tempfile::tempdir().unwrap();
         let root = HostRoot::new(&above.path().join("new"));
-        assert_eq!(root.read("/etc/x").unwrap(), None);
-        assert_eq!(root.list("/etc").unwrap(), Vec::<String>::new());
+        assert_eq!(root.read_file("/etc/x").unwrap(), None);
+        assert_eq!(root.list_folder("/etc").unwrap(), Vec::<String>::new());
         root.remove_file("/etc/x").unwrap();
         assert!(!above.path().join("new").exists(), "reading creates nothing");
         root.replace_file("/etc/x", b"y", 0o600).unwrap();
-        assert_eq!(root.read_text("/etc/x").unwrap().as_deref(), Some("y"));
-        assert_eq!(root.list("/etc").unwrap(), ["x"], "no temporary file is left");
+        assert_eq!(root.read_text_file("/etc/x").unwrap().as_deref(), Some("y"));
+        assert_eq!(root.list_folder("/etc").unwrap(), ["x"], "no temporary file is left");
         let mode = |path: &str| fs::metadata(above.path().join(path)).unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode("new"), mode("new/etc"), mode("new/etc/x")), (0o755, 0o755, 0o600));
     }
@@ -199,8 +199,8 @@ mod tests {
         fs::write(outside.path().join("x"), "theirs").unwrap();
         symlink(outside.path().join("x"), folder.path().join("x")).unwrap();
         let root = HostRoot::new(folder.path());
-        assert_eq!(root.read("/x").unwrap(), None, "below the root there is no such file");
-        assert!(root.touch("/x", 0).is_err());
+        assert_eq!(root.read_file("/x").unwrap(), None, "below the root there is no such file");
+        assert!(root.touch_file("/x", 0).is_err());
         root.replace_file("/x", b"ours", 0o600).unwrap();
         assert_eq!(fs::read_to_string(outside.path().join("x")).unwrap(), "theirs");
         assert_eq!(fs::read_to_string(folder.path().join("x")).unwrap(), "ours");
@@ -210,8 +210,8 @@ mod tests {
     fn touched_file_has_the_given_time() {
         let folder = tempfile::tempdir().unwrap();
         let root = HostRoot::new(folder.path());
-        assert_eq!(root.modified_us("/a/b").unwrap(), None);
-        root.touch("/a/b", 5_000_000).unwrap();
-        assert_eq!(root.modified_us("/a/b").unwrap(), Some(5_000_000));
+        assert_eq!(root.modification_time_us("/a/b").unwrap(), None);
+        root.touch_file("/a/b", 5_000_000).unwrap();
+        assert_eq!(root.modification_time_us("/a/b").unwrap(), Some(5_000_000));
     }
 }

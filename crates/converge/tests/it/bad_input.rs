@@ -26,7 +26,7 @@ fn message(component: &Component<'_>, components: &str) -> Vec<String> {
     let look = story::look(
         &story::node(components),
         &Machine::new(root.path(), story::no_http).unwrap(),
-        &HostState::open(root.path()),
+        &HostState::at_path(root.path()),
         &mut package_folder,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
@@ -96,7 +96,7 @@ fn invalid_package_file_is_refused() {
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
-            &HostState::open(root.path()),
+            &HostState::at_path(root.path()),
             &mut package_folder,
         );
         let message = problems.unwrap_err()[0].to_string();
@@ -116,16 +116,16 @@ fn missing_root_directory_is_an_error_naming_it() {
 #[test]
 fn second_lock_is_refused_while_a_run_holds_the_first() {
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::open(root.path());
-    let held = state.lock().unwrap();
-    let error = state.lock().unwrap_err().to_string();
+    let state = HostState::at_path(root.path());
+    let held = state.acquire_run_lock().unwrap();
+    let error = state.acquire_run_lock().unwrap_err().to_string();
     let pid = std::process::id();
     assert_eq!(
         error,
         format!("another punch is at work on this host (process {pid}); wait for it to end, then run again")
     );
     drop(held);
-    state.lock().unwrap();
+    state.acquire_run_lock().unwrap();
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
     }
     let _unmount = Unmount(root.path());
     let bin = tempfile::tempdir().unwrap();
-    let state = HostState::open(bin.path());
+    let state = HostState::at_path(bin.path());
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
@@ -167,47 +167,47 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
 struct WithoutPackages(Machine);
 
 impl converge::Host for WithoutPackages {
-    fn family(&self) -> Option<model::observe::OsFamily> {
-        self.0.family()
+    fn os_family(&self) -> Option<model::observe::OsFamily> {
+        self.0.os_family()
     }
-    fn booted(&self) -> bool {
+    fn is_systemd_running(&self) -> bool {
         false
     }
-    fn runs_commands(&self) -> bool {
+    fn can_run_commands(&self) -> bool {
         false
     }
-    fn packages(
+    fn observe_packages(
         &self,
         _: &[String],
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn deployment(
+    fn read_installed_deployment(
         &self,
         name: &model::name::Name,
     ) -> model::observe::Observation<model::manifest::DeploymentFiles> {
-        self.0.deployment(name)
+        self.0.read_installed_deployment(name)
     }
-    fn resources(
+    fn observe_resources(
         &self,
         request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
         model::observe::Observation<model::observe::ResourceFacts>,
     > {
-        self.0.resources(request)
+        self.0.observe_resources(request)
     }
-    fn apply(
+    fn apply_change(
         &mut self,
         change: &model::plan::PlannedChange,
         packages: &[std::path::PathBuf],
     ) -> Result<Option<String>, converge::HostError> {
         match change.action {
             model::plan::PlannedAction::InstallPackages(_) => Ok(None),
-            _ => self.0.apply(change, packages),
+            _ => self.0.apply_change(change, packages),
         }
     }
-    fn probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
-        self.0.probe(probe)
+    fn run_health_probe(&self, probe: &model::health::HealthProbe) -> Result<(), String> {
+        self.0.run_health_probe(probe)
     }
 }

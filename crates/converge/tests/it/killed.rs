@@ -55,37 +55,41 @@ struct SelfKillingHost {
 }
 
 impl Host for SelfKillingHost {
-    fn family(&self) -> Option<OsFamily> {
-        self.machine.family()
+    fn os_family(&self) -> Option<OsFamily> {
+        self.machine.os_family()
     }
-    fn booted(&self) -> bool {
-        self.machine.booted()
+    fn is_systemd_running(&self) -> bool {
+        self.machine.is_systemd_running()
     }
-    fn runs_commands(&self) -> bool {
-        self.machine.runs_commands()
+    fn can_run_commands(&self) -> bool {
+        self.machine.can_run_commands()
     }
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.machine.packages(names)
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        self.machine.observe_packages(names)
     }
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        self.machine.deployment(name)
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        self.machine.read_installed_deployment(name)
     }
-    fn resources(
+    fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
-        self.machine.resources(request)
+        self.machine.observe_resources(request)
     }
-    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        packages: &[PathBuf],
+    ) -> Result<Option<String>, HostError> {
         if self.left == 0 {
-            self.machine.apply(change, packages).unwrap();
+            self.machine.apply_change(change, packages).unwrap();
             signal::kill(Pid::this(), signal::Signal::SIGKILL).unwrap();
         }
         self.left -= 1;
-        self.machine.apply(change, packages)
+        self.machine.apply_change(change, packages)
     }
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
-        self.machine.probe(probe)
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
+        self.machine.run_health_probe(probe)
     }
 }
 
@@ -104,7 +108,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     let run = story::run(
         &node,
         &mut Machine::new(whole.path(), story::no_http).unwrap(),
-        &HostState::open(whole.path()),
+        &HostState::at_path(whole.path()),
         &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
@@ -123,8 +127,8 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = HostState::open(root.path());
-        let report = state.interrupted_report().unwrap().unwrap();
+        let state = HostState::at_path(root.path());
+        let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
         let mut truth = vec![EntryResult::Done; step];
@@ -139,8 +143,8 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
         );
         assert_ne!(next.report.outcome, RunOutcome::Failed, "{:#?}", next.report);
         assert_eq!(story::listing(root.path()), wanted, "killed at step {step}");
-        assert!(state.interrupted_report().unwrap().is_none());
-        assert_eq!(state.all_reports().unwrap().len(), 2, "the killed run is in the history");
+        assert!(state.read_interrupted_report().unwrap().is_none());
+        assert_eq!(state.read_all_reports().unwrap().len(), 2, "the killed run is in the history");
 
         // Nothing the killed run made was forgotten.
         story::run(
@@ -156,7 +160,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
 fn die(root: &Path, step: usize) {
     let mut host = SelfKillingHost { machine: Machine::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &HostState::open(root), &mut PackageFolder::new().with(&PART));
+    story::run(&node, &mut host, &HostState::at_path(root), &mut PackageFolder::new().with(&PART));
 }
 
 fn prepared() -> tempfile::TempDir {

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
-use converge::{HostState, Machine, SecretMasking, memory::MemoryHost};
+use converge::{HostState, Machine, SecretMaskingHost, memory_host::MemoryHost};
 use model::resource::{ResourceId, ResourceKind};
 
 use crate::story::{self, Component, PackageFolder};
@@ -42,7 +42,7 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::open(root.path());
+    let state = HostState::at_path(root.path());
     let mut package_folder = PackageFolder::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
@@ -62,7 +62,7 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
     let last = node("2.0.0");
     for mode in [0o644, 0o600] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-        let host = SecretMasking::new(machine(), [&last]);
+        let host = SecretMaskingHost::new(machine(), [&last]);
         let plan = story::plan(&story::node(" {shop: {version: 3.0.0}}"), &host, &state, &mut package_folder)
             .to_string();
         assert!(plan.contains("content:") && !plan.contains(SECRET), "{plan}");
@@ -73,12 +73,12 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
 fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();
     host.unreadable.insert(id, format!("`ask {SECRET}` had not ended"));
-    let mut host = SecretMasking::new(host, [&node]);
+    let mut host = SecretMaskingHost::new(host, [&node]);
     let run = story::run(&node, &mut host, &state, &mut package_folder);
     let found = format!("{}{:?}", run.plan, run.report);
     assert!(found.contains("`ask ******` had not ended") && !found.contains(SECRET), "{found}");
@@ -87,7 +87,7 @@ fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let host = MemoryHost { booted: true, sick, ..MemoryHost::default() };
     let checked = "format: geppetto/manifest/1\nhealth: [{tcp: \"127.0.0.1:1\", within: 0}]\n";
     let mut package_folder = PackageFolder::new().with(&component("1.0.0", checked));
-    let run = story::run(&node, &mut SecretMasking::new(host, [&node]), &state, &mut package_folder);
+    let run = story::run(&node, &mut SecretMaskingHost::new(host, [&node]), &state, &mut package_folder);
     let found = format!("{:?}", run.report);
     assert!(found.contains("password ****** is wrong") && !found.contains(SECRET), "{found}");
 }

@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::{FetchError, Host, HostInspection, HostState, InspectionError, PackageFetcher, PackagePin};
+use converge::{
+    Host, HostInspection, HostState, InspectionError, PackageFetchError, PackageFetcher, PackagePin,
+};
 use model::{
     format,
     health::HttpAnswer,
@@ -85,9 +87,9 @@ impl PackageFolder {
 }
 
 impl PackageFetcher for PackageFolder {
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, FetchError> {
+    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
         let key = (pin.name.clone(), pin.version.version().to_owned());
-        self.files.get(&key).cloned().ok_or_else(|| FetchError {
+        self.files.get(&key).cloned().ok_or_else(|| PackageFetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
             unreachable: false,
         })
@@ -121,13 +123,14 @@ pub(crate) fn run(
     state: &HostState,
     package_folder: &mut PackageFolder,
 ) -> Run {
-    let _lock = state.lock().unwrap();
+    let _lock = state.acquire_run_lock().unwrap();
     let look = look(node, host, state, package_folder).unwrap();
     let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
     let fetched = converge::fetch_packages(&look, &plan, package_folder).unwrap();
-    let report =
-        converge::apply(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| 1_700_000_000_000_000)
-            .unwrap();
+    let report = converge::apply_plan(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| {
+        1_700_000_000_000_000
+    })
+    .unwrap();
     Run { plan, report }
 }
 

@@ -1,6 +1,6 @@
 //! Stories of things that change their name, their owner or their place between two runs.
 
-use converge::{ApplyEvent, HostState, memory::MemoryHost};
+use converge::{ApplyEvent, HostState, memory_host::MemoryHost};
 use model::{
     observe::{Fact, FactName, FileType, ResourceFacts},
     plan::PlanLimits,
@@ -38,7 +38,7 @@ fn files_changed_by_a_package_upgrade_are_repaired_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
@@ -78,7 +78,7 @@ fn cron_job_taken_over_as_a_file_is_removed_with_its_new_owner() {
     let mut package_folder =
         PackageFolder::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     // On a real host both are one file.
@@ -90,7 +90,7 @@ fn cron_job_taken_over_as_a_file_is_removed_with_its_new_owner() {
     let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
     let made: Vec<ResourceId> =
-        state.load_managed().unwrap().resources.into_iter().map(|made| made.id).collect();
+        state.load_managed_state().unwrap().resources.into_iter().map(|made| made.id).collect();
     assert_eq!(made, [id("file:/etc/cron.d/job")]);
     let gone = story::run(&node("1.2"), &mut host, &state, &mut package_folder);
     assert!(gone.plan.to_string().contains("remove file:/etc/cron.d/job"), "{}", gone.plan);
@@ -102,7 +102,7 @@ fn removed_configuration_file_restarts_its_service() {
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", both));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     host.deployments.clear();
@@ -128,27 +128,27 @@ fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", found)));
-    assert_eq!(state.load_managed().unwrap().resources[0].notify, [id("service:part")]);
+    assert_eq!(state.load_managed_state().unwrap().resources[0].notify, [id("service:part")]);
     let run =
         story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", untold)));
     assert_eq!(run.report.outcome, RunOutcome::Unchanged);
-    assert!(state.load_managed().unwrap().resources[0].notify.is_empty());
+    assert!(state.load_managed_state().unwrap().resources[0].notify.is_empty());
 }
 
 #[test]
 fn failed_upgrade_of_an_unmanaged_package_leaves_it_unmanaged() {
     let mut package_folder = PackageFolder::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
     host.fails.insert("install part-1.1-1".to_owned());
     let failed = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert_eq!(failed.report.outcome, RunOutcome::Failed);
-    let packages: Vec<String> = state.load_managed().unwrap().packages.into_keys().collect();
+    let packages: Vec<String> = state.load_managed_state().unwrap().packages.into_keys().collect();
     assert_eq!(packages, ["part-deployment"]);
 }
 
@@ -158,7 +158,7 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
         "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
@@ -167,15 +167,15 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
     let mut found = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
         if let ApplyEvent::Step { number: 4, .. } = event {
-            found.push(state.interrupted_report().unwrap().unwrap());
+            found.push(state.read_interrupted_report().unwrap().unwrap());
         }
         if let ApplyEvent::Finished { entry } = event
             && entry.action.starts_with("check")
         {
-            found.push(state.interrupted_report().unwrap().unwrap());
+            found.push(state.read_interrupted_report().unwrap().unwrap());
         }
     };
-    converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
+    converge::apply_plan(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
     let results: Vec<Vec<EntryResult>> =
         found.iter().map(|report| report.entries.iter().map(|entry| entry.result).collect()).collect();
     use EntryResult::{Done, Interrupted};
@@ -186,7 +186,7 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 fn report_duration_includes_the_inspection() {
     let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = converge::inspect_host(&node, &host, &state, &mut package_folder, 5_000).unwrap();
@@ -194,7 +194,7 @@ fn report_duration_includes_the_inspection() {
     let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let clock = || 12_000;
     let report =
-        converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut |_| (), &clock).unwrap();
+        converge::apply_plan(&node, &look, &plan, &fetched, &mut host, &state, &mut |_| (), &clock).unwrap();
     assert_eq!((report.started_us, report.duration_us), (5_000, 7_000));
 }
 
@@ -202,12 +202,12 @@ fn report_duration_includes_the_inspection() {
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
         story::run(&node(version), &mut host, &state, &mut package_folder);
     }
-    let history = state.all_reports().unwrap();
+    let history = state.read_all_reports().unwrap();
     let outcomes: Vec<(u64, RunOutcome)> =
         history.iter().map(|(number, report)| (*number, report.outcome)).collect();
     use RunOutcome::{Changed, Unchanged};
@@ -221,7 +221,7 @@ fn journal_grows_by_a_constant_size_per_step() {
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
     let mut package_folder = PackageFolder::new().with(&part("1.0", &manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::open(folder.path());
+    let state = HostState::at_path(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
@@ -235,10 +235,10 @@ fn journal_grows_by_a_constant_size_per_step() {
             sizes.push(std::fs::metadata(kept.join("running.jsonl")).unwrap().len());
         }
     };
-    converge::apply(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
+    converge::apply_plan(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
     let steps: Vec<u64> = sizes.windows(2).map(|sizes| sizes[1] - sizes[0]).collect();
     assert_eq!(steps.len(), 101);
     assert!(steps.iter().all(|bytes| (100..1500).contains(bytes)), "{steps:?}");
-    assert_eq!(state.load_managed().unwrap().resources.len(), 100);
+    assert_eq!(state.load_managed_state().unwrap().resources.len(), 100);
     assert!(!kept.join("running.jsonl").exists());
 }

@@ -9,7 +9,7 @@ use model::{
     wire::{self, ComponentVersion, Event, PromotionRequest, PublicationResult, ReceivedPackage},
 };
 use packaging::{
-    openpgp::Fingerprint,
+    openpgp::KeyFingerprint,
     repository::{Repository, RepositoryError},
 };
 
@@ -93,24 +93,24 @@ impl BackOffice {
 
     /// The folder whose sub-folders are the channels.
     pub(crate) fn served_folder(&self) -> std::path::PathBuf {
-        self.repository.served_folder()
+        self.repository.served_channels_folder()
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::served_folder`].
     pub(crate) async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
-        self.with_repository(move |repository| repository.generation_path(&channel)).await
+        self.with_repository(move |repository| repository.current_generation_path(&channel)).await
     }
 
     /// What the channels hold.
     pub(super) async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
-        let catalog = self.with_repository(Repository::catalog).await?;
+        let catalog = self.with_repository(Repository::read_catalog).await?;
         self.cache().insert_catalog(&catalog);
         Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
     pub(crate) async fn package_keys(&self) -> Result<String, BackOfficeError> {
-        self.with_repository(Repository::keys_armored).await
+        self.with_repository(Repository::read_armored_trusted_keys).await
     }
 
     /// Takes in a package, which is visible in no channel yet.
@@ -125,7 +125,7 @@ impl BackOffice {
         let entry = AuditNote::new(&permit.actor(), "receive", file, "");
         self.record_outcome(
             entry,
-            move |repository| repository.receive(reader, &name, limit),
+            move |repository| repository.receive_package(reader, &name, limit),
             |received| format!("sha256 {}, {} bytes", received.sha256, received.size),
         )
         .await
@@ -158,7 +158,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         channels: &[Name],
     ) -> Result<(), BackOfficeError> {
-        if self.with_repository(Repository::channels).await?.is_empty() {
+        if self.with_repository(Repository::list_channels).await?.is_empty() {
             for channel in channels {
                 self.create_channel(permit, channel, None).await?;
             }
@@ -182,13 +182,14 @@ impl BackOffice {
         }
         let named = files.clone();
         let components =
-            self.with_repository(move |repository| repository.components_of_packages(&named)).await?;
+            self.with_repository(move |repository| repository.find_components_of_packages(&named)).await?;
         self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
             .with_event(channel);
         let (channel, now) = (channel.clone(), self.unix_seconds());
-        let published =
-            self.audited(entry, move |repository| repository.publish(&channel, &files, now), visible).await?;
+        let published = self
+            .audited(entry, move |repository| repository.publish_packages(&channel, &files, now), visible)
+            .await?;
         self.secret_parameters().await?;
         Ok(published)
     }
@@ -226,7 +227,14 @@ impl BackOffice {
         self.audited(
             entry,
             move |repository| {
-                repository.promote(&name, &version, &from, &to, |components| required.check(components), now)
+                repository.promote_version(
+                    &name,
+                    &version,
+                    &from,
+                    &to,
+                    |components| required.check(components),
+                    now,
+                )
             },
             visible,
         )
@@ -241,12 +249,12 @@ impl BackOffice {
     ) -> Result<wire::KeyList, BackOfficeError> {
         permit.require_everywhere()?;
         let entry = AuditNote::new(&permit.actor(), "trust-keys", "packages", "a key was given");
-        let trusted: Vec<Fingerprint> = self
+        let trusted: Vec<KeyFingerprint> = self
             .audited(
                 entry,
                 move |repository| repository.trust_keys(&armored),
-                |keys: &Vec<Fingerprint>| {
-                    keys.iter().map(Fingerprint::to_string).collect::<Vec<_>>().join(", ")
+                |keys: &Vec<KeyFingerprint>| {
+                    keys.iter().map(KeyFingerprint::to_string).collect::<Vec<_>>().join(", ")
                 },
             )
             .await?;
@@ -258,7 +266,7 @@ impl BackOffice {
         &self,
         _permit: &Permit<Viewer>,
     ) -> Result<wire::KeyList, BackOfficeError> {
-        let keys = self.with_repository(Repository::trusted_keys).await?;
+        let keys = self.with_repository(Repository::read_trusted_keys).await?;
         Ok(key_list(&keys.fingerprints()))
     }
 
@@ -313,7 +321,8 @@ impl BackOffice {
         name: &Name,
     ) -> Result<Vec<ComponentVersion>, BackOfficeError> {
         let wanted = name.clone();
-        let versions = self.with_repository(move |repository| repository.versions(&wanted)).await?;
+        let versions =
+            self.with_repository(move |repository| repository.list_component_versions(&wanted)).await?;
         if versions.is_empty() {
             let catalog = self.catalog().await?;
             let names = catalog.components.keys().map(Name::as_str);
@@ -362,7 +371,7 @@ pub(super) struct AuditNote {
     event: Option<Event>,
 }
 
-fn key_list(keys: &[Fingerprint]) -> wire::KeyList {
+fn key_list(keys: &[KeyFingerprint]) -> wire::KeyList {
     wire::KeyList {
         items: keys.iter().map(|key| wire::TrustedKey { fingerprint: key.to_string() }).collect(),
     }

@@ -39,7 +39,7 @@ impl BackOffice {
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
-                repository.retain_with_needed(
+                repository.retain_versions_needed_by(
                     |catalog| runtime.block_on(needed_versions(&store, catalog)),
                     keep,
                     now,
@@ -91,7 +91,7 @@ impl BackOffice {
         let now = self.unix_seconds();
         self.audited(
             entry,
-            move |repository| repository.rebuild(&channel, now),
+            move |repository| repository.rebuild_channel(&channel, now),
             |()| "metadata written anew".to_owned(),
         )
         .await

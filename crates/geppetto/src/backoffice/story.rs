@@ -45,7 +45,7 @@ impl Story {
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
         back_office.create_first_channels(&admin().lowered(), &channels).await.unwrap();
         let key = SecretKey::generate("CI", NOW).unwrap();
-        back_office.trust_keys(&admin(), key.public_armored().unwrap()).await.unwrap();
+        back_office.trust_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
         Self { back_office, key, folder }
     }
 

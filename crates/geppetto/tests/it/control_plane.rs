@@ -274,7 +274,7 @@ impl ControlPlane {
     pub(crate) fn trusted_key(&self) -> SecretKey {
         let key = SecretKey::generate("CI", 1_700_000_000).unwrap();
         let file = self.path("ci.asc");
-        fs::write(&file, key.public_armored().unwrap()).unwrap();
+        fs::write(&file, key.armored_public_key().unwrap()).unwrap();
         self.punch(&["key", "trust", file.to_str().unwrap()]).ok();
         key
     }

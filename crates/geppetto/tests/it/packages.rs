@@ -82,7 +82,7 @@ fn invalid_upload_is_refused_and_leaves_no_files() {
     fs::remove_dir_all(plane.path("shop-1.0.0")).unwrap();
     let other = SecretKey::generate("Other", 1_700_000_001).unwrap();
     let file = plane.path("other.asc");
-    fs::write(&file, other.public_armored().unwrap()).unwrap();
+    fs::write(&file, other.armored_public_key().unwrap()).unwrap();
     plane.punch(&["key", "trust", file.to_str().unwrap()]).ok();
     let [payload, _] = plane.shop("1.0.0", Some(&other));
     let detail = plane.put(&path, &admin, &fs::read(payload).unwrap()).problem(409);

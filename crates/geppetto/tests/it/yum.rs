@@ -133,7 +133,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
-    let keys = PublicKeys::from_armored(&plane.get("/repository/keys.asc", "").text()).unwrap();
+    let keys = PublicKeys::from_armored_certificates(&plane.get("/repository/keys.asc", "").text()).unwrap();
     let repository = Repository::open(&plane.data().join("repository")).unwrap();
     let with_dnf = has_tool("dnf");
     if with_dnf {
@@ -156,7 +156,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
                     let repomd = get(format!("{base}repodata/repomd.xml"));
                     thread::sleep(Duration::from_millis(5));
                     let signature = get(format!("{base}repodata/repomd.xml.asc"));
-                    keys.verify_detached(repomd.as_bytes(), &signature).unwrap();
+                    keys.verify_detached_signature(repomd.as_bytes(), &signature).unwrap();
                     read.fetch_add(1, Ordering::Relaxed);
                 }
             });
@@ -164,7 +164,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
         let publisher = scope.spawn(|| {
             let mut publications = 0_u32;
             while !done.load(Ordering::Relaxed) {
-                repository.rebuild(&"dev".parse().unwrap(), now).unwrap();
+                repository.rebuild_channel(&"dev".parse().unwrap(), now).unwrap();
                 publications += 1;
             }
             publications

@@ -9,15 +9,15 @@ use std::{
 use model::{component::reserved_name_problem, name::Name};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError, record::ArchetypeRecord, render::RenderedFiles,
-    write_file::write_file,
+    Archetype, ArchetypeAnswers, ArchetypeError, archetype_record::ArchetypeRecord, render::RenderedFiles,
+    write_file::write_file_atomically,
 };
 use crate::source::ComponentSource;
 
 /// Generates the component `name` in the new folder `dir`; returns the paths of its files.
 ///
 /// It appears whole or not at all: everything is written aside and checked first.
-pub fn generate(
+pub fn generate_component(
     archetype: &Archetype,
     name: &Name,
     answers: &ArchetypeAnswers,
@@ -41,8 +41,8 @@ pub fn generate(
         }
         Err(error) => return Err(refuse(format!("cannot be looked into: {error}"))),
     };
-    let answers = archetype.complete_answers(name, answers)?;
-    let files = archetype.render(name, &answers)?;
+    let answers = archetype.complete_and_check_answers(name, answers)?;
+    let files = archetype.render_files(name, &answers)?;
 
     let aside = match dir.parent() {
         _ if there => dir.to_path_buf(),
@@ -58,7 +58,7 @@ pub fn generate(
     ComponentSource::load(draft.path())
         .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
     let record = ArchetypeRecord::new(archetype, name, &answers, &files);
-    write_all(draft.path(), &record.files(&files)).map_err(cannot)?;
+    write_all(draft.path(), &record.record_and_base_files(&files)).map_err(cannot)?;
     if there {
         // The folder itself stays: it may be a working directory or a mount point.
         move_in(draft.path(), dir).map_err(cannot)?;
@@ -88,5 +88,5 @@ fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
 }
 
 fn write_all(dir: &Path, files: &RenderedFiles) -> io::Result<()> {
-    files.iter().try_for_each(|(path, bytes)| write_file(dir, path, bytes, None))
+    files.iter().try_for_each(|(path, bytes)| write_file_atomically(dir, path, bytes, None))
 }

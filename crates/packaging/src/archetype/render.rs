@@ -14,7 +14,7 @@ use model::{
 use super::{Archetype, ArchetypeAnswers, ArchetypeError, ArchetypeQuestion};
 
 /// What every template knows besides the answers.
-pub(super) const RESERVED: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
+pub(super) const RESERVED_VARIABLES: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
 /// Words that Java or Python keep for themselves: no module, package or variable can be called so.
 const KEYWORDS: &str = "
 abstract and as assert async await boolean break byte case catch char class const continue def default del do
@@ -31,7 +31,7 @@ pub(super) type RenderedFiles = BTreeMap<String, Vec<u8>>;
 
 impl Archetype {
     /// Completes answers with defaults, and checks them.
-    pub fn complete_answers(
+    pub fn complete_and_check_answers(
         &self,
         name: &Name,
         given: &ArchetypeAnswers,
@@ -86,7 +86,7 @@ impl Archetype {
     }
 
     /// All files of the component `name`, with complete answers filled in.
-    pub(super) fn render(
+    pub(super) fn render_files(
         &self,
         name: &Name,
         answers: &ArchetypeAnswers,

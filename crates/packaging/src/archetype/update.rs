@@ -11,22 +11,23 @@ use model::format::FormatError;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError, built_in_archetype,
-    journal::UpdateJournal,
-    merge::{has_conflict_markers, merge},
-    record::{self, ArchetypeRecord, read_record},
-    write_file::write_file,
+    Archetype, ArchetypeAnswers, ArchetypeError,
+    archetype_record::{self, ArchetypeRecord, read_archetype_record},
+    find_built_in_archetype,
+    three_way_merge::{has_conflict_markers, merge_three_way},
+    update_journal::UpdateJournal,
+    write_file::write_file_atomically,
 };
 
 /// What an update did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpdateResult {
+pub struct ArchetypeUpdateResult {
     /// The archetype's version before.
     pub from: u32,
     /// And now.
     pub to: u32,
     /// What happened to each file that the archetype changed, by path.
-    pub files: Vec<(String, FileOutcome)>,
+    pub files: Vec<(String, FileUpdateOutcome)>,
     /// Where the archetype's versions of files are that could not be merged, by the path of yours.
     pub beside: BTreeMap<String, String>,
 }
@@ -34,7 +35,7 @@ pub struct UpdateResult {
 /// What an update did to one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum FileOutcome {
+pub enum FileUpdateOutcome {
     /// It is new.
     Added,
     /// It was unmodified, so it is now the archetype's new version.
@@ -44,7 +45,7 @@ pub enum FileOutcome {
     /// Both had changed the same lines; both versions are between marks.
     Conflicted,
     /// Both had changed it and it is not text: yours is untouched, the archetype's is beside it, where
-    /// [`UpdateResult::beside`] says.
+    /// [`ArchetypeUpdateResult::beside`] says.
     Beside,
     /// The archetype no longer has it, and it was unmodified.
     Removed,
@@ -54,12 +55,14 @@ pub enum FileOutcome {
     StayedDeleted,
 }
 
-impl UpdateResult {
+impl ArchetypeUpdateResult {
     /// The files a person has to look at.
     pub fn files_to_review(&self) -> impl Iterator<Item = &str> {
         self.files
             .iter()
-            .filter(|(_, outcome)| matches!(outcome, FileOutcome::Conflicted | FileOutcome::Beside))
+            .filter(|(_, outcome)| {
+                matches!(outcome, FileUpdateOutcome::Conflicted | FileUpdateOutcome::Beside)
+            })
             .map(|(path, _)| path.as_str())
     }
 }
@@ -74,13 +77,13 @@ enum Step {
 ///
 /// Answers given replace the recorded ones. Everything is read and merged before anything is written, and a
 /// run that was cut off can be repeated.
-pub fn update(
+pub fn update_component(
     dir: &Path,
     archetype: Option<&Archetype>,
     answers: &ArchetypeAnswers,
-) -> Result<UpdateResult, ArchetypeError> {
-    record::recover_record(dir)?;
-    let record = read_record(dir)?;
+) -> Result<ArchetypeUpdateResult, ArchetypeError> {
+    archetype_record::recover_interrupted_replacement(dir)?;
+    let record = read_archetype_record(dir)?;
     let found;
     let archetype = match (archetype, &record.from) {
         (Some(archetype), _) => archetype,
@@ -93,7 +96,7 @@ pub fn update(
             &found
         }
         (None, None) => {
-            found = built_in_archetype(record.archetype.as_str())?;
+            found = find_built_in_archetype(record.archetype.as_str())?;
             &found
         }
     };
@@ -109,19 +112,19 @@ pub fn update(
             record.version, archetype.name, archetype.version
         )));
     }
-    let base = record::read_base_files(dir, &record)?;
+    let base = archetype_record::read_base_files(dir, &record)?;
     // A question the new version no longer asks has no answer any more.
     let mut all: ArchetypeAnswers = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
     all.extend(answers.clone());
-    let all = archetype.complete_answers(&record.name, &all)?;
-    let theirs = archetype.render(&record.name, &all)?;
+    let all = archetype.complete_and_check_answers(&record.name, &all)?;
+    let theirs = archetype.render_files(&record.name, &all)?;
 
     let new = ArchetypeRecord::new(archetype, &record.name, &all, &theirs);
     let mut update = Update {
         dir,
         label: format!("archetype {} {}", archetype.name, archetype.version),
-        earlier: UpdateJournal::resume(dir, &new),
+        earlier: UpdateJournal::load_or_new(dir, &new),
         steps: Vec::new(),
         beside: BTreeMap::new(),
     };
@@ -133,7 +136,7 @@ pub fn update(
             files.push((path.clone(), outcome));
         }
     }
-    let outcomes: BTreeMap<&String, FileOutcome> =
+    let outcomes: BTreeMap<&String, FileUpdateOutcome> =
         files.iter().map(|(path, outcome)| (path, *outcome)).collect();
     let Update { mut earlier, steps, beside, .. } = update;
     for step in &steps {
@@ -143,10 +146,10 @@ pub fn update(
             earlier.record_write(path, *outcome, bytes);
         }
     }
-    earlier.write(dir)?;
+    earlier.save(dir)?;
     for step in steps {
         let (path, done) = match &step {
-            Step::Write(path, bytes, mode) => (path, write_file(dir, path, bytes, *mode)),
+            Step::Write(path, bytes, mode) => (path, write_file_atomically(dir, path, bytes, *mode)),
             Step::Remove(path) => (path, fs::remove_file(dir.join(path))),
         };
         match done {
@@ -159,8 +162,8 @@ pub fn update(
             _ => (),
         }
     }
-    record::replace_record(dir, &new, &theirs)?;
-    Ok(UpdateResult { from: record.version, to: archetype.version, files, beside })
+    archetype_record::replace_archetype_record(dir, &new, &theirs)?;
+    Ok(ArchetypeUpdateResult { from: record.version, to: archetype.version, files, beside })
 }
 
 /// Your version of a file: its bytes and permissions.
@@ -216,31 +219,31 @@ impl Update<'_> {
         base: Option<&Vec<u8>>,
         ours: Ours,
         theirs: Option<&Vec<u8>>,
-    ) -> Result<Option<FileOutcome>, ArchetypeError> {
+    ) -> Result<Option<FileUpdateOutcome>, ArchetypeError> {
         if base == theirs {
             return Ok(None);
         }
         if let Some((ours, _)) = &ours
-            && let Some(outcome) = self.earlier.outcome_of(path, ours)
+            && let Some(outcome) = self.earlier.recorded_outcome(path, ours)
         {
             return Ok(Some(outcome));
         }
         Ok(Some(match (base, ours, theirs) {
             (None, None, Some(theirs)) => {
                 self.write(path, theirs, None);
-                FileOutcome::Added
+                FileUpdateOutcome::Added
             }
-            (Some(_), None, Some(_)) => FileOutcome::StayedDeleted,
+            (Some(_), None, Some(_)) => FileUpdateOutcome::StayedDeleted,
             (_, None, None) => return Ok(None),
             (Some(base), Some((ours, _)), None) if *base == ours => {
                 self.steps.push(Step::Remove(path.to_owned()));
-                FileOutcome::Removed
+                FileUpdateOutcome::Removed
             }
-            (_, Some(_), None) => FileOutcome::Kept,
+            (_, Some(_), None) => FileUpdateOutcome::Kept,
             (_, Some((ours, _)), Some(theirs)) if ours == *theirs => return Ok(None),
             (Some(base), Some((ours, mode)), Some(theirs)) if *base == ours => {
                 self.write(path, theirs, Some(now_executable(mode, &ours, theirs)));
-                FileOutcome::Replaced
+                FileUpdateOutcome::Replaced
             }
             (base, Some((ours, mode)), Some(theirs)) => {
                 let nothing = Vec::new();
@@ -253,16 +256,20 @@ impl Update<'_> {
                             )
                             .into());
                         }
-                        let merged = merge(base, ours, theirs, &self.label);
+                        let merged = merge_three_way(base, ours, theirs, &self.label);
                         let bytes = merged.text.as_bytes();
                         self.write(path, bytes, Some(now_executable(mode, ours.as_bytes(), bytes)));
-                        if merged.conflicts == 0 { FileOutcome::Merged } else { FileOutcome::Conflicted }
+                        if merged.conflicts == 0 {
+                            FileUpdateOutcome::Merged
+                        } else {
+                            FileUpdateOutcome::Conflicted
+                        }
                     }
                     _ => {
                         let beside = self.free_beside(path, theirs)?;
                         self.write(&beside, theirs, None);
                         self.beside.insert(path.to_owned(), beside);
-                        FileOutcome::Beside
+                        FileUpdateOutcome::Beside
                     }
                 }
             }

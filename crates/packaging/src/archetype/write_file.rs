@@ -5,7 +5,12 @@ use std::{fs, io, io::Write, os::unix::fs::PermissionsExt, path::Path};
 /// Writes one file aside and renames it, so that no reader and no crash ever sees half of it.
 ///
 /// `mode` keeps the permissions a file had; a new one is executable when it starts with `#!`.
-pub(super) fn write_file(dir: &Path, path: &str, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+pub(super) fn write_file_atomically(
+    dir: &Path,
+    path: &str,
+    bytes: &[u8],
+    mode: Option<u32>,
+) -> io::Result<()> {
     let to = dir.join(path);
     let parent = to.parent().unwrap_or(dir);
     fs::create_dir_all(parent)?;

@@ -3,19 +3,19 @@
 //! A [`SecretKey`] signs, [`PublicKeys`] verify. `rpm`, `dnf` and `gpg` are the judges: keys made here
 //! are version 4 Ed25519 keys, which every `rpm` since 4.17 and every `gpg` since 2.1 understands.
 
-mod public;
-mod secret;
+mod public_keys;
+mod secret_key;
 
 use std::fmt;
 
-pub use public::{PublicKeys, SignatureError};
-pub use secret::{KeyError, SecretKey};
+pub use public_keys::{PublicKeys, SignatureError};
+pub use secret_key::{SecretKey, SecretKeyError};
 
 /// The fingerprint that names a key, in upper-case hexadecimal as `gpg` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(String);
+pub struct KeyFingerprint(String);
 
-impl Fingerprint {
+impl KeyFingerprint {
     fn of(key: &impl pgp::types::KeyDetails) -> Self {
         Self(hex::encode_upper(key.fingerprint().as_bytes()))
     }
@@ -26,7 +26,7 @@ impl Fingerprint {
     }
 }
 
-impl fmt::Display for Fingerprint {
+impl fmt::Display for KeyFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -12,23 +12,23 @@ use model::{
 
 use super::{
     Repository, Result,
-    channel::Channel,
-    members::GzipMember,
-    record::{PackageRecord, RecordedPackageRole},
+    channel_generation::ChannelGeneration,
+    metadata_batch::MetadataBatch,
+    package_record::{PackageRecord, RecordedPackageRole},
 };
 
-/// The packages of a member that are halves of components. Members never change, so this neither does.
+/// The packages of a batch that are halves of components. Batches never change, so this neither does.
 #[derive(Debug, Default)]
-pub(super) struct MemberComponentPackages {
+pub(super) struct BatchComponentPackages {
     payloads: Vec<(Version, Arc<PackageRecord>)>,
     deployments: Vec<Arc<PackageRecord>>,
 }
 
 impl Repository {
-    /// All component versions that are visible in some channel. Costs nothing while [`Repository::change_serial`]
+    /// All component versions that are visible in some channel. Costs nothing while [`Repository::compute_change_serial`]
     /// stays the same; after a change, only what is new is looked at closely.
-    pub fn catalog(&self) -> Result<Arc<Catalog>> {
-        let serial = self.change_serial()?;
+    pub fn read_catalog(&self) -> Result<Arc<Catalog>> {
+        let serial = self.compute_change_serial()?;
         let before = self.known().catalog.clone();
         if let Some((known, catalog)) = &before
             && *known == serial
@@ -36,15 +36,15 @@ impl Repository {
             return Ok(Arc::clone(catalog));
         }
         let before = before.map(|(_, catalog)| catalog).unwrap_or_default();
-        let catalog = Arc::new(self.read_catalog(&before)?);
+        let catalog = Arc::new(self.build_catalog(&before)?);
         self.known().catalog = Some((serial, Arc::clone(&catalog)));
         Ok(catalog)
     }
 
-    fn read_catalog(&self, before: &Catalog) -> Result<Catalog> {
+    fn build_catalog(&self, before: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
-        for name in self.channels()? {
-            let halves = self.package_halves(&*self.load_channel(&name)?)?;
+        for name in self.list_channels()? {
+            let halves = self.package_halves(&*self.load_current_generation(&name)?)?;
             let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
             for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
                 if let RecordedPackageRole::Payload(component) = &record.what {
@@ -70,26 +70,26 @@ impl Repository {
         Ok(catalog)
     }
 
-    /// What the members of `channel` have, each looked through once.
-    fn package_halves(&self, channel: &Channel) -> Result<Vec<Arc<MemberComponentPackages>>> {
+    /// What the batches of `channel` have, each looked through once.
+    fn package_halves(&self, channel: &ChannelGeneration) -> Result<Vec<Arc<BatchComponentPackages>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
-        for member in &channel.members {
-            let halves = match known.get(&member.id) {
+        for batch in &channel.batches {
+            let halves = match known.get(&batch.id) {
                 Some(halves) => Arc::clone(halves),
-                None => Arc::new(self.halves_of(member)?),
+                None => Arc::new(self.halves_of(batch)?),
             };
-            all.insert(member.id, halves);
+            all.insert(batch.id, halves);
         }
-        let halves = channel.members.iter().filter_map(|member| all.get(&member.id).cloned()).collect();
+        let halves = channel.batches.iter().filter_map(|batch| all.get(&batch.id).cloned()).collect();
         self.known().halves.insert(channel.name.clone(), all);
         Ok(halves)
     }
 
-    fn halves_of(&self, member: &GzipMember) -> Result<MemberComponentPackages> {
-        let mut halves = MemberComponentPackages::default();
-        for listed in &member.packages {
-            let record = self.read_listed_record(listed)?;
+    fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
+        let mut halves = BatchComponentPackages::default();
+        for listed in &batch.packages {
+            let record = self.load_listed_package_record(listed)?;
             match &record.what {
                 RecordedPackageRole::Payload(_) => {
                     if let Some((_, version)) = record.component_version() {
@@ -104,8 +104,8 @@ impl Repository {
     }
 
     /// The versions of the component `name`, newest first, and where each is visible.
-    pub fn versions(&self, name: &Name) -> Result<Vec<ComponentVersion>> {
-        let catalog = self.catalog()?;
+    pub fn list_component_versions(&self, name: &Name) -> Result<Vec<ComponentVersion>> {
+        let catalog = self.read_catalog()?;
         let Some(versions) = catalog.components.get(name) else { return Ok(Vec::new()) };
         let version = |(version, published): (&Version, &Arc<CatalogVersion>)| ComponentVersion {
             name: name.to_string(),
@@ -139,8 +139,8 @@ fn published(
         }
         _ => Arc::new(CatalogVersion {
             component: component.clone(),
-            payload: payload.package_file(),
-            deployment: deployment.package_file(),
+            payload: payload.to_package_file(),
+            deployment: deployment.to_package_file(),
         }),
     }
 }

@@ -10,7 +10,7 @@
 //! pool/NAME/FILE.rpm                   every package, once
 //! index/NAME/FILE.jsonl                what each package is, and its pieces of the metadata
 //! order.json                           the channels, in the order of promotion
-//! members/CHANNEL/NNNNNNNN.json        generation N of a channel: which members it is made of
+//! members/CHANNEL/NNNNNNNN.json        generation N of a channel: which batches it is made of
 //! members/CHANNEL/mNNNNNNNN            some hundred packages: their list and compressed metadata
 //! channels/CHANNEL/                    a plain static YUM tree, served as it is
 //!     packages/FILE.rpm                hard links into the pool
@@ -26,23 +26,23 @@
 //! new one. A file in `repodata/` is written once and stays where it is until no reader can hold a
 //! `repomd.xml` that names it, and so do the links of packages that left the channel.
 
-mod affected;
 mod catalog;
-mod channel;
+mod channel_generation;
 mod check;
-mod disk;
-mod error;
-mod extend;
-mod generation;
-mod index;
-mod layout;
-mod members;
+mod commit_generation;
+mod durable_files;
+mod metadata_batch;
+mod package_components;
+mod package_index;
+mod package_record;
 mod promote;
 mod promotion_order;
 mod publish;
 mod receive;
-mod record;
-mod retain;
+mod repository_error;
+mod repository_layout;
+mod retain_versions;
+mod write_metadata_batches;
 
 use std::{
     collections::BTreeMap,
@@ -54,10 +54,10 @@ use std::{
 use model::name::Name;
 
 pub use check::RepositoryFinding;
-pub use error::RepositoryError;
-pub use retain::RetentionResult;
+pub use repository_error::RepositoryError;
+pub use retain_versions::RetentionResult;
 
-use crate::openpgp::{Fingerprint, PublicKeys, SecretKey};
+use crate::openpgp::{KeyFingerprint, PublicKeys, SecretKey};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -72,9 +72,9 @@ pub struct Repository {
 
 #[derive(Debug, Default)]
 struct Known {
-    channels: BTreeMap<Name, std::sync::Arc<channel::Channel>>,
-    records: BTreeMap<String, std::sync::Arc<record::PackageRecord>>,
-    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::MemberComponentPackages>>>,
+    channels: BTreeMap<Name, std::sync::Arc<channel_generation::ChannelGeneration>>,
+    records: BTreeMap<String, std::sync::Arc<package_record::PackageRecord>>,
+    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::BatchComponentPackages>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
 
@@ -83,92 +83,93 @@ impl Repository {
     pub fn create(root: &Path, key: SecretKey) -> Result<Self> {
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         let layout = repository.layout();
-        for folder in layout.folders() {
-            disk::create_folder(&folder)?;
+        for folder in layout.folders_to_create() {
+            durable_files::create_folder(&folder)?;
         }
-        let signing = layout.signing_key();
+        let signing = layout.signing_key_path();
         if signing.exists() {
             return Err(RepositoryError::Exists { root: root.to_owned() });
         }
         repository.key.save(&signing)?;
-        repository.write(&layout.keys(), repository.key.public_armored()?.as_bytes())?;
-        disk::sync_folder(root)?;
+        repository.write(&layout.trusted_keys_path(), repository.key.armored_public_key()?.as_bytes())?;
+        durable_files::sync_folder(root)?;
         Ok(repository)
     }
 
     /// Opens the repository in `root`.
     pub fn open(root: &Path) -> Result<Self> {
-        let repository_key = layout::RepositoryLayout(root).signing_key();
+        let repository_key = repository_layout::RepositoryLayout(root).signing_key_path();
         if !repository_key.exists() {
             return Err(RepositoryError::Absent { root: root.to_owned() });
         }
         let key = SecretKey::load(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
-        let _ = repository.sweep_incoming();
+        let _ = repository.remove_stale_incoming_files();
         Ok(repository)
     }
 
     /// Whether there is a repository in `root`.
     pub fn exists(root: &Path) -> bool {
-        layout::RepositoryLayout(root).signing_key().exists()
+        repository_layout::RepositoryLayout(root).signing_key_path().exists()
     }
 
     /// Trusts packages signed by the armored certificates in `armored` too; returns their fingerprints.
-    pub fn trust_keys(&self, armored: &str) -> Result<Vec<Fingerprint>> {
-        let new = PublicKeys::from_armored(armored).map_err(RepositoryError::Trust)?;
+    pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
+        let new = PublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
-        let known = self.trusted_keys()?.fingerprints();
+        let known = self.read_trusted_keys()?.fingerprints();
         if !new.fingerprints().iter().all(|key| known.contains(key)) {
-            let mut text = self.keys_armored()?;
+            let mut text = self.read_armored_trusted_keys()?;
             if !text.ends_with('\n') {
                 text.push('\n');
             }
             text.push_str(armored.trim_start());
-            self.write(&self.layout().keys(), text.as_bytes())?;
+            self.write(&self.layout().trusted_keys_path(), text.as_bytes())?;
         }
         Ok(new.fingerprints())
     }
 
     /// The armored public keys that packages and metadata are trusted by, one after the other.
-    pub fn keys_armored(&self) -> Result<String> {
-        let path = self.layout().keys();
-        fs::read_to_string(&path).map_err(|why| RepositoryError::io("read", &path, why))
+    pub fn read_armored_trusted_keys(&self) -> Result<String> {
+        let path = self.layout().trusted_keys_path();
+        fs::read_to_string(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))
     }
 
     /// The trusted keys.
-    pub fn trusted_keys(&self) -> Result<PublicKeys> {
-        PublicKeys::from_armored(&self.keys_armored()?).map_err(RepositoryError::Trust)
+    pub fn read_trusted_keys(&self) -> Result<PublicKeys> {
+        PublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
+            .map_err(RepositoryError::Trust)
     }
 
     /// The folder whose sub-folders are the channels: what a web server may serve.
-    pub fn served_folder(&self) -> PathBuf {
-        self.layout().channels()
+    pub fn served_channels_folder(&self) -> PathBuf {
+        self.layout().channels_folder_path()
     }
 
     /// A number that grows with every publication, promotion or removal in any channel.
-    pub fn change_serial(&self) -> Result<u64> {
-        self.channels()?.iter().map(|channel| self.current_generation(channel)).sum()
+    pub fn compute_change_serial(&self) -> Result<u64> {
+        self.list_channels()?.iter().map(|channel| self.read_current_generation_number(channel)).sum()
     }
 
-    fn layout(&self) -> layout::RepositoryLayout<'_> {
-        layout::RepositoryLayout(&self.root)
+    fn layout(&self) -> repository_layout::RepositoryLayout<'_> {
+        repository_layout::RepositoryLayout(&self.root)
     }
 
     /// Writes a single file: a reader finds the old or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        disk::write(&self.layout().incoming(), path, bytes)
+        durable_files::write_file_atomically(&self.layout().incoming_folder_path(), path, bytes)
     }
 
     /// Takes the write lock of the repository, waiting for other writers; dropping the result releases it.
     fn lock(&self) -> Result<File> {
-        let path = self.layout().lock();
+        let path = self.layout().lock_file_path();
         let open = || {
             let file = File::options().create(true).write(true).truncate(false).open(&path)?;
             file.lock()?;
             Ok(file)
         };
-        open().map_err(|why| RepositoryError::io("lock", &path, why))
+        open().map_err(|why| RepositoryError::from_io_error("lock", &path, why))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

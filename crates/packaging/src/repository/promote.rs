@@ -18,7 +18,7 @@ impl Repository {
     /// where `to` has none that fit. Refuses, naming what is missing, if `from` does not have them.
     ///
     /// `allow` is given the components that would be made visible, and may refuse.
-    pub fn promote<E: From<RepositoryError>>(
+    pub fn promote_version<E: From<RepositoryError>>(
         &self,
         name: &Name,
         version: &Version,
@@ -28,12 +28,12 @@ impl Repository {
         now: u32,
     ) -> std::result::Result<PublicationResult, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
-        self.catalog()?;
+        self.read_catalog()?;
         let _lock = self.lock()?;
-        self.load_existing_channel(from)?;
-        self.load_existing_channel(to)?;
+        self.load_published_generation(from)?;
+        self.load_published_generation(to)?;
         self.check_promotion_order(from, to)?;
-        let catalog = self.catalog()?;
+        let catalog = self.read_catalog()?;
         let chosen = chosen_versions(&catalog, name, version, from, to)?;
         allow(&chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
         let files: BTreeSet<String> = chosen
@@ -41,7 +41,7 @@ impl Repository {
             .flat_map(|published| [published.payload.file.clone(), published.deployment.file.clone()])
             .collect();
         let files: Vec<String> = files.into_iter().collect();
-        Ok(self.publish_locked(to, &files, now)?)
+        Ok(self.publish_with_lock_held(to, &files, now)?)
     }
 }
 

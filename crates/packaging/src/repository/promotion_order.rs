@@ -10,7 +10,7 @@ use model::name::Name;
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, UnflushedWrites},
+    durable_files::{self, UnflushedWrites},
 };
 
 impl Repository {
@@ -19,9 +19,9 @@ impl Repository {
     /// `now` is in seconds since 1970.
     pub fn create_channel(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
         let _lock = self.lock()?;
-        let mut order = self.channels()?;
+        let mut order = self.list_channels()?;
         if let Some(after) = after {
-            self.load_existing_channel(after)?;
+            self.load_published_generation(after)?;
         }
         if order.contains(name) {
             return match after {
@@ -33,32 +33,37 @@ impl Repository {
         }
         let at = after.and_then(|after| order.iter().position(|known| known == after));
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
-        let path = self.layout().promotion_order();
-        self.write(&path, &disk::to_json_bytes(&path, &order)?)?;
-        self.commit(&*self.load_channel(name)?, Vec::new(), UnflushedWrites::default(), now)?;
+        let path = self.layout().promotion_order_path();
+        self.write(&path, &durable_files::to_json_bytes(&path, &order)?)?;
+        self.commit_generation(
+            &*self.load_current_generation(name)?,
+            Vec::new(),
+            UnflushedWrites::default(),
+            now,
+        )?;
         Ok(true)
     }
 
     /// The names of all channels, in the order of promotion.
-    pub fn channels(&self) -> Result<Vec<Name>> {
-        let path = self.layout().promotion_order();
-        let mut order: Vec<Name> = match disk::read_json(&path) {
+    pub fn list_channels(&self) -> Result<Vec<Name>> {
+        let path = self.layout().promotion_order_path();
+        let mut order: Vec<Name> = match durable_files::read_json_file(&path) {
             Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
         // Channels without an entry (`order.json` was lost, or is an older one) come last.
         let known: BTreeSet<Name> = order.iter().cloned().collect();
-        let found = disk::list(&self.layout().channels())?;
+        let found = durable_files::list_folder(&self.layout().channels_folder_path())?;
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );
-        order.retain(|name| self.layout().current_link(name).is_symlink());
+        order.retain(|name| self.layout().current_generation_link_path(name).is_symlink());
         Ok(order)
     }
 
     /// Refuses a promotion that does not go forward in the order of promotion.
     pub(super) fn check_promotion_order(&self, from: &Name, to: &Name) -> Result<()> {
-        let order = self.channels()?;
+        let order = self.list_channels()?;
         if comes_before(&order, from, to) {
             return Ok(());
         }
@@ -67,7 +72,7 @@ impl Repository {
 
     /// The error for a channel that does not exist: names the nearest, and all there are.
     pub(super) fn unknown_channel_error(&self, name: &Name) -> Result<RepositoryError> {
-        let order = self.channels()?;
+        let order = self.list_channels()?;
         let hint = model::nearest(name.as_str(), order.iter().map(Name::as_str))
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();

@@ -9,51 +9,51 @@ use model::{name::Name, wire::PublicationResult};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel::Channel,
-    disk::{self, UnflushedWrites},
-    generation::GenerationPart,
-    members::MemberPackage,
-    record::PackageRecord,
+    channel_generation::ChannelGeneration,
+    commit_generation::GenerationPart,
+    durable_files::{self, UnflushedWrites},
+    metadata_batch::ChannelPackage,
+    package_record::PackageRecord,
 };
 
 impl Repository {
     /// Makes received packages visible in the channel `channel`, all or none. `now` is in seconds since
     /// 1970. Packages that are visible already are no error.
-    pub fn publish(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
+    pub fn publish_packages(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
         let _lock = self.lock()?;
-        self.publish_locked(channel, files, now)
+        self.publish_with_lock_held(channel, files, now)
     }
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
     /// cure for most of what [`Repository::check_repository`] finds.
-    pub fn rebuild(&self, channel: &Name, now: u32) -> Result<()> {
+    pub fn rebuild_channel(&self, channel: &Name, now: u32) -> Result<()> {
         // Packages are immutable, so they are read without the lock.
-        for listed in self.load_existing_channel(channel)?.packages() {
+        for listed in self.load_published_generation(channel)?.iter_packages() {
             self.repair_index_entry(listed)?;
         }
         let _lock = self.lock()?;
-        let channel = self.load_existing_channel(channel)?;
-        let packages: Vec<MemberPackage> = channel.packages().cloned().collect();
+        let channel = self.load_published_generation(channel)?;
+        let packages: Vec<ChannelPackage> = channel.iter_packages().cloned().collect();
         let mut unflushed = UnflushedWrites::default();
         for listed in &packages {
-            let record = self.read_record(&listed.file)?;
+            let record = self.read_package_record(&listed.file)?;
             self.link_package(&channel.name, &record, &mut unflushed)?;
         }
-        self.commit(&channel, vec![GenerationPart::New(packages)], unflushed, now)?;
+        self.commit_generation(&channel, vec![GenerationPart::New(packages)], unflushed, now)?;
         Ok(())
     }
 
-    pub(super) fn publish_locked(
+    pub(super) fn publish_with_lock_held(
         &self,
         name: &Name,
         files: &[String],
         now: u32,
     ) -> Result<PublicationResult> {
-        let channel = self.load_existing_channel(name)?;
-        let digests = channel.digests();
+        let channel = self.load_published_generation(name)?;
+        let digests = channel.package_checksums();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
         for file in files {
-            let record = self.read_record(file)?;
+            let record = self.read_package_record(file)?;
             match digests.get(file.as_str()) {
                 None => {
                     added.insert(file.clone(), record);
@@ -81,16 +81,16 @@ impl Repository {
                 .values()
                 .try_for_each(|record| self.link_package(name, record, &mut unflushed))
                 .and_then(|()| {
-                    let new = added.values().map(|record| MemberPackage {
+                    let new = added.values().map(|record| ChannelPackage {
                         file: record.file.clone(),
                         sha256: record.sha256.clone(),
                     });
-                    self.commit(&channel, appended(&channel, new.collect()), unflushed, now)
+                    self.commit_generation(&channel, appended(&channel, new.collect()), unflushed, now)
                 });
-            if shown.is_err() && self.current_generation(name)? == channel.generation {
+            if shown.is_err() && self.read_current_generation_number(name)? == channel.generation {
                 // The first error is returned; no metadata names these links.
-                let folder = self.layout().packages(name);
-                let _ = added.keys().try_for_each(|file| disk::remove_file(&folder.join(file)));
+                let folder = self.layout().channel_packages_folder_path(name);
+                let _ = added.keys().try_for_each(|file| durable_files::remove_file(&folder.join(file)));
             }
             shown?;
         }
@@ -108,12 +108,12 @@ impl Repository {
         unflushed: &mut UnflushedWrites,
     ) -> Result<()> {
         let layout = self.layout();
-        unflushed.create_folder_tree(&layout.packages(channel))?;
-        let pooled = layout.pool_file_path(&record.name, &record.file);
+        unflushed.create_folder_tree(&layout.channel_packages_folder_path(channel))?;
+        let pooled = layout.pool_package_path(&record.name, &record.file);
         unflushed.replace_with_hard_link(
-            &layout.incoming(),
+            &layout.incoming_folder_path(),
             &pooled,
-            &layout.packages(channel).join(&record.file),
+            &layout.channel_packages_folder_path(channel).join(&record.file),
         )
     }
 }
@@ -122,7 +122,7 @@ impl Repository {
 fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>) -> Result<()> {
     let Some(other) = record.counterpart_package_name() else { return Ok(()) };
     // The other half may have another architecture.
-    let start = format!("{other}-{}.", record.evr());
+    let start = format!("{other}-{}.", record.version_release());
     let mut near = becoming.range(start.as_str()..).map_while(|file| file.strip_prefix(&start));
     if near.any(|rest| rest.split('.').count() == 2) {
         return Ok(());
@@ -130,14 +130,14 @@ fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>
     Err(RepositoryError::Alone {
         channel: channel.clone(),
         present: record.file.clone(),
-        missing: format!("{other}-{}", record.evr()),
+        missing: format!("{other}-{}", record.version_release()),
     })
 }
 
-/// The channel's members with `new` packages after them, in the last one while it is not full.
-fn appended(channel: &Channel, new: Vec<MemberPackage>) -> Vec<GenerationPart> {
-    let mut parts: Vec<GenerationPart> = channel.members.iter().cloned().map(GenerationPart::Kept).collect();
-    match channel.members.last() {
+/// The channel's batches with `new` packages after them, in the last one while it is not full.
+fn appended(channel: &ChannelGeneration, new: Vec<ChannelPackage>) -> Vec<GenerationPart> {
+    let mut parts: Vec<GenerationPart> = channel.batches.iter().cloned().map(GenerationPart::Kept).collect();
+    match channel.batches.last() {
         Some(last) if !last.is_full() => {
             parts.pop();
             parts.push(GenerationPart::Grown(Arc::clone(last), new));

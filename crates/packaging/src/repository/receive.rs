@@ -13,17 +13,22 @@ use tempfile::NamedTempFile;
 
 use super::{
     Repository, RepositoryError, Result,
-    disk::{self, UnflushedWrites},
-    index::IndexEntry,
-    record::{PackageRecord, RpmFileName},
+    durable_files::{self, UnflushedWrites},
+    package_index::PackageIndexEntry,
+    package_record::{PackageRecord, RpmFileName},
 };
-use crate::envelope::RpmFile;
+use crate::rpm_file::RpmFile;
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
     /// signature checked there. It is in no channel yet. The same bytes again are no error; other bytes
     /// under the same name are. On any error nothing stays.
-    pub fn receive(&self, mut reader: impl Read, file_name: &str, limit: u64) -> Result<ReceivedPackage> {
+    pub fn receive_package(
+        &self,
+        mut reader: impl Read,
+        file_name: &str,
+        limit: u64,
+    ) -> Result<ReceivedPackage> {
         let wrong_name = |why: &str| RepositoryError::FileName {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
@@ -34,11 +39,13 @@ impl Repository {
         let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
-        let mut envelope = RpmFile::open_as(upload.path(), Path::new(file_name))?;
-        envelope.verify(&self.trusted_keys()?)?;
-        let uploaded =
-            upload.as_file().metadata().map_err(|why| RepositoryError::io("read", upload.path(), why))?;
-        let entry = IndexEntry::of(&mut envelope, uploaded.mtime().max(0) as u64)?;
+        let mut rpm_file = RpmFile::open_displayed_as(upload.path(), Path::new(file_name))?;
+        rpm_file.verify_signature(&self.read_trusted_keys()?)?;
+        let uploaded = upload
+            .as_file()
+            .metadata()
+            .map_err(|why| RepositoryError::from_io_error("read", upload.path(), why))?;
+        let entry = PackageIndexEntry::from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
@@ -47,7 +54,7 @@ impl Repository {
         let _lock = self.lock()?;
         let received =
             ReceivedPackage { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
-        if self.layout().pool_file_path(&record.name, &record.file).is_file() {
+        if self.layout().pool_package_path(&record.name, &record.file).is_file() {
             self.receive_again(record, &uploaded)?;
         } else {
             self.refuse_same_version(record)?;
@@ -57,25 +64,27 @@ impl Repository {
     }
 
     /// Puts a new package into the pool.
-    fn keep(&self, upload: NamedTempFile, entry: &IndexEntry) -> Result<()> {
+    fn keep(&self, upload: NamedTempFile, entry: &PackageIndexEntry) -> Result<()> {
         let (name, file) = (&entry.record.name, &entry.record.file);
         let (pooled, indexed) =
-            (self.layout().pool_file_path(name, file), self.layout().index_entry_path(name, file));
+            (self.layout().pool_package_path(name, file), self.layout().index_entry_path(name, file));
         let keep = || {
             let mut unflushed = UnflushedWrites::default();
             for path in [&pooled, &indexed] {
                 unflushed.create_folder_tree(path.parent().unwrap_or(&self.root))?;
             }
             // An index entry without its package is ignored, so the package is moved last.
-            unflushed.write(&indexed, &entry.lines(&indexed)?)?;
-            unflushed.flush()?;
-            upload.persist(&pooled).map_err(|error| RepositoryError::io("write", &pooled, error.error))?;
-            disk::sync_folder(pooled.parent().unwrap_or(&self.root))
+            unflushed.write_file(&indexed, &entry.to_json_lines(&indexed)?)?;
+            unflushed.flush_to_disk()?;
+            upload
+                .persist(&pooled)
+                .map_err(|error| RepositoryError::from_io_error("write", &pooled, error.error))?;
+            durable_files::sync_folder(pooled.parent().unwrap_or(&self.root))
         };
         let kept = keep();
         if kept.is_err() {
             // The first error is returned. The package is removed first: an entry alone is ignored.
-            let _ = [&pooled, &indexed].into_iter().try_for_each(|path| disk::remove_file(path));
+            let _ = [&pooled, &indexed].into_iter().try_for_each(|path| durable_files::remove_file(path));
         }
         self.known().records.remove(file);
         kept
@@ -95,7 +104,7 @@ impl Repository {
             }
             Ok(_) => (),
             Err(_) => {
-                let (entry, _) = self.entry_from_pool(&record.file)?;
+                let (entry, _) = self.compute_index_entry_from_pool(&record.file)?;
                 if entry.record.sha256 != record.sha256 {
                     return Err(other_bytes(&entry.record.sha256));
                 }
@@ -105,7 +114,7 @@ impl Repository {
         // The package's own time is when it came in first. Retention looks at the younger one.
         let indexed = self.layout().index_entry_path(&record.name, &record.file);
         let touch = || fs::File::open(&indexed)?.set_modified(uploaded.modified()?);
-        touch().map_err(|why| RepositoryError::io("write", &indexed, why))
+        touch().map_err(|why| RepositoryError::from_io_error("write", &indexed, why))
     }
 
     /// Refuses another spelling of a version that is there: rpm, and so every host, takes them for one.
@@ -116,16 +125,16 @@ impl Repository {
                 (Evr::new("", version, release), Evr::new("", &record.version, &record.release));
             one.cmp(&other).is_eq()
         };
-        for file in disk::list(&self.layout().pool().join(&record.name))? {
+        for file in durable_files::list_folder(&self.layout().pool_folder_path().join(&record.name))? {
             let Some(there) = RpmFileName::parse(&file) else { continue };
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
                 && same(there.version, there.release)
-                && self.read_record(&file).is_ok_and(|there| there.epoch == record.epoch)
+                && self.read_package_record(&file).is_ok_and(|there| there.epoch == record.epoch)
             {
                 return Err(RepositoryError::SameVersion {
                     file: record.file.clone(),
-                    yours: record.evr(),
+                    yours: record.version_release(),
                     theirs: format!("{}-{}", there.version, there.release),
                     there: file,
                 });
@@ -137,7 +146,7 @@ impl Repository {
     /// A new file in `incoming/`, locked as long as its process lives.
     fn begin_upload(&self) -> Result<NamedTempFile> {
         let _lock = self.lock()?;
-        let incoming = self.layout().incoming();
+        let incoming = self.layout().incoming_folder_path();
         let begin = || {
             let upload = tempfile::Builder::new()
                 .prefix("upload-")
@@ -146,18 +155,18 @@ impl Repository {
             upload.as_file().lock()?;
             Ok(upload)
         };
-        begin().map_err(|why| RepositoryError::io("write", &incoming, why))
+        begin().map_err(|why| RepositoryError::from_io_error("write", &incoming, why))
     }
 
     /// Removes what a killed process left: uploads whose lock is free, and everything that is made
     /// only under the repository's lock, which is ours now.
-    pub(super) fn sweep_incoming(&self) -> Result<()> {
+    pub(super) fn remove_stale_incoming_files(&self) -> Result<()> {
         let _lock = self.lock()?;
-        for name in disk::list(&self.layout().incoming())? {
-            let path = self.layout().incoming().join(name);
+        for name in durable_files::list_folder(&self.layout().incoming_folder_path())? {
+            let path = self.layout().incoming_folder_path().join(name);
             // A link may point to nothing.
             if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-                disk::remove_file(&path)?;
+                durable_files::remove_file(&path)?;
             }
         }
         Ok(())
@@ -177,9 +186,12 @@ impl Repository {
             if size > limit {
                 return Err(RepositoryError::TooLarge { file: name.to_owned(), limit });
             }
-            file.write_all(&buffer[..read])
-                .map_err(|why| RepositoryError::io("write", &self.layout().incoming(), why))?;
+            file.write_all(&buffer[..read]).map_err(|why| {
+                RepositoryError::from_io_error("write", &self.layout().incoming_folder_path(), why)
+            })?;
         }
-        file.sync_all().map_err(|why| RepositoryError::io("write", &self.layout().incoming(), why))
+        file.sync_all().map_err(|why| {
+            RepositoryError::from_io_error("write", &self.layout().incoming_folder_path(), why)
+        })
     }
 }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use model::name::{Key, Name};
 use packaging::{
-    archetype::{Archetype, ArchetypeAnswers, generate},
-    lint::lint,
-    package::{PackagePair, create_packages, run_build_command, run_test_command},
+    archetype::{Archetype, ArchetypeAnswers, generate_component},
+    lint::lint_component,
+    package::{PayloadAndDeploymentPackages, create_packages, run_build_command, run_test_command},
     source::ComponentSource,
 };
 
@@ -33,7 +33,8 @@ fn generated(
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../library/archetypes");
     let archetype = Archetype::load(&library.join(archetype)).unwrap_or_else(|error| panic!("{error}"));
     let name = Name::new("my-thing").unwrap();
-    generate(&archetype, &name, &answers(&archetype), dir).unwrap_or_else(|error| panic!("{error}"));
+    generate_component(&archetype, &name, &answers(&archetype), dir)
+        .unwrap_or_else(|error| panic!("{error}"));
     ComponentSource::load(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
@@ -42,10 +43,10 @@ pub(crate) fn plain(archetype: &str, dir: &Path) -> ComponentSource {
     generated(archetype, dir, |_| ArchetypeAnswers::new())
 }
 
-fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
+fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     let dir = tempfile::tempdir().unwrap();
     let source = generated(archetype, &dir.path().join("a"), |_| ArchetypeAnswers::new());
-    let notes = lint(&source);
+    let notes = lint_component(&source);
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
@@ -57,7 +58,7 @@ fn works(archetype: &str) -> Option<(TempDir, PackagePair)> {
 
     // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
-    assert_eq!(lint(&source), []);
+    assert_eq!(lint_component(&source), []);
     run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     create_packages(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
@@ -82,7 +83,7 @@ fn web_service_on_a_low_port_may_answer_there() {
     };
     let low = generated("web-service", &dir.path().join("low"), port("80"));
     assert!(low.launch.as_ref().unwrap().ports_below_1024);
-    assert_eq!(lint(&low), []);
+    assert_eq!(lint_component(&low), []);
     // Elsewhere a low port is refused when it is set, not by a service that does not start.
     let high = generated("web-service", &dir.path().join("high"), port("8080"));
     assert!(!high.launch.as_ref().unwrap().ports_below_1024);
@@ -93,7 +94,7 @@ fn web_service_on_a_low_port_may_answer_there() {
 #[test]
 fn answer_of_the_wrong_type_is_refused_with_a_sentence() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::built_in_archetype("web-service").unwrap();
+    let archetype = packaging::archetype::find_built_in_archetype("web-service").unwrap();
     for (key, answer, expected) in [
         ("port", "abc", "the answer to `port` must be a port"),
         ("port", "99999", "the answer to `port` must be a port"),
@@ -101,7 +102,8 @@ fn answer_of_the_wrong_type_is_refused_with_a_sentence() {
     ] {
         let answers = ArchetypeAnswers::from([(Key::new(key).unwrap(), answer.to_owned())]);
         let name = Name::new("shop").unwrap();
-        let error = generate(&archetype, &name, &answers, &dir.path().join("x")).unwrap_err().to_string();
+        let error =
+            generate_component(&archetype, &name, &answers, &dir.path().join("x")).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
 }
@@ -109,9 +111,10 @@ fn answer_of_the_wrong_type_is_refused_with_a_sentence() {
 #[test]
 fn reserved_word_as_name_gives_another_identifier() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::built_in_archetype("webapp").unwrap();
+    let archetype = packaging::archetype::find_built_in_archetype("webapp").unwrap();
     let name = Name::new("class").unwrap();
-    let files = generate(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap();
+    let files =
+        generate_component(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap();
     assert!(files.contains(&"src/main/java/class_/Page.java".to_owned()), "{files:?}");
     let text = std::fs::read_to_string(dir.path().join("x/src/main/java/class_/Page.java")).unwrap();
     assert!(text.starts_with("package class_;\n"), "{text}");
@@ -120,13 +123,14 @@ fn reserved_word_as_name_gives_another_identifier() {
 #[test]
 fn reserved_component_name_is_refused_before_generation() {
     let dir = tempfile::tempdir().unwrap();
-    let archetype = packaging::archetype::built_in_archetype("os-config").unwrap();
+    let archetype = packaging::archetype::find_built_in_archetype("os-config").unwrap();
     for (name, expected) in [
         ("server", "a component cannot be called `server`"),
         ("shop-deployment", "that is the deployment package of a component `shop`; choose another name"),
     ] {
         let name = Name::new(name).unwrap();
-        let error = generate(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap_err();
+        let error = generate_component(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x"))
+            .unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use packaging::archetype::{Archetype, schema};
+use packaging::archetype::{Archetype, archetype_json_schema};
 
 use crate::components::Folder;
 
@@ -15,7 +15,7 @@ fn committed_schema_equals_the_generated_one() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let update = std::env::var("UPDATE").is_ok();
     let file = docs().join("reference/schemas/archetype.schema.json");
-    let schema = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    let schema = serde_json::to_string_pretty(&archetype_json_schema()).unwrap() + "\n";
     if update {
         fs::write(&file, &schema).unwrap();
     }

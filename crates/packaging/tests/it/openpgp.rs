@@ -13,12 +13,12 @@ use packaging::openpgp::{PublicKeys, SecretKey};
 use crate::tools::{NOON, Rpm, fails, key, run};
 
 fn public(keys: &[&SecretKey]) -> PublicKeys {
-    let text: String = keys.iter().map(|key| key.public_armored().unwrap()).collect();
-    PublicKeys::from_armored(&text).unwrap()
+    let text: String = keys.iter().map(|key| key.armored_public_key().unwrap()).collect();
+    PublicKeys::from_armored_certificates(&text).unwrap()
 }
 
 fn refusal(keys: &PublicKeys, rpm: &Path) -> String {
-    keys.verify_rpm(rpm).unwrap_err().to_string()
+    keys.verify_rpm_file(rpm).unwrap_err().to_string()
 }
 
 /// A copy of `rpm` with the last occurrence of `from` (which must be there) replaced by `to`.
@@ -41,7 +41,7 @@ fn gpg_accepts_a_detached_signature_and_refuses_it_for_other_data() {
     let at = |name: &str| folder.path().join(name);
     let key = key("signer");
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    fs::write(at("key.asc"), key.public_armored().unwrap()).unwrap();
+    fs::write(at("key.asc"), key.armored_public_key().unwrap()).unwrap();
     fs::write(at("data"), "repomd").unwrap();
     fs::write(at("data.asc"), key.sign_detached(b"repomd", NOON + 10).unwrap()).unwrap();
     let gpg = || {
@@ -62,20 +62,24 @@ fn gpg_accepts_a_detached_signature_and_refuses_it_for_other_data() {
 fn detached_signature_verifies_only_its_data_and_key() {
     let (ours, theirs) = (key("ours"), key("theirs"));
     let signature = ours.sign_detached(b"data", NOON).unwrap();
-    assert_eq!(public(&[&theirs, &ours]).verify_detached(b"data", &signature).unwrap(), ours.fingerprint());
     assert_eq!(
-        public(&[&ours]).verify_detached(b"Data", &signature).unwrap_err().to_string(),
+        public(&[&theirs, &ours]).verify_detached_signature(b"data", &signature).unwrap(),
+        ours.fingerprint()
+    );
+    assert_eq!(
+        public(&[&ours]).verify_detached_signature(b"Data", &signature).unwrap_err().to_string(),
         format!("its signature by key {} does not fit: it was changed after signing", ours.fingerprint())
     );
     assert_eq!(
-        public(&[&theirs]).verify_detached(b"data", &signature).unwrap_err().to_string(),
+        public(&[&theirs]).verify_detached_signature(b"data", &signature).unwrap_err().to_string(),
         format!(
             "it is signed by key {}, which is not trusted here (trusted: {})",
             ours.fingerprint(),
             theirs.fingerprint()
         )
     );
-    let message = public(&[&ours]).verify_detached(b"data", "no signature").unwrap_err().to_string();
+    let message =
+        public(&[&ours]).verify_detached_signature(b"data", "no signature").unwrap_err().to_string();
     assert!(message.starts_with("the signature cannot be read: "), "{message}");
 }
 
@@ -88,7 +92,7 @@ fn rpm_accepts_a_package_we_signed_and_so_do_we() {
     let key = key("packager");
     let rpm = Rpm::new("hello", "1.0").build(folder.path(), Some(&key));
     let public_file = folder.path().join("key.asc");
-    fs::write(&public_file, key.public_armored().unwrap()).unwrap();
+    fs::write(&public_file, key.armored_public_key().unwrap()).unwrap();
     let database = folder.path().join("db");
     let command = || {
         let mut command = Command::new("rpm");
@@ -100,7 +104,7 @@ fn rpm_accepts_a_package_we_signed_and_so_do_we() {
     let message = run(command().arg("-Kv").arg(&rpm));
     assert!(message.contains("Header V4 EdDSA/SHA256 Signature") && message.contains("OK"), "{message}");
     assert!(!message.contains("NOKEY"), "{message}");
-    assert_eq!(public(&[&key]).verify_rpm(&rpm).unwrap(), key.fingerprint());
+    assert_eq!(public(&[&key]).verify_rpm_file(&rpm).unwrap(), key.fingerprint());
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn package_with_any_changed_header_byte_is_refused() {
             let mut bent = bytes.clone();
             bent[at] = value;
             fs::write(&path, &bent).unwrap();
-            let verdict = keys.verify_rpm(&path);
+            let verdict = keys.verify_rpm_file(&path);
             // What stands before the header is not signed; every byte from there on is.
             assert!(at < header || value == bytes[at] || verdict.is_err(), "byte {at} = {value:#x}");
         }
@@ -206,7 +210,7 @@ fn secret_keys_are_kept_to_their_owner() {
         )
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::write(&path, key.public_armored().unwrap()).unwrap();
+    fs::write(&path, key.armored_public_key().unwrap()).unwrap();
     let message = SecretKey::load(&path).unwrap_err().to_string();
     assert!(message.contains("holds no secret OpenPGP key that can sign"), "{message}");
 }
@@ -236,7 +240,7 @@ fn key_made_by_gpg_signs_and_a_locked_one_is_refused() {
     run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]));
     let key = SecretKey::load(&folder.path().join("free")).unwrap();
     let signature = key.sign_detached(b"data", NOON).unwrap();
-    assert_eq!(public(&[&key]).verify_detached(b"data", &signature).unwrap(), key.fingerprint());
+    assert_eq!(public(&[&key]).verify_detached_signature(b"data", &signature).unwrap(), key.fingerprint());
     let message = SecretKey::load(&folder.path().join("locked")).unwrap_err().to_string();
     assert!(message.contains("is locked by a passphrase, and signing happens unattended"), "{message}");
 }

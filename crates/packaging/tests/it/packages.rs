@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use packaging::{
     openpgp::SecretKey,
-    package::{PackagePair, create_packages},
+    package::{PayloadAndDeploymentPackages, create_packages},
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     tools::{self, NOON, run},
 };
 
-fn built(folder: &Folder) -> PackagePair {
+fn built(folder: &Folder) -> PayloadAndDeploymentPackages {
     create_packages(&folder.load(), &folder.out(), None, NOON).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -24,11 +24,11 @@ fn ask(file: &Path, question: &[&str]) -> String {
 }
 
 /// Holds signed packages against `rpm -K` and `rpmlint`, with only `key` known to rpm.
-pub(crate) fn judged(packages: &PackagePair, key: &SecretKey) {
+pub(crate) fn judged(packages: &PayloadAndDeploymentPackages, key: &SecretKey) {
     let home = tempfile::tempdir().unwrap();
     let database = home.path().join("rpmdb");
     fs::write(home.path().join(".rpmmacros"), format!("%_dbpath {}\n", database.display())).unwrap();
-    fs::write(home.path().join("key.asc"), key.public_armored().unwrap()).unwrap();
+    fs::write(home.path().join("key.asc"), key.armored_public_key().unwrap()).unwrap();
     let files = [&packages.payload, &packages.deployment];
     if has_tool("rpm") {
         run(Command::new("rpm").env("HOME", home.path()).arg("--import").arg(home.path().join("key.asc")));
@@ -145,7 +145,7 @@ fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
 }
 
 /// A component in two versions, of which the second has one file less and one more.
-fn two_versions() -> (Folder, PackagePair, PackagePair) {
+fn two_versions() -> (Folder, PayloadAndDeploymentPackages, PayloadAndDeploymentPackages) {
     let folder = Folder::new(
         "files: [{source: v, path: /usr/lib/shop}, {source: shop.conf, path: /etc/shop/shop.conf, config: true}]\n",
     )

@@ -17,7 +17,7 @@ use model::{
     resource::ResourceBody,
     value::Value,
 };
-use packaging::{lint::lint, package::create_packages, source::ComponentSource};
+use packaging::{lint::lint_component, package::create_packages, source::ComponentSource};
 
 use crate::{
     packages::judged,
@@ -110,7 +110,7 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
         let dir = copied(component);
         let source =
             ComponentSource::load(dir.path()).unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
-        let notes = lint(&source);
+        let notes = lint_component(&source);
         // Our own have no page to read more on, and their tests are in the crates.
         let minor = ["`url` is missing", "`test` is missing"];
         assert!(

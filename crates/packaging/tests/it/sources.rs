@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use model::fault::Severity;
 use packaging::{
-    lint::lint,
+    lint::lint_component,
     package::{create_packages, run_build_command},
     source::ComponentSource,
 };
@@ -127,7 +127,8 @@ fn output_and_version_control_files_are_never_packaged() {
         let named = rest.contains("dist");
         assert_eq!(paths.iter().any(|path| path.ends_with("page.html")), named, "{rest}: {paths:?}");
         assert!(!paths.iter().any(|path| path.ends_with(".rpm")), "{paths:?}");
-        let warned = lint(&folder.load()).iter().any(|note| note.message.contains("is the whole folder"));
+        let warned =
+            lint_component(&folder.load()).iter().any(|note| note.message.contains("is the whole folder"));
         assert_eq!(warned, !named, "{rest}");
     }
 }
@@ -244,7 +245,11 @@ fn pom_with_properties_needs_no_component_yaml() {
         .write("target/shop-1.0-SNAPSHOT.war", "war");
     let source = folder.load();
     assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
-    assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
+    assert!(
+        lint_component(&source).iter().all(|note| note.severity == Severity::Warning),
+        "{:#?}",
+        lint_component(&source)
+    );
     let packages = create_packages(&source, &folder.out(), None, NOON).unwrap();
     let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
     let paths = deployment.get_file_paths().unwrap();
@@ -297,7 +302,7 @@ parameters:
         "format: geppetto/manifest/1\nresources: [{file: /etc/motd, content: '{{ prt }}'}]\n",
     )
     .write("deploy/templates/unused.j2", "");
-    let notes = lint(&folder.load());
+    let notes = lint_component(&folder.load());
     for (severity, expected) in [
         (Severity::Error, "`/opt/shop/file.txt` has mode 0666, so every account of the host could change it"),
         (Severity::Error, "at `/run/shop/file.txt`, which does not survive a reboot"),

@@ -104,7 +104,7 @@ impl Rpm {
         }
         let path = folder.join(format!("{}-{}-1.{}.rpm", self.name, self.version, self.arch));
         let package = match key {
-            Some(key) => builder.build_and_sign(key.rpm_signer()),
+            Some(key) => builder.build_and_sign(key.to_rpm_signer()),
             None => builder.build(),
         };
         package.unwrap().write_file(&path).unwrap();

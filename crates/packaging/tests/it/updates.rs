@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use model::name::{Key, Name};
-use packaging::archetype::{Archetype, ArchetypeAnswers, FileOutcome, generate, read_record, update};
+use packaging::archetype::{
+    Archetype, ArchetypeAnswers, FileUpdateOutcome, generate_component, read_archetype_record,
+    update_component,
+};
 
 use crate::{components::Folder, tools::run};
 
@@ -37,7 +40,7 @@ fn answers(pairs: &[(&str, &str)]) -> ArchetypeAnswers {
 
 fn generated(archetype: &Archetype) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    generate(archetype, &Name::new("my-thing").unwrap(), &answers(&[("size", "big")]), dir.path())
+    generate_component(archetype, &Name::new("my-thing").unwrap(), &answers(&[("size", "big")]), dir.path())
         .unwrap_or_else(|error| panic!("{error}"));
     dir
 }
@@ -86,22 +89,22 @@ fn update_merges_every_kind_of_difference() {
     fs::write(path.join("added-by-both.txt"), "mine\n").unwrap();
     fs::write(path.join("own.txt"), "mine\n").unwrap();
 
-    let updated = update(path, Some(&load(&new)), &answers(&[("colour", "red")])).unwrap();
-    let outcomes: BTreeMap<&str, FileOutcome> =
+    let updated = update_component(path, Some(&load(&new)), &answers(&[("colour", "red")])).unwrap();
+    let outcomes: BTreeMap<&str, FileUpdateOutcome> =
         updated.files.iter().map(|(path, outcome)| (path.as_str(), *outcome)).collect();
     assert_eq!(
         outcomes,
         BTreeMap::from([
-            ("added-by-both.txt", FileOutcome::Conflicted),
-            ("added.sh", FileOutcome::Added),
-            ("both.txt", FileOutcome::Merged),
-            ("conflict.txt", FileOutcome::Conflicted),
-            ("deleted-by-you.txt", FileOutcome::StayedDeleted),
-            ("dropped-but-edited.txt", FileOutcome::Kept),
-            ("dropped.txt", FileOutcome::Removed),
-            ("my-thing.cfg", FileOutcome::Replaced),
-            ("picture.bin", FileOutcome::Beside),
-            ("untouched.txt", FileOutcome::Replaced),
+            ("added-by-both.txt", FileUpdateOutcome::Conflicted),
+            ("added.sh", FileUpdateOutcome::Added),
+            ("both.txt", FileUpdateOutcome::Merged),
+            ("conflict.txt", FileUpdateOutcome::Conflicted),
+            ("deleted-by-you.txt", FileUpdateOutcome::StayedDeleted),
+            ("dropped-but-edited.txt", FileUpdateOutcome::Kept),
+            ("dropped.txt", FileUpdateOutcome::Removed),
+            ("my-thing.cfg", FileUpdateOutcome::Replaced),
+            ("picture.bin", FileUpdateOutcome::Beside),
+            ("untouched.txt", FileUpdateOutcome::Replaced),
         ])
     );
     assert_eq!(
@@ -122,10 +125,10 @@ fn update_merges_every_kind_of_difference() {
     assert!(!path.join("dropped.txt").exists() && !path.join("deleted-by-you.txt").exists());
     assert_eq!(read(path, ".geppetto/base/deleted-by-you.txt"), "new\n");
 
-    let record = read_record(path).unwrap();
+    let record = read_archetype_record(path).unwrap();
     assert_eq!((record.version, record.answers), (2, answers(&[("colour", "red"), ("size", "big")])));
     // The same again changes nothing.
-    let again = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let again = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(again.files, []);
 }
 
@@ -134,7 +137,7 @@ fn impossible_update_is_an_error_and_changes_nothing() {
     let old = archetype(2, &[("a.txt", "old\n")]);
     let new = archetype(3, &[("a.txt", "new\n")]);
     let fails = |dir: &Path, archetype: &Folder, given: &[(&str, &str)]| {
-        update(dir, Some(&load(archetype)), &answers(given)).unwrap_err().to_string()
+        update_component(dir, Some(&load(archetype)), &answers(given)).unwrap_err().to_string()
     };
     let dir = generated(&load(&old));
     let path = dir.path();
@@ -159,7 +162,7 @@ fn impossible_update_is_an_error_and_changes_nothing() {
     fs::write(path.join(".geppetto/base/a.txt"), "edited\n").unwrap();
     assert!(fails(path, &new, &[]).contains(".geppetto/base: it is not what was generated any more"));
     assert_eq!(read(path, "a.txt"), "mine\n");
-    assert_eq!(read_record(path).unwrap().version, 2);
+    assert_eq!(read_archetype_record(path).unwrap().version, 2);
 
     let nothing = tempfile::tempdir().unwrap();
     assert!(fails(nothing.path(), &new, &[]).contains("was not generated from an archetype"));
@@ -172,7 +175,7 @@ fn interrupted_update_is_completed_by_the_next() {
     let dir = generated(&load(&old));
     // As after a crash between the two renames.
     fs::rename(dir.path().join(".geppetto"), dir.path().join(".geppetto.old")).unwrap();
-    let updated = update(dir.path(), Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let updated = update_component(dir.path(), Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!((updated.from, updated.to), (1, 2));
     assert_eq!(read(dir.path(), "a.txt"), "new\n");
     assert!(!dir.path().join(".geppetto.old").exists());
@@ -194,16 +197,16 @@ fn update_interrupted_at_any_step_gives_the_same_result_when_repeated() {
     let other = tempfile::tempdir().unwrap();
     let whole = other.path().join("whole");
     run(std::process::Command::new("cp").arg("-a").arg(path).arg(&whole));
-    let expected = update(&whole, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let expected = update_component(&whole, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(expected.files_to_review().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
 
     // A file where a folder is needed: the first files are written by then.
     fs::write(path.join("x"), "in the way").unwrap();
-    let cut = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap_err().to_string();
+    let cut = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap_err().to_string();
     assert!(cut.ends_with("nothing is lost, repeat the update"), "{cut}");
     assert!(read(path, "a.txt").contains("<<<<<<< yours"));
     fs::remove_file(path.join("x")).unwrap();
-    let repeated = update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let repeated = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     assert_eq!(repeated, expected);
     for file in ["a.txt", "picture.bin", "picture.bin.archetype", "z.txt", ".geppetto/archetype.yaml"] {
         assert_eq!(read(path, file), read(&whole, file), "{file}");
@@ -217,9 +220,12 @@ fn file_added_by_the_user_is_not_taken_for_a_generated_one() {
     let path = dir.path();
     fs::write(path.join("picture.bin"), "\0mine").unwrap();
     fs::write(path.join("picture.bin.archetype"), "my notes").unwrap();
-    let updated =
-        update(path, Some(&load(&archetype(2, &[("picture.bin", "\0new")]))), &ArchetypeAnswers::new())
-            .unwrap();
+    let updated = update_component(
+        path,
+        Some(&load(&archetype(2, &[("picture.bin", "\0new")]))),
+        &ArchetypeAnswers::new(),
+    )
+    .unwrap();
     assert_eq!(read(path, "picture.bin.archetype"), "my notes");
     assert_eq!(updated.beside["picture.bin"], "picture.bin.2.archetype");
     assert_eq!(read(path, "picture.bin.2.archetype"), "\0new");
@@ -234,7 +240,7 @@ fn file_that_becomes_a_script_is_made_executable() {
     fs::write(path.join("edited"), "one\ntwo\nmine\n").unwrap();
     fs::set_permissions(path.join("edited"), fs::Permissions::from_mode(0o640)).unwrap();
     let new = archetype(2, &[("run", "#!/bin/sh\ntwo\n"), ("edited", "#!/bin/sh\ntwo\n")]);
-    update(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
     let mode = |file: &str| path.join(file).metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("run"), mode("edited")), (0o755, 0o750));
 }
@@ -243,7 +249,7 @@ fn file_that_becomes_a_script_is_made_executable() {
 fn moved_archetype_folder_can_be_given_explicitly() {
     let dir = generated(&load(&archetype(1, &[])));
     // The folder it was generated from is gone with the test that made it.
-    let error = update(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
+    let error = update_component(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
     assert!(error.contains("cannot be opened: No such file or directory"), "{error}");
     assert!(error.ends_with("name the archetype's folder with `--from FOLDER`"), "{error}");
 }
@@ -254,25 +260,27 @@ fn component_is_generated_whole_or_not_at_all() {
     let name = Name::new("my-thing").unwrap();
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("my-thing");
-    let error = generate(&good, &name, &ArchetypeAnswers::new(), &dir).unwrap_err().to_string();
+    let error = generate_component(&good, &name, &ArchetypeAnswers::new(), &dir).unwrap_err().to_string();
     assert_eq!(
         error,
         "the archetype `thing` needs an answer to `size` (How big); give it with `--set size=...`"
     );
     let bad =
         load(&archetype(1, &[]).write("files/component.yaml.tmpl", "format: geppetto/component/1\nnam: x\n"));
-    let error = generate(&bad, &name, &answers(&[("size", "1")]), &dir).unwrap_err().to_string();
+    let error = generate_component(&bad, &name, &answers(&[("size", "1")]), &dir).unwrap_err().to_string();
     assert!(
         error.contains("what archetype `thing` generated is not a component: component.yaml:2:"),
         "{error}"
     );
     let leaving = load(&archetype(1, &[]).write("files/__size__/x", ""));
-    let error = generate(&leaving, &name, &answers(&[("size", "../../etc")]), &dir).unwrap_err().to_string();
+    let error = generate_component(&leaving, &name, &answers(&[("size", "../../etc")]), &dir)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("it would become `../../etc/x`, which no archetype may write"), "{error}");
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "nothing is left");
 
-    generate(&good, &name, &answers(&[("size", "1")]), &dir).unwrap();
-    let error = generate(&good, &name, &answers(&[("size", "1")]), &dir).unwrap_err().to_string();
+    generate_component(&good, &name, &answers(&[("size", "1")]), &dir).unwrap();
+    let error = generate_component(&good, &name, &answers(&[("size", "1")]), &dir).unwrap_err().to_string();
     assert!(error.ends_with("is there already and is not empty; choose another with `--dir`"), "{error}");
 }
 
@@ -288,6 +296,6 @@ fn folder_without_archetype_is_an_error_naming_it() {
         "format: geppetto/archetype/1\nname: a\nversion: 1\nsummary: x\nanswers: {name: {description: x}}\n",
     );
     assert!(fails(&reserved).contains("the answer `name` has the name of something every template knows"));
-    let error = packaging::archetype::built_in_archetype("web-servce").unwrap_err().to_string();
+    let error = packaging::archetype::find_built_in_archetype("web-servce").unwrap_err().to_string();
     assert!(error.starts_with("there is no archetype `web-servce`, did you mean `web-service`?"), "{error}");
 }

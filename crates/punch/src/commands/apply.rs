@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    agent_state::AgentState, back_office_link::BackOfficeLink, cli::HostArgs, command_error::CommandError,
-    context::CommandContext, deploy, host_files::HostFiles, membership::Membership, source::PackageSource,
-    trust::TrustedKeys, trusted_node::TrustedNode,
+    agent_state::AgentState, back_office_client::BackOfficeClient, cli::HostArgs,
+    command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
+    membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
+    trusted_node::TrustedNode,
 };
 
 /// Apply a node file to this host or to a folder
@@ -42,34 +43,34 @@ pub(super) struct NodeFileArgs {
 
 impl NodeFileArgs {
     /// Whether an option was given that needs a node file on the command line.
-    pub(super) fn needs_node_file(&self) -> bool {
+    pub(super) fn has_node_file_options(&self) -> bool {
         self.repository.is_some() || self.allow_unsigned
     }
 
     /// Returns the user's node file, verified, and the source of its packages. Before changing anything the
     /// caller must check its generation while holding the lock.
-    pub(super) fn open(
+    pub(super) fn open_node_file_and_source(
         &self,
         context: &CommandContext,
         root: &HostFiles,
         node: &Path,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
-            context
-                .output
-                .warn("--allow-unsigned: signatures of the node file and the packages are not checked");
-            TrustedKeys::skip_signatures()
+            context.output.print_warning(
+                "--allow-unsigned: signatures of the node file and the packages are not checked",
+            );
+            TrustedKeys::accept_unsigned()
         } else {
             TrustedKeys::load(root)?
         };
-        let trusted = TrustedNode::read(node, &trust, &context.output)?;
+        let trusted = TrustedNode::read_and_verify(node, &trust, &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
-            None if Membership::load(root)?.is_some() => {
-                BackOfficeLink::open(root)?.repository(trusted.node.channel.as_str())
+            None if BackOfficeMembership::load(root)?.is_some() => {
+                BackOfficeClient::from_membership(root)?.repository_url(trusted.node.channel.as_str())
             }
             None => {
-                return Err(CommandError::input(
+                return Err(CommandError::invalid_input(
                     "no repository is known for the packages: this host has not joined a back-office",
                 )
                 .with_hint(
@@ -84,14 +85,14 @@ impl NodeFileArgs {
 
 impl ApplyArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
+        let root = self.host.open_host_files()?;
         let state = AgentState::new(&root);
-        let (trusted, mut source) = self.from.open(context, &root, &self.node)?;
-        let lock = state.lock()?;
-        trusted.check_generation(state.begun_generation()?.as_ref())?;
-        let last = state.last_good()?;
+        let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
+        let lock = state.acquire_run_lock()?;
+        trusted.refuse_older_generation(state.read_highest_begun_generation()?.as_ref())?;
+        let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
         deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
-            .finish(context)
+            .print_and_get_exit_code(context)
     }
 }

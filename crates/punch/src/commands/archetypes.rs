@@ -6,8 +6,8 @@ use model::exit::Exit;
 use packaging::archetype::{self, Archetype};
 use serde::Serialize;
 
-use super::new::refused;
-use crate::{command_error::CommandError, context::CommandContext};
+use super::new::archetype_command_error;
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// List the archetypes: the templates `punch new` makes components of
 #[derive(Debug, clap::Args)]
@@ -39,22 +39,23 @@ impl ArchetypesArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let all = match &self.from {
             Some(folder) => in_folder(folder)?,
-            None => archetype::built_in_archetypes(),
+            None => archetype::list_built_in_archetypes(),
         };
         let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
         for archetype in &all {
-            context.output.line(format!("{:width$}  {}", archetype.name.as_str(), archetype.summary));
+            context.output.print_line(format!("{:width$}  {}", archetype.name.as_str(), archetype.summary));
             for (key, question) in &archetype.questions {
                 let default = match &question.default {
                     Some(default) => format!(" [{default}]"),
                     None => " (needed)".to_owned(),
                 };
-                context
-                    .output
-                    .line(format!("{:width$}    --set {key}=...  {}{default}", "", question.description));
+                context.output.print_line(format!(
+                    "{:width$}    --set {key}=...  {}{default}",
+                    "", question.description
+                ));
             }
         }
-        context.output.json(&all.iter().map(listed).collect::<Vec<_>>());
+        context.output.print_json(&all.iter().map(listed).collect::<Vec<_>>());
         Ok(Exit::Done)
     }
 }
@@ -78,11 +79,12 @@ fn listed(archetype: &Archetype) -> Listed {
 fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
     let describes = |dir: &Path| dir.join("archetype.yaml").is_file();
     if describes(folder) {
-        return Ok(vec![Archetype::load(folder).map_err(refused)?]);
+        return Ok(vec![Archetype::load(folder).map_err(archetype_command_error)?]);
     }
-    let entries = std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read(folder, &error))?;
+    let entries =
+        std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read_file(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();
-    folders.iter().map(|dir| Archetype::load(dir).map_err(refused)).collect()
+    folders.iter().map(|dir| Archetype::load(dir).map_err(archetype_command_error)).collect()
 }

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{cli::Cli, command_error::CommandError, context::CommandContext};
+use crate::{cli::Cli, command_context::CommandContext, command_error::CommandError};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,8 @@ impl CompletionArgs {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "punch", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
-        context.output.line(&script);
-        context.output.json(&CompletionScript { shell: self.shell.to_string(), script });
+        context.output.print_line(&script);
+        context.output.print_json(&CompletionScript { shell: self.shell.to_string(), script });
         Ok(Exit::Done)
     }
 }

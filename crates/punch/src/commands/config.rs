@@ -4,9 +4,9 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
-    settings::{Candidate, RemoteArgs, Setting, Settings},
+    settings::{ControlPlaneArgs, Setting, SettingCandidate, SettingsResolver},
 };
 
 /// Show every setting, its value and where it comes from
@@ -18,7 +18,7 @@ use crate::{
     Paths in the file are relative to its folder.")]
 pub(crate) struct ConfigArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 /// What `--json` prints.
@@ -47,12 +47,14 @@ struct OverriddenView {
 
 impl ConfigArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = Settings::load(context)?;
+        let settings = SettingsResolver::load(context)?;
         let view = ConfigView {
-            file: settings.file().map(|file| file.path().display().to_string()),
-            settings: Setting::ALL
+            file: settings.config_file().map(|file| file.path().display().to_string()),
+            settings: Setting::ALL_SETTINGS
                 .into_iter()
-                .map(|setting| view(setting, settings.candidates(setting, self.remote.option(setting))))
+                .map(|setting| {
+                    view(setting, settings.list_candidates(setting, self.remote.option_value(setting)))
+                })
                 .collect(),
         };
         let mut rows = Vec::new();
@@ -64,17 +66,17 @@ impl ConfigArgs {
                 rows.push(vec![String::new(), value.clone(), format!("{source} (overridden)")]);
             }
         }
-        context.output.table(&["SETTING", "VALUE", "SOURCE"], &rows);
+        context.output.print_table(&["SETTING", "VALUE", "SOURCE"], &rows);
         if let Some(file) = &view.file {
-            context.output.note(format!("configuration file: {file}"));
+            context.output.print_note(format!("configuration file: {file}"));
         }
-        context.output.json(&view);
+        context.output.print_json(&view);
         Ok(Exit::Done)
     }
 }
 
-fn view(setting: Setting, candidates: Vec<Candidate>) -> SettingView {
-    let shown = |candidate: Candidate| OverriddenView {
+fn view(setting: Setting, candidates: Vec<SettingCandidate>) -> SettingView {
+    let shown = |candidate: SettingCandidate| OverriddenView {
         value: if setting.is_secret() { "(secret)".to_owned() } else { candidate.value },
         source: candidate.source.to_string(),
     };
@@ -84,5 +86,11 @@ fn view(setting: Setting, candidates: Vec<Candidate>) -> SettingView {
         None => (None, None),
     };
     let overridden = all.collect();
-    SettingView { name: setting.key(), variable: setting.variable(), value, source, overridden }
+    SettingView {
+        name: setting.config_key(),
+        variable: setting.environment_variable(),
+        value,
+        source,
+        overridden,
+    }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use model::{exit::Exit, format::node, name::ServerName, resolve::explain, wire::Explanation};
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, command_error::CommandError, context::CommandContext,
-    settings::RemoteArgs,
+    agent_state::AgentState, cli::HostArgs, command_context::CommandContext, command_error::CommandError,
+    settings::ControlPlaneArgs,
 };
 
 /// Show why a value is what it is: which places set it, and which one wins
@@ -26,7 +26,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["node", "root"])]
     server: Option<ServerName>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
     #[command(flatten)]
     host: HostArgs,
 }
@@ -36,30 +36,32 @@ impl ExplainArgs {
         if let Some(server) = &self.server {
             let path = format!("/api/v1/servers/{server}/explain");
             let explanation: Explanation =
-                self.remote.client(context)?.get_with(&path, &[("key", &self.key)])?;
-            context.output.line(explanation.to_string());
-            context.output.json(&explanation);
+                self.remote.new_api_client(context)?.get_json_with_query(&path, &[("key", &self.key)])?;
+            context.output.print_line(explanation.to_string());
+            context.output.print_json(&explanation);
             return Ok(Exit::Done);
         }
         let node = match &self.node {
             Some(file) => {
-                let text =
-                    std::fs::read_to_string(file).map_err(|error| CommandError::cannot_read(file, &error))?;
+                let text = std::fs::read_to_string(file)
+                    .map_err(|error| CommandError::cannot_read_file(file, &error))?;
                 node::read(&file.display().to_string(), &text)?
             }
             None => {
-                let good = AgentState::new(&self.host.root()?).last_good()?.ok_or_else(|| {
-                    CommandError::input("this host has no last good node file yet").with_hint(
-                        "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
-                    )
-                })?;
+                let good = AgentState::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(
+                    || {
+                        CommandError::invalid_input("this host has no last good node file yet").with_hint(
+                            "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
+                        )
+                    },
+                )?;
                 good.node
             }
         };
         let explanation =
-            explain(&node, &self.key).map_err(|error| CommandError::input(error.to_string()))?;
-        context.output.line(explanation.to_string());
-        context.output.json(&explanation);
+            explain(&node, &self.key).map_err(|error| CommandError::invalid_input(error.to_string()))?;
+        context.output.print_line(explanation.to_string());
+        context.output.print_json(&explanation);
         Ok(Exit::Done)
     }
 }

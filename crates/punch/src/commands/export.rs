@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use model::{exit::Exit, wire::EstateExport};
 use serde::Serialize;
 
-use crate::{command_error::CommandError, context::CommandContext, estate_folder, settings::RemoteArgs};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, estate_folder, settings::ControlPlaneArgs,
+};
 
 /// Write the estate as a folder of YAML files
 ///
@@ -24,7 +26,7 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 /// What `--json` prints.
@@ -37,24 +39,26 @@ struct Exported {
 
 impl ExportArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         let revision = self.revision.map(|revision| revision.to_string());
         let query: Vec<(&str, &str)> = revision.iter().map(|number| ("revision", number.as_str())).collect();
-        let exported: EstateExport = client.get_with("/api/v1/estate", &query)?;
+        let exported: EstateExport = client.get_json_with_query("/api/v1/estate", &query)?;
         // A masked or partial estate must never be imported again.
         if !exported.complete {
-            return Err(CommandError::input(
+            return Err(CommandError::invalid_input(
                 "this token may not see all of the estate with its secrets; nothing was written",
             )
             .with_hint(
                 "an export needs the grant `operator` on every environment; `punch whoami` shows yours",
             ));
         }
-        estate_folder::write(&self.folder, &exported.documents, self.replace)?;
+        estate_folder::write_estate_folder(&self.folder, &exported.documents, self.replace)?;
         estate_folder::write_base_revision(&self.folder, exported.revision)?;
         let (count, folder) = (exported.documents.len(), self.folder.display().to_string());
-        context.output.note(format!("revision {}: {count} documents written to {folder}", exported.revision));
-        context.output.json(&Exported { revision: exported.revision, documents: count, folder });
+        context
+            .output
+            .print_note(format!("revision {}: {count} documents written to {folder}", exported.revision));
+        context.output.print_json(&Exported { revision: exported.revision, documents: count, folder });
         Ok(Exit::Done)
     }
 }

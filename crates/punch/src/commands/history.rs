@@ -6,7 +6,7 @@ use model::{exit::Exit, name::Name, report::Report};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, command_error::CommandError, context::CommandContext,
+    agent_state::AgentState, cli::HostArgs, command_context::CommandContext, command_error::CommandError,
     report_text, time_text,
 };
 
@@ -33,36 +33,36 @@ struct Run {
 
 impl HistoryArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let state = AgentState::new(&self.host.root()?);
+        let state = AgentState::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
-            let runs = state.history(self.limit)?;
+            let runs = state.read_latest_reports(self.limit)?;
             for (number, report) in &runs {
-                context.output.line(line(*number, report));
+                context.output.print_line(line(*number, report));
             }
             if runs.is_empty() {
-                context.output.note("no run yet on this host");
+                context.output.print_note("no run yet on this host");
             }
             let runs: Vec<Run> = runs.into_iter().map(|(number, report)| Run { number, report }).collect();
-            context.output.json(&runs);
+            context.output.print_json(&runs);
             return Ok(Exit::Done);
         };
-        let report = state.report(number)?.ok_or_else(|| {
-            CommandError::input(format!("run {number} is not in the history of this host"))
+        let report = state.read_report(number)?.ok_or_else(|| {
+            CommandError::invalid_input(format!("run {number} is not in the history of this host"))
                 .with_hint("`punch history` lists the runs that are still kept")
         })?;
-        context.output.line(line(number, &report));
+        context.output.print_line(line(number, &report));
         for entry in &report.entries {
-            context.output.line(format!(
+            context.output.print_line(format!(
                 "  {:11} {}{}",
                 report_text::result_name(entry.result),
                 entry.action,
                 of(&entry.components)
             ));
             for detail in entry.detail.lines() {
-                context.output.line(format!("              {detail}"));
+                context.output.print_line(format!("              {detail}"));
             }
         }
-        context.output.json(&Run { number, report });
+        context.output.print_json(&Run { number, report });
         Ok(Exit::Done)
     }
 }
@@ -73,7 +73,7 @@ fn line(number: u64, report: &Report) -> String {
         time_text::format_utc(report.started_us),
         report_text::outcome_name(report.outcome),
         report.generation,
-        report_text::count_results(report),
+        report_text::format_result_counts(report),
         time_text::format_duration(report.duration_us)
     )
 }

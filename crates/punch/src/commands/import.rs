@@ -7,7 +7,9 @@ use model::{
     wire::{ChangeRequest, ChangeResult},
 };
 
-use crate::{command_error::CommandError, context::CommandContext, estate_folder, settings::RemoteArgs};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, estate_folder, settings::ControlPlaneArgs,
+};
 
 /// Make the estate equal to a folder of YAML files
 ///
@@ -34,18 +36,21 @@ pub(crate) struct ImportArgs {
     #[arg(long)]
     overwrite: bool,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ImportArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let documents = estate_folder::read(&self.folder)?;
+        let documents = estate_folder::read_estate_folder(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
         if documents.is_empty() && !self.allow_empty {
-            return Err(CommandError::input(format!("there is no document in `{}`", self.folder.display()))
-                .with_hint("check the path; `--allow-empty` removes the whole estate"));
+            return Err(CommandError::invalid_input(format!(
+                "there is no document in `{}`",
+                self.folder.display()
+            ))
+            .with_hint("check the path; `--allow-empty` removes the whole estate"));
         }
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         let request = ChangeRequest {
             documents: documents.into_iter().map(|(path, text)| (path, Some(text))).collect(),
             whole: true,
@@ -54,15 +59,16 @@ impl ImportArgs {
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),
         };
-        let result: ChangeResult = client.post("/api/v1/changes", &request)?;
+        let result: ChangeResult = client.post_json("/api/v1/changes", &request)?;
         print(context, &result, self.dry_run);
-        context.output.json(&result);
+        context.output.print_json(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
             && let Err(failure) = estate_folder::write_base_revision(&self.folder, revision)
         {
-            context
-                .output
-                .warn(format!("{}; the import is committed as revision {revision}", failure.message));
+            context.output.print_warning(format!(
+                "{}; the import is committed as revision {revision}",
+                failure.message
+            ));
         }
         Ok(Exit::Done)
     }
@@ -70,23 +76,23 @@ impl ImportArgs {
 
 fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
     for warning in &result.warnings {
-        context.output.warn(warning.to_string());
+        context.output.print_warning(warning.to_string());
     }
     if result.objects.is_empty() {
-        context.output.line("nothing to change");
+        context.output.print_line("nothing to change");
         return;
     }
     for place in &result.objects {
-        context.output.line(format!("{} {}", place.how, place.object));
-        context.output.line(&place.diff);
+        context.output.print_line(format!("{} {}", place.how, place.object));
+        context.output.print_line(&place.diff);
     }
-    context.output.line(match result.servers.as_slice() {
+    context.output.print_line(match result.servers.as_slice() {
         [] => "no server's node file changes".to_owned(),
         servers => format!("node files that change: {}", servers.join(", ")),
     });
     match result.revision {
-        Some(revision) => context.output.line(format!("committed as revision {revision}")),
-        None if dry_run => context.output.line("nothing was committed (--dry-run)"),
+        Some(revision) => context.output.print_line(format!("committed as revision {revision}")),
+        None if dry_run => context.output.print_line("nothing was committed (--dry-run)"),
         None => (),
     }
 }

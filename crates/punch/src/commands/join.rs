@@ -14,14 +14,14 @@ use serde::Serialize;
 
 use crate::{
     agent_state::AgentState,
+    api_client::{ApiClient, ApiClientError, BearerToken},
     cli::HostArgs,
-    client::{ApiClient, BearerToken, ClientError},
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
-    host_files::{AUTHORITIES, HostFiles, MEMBERSHIP, NODE_KEY, PACKAGE_KEYS},
-    membership::Membership,
+    host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
+    membership::BackOfficeMembership,
     settings::read_token,
-    trust,
+    trusted_keys,
 };
 
 /// Make this host a server of a back-office, with a one-time join token
@@ -59,7 +59,7 @@ struct JoinedHost<'a> {
 
 impl JoinArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
+        let root = self.host.open_host_files()?;
         let server = match &self.server {
             Some(server) => server.clone(),
             None => host_name()?,
@@ -68,41 +68,44 @@ impl JoinArgs {
             (Some(token), _) => BearerToken::new(token.trim())?,
             (None, Some(file)) => read_token(file)?,
             (None, None) => {
-                return Err(CommandError::input("a join token is needed: give --token-file FILE"));
+                return Err(CommandError::invalid_input("a join token is needed: give --token-file FILE"));
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
-        if client.is_unencrypted() {
-            context.output.warn(format!(
+        if client.sends_unencrypted() {
+            context.output.print_warning(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
-                client.address()
+                client.base_url()
             ));
         }
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
         let state = AgentState::new(&root);
-        let _lock = state.lock()?;
+        let _lock = state.acquire_run_lock()?;
         let joined = client
-            .join(&JoinRequest { token: token.reveal().to_owned(), server: server.to_string() })
+            .send_join_request(&JoinRequest {
+                token: token.expose_secret().to_owned(),
+                server: server.to_string(),
+            })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
-        state.forget_back_office()?;
-        context.output.note(format!(
+        state.forget_back_office_state()?;
+        context.output.print_note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
-            client.address(),
+            client.base_url(),
             joined.server
         ));
-        context.output.json(&JoinedHost {
-            url: client.address(),
+        context.output.print_json(&JoinedHost {
+            url: client.base_url(),
             server: &joined.server,
-            settings: root.shown(MEMBERSHIP).display().to_string(),
+            settings: root.display_path(MEMBERSHIP_PATH).display().to_string(),
         });
         Ok(Exit::Done)
     }
 }
 
-fn refused(error: ClientError) -> CommandError {
-    let used = matches!(error.status(), Some(401 | 403));
+fn refused(error: ApiClientError) -> CommandError {
+    let used = matches!(error.http_status(), Some(401 | 403));
     let failure = CommandError::from(error);
     if used {
         failure.with_hint(
@@ -115,10 +118,10 @@ fn refused(error: ClientError) -> CommandError {
 
 /// Makes the folders and proves that they can be written to.
 fn prepare(root: &HostFiles) -> Result<(), CommandError> {
-    for file in [MEMBERSHIP, NODE_KEY] {
+    for file in [MEMBERSHIP_PATH, NODE_KEY_PATH] {
         let probe = format!("{file}.probe");
-        root.replace(&probe, b"", 0o600)?;
-        root.remove(&probe)?;
+        root.replace_file(&probe, b"", 0o600)?;
+        root.remove_file(&probe)?;
     }
     Ok(())
 }
@@ -131,31 +134,32 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::input(format!("{} sent keys that cannot be used: {why}", client.address()))
+        CommandError::invalid_input(format!("{} sent keys that cannot be used: {why}", client.base_url()))
             .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
-    trust::parse_node_key(&joined.node_key).map_err(&strange)?;
-    trust::parse_package_keys(&joined.package_keys).map_err(&strange)?;
-    root.replace(NODE_KEY, format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
-    root.replace(PACKAGE_KEYS, joined.package_keys.as_bytes(), 0o644)?;
+    trusted_keys::parse_node_key(&joined.node_key).map_err(&strange)?;
+    trusted_keys::parse_package_keys(&joined.package_keys).map_err(&strange)?;
+    root.replace_file(NODE_KEY_PATH, format!("{}\n", joined.node_key.trim()).as_bytes(), 0o644)?;
+    root.replace_file(PACKAGE_KEYS_PATH, joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
-            let pem = fs::read(file).map_err(|error| CommandError::cannot_read(file, &error))?;
-            root.replace(AUTHORITIES, &pem, 0o644)?;
+            let pem = fs::read(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
+            root.replace_file(CA_CERTIFICATES_PATH, &pem, 0o644)?;
         }
-        None => root.remove(AUTHORITIES)?,
+        None => root.remove_file(CA_CERTIFICATES_PATH)?,
     }
-    Membership { url: client.address().to_owned(), server, credential: joined.credential.clone() }.save(root)
+    BackOfficeMembership { url: client.base_url().to_owned(), server, credential: joined.credential.clone() }
+        .save(root)
 }
 
 /// The kernel's host name, in lower case as DNS compares it.
 fn host_name() -> Result<ServerName, CommandError> {
     let path = Path::new("/proc/sys/kernel/hostname");
-    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read(path, &error))?;
+    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
     name.trim().to_lowercase().parse().map_err(|error| {
-        CommandError::input(format!("this machine's host name cannot be used: {error}"))
+        CommandError::invalid_input(format!("this machine's host name cannot be used: {error}"))
             .with_hint("give the name the back-office knows it by: `--server NAME`")
     })
 }

@@ -8,7 +8,7 @@ use model::{
 };
 use packaging::{lint, source::ComponentSource};
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Check a component's description, manifest and templates without building it
 #[derive(Debug, clap::Args)]
@@ -23,7 +23,7 @@ pub(crate) struct LintArgs {
 impl LintArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let faults: Vec<Fault> = match ComponentSource::load(&self.dir) {
-            Ok(source) => lint::lint(&source),
+            Ok(source) => lint::lint_component(&source),
             // For a program, what cannot even be read is a fault like the others.
             Err(errors) if context.output.is_json() => errors.into_iter().map(Fault::from).collect(),
             Err(errors) => return Err(CommandError::from(errors)),
@@ -33,11 +33,11 @@ impl LintArgs {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            context.output.line(format!("{severity}: {fault}"));
+            context.output.print_line(format!("{severity}: {fault}"));
         }
-        context.output.json(&faults);
+        context.output.print_json(&faults);
         let wrong = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
-        context.output.note(match (wrong, faults.len() - wrong) {
+        context.output.print_note(match (wrong, faults.len() - wrong) {
             (0, 0) => "nothing to complain about".to_owned(),
             (wrong, warnings) => format!("errors: {wrong}, warnings: {warnings}"),
         });

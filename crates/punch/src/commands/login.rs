@@ -6,9 +6,9 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
-    client::ApiClient,
+    api_client::ApiClient,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     settings::{ConfigFile, Setting, read_token},
 };
 
@@ -37,35 +37,36 @@ struct LoggedIn<'a> {
 impl LoginArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = context.config_path.as_deref().ok_or_else(|| {
-            CommandError::input("this user has no home folder to save a token in")
+            CommandError::invalid_input("this user has no home folder to save a token in")
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.check_token()?;
-        if client.is_unencrypted() {
-            context
-                .output
-                .warn(format!("{} is not encrypted: the token can be read on the way", client.address()));
+        if client.sends_unencrypted() {
+            context.output.print_warning(format!(
+                "{} is not encrypted: the token can be read on the way",
+                client.base_url()
+            ));
         }
         let ca_file = match self.ca_file {
-            Some(file) => {
-                Some(std::path::absolute(&file).map_err(|error| CommandError::cannot_read(&file, &error))?)
-            }
+            Some(file) => Some(
+                std::path::absolute(&file).map_err(|error| CommandError::cannot_read_file(&file, &error))?,
+            ),
             None => None,
         };
         let mut file = ConfigFile::load(path)?;
         for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
             file.unset(setting);
         }
-        file.set(Setting::Url, client.address().to_owned());
-        file.set(Setting::Token, token.reveal().to_owned());
+        file.set(Setting::Url, client.base_url().to_owned());
+        file.set(Setting::Token, token.expose_secret().to_owned());
         if let Some(ca_file) = ca_file {
             file.set(Setting::CaFile, ca_file.display().to_string());
         }
         file.save()?;
-        context.output.note(format!("saved {} and its token in {}", client.address(), path.display()));
-        context.output.json(&LoggedIn { url: client.address(), saved: path.display().to_string() });
+        context.output.print_note(format!("saved {} and its token in {}", client.base_url(), path.display()));
+        context.output.print_json(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });
         Ok(Exit::Done)
     }
 }

@@ -4,8 +4,8 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     settings::{ConfigFile, Setting},
 };
 
@@ -31,13 +31,13 @@ impl LogoutArgs {
             }
             if removed {
                 file.save()?;
-                context.output.note(format!("removed the token from {}", path.display()));
+                context.output.print_note(format!("removed the token from {}", path.display()));
             }
         }
         if !removed {
-            context.output.note("no token was saved");
+            context.output.print_note("no token was saved");
         }
-        context.output.json(&LoggedOut { removed });
+        context.output.print_json(&LoggedOut { removed });
         Ok(Exit::Done)
     }
 }

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{cli::Cli, command_error::CommandError, context::CommandContext};
+use crate::{cli::Cli, command_context::CommandContext, command_error::CommandError};
 
 /// Write the manual pages of punch to a folder, one per command
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ struct ManualPages {
 
 impl ManArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let failed = |error: &std::io::Error| CommandError::cannot_write(&self.folder, error);
+        let failed = |error: &std::io::Error| CommandError::cannot_write_file(&self.folder, error);
         std::fs::create_dir_all(&self.folder).map_err(|error| failed(&error))?;
         clap_mangen::generate_to(Cli::command(), &self.folder).map_err(|error| failed(&error))?;
         let mut files = Vec::new();
@@ -36,8 +36,8 @@ impl ManArgs {
             }
         }
         files.sort();
-        context.output.note(format!("wrote {} pages to {}", files.len(), self.folder.display()));
-        context.output.json(&ManualPages { files });
+        context.output.print_note(format!("wrote {} pages to {}", files.len(), self.folder.display()));
+        context.output.print_json(&ManualPages { files });
         Ok(Exit::Done)
     }
 }

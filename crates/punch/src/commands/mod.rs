@@ -36,7 +36,7 @@ mod whoami;
 use clap::Subcommand;
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 macro_rules! verbs {
     ($($name:ident => $module:ident::$args:ident,)*) => {

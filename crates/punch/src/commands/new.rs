@@ -6,10 +6,10 @@ use model::{
     exit::Exit,
     name::{Key, Name},
 };
-use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileOutcome};
+use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileUpdateOutcome};
 use serde::Serialize;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Make a new component of an archetype, or merge a newer archetype into one
 #[derive(Debug, clap::Args)]
@@ -86,21 +86,22 @@ impl NewArgs {
         answers: &ArchetypeAnswers,
     ) -> Result<Exit, CommandError> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
-            CommandError::input(error.to_string()).with_hint(
+            CommandError::invalid_input(error.to_string()).with_hint(
                 "a component's name is the name of its package, its folder and its user: `shop`, `web-base`",
             )
         })?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
-        let files = archetype::generate(archetype, &name, answers, &dir).map_err(refused)?;
+        let files = archetype::generate_component(archetype, &name, answers, &dir)
+            .map_err(archetype_command_error)?;
         for file in &files {
-            context.output.line(dir.join(file).display().to_string());
+            context.output.print_line(dir.join(file).display().to_string());
         }
         let shown = dir.display();
-        context.output.note(format!(
+        context.output.print_note(format!(
             "made the {} `{name}` in {shown}; next: punch test {shown}, punch package {shown}",
             archetype.name
         ));
-        context.output.json(&Made {
+        context.output.print_json(&Made {
             component: name.to_string(),
             archetype: archetype.name.to_string(),
             archetype_version: archetype.version,
@@ -114,17 +115,18 @@ impl NewArgs {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
-                let record = archetype::read_record(&dir).map_err(refused)?;
+                let record = archetype::read_archetype_record(&dir).map_err(archetype_command_error)?;
                 Some(find(record.archetype.as_str(), Some(folder))?)
             }
             None => None,
         };
-        let updated = archetype::update(&dir, newer.as_ref(), answers).map_err(refused)?;
+        let updated =
+            archetype::update_component(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
         for (file, outcome) in &updated.files {
             let beside = updated.beside.get(file).map(|path| format!(" -> {path}")).unwrap_or_default();
-            context.output.line(format!("{:14} {file}{beside}", word(*outcome)));
+            context.output.print_line(format!("{:14} {file}{beside}", word(*outcome)));
         }
-        context.output.json(&Merged {
+        context.output.print_json(&Merged {
             from_version: updated.from,
             to_version: updated.to,
             files: updated
@@ -139,17 +141,20 @@ impl NewArgs {
         });
         match updated.files_to_review().count() {
             0 if updated.files.is_empty() => {
-                context.output.note(format!("nothing to merge: it is at version {} already", updated.to));
+                context
+                    .output
+                    .print_note(format!("nothing to merge: it is at version {} already", updated.to));
                 Ok(Exit::Done)
             }
             0 => {
-                context
-                    .output
-                    .note(format!("merged version {} of the archetype over {}", updated.to, updated.from));
+                context.output.print_note(format!(
+                    "merged version {} of the archetype over {}",
+                    updated.to, updated.from
+                ));
                 Ok(Exit::Done)
             }
             conflicts => {
-                context.output.note(format!(
+                context.output.print_note(format!(
                     "{conflicts} files need you: look for <<<<<<< and >>>>>>> in those called `conflict`, and compare \
                      those called `beside` with the archetype's version after the arrow"
                 ));
@@ -161,16 +166,18 @@ impl NewArgs {
 
 /// A built-in archetype, or one in a folder: the folder itself, or the one of that name in it.
 fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
-    let Some(folder) = from else { return archetype::built_in_archetype(name).map_err(refused) };
+    let Some(folder) = from else {
+        return archetype::find_built_in_archetype(name).map_err(archetype_command_error);
+    };
     let itself = folder.join("archetype.yaml").is_file();
-    let name = Name::new(name).map_err(|error| CommandError::input(error.to_string()))?;
+    let name = Name::new(name).map_err(|error| CommandError::invalid_input(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
     let found = Archetype::load(&dir).map_err(|error| {
-        refused(error)
+        archetype_command_error(error)
             .with_hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
-        return Err(CommandError::input(format!(
+        return Err(CommandError::invalid_input(format!(
             "{} is the archetype `{}`, not `{name}`",
             dir.display(),
             found.name
@@ -184,20 +191,20 @@ fn answer(text: &str) -> Result<(Key, String), String> {
     Ok((key.parse().map_err(|error: model::name::NameError| error.to_string())?, value.to_owned()))
 }
 
-fn word(outcome: FileOutcome) -> &'static str {
+fn word(outcome: FileUpdateOutcome) -> &'static str {
     match outcome {
-        FileOutcome::Added => "added",
-        FileOutcome::Replaced => "replaced",
-        FileOutcome::Merged => "merged",
-        FileOutcome::Conflicted => "conflict",
-        FileOutcome::Beside => "beside",
-        FileOutcome::Removed => "removed",
-        FileOutcome::Kept => "kept",
-        FileOutcome::StayedDeleted => "stayed-deleted",
+        FileUpdateOutcome::Added => "added",
+        FileUpdateOutcome::Replaced => "replaced",
+        FileUpdateOutcome::Merged => "merged",
+        FileUpdateOutcome::Conflicted => "conflict",
+        FileUpdateOutcome::Beside => "beside",
+        FileUpdateOutcome::Removed => "removed",
+        FileUpdateOutcome::Kept => "kept",
+        FileUpdateOutcome::StayedDeleted => "stayed-deleted",
     }
 }
 
 /// What archetypes refuse is the user's input.
-pub(super) fn refused(error: ArchetypeError) -> CommandError {
-    CommandError::input(error.to_string())
+pub(super) fn archetype_command_error(error: ArchetypeError) -> CommandError {
+    CommandError::invalid_input(error.to_string())
 }

@@ -6,12 +6,12 @@ use model::exit::Exit;
 use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
-use super::{key, test::failed};
+use super::{key, test::packaging_command_error};
 use crate::{
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
-    settings::{Setting, Settings},
-    source_date::SourceDate,
+    settings::{Setting, SettingsResolver},
+    source_date::SourceDateArg,
 };
 
 /// Build a component and make its two packages: what runs, and how it is deployed
@@ -32,7 +32,7 @@ pub(crate) struct PackageArgs {
     #[arg(long)]
     no_build: bool,
     #[command(flatten)]
-    date: SourceDate,
+    date: SourceDateArg,
 }
 
 /// What `--json` prints.
@@ -50,19 +50,20 @@ impl PackageArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // A wrong key is an error before the build, which can take long.
         let key = self.key.map(|file| file.display().to_string());
-        let key = Settings::load(context)?.value(Setting::Key, key).map(PathBuf::from);
-        let key = key.as_deref().map(key::load).transpose()?;
+        let key = SettingsResolver::load(context)?.resolve_value(Setting::Key, key).map(PathBuf::from);
+        let key = key.as_deref().map(key::load_secret_key).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
-        package::refuse_faults(&source).map_err(failed)?;
-        let date = self.date.resolve(&source.dir, context)?;
+        package::refuse_lint_errors(&source).map_err(packaging_command_error)?;
+        let date = self.date.resolve_source_date(&source.dir, context)?;
         if !self.no_build {
-            let mut show = |line: &str| context.output.note(format!("  | {line}"));
-            package::run_build_command(&source, date, &mut show).map_err(failed)?;
+            let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
+            package::run_build_command(&source, date, &mut show).map_err(packaging_command_error)?;
         }
-        let packages = package::create_packages(&source, &self.out, key.as_ref(), date).map_err(failed)?;
-        context.output.line(packages.payload.display().to_string());
-        context.output.line(packages.deployment.display().to_string());
-        context.output.json(&Packaged {
+        let packages = package::create_packages(&source, &self.out, key.as_ref(), date)
+            .map_err(packaging_command_error)?;
+        context.output.print_line(packages.payload.display().to_string());
+        context.output.print_line(packages.deployment.display().to_string());
+        context.output.print_json(&Packaged {
             component: source.component.name.to_string(),
             version: source.component.version.to_string(),
             payload: packages.payload.display().to_string(),

@@ -6,14 +6,14 @@ use model::{exit::Exit, plan::PlanLimits, plan::plan_view};
 
 use super::{apply::NodeFileArgs, restore::fetch_trusted_node};
 use crate::{
-    agent_state::{AgentState, LastGood},
-    back_office_link::BackOfficeLink,
+    agent_state::{AgentState, LastGoodNode},
+    back_office_client::BackOfficeClient,
     cli::HostArgs,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     deploy,
     host_files::HostFiles,
-    source::PackageSource,
+    package_source::PackageSource,
     trusted_node::TrustedNode,
 };
 
@@ -41,12 +41,14 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
-        let last = AgentState::new(&root).last_good()?;
+        let root = self.host.open_host_files()?;
+        let last = AgentState::new(&root).read_last_good_node()?;
         let (trusted, mut source) = match &self.node {
             Some(node) => {
-                let (trusted, source) = self.from.open(context, &root, node)?;
-                trusted.check_generation(AgentState::new(&root).begun_generation()?.as_ref())?;
+                let (trusted, source) = self.from.open_node_file_and_source(context, &root, node)?;
+                trusted.refuse_older_generation(
+                    AgentState::new(&root).read_highest_begun_generation()?.as_ref(),
+                )?;
                 (trusted, source)
             }
             None => self.ask(context, &root, last.as_ref())?,
@@ -61,8 +63,8 @@ impl PlanArgs {
             (context.now)(),
         )?
         .plan;
-        context.output.line(plan.to_string());
-        context.output.json(&plan_view(&plan));
+        context.output.print_line(plan.to_string());
+        context.output.print_json(&plan_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,
             (true, false) => Exit::Changes,
@@ -77,15 +79,15 @@ impl PlanArgs {
         &self,
         context: &CommandContext,
         root: &HostFiles,
-        last: Option<&LastGood>,
+        last: Option<&LastGoodNode>,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
-        if self.from.needs_node_file() {
+        if self.from.has_node_file_options() {
             return Err(CommandError::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
                 .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
-        let back_office = BackOfficeLink::open(root)?;
+        let back_office = BackOfficeClient::from_membership(root)?;
         let (trusted, trust) = fetch_trusted_node(context, root, &back_office, last, self.cached)?;
-        let repository = back_office.repository(trusted.node.channel.as_str());
+        let repository = back_office.repository_url(trusted.node.channel.as_str());
         let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))
     }

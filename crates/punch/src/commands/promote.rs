@@ -2,11 +2,11 @@
 
 use model::{exit::Exit, name::Name, wire::PromotionRequest};
 
-use crate::component_spec::ComponentSpec;
+use crate::component_version_arg::ComponentVersionArg;
 use crate::{
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
-    settings::{RemoteArgs, Setting, Settings},
+    settings::{ControlPlaneArgs, Setting, SettingsResolver},
 };
 
 /// Make a version visible in another channel, with the components it requires
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct PromoteArgs {
     /// Component and version
     #[arg(value_name = "NAME@VERSION")]
-    component: ComponentSpec,
+    component: ComponentVersionArg,
     /// Channel it is in [env: PUNCH_PROMOTE_FROM] [config: promote.from]
     #[arg(long, value_name = "CHANNEL")]
     from: Option<Name>,
@@ -24,33 +24,33 @@ pub(crate) struct PromoteArgs {
     #[arg(long, value_name = "CHANNEL")]
     to: Option<Name>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl PromoteArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = Settings::load(context)?;
+        let settings = SettingsResolver::load(context)?;
         let channel = |setting: Setting, option: Option<Name>, name: &str| {
-            settings.value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
+            settings.resolve_value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
                 CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))
                     .with_hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
             })
         };
         let from = channel(Setting::PromoteFrom, self.from, "from")?;
         let to = channel(Setting::PromoteTo, self.to, "to")?;
-        let published = self.remote.client(context)?.promote(&PromotionRequest {
+        let published = self.remote.new_api_client(context)?.promote_version(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),
             from,
             to,
         })?;
         for file in &published.added {
-            context.output.line(format!("{file} is now in {}", published.channel));
+            context.output.print_line(format!("{file} is now in {}", published.channel));
         }
         if published.added.is_empty() {
-            context.output.line(format!("all packages are already in {}", published.channel));
+            context.output.print_line(format!("all packages are already in {}", published.channel));
         }
-        context.output.json(&published);
+        context.output.print_json(&published);
         Ok(Exit::Done)
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, name::Name, wire::PublicationRequest};
 
 use crate::{
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
-    settings::{RemoteArgs, Setting, Settings},
+    settings::{ControlPlaneArgs, Setting, SettingsResolver},
 };
 
 /// Send packages to the repository and make them visible in a channel, all or none
@@ -24,7 +24,7 @@ pub(crate) struct PublishArgs {
     #[arg(long, value_name = "NAME")]
     channel: Option<Name>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl PublishArgs {
@@ -32,43 +32,43 @@ impl PublishArgs {
         // All names are checked before the first byte is sent.
         let named: Vec<(&Path, &str, u64)> =
             self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
-        let channel =
-            Settings::load(context)?.value(Setting::Channel, self.channel.map(|name| name.to_string()));
+        let channel = SettingsResolver::load(context)?
+            .resolve_value(Setting::Channel, self.channel.map(|name| name.to_string()));
         let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
-            CommandError::input(format!("the configured channel: {error}"))
+            CommandError::invalid_input(format!("the configured channel: {error}"))
                 .with_hint("`punch config` shows where it is set")
         })?;
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
             let received = {
-                let bar = context.output.progress_bar(name, Some(size));
-                client.upload(path, name, &bar)?
+                let bar = context.output.new_progress_bar(name, Some(size));
+                client.upload_package(path, name, &bar)?
             };
-            context.output.note(format!("sent {} ({} bytes)", received.file, received.size));
+            context.output.print_note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client.publish(&channel, &PublicationRequest { files })?;
+        let published = client.publish_packages(&channel, &PublicationRequest { files })?;
         for file in &published.added {
-            context.output.line(format!("{file} is now in {}", published.channel));
+            context.output.print_line(format!("{file} is now in {}", published.channel));
         }
         for file in &published.present {
-            context.output.line(format!("{file} is already in {}", published.channel));
+            context.output.print_line(format!("{file} is already in {}", published.channel));
         }
-        context.output.json(&published);
+        context.output.print_json(&published);
         Ok(Exit::Done)
     }
 }
 
 fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {
     let metadata = std::fs::metadata(path).map_err(|error| {
-        CommandError::cannot_read(path, &error)
+        CommandError::cannot_read_file(path, &error)
             .with_hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
     })?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
     if !metadata.is_file() || !name.ends_with(".rpm") || !name.chars().all(usual) {
-        return Err(CommandError::input(format!(
+        return Err(CommandError::invalid_input(format!(
             "{} is not a package: it must be a file named *.rpm",
             path.display()
         ))

@@ -3,15 +3,15 @@
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    agent_state::{AgentState, LastGood},
-    back_office_link::{BackOfficeLink, describe_last_contact},
+    agent_state::{AgentState, LastGoodNode},
+    back_office_client::{BackOfficeClient, describe_last_contact},
     cli::HostArgs,
+    command_context::CommandContext,
     command_error::CommandError,
-    context::CommandContext,
     deploy,
     host_files::HostFiles,
-    source::PackageSource,
-    trust::TrustedKeys,
+    package_source::PackageSource,
+    trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
 
@@ -32,43 +32,43 @@ pub(crate) struct RestoreArgs {
 
 impl RestoreArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
+        let root = self.host.open_host_files()?;
         let state = AgentState::new(&root);
-        let back_office = BackOfficeLink::open(&root)?;
-        let lock = state.lock()?;
-        let last = state.last_good()?;
+        let back_office = BackOfficeClient::from_membership(&root)?;
+        let lock = state.acquire_run_lock()?;
+        let last = state.read_last_good_node()?;
         let (trusted, trust) =
             match fetch_trusted_node(context, &root, &back_office, last.as_ref(), self.cached) {
                 Ok(trusted) => trusted,
                 Err(failure) => {
                     // A forged node file must be reported.
                     if failure.exit == Exit::Blocked {
-                        let report = deploy::report_refusal(
+                        let report = deploy::record_refusal_report(
                             context,
                             &root,
-                            back_office.server(),
+                            back_office.server_name(),
                             last.as_ref(),
                             &failure,
                         )?;
-                        back_office.queue_report(&state, &report, context);
-                        back_office.send_reports(&state, context);
+                        back_office.queue_report_or_warn(&state, &report, context);
+                        back_office.send_queued_reports(&state, context);
                     }
                     return Err(failure);
                 }
             };
         if !self.cached {
-            state.record_contact((context.now)())?;
+            state.record_back_office_contact((context.now)())?;
         }
-        let repository = back_office.repository(trusted.node.channel.as_str());
+        let repository = back_office.repository_url(trusted.node.channel.as_str());
         let mut source = PackageSource::open(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
         let mut deployed =
             deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
-            back_office.queue_report(&state, report, context);
+            back_office.queue_report_or_warn(&state, report, context);
         }
-        deployed.reported = Some(back_office.send_reports(&state, context));
-        deployed.finish(context)
+        deployed.reported = Some(back_office.send_queued_reports(&state, context));
+        deployed.print_and_get_exit_code(context)
     }
 }
 
@@ -76,28 +76,31 @@ impl RestoreArgs {
 pub(super) fn fetch_trusted_node(
     context: &CommandContext,
     root: &HostFiles,
-    back_office: &BackOfficeLink,
-    last: Option<&LastGood>,
+    back_office: &BackOfficeClient,
+    last: Option<&LastGoodNode>,
     cached: bool,
 ) -> Result<(TrustedNode, TrustedKeys), CommandError> {
     let state = AgentState::new(root);
     let trust = TrustedKeys::load(root)?;
-    let last_contact = state.last_contact()?;
+    let last_contact = state.read_last_back_office_contact()?;
     if !cached {
-        let trusted = back_office.fetch_node(last, last_contact, &trust, context)?;
-        trusted.check_generation(state.begun_generation()?.as_ref()).map_err(CommandError::into_blocked)?;
+        let trusted = back_office.fetch_node_file(last, last_contact, &trust, context)?;
+        trusted
+            .refuse_older_generation(state.read_highest_begun_generation()?.as_ref())
+            .map_err(CommandError::into_blocked)?;
         return Ok((trusted, trust));
     }
     let Some(last) = last else {
-        return Err(CommandError::input("this host has no last good generation yet")
+        return Err(CommandError::invalid_input("this host has no last good generation yet")
             .with_hint("run `punch restore` when the back-office can be reached"));
     };
-    context.output.warn(format!(
+    context.output.print_warning(format!(
         "generation {} is applied from the cache without asking the back-office; {}",
         last.node.generation,
         describe_last_contact(last_contact, context)
     ));
     // It may be older than a generation that was begun and failed: `--cached` goes back on purpose.
-    let trusted = TrustedNode::reverify(last, &trust, &context.output).map_err(CommandError::into_blocked)?;
+    let trusted = TrustedNode::verify_last_good_again(last, &trust, &context.output)
+        .map_err(CommandError::into_blocked)?;
     Ok((trusted, trust))
 }

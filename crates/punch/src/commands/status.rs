@@ -6,8 +6,8 @@ use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, client::ApiClient, command_error::CommandError,
-    context::CommandContext, membership::Membership, report_text, time_text,
+    agent_state::AgentState, api_client::ApiClient, cli::HostArgs, command_context::CommandContext,
+    command_error::CommandError, membership::BackOfficeMembership, report_text, time_text,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -62,15 +62,15 @@ struct Run {
 
 impl StatusArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let root = self.host.root()?;
+        let root = self.host.open_host_files()?;
         let now = (context.now)();
         let state = AgentState::new(&root);
-        let membership = Membership::load(&root)?;
-        let good = state.last_good()?;
+        let membership = BackOfficeMembership::load(&root)?;
+        let good = state.read_last_good_node()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
-                let authorities = root.authorities()?;
-                ApiClient::new(&membership.url, None, authorities.as_deref())?.health().err()
+                let authorities = root.find_ca_certificates()?;
+                ApiClient::new(&membership.url, None, authorities.as_deref())?.check_health().err()
             }
             _ => None,
         };
@@ -82,7 +82,7 @@ impl StatusArgs {
                 .map(ToString::to_string),
             back_office: membership.as_ref().map(|membership| membership.url.clone()),
             reachable: (self.check && membership.is_some()).then_some(unreachable.is_none()),
-            last_contact_us: state.last_contact()?,
+            last_contact_us: state.read_last_back_office_contact()?,
             last_good: good.map(|good| Good {
                 generation: good.node.generation,
                 environment: good.node.environment.to_string(),
@@ -96,7 +96,7 @@ impl StatusArgs {
                 confirmed_us: good.at,
                 age_seconds: (now - good.at).max(0) / 1_000_000,
             }),
-            last_run: state.history(1)?.pop().map(|(number, report)| Run {
+            last_run: state.read_latest_reports(1)?.pop().map(|(number, report)| Run {
                 number,
                 outcome: report.outcome,
                 generation: report.generation,
@@ -106,10 +106,10 @@ impl StatusArgs {
             unsent_reports: state.count_unsent_reports()?,
         };
         print(context, &status, now);
-        context.output.json(&status);
+        context.output.print_json(&status);
         match unreachable {
             Some(error) => {
-                context.output.note(error.to_string());
+                context.output.print_note(error.to_string());
                 Ok(if error.is_unreachable() { Exit::Unreachable } else { Exit::Done })
             }
             None => Ok(Exit::Done),
@@ -117,8 +117,8 @@ impl StatusArgs {
     }
 }
 
-fn print(context: &CommandContext, status: &Status, now: time_text::Micros) {
-    let line = |name: &str, text: String| context.output.line(format!("{name:12} {text}"));
+fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) {
+    let line = |name: &str, text: String| context.output.print_line(format!("{name:12} {text}"));
     line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
     let reachable = match status.reachable {
         Some(true) => ", reachable",

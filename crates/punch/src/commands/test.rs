@@ -6,8 +6,8 @@ use model::exit::Exit;
 use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
-use crate::source_date::SourceDate;
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::source_date::SourceDateArg;
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Run a component's own test
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct TestArgs {
     #[arg(long)]
     no_build: bool,
     #[command(flatten)]
-    date: SourceDate,
+    date: SourceDateArg,
 }
 
 /// What `--json` prints.
@@ -36,22 +36,22 @@ struct Tested {
 impl TestArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let source = ComponentSource::load(&self.dir)?;
-        let date = self.date.resolve(&source.dir, context)?;
-        let mut show = |line: &str| context.output.note(format!("  | {line}"));
+        let date = self.date.resolve_source_date(&source.dir, context)?;
+        let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
         if !self.no_build {
-            package::run_build_command(&source, date, &mut show).map_err(failed)?;
+            package::run_build_command(&source, date, &mut show).map_err(packaging_command_error)?;
         }
-        package::run_test_command(&source, date, &mut show).map_err(failed)?;
+        package::run_test_command(&source, date, &mut show).map_err(packaging_command_error)?;
         let component = &source.component;
         if source.test.is_some() {
-            context.output.line(format!("{} {} passes its test", component.name, component.version));
+            context.output.print_line(format!("{} {} passes its test", component.name, component.version));
         } else {
-            context.output.line(format!(
+            context.output.print_line(format!(
                 "{} {} has no test: component.yaml names no `test` command",
                 component.name, component.version
             ));
         }
-        context.output.json(&Tested {
+        context.output.print_json(&Tested {
             component: component.name.to_string(),
             version: component.version.to_string(),
             tested: source.test.is_some(),
@@ -61,7 +61,7 @@ impl TestArgs {
 }
 
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
-pub(super) fn failed(error: package::PackagingError) -> CommandError {
+pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
     match error {
         package::PackagingError::Faults(faults) => {
             CommandError::from_faults("the component has faults:", faults)
@@ -69,7 +69,7 @@ pub(super) fn failed(error: package::PackagingError) -> CommandError {
         package::PackagingError::Write { .. } => CommandError::blocked(error.to_string()),
         package::PackagingError::Rpm { .. } => CommandError::new(Exit::Bug, error.to_string()),
         package::PackagingError::Source { .. } | package::PackagingError::Command { .. } => {
-            CommandError::input(error.to_string())
+            CommandError::invalid_input(error.to_string())
         }
     }
 }

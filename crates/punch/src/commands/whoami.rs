@@ -2,25 +2,25 @@
 
 use model::{exit::Exit, wire::PrincipalInfo};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show who the back-office takes you for, and what you may do there
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch whoami\n  punch whoami --json")]
 pub(crate) struct WhoamiArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl WhoamiArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
-        let principal: PrincipalInfo = client.get("/api/v1/whoami")?;
-        context.output.line(format!("{} at {}", principal.name, client.address()));
+        let client = self.remote.new_api_client(context)?;
+        let principal: PrincipalInfo = client.get_json("/api/v1/whoami")?;
+        context.output.print_line(format!("{} at {}", principal.name, client.base_url()));
         for grant in &principal.grants {
-            context.output.line(format!("grant {grant}"));
+            context.output.print_line(format!("grant {grant}"));
         }
-        context.output.json(&principal);
+        context.output.print_json(&principal);
         Ok(Exit::Done)
     }
 }

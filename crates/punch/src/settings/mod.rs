@@ -1,10 +1,10 @@
 //! Settings of the verbs that ask a control plane: options, then `PUNCH_*` variables, then
 //! `~/.config/geppetto/punch.yaml`, then defaults.
 
-mod connection;
-mod file;
+mod config_file;
+mod control_plane_args;
 mod resolve;
 
-pub(crate) use connection::{RemoteArgs, read_token};
-pub(crate) use file::ConfigFile;
-pub(crate) use resolve::{Candidate, Setting, SettingSource, Settings};
+pub(crate) use config_file::ConfigFile;
+pub(crate) use control_plane_args::{ControlPlaneArgs, read_token};
+pub(crate) use resolve::{Setting, SettingCandidate, SettingSource, SettingsResolver};

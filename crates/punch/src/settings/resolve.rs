@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use super::ConfigFile;
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// The settings of punch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub(crate) enum Setting {
 
 impl Setting {
     /// All settings, in the order `punch config` shows them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL_SETTINGS: [Self; 9] = [
         Self::Url,
         Self::Socket,
         Self::Token,
@@ -43,7 +43,7 @@ impl Setting {
     ];
 
     /// Its key in the configuration file.
-    pub(crate) fn key(self) -> &'static str {
+    pub(crate) fn config_key(self) -> &'static str {
         match self {
             Self::Url => "url",
             Self::Socket => "socket",
@@ -58,7 +58,7 @@ impl Setting {
     }
 
     /// Its environment variable.
-    pub(crate) fn variable(self) -> &'static str {
+    pub(crate) fn environment_variable(self) -> &'static str {
         match self {
             Self::Url => "PUNCH_URL",
             Self::Socket => "PUNCH_SOCKET",
@@ -118,7 +118,7 @@ pub(crate) enum SettingSource {
 
 impl SettingSource {
     /// Its rank: 0 is the strongest.
-    pub(crate) fn rank(&self) -> u8 {
+    pub(crate) fn precedence(&self) -> u8 {
         match self {
             Self::Option(_) => 0,
             Self::Variable(_) => 1,
@@ -141,7 +141,7 @@ impl fmt::Display for SettingSource {
 
 /// One value of a setting and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub(crate) struct SettingCandidate {
     /// The value.
     pub(crate) value: String,
     /// Where it comes from.
@@ -149,12 +149,12 @@ pub(crate) struct Candidate {
 }
 
 /// The sources of all settings.
-pub(crate) struct Settings<'a> {
+pub(crate) struct SettingsResolver<'a> {
     context: &'a CommandContext,
     file: Option<ConfigFile>,
 }
 
-impl<'a> Settings<'a> {
+impl<'a> SettingsResolver<'a> {
     /// Reads the configuration file.
     pub(crate) fn load(context: &'a CommandContext) -> Result<Self, CommandError> {
         let file = match &context.config_path {
@@ -165,19 +165,19 @@ impl<'a> Settings<'a> {
     }
 
     /// The configuration file, when this user has a home folder.
-    pub(crate) fn file(&self) -> Option<&ConfigFile> {
+    pub(crate) fn config_file(&self) -> Option<&ConfigFile> {
         self.file.as_ref()
     }
 
     /// All values of a setting, the one that wins first; `option` is the value on the command line.
-    pub(crate) fn candidates(&self, setting: Setting, option: Option<String>) -> Vec<Candidate> {
+    pub(crate) fn list_candidates(&self, setting: Setting, option: Option<String>) -> Vec<SettingCandidate> {
         let mut all = Vec::new();
         if let Some(value) = option {
-            all.push(Candidate { value, source: SettingSource::Option(setting.option()) });
+            all.push(SettingCandidate { value, source: SettingSource::Option(setting.option()) });
         }
-        if let Some(value) = self.context.environment.get(setting.variable()) {
-            let source = SettingSource::Variable(setting.variable());
-            all.push(Candidate { value: value.clone(), source });
+        if let Some(value) = self.context.environment.get(setting.environment_variable()) {
+            let source = SettingSource::Variable(setting.environment_variable());
+            all.push(SettingCandidate { value: value.clone(), source });
         }
         if let Some(file) = &self.file
             && let Some(value) = file.get(setting)
@@ -188,16 +188,19 @@ impl<'a> Settings<'a> {
                 Some(folder) if setting.is_path() => folder.join(&value.value).display().to_string(),
                 _ => value.value.clone(),
             };
-            all.push(Candidate { value, source });
+            all.push(SettingCandidate { value, source });
         }
         match setting {
             Setting::Channel => {
-                all.push(Candidate { value: "dev".to_owned(), source: SettingSource::Default });
+                all.push(SettingCandidate { value: "dev".to_owned(), source: SettingSource::Default });
             }
             Setting::Socket => {
-                let path = self.context.default_socket();
+                let path = self.context.default_socket_path();
                 if std::os::unix::net::UnixStream::connect(&path).is_ok() {
-                    all.push(Candidate { value: path.display().to_string(), source: SettingSource::Default });
+                    all.push(SettingCandidate {
+                        value: path.display().to_string(),
+                        source: SettingSource::Default,
+                    });
                 }
             }
             _ => (),
@@ -206,7 +209,7 @@ impl<'a> Settings<'a> {
     }
 
     /// The value of a setting that wins; `option` is the value on the command line.
-    pub(crate) fn value(&self, setting: Setting, option: Option<String>) -> Option<String> {
-        self.candidates(setting, option).into_iter().next().map(|candidate| candidate.value)
+    pub(crate) fn resolve_value(&self, setting: Setting, option: Option<String>) -> Option<String> {
+        self.list_candidates(setting, option).into_iter().next().map(|candidate| candidate.value)
     }
 }

@@ -23,12 +23,12 @@ fn published() -> TestFolder {
     let files = ["shop-1.0.0-1.noarch.rpm", "shop-deployment-1.0.0-1.noarch.rpm"].map(str::to_owned);
     for file in &files {
         let bytes = fs::File::open(test.path("dist").join(file)).unwrap();
-        repository.receive(bytes, file, 1 << 30).unwrap();
+        repository.receive_package(bytes, file, 1 << 30).unwrap();
     }
     repository.create_channel(&"dev".parse().unwrap(), None, NOON).unwrap();
-    repository.publish(&"dev".parse().unwrap(), &files, NOON).unwrap();
-    test.write("root/etc/geppetto/trust/packages.asc", &repository.keys_armored().unwrap());
-    let channel = repository.served_folder().join("dev");
+    repository.publish_packages(&"dev".parse().unwrap(), &files, NOON).unwrap();
+    test.write("root/etc/geppetto/trust/packages.asc", &repository.read_armored_trusted_keys().unwrap());
+    let channel = repository.served_channels_folder().join("dev");
     std::os::unix::fs::symlink(channel, test.path("channel")).unwrap();
     node(&test, "node.yaml", "1.0.0", "hello");
     test
@@ -89,7 +89,7 @@ fn publication_between_repomd_and_its_signature_is_retried() {
     let text = |body: &str| crate::canned::json("200 OK", body);
     let (old, old_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let repository = Repository::open(&test.path("repo")).unwrap();
-    repository.rebuild(&"dev".parse().unwrap(), NOON + 1).unwrap();
+    repository.rebuild_channel(&"dev".parse().unwrap(), NOON + 1).unwrap();
     let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let no_mirrorlist = crate::canned::problem(404, "nothing here");
     let answers = [&old, &new_signature, &old, &new_signature, &new, &new_signature].map(|body| text(body));

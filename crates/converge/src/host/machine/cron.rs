@@ -5,7 +5,7 @@ use model::{
     resource::{CronResource, ResourceId, ResourceKind},
 };
 
-use super::{accounts::AccountDatabase, paths};
+use super::{account_database::AccountDatabase, paths};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// The observation of a cron file: its content, or why cron would ignore it.
@@ -16,13 +16,13 @@ pub(super) fn observe(
     secret: bool,
 ) -> Observation<ResourceFacts> {
     let path = path(id);
-    let facts = match paths::observe(root, accounts, &path, None) {
+    let facts = match paths::observe_path(root, accounts, &path, None) {
         Observation::Present(facts) => facts,
         observed => return observed,
     };
     let content =
         facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
-    let wrong = match root.open_parent(&path).and_then(|spot| spot.stat()) {
+    let wrong = match root.open_parent(&path).and_then(|spot| spot.stat_without_following()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
         }
@@ -43,12 +43,12 @@ pub(super) fn apply(
 ) -> Result<(), HostError> {
     let path = path(id);
     let written = root.replace_file(&path, cron.file_text().as_bytes(), if secret { 0o600 } else { 0o644 });
-    written.map_err(|error| HostError::io("cannot write", path, &error))
+    written.map_err(|error| HostError::from_io_error("cannot write", path, &error))
 }
 
 /// Removes a job's file.
 pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
-    paths::remove(root, &ResourceId::new(ResourceKind::File, &path(id)))
+    paths::remove_path(root, &ResourceId::new(ResourceKind::File, &path(id)))
 }
 
 fn path(id: &ResourceId) -> String {

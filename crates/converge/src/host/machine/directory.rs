@@ -13,10 +13,10 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 
-use super::accounts::{AccountDatabase, owner_ids};
+use super::account_database::{AccountDatabase, lookup_owner_ids};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// Makes a directory what it must be.
@@ -26,18 +26,18 @@ pub(super) fn apply(
     path: &str,
     directory: &DirectoryResource,
 ) -> Result<(), HostError> {
-    let wrong = |error: io::Error| HostError::io("cannot write", path, &error);
+    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
     let spot = root.open_or_create_parent(path).map_err(wrong)?;
-    let owners = owner_ids(accounts, &directory.ownership)?;
+    let owners = lookup_owner_ids(accounts, &directory.ownership)?;
     make(&spot, owners, directory.ownership.mode).map_err(wrong)
 }
 
 fn make(
-    spot: &PathHandle<'_>,
+    spot: &OpenFolderEntry<'_>,
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: Option<u32>,
 ) -> io::Result<()> {
-    let new = spot.stat()?.is_none();
+    let new = spot.stat_without_following()?.is_none();
     if new {
         mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
     }
@@ -50,7 +50,7 @@ fn make(
         let itself = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?;
         fchmod(&itself, Mode::from_bits_truncate(mode))?;
     }
-    spot.sync()
+    spot.sync_folder()
 }
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from

@@ -8,8 +8,8 @@ use model::{
 };
 
 use super::{
-    accounts::AccountDatabase,
-    process::{command_error, program, run_within},
+    account_database::AccountDatabase,
+    process::{command_error, new_host_command, run_with_time_limit},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -51,15 +51,16 @@ impl CommandRunner<'_> {
             return Err(HostError::Other(format!("cannot {asked}: there is no {lacking} on this host")));
         }
         let mut command = self.command(&exec.command, exec)?;
-        let ended = run_within(&mut command, Some(exec.timeout))?;
+        let ended = run_with_time_limit(&mut command, Some(exec.timeout))?;
         if ended.status.success() { Ok(None) } else { Err(command_error(&command, &ended)) }
     }
 
     /// Runs a health check's command once.
-    pub(super) fn probe(&self, words: &[String]) -> Result<(), String> {
+    pub(super) fn run_health_command(&self, words: &[String]) -> Result<(), String> {
         let exec = ExecResource { timeout: 30, ..ExecResource::default() };
         let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
-        let ended = run_within(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
+        let ended =
+            run_with_time_limit(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
         if ended.status.success() { Ok(()) } else { Err(command_error(&command, &ended).to_string()) }
     }
 
@@ -93,7 +94,7 @@ impl CommandRunner<'_> {
             return Ok(None);
         }
         let mut command = self.command(words, exec)?;
-        Ok(Some(run_within(&mut command, Some(exec.timeout))?.status.success()))
+        Ok(Some(run_with_time_limit(&mut command, Some(exec.timeout))?.status.success()))
     }
 
     /// What must be there for the guard to be asked and the command to be run, and is not.
@@ -129,7 +130,7 @@ impl CommandRunner<'_> {
     }
 
     fn there(&self, path: &str) -> Result<bool, HostError> {
-        self.root.exists(path).map_err(|error| HostError::io("cannot look at", path, &error))
+        self.root.exists(path).map_err(|error| HostError::from_io_error("cannot look at", path, &error))
     }
 
     /// A command as its user would run it: with all of its groups, and with nothing of punch's environment.
@@ -146,13 +147,13 @@ impl CommandRunner<'_> {
         let directory = exec.directory.as_deref().unwrap_or("/");
         let mut command = match (self.prefix, &user) {
             (None, None) => {
-                let mut command = program(name);
+                let mut command = new_host_command(name);
                 command.current_dir(directory);
                 command
             }
             // `chroot --userspec` is the only tool on every host that changes user and supplementary groups.
             (prefix, user) => {
-                let mut command = program("chroot");
+                let mut command = new_host_command("chroot");
                 if let Some(user) = user {
                     command.arg(format!("--userspec={}:{}", user.uid, user.gid));
                 }
@@ -187,8 +188,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
-        let root = HostRoot::open(folder.path()).unwrap();
-        let accounts = AccountDatabase::read(&root, false);
+        let root = HostRoot::open_existing(folder.path()).unwrap();
+        let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
         let Observation::Present(facts) =
             runner.observe(&ExecResource { command: words("/bin/run").unwrap(), ..exec })

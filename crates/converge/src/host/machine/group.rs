@@ -5,16 +5,16 @@ use model::{
     resource::GroupResource,
 };
 
-use super::{account_tools::AccountTools, accounts::AccountDatabase, process::run_successfully};
-use crate::{host::HostError, host_root::HostRoot, state::STATE_FOLDER};
+use super::{account_database::AccountDatabase, account_tools::AccountTools, process::run_expecting_success};
+use crate::{host::HostError, host_root::HostRoot, host_state::STATE_FOLDER};
 
 impl AccountDatabase {
     /// Facts about a group.
     pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
-        if let Some(because) = self.unreadable() {
+        if let Some(because) = self.read_error() {
             return Observation::Unreadable(because.clone());
         }
-        match self.lookup_group(name) {
+        match self.lookup_gid(name) {
             Ok(Some(gid)) => Observation::Present(ResourceFacts::from([(FactName::Gid, Fact::Number(gid))])),
             Ok(None) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
@@ -31,24 +31,26 @@ impl AccountTools<'_> {
         name: &str,
         group: &GroupResource,
     ) -> Result<(), HostError> {
-        self.ensure_files(root)?;
-        let new = accounts.lookup_group(name)?.is_none();
-        let mut command = self.program(if new { "groupadd" } else { "groupmod" });
+        self.create_missing_account_files(root)?;
+        let new = accounts.lookup_gid(name)?.is_none();
+        let mut command = self.new_account_command(if new { "groupadd" } else { "groupmod" });
         if let Some(gid) = group.gid {
             command.args(["--gid", &gid.to_string()]);
         }
         if new && group.system {
             command.arg("--system");
         }
-        run_successfully(command.args(["--", name])).map(drop)
+        run_expecting_success(command.args(["--", name])).map(drop)
     }
 
     /// Removes a group.
     pub(super) fn remove_group(&self, accounts: &AccountDatabase, name: &str) -> Result<(), HostError> {
-        match accounts.lookup_group(name)? {
+        match accounts.lookup_gid(name)? {
             // userdel takes a user's own group with it.
             None => Ok(()),
-            Some(_) => run_successfully(self.program("groupdel").args(["--", name])).map(drop),
+            Some(_) => {
+                run_expecting_success(self.new_account_command("groupdel").args(["--", name])).map(drop)
+            }
         }
     }
 }
@@ -61,21 +63,21 @@ fn group_mark(name: &str) -> String {
 }
 
 /// Notes that the group `name` is made with its user.
-pub(super) fn record_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+pub(super) fn record_user_private_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
-    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
     root.create_private_folder(STATE_FOLDER).map_err(wrong)?;
     root.replace_file(&path, b"", 0o600).map_err(wrong)
 }
 
 /// Whether the group `name` was made with its user.
-pub(super) fn is_recorded_group(root: &HostRoot, name: &str) -> Result<bool, HostError> {
+pub(super) fn is_recorded_user_private_group(root: &HostRoot, name: &str) -> Result<bool, HostError> {
     let path = group_mark(name);
-    root.exists(&path).map_err(|error| HostError::io("cannot look at", path, &error))
+    root.exists(&path).map_err(|error| HostError::from_io_error("cannot look at", path, &error))
 }
 
 /// Forgets that the group `name` was made with its user.
-pub(super) fn forget_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+pub(super) fn forget_user_private_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
-    root.remove_file(&path).map_err(|error| HostError::io("cannot remove", path, &error))
+    root.remove_file(&path).map_err(|error| HostError::from_io_error("cannot remove", path, &error))
 }

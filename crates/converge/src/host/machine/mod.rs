@@ -10,14 +10,14 @@ mod service;
 mod symlink;
 mod user;
 
+mod account_database;
 mod account_tools;
-mod accounts;
-mod deployment;
-mod network;
+mod installed_deployment;
+mod network_probe;
 mod os_family;
 mod paths;
 mod process;
-mod rpm;
+mod rpm_command;
 
 use std::{
     collections::BTreeMap,
@@ -35,14 +35,14 @@ use model::{
     version::Version,
 };
 
-pub use network::HttpGet;
+pub use network_probe::HttpGetFunction;
 
 use self::{
-    account_tools::AccountTools, accounts::AccountDatabase, exec::CommandRunner, package::OsPackageManager,
-    rpm::RpmDatabase, service::Systemd,
+    account_database::AccountDatabase, account_tools::AccountTools, exec::CommandRunner,
+    package::OsPackageManager, rpm_command::RpmCommand, service::Systemd,
 };
 use super::{Host, HostError};
-use crate::{host_root::HostRoot, state::RunLock};
+use crate::{host_root::HostRoot, host_state::RunLock};
 
 /// A real host.
 #[derive(Debug)]
@@ -50,17 +50,17 @@ pub struct Machine {
     /// The path of the root for the arguments of tools, when it is not `/`.
     prefix: Option<String>,
     root: HostRoot,
-    rpm: RpmDatabase,
+    rpm: RpmCommand,
     os_packages: OsPackageManager,
     systemd: Systemd,
-    http: HttpGet,
+    http: HttpGetFunction,
     /// What programs that change something hold locked.
     held: Option<PathBuf>,
 }
 
 impl Machine {
     /// The host whose root folder is `root`; health checks ask URLs with `http`.
-    pub fn new(root: &Path, http: HttpGet) -> Result<Self, HostError> {
+    pub fn new(root: &Path, http: HttpGetFunction) -> Result<Self, HostError> {
         let shown = root.display().to_string();
         let wrong = |error: &std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => HostError::File {
@@ -68,7 +68,7 @@ impl Machine {
                 path: shown.clone(),
                 because: format!("it does not exist; make it with `mkdir -p {shown}`"),
             },
-            _ => HostError::io("cannot open the root folder", shown.as_str(), error),
+            _ => HostError::from_io_error("cannot open the root folder", shown.as_str(), error),
         };
         let path = fs::canonicalize(root).map_err(|error| wrong(&error))?;
         let prefix = match path.to_str() {
@@ -78,12 +78,12 @@ impl Machine {
                 return Err(HostError::Other(format!("the root folder {shown} must have a name in UTF-8")));
             }
         };
-        let root = HostRoot::open(&path).map_err(|error| wrong(&error))?;
+        let root = HostRoot::open_existing(&path).map_err(|error| wrong(&error))?;
         let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
         Ok(Self {
-            rpm: RpmDatabase { prefix: prefix.clone() },
+            rpm: RpmCommand { prefix: prefix.clone() },
             os_packages: OsPackageManager {
-                family: os_family::detect(&root),
+                family: os_family::detect_os_family(&root),
                 zypper: root.exists("/usr/bin/zypper").unwrap_or(false)
                     && !root.exists("/usr/bin/dnf").unwrap_or(false),
                 prefix: prefix.clone(),
@@ -97,12 +97,12 @@ impl Machine {
     }
 
     /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
-    pub fn hold_lock(&mut self, lock: &RunLock) {
+    pub fn set_programs_lock_path(&mut self, lock: &RunLock) {
         self.held = Some(lock.programs_lock_path().to_owned());
     }
 
     fn accounts(&self) -> AccountDatabase {
-        AccountDatabase::read(&self.root, self.prefix.is_none())
+        AccountDatabase::read_passwd_and_group(&self.root, self.prefix.is_none())
     }
 
     fn apply_resource(
@@ -148,7 +148,7 @@ impl Machine {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                paths::remove(&self.root, id)
+                paths::remove_path(&self.root, id)
             }
             ResourceKind::Cron => cron::remove(&self.root, id),
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
@@ -161,28 +161,28 @@ impl Machine {
 }
 
 impl Host for Machine {
-    fn family(&self) -> Option<OsFamily> {
+    fn os_family(&self) -> Option<OsFamily> {
         self.os_packages.family
     }
 
-    fn booted(&self) -> bool {
+    fn is_systemd_running(&self) -> bool {
         self.systemd.booted
     }
 
-    fn runs_commands(&self) -> bool {
+    fn can_run_commands(&self) -> bool {
         // A shell that cannot be checked is tried: the tool then reports the error.
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
     }
 
-    fn packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.rpm.versions(&self.root, names)
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
-        deployment::read(&self.root, name)
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        installed_deployment::read_installed_deployment(&self.root, name)
     }
 
-    fn resources(
+    fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
@@ -202,7 +202,7 @@ impl Host for Machine {
         for (id, requirement) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    paths::observe(&self.root, &accounts, &id.name, requirement.and_then(ownership))
+                    paths::observe_path(&self.root, &accounts, &id.name, requirement.and_then(ownership))
                 }
                 ResourceKind::Cron => {
                     let secret = requirement.is_some_and(|requirement| requirement.secret);
@@ -215,7 +215,7 @@ impl Host for Machine {
                 ResourceKind::Exec => match requirement
                     .map(|requirement| (&requirement.body, requirement.secret))
                 {
-                    Some((ResourceBody::Exec(exec), secret)) if self.runs_commands() => match runner
+                    Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => match runner
                         .observe(exec)
                     {
                         Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
@@ -229,26 +229,30 @@ impl Host for Machine {
         observed
     }
 
-    fn apply(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        packages: &[PathBuf],
+    ) -> Result<Option<String>, HostError> {
         let held = self.held.clone();
-        process::with_programs_lock(held.as_deref(), || self.make(change, packages))
+        process::run_with_programs_lock(held.as_deref(), || self.make(change, packages))
     }
 
-    fn settle(&mut self) -> Result<(), HostError> {
-        self.systemd.settle()
+    fn finish_deferred_work(&mut self) -> Result<(), HostError> {
+        self.systemd.reload_if_unit_files_changed()
     }
 
-    fn probe(&self, probe: &HealthProbe) -> Result<(), String> {
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
             HealthProbe::Http { url, status, contains } => {
                 check_http(url, *status, contains.as_deref(), self.http)
             }
-            HealthProbe::Tcp { address } => network::check_tcp(address),
+            HealthProbe::Tcp { address } => network_probe::check_tcp_connection(address),
             HealthProbe::Command { command } => {
                 let accounts = self.accounts();
                 let runner =
                     CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
-                runner.probe(command)
+                runner.run_health_command(command)
             }
         }
     }
@@ -257,9 +261,9 @@ impl Host for Machine {
 impl Machine {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => self.rpm.install(packages).map(|()| None),
+            PlannedAction::InstallPackages(_) => self.rpm.install_files(packages).map(|()| None),
             PlannedAction::RemovePackages { names, changing } => {
-                self.rpm.remove(names, changing).map(|()| None)
+                self.rpm.remove_packages(names, changing).map(|()| None)
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
@@ -274,8 +278,8 @@ impl Machine {
             PlannedAction::LookAgain(_) => Ok(None),
         };
         // Also when it failed: half of it may be done.
-        if service::touches_units(&change.action) {
-            self.systemd.mark_units_changed();
+        if service::may_change_unit_files(&change.action) {
+            self.systemd.mark_unit_files_changed();
         }
         result
     }

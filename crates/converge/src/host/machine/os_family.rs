@@ -8,7 +8,7 @@ use crate::host_root::HostRoot;
 
 /// The family of the distribution under a root: from os-release, and only then from its package tools,
 /// as the tools of one family can be installed on the other.
-pub(super) fn detect(root: &HostRoot) -> Option<OsFamily> {
+pub(super) fn detect_os_family(root: &HostRoot) -> Option<OsFamily> {
     let mut text = String::new();
     if let Ok(file) = root.open_file("/etc/os-release") {
         // Without os-release, the package tools decide.

@@ -12,8 +12,8 @@ use nix::{
 };
 
 use super::{
-    process::{ProcessOutput, command_error, program, run, run_successfully},
-    rpm::logged_errors,
+    process::{ProcessOutput, command_error, new_host_command, run, run_expecting_success},
+    rpm_command::has_logged_errors,
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -72,7 +72,7 @@ impl OsPackageManager {
     fn query(&self, family: OsFamily) -> Command {
         match family {
             OsFamily::Deb => {
-                let mut command = program("dpkg-query");
+                let mut command = new_host_command("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
                 }
@@ -82,7 +82,7 @@ impl OsPackageManager {
                 command
             }
             OsFamily::Rpm => {
-                let mut command = program("rpm");
+                let mut command = new_host_command("rpm");
                 if let Some(prefix) = &self.prefix {
                     command.args(["--root", prefix]);
                 }
@@ -105,12 +105,12 @@ impl OsPackageManager {
                 })
             }
             OsFamily::Deb => {
-                let mut command = program("dpkg-query");
+                let mut command = new_host_command("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
                 }
                 command.args(["--show", "--showformat=${db:Status-Status}, ${Provides}\\n"]);
-                run_successfully(&mut command).map(|ended| {
+                run_expecting_success(&mut command).map(|ended| {
                     ended.stdout.lines().any(|line| {
                         let mut words = line.split(", ").map(|word| word.split(' ').next().unwrap_or(word));
                         words.next() == Some("installed") && words.any(|word| word == name)
@@ -131,7 +131,7 @@ impl OsPackageManager {
             Some(OsFamily::Deb) => {
                 let what = version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"));
                 let install = |tool: &Self| {
-                    run_successfully(
+                    run_expecting_success(
                         tool.apt()
                             .args(["install", "--yes", "--allow-downgrades", "--no-install-recommends"])
                             .arg(&what),
@@ -140,7 +140,7 @@ impl OsPackageManager {
                 match install(self) {
                     // Old or missing package lists are the usual reason.
                     Err(HostError::Command { .. }) => {
-                        run_successfully(self.apt().arg("update"))?;
+                        run_expecting_success(self.apt().arg("update"))?;
                         install(self).map(drop)
                     }
                     result => result.map(drop),
@@ -150,7 +150,7 @@ impl OsPackageManager {
                 let joint = if self.zypper { "=" } else { "-" };
                 let what =
                     version.map_or_else(|| name.to_owned(), |version| format!("{name}{joint}{version}"));
-                let mut command = program(if self.zypper { "zypper" } else { "dnf" });
+                let mut command = new_host_command(if self.zypper { "zypper" } else { "dnf" });
                 let root = if self.zypper { "root" } else { "installroot" };
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--{root}={prefix}"));
@@ -160,7 +160,7 @@ impl OsPackageManager {
                 } else {
                     command.args(["install", "--assumeyes", "--setopt=install_weak_deps=False"]);
                 }
-                run_successfully(command.arg("--").arg(what)).map(drop)
+                run_expecting_success(command.arg("--").arg(what)).map(drop)
             }
             None => Err(HostError::Other(format!(
                 "package {name} cannot be installed: there is no distribution under this root"
@@ -207,13 +207,13 @@ impl OsPackageManager {
     fn removal(&self, family: OsFamily, options: &[&str], name: &str) -> Command {
         let mut command = match family {
             OsFamily::Deb => {
-                let mut command = program("dpkg");
+                let mut command = new_host_command("dpkg");
                 command.args(self.prefix.iter().map(|prefix| format!("--root={prefix}")));
                 command.args(options).arg("--remove");
                 command
             }
             OsFamily::Rpm => {
-                let mut command = program("rpm");
+                let mut command = new_host_command("rpm");
                 command.args(self.prefix.iter().flat_map(|prefix| ["--root", prefix]));
                 command.arg("--erase").args(options);
                 command
@@ -225,9 +225,9 @@ impl OsPackageManager {
 
     fn apt(&self) -> Command {
         let mut command = match &self.prefix {
-            None => program("apt-get"),
+            None => new_host_command("apt-get"),
             Some(prefix) => {
-                let mut command = program("chroot");
+                let mut command = new_host_command("chroot");
                 command.args([prefix, "apt-get"]);
                 command
             }
@@ -245,7 +245,7 @@ impl OsPackageManager {
 fn has_answered(family: OsFamily, ended: &ProcessOutput) -> bool {
     match family {
         OsFamily::Deb => matches!(ended.status.code(), Some(0 | 1)),
-        OsFamily::Rpm => ended.status.code().is_some() && !logged_errors(ended),
+        OsFamily::Rpm => ended.status.code().is_some() && !has_logged_errors(ended),
     }
 }
 
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn package_that_others_need_is_told_from_one_that_cannot_be_removed() {
         let tool = OsPackageManager { family: Some(OsFamily::Deb), zypper: false, prefix: None };
-        let ours = run(program("dpkg-query").args(["--show", "libc6"]));
+        let ours = run(new_host_command("dpkg-query").args(["--show", "libc6"]));
         if !ours.is_ok_and(|ended| ended.status.success()) {
             return;
         }

@@ -13,14 +13,14 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{accounts::AccountDatabase, file};
+use super::{account_database::AccountDatabase, file};
 use crate::{
     host::{HostError, explain_io_error},
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
-pub(super) fn observe(
+pub(super) fn observe_path(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
@@ -43,7 +43,7 @@ fn facts(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
-    let Some(stat) = spot.stat()? else { return Ok(None) };
+    let Some(stat) = spot.stat_without_following()? else { return Ok(None) };
     let mut facts = ResourceFacts::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let file_type = match kind {
@@ -55,8 +55,8 @@ fn facts(
     facts.insert(FactName::Type, Fact::Type(file_type));
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert(FactName::Owner, Fact::Text(accounts.owner_name(stat.st_uid, owner)));
-    facts.insert(FactName::Group, Fact::Text(accounts.owning_group_name(stat.st_gid, group)));
+    facts.insert(FactName::Owner, Fact::Text(accounts.user_name_of_uid(stat.st_uid, owner)));
+    facts.insert(FactName::Group, Fact::Text(accounts.group_name_of_gid(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         facts.insert(FactName::Target, Fact::Text(target.to_string_lossy().into_owned()));
@@ -64,7 +64,7 @@ fn facts(
         facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
     }
     if kind == SFlag::S_IFREG {
-        let mut content = file::content(open(&spot)?)?;
+        let mut content = file::read_file_content(open(&spot)?)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
@@ -74,14 +74,14 @@ fn facts(
     Ok(Some(facts))
 }
 
-fn open(spot: &PathHandle<'_>) -> io::Result<File> {
+fn open(spot: &OpenFolderEntry<'_>) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
-pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
-    let wrong = |error: io::Error| HostError::io("cannot remove", &id.name, &error);
+pub(super) fn remove_path(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+    let wrong = |error: io::Error| HostError::from_io_error("cannot remove", &id.name, &error);
     let spot = match root.open_parent(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot.map_err(wrong)?,
@@ -91,7 +91,7 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
         _ => UnlinkatFlags::NoRemoveDir,
     };
     match unlinkat(spot.folder.as_fd(), spot.name, flag) {
-        Ok(()) => spot.sync().map(|()| None).map_err(wrong),
+        Ok(()) => spot.sync_folder().map(|()| None).map_err(wrong),
         Err(Errno::ENOENT) => Ok(None),
         Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(wrong(error.into())),

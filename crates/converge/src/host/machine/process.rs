@@ -38,7 +38,7 @@ thread_local! {
 /// A program goes on when punch is killed, and the next run must not begin beside it. A service that a
 /// program leaves behind must not hold the lock for ever: it has an input of its own, and what still shares
 /// this one loses the lock when the program itself has ended.
-pub(super) fn with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
+pub(super) fn run_with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
     HELD.set(held.map(Path::to_owned));
     let done = work();
     HELD.set(None);
@@ -55,7 +55,7 @@ fn programs_lock() -> io::Result<Option<File>> {
 }
 
 /// A program of the host, in a known language and with nothing on its standard input.
-pub(super) fn program(name: &str) -> Command {
+pub(super) fn new_host_command(name: &str) -> Command {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).env("LC_ALL", "C").current_dir("/");
     command
@@ -63,19 +63,22 @@ pub(super) fn program(name: &str) -> Command {
 
 /// Runs a program to its end, however it ends.
 pub(super) fn run(command: &mut Command) -> Result<ProcessOutput, HostError> {
-    run_within(command, None)
+    run_with_time_limit(command, None)
 }
 
 /// Runs a program that must succeed; else its own words are the error.
-pub(super) fn run_successfully(command: &mut Command) -> Result<ProcessOutput, HostError> {
+pub(super) fn run_expecting_success(command: &mut Command) -> Result<ProcessOutput, HostError> {
     let ended = run(command)?;
     if ended.status.success() { Ok(ended) } else { Err(command_error(command, &ended)) }
 }
 
 /// Runs a program, and stops it with all its children when `seconds` are over.
-pub(super) fn run_within(command: &mut Command, seconds: Option<u64>) -> Result<ProcessOutput, HostError> {
+pub(super) fn run_with_time_limit(
+    command: &mut Command,
+    seconds: Option<u64>,
+) -> Result<ProcessOutput, HostError> {
     // Files, not pipes: a program that starts a daemon leaves a pipe open behind it.
-    let scratch = |error| HostError::io("cannot write", "a temporary file", &error);
+    let scratch = |error| HostError::from_io_error("cannot write", "a temporary file", &error);
     let mut stdout = tempfile::tempfile().map_err(scratch)?;
     let mut stderr = tempfile::tempfile().map_err(scratch)?;
     command
@@ -210,7 +213,8 @@ mod tests {
             held.display(),
             pid.display()
         );
-        let ended = with_programs_lock(Some(&held), || run(program("sh").args(["-c", &script]))).unwrap();
+        let ended = run_with_programs_lock(Some(&held), || run(new_host_command("sh").args(["-c", &script])))
+            .unwrap();
         assert!(ended.status.success(), "it was not locked: {}", ended.stderr);
         assert!(!locked(&held));
         let sleeper = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();

@@ -12,7 +12,7 @@ use model::{
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::process::{program, run, run_successfully};
+use super::process::{new_host_command, run, run_expecting_success};
 use crate::{
     host::{HostError, explain_io_error},
     host_root::HostRoot,
@@ -44,7 +44,7 @@ fn unit(name: &str) -> String {
 }
 
 /// Whether an action may change unit files, or what lies beside them.
-pub(super) fn touches_units(action: &PlannedAction) -> bool {
+pub(super) fn may_change_unit_files(action: &PlannedAction) -> bool {
     let folder = |id: &ResourceId| {
         id.path().is_some_and(|path| {
             FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
@@ -78,7 +78,7 @@ impl Systemd {
                 .map(|(name, requirement)| ((*name).to_owned(), from_files(root, name, *requirement)))
                 .collect();
         }
-        let mut command = program("systemctl");
+        let mut command = new_host_command("systemctl");
         command.args(["show", "--property=LoadState,ActiveState,UnitFileState", "--"]);
         command.args(services.iter().map(|(name, _)| unit(name)));
         let shown = match run(&mut command) {
@@ -145,11 +145,11 @@ impl Systemd {
     }
 
     fn systemctl(&self, verb: &str, name: &str) -> Result<(), HostError> {
-        let mut command = program("systemctl");
+        let mut command = new_host_command("systemctl");
         if let Some(prefix) = &self.prefix {
             command.arg(format!("--root={prefix}"));
         }
-        let result = run_successfully(command.args(["--quiet", verb, "--"]).arg(unit(name)));
+        let result = run_expecting_success(command.args(["--quiet", verb, "--"]).arg(unit(name)));
         match result {
             Err(HostError::Command { command, message })
                 if matches!(verb, "start" | "restart" | "reload-or-restart") =>
@@ -165,7 +165,7 @@ impl Systemd {
 
     /// The service's last journal lines, for the error message.
     fn recent_journal_lines(&self, name: &str) -> String {
-        let mut command = program("journalctl");
+        let mut command = new_host_command("journalctl");
         command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
         match run(&mut command) {
             Ok(ended) if !ended.stdout.trim().is_empty() => {
@@ -176,12 +176,12 @@ impl Systemd {
     }
 
     /// Unit files are no longer what systemd has read.
-    pub(super) fn mark_units_changed(&mut self) {
+    pub(super) fn mark_unit_files_changed(&mut self) {
         (self.reloaded, self.changed) = (false, true);
     }
 
     /// Reloads systemd when unit files changed and no later service action did.
-    pub(super) fn settle(&mut self) -> Result<(), HostError> {
+    pub(super) fn reload_if_unit_files_changed(&mut self) -> Result<(), HostError> {
         if self.changed { self.reload_units() } else { Ok(()) }
     }
 
@@ -189,7 +189,7 @@ impl Systemd {
     /// killed may have changed them, and before an action that follows a change of them.
     fn reload_units(&mut self) -> Result<(), HostError> {
         if self.booted && !self.reloaded {
-            run_successfully(program("systemctl").arg("daemon-reload"))?;
+            run_expecting_success(new_host_command("systemctl").arg("daemon-reload"))?;
         }
         (self.reloaded, self.changed) = (true, false);
         Ok(())
@@ -289,12 +289,12 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
 
 /// Whether no file below the root describes the unit.
 pub(super) fn has_no_unit_file(root: &HostRoot, name: &str) -> Result<bool, HostError> {
-    let wrong = |error| HostError::io("cannot look for the unit", name, &error);
+    let wrong = |error| HostError::from_io_error("cannot look for the unit", name, &error);
     Ok(file_of(root, name).map_err(wrong)?.is_none())
 }
 
 fn file_of(root: &HostRoot, name: &str) -> std::io::Result<Option<String>> {
-    root.first_existing(unit_files(name))
+    root.first_existing_path(unit_files(name))
 }
 
 /// Whether a unit can be enabled: it has an `[Install]` section. Unknown for a unit without a file.
@@ -343,7 +343,7 @@ mod tests {
             (remove("service:shop"), false),
             (remove("cron:shop"), false),
         ] {
-            assert_eq!(touches_units(&action), touches, "{action}");
+            assert_eq!(may_change_unit_files(&action), touches, "{action}");
         }
     }
 
@@ -352,16 +352,16 @@ mod tests {
         let mut systemd = Systemd::new(false, None);
         systemd.reload_units().unwrap();
         assert!(systemd.reloaded);
-        systemd.mark_units_changed();
+        systemd.mark_unit_files_changed();
         assert!(!systemd.reloaded, "the next action on a service reads them");
-        systemd.settle().unwrap();
+        systemd.reload_if_unit_files_changed().unwrap();
         assert!(systemd.reloaded, "and so does the end of the run");
     }
 
     #[test]
     fn stopping_a_service_without_a_unit_succeeds() {
         let folder = tempfile::tempdir().unwrap();
-        let root = HostRoot::open(folder.path()).unwrap();
+        let root = HostRoot::open_existing(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
         systemd.apply(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();

@@ -7,6 +7,6 @@ use crate::{host::HostError, host_root::HostRoot};
 /// Makes a link what it must be.
 pub(super) fn apply(root: &HostRoot, path: &str, link: &SymlinkResource) -> Result<(), HostError> {
     let spot = root.open_or_create_parent(path);
-    let made = spot.and_then(|spot| spot.replace_by_link(&link.target));
-    made.map_err(|error| HostError::io("cannot write", path, &error))
+    let made = spot.and_then(|spot| spot.replace_by_symlink(&link.target));
+    made.map_err(|error| HostError::from_io_error("cannot write", path, &error))
 }

@@ -8,10 +8,10 @@ use model::{
 };
 
 use super::{
+    account_database::AccountDatabase,
     account_tools::AccountTools,
-    accounts::AccountDatabase,
-    group::{forget_group, is_recorded_group, record_group},
-    process::run_successfully,
+    group::{forget_user_private_group, is_recorded_user_private_group, record_user_private_group},
+    process::run_expecting_success,
 };
 use crate::{
     host::{HostError, explain_io_error},
@@ -26,7 +26,7 @@ impl AccountDatabase {
         name: &str,
         wanted: Option<&Resource>,
     ) -> Observation<ResourceFacts> {
-        if let Some(because) = self.unreadable() {
+        if let Some(because) = self.read_error() {
             return Observation::Unreadable(because.clone());
         }
         let user = match self.lookup_user(name) {
@@ -42,12 +42,12 @@ impl AccountDatabase {
             (FactName::Uid, Fact::Number(user.uid)),
             (
                 FactName::Group,
-                Fact::Text(self.owning_group_name(
+                Fact::Text(self.group_name_of_gid(
                     user.gid,
                     requirement.and_then(|requirement| requirement.group.as_deref()),
                 )),
             ),
-            (FactName::Groups, Fact::Set(self.further_groups(name))),
+            (FactName::Groups, Fact::Set(self.supplementary_groups(name))),
             (FactName::Home, Fact::Text(user.home.clone())),
             (FactName::Shell, Fact::Text(user.shell)),
             (FactName::Comment, Fact::Text(user.comment)),
@@ -78,9 +78,9 @@ impl AccountTools<'_> {
         user: &UserResource,
         facts: &[FactName],
     ) -> Result<(), HostError> {
-        self.ensure_files(root)?;
+        self.create_missing_account_files(root)?;
         let new = accounts.lookup_user(name)?.is_none();
-        let mut command = self.program(if new { "useradd" } else { "usermod" });
+        let mut command = self.new_account_command(if new { "useradd" } else { "usermod" });
         let wants = |fact| new || facts.contains(&fact);
         let mut given = false;
         let mut option = |flag: &str, value: Option<String>, fact| {
@@ -102,23 +102,23 @@ impl AccountTools<'_> {
                 command.arg("--system");
             }
             command.arg(if user.system { "--no-create-home" } else { "--create-home" });
-            match (&user.group, accounts.lookup_group(name)?) {
+            match (&user.group, accounts.lookup_gid(name)?) {
                 (Some(_), _) => (),
                 (None, Some(_)) => _ = command.args(["--gid", name]),
                 (None, None) => {
-                    record_group(root, name)?;
+                    record_user_private_group(root, name)?;
                     command.arg("--user-group");
                 }
             }
         }
         if new || given {
             // `--` ends the options: a name can never be one.
-            run_successfully(command.args(["--", name]))?;
+            run_expecting_success(command.args(["--", name]))?;
         }
         if let Some(keys) = &user.authorized_keys
             && wants(FactName::AuthorizedKeys)
         {
-            let accounts = AccountDatabase::read(root, self.prefix.is_none());
+            let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
             authorized_keys::write(root, &accounts, name, keys)?;
         }
         Ok(())
@@ -131,20 +131,22 @@ impl AccountTools<'_> {
         accounts: &AccountDatabase,
         name: &str,
     ) -> Result<(), HostError> {
-        let before = accounts.lookup_group(name)?;
+        let before = accounts.lookup_gid(name)?;
         if accounts.lookup_user(name)?.is_some() {
-            run_successfully(self.program("userdel").args(["--", name]))?;
+            run_expecting_success(self.new_account_command("userdel").args(["--", name]))?;
         }
         // Whether userdel took the group with it depends on the host's settings.
-        let left = AccountDatabase::read(root, self.prefix.is_none());
-        match (is_recorded_group(root, name)?, before, left.lookup_group(name)?) {
+        let left = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
+        match (is_recorded_user_private_group(root, name)?, before, left.lookup_gid(name)?) {
             (true, _, Some(_)) if left.is_empty_group(name) => self.remove_group(&left, name)?,
             (false, Some(gid), None) => {
                 let gid = gid.to_string();
-                run_successfully(self.program("groupadd").args(["--gid", &gid, "--", name]))?;
+                run_expecting_success(
+                    self.new_account_command("groupadd").args(["--gid", &gid, "--", name]),
+                )?;
             }
             _ => (),
         }
-        forget_group(root, name)
+        forget_user_private_group(root, name)
     }
 }

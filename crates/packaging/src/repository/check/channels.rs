@@ -1,4 +1,4 @@
-//! Checking a channel: its links, its signature, its metadata, and the members the next ones come from.
+//! Checking a channel: its links, its signature, its metadata, and the batches the next ones come from.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 use super::{
     super::{
         Repository, Result,
-        channel::Channel,
-        disk,
-        generation::{CURRENT_REPODATA, PACKAGES_LINK},
-        members::{self, gzip},
+        channel_generation::ChannelGeneration,
+        commit_generation::{PACKAGES_LINK_TARGET, REPODATA_LINK_TARGET},
+        durable_files,
+        metadata_batch::{self, gzip_compress},
     },
     Findings, RESTORE, reason,
 };
@@ -31,9 +31,9 @@ const REBUILD: &str = "`punch repository rebuild` writes the channel's metadata 
 const TRIES: usize = 3;
 
 impl Repository {
-    pub(super) fn check_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
-        for name in disk::list(&self.layout().channels())? {
-            let folder = self.layout().channels().join(&name);
+    pub(super) fn check_all_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+        for name in durable_files::list_folder(&self.layout().channels_folder_path())? {
+            let folder = self.layout().channels_folder_path().join(&name);
             match Name::new(&name) {
                 Ok(name) => self.check_channel(&name, keys, findings)?,
                 Err(why) => findings.add(&folder, why.to_string(), "remove it"),
@@ -50,7 +50,9 @@ impl Repository {
             drop(lock);
             let Some((channel, links)) = pinned else { return Ok(()) };
             self.check_pinned(&channel, &links, keys, findings)?;
-            if findings.all.len() == before || self.current_generation(name)? == channel.generation {
+            if findings.all.len() == before
+                || self.read_current_generation_number(name)? == channel.generation
+            {
                 return Ok(());
             }
             // What was missing may have been what the next generation does without.
@@ -64,14 +66,19 @@ impl Repository {
     }
 
     /// The generation that is looked at, and the links there were with it. Needs the lock.
-    fn pin(&self, name: &Name, findings: &mut Findings<'_>) -> Result<Option<(Arc<Channel>, Vec<String>)>> {
+    fn pin(
+        &self,
+        name: &Name,
+        findings: &mut Findings<'_>,
+    ) -> Result<Option<(Arc<ChannelGeneration>, Vec<String>)>> {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
-        let switch = self.layout().current_link(name);
-        match self.load_channel(name) {
-            Ok(channel) if channel.generation > 0 => {
-                Ok(Some((channel, disk::list(&self.layout().packages(name))?)))
-            }
+        let switch = self.layout().current_generation_link_path(name);
+        match self.load_current_generation(name) {
+            Ok(channel) if channel.generation > 0 => Ok(Some((
+                channel,
+                durable_files::list_folder(&self.layout().channel_packages_folder_path(name))?,
+            ))),
             Ok(_) => {
                 findings.add(&switch, "the channel shows no generation", REBUILD);
                 Ok(None)
@@ -85,28 +92,29 @@ impl Repository {
 
     fn check_pinned(
         &self,
-        channel: &Channel,
+        channel: &ChannelGeneration,
         links: &[String],
         keys: &PublicKeys,
         findings: &mut Findings<'_>,
     ) -> Result<()> {
         self.check_links(channel, links, findings);
-        let repodata = self.layout().repodata(&channel.name);
+        let repodata = self.layout().channel_repodata_path(&channel.name);
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
-            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(CURRENT_REPODATA).join(file)) {
-                findings.add(&link, format!("it is no link to {CURRENT_REPODATA}/{file}"), REBUILD);
+            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(REPODATA_LINK_TARGET).join(file))
+            {
+                findings.add(&link, format!("it is no link to {REPODATA_LINK_TARGET}/{file}"), REBUILD);
             }
         }
-        let link = self.layout().generation(&channel.name, channel.generation).join("packages");
-        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK)) {
-            findings.add(&link, format!("it is no link to {PACKAGES_LINK}"), REBUILD);
+        let link = self.layout().generation_folder_path(&channel.name, channel.generation).join("packages");
+        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK_TARGET)) {
+            findings.add(&link, format!("it is no link to {PACKAGES_LINK_TARGET}"), REBUILD);
         }
-        let folder = self.layout().generation_repodata(&channel.name, channel.generation);
+        let folder = self.layout().generation_repodata_path(&channel.name, channel.generation);
         let read = |file: &str| fs::read_to_string(folder.join(file));
         match (read("repomd.xml"), read("repomd.xml.asc")) {
             (Ok(repomd), Ok(signature)) => {
-                if let Err(why) = keys.verify_detached(repomd.as_bytes(), &signature) {
+                if let Err(why) = keys.verify_detached_signature(repomd.as_bytes(), &signature) {
                     findings.add(&folder.join("repomd.xml"), why.to_string(), REBUILD);
                 }
                 self.check_metadata(channel, &folder.join("repomd.xml"), &repomd, findings);
@@ -117,15 +125,15 @@ impl Repository {
         Ok(())
     }
 
-    fn check_links(&self, channel: &Channel, links: &[String], findings: &mut Findings<'_>) {
-        let folder = self.layout().packages(&channel.name);
-        let listed: BTreeMap<&str, &str> = channel.digests();
+    fn check_links(&self, channel: &ChannelGeneration, links: &[String], findings: &mut Findings<'_>) {
+        let folder = self.layout().channel_packages_folder_path(&channel.name);
+        let listed: BTreeMap<&str, &str> = channel.package_checksums();
         for (file, sha256) in &listed {
             let link = folder.join(file);
             // A damaged index entry is reported by the index check.
             let record = match findings.right.get(*file) {
                 Some(right) => Ok(right.record.clone()),
-                None => self.read_record(file).map(|record| (*record).clone()),
+                None => self.read_package_record(file).map(|record| (*record).clone()),
             };
             let record = match record {
                 Ok(record) => record,
@@ -138,7 +146,7 @@ impl Repository {
                 let what = format!("the channel lists SHA-256 {sha256}, the pool holds {}", record.sha256);
                 findings.add(&link, what, RESTORE);
             }
-            let pooled = self.layout().pool_file_path(&record.name, file);
+            let pooled = self.layout().pool_package_path(&record.name, file);
             if !is_same_file(&link, &pooled) {
                 findings.add(&link, "it is not the package in the pool", REBUILD);
             }
@@ -153,7 +161,13 @@ impl Repository {
     }
 
     /// Compares each file that `repomd.xml` names with the one computed from the index.
-    fn check_metadata(&self, channel: &Channel, path: &Path, repomd: &str, findings: &mut Findings<'_>) {
+    fn check_metadata(
+        &self,
+        channel: &ChannelGeneration,
+        path: &Path,
+        repomd: &str,
+        findings: &mut Findings<'_>,
+    ) {
         let xml = match roxmltree::Document::parse(repomd) {
             Ok(xml) => xml,
             Err(why) => return findings.add(path, why.to_string(), REBUILD),
@@ -163,13 +177,17 @@ impl Repository {
         for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
             let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
             let kind = data.attribute("type").unwrap_or_default();
-            let Some(file) = members::MetadataFile::ALL.into_iter().find(|file| file.name() == kind) else {
+            let Some(file) = metadata_batch::MetadataFileKind::ALL_KINDS
+                .into_iter()
+                .find(|file| file.repomd_name() == kind)
+            else {
                 continue;
             };
             visited.insert(kind);
             let href = child("location").and_then(|node| node.attribute("href")).unwrap_or_default();
-            let path = self.layout().channel(&channel.name).join(href);
-            let in_generation = self.layout().generation(&channel.name, channel.generation).join(href);
+            let path = self.layout().channel_folder_path(&channel.name).join(href);
+            let in_generation =
+                self.layout().generation_folder_path(&channel.name, channel.generation).join(href);
             if path.exists() && !is_same_file(&path, &in_generation) {
                 let what = format!("it is not the same file as {}", path.display());
                 findings.add(&in_generation, what, REBUILD);
@@ -185,32 +203,35 @@ impl Repository {
                     if there.ok().as_ref() != Some(&expected[file as usize]) {
                         findings.add(&path, "it does not describe the packages of this channel", REBUILD);
                     }
-                    self.check_members(channel, file, &path, findings);
+                    self.check_batches(channel, file, &path, findings);
                 }
             }
         }
-        if visited.len() < members::MetadataFile::ALL.len() {
+        if visited.len() < metadata_batch::MetadataFileKind::ALL_KINDS.len() {
             findings.add(path, "it does not name all three files of metadata", REBUILD);
         }
     }
 
-    /// Whether the kept members, which the next generation is made of, are still what this one is made of.
-    fn check_members(
+    /// Whether the kept batches, which the next generation is made of, are still what this one is made of.
+    fn check_batches(
         &self,
-        channel: &Channel,
-        file: members::MetadataFile,
+        channel: &ChannelGeneration,
+        file: metadata_batch::MetadataFileKind,
         whole: &Path,
         findings: &mut Findings<'_>,
     ) {
         let Ok(whole) = fs::read(whole) else { return };
-        let mut rest =
-            &whole[gzip(file.header(channel.packages().count()).as_bytes()).len().min(whole.len())..];
-        for member in &channel.members {
-            let bytes = self.member_bytes(&channel.name, member, file).unwrap_or_default();
+        let mut rest = &whole[gzip_compress(file.xml_header(channel.iter_packages().count()).as_bytes())
+            .len()
+            .min(whole.len())..];
+        for batch in &channel.batches {
+            let bytes = self.read_compressed_batch_metadata(&channel.name, batch, file).unwrap_or_default();
             if bytes.is_empty() || !rest.starts_with(&bytes) {
-                let path = self.layout().member(&channel.name, member.id);
-                let what =
-                    format!("its part of {} is not what the channel's metadata was made of", file.name());
+                let path = self.layout().metadata_batch_path(&channel.name, batch.id);
+                let what = format!(
+                    "its part of {} is not what the channel's metadata was made of",
+                    file.repomd_name()
+                );
                 return findings.add(&path, what, REBUILD);
             }
             rest = &rest[bytes.len()..];
@@ -218,22 +239,23 @@ impl Repository {
     }
 
     /// The digests that the uncompressed files must have, each entry of the index read once.
-    fn expected(&self, channel: &Channel, findings: &Findings<'_>) -> [String; 3] {
-        let count = channel.packages().count();
-        let mut digests = members::MetadataFile::ALL.map(|file| Sha256::new_with_prefix(file.header(count)));
-        for listed in channel.packages() {
+    fn expected(&self, channel: &ChannelGeneration, findings: &Findings<'_>) -> [String; 3] {
+        let count = channel.iter_packages().count();
+        let mut digests = metadata_batch::MetadataFileKind::ALL_KINDS
+            .map(|file| Sha256::new_with_prefix(file.xml_header(count)));
+        for listed in channel.iter_packages() {
             let fragments = match findings.right.get(&listed.file) {
                 Some(right) => Ok(right.fragments.clone()),
-                None => self.read_fragments(&listed.file),
+                None => self.read_metadata_fragments(&listed.file),
             };
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };
-            for file in members::MetadataFile::ALL {
-                digests[file as usize].update(file.fragment(&fragments));
+            for file in metadata_batch::MetadataFileKind::ALL_KINDS {
+                digests[file as usize].update(file.select_fragment(&fragments));
             }
         }
-        for file in members::MetadataFile::ALL {
-            digests[file as usize].update(file.footer());
+        for file in metadata_batch::MetadataFileKind::ALL_KINDS {
+            digests[file as usize].update(file.xml_footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))
     }

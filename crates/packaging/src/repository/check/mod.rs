@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, disk, index::IndexEntry};
+use super::{Repository, RepositoryError, Result, durable_files, package_index::PackageIndexEntry};
 use crate::openpgp::PublicKeys;
 
 mod channels;
@@ -40,7 +40,7 @@ struct Findings<'a> {
     root: &'a Path,
     all: Vec<RepositoryFinding>,
     /// Index entries that need repair, by file, computed from the packages.
-    right: BTreeMap<String, IndexEntry>,
+    right: BTreeMap<String, PackageIndexEntry>,
 }
 
 impl Findings<'_> {
@@ -62,10 +62,10 @@ impl Repository {
         progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
-        let keys = self.trusted_keys()?;
+        let keys = self.read_trusted_keys()?;
         self.check_pool(&keys, &mut findings, progress)?;
         self.check_index(&mut findings)?;
-        self.check_channels(&keys, &mut findings)?;
+        self.check_all_channels(&keys, &mut findings)?;
         findings.all.sort();
         Ok(findings.all)
     }
@@ -80,8 +80,8 @@ impl Repository {
         let layout = self.layout();
         let listed = self.listed_digests();
         let mut files = Vec::new();
-        for name in disk::list(&layout.pool())? {
-            files.push((disk::list(&layout.pool().join(&name))?, name));
+        for name in durable_files::list_folder(&layout.pool_folder_path())? {
+            files.push((durable_files::list_folder(&layout.pool_folder_path().join(&name))?, name));
         }
         let total: u64 = files.iter().map(|(files, _)| files.len() as u64).sum();
         let mut done = 0;
@@ -92,9 +92,9 @@ impl Repository {
                 }
                 done += 1;
                 let (pooled, indexed) =
-                    (layout.pool_file_path(&name, &file), layout.index_entry_path(&name, &file));
-                let right = self.entry_from_pool(&file).and_then(|(right, envelope)| {
-                    envelope.verify(keys)?;
+                    (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
+                let right = self.compute_index_entry_from_pool(&file).and_then(|(right, rpm_file)| {
+                    rpm_file.verify_signature(keys)?;
                     Ok(right)
                 });
                 let entry = self.read_index_entry(&file);
@@ -131,20 +131,21 @@ impl Repository {
     /// The digest of each package that some channel shows, by file.
     fn listed_digests(&self) -> BTreeMap<String, String> {
         // Errors of reading a channel are reported by the channel check.
-        let channels = self.channels().unwrap_or_default();
-        let channels: Vec<_> = channels.iter().filter_map(|name| self.load_channel(name).ok()).collect();
-        let listed = channels.iter().flat_map(|channel| channel.packages());
+        let channels = self.list_channels().unwrap_or_default();
+        let channels: Vec<_> =
+            channels.iter().filter_map(|name| self.load_current_generation(name).ok()).collect();
+        let listed = channels.iter().flat_map(|channel| channel.iter_packages());
         listed.map(|listed| (listed.file.clone(), listed.sha256.clone())).collect()
     }
 
     fn check_index(&self, findings: &mut Findings<'_>) -> Result<()> {
         let layout = self.layout();
         let alone = |name: &str, entry: &str| {
-            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_file_path(name, file).is_file())
+            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_package_path(name, file).is_file())
         };
         let mut suspects = BTreeSet::new();
-        for name in disk::list(&layout.index())? {
-            for entry in disk::list(&layout.index().join(&name))? {
+        for name in durable_files::list_folder(&layout.index_folder_path())? {
+            for entry in durable_files::list_folder(&layout.index_folder_path().join(&name))? {
                 if alone(&name, &entry) {
                     suspects.insert((name.clone(), entry));
                 }
@@ -156,7 +157,7 @@ impl Repository {
         // A package that comes in, or goes, has its entry alone for a moment.
         let _lock = self.lock()?;
         for (name, entry) in suspects {
-            let path = layout.index().join(&name).join(&entry);
+            let path = layout.index_folder_path().join(&name).join(&entry);
             if path.exists() && alone(&name, &entry) {
                 findings.add(&path, "it describes a package that is not in the pool", "remove it");
             }

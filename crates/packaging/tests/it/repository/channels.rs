@@ -6,7 +6,7 @@ use super::{TestRepository, name, visible};
 use crate::tools::NOON;
 
 fn order(test: &TestRepository) -> Vec<String> {
-    test.repository.channels().unwrap().iter().map(ToString::to_string).collect()
+    test.repository.list_channels().unwrap().iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -23,9 +23,9 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
     assert_eq!(visible(&test, "staging"), Vec::<String>::new());
     let again = Repository::open(&test.root()).unwrap();
-    assert_eq!(again.channels().unwrap(), test.repository.channels().unwrap());
+    assert_eq!(again.list_channels().unwrap(), test.repository.list_channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
-    let serial = test.repository.change_serial().unwrap();
+    let serial = test.repository.compute_change_serial().unwrap();
     assert_eq!(create("staging", Some("dev")), Ok(false));
     assert_eq!(create("staging", None), Ok(false));
     assert_eq!(
@@ -34,7 +34,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     );
     assert!(create("qa", Some("stging")).unwrap_err().contains("did you mean `staging`?"));
     assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
-    assert_eq!(test.repository.change_serial().unwrap(), serial);
+    assert_eq!(test.repository.compute_change_serial().unwrap(), serial);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
@@ -42,7 +42,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
 fn publishing_into_an_unknown_channel_is_refused_naming_the_nearest() {
     let test = TestRepository::new();
     let files = test.component("shop", "1.0", &[]);
-    let error = test.repository.publish(&name("prodd"), &files, NOON).unwrap_err();
+    let error = test.repository.publish_packages(&name("prodd"), &files, NOON).unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no channel `prodd`; did you mean `prod`? (channels: dev, prod; `punch channel create` makes another)"
@@ -57,7 +57,7 @@ fn promotion_into_an_unknown_or_an_earlier_channel_is_refused() {
     test.publish("prod", &files);
     let promote = |from: &str, to: &str| {
         let version = "1.0".parse().unwrap();
-        let promoted = test.repository.promote(
+        let promoted = test.repository.promote_version(
             &name("shop"),
             &version,
             &name(from),

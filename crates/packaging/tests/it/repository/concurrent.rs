@@ -21,8 +21,8 @@ fn threads_publishing_at_once_lose_nothing() {
                 let own = Repository::open(&ground_root(repository)).unwrap();
                 for (n, file) in chunk.iter().enumerate() {
                     let repository = if n % 2 == 0 { repository } else { &own };
-                    repository.publish(&name("dev"), std::slice::from_ref(file), NOON).unwrap();
-                    repository.catalog().unwrap();
+                    repository.publish_packages(&name("dev"), std::slice::from_ref(file), NOON).unwrap();
+                    repository.read_catalog().unwrap();
                 }
             });
         }
@@ -30,12 +30,12 @@ fn threads_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&test, "dev"), expected);
-    assert_eq!(test.repository.change_serial().unwrap(), 2 + 24);
+    assert_eq!(test.repository.compute_change_serial().unwrap(), 2 + 24);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
 fn ground_root(repository: &Repository) -> std::path::PathBuf {
-    repository.served_folder().parent().unwrap().to_owned()
+    repository.served_channels_folder().parent().unwrap().to_owned()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn processes_publishing_at_once_lose_nothing() {
         let (root, files) = order.split_once('|').unwrap();
         let repository = Repository::open(root.as_ref()).unwrap();
         for file in files.split(',') {
-            repository.publish(&name("dev"), &[file.to_owned()], NOON).unwrap();
+            repository.publish_packages(&name("dev"), &[file.to_owned()], NOON).unwrap();
         }
         return;
     }
@@ -69,7 +69,7 @@ fn processes_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&test, "dev"), expected);
-    assert_eq!(test.repository.change_serial().unwrap(), 2 + 16);
+    assert_eq!(test.repository.compute_change_serial().unwrap(), 2 + 16);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
@@ -81,9 +81,9 @@ fn check_during_publications_and_retentions_finds_nothing() {
         let publisher = scope.spawn(|| {
             for n in 0..60 {
                 let file = test.take(Rpm::new("tool", &format!("1.{n}")));
-                test.repository.publish(&name("dev"), &[file], NOON + n * 4000).unwrap();
+                test.repository.publish_packages(&name("dev"), &[file], NOON + n * 4000).unwrap();
                 if n % 10 == 9 {
-                    test.repository.retain(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
+                    test.repository.retain_versions(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
                 }
             }
         });

@@ -39,16 +39,16 @@ fn full_disk_leaves_the_repository_as_it_was() {
     let packager = key("packager");
     let repository = Repository::create(&tiny.0, key("repository")).unwrap();
     repository.create_channel(&name("dev"), None, NOON).unwrap();
-    repository.trust_keys(&packager.public_armored().unwrap()).unwrap();
+    repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();
     let built = folder.path().join("built");
     fs::create_dir(&built).unwrap();
     let (mut published, mut errors) = (Vec::new(), Vec::new());
     for n in 0..40 {
         let path = Rpm::new(&format!("tool{n:02}"), "1.0").build(&built, Some(&packager));
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let done = repository
-            .receive(fs::File::open(&path).unwrap(), &file, LIMIT)
-            .and_then(|_| repository.publish(&name("dev"), std::slice::from_ref(&file), NOON + n * 7200));
+        let done = repository.receive_package(fs::File::open(&path).unwrap(), &file, LIMIT).and_then(|_| {
+            repository.publish_packages(&name("dev"), std::slice::from_ref(&file), NOON + n * 7200)
+        });
         match done {
             Ok(_) => published.push(file),
             Err(error) => errors.push(error.to_string()),

@@ -50,7 +50,7 @@ impl TestRepository {
             repository.create_channel(&name(channel), None, NOON).unwrap();
         }
         let packager = key("packager");
-        repository.trust_keys(&packager.public_armored().unwrap()).unwrap();
+        repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();
         Self { folder, repository, packager }
     }
 
@@ -68,7 +68,7 @@ impl TestRepository {
 
     fn receive(&self, rpm: &Path) -> Result<ReceivedPackage, RepositoryError> {
         let file = rpm.file_name().unwrap().to_str().unwrap();
-        self.repository.receive(fs::File::open(rpm).unwrap(), file, LIMIT)
+        self.repository.receive_package(fs::File::open(rpm).unwrap(), file, LIMIT)
     }
 
     /// Builds, signs and receives a package; returns its file name.
@@ -83,7 +83,7 @@ impl TestRepository {
     }
 
     fn publish(&self, channel: &str, files: &[String]) -> model::wire::PublicationResult {
-        self.repository.publish(&name(channel), files, NOON).unwrap()
+        self.repository.publish_packages(&name(channel), files, NOON).unwrap()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::tools::NOON;
 
 fn promote(test: &TestRepository, component: &str, version: &str) -> Result<Vec<String>, String> {
     test.repository
-        .promote(
+        .promote_version(
             &name(component),
             &version.parse().unwrap(),
             &name("dev"),

@@ -14,11 +14,15 @@ fn publishing_twice_says_what_was_there_already() {
     let first = test.publish("dev", &files);
     assert_eq!(first.added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
     assert!(first.present.is_empty());
-    let serial = test.repository.change_serial().unwrap();
+    let serial = test.repository.compute_change_serial().unwrap();
     let second = test.publish("dev", &files);
     assert_eq!(second.present, first.added);
     assert!(second.added.is_empty());
-    assert_eq!(test.repository.change_serial().unwrap(), serial, "nothing changed, so nothing was written");
+    assert_eq!(
+        test.repository.compute_change_serial().unwrap(),
+        serial,
+        "nothing changed, so nothing was written"
+    );
     assert_eq!(visible(&test, "dev"), first.added);
 }
 
@@ -28,7 +32,7 @@ fn half_a_component_is_refused_and_nothing_becomes_visible() {
     let shop = test.take(payload("shop", "1.0"));
     let lone = test.take(deployment("lone", "2.0", &[]));
     let tool = test.take(Rpm::new("tool", "1.0"));
-    let publish = |files: &[String]| test.repository.publish(&name("dev"), files, NOON);
+    let publish = |files: &[String]| test.repository.publish_packages(&name("dev"), files, NOON);
     assert_eq!(
         publish(&[tool.clone(), shop.clone()]).unwrap_err().to_string(),
         "shop-1.0-1.noarch.rpm cannot be in channel `dev` without shop-deployment-1.0-1: a component is deployed by both, so publish them together"
@@ -49,7 +53,7 @@ fn half_a_component_is_refused_and_nothing_becomes_visible() {
 fn publication_of_a_package_that_was_not_received_is_refused() {
     let test = TestRepository::new();
     for file in ["shop-1.0-1.noarch.rpm", "../../signing.key", ""] {
-        let error = test.repository.publish(&name("dev"), &[file.to_owned()], NOON).unwrap_err();
+        let error = test.repository.publish_packages(&name("dev"), &[file.to_owned()], NOON).unwrap_err();
         assert_eq!(error.to_string(), format!("{file} is not in the repository: upload it first"));
     }
 }
@@ -71,7 +75,7 @@ fn files_of_older_repomd_stay_for_an_hour_and_are_then_removed() {
     for minor in 0..8 {
         let file = test.take(Rpm::new("tool", &format!("1.{minor}")));
         // Publications two hours apart: age alone keeps none of them.
-        test.repository.publish(&name("dev"), &[file], NOON + minor * 2 * hour).unwrap();
+        test.repository.publish_packages(&name("dev"), &[file], NOON + minor * 2 * hour).unwrap();
         ages.push(named(&test));
         assert_eq!(ages[ages.len() - 1].len(), 3);
     }
@@ -84,7 +88,7 @@ fn files_of_older_repomd_stay_for_an_hour_and_are_then_removed() {
     // Within an hour all stay, however many there are.
     for second in 0..60 {
         let file = test.take(Rpm::new("tool", &format!("2.{second}")));
-        test.repository.publish(&name("dev"), &[file], NOON + 16 * hour + second).unwrap();
+        test.repository.publish_packages(&name("dev"), &[file], NOON + 16 * hour + second).unwrap();
         ages.push(named(&test));
     }
     for files in ages.iter().rev().take(61) {
@@ -181,10 +185,10 @@ fn catalog_and_versions_come_from_the_index() {
     let tool = test.take(Rpm::new("tool", "1.0"));
     test.publish("dev", &[tool]);
     // A change of one channel leaves what is known of the others as it is.
-    let before = test.repository.catalog().unwrap();
+    let before = test.repository.read_catalog().unwrap();
     let more = test.component("cart", "1.0", &[]);
     test.publish("dev", &more);
-    let after = test.repository.catalog().unwrap();
+    let after = test.repository.read_catalog().unwrap();
     for (version, published) in &before.components[&name("shop")] {
         assert!(std::sync::Arc::ptr_eq(published, &after.components[&name("shop")][version]));
     }
@@ -193,12 +197,12 @@ fn catalog_and_versions_come_from_the_index() {
         fs::write(test.root().join("pool").join(file), "").unwrap();
     }
     let repository = Repository::open(&test.root()).unwrap();
-    let versions = repository.versions(&name("shop")).unwrap();
+    let versions = repository.list_component_versions(&name("shop")).unwrap();
     let texts: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
     assert_eq!(texts, ["1.10-1", "1.9-1", "1.0-1"]);
     assert_eq!(versions[0].channels, ["dev"]);
     assert_eq!(versions[0].summary, "The component shop");
-    let catalog = repository.catalog().unwrap();
+    let catalog = repository.read_catalog().unwrap();
     assert_eq!(catalog.versions(&name("dev"), &name("shop")).len(), 3);
     assert_eq!(catalog.versions(&name("prod"), &name("shop")).len(), 0);
     assert!(catalog.channels.contains_key(&name("prod")));

@@ -14,7 +14,7 @@ use crate::tools::{Rpm, key};
 /// Receives `bytes` as `file`; it must be refused and leave nothing. Returns the refusal.
 fn refused(test: &TestRepository, bytes: &[u8], file: &str) -> String {
     let before = tree(&test.root());
-    let error = test.repository.receive(bytes, file, LIMIT).unwrap_err();
+    let error = test.repository.receive_package(bytes, file, LIMIT).unwrap_err();
     assert_eq!(tree(&test.root()), before, "a refused upload left something behind");
     error.to_string()
 }
@@ -28,10 +28,10 @@ fn build(test: &TestRepository, rpm: Rpm) -> (Vec<u8>, String) {
 fn package_received_again_with_the_same_bytes_is_accepted() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
-    let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    let received = test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
     assert_eq!((received.file.as_str(), received.size), (file.as_str(), bytes.len() as u64));
     let files = tree(&test.root());
-    assert_eq!(test.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+    assert_eq!(test.repository.receive_package(&*bytes, &file, LIMIT).unwrap(), received);
     assert_eq!(tree(&test.root()), files);
     assert_eq!(fs::read(test.root().join("pool/tool").join(&file)).unwrap(), bytes);
 }
@@ -40,12 +40,12 @@ fn package_received_again_with_the_same_bytes_is_accepted() {
 fn same_version_with_other_bytes_is_refused_naming_both_digests() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
-    let there = test.repository.receive(&*bytes, &file, LIMIT).unwrap().sha256;
+    let there = test.repository.receive_package(&*bytes, &file, LIMIT).unwrap().sha256;
     let (other, _) = build(&test, Rpm::new("tool", "1.0").file("/usr/share/tool/more", b"more"));
     let message = refused(&test, &other, &file);
     let elsewhere = TestRepository::new();
-    elsewhere.repository.trust_keys(&test.packager.public_armored().unwrap()).unwrap();
-    let yours = elsewhere.repository.receive(&*other, &file, LIMIT).unwrap().sha256;
+    elsewhere.repository.trust_keys(&test.packager.armored_public_key().unwrap()).unwrap();
+    let yours = elsewhere.repository.receive_package(&*other, &file, LIMIT).unwrap().sha256;
     assert_eq!(
         message,
         format!(
@@ -80,7 +80,7 @@ fn another_spelling_of_a_version_that_is_there_is_refused() {
 fn package_with_a_lost_index_entry_is_received_again() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, Rpm::new("tool", "1.0"));
-    let received = test.repository.receive(&*bytes, &file, LIMIT).unwrap();
+    let received = test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
     test.publish("dev", std::slice::from_ref(&file));
     let indexed = test.root().join(format!("index/tool/{file}.jsonl"));
     let right = fs::read_to_string(&indexed).unwrap();
@@ -90,9 +90,9 @@ fn package_with_a_lost_index_entry_is_received_again() {
             None => fs::remove_file(&indexed).unwrap(),
             Some(damaged) => fs::write(&indexed, damaged).unwrap(),
         }
-        let message = test.repository.receive(&*other, &file, LIMIT).unwrap_err().to_string();
+        let message = test.repository.receive_package(&*other, &file, LIMIT).unwrap_err().to_string();
         assert!(message.contains("is in the repository already with other bytes"), "{message}");
-        assert_eq!(test.repository.receive(&*bytes, &file, LIMIT).unwrap(), received);
+        assert_eq!(test.repository.receive_package(&*bytes, &file, LIMIT).unwrap(), received);
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
         assert_eq!(test.repository.check_repository().unwrap(), []);
     }
@@ -211,14 +211,14 @@ fn interrupted_and_oversized_uploads_leave_no_files() {
     let test = TestRepository::new();
     let (bytes, file) = build(&test, payload("shop", "1.0"));
     let before = tree(&test.root());
-    let error = test.repository.receive(Breaks(&bytes[..bytes.len() / 2]), &file, LIMIT).unwrap_err();
+    let error = test.repository.receive_package(Breaks(&bytes[..bytes.len() / 2]), &file, LIMIT).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
             "{file} was not received whole: connection reset by peer; nothing of it was kept, upload it again"
         )
     );
-    let error = test.repository.receive(&*bytes, &file, 1000).unwrap_err();
+    let error = test.repository.receive_package(&*bytes, &file, 1000).unwrap_err();
     assert_eq!(error.to_string(), format!("{file} is larger than the 1000 bytes an upload may have"));
     assert_eq!(tree(&test.root()), before);
 }

@@ -2,7 +2,9 @@
 
 use model::{exit::Exit, wire::AuditEntry};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// List entries of the audit log, newest first: who did what, when
 #[derive(Debug, clap::Args)]
@@ -12,13 +14,13 @@ pub(crate) struct AuditListArgs {
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl AuditListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let entries: Vec<AuditEntry> =
-            self.remote.client(context)?.list("/api/v1/audit", "before", self.limit)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/audit", "before", self.limit)?;
         let rows: Vec<Vec<String>> = entries
             .iter()
             .map(|entry| {
@@ -32,8 +34,8 @@ impl AuditListArgs {
                 ]
             })
             .collect();
-        context.output.table(&["ENTRY", "TIME", "ACTOR", "ACTION", "SUBJECT", "DETAIL"], &rows);
-        context.output.json(&entries);
+        context.output.print_table(&["ENTRY", "TIME", "ACTOR", "ACTION", "SUBJECT", "DETAIL"], &rows);
+        context.output.print_json(&entries);
         Ok(Exit::Done)
     }
 }

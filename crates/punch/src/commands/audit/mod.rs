@@ -4,7 +4,7 @@ mod list;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Show the audit log
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use model::{
     wire::{ChannelRequest, CreatedChannel},
 };
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Create a channel, at its place in the order of promotion
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct ChannelCreateArgs {
     #[arg(long, value_name = "CHANNEL")]
     after: Option<Name>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ChannelCreateArgs {
@@ -27,12 +27,13 @@ impl ChannelCreateArgs {
             name: self.channel.to_string(),
             after: self.after.map(|after| after.to_string()),
         };
-        let channel: CreatedChannel = self.remote.client(context)?.post("/api/v1/channels", &request)?;
-        context.output.note(match channel.created {
+        let channel: CreatedChannel =
+            self.remote.new_api_client(context)?.post_json("/api/v1/channels", &request)?;
+        context.output.print_note(match channel.created {
             true => format!("the channel {} is created", channel.name),
             false => format!("the channel {} was there already", channel.name),
         });
-        context.output.json(&channel);
+        context.output.print_json(&channel);
         Ok(Exit::Done)
     }
 }

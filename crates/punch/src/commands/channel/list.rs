@@ -2,26 +2,26 @@
 
 use model::{exit::Exit, wire::ChannelSummary};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// List channels and how many components each has
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch channel list\n  punch channel list --json")]
 pub(crate) struct ChannelListArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ChannelListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let channels: Vec<ChannelSummary> =
-            self.remote.client(context)?.list("/api/v1/channels", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/channels", "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = channels
             .iter()
             .map(|channel| vec![channel.name.clone(), channel.components.to_string()])
             .collect();
-        context.output.table(&["CHANNEL", "COMPONENTS"], &rows);
-        context.output.json(&channels);
+        context.output.print_table(&["CHANNEL", "COMPONENTS"], &rows);
+        context.output.print_json(&channels);
         Ok(Exit::Done)
     }
 }

@@ -5,7 +5,7 @@ mod list;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Create and list the channels of the repository
 #[derive(Debug, clap::Args)]

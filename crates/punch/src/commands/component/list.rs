@@ -2,20 +2,20 @@
 
 use model::{component::ComponentKind, exit::Exit, wire::ComponentSummary};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// List published components with their newest version in each channel
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch component list\n  punch component list --json")]
 pub(crate) struct ComponentListArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ComponentListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let components: Vec<ComponentSummary> =
-            self.remote.client(context)?.list("/api/v1/components", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/components", "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = components
             .iter()
             .map(|component| {
@@ -32,8 +32,8 @@ impl ComponentListArgs {
                 ]
             })
             .collect();
-        context.output.table(&["COMPONENT", "KIND", "NEWEST VERSIONS", "SUMMARY"], &rows);
-        context.output.json(&components);
+        context.output.print_table(&["COMPONENT", "KIND", "NEWEST VERSIONS", "SUMMARY"], &rows);
+        context.output.print_json(&components);
         Ok(Exit::Done)
     }
 }

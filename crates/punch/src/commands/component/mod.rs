@@ -5,7 +5,7 @@ mod show;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// List and show published components
 #[derive(Debug, clap::Args)]

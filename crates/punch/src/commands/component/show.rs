@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::Name, wire::ComponentVersion};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show the published versions of a component and their channels, newest first
 #[derive(Debug, clap::Args)]
@@ -11,14 +11,14 @@ pub(crate) struct ComponentShowArgs {
     /// Component
     name: Name,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ComponentShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = format!("/api/v1/components/{}/versions", self.name);
         let versions: Vec<ComponentVersion> =
-            self.remote.client(context)?.list(&path, "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list(&path, "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = versions
             .iter()
             .map(|version| {
@@ -27,11 +27,11 @@ impl ComponentShowArgs {
                 vec![version.version.clone(), channels, version.summary.clone()]
             })
             .collect();
-        context.output.table(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
+        context.output.print_table(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
         if versions.is_empty() {
-            context.output.note(format!("no version of {} is published", self.name));
+            context.output.print_note(format!("no version of {} is published", self.name));
         }
-        context.output.json(&versions);
+        context.output.print_json(&versions);
         Ok(Exit::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::Event};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Print what changes on the control plane, as it changes
 ///
@@ -12,17 +12,17 @@ use crate::{command_error::CommandError, context::CommandContext, settings::Remo
 #[command(after_help = "Example:\n  punch event follow\n  punch event follow --json | jq .kind")]
 pub(crate) struct EventFollowArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl EventFollowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         client.follow_events(|event| {
-            context.output.line(describe(&event));
-            context.output.json_line(&event);
+            context.output.print_line(describe(&event));
+            context.output.print_json_line(&event);
         })?;
-        context.output.note(
+        context.output.print_note(
             "the stream of events ended: the control plane ended, or the token may not listen any more",
         );
         Ok(Exit::Done)

@@ -4,7 +4,7 @@ mod follow;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Follow what changes on the control plane
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::Job};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Ask a background job to stop; one that waits ends at once
 #[derive(Debug, clap::Args)]
@@ -11,14 +11,15 @@ pub(crate) struct JobCancelArgs {
     /// Number of the job
     job: u64,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl JobCancelArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
-        let job: Job = client.post(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
-        context.output.note(format!(
+        let client = self.remote.new_api_client(context)?;
+        let job: Job =
+            client.post_json(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
+        context.output.print_note(format!(
             "job {} is {}",
             job.id,
             match job.finished_us {
@@ -26,7 +27,7 @@ impl JobCancelArgs {
                 None => "asked to stop",
             }
         ));
-        context.output.json(&job);
+        context.output.print_json(&job);
         Ok(Exit::Done)
     }
 }

@@ -7,18 +7,18 @@ use model::{
     wire::{Job, JobRequest},
 };
 
-use crate::{client::ApiClient, command_error::CommandError, context::CommandContext};
+use crate::{api_client::ApiClient, command_context::CommandContext, command_error::CommandError};
 
 /// How often a running job is looked at.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 /// Creates a job, waits for its end and prints what came of it.
-pub(in crate::commands) fn run_job(
+pub(in crate::commands) fn create_and_follow_job(
     context: &CommandContext,
     client: &ApiClient,
     request: &JobRequest,
 ) -> Result<Exit, CommandError> {
-    let job: Job = client.post("/api/v1/jobs", request)?;
+    let job: Job = client.post_json("/api/v1/jobs", request)?;
     follow_job(context, client, job.id)
 }
 
@@ -30,20 +30,20 @@ pub(super) fn follow_job(
 ) -> Result<Exit, CommandError> {
     let mut printed = 0;
     loop {
-        let job: Job = client.get(&format!("/api/v1/jobs/{id}"))?;
+        let job: Job = client.get_json(&format!("/api/v1/jobs/{id}"))?;
         for line in job.log.iter().skip(printed) {
-            context.output.line(&line.text);
+            context.output.print_line(&line.text);
         }
         printed = job.log.len().max(printed);
         if job.finished_us.is_none() {
             thread::sleep(LOOK_AGAIN_AFTER);
             continue;
         }
-        context.output.json(&job);
+        context.output.print_json(&job);
         let result = job.result.as_deref().unwrap_or_default();
         return match job.state.as_str() {
             "done" => {
-                context.output.note(format!("job {id} is done: {result}"));
+                context.output.print_note(format!("job {id} is done: {result}"));
                 Ok(Exit::Done)
             }
             "cancelled" => Err(CommandError::failed(format!("job {id} was cancelled"))

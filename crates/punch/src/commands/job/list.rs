@@ -2,7 +2,9 @@
 
 use model::{exit::Exit, wire::Job};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// List background jobs, newest first: number, kind, state, creation and result
 #[derive(Debug, clap::Args)]
@@ -12,12 +14,13 @@ pub(crate) struct JobListArgs {
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl JobListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let jobs: Vec<Job> = self.remote.client(context)?.list("/api/v1/jobs", "before", self.limit)?;
+        let jobs: Vec<Job> =
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/jobs", "before", self.limit)?;
         let rows: Vec<Vec<String>> = jobs
             .iter()
             .map(|job| {
@@ -34,8 +37,8 @@ impl JobListArgs {
                 ]
             })
             .collect();
-        context.output.table(&["JOB", "KIND", "STATE", "CREATED", "BY", "RESULT"], &rows);
-        context.output.json(&jobs);
+        context.output.print_table(&["JOB", "KIND", "STATE", "CREATED", "BY", "RESULT"], &rows);
+        context.output.print_json(&jobs);
         Ok(Exit::Done)
     }
 }

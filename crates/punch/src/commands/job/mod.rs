@@ -8,9 +8,9 @@ mod show;
 
 use model::exit::Exit;
 
-pub(super) use follow::run_job;
+pub(super) use follow::create_and_follow_job;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// List, show, cancel and retry background jobs
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::Job};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Create a job that does again what one that ended should have done
 #[derive(Debug, clap::Args)]
@@ -11,15 +11,18 @@ pub(crate) struct JobRetryArgs {
     /// Number of the job
     job: u64,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl JobRetryArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
-        let job: Job = client.post(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
-        context.output.note(format!("job {} does again what job {} should have done", job.id, self.job));
-        context.output.json(&job);
+        let client = self.remote.new_api_client(context)?;
+        let job: Job =
+            client.post_json(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
+        context
+            .output
+            .print_note(format!("job {} does again what job {} should have done", job.id, self.job));
+        context.output.print_json(&job);
         Ok(Exit::Done)
     }
 }

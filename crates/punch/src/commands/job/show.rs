@@ -3,7 +3,9 @@
 use model::{exit::Exit, wire::Job};
 
 use super::follow::follow_job;
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// Show a background job with its log
 #[derive(Debug, clap::Args)]
@@ -15,36 +17,36 @@ pub(crate) struct JobShowArgs {
     #[arg(long)]
     follow: bool,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl JobShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         if self.follow {
             return follow_job(context, &client, self.job);
         }
-        let job: Job = client.get(&format!("/api/v1/jobs/{}", self.job))?;
-        context.output.line(format!("job {}: {}, {}", job.id, job.kind, job.state));
-        context.output.line(format!(
+        let job: Job = client.get_json(&format!("/api/v1/jobs/{}", self.job))?;
+        context.output.print_line(format!("job {}: {}, {}", job.id, job.kind, job.state));
+        context.output.print_line(format!(
             "created {} by {}",
             time_text::format_utc(job.created_us),
             job.created_by
         ));
-        context.output.line(format!("attempt {} of {}", job.attempt, job.max_attempts));
+        context.output.print_line(format!("attempt {} of {}", job.attempt, job.max_attempts));
         if let Some(owner) = &job.owner {
-            context.output.line(format!("run by {owner}"));
+            context.output.print_line(format!("run by {owner}"));
         }
         if job.progress_total > 0 {
-            context.output.line(format!("{} of {} done", job.progress_done, job.progress_total));
+            context.output.print_line(format!("{} of {} done", job.progress_done, job.progress_total));
         }
         for line in &job.log {
-            context.output.line(format!("{} {}", time_text::format_utc(line.at_us), line.text));
+            context.output.print_line(format!("{} {}", time_text::format_utc(line.at_us), line.text));
         }
         if let Some(result) = &job.result {
-            context.output.line(result);
+            context.output.print_line(result);
         }
-        context.output.json(&job);
+        context.output.print_json(&job);
         Ok(Exit::Done)
     }
 }

@@ -2,23 +2,23 @@
 
 use model::{exit::Exit, wire::KeyList};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// List the fingerprints of the keys that packages and metadata are trusted by
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch key list")]
 pub(crate) struct KeyListArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl KeyListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let keys: KeyList = self.remote.client(context)?.get("/api/v1/keys")?;
+        let keys: KeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
-            context.output.line(&key.fingerprint);
+            context.output.print_line(&key.fingerprint);
         }
-        context.output.json(&keys.items);
+        context.output.print_json(&keys.items);
         Ok(Exit::Done)
     }
 }

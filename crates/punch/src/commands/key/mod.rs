@@ -6,10 +6,10 @@ mod trust;
 use std::path::{Path, PathBuf};
 
 use model::exit::Exit;
-use packaging::openpgp::{KeyError, SecretKey};
+use packaging::openpgp::{SecretKey, SecretKeyError};
 use serde::Serialize;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Make, show, list and trust keys that sign packages
 #[derive(Debug, clap::Args)]
@@ -71,11 +71,11 @@ impl KeyArgs {
 impl KeyNewArgs {
     fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.out.exists() {
-            return Err(CommandError::input(format!("{} is there already", self.out.display()))
+            return Err(CommandError::invalid_input(format!("{} is there already", self.out.display()))
                 .with_hint("a key is never overwritten; give another file with `--out FILE`"));
         }
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
-            return Err(CommandError::input(
+            return Err(CommandError::invalid_input(
                 "the name of the key's owner is empty or holds control characters",
             )
             .with_hint("write it like 'Alice <alice@example.org>'"));
@@ -84,25 +84,25 @@ impl KeyNewArgs {
         let key = SecretKey::generate(self.name.trim(), created)
             .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
         key.save(&self.out).map_err(|error| match error {
-            KeyError::Io { path, why, .. } => CommandError::cannot_write(&path, &why),
+            SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
-        context.output.note(format!("wrote {}; keep it secret", self.out.display()));
-        context.output.line(format!("fingerprint {}", key.fingerprint()));
+        context.output.print_note(format!("wrote {}; keep it secret", self.out.display()));
+        context.output.print_line(format!("fingerprint {}", key.fingerprint()));
         show(context, &self.out, &key)
     }
 }
 
 impl KeyPublicArgs {
     fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let key = load(&self.file)?;
-        context.output.line(armored(&key)?);
+        let key = load_secret_key(&self.file)?;
+        context.output.print_line(armored(&key)?);
         show(context, &self.file, &key)
     }
 }
 
 fn show(context: &CommandContext, file: &Path, key: &SecretKey) -> Result<Exit, CommandError> {
-    context.output.json(&ShownKey {
+    context.output.print_json(&ShownKey {
         file: file.display().to_string(),
         fingerprint: key.fingerprint().to_string(),
         public: armored(key)?,
@@ -111,14 +111,14 @@ fn show(context: &CommandContext, file: &Path, key: &SecretKey) -> Result<Exit, 
 }
 
 fn armored(key: &SecretKey) -> Result<String, CommandError> {
-    key.public_armored().map_err(|error| CommandError::new(Exit::Bug, error.to_string()))
+    key.armored_public_key().map_err(|error| CommandError::new(Exit::Bug, error.to_string()))
 }
 
 /// Reads a secret key; others must not be able to.
-pub(super) fn load(file: &Path) -> Result<SecretKey, CommandError> {
-    std::fs::File::open(file).map_err(|error| CommandError::cannot_read(file, &error))?;
+pub(super) fn load_secret_key(file: &Path) -> Result<SecretKey, CommandError> {
+    std::fs::File::open(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
     SecretKey::load(file).map_err(|error| {
-        CommandError::input(error.to_string())
+        CommandError::invalid_input(error.to_string())
             .with_hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
 }

@@ -7,7 +7,7 @@ use model::{
     wire::{KeyList, KeyTrustRequest},
 };
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Let the repository accept packages signed by the keys in a file
 ///
@@ -18,19 +18,19 @@ pub(crate) struct KeyTrustArgs {
     /// Armored OpenPGP certificates (`punch key public` prints one)
     file: PathBuf,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl KeyTrustArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let armored = std::fs::read_to_string(&self.file)
-            .map_err(|error| CommandError::cannot_read(&self.file, &error))?;
+            .map_err(|error| CommandError::cannot_read_file(&self.file, &error))?;
         let keys: KeyList =
-            self.remote.client(context)?.post("/api/v1/keys", &KeyTrustRequest { armored })?;
+            self.remote.new_api_client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {
-            context.output.line(&key.fingerprint);
+            context.output.print_line(&key.fingerprint);
         }
-        context.output.json(&keys.items);
+        context.output.print_json(&keys.items);
         Ok(Exit::Done)
     }
 }

@@ -3,7 +3,8 @@
 use model::{exit::Exit, wire::JobRequest};
 
 use crate::{
-    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+    command_context::CommandContext, command_error::CommandError, commands::job::create_and_follow_job,
+    settings::ControlPlaneArgs,
 };
 
 /// Read every package and all metadata, and name what is damaged
@@ -13,12 +14,12 @@ use crate::{
 #[command(after_help = "Example:\n  punch repository check")]
 pub(crate) struct RepositoryCheckArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RepositoryCheckArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = JobRequest { kind: "check-repository".to_owned(), keep: None, channel: None };
-        run_job(context, &self.remote.client(context)?, &request)
+        create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)
     }
 }

@@ -6,7 +6,7 @@ mod retain;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Check the repository, remove old versions and rebuild channels
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,8 @@
 use model::{exit::Exit, name::Name, wire::JobRequest};
 
 use crate::{
-    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+    command_context::CommandContext, command_error::CommandError, commands::job::create_and_follow_job,
+    settings::ControlPlaneArgs,
 };
 
 /// Write the metadata of a channel anew, and link its packages again
@@ -15,13 +16,13 @@ pub(crate) struct RepositoryRebuildArgs {
     /// Channel
     channel: Name,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RepositoryRebuildArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let channel = Some(self.channel.to_string());
         let request = JobRequest { kind: "rebuild-channel".to_owned(), keep: None, channel };
-        run_job(context, &self.remote.client(context)?, &request)
+        create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)
     }
 }

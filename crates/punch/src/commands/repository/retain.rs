@@ -3,7 +3,8 @@
 use model::{exit::Exit, wire::JobRequest};
 
 use crate::{
-    command_error::CommandError, commands::job::run_job, context::CommandContext, settings::RemoteArgs,
+    command_context::CommandContext, command_error::CommandError, commands::job::create_and_follow_job,
+    settings::ControlPlaneArgs,
 };
 
 /// Remove old versions that no node file of any kept generation needs
@@ -16,12 +17,12 @@ pub(crate) struct RepositoryRetainArgs {
     #[arg(long, value_name = "COUNT")]
     keep: u32,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RepositoryRetainArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = JobRequest { kind: "retain-versions".to_owned(), keep: Some(self.keep), channel: None };
-        run_job(context, &self.remote.client(context)?, &request)
+        create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)
     }
 }

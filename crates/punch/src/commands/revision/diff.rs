@@ -2,7 +2,10 @@
 
 use model::{exit::Exit, wire::RevisionDiff};
 
-use crate::{client::ApiClient, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{
+    api_client::ApiClient, command_context::CommandContext, command_error::CommandError,
+    settings::ControlPlaneArgs,
+};
 
 /// Show what differs between two revisions
 ///
@@ -15,12 +18,12 @@ pub(crate) struct RevisionDiffArgs {
     /// Newer revision
     to: u64,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RevisionDiffArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        print_diff(context, &self.remote.client(context)?, self.from, self.to)
+        print_diff(context, &self.remote.new_api_client(context)?, self.from, self.to)
     }
 }
 
@@ -32,14 +35,15 @@ pub(super) fn print_diff(
     to: u64,
 ) -> Result<Exit, CommandError> {
     let (from, to) = (from.to_string(), to.to_string());
-    let diff: RevisionDiff = client.get_with("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
+    let diff: RevisionDiff =
+        client.get_json_with_query("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
     if diff.places.is_empty() {
-        context.output.line("nothing differs");
+        context.output.print_line("nothing differs");
     }
     for place in &diff.places {
-        context.output.line(format!("{} {}", place.how, place.object));
-        context.output.line(&place.diff);
+        context.output.print_line(format!("{} {}", place.how, place.object));
+        context.output.print_line(&place.diff);
     }
-    context.output.json(&diff);
+    context.output.print_json(&diff);
     Ok(Exit::Done)
 }

@@ -2,7 +2,9 @@
 
 use model::{exit::Exit, wire::Revision};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// List revisions, newest first: number, time, author and message
 #[derive(Debug, clap::Args)]
@@ -12,13 +14,13 @@ pub(crate) struct RevisionListArgs {
     #[arg(long, default_value_t = 20, value_name = "N")]
     limit: usize,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RevisionListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let revisions: Vec<Revision> =
-            self.remote.client(context)?.list("/api/v1/revisions", "before", self.limit)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/revisions", "before", self.limit)?;
         let rows: Vec<Vec<String>> = revisions
             .iter()
             .map(|revision| {
@@ -30,8 +32,8 @@ impl RevisionListArgs {
                 ]
             })
             .collect();
-        context.output.table(&["REVISION", "TIME", "AUTHOR", "MESSAGE"], &rows);
-        context.output.json(&revisions);
+        context.output.print_table(&["REVISION", "TIME", "AUTHOR", "MESSAGE"], &rows);
+        context.output.print_json(&revisions);
         Ok(Exit::Done)
     }
 }

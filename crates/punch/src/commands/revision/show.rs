@@ -3,7 +3,7 @@
 use model::exit::Exit;
 
 use super::diff::print_diff;
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show what a revision changed
 #[derive(Debug, clap::Args)]
@@ -12,15 +12,15 @@ pub(crate) struct RevisionShowArgs {
     /// Revision
     revision: u64,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl RevisionShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let before = self.revision.checked_sub(1).ok_or_else(|| {
-            CommandError::input("revision 0 is the empty estate; revisions are counted from 1")
+            CommandError::invalid_input("revision 0 is the empty estate; revisions are counted from 1")
                 .with_hint("`punch revision list` lists them")
         })?;
-        print_diff(context, &self.remote.client(context)?, before, self.revision)
+        print_diff(context, &self.remote.new_api_client(context)?, before, self.revision)
     }
 }

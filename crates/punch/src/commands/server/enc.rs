@@ -3,7 +3,7 @@
 use model::{exit::Exit, format::node, name::ServerName, resolve};
 use serde::Serialize;
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Print the classes and parameters of a server for Puppet (external node classifier)
 ///
@@ -14,7 +14,7 @@ pub(crate) struct ServerEncArgs {
     /// Server
     server: ServerName,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 /// What `--json` prints.
@@ -26,10 +26,13 @@ struct Classification {
 
 impl ServerEncArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let text = self.remote.client(context)?.get_text(&format!("/api/v1/servers/{}/node", self.server))?;
+        let text = self
+            .remote
+            .new_api_client(context)?
+            .get_text(&format!("/api/v1/servers/{}/node", self.server))?;
         // The back-office masks secrets, and leaves the signature out, below operator.
         if !node::is_signed(&text) {
-            return Err(CommandError::input(format!(
+            return Err(CommandError::invalid_input(format!(
                 "the secrets of {} are masked for this token, and Puppet would apply the masks as values",
                 self.server
             ))
@@ -37,8 +40,8 @@ impl ServerEncArgs {
         }
         let node = node::read(&format!("the node file of {}", self.server), &text)?;
         let yaml = resolve::enc(&node);
-        context.output.line(&yaml);
-        context.output.json(&Classification { server: self.server.to_string(), yaml });
+        context.output.print_line(&yaml);
+        context.output.print_json(&Classification { server: self.server.to_string(), yaml });
         Ok(Exit::Done)
     }
 }

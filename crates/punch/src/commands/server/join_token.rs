@@ -6,7 +6,9 @@ use model::{
     wire::{IssuedJoinToken, JoinTokenRequest},
 };
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// Create a one-time token for a server to join with
 #[derive(Debug, clap::Args)]
@@ -19,21 +21,22 @@ pub(crate) struct ServerJoinTokenArgs {
     #[arg(long, default_value_t = 60, value_name = "MINUTES")]
     minutes: u32,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ServerJoinTokenArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request =
             JoinTokenRequest { server: self.server.to_string(), seconds: self.minutes.saturating_mul(60) };
-        let token: IssuedJoinToken = self.remote.client(context)?.post("/api/v1/join-tokens", &request)?;
-        context.output.line(&token.token);
-        context.output.note(format!(
+        let token: IssuedJoinToken =
+            self.remote.new_api_client(context)?.post_json("/api/v1/join-tokens", &request)?;
+        context.output.print_line(&token.token);
+        context.output.print_note(format!(
             "valid once, until {}; on {} run `punch join URL --token-file FILE`",
             time_text::format_utc(token.expires_us),
             token.server
         ));
-        context.output.json(&token);
+        context.output.print_json(&token);
         Ok(Exit::Done)
     }
 }

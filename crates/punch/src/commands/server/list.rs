@@ -2,20 +2,22 @@
 
 use model::{exit::Exit, wire::ServerSummary};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// List all servers: environment, roles, generation and the last report
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch server list\n  punch server list --json")]
 pub(crate) struct ServerListArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ServerListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let servers: Vec<ServerSummary> =
-            self.remote.client(context)?.list("/api/v1/servers", "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_paged_list("/api/v1/servers", "after", usize::MAX)?;
         let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let rows: Vec<Vec<String>> = servers
             .iter()
@@ -31,11 +33,11 @@ impl ServerListArgs {
                 ]
             })
             .collect();
-        context.output.table(
+        context.output.print_table(
             &["NAME", "ENVIRONMENT", "ROLES", "GENERATION", "REPORTED", "OUTCOME", "LAST REPORT"],
             &rows,
         );
-        context.output.json(&servers);
+        context.output.print_json(&servers);
         Ok(Exit::Done)
     }
 }

@@ -9,7 +9,7 @@ mod show;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// List, show and revoke servers
 #[derive(Debug, clap::Args)]

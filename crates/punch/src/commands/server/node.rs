@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, format::node, name::ServerName};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Print the node file of a server: everything the server must be
 ///
@@ -20,12 +20,12 @@ pub(crate) struct ServerNodeArgs {
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ServerNodeArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let client = self.remote.client(context)?;
+        let client = self.remote.new_api_client(context)?;
         let path = match self.generation {
             Some(generation) => format!("/api/v1/servers/{}/node/{generation}", self.server),
             None => format!("/api/v1/servers/{}/node", self.server),
@@ -33,9 +33,9 @@ impl ServerNodeArgs {
         let text = client.get_text(&path)?;
         if context.output.is_json() {
             let parsed = node::read(&format!("the node file of {}", self.server), &text)?;
-            context.output.json(&node::to_json(&parsed));
+            context.output.print_json(&node::to_json(&parsed));
         } else {
-            context.output.line(&text);
+            context.output.print_line(&text);
         }
         Ok(Exit::Done)
     }

@@ -3,7 +3,7 @@
 use model::{exit::Exit, name::ServerName};
 use serde::Serialize;
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Revoke the credential and the join tokens of a server: it is refused until it joins again
 #[derive(Debug, clap::Args)]
@@ -12,7 +12,7 @@ pub(crate) struct ServerRevokeArgs {
     /// Server, also one that is no longer in the estate
     server: ServerName,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 /// What `--json` prints.
@@ -23,12 +23,14 @@ struct Revoked {
 
 impl ServerRevokeArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        self.remote.client(context)?.delete(&format!("/api/v1/servers/{}/credential", self.server))?;
-        context.output.note(format!(
+        self.remote
+            .new_api_client(context)?
+            .delete(&format!("/api/v1/servers/{}/credential", self.server))?;
+        context.output.print_note(format!(
             "{0} has no credential any more; `punch server join-token {0}` lets it join again",
             self.server
         ));
-        context.output.json(&Revoked { server: self.server.to_string() });
+        context.output.print_json(&Revoked { server: self.server.to_string() });
         Ok(Exit::Done)
     }
 }

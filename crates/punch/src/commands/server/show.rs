@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, name::ServerName, wire::PlaceDocument};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show the document of a server: its environment, groups, roles and values
 #[derive(Debug, clap::Args)]
@@ -11,16 +11,16 @@ pub(crate) struct ServerShowArgs {
     /// Server
     server: ServerName,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl ServerShowArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let document: PlaceDocument =
-            self.remote.client(context)?.get(&format!("/api/v1/servers/{}", self.server))?;
-        context.output.line(&document.document);
-        context.output.note(format!("{} of revision {}", document.path, document.revision));
-        context.output.json(&document);
+            self.remote.new_api_client(context)?.get_json(&format!("/api/v1/servers/{}", self.server))?;
+        context.output.print_line(&document.document);
+        context.output.print_note(format!("{} of revision {}", document.path, document.revision));
+        context.output.print_json(&document);
         Ok(Exit::Done)
     }
 }

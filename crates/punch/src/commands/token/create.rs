@@ -5,7 +5,7 @@ use model::{
     wire::{IssuedToken, TokenRequest},
 };
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Create a token; it is printed once and stored nowhere
 ///
@@ -26,15 +26,16 @@ pub(crate) struct TokenCreateArgs {
     #[arg(long, value_name = "DAYS")]
     days: Option<u32>,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl TokenCreateArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = TokenRequest { name: self.name, grants: self.grants, days: self.days };
-        let token: IssuedToken = self.remote.client(context)?.post("/api/v1/tokens", &request)?;
-        context.output.line(&token.token);
-        context.output.json(&token);
+        let token: IssuedToken =
+            self.remote.new_api_client(context)?.post_json("/api/v1/tokens", &request)?;
+        context.output.print_line(&token.token);
+        context.output.print_json(&token);
         Ok(Exit::Done)
     }
 }

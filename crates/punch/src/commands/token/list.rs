@@ -2,19 +2,21 @@
 
 use model::{exit::Exit, wire::TokenList};
 
-use crate::{command_error::CommandError, context::CommandContext, settings::RemoteArgs, time_text};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
 /// List all tokens ever made: name, state, grants, creation and expiry
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch token list\n  punch token list --json")]
 pub(crate) struct TokenListArgs {
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 impl TokenListArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let tokens: TokenList = self.remote.client(context)?.get("/api/v1/tokens")?;
+        let tokens: TokenList = self.remote.new_api_client(context)?.get_json("/api/v1/tokens")?;
         let rows: Vec<Vec<String>> = tokens
             .items
             .iter()
@@ -30,8 +32,8 @@ impl TokenListArgs {
                 ]
             })
             .collect();
-        context.output.table(&["NAME", "STATE", "GRANTS", "ID", "CREATED", "BY", "EXPIRES"], &rows);
-        context.output.json(&tokens.items);
+        context.output.print_table(&["NAME", "STATE", "GRANTS", "ID", "CREATED", "BY", "EXPIRES"], &rows);
+        context.output.print_json(&tokens.items);
         Ok(Exit::Done)
     }
 }

@@ -6,7 +6,7 @@ mod revoke;
 
 use model::exit::Exit;
 
-use crate::{command_error::CommandError, context::CommandContext};
+use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// Create, list and revoke API tokens
 #[derive(Debug, clap::Args)]

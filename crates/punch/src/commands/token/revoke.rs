@@ -3,7 +3,9 @@
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{client, command_error::CommandError, context::CommandContext, settings::RemoteArgs};
+use crate::{
+    api_client, command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs,
+};
 
 /// Revoke a token: it is refused from now on
 #[derive(Debug, clap::Args)]
@@ -12,7 +14,7 @@ pub(crate) struct TokenRevokeArgs {
     /// Whose it is
     name: String,
     #[command(flatten)]
-    remote: RemoteArgs,
+    remote: ControlPlaneArgs,
 }
 
 /// What `--json` prints.
@@ -23,10 +25,10 @@ struct RevokedToken {
 
 impl TokenRevokeArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let name = client::path_segment(&self.name)?;
-        self.remote.client(context)?.delete(&format!("/api/v1/tokens/{name}"))?;
-        context.output.note(format!("the token `{}` is refused from now on", self.name));
-        context.output.json(&RevokedToken { name: self.name });
+        let name = api_client::check_path_segment(&self.name)?;
+        self.remote.new_api_client(context)?.delete(&format!("/api/v1/tokens/{name}"))?;
+        context.output.print_note(format!("the token `{}` is refused from now on", self.name));
+        context.output.print_json(&RevokedToken { name: self.name });
         Ok(Exit::Done)
     }
 }

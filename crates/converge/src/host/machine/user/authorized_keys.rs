@@ -15,10 +15,10 @@ use nix::{
     unistd::{Gid, Uid},
 };
 
-use super::super::{accounts::AccountDatabase, directory};
+use super::super::{account_database::AccountDatabase, directory};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, PathHandle},
+    host_root::{HostRoot, OpenFolderEntry},
 };
 
 /// The most a file of keys may have, in bytes.
@@ -75,17 +75,17 @@ pub(super) fn write(
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
-    let wrong = |error| HostError::io("cannot write", path.as_str(), &error);
+    let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
-    let home = match home.stat().map_err(wrong)? {
+    let home = match home.stat_without_following().map_err(wrong)? {
         Some(_) => root.open_folder(&user.home).map_err(wrong)?,
         None => directory::create_private_folder(&home.folder, home.name, owner).map_err(wrong)?,
     };
     let folder = directory::create_private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = PathHandle { folder, name: "authorized_keys" };
+    let spot = OpenFolderEntry { folder, name: "authorized_keys" };
     spot.replace_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }
 

@@ -1,0 +1,230 @@
+//! Users and groups as a host knows them: its own files, and on a running host whatever else it asks
+//! (LDAP and the like).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
+
+use model::resource::Ownership;
+use nix::{
+    errno::Errno,
+    unistd::{Gid, Uid},
+};
+
+use crate::{
+    host::{HostError, explain_io_error},
+    host_root::HostRoot,
+};
+
+/// The users and groups of a host.
+#[derive(Debug, Default)]
+pub(super) struct AccountDatabase {
+    users: BTreeMap<String, PasswdEntry>,
+    groups: BTreeMap<String, GroupEntry>,
+    /// Why the files could not be read, when they could not.
+    unreadable: Option<String>,
+    /// Whether this is the running host, which can be asked beyond its files.
+    running: bool,
+}
+
+/// A user.
+#[derive(Debug, Clone)]
+pub(super) struct PasswdEntry {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    pub(super) comment: String,
+    pub(super) home: String,
+    pub(super) shell: String,
+}
+
+#[derive(Debug)]
+struct GroupEntry {
+    gid: u32,
+    members: Vec<String>,
+}
+
+impl AccountDatabase {
+    /// Reads `/etc/passwd` and `/etc/group` once.
+    pub(super) fn read_passwd_and_group(root: &HostRoot, running: bool) -> Self {
+        let mut accounts = Self { running, ..Self::default() };
+        let mut text = |path: &str| {
+            let mut bytes = Vec::new();
+            match root.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    accounts.unreadable = Some(format!("cannot read {path}: {}", explain_io_error(&error)));
+                }
+                _ => (),
+            }
+            // Lines that are not UTF-8 are skipped.
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
+        accounts.users = passwd.lines().filter_map(parse_passwd_line).collect();
+        accounts.groups = group.lines().filter_map(parse_group_line).collect();
+        accounts
+    }
+
+    /// A user by name; an error when the host cannot be asked, which is not "there is none".
+    pub(super) fn lookup_user(&self, name: &str) -> Result<Option<PasswdEntry>, HostError> {
+        if let Some(account) = self.users.get(name) {
+            return Ok(Some(account.clone()));
+        }
+        if !self.running {
+            return Ok(None);
+        }
+        let user = name_service_result("user", name, nix::unistd::User::from_name(name))?;
+        Ok(user.map(|user| PasswdEntry {
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            comment: user.gecos.to_string_lossy().into_owned(),
+            home: user.dir.to_string_lossy().into_owned(),
+            shell: user.shell.to_string_lossy().into_owned(),
+        }))
+    }
+
+    /// The number of a group; an error when the host cannot be asked.
+    pub(super) fn lookup_gid(&self, name: &str) -> Result<Option<u32>, HostError> {
+        match self.groups.get(name) {
+            Some(group) => Ok(Some(group.gid)),
+            None if !self.running => Ok(None),
+            None => {
+                let group = name_service_result("group", name, nix::unistd::Group::from_name(name))?;
+                Ok(group.map(|group| group.gid.as_raw()))
+            }
+        }
+    }
+
+    /// Whether a group of the host's own files has no members.
+    pub(super) fn is_empty_group(&self, name: &str) -> bool {
+        self.groups.get(name).is_some_and(|group| {
+            group.members.is_empty() && self.users.values().all(|user| user.gid != group.gid)
+        })
+    }
+
+    /// The groups of the host's own files that `user` is a further member of.
+    pub(super) fn supplementary_groups(&self, user: &str) -> BTreeSet<String> {
+        let groups = self.groups.iter();
+        let members = groups.filter(|(_, group)| group.members.iter().any(|member| member == user));
+        members.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Why the host's own files could not be read, when they could not.
+    pub(super) fn read_error(&self) -> Option<&String> {
+        self.unreadable.as_ref()
+    }
+
+    /// The number of a user, by name or written as a number.
+    pub(super) fn parse_or_lookup_uid(&self, name: &str) -> Result<u32, HostError> {
+        // In a folder without accounts, root still is 0.
+        let root = (name == "root").then_some(0);
+        let known = self.lookup_user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
+        known.ok_or_else(|| {
+            HostError::Other(format!("there is no user `{name}` on this host; add a `user: {name}` resource"))
+        })
+    }
+
+    /// The number of a group, by name or written as a number.
+    pub(super) fn parse_or_lookup_gid(&self, name: &str) -> Result<u32, HostError> {
+        let root = (name == "root").then_some(0);
+        let known = self.lookup_gid(name)?.or(root).or_else(|| name.parse().ok());
+        known.ok_or_else(|| {
+            HostError::Other(format!(
+                "there is no group `{name}` on this host; add a `group: {name}` resource"
+            ))
+        })
+    }
+
+    /// The name of a user for a plan: the `wanted` one when it stands for the same number, as a number
+    /// may have two names, or be wanted as such.
+    pub(super) fn user_name_of_uid(&self, uid: u32, wanted: Option<&str>) -> String {
+        match wanted {
+            Some(name) if self.parse_or_lookup_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
+            _ => self.user_name(uid),
+        }
+    }
+
+    /// The name of a group for a plan, as in [`AccountDatabase::user_name_of_uid`].
+    pub(super) fn group_name_of_gid(&self, gid: u32, wanted: Option<&str>) -> String {
+        match wanted {
+            Some(name) if self.parse_or_lookup_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
+            _ => self.group_name(gid),
+        }
+    }
+
+    fn user_name(&self, uid: u32) -> String {
+        let name = self.users.iter().find(|(_, user)| user.uid == uid).map(|(name, _)| name.clone());
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::User::from_uid(uid.into()).ok().flatten());
+            asked.flatten().map(|user| user.name)
+        };
+        name.or_else(asked).unwrap_or_else(|| if uid == 0 { "root".into() } else { uid.to_string() })
+    }
+
+    fn group_name(&self, gid: u32) -> String {
+        let name = self.groups.iter().find(|(_, group)| group.gid == gid).map(|(name, _)| name.clone());
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::Group::from_gid(gid.into()).ok().flatten());
+            asked.flatten().map(|group| group.name)
+        };
+        name.or_else(asked).unwrap_or_else(|| if gid == 0 { "root".into() } else { gid.to_string() })
+    }
+}
+
+/// What the host's name service answered. Some of its errors mean "there is none" (see getpwnam(3)).
+fn name_service_result<T>(
+    kind: &str,
+    name: &str,
+    asked: nix::Result<Option<T>>,
+) -> Result<Option<T>, HostError> {
+    match asked {
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        Err(error) => Err(HostError::Other(format!(
+            "looking up {kind} `{name}` failed: {}; check the host's name service (LDAP, SSSD)",
+            error.desc()
+        ))),
+        Ok(found) => Ok(found),
+    }
+}
+
+fn parse_passwd_line(line: &str) -> Option<(String, PasswdEntry)> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, uid, gid, comment, home, shell] = fields[..] else { return None };
+    let account = PasswdEntry {
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+        comment: comment.to_owned(),
+        home: home.to_owned(),
+        shell: shell.to_owned(),
+    };
+    Some((name.to_owned(), account))
+}
+
+fn parse_group_line(line: &str) -> Option<(String, GroupEntry)> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let [name, _, gid, members] = fields[..] else { return None };
+    let members = members.split(',').filter(|member| !member.is_empty()).map(str::to_owned).collect();
+    Some((name.to_owned(), GroupEntry { gid: gid.parse().ok()?, members }))
+}
+
+/// The numbers of the owner and group that are wanted.
+pub(super) fn lookup_owner_ids(
+    accounts: &AccountDatabase,
+    ownership: &Ownership,
+) -> Result<(Option<Uid>, Option<Gid>), HostError> {
+    let owner = ownership.owner.as_deref().map(|name| accounts.parse_or_lookup_uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.parse_or_lookup_gid(name)).transpose()?;
+    Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_user_lookup_is_an_error_and_not_an_absent_user() {
+        assert_eq!(name_service_result::<()>("user", "shop", Err(Errno::ENOENT)).unwrap(), None);
+        let error = name_service_result::<()>("user", "shop", Err(Errno::EIO)).unwrap_err().to_string();
+        assert!(error.contains("looking up user `shop` failed"), "{error}");
+    }
+}

@@ -1,0 +1,128 @@
+//! A host in memory: plans are applied to maps. For tests of everything above a real host.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use model::{
+    health::HealthProbe,
+    manifest::DeploymentFiles,
+    name::Name,
+    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
+    plan::{PlannedAction, PlannedChange, desired_facts},
+    resource::{ResourceBody, ResourceId},
+    version::Version,
+};
+
+use super::{Host, HostError};
+
+/// A host in memory.
+#[derive(Debug, Default)]
+pub struct MemoryHost {
+    /// The family of its distribution.
+    pub family: Option<OsFamily>,
+    /// Whether services can be started on it.
+    pub booted: bool,
+    /// Installed packages of ours.
+    pub packages: BTreeMap<String, Version>,
+    /// Installed deployments.
+    pub deployments: BTreeMap<Name, DeploymentFiles>,
+    /// What is on it.
+    pub resources: BTreeMap<ResourceId, ResourceFacts>,
+    /// What cannot be looked at, and why.
+    pub unreadable: BTreeMap<ResourceId, String>,
+    /// Titles of changes that fail.
+    pub fails: BTreeSet<String>,
+    /// Titles of the changes that were made, in order.
+    pub done: Vec<String>,
+    /// Probes that were asked, in order.
+    pub asked: RefCell<Vec<HealthProbe>>,
+    /// What changes bring (with facts) or take along (without), by their titles: packages do.
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourceFacts>)>>,
+    /// What a health check is answered, when it is not a yes.
+    pub sick: Option<String>,
+}
+
+impl Host for MemoryHost {
+    fn os_family(&self) -> Option<OsFamily> {
+        self.family
+    }
+
+    fn is_systemd_running(&self) -> bool {
+        self.booted
+    }
+
+    fn can_run_commands(&self) -> bool {
+        true
+    }
+
+    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        let observed = |name: &String| match self.packages.get(name) {
+            Some(version) => Observation::Present(version.clone()),
+            None => Observation::Absent,
+        };
+        names.iter().map(|name| (name.clone(), observed(name))).collect()
+    }
+
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+        self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
+    }
+
+    fn observe_resources(
+        &self,
+        request: &ObservationRequest<'_>,
+    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
+        let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
+        ids.map(|id| {
+            let observed = match (self.unreadable.get(id), self.resources.get(id)) {
+                (Some(because), _) => Observation::Unreadable(because.clone()),
+                (None, Some(facts)) => Observation::Present(facts.clone()),
+                (None, None) => Observation::Absent,
+            };
+            (id.clone(), observed)
+        })
+        .collect()
+    }
+
+    fn apply_change(&mut self, change: &PlannedChange, _: &[PathBuf]) -> Result<Option<String>, HostError> {
+        let title = change.title();
+        if self.fails.contains(&title) {
+            return Err(HostError::Other(format!("`{title}` fails on this host")));
+        }
+        match &change.action {
+            PlannedAction::InstallPackages(packages) => {
+                let versions = packages.iter().map(|(name, package)| (name.clone(), package.version.clone()));
+                self.packages.extend(versions);
+            }
+            PlannedAction::RemovePackages { names, .. } => {
+                self.packages.retain(|name, _| !names.contains(name))
+            }
+            PlannedAction::Apply(resource) => {
+                let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
+                facts.extend(desired_facts(resource));
+                if matches!(resource.body, ResourceBody::Exec(_)) {
+                    // It ran, so what it needed was there.
+                    facts.remove(&FactName::Lacks);
+                }
+                self.resources.insert(resource.id.clone(), facts);
+            }
+            PlannedAction::Remove { id, .. } => _ = self.resources.remove(id),
+            PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => (),
+        }
+        for (id, facts) in self.along.get(&title).into_iter().flatten() {
+            match facts {
+                Some(facts) => _ = self.resources.insert(id.clone(), facts.clone()),
+                None => _ = self.resources.remove(id),
+            }
+        }
+        self.done.push(title);
+        Ok(None)
+    }
+
+    fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
+        self.asked.borrow_mut().push(probe.clone());
+        self.sick.clone().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,270 @@
+//! The journal of the run in progress: a line is added for each step, so that a step costs the same
+//! however long the run is. A killed run is read from it.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use model::{
+    name::Name,
+    observe::{ManagedResource, ManagedState},
+    report::{EntryResult, Report, ReportEntry},
+    resource::ResourceId,
+};
+use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
+
+use super::{HostState, StateError};
+
+const RUNNING: &str = "running.jsonl";
+
+/// The journal, open for the next line.
+#[derive(Debug)]
+pub(crate) struct RunJournalFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// One thing to remember, or to forget, about what punch made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ManagedStateChange {
+    /// A package is punch's own; whose component it is.
+    Installed(String, Name),
+    /// A resource is punch's own.
+    Made(ManagedResource),
+    /// A service or command was notified.
+    Owed(ResourceId),
+    /// A package is gone, or not punch's own after all.
+    Uninstalled(String),
+    /// A resource is gone.
+    Unmade(ResourceId),
+    /// A notified service was restarted, or a notified command was run.
+    Paid(ResourceId),
+}
+
+/// One line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    /// The run began; its report without entries.
+    Started(Report),
+    /// A step begins, and this is what it is about to make.
+    Begun(ReportEntry, Vec<ManagedStateChange>),
+    /// A step ended.
+    Ended(ReportEntry, Vec<ManagedStateChange>),
+}
+
+impl ManagedStateChange {
+    /// Remembers or forgets it. Doing so twice is the same as once.
+    pub(crate) fn apply_to(&self, managed: &mut ManagedState) {
+        match self {
+            ManagedStateChange::Installed(name, component) => {
+                managed.packages.insert(name.clone(), component.clone());
+            }
+            ManagedStateChange::Made(made) => {
+                match managed.resources.iter_mut().find(|known| known.id == made.id) {
+                    Some(known) => *known = made.clone(),
+                    None => managed.resources.push(made.clone()),
+                }
+            }
+            ManagedStateChange::Owed(id) => _ = managed.pending.insert(id.clone()),
+            ManagedStateChange::Uninstalled(name) => _ = managed.packages.remove(name),
+            ManagedStateChange::Unmade(id) => managed.resources.retain(|made| made.id != *id),
+            ManagedStateChange::Paid(id) => _ = managed.pending.remove(id),
+        }
+    }
+}
+
+impl RunJournalFile {
+    /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
+    pub(crate) fn record_step_begin(
+        &mut self,
+        entry: &ReportEntry,
+        marks: &[ManagedStateChange],
+    ) -> Result<(), StateError> {
+        self.add(&Line::Begun(entry.clone(), marks.to_vec()))?;
+        self.file.sync_data().map_err(|source| self.wrong(source))
+    }
+
+    /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
+    /// step begins, the step counts as interrupted, and is looked at again.
+    pub(crate) fn record_step_end(
+        &mut self,
+        entry: &ReportEntry,
+        marks: &[ManagedStateChange],
+    ) -> Result<(), StateError> {
+        self.add(&Line::Ended(entry.clone(), marks.to_vec()))
+    }
+
+    fn add(&mut self, line: &Line) -> Result<(), StateError> {
+        let text = text(line).map_err(|source| self.wrong(source))?;
+        self.file.write_all(&text).map_err(|source| self.wrong(source))
+    }
+
+    fn wrong(&self, source: io::Error) -> StateError {
+        StateError::File { what: "write", path: self.path.clone(), source }
+    }
+}
+
+fn text(line: &Line) -> io::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+impl HostState {
+    /// Begins the journal of a run.
+    pub(crate) fn create_run_journal(&self, report: &Report) -> Result<RunJournalFile, StateError> {
+        let path = super::path(RUNNING);
+        let wrong = |source| self.file_error("write", &path, source);
+        self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
+        let file = self.root.open_for_writing(&path, OFlag::O_APPEND).map_err(wrong)?;
+        Ok(RunJournalFile { file, path: self.root.display_path(&path) })
+    }
+
+    /// The report of a run that was killed, if the last one was.
+    pub fn read_interrupted_report(&self) -> Result<Option<Report>, StateError> {
+        Ok(self.complete_lines()?.and_then(|lines| report(&lines)))
+    }
+
+    /// Moves the report of a killed run to the others, and what it made to what is known to be made.
+    /// Call it only while holding the lock.
+    pub fn close_interrupted_run(&self) -> Result<(), StateError> {
+        let Some(lines) = self.complete_lines()? else { return Ok(()) };
+        self.save_managed_state(&self.load_managed_state()?)?;
+        // A run killed before its first complete line changed nothing.
+        if let Some(report) = report(&lines) {
+            self.save_report(&report)?;
+        }
+        self.remove_run_journal()
+    }
+
+    /// Removes the journal, after its content is stored in report and state.
+    pub(crate) fn remove_run_journal(&self) -> Result<(), StateError> {
+        self.remove(RUNNING)
+    }
+
+    /// What a run that is in progress, or was killed, has marked so far.
+    pub(super) fn read_managed_state_changes(&self) -> Result<Vec<ManagedStateChange>, StateError> {
+        let lines = self.complete_lines()?.unwrap_or_default();
+        let marks = lines.into_iter().map(|line| match line {
+            Line::Started(_) => Vec::new(),
+            Line::Begun(_, marks) | Line::Ended(_, marks) => marks,
+        });
+        Ok(marks.flatten().collect())
+    }
+
+    /// The lines of the journal that are whole: the last one of a killed run may not be.
+    fn complete_lines(&self) -> Result<Option<Vec<Line>>, StateError> {
+        let path = super::path(RUNNING);
+        let bytes = self.root.read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
+        Ok(bytes.map(|bytes| {
+            let lines = bytes.split(|byte| *byte == b'\n');
+            lines.map_while(|line| serde_json::from_slice(line).ok()).collect()
+        }))
+    }
+}
+
+/// The report that the lines of a killed run give.
+fn report(lines: &[Line]) -> Option<Report> {
+    let (Line::Started(report), steps) = lines.split_first()? else { return None };
+    let mut report = report.clone();
+    let mut open: Option<&ReportEntry> = None;
+    for line in steps {
+        match line {
+            Line::Started(_) => (),
+            Line::Begun(entry, _) => open = Some(entry),
+            Line::Ended(entry, _) => {
+                open = None;
+                report.entries.push(entry.clone());
+            }
+        }
+    }
+    report.entries.extend(open.cloned().map(|entry| ReportEntry {
+        result: EntryResult::Interrupted,
+        detail: "the run ended while this was being done; the next run completes it".to_owned(),
+        ..entry
+    }));
+    Some(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use model::report::RunOutcome;
+
+    use super::*;
+
+    fn entry(action: &str) -> ReportEntry {
+        ReportEntry {
+            action: action.to_owned(),
+            components: [Name::new("shop").unwrap()].into(),
+            result: EntryResult::Done,
+            detail: String::new(),
+            duration_us: 0,
+        }
+    }
+
+    #[test]
+    fn truncated_journal_returns_its_complete_entries() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = HostState::at_path(folder.path());
+        let started = Report {
+            server: "web-01".to_owned(),
+            generation: 7,
+            outcome: RunOutcome::Interrupted,
+            started_us: 1,
+            duration_us: 0,
+            unchanged: 0,
+            entries: Vec::new(),
+        };
+        let mut running = state.create_run_journal(&started).unwrap();
+        let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
+        let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
+        running.record_step_begin(&entry("one"), &[ManagedStateChange::Made(made)]).unwrap();
+        running.record_step_end(&entry("one"), &[]).unwrap();
+        running
+            .record_step_begin(
+                &entry("zwölf"),
+                &[ManagedStateChange::Installed("shop".to_owned(), Name::new("shop").unwrap())],
+            )
+            .unwrap();
+        running
+            .record_step_end(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
+            .unwrap();
+
+        let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
+        let whole = fs::read(&path).unwrap();
+        let mut found = Vec::new();
+        for length in 0..=whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            let entries =
+                state.read_interrupted_report().unwrap().map(|report| report.entries).unwrap_or_default();
+            let managed = state.load_managed_state().unwrap();
+            let now: Vec<String> =
+                entries.iter().map(|entry| format!("{} {:?}", entry.action, entry.result)).collect();
+            let now = format!("{now:?} {} {}", managed.resources.len(), managed.packages.len());
+            if found.last() != Some(&now) {
+                found.push(now);
+            }
+        }
+        assert_eq!(
+            found,
+            [
+                "[] 0 0",
+                "[\"one Interrupted\"] 1 0",
+                "[\"one Done\"] 1 0",
+                "[\"one Done\", \"zwölf Interrupted\"] 1 1",
+                "[\"one Done\", \"zwölf Done\"] 1 0",
+            ]
+        );
+        state.close_interrupted_run().unwrap();
+        assert!(state.read_interrupted_report().unwrap().is_none());
+        assert_eq!(state.load_managed_state().unwrap().resources.len(), 1, "what was made is still known");
+        assert_eq!(state.read_all_reports().unwrap().len(), 1);
+    }
+}

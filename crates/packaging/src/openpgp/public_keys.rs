@@ -1,0 +1,207 @@
+//! The public half: trusted keys, and whether a signature is by one of them.
+
+use std::path::Path;
+
+use pgp::{
+    composed::{Deserializable, DetachedSignature, SignedPublicKey},
+    crypto::hash::HashAlgorithm,
+    packet::{Packet, PacketParser, Signature},
+    types::{KeyDetails, VerifyingKey},
+};
+
+use super::KeyFingerprint;
+use crate::rpm_file::{RpmFile, RpmFileError};
+
+const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+
+/// Why a signature does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The text holds no usable certificate.
+    #[error("no public OpenPGP key could be read: {0}")]
+    NoKey(String),
+    /// The bytes are no signature.
+    #[error("the signature cannot be read: {0}")]
+    Unreadable(String),
+    /// The key is not trusted.
+    #[error("it is signed by key {signer}, which is not trusted here (trusted: {trusted})")]
+    UnknownKey {
+        /// The key named in the signature.
+        signer: String,
+        /// The keys that are trusted.
+        trusted: String,
+    },
+    /// The key is not for signing.
+    #[error("it is signed by key {0}, which is not meant for signing")]
+    NotForSigning(KeyFingerprint),
+    /// A digest that can be forged.
+    #[error("its signature uses {0}, which can be forged: sign it again with SHA-256 or better")]
+    WeakDigest(String),
+    /// The signature is not by that key over these bytes.
+    #[error("its signature by key {0} does not fit: it was changed after signing")]
+    Broken(KeyFingerprint),
+    /// The signature is younger than its key's life.
+    #[error("it was signed by key {0} after that key had expired")]
+    Expired(KeyFingerprint),
+}
+
+/// The certificates whose signatures are trusted.
+#[derive(Debug, Clone, Default)]
+pub struct PublicKeys {
+    keys: Vec<SignedPublicKey>,
+}
+
+impl PublicKeys {
+    /// Reads one or more armored certificates, one after the other. Revoked ones are refused.
+    pub fn from_armored_certificates(text: &str) -> Result<Self, SignatureError> {
+        let mut keys: Vec<SignedPublicKey> = Vec::new();
+        for block in blocks(text) {
+            let (found, _) =
+                SignedPublicKey::from_string_many(block).map_err(|e| SignatureError::NoKey(e.to_string()))?;
+            for key in found {
+                let key = key.map_err(|e| SignatureError::NoKey(e.to_string()))?;
+                let name = KeyFingerprint::of(&key.primary_key);
+                key.verify_bindings()
+                    .map_err(|e| SignatureError::NoKey(format!("key {name} is damaged: {e}")))?;
+                if !key.details.revocation_signatures.is_empty() {
+                    return Err(SignatureError::NoKey(format!("key {name} has been revoked")));
+                }
+                if !keys.iter().any(|known| known.fingerprint() == key.fingerprint()) {
+                    keys.push(key);
+                }
+            }
+        }
+        if keys.is_empty() {
+            return Err(SignatureError::NoKey(format!("a key starts with a line `{BEGIN}`")));
+        }
+        Ok(Self { keys })
+    }
+
+    /// The fingerprints of all (primary) keys.
+    pub fn fingerprints(&self) -> Vec<KeyFingerprint> {
+        self.keys.iter().map(|key| KeyFingerprint::of(&key.primary_key)).collect()
+    }
+
+    /// Verifies an armored detached signature over `data`; returns the fingerprint of the (primary) key.
+    pub fn verify_detached_signature(
+        &self,
+        data: &[u8],
+        signature: &str,
+    ) -> Result<KeyFingerprint, SignatureError> {
+        let (signature, _) = DetachedSignature::from_string(signature)
+            .map_err(|e| SignatureError::Unreadable(e.to_string()))?;
+        self.verify(&signature.signature, data)
+    }
+
+    /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
+    /// says. Reads the file once; only its headers are held in memory.
+    pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmFileError> {
+        let mut rpm_file = RpmFile::open(path)?;
+        let signer = rpm_file.verify_signature(self)?;
+        rpm_file.verify_payload_digest()?;
+        Ok(signer)
+    }
+
+    /// Checks a signature packet, as RPM headers carry them, over `data`.
+    pub(crate) fn verify_signature_packet(
+        &self,
+        data: &[u8],
+        packet: &[u8],
+    ) -> Result<KeyFingerprint, SignatureError> {
+        let signature = PacketParser::new(packet)
+            .find_map(|packet| match packet {
+                Ok(Packet::Signature(signature)) => Some(signature),
+                _ => None,
+            })
+            .ok_or_else(|| SignatureError::Unreadable("it holds no OpenPGP signature".to_owned()))?;
+        self.verify(&signature, data)
+    }
+
+    fn verify(&self, signature: &Signature, data: &[u8]) -> Result<KeyFingerprint, SignatureError> {
+        match signature.hash_alg() {
+            None => return Err(SignatureError::Unreadable("its version is unknown".to_owned())),
+            Some(weak @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) => {
+                return Err(SignatureError::WeakDigest(weak.to_string()));
+            }
+            Some(_) => (),
+        }
+        for key in &self.keys {
+            let name = KeyFingerprint::of(&key.primary_key);
+            if made_by(signature, &key.primary_key) {
+                // Without key flags a primary key is for everything (RFC 9580, 5.2.3.29).
+                let mut statements = key.details.users.iter().flat_map(|user| &user.signatures);
+                let statements: Vec<_> =
+                    key.details.direct_signatures.iter().chain(&mut statements).collect();
+                let life = statements.iter().find_map(|statement| statement.key_expiration_time());
+                return check(signature, &key.primary_key, &statements, life, name, data);
+            }
+            for sub in &key.public_subkeys {
+                if made_by(signature, &sub.key) {
+                    let statements: Vec<_> = sub.signatures.iter().collect();
+                    let life = statements.iter().find_map(|statement| statement.key_expiration_time());
+                    return check(signature, &sub.key, &statements, life, name, data);
+                }
+            }
+        }
+        Err(SignatureError::UnknownKey {
+            signer: signer(signature),
+            trusted: match self.fingerprints().as_slice() {
+                [] => "none".to_owned(),
+                keys => keys.iter().map(KeyFingerprint::as_str).collect::<Vec<_>>().join(", "),
+            },
+        })
+    }
+}
+
+/// The armored certificates in `text`, each from its first line to the next one's.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let starts: Vec<usize> = text.match_indices(BEGIN).map(|(at, _)| at).collect();
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
+    starts.into_iter().zip(ends).map(move |(start, end)| &text[start..end])
+}
+
+fn made_by(signature: &Signature, key: &impl KeyDetails) -> bool {
+    let fingerprints = signature.issuer_fingerprint();
+    if fingerprints.is_empty() {
+        return signature.issuer_key_id().into_iter().any(|id| *id == key.legacy_key_id());
+    }
+    fingerprints.into_iter().any(|fingerprint| *fingerprint == key.fingerprint())
+}
+
+fn signer(signature: &Signature) -> String {
+    if let Some(fingerprint) = signature.issuer_fingerprint().first() {
+        return hex::encode_upper(fingerprint.as_bytes());
+    }
+    match signature.issuer_key_id().first() {
+        Some(id) => id.to_string().to_uppercase(),
+        None => "(not named)".to_owned(),
+    }
+}
+
+fn check<K: VerifyingKey + KeyDetails>(
+    signature: &Signature,
+    key: &K,
+    statements: &[&Signature],
+    life: Option<pgp::types::Duration>,
+    name: KeyFingerprint,
+    data: &[u8],
+) -> Result<KeyFingerprint, SignatureError> {
+    let flagged: Vec<_> = statements
+        .iter()
+        .filter(|statement| statement.key_flags() != pgp::packet::KeyFlags::default())
+        .collect();
+    if !flagged.is_empty() && !flagged.iter().any(|statement| statement.key_flags().sign()) {
+        return Err(SignatureError::NotForSigning(name));
+    }
+    if signature.verify(key, data).is_err() {
+        return Err(SignatureError::Broken(name));
+    }
+    let life = life.map_or(0, |life| u64::from(life.as_secs()));
+    let age = signature.created().map_or(u64::MAX, |made| {
+        u64::from(made.as_secs()).saturating_sub(u64::from(key.created_at().as_secs()))
+    });
+    if life > 0 && age > life {
+        return Err(SignatureError::Expired(name));
+    }
+    Ok(name)
+}

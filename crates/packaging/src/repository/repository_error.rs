@@ -1,0 +1,203 @@
+//! Everything a repository can refuse, as sentences.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use model::name::Name;
+
+use crate::{
+    openpgp::{SecretKeyError, SignatureError},
+    rpm_file::RpmFileError,
+};
+
+/// Why the repository did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// A file operation failed.
+    #[error("cannot {doing} {}: {why}{}", .path.display(), advice(why))]
+    Io {
+        /// `read`, `write`, ...
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The cause.
+        why: io::Error,
+    },
+    /// A file of the repository's own does not make sense.
+    #[error("{} is damaged: {why}; `punch repository check` names everything that is", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no repository.
+    #[error("there is no repository in {}: `geppetto init` makes one", .root.display())]
+    Absent {
+        /// The folder.
+        root: PathBuf,
+    },
+    /// There is one already.
+    #[error("there is a repository in {} already", .root.display())]
+    Exists {
+        /// The folder.
+        root: PathBuf,
+    },
+    /// The signing key.
+    #[error(transparent)]
+    Key(#[from] SecretKeyError),
+    /// A key to be trusted.
+    #[error("the keys cannot be trusted: {0}")]
+    Trust(SignatureError),
+    /// An uploaded file is no package that may come in.
+    #[error(transparent)]
+    Package(#[from] RpmFileError),
+    /// The name of an upload.
+    #[error("`{given}` is not the name of a package file: {why}")]
+    FileName {
+        /// The name.
+        given: String,
+        /// What it should be.
+        why: String,
+    },
+    /// An upload is too large.
+    #[error("{file} is larger than the {limit} bytes an upload may have")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// An upload broke off.
+    #[error("{file} was not received whole: {why}; nothing of it was kept, upload it again")]
+    Upload {
+        /// The file.
+        file: String,
+        /// The cause.
+        why: io::Error,
+    },
+    /// Other bytes under a known name.
+    #[error(
+        "{file} is in the repository already with other bytes (SHA-256 there {there}, yours {yours}): a published version never changes, so raise the version or the release"
+    )]
+    OtherBytes {
+        /// The file.
+        file: String,
+        /// The digest in the repository.
+        there: String,
+        /// The digest of what came.
+        yours: String,
+    },
+    /// Another spelling of a version that is there.
+    #[error(
+        "{file} is the same version as {there}, which is in the repository: rpm treats `{yours}` and `{theirs}` as equal, so raise the version or the release"
+    )]
+    SameVersion {
+        /// The file.
+        file: String,
+        /// Its version and release.
+        yours: String,
+        /// The file in the repository.
+        there: String,
+        /// The version and release of that.
+        theirs: String,
+    },
+    /// Published before it was received.
+    #[error("{file} is not in the repository: upload it first")]
+    NotReceived {
+        /// The file.
+        file: String,
+    },
+    /// One of a component's two packages would be alone.
+    #[error(
+        "{present} cannot be in channel `{channel}` without {missing}: a component is deployed by both, so publish them together"
+    )]
+    Alone {
+        /// The channel.
+        channel: Name,
+        /// The file that would be there.
+        present: String,
+        /// What would not.
+        missing: String,
+    },
+    /// The channel is not there.
+    #[error(
+        "there is no channel `{channel}`{hint} (channels: {known}; `punch channel create` makes another)"
+    )]
+    NoChannel {
+        /// The channel.
+        channel: Name,
+        /// `; did you mean ...?`, or nothing.
+        hint: String,
+        /// The channels there are.
+        known: String,
+    },
+    /// A channel of that name has another place in the order of promotion.
+    #[error("there is a channel `{channel}` already, elsewhere in the order of promotion ({order})")]
+    ChannelExists {
+        /// The channel.
+        channel: Name,
+        /// All channels, in order.
+        order: String,
+    },
+    /// A promotion that does not go forward.
+    #[error(
+        "`{from}` does not come before `{to}` in the order of promotion ({order}): promote to a later channel, or publish the version in `{to}` itself"
+    )]
+    BackwardPromotion {
+        /// The source channel.
+        from: Name,
+        /// The target channel.
+        to: Name,
+        /// All channels, in order.
+        order: String,
+    },
+    /// The version is not there.
+    #[error("channel `{channel}` has no version `{version}` of `{name}` ({known})")]
+    NoVersion {
+        /// The channel.
+        channel: Name,
+        /// The component.
+        name: Name,
+        /// The version.
+        version: String,
+        /// What it has.
+        known: String,
+    },
+    /// A promotion would leave requirements open.
+    #[error("`{root}` cannot be promoted from `{from}` to `{to}`: {missing}")]
+    Incomplete {
+        /// `shop 1.2.0-1`
+        root: String,
+        /// The source channel.
+        from: Name,
+        /// The target channel.
+        to: Name,
+        /// What is missing, and who needs it.
+        missing: String,
+    },
+}
+
+impl RepositoryError {
+    pub(super) fn from_io_error(doing: &'static str, path: &Path, why: io::Error) -> Self {
+        Self::Io { doing, path: path.to_owned(), why }
+    }
+
+    pub(super) fn damaged_file(path: &Path, why: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), why: why.to_string() }
+    }
+}
+
+fn advice(why: &io::Error) -> &'static str {
+    match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; nothing was published: free some space (`punch repository retain` removes old versions) and try again"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the user that runs geppetto must be able to write there"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,207 @@
+//! Retention: removes old versions that no node file needs, from the channels first, then from the pool.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    os::unix::fs::MetadataExt,
+};
+
+use model::{catalog::Catalog, name::Name, version::Version};
+
+use super::{
+    Repository, RepositoryError, Result,
+    channel_generation::ChannelGeneration,
+    commit_generation::GenerationPart,
+    durable_files::{self, UnflushedWrites},
+    metadata_batch::ChannelPackage,
+    package_record::PackageRecord,
+};
+
+/// A package that was received but not published is left alone for this long.
+const GRACE_SECONDS: u64 = 24 * 3600;
+
+/// What a retention removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RetentionResult {
+    /// By channel: the files that are no longer visible there.
+    pub channels: BTreeMap<Name, Vec<String>>,
+    /// The files that no channel shows any more.
+    pub files: Vec<String>,
+    /// The bytes of these files, which are free when the last reader's hour is over.
+    pub bytes: u64,
+}
+
+impl Repository {
+    /// Keeps, in every channel, the `newest` versions of each package, the component versions in `keep`
+    /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
+    /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
+    /// publication or retention after that which takes their links away and so frees their bytes.
+    pub fn retain_versions(
+        &self,
+        keep: &BTreeSet<(Name, Version)>,
+        newest: usize,
+        now: u32,
+    ) -> Result<RetentionResult> {
+        self.retain_versions_needed_by(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+    }
+
+    /// The same, with the needed versions queried under the repository lock.
+    pub fn retain_versions_needed_by<E: From<RepositoryError>>(
+        &self,
+        needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
+        newest: usize,
+        now: u32,
+    ) -> std::result::Result<RetentionResult, E> {
+        // What is read now need not be read while others wait: under the lock only what is newer is.
+        self.read_catalog()?;
+        let _lock = self.lock()?;
+        let catalog = self.read_catalog()?;
+        let keep = needed(&catalog)?;
+        Ok(self.remove_others(&catalog, &keep, newest, now)?)
+    }
+
+    fn remove_others(
+        &self,
+        catalog: &Catalog,
+        keep: &BTreeSet<(Name, Version)>,
+        newest: usize,
+        now: u32,
+    ) -> Result<RetentionResult> {
+        let mut removed = RetentionResult::default();
+        let mut needed = BTreeSet::new();
+        for name in self.list_channels()? {
+            let channel = self.load_current_generation(&name)?;
+            let components = kept_components(catalog, &name, keep, newest);
+            let plain = self.kept_plain(&channel, newest)?;
+            let mut gone = BTreeSet::new();
+            for listed in channel.iter_packages() {
+                let record = self.load_listed_package_record(listed)?;
+                let stays = match record.component_version() {
+                    Some((component, version)) => components.contains(&(component.clone(), version)),
+                    None => plain.contains(&record.file),
+                };
+                if stays {
+                    needed.insert(record.file.clone());
+                } else {
+                    gone.insert(record.file.clone());
+                }
+            }
+            if gone.is_empty() {
+                self.remove_obsolete_files(&channel, now)?;
+                continue;
+            }
+            self.commit_generation(&channel, without(&channel, &gone), UnflushedWrites::default(), now)?;
+            removed.channels.insert(name, gone.into_iter().collect());
+        }
+        self.empty_pool(&needed, now, &mut removed)?;
+        Ok(removed)
+    }
+
+    /// The newest packages that belong to no component.
+    fn kept_plain(&self, channel: &ChannelGeneration, newest: usize) -> Result<BTreeSet<String>> {
+        let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
+        for listed in channel.iter_packages() {
+            let record = self.load_listed_package_record(listed)?;
+            if record.component_version().is_none() {
+                by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
+            }
+        }
+        let mut kept = BTreeSet::new();
+        for mut records in by_name.into_values() {
+            records.sort_by(|a, b| older_first(b, a));
+            kept.extend(records.iter().take(newest).map(|record| record.file.clone()));
+        }
+        Ok(kept)
+    }
+
+    /// Removes from the pool what is in no channel any more.
+    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut RetentionResult) -> Result<()> {
+        let layout = self.layout();
+        let mut just_gone: BTreeSet<&str> = BTreeSet::new();
+        just_gone.extend(removed.channels.values().flatten().map(String::as_str));
+        let mut files = Vec::new();
+        for name in durable_files::list_folder(&layout.pool_folder_path())? {
+            for file in durable_files::list_folder(&layout.pool_folder_path().join(&name))? {
+                if needed.contains(&file) {
+                    continue;
+                }
+                let (path, indexed) =
+                    (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
+                let metadata =
+                    fs::metadata(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))?;
+                // The package came in first when it was written, and last when its entry was touched.
+                let touched = fs::metadata(&indexed).map_or(0, |entry| entry.mtime());
+                let age = u64::from(now).saturating_sub(metadata.mtime().max(touched).max(0) as u64);
+                if !just_gone.contains(file.as_str()) && age < GRACE_SECONDS {
+                    continue;
+                }
+                // The package goes first: its entry in the index alone means nothing.
+                durable_files::remove_file(&path)?;
+                durable_files::remove_file(&indexed)?;
+                self.known().records.remove(&file);
+                removed.bytes += metadata.len();
+                files.push(file);
+            }
+        }
+        removed.files = files;
+        Ok(())
+    }
+}
+
+/// Compares as rpm does.
+fn older_first(a: &PackageRecord, b: &PackageRecord) -> std::cmp::Ordering {
+    let evr = |record: &PackageRecord| {
+        rpmrepo_metadata::Evr::new(record.epoch.to_string(), record.version.clone(), record.release.clone())
+    };
+    evr(a).cmp(&evr(b))
+}
+
+/// The component versions that stay in `channel`.
+fn kept_components(
+    catalog: &Catalog,
+    channel: &Name,
+    keep: &BTreeSet<(Name, Version)>,
+    newest: usize,
+) -> BTreeSet<(Name, Version)> {
+    let mut open: Vec<(Name, Version)> = Vec::new();
+    for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
+        let new = versions.len().saturating_sub(newest);
+        for (at, version) in versions.iter().enumerate() {
+            let named = keep.iter().any(|(kept, requirement)| kept == name && version.matches(requirement));
+            if at >= new || named {
+                open.push((name.clone(), version.clone()));
+            }
+        }
+    }
+    let mut stays = BTreeSet::new();
+    while let Some((name, version)) = open.pop() {
+        if !stays.insert((name.clone(), version.clone())) {
+            continue;
+        }
+        let Some(published) = catalog.components.get(&name).and_then(|versions| versions.get(&version))
+        else {
+            continue;
+        };
+        for (required, range) in &published.component.requires {
+            if let Some(best) = catalog.newest_matching(channel, required, &[range]) {
+                open.push((required.clone(), best.component.version.clone()));
+            }
+        }
+    }
+    stays
+}
+
+/// The channel's batches without the packages in `gone`.
+fn without(channel: &ChannelGeneration, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
+    let mut parts = Vec::new();
+    for batch in &channel.batches {
+        let left: Vec<ChannelPackage> =
+            batch.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
+        if left.len() == batch.packages.len() {
+            parts.push(GenerationPart::Kept(batch.clone()));
+        } else if !left.is_empty() {
+            parts.push(GenerationPart::New(left));
+        }
+    }
+    parts
+}

@@ -1,0 +1,124 @@
+//! What can go wrong between punch and the back-office, as sentences.
+
+use std::io;
+
+use model::{
+    exit::Exit,
+    fault::{self, Fault},
+};
+
+use crate::command_error::{CommandError, describe_io_error};
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ApiClientError {
+    /// No connection, or no response.
+    #[error("the back-office {url} could not be reached: {why}")]
+    Unreachable {
+        /// The address that was tried.
+        url: String,
+        /// What happened.
+        why: String,
+    },
+    /// The response is an error.
+    #[error("{}", refused(.url, *.status, .title, .detail, .faults))]
+    Refused {
+        /// The address of the back-office.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What failed, in a few words; empty when the answer was no problem document.
+        title: String,
+        /// What failed, where, why and what next.
+        detail: String,
+        /// The faults of what was sent.
+        faults: Vec<Fault>,
+    },
+    /// The response is not what the API documents.
+    #[error("{url} does not answer like a back-office: {why}")]
+    InvalidResponse {
+        /// The address of the back-office.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) -> String {
+    if !faults.is_empty() {
+        // The detail lists them too: its first line says what they prevented.
+        let heading = detail.lines().next().unwrap_or(title);
+        return format!("{url} refused: {heading}{}", fault::list(faults));
+    }
+    match (title, detail) {
+        ("", "") => format!("{url} answered with status {status} without a reason"),
+        (title, "") => format!("{url} refused: {title} (status {status})"),
+        (_, detail) => format!("{url} refused: {detail}"),
+    }
+}
+
+impl ApiClientError {
+    /// Converts an error of the HTTP library.
+    pub(crate) fn from_ureq_error(url: &str, error: &ureq::Error) -> Self {
+        let why = match error {
+            ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
+            ureq::Error::Io(error) => io_words(error),
+            ureq::Error::Timeout(timeout) => format!("no answer in time ({timeout})"),
+            ureq::Error::ConnectionFailed => "no connection could be made".to_owned(),
+            ureq::Error::Rustls(error) => format!("its certificate or TLS is not acceptable: {error}"),
+            ureq::Error::Tls(error) => format!("TLS failed: {error}"),
+            ureq::Error::Protocol(error) => {
+                return Self::InvalidResponse { url: url.to_owned(), why: error.to_string() };
+            }
+            other => other.to_string(),
+        };
+        Self::Unreachable { url: url.to_owned(), why }
+    }
+
+    /// Whether the back-office counts as unreachable: no connection, a 5xx status, or an invalid response.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::InvalidResponse { .. } => true,
+        }
+    }
+
+    /// The HTTP status, when there was one.
+    pub(crate) fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "nothing listens there (connection refused)".to_owned(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            "the connection was closed in the middle".to_owned()
+        }
+        _ => describe_io_error(error),
+    }
+}
+
+impl From<ApiClientError> for CommandError {
+    fn from(error: ApiClientError) -> Self {
+        let message = error.to_string();
+        if error.is_unreachable() {
+            return CommandError::new(Exit::Unreachable, message)
+                .with_hint("check the address, the network and that `geppetto serve` runs there");
+        }
+        let faults = match &error {
+            ApiClientError::Refused { faults, .. } => faults.clone(),
+            _ => Vec::new(),
+        };
+        let failure = CommandError { faults, ..CommandError::invalid_input(message) };
+        match error.http_status() {
+            Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
+            Some(403) => failure.with_hint("ask an administrator for a token with a grant for it (`punch token create NAME --grant LEVEL:ENVIRONMENT`); `punch whoami` shows yours"),
+            _ => failure,
+        }
+    }
+}

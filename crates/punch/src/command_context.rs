@@ -1,0 +1,29 @@
+//! What `main` passes to every verb: output, clock, configuration.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{terminal_output::TerminalOutput, time_text::UnixMicros};
+
+/// The variable that names the data folder of the control plane on this machine.
+pub(crate) const CONTROL_PLANE_DATA_VARIABLE: &str = "GEPPETTO_DATA";
+
+/// Output, clock, environment and configuration of one run of punch.
+pub(crate) struct CommandContext {
+    /// Prints.
+    pub(crate) output: TerminalOutput,
+    /// The current time, in microseconds since 1970-01-01 UTC.
+    pub(crate) now: fn() -> UnixMicros,
+    /// The configuration file, when this user has a home folder. It need not exist.
+    pub(crate) config_path: Option<PathBuf>,
+    /// The environment variables that punch reads.
+    pub(crate) environment: BTreeMap<&'static str, String>,
+}
+
+impl CommandContext {
+    /// The Unix socket of the control plane on this machine.
+    pub(crate) fn default_socket_path(&self) -> PathBuf {
+        let data =
+            self.environment.get(CONTROL_PLANE_DATA_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
+        PathBuf::from(data).join("geppetto.sock")
+    }
+}

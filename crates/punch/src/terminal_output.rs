@@ -1,0 +1,192 @@
+//! Everything punch prints: data on stdout, everything else on stderr. No other module prints.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use model::fault::Fault;
+use serde::Serialize;
+
+use crate::command_error::CommandError;
+
+/// Prints to the terminal, or JSON for programs.
+/// An error as `--json` prints it on stderr.
+#[derive(Serialize)]
+struct ErrorDocument<'a> {
+    error: ErrorOutput<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorOutput<'a> {
+    exit: u8,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    faults: &'a [Fault],
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TerminalOutput {
+    json: bool,
+    colour: bool,
+    progress: bool,
+}
+
+impl TerminalOutput {
+    /// JSON on stdout when `json`; colour and progress bars only for people at a terminal.
+    pub(crate) fn new(json: bool, no_colour: bool) -> Self {
+        let terminal = io::stderr().is_terminal();
+        Self { json, colour: terminal && !no_colour, progress: terminal }
+    }
+
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Data: a line on stdout. Nothing when JSON is asked for.
+    pub(crate) fn print_line(&self, text: impl AsRef<str>) {
+        if !self.json {
+            write(&mut io::stdout().lock(), text.as_ref());
+        }
+    }
+
+    /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
+    pub(crate) fn print_table(&self, headings: &[&str], rows: &[Vec<String>]) {
+        if rows.is_empty() {
+            return;
+        }
+        let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+        let all: Vec<&Vec<String>> = std::iter::once(&headings).chain(rows).collect();
+        let widths: Vec<usize> = (0..headings.len())
+            .map(|column| all.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max())
+            .map(Option::unwrap_or_default)
+            .collect();
+        for row in all {
+            let cells = row.iter().zip(&widths).map(|(cell, width)| {
+                let missing = width.saturating_sub(cell.chars().count());
+                format!("{cell}{}", " ".repeat(missing))
+            });
+            self.print_line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+
+    /// Data for programs: pretty JSON on stdout. Nothing when text is asked for.
+    pub(crate) fn print_json<T: Serialize>(&self, value: &T) {
+        if self.json
+            && let Ok(text) = serde_json::to_string_pretty(value)
+        {
+            write(&mut io::stdout().lock(), &text);
+        }
+    }
+
+    /// Data for programs that read a stream: one JSON value per line. Nothing when text is asked for.
+    pub(crate) fn print_json_line<T: Serialize>(&self, value: &T) {
+        if self.json
+            && let Ok(text) = serde_json::to_string(value)
+        {
+            write(&mut io::stdout().lock(), &text);
+        }
+    }
+
+    /// A line of progress or comment, on stderr.
+    pub(crate) fn print_note(&self, text: impl AsRef<str>) {
+        write(&mut io::stderr().lock(), text.as_ref());
+    }
+
+    /// Something to know that is not an error, on stderr.
+    pub(crate) fn print_warning(&self, text: impl AsRef<str>) {
+        let word = self.painted("warning", AnsiColor::Yellow);
+        self.print_note(format!("{word}: {}", text.as_ref()));
+    }
+
+    /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
+    pub(crate) fn print_error(&self, failure: &CommandError) {
+        if self.json {
+            let error = ErrorOutput {
+                exit: failure.exit as u8,
+                message: &failure.message,
+                hint: failure.hint.as_deref(),
+                faults: &failure.faults,
+            };
+            if let Ok(text) = serde_json::to_string(&ErrorDocument { error }) {
+                return self.print_note(text);
+            }
+        }
+        let word = self.painted("error", AnsiColor::Red);
+        self.print_note(format!("{word}: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            let word = self.painted("hint", AnsiColor::Cyan);
+            self.print_note(format!("{word}: {hint}"));
+        }
+    }
+
+    /// A progress bar for `bytes` of `what`; invisible when stderr is not a terminal.
+    pub(crate) fn new_progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar(None);
+        }
+        let bar = match bytes {
+            Some(bytes) => indicatif::ProgressBar::new(bytes),
+            None => indicatif::ProgressBar::no_length(),
+        };
+        if let Ok(style) =
+            indicatif::ProgressStyle::with_template("{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(what.to_owned());
+        ProgressBar(Some(bar))
+    }
+
+    fn painted(&self, word: &str, colour: AnsiColor) -> String {
+        if self.colour {
+            let style = Style::new().bold().fg_color(Some(colour.into()));
+            format!("{style}{word}{style:#}")
+        } else {
+            word.to_owned()
+        }
+    }
+}
+
+/// A progress bar that may not be there.
+pub(crate) struct ProgressBar(Option<indicatif::ProgressBar>);
+
+impl ProgressBar {
+    /// Advances by `bytes`.
+    pub(crate) fn advance_by(&self, bytes: u64) {
+        if let Some(bar) = &self.0 {
+            bar.inc(bytes);
+        }
+    }
+}
+
+impl Drop for ProgressBar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Makes a panic print one sentence and exit with code 70.
+pub(crate) fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place =
+            panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let message = panic.payload_as_str().unwrap_or("no message");
+        write(
+            &mut io::stderr().lock(),
+            &format!(
+                "error: punch has a bug{place}: {message}\nhint: please report this with the command you ran; \
+                 run the same command again to finish what was begun"
+            ),
+        );
+        std::process::exit(model::exit::Exit::Bug as i32);
+    }));
+}
+
+/// Writes a line; a closed pipe (`punch history | head`) is not an error.
+fn write(to: &mut impl Write, text: &str) {
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    let _gone = write!(to, "{text}{newline}").and_then(|()| to.flush());
+}

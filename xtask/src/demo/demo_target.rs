@@ -1,0 +1,110 @@
+//! Where the demo deploys to: a booted host, or a folder where none can be booted.
+
+use std::{path::PathBuf, thread::sleep, time::Duration};
+
+use crate::{
+    command_failure::CommandFailure,
+    output,
+    run::{CommandOutput, Terminal},
+    test_host::BootedHost,
+};
+
+/// The server `web-01`.
+pub(super) enum DemoTarget {
+    /// A real host.
+    Booted(BootedHost),
+    /// A folder treated as one with `--root`.
+    Folder {
+        /// The folder.
+        root: PathBuf,
+        /// Where commands are typed.
+        terminal: Terminal,
+    },
+}
+
+impl DemoTarget {
+    /// Runs a verb of punch there; any exit code is an answer.
+    pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+        match self {
+            DemoTarget::Booted(host) => host.open_root_terminal().with_echo().run_any_exit(typed),
+            DemoTarget::Folder { root, terminal } => {
+                terminal.run_any_exit(&format!("{typed} --root {}", root.display()))
+            }
+        }
+    }
+
+    /// Runs a verb of punch there, which must succeed.
+    pub(super) fn run_punch(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+        self.run_punch_any_exit(typed)?.expect_exit_code(0, "`punch history` on web-01, and the output above")
+    }
+
+    /// Restores it and shows what was done.
+    pub(super) fn restore_and_show(&self) -> Result<(), CommandFailure> {
+        output::print_quoted(&self.run_punch("punch restore")?.out);
+        Ok(())
+    }
+
+    /// Asks the service from outside; where none runs, looks at the files instead.
+    pub(super) fn expect_service_answer(
+        &self,
+        port: u16,
+        greeting: &str,
+        version: &str,
+        footer: Option<&str>,
+    ) -> Result<(), CommandFailure> {
+        let here = Terminal::on_this_machine(std::path::Path::new("/")).with_echo();
+        match self {
+            DemoTarget::Booted(host) => {
+                let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.ip_address()))?;
+                output::print_quoted(&answer.out);
+                answer
+                    .expect_text(greeting)?
+                    .expect_text(version)?
+                    .expect_text(footer.unwrap_or_default())
+                    .map(drop)
+            }
+            DemoTarget::Folder { root, .. } => {
+                let answer = here.run(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
+                output::print_quoted(&answer.out);
+                here.run(&format!("rpm --root {} -q shop", root.display()))?.expect_text(version)?;
+                let footer = footer.unwrap_or_default();
+                here.run(&format!("grep -qe '{footer}' {}/usr/share/shop/shop.py", root.display())).map(drop)
+            }
+        }
+    }
+
+    /// Checks that nothing of the component `shop` is left.
+    pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), CommandFailure> {
+        let (shell, root) = match self {
+            DemoTarget::Booted(host) => (host.open_root_terminal().with_echo(), String::new()),
+            DemoTarget::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
+        };
+        let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
+        shell.run_any_exit(&format!("{rpm} -q shop shop-deployment"))?.expect_text("not installed")?;
+        let left = shell.run(&format!(
+            "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
+        ))?;
+        if !left.out.trim().is_empty() {
+            return Err(CommandFailure {
+                what: "files of the component are still there".to_owned(),
+                output: left.out,
+                command: Some(left.typed),
+                look: "`punch history` on web-01".to_owned(),
+            });
+        }
+        if let DemoTarget::Booted(host) = self {
+            let unit = shell.run_any_exit("systemctl is-active shop")?;
+            if unit.code == 0 {
+                return Err(CommandFailure::new("the service still runs", "systemctl status shop on web-01"));
+            }
+            // A connection that is being closed may still be accepted for a moment.
+            sleep(Duration::from_millis(100));
+            let here = Terminal::on_this_machine(std::path::Path::new("/")).with_echo();
+            let answer =
+                here.run_any_exit(&format!("curl -sS --max-time 5 http://{}:{port}/", host.ip_address()))?;
+            output::print_quoted(&answer.all_output());
+            answer.expect_exit_code(7, "nothing should listen any more (curl exits with 7 then)")?;
+        }
+        Ok(())
+    }
+}
