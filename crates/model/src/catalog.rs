@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     component::Component,
@@ -60,6 +61,24 @@ impl Catalog {
         let versions = self.versions(channel, name);
         versions == other.versions(channel, name)
             && versions.iter().all(|version| packages(self, version) == packages(other, version))
+    }
+
+    /// A digest of what a channel offers of some components: the same as long as neither versions nor packages change.
+    pub fn offers_digest<'n>(&self, channel: &Name, components: impl IntoIterator<Item = &'n Name>) -> String {
+        let mut digest = Sha256::new();
+        for name in components {
+            digest.update(name.as_str());
+            for version in self.versions(channel, name) {
+                digest.update(format!("\n{version}"));
+                let published = self.components.get(name).and_then(|versions| versions.get(version));
+                for package in published.into_iter().flat_map(|found| [&found.payload, &found.deployment]) {
+                    digest.update(&package.sha256);
+                }
+            }
+            digest.update("\0");
+        }
+        let bytes: [u8; 32] = digest.finalize().into();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether any version of the component declares the parameter a secret; `None` when there is no version.

@@ -216,10 +216,41 @@ shape! {
         pub revision: Option<u64>,
         /// Places added, changed and removed.
         pub objects: Vec<ChangedPlace>,
-        /// The servers whose node file changes.
-        pub servers: Vec<String>,
+        /// What it does to servers, grouped by identical effects; what takes something away comes first.
+        pub effects: Vec<ServerEffects>,
         /// What may not be intended. None of it prevents the change.
         pub warnings: Vec<crate::fault::Fault>,
+    }
+
+    /// Servers for which the same changes.
+    pub struct ServerEffects {
+        /// What changes.
+        pub effects: Vec<EffectSummary>,
+        /// The servers, in order.
+        pub servers: Vec<String>,
+    }
+
+    /// One thing that changes for a server.
+    pub struct EffectSummary {
+        /// `installs`, `upgrades`, `downgrades`, `removes`, `repackages`, `value`, `environment`, `channel`, `leaves`
+        /// or `unresolvable`.
+        pub kind: String,
+        /// The component.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub component: Option<String>,
+        /// The parameter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub key: Option<String>,
+        /// The version, value, environment or channel before; secrets are masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub from: Option<String>,
+        /// The version, value, environment or channel after; secrets are masked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub to: Option<String>,
+        /// Whether something is taken away.
+        pub takes_away: bool,
+        /// All of it in words.
+        pub text: String,
     }
 
     /// One place a change touches.
@@ -457,5 +488,15 @@ shape! {
         pub items: Vec<AuditEntry>,
         /// Give this as `before` to get the next page.
         pub next: Option<u64>,
+    }
+}
+
+impl ChangeResult {
+    /// The servers for which something changes, in order.
+    pub fn affected_servers(&self) -> Vec<&str> {
+        let mut servers: Vec<&str> =
+            self.effects.iter().flat_map(|group| group.servers.iter().map(String::as_str)).collect();
+        servers.sort_unstable();
+        servers
     }
 }

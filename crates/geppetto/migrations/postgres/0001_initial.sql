@@ -111,6 +111,19 @@ CREATE TABLE node_components (
 );
 CREATE INDEX node_components_version ON node_components (name, version);
 
+-- What the resolution of each server read and came to. A row holds until something of what it read changes, so that no
+-- server is resolved again because a control plane is new, and what a change reaches is known without resolving.
+CREATE TABLE resolutions (
+    server     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    revision   BIGINT NOT NULL REFERENCES revisions (number),
+    digest     TEXT   NOT NULL,           -- of the node's content, sealed; of an empty text if there is no node
+    reads      TEXT   NOT NULL,           -- JSON
+    offers     TEXT   NOT NULL,           -- a digest of what its channel offered of the components it read
+    updated_us BIGINT NOT NULL
+);
+-- A control plane that has read them reads only what others have written since.
+CREATE INDEX resolutions_updated ON resolutions (updated_us);
+
 -- What servers reported, as they sent it. Its head is in columns, so that a list reads no entries. A run is
 -- reported once: of runs with the same start the first report stays.
 CREATE TABLE reports (

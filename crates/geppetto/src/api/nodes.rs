@@ -86,7 +86,7 @@ pub(super) async fn generation(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExplainQuery {
-    /// `COMPONENT.PARAMETER`: `shop.http_port`
+    /// `COMPONENT.PARAMETER`, `COMPONENT.PARAMETER.ENTRY` or `COMPONENT`: `shop.http_port`
     key: String,
 }
 
@@ -106,6 +106,47 @@ pub(super) async fn explain(
     QueryParameters(question): QueryParameters<ExplainQuery>,
 ) -> Result<Json<Explanation>, ProblemResponse> {
     Ok(Json(app.back_office.explain(&principal, &server, &question.key).await?))
+}
+
+/// Why every value is what it is
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/explanations", tag = "servers",
+    params(("server" = String, Path, description = "The server")),
+    responses(
+        (status = 200, description = "All components and values with their provenance; secrets are never shown", body = Vec<Explanation>),
+        (status = 404, description = "There is no such server", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn explanations(
+    State(app): State<ApiState>,
+    principal: Principal,
+    PathParameters(server): PathParameters<ServerName>,
+) -> Result<Json<Vec<Explanation>>, ProblemResponse> {
+    Ok(Json(app.back_office.explain_all(&principal, &server).await?))
+}
+
+/// A node file to try on another machine
+///
+/// Unsigned, generation 0, and with a placeholder for each secret.
+#[utoipa::path(
+    get, path = "/api/v1/servers/{server}/local-node", tag = "servers",
+    params(("server" = String, Path, description = "The server")),
+    responses(
+        (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
+        (status = 404, description = "There is no such server", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn local_node(
+    State(app): State<ApiState>,
+    principal: Principal,
+    PathParameters(server): PathParameters<ServerName>,
+) -> Result<Response, ProblemResponse> {
+    let text = app.back_office.local_node_file(&principal, &server).await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
+        (header::CACHE_CONTROL, etag::PRIVATE),
+    ];
+    Ok((headers, text).into_response())
 }
 
 /// The tag of a signed text: its number, and the digest of its content.

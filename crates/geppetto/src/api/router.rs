@@ -41,6 +41,8 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(nodes::node))
         .routes(routes!(nodes::generation))
         .routes(routes!(nodes::explain))
+        .routes(routes!(nodes::explanations))
+        .routes(routes!(nodes::local_node))
         .routes(routes!(reports::report))
         .routes(routes!(servers::revoke))
         .routes(routes!(places::roles))

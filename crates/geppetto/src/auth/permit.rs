@@ -73,6 +73,15 @@ impl<L: RequiredLevel> Permit<L> {
         }
     }
 
+    /// Refuses what shows an environment to whoever may not see it.
+    pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
+        let scope = EffectScope::environment(environment);
+        match self.principal.is_granted(AccessLevel::Viewer, &scope) {
+            true => Ok(()),
+            false => Err(self.principal.denied(AccessLevel::Viewer, Some(&scope))),
+        }
+    }
+
     /// Refuses what concerns the whole control plane without a grant that holds everywhere.
     pub(crate) fn require_everywhere(&self) -> Result<(), AccessDenied> {
         self.require(&EffectScope::EVERYWHERE)

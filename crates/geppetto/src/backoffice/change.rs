@@ -14,17 +14,21 @@ use model::{
     estate::{Estate, Place, RevisionOrigin},
     fault::{Fault, Severity},
     format::estate::{self, EstateDocuments},
-    resolve::check_change,
+    name::Name,
+    resolve::{ReadsIndex, check_change},
     wire::{ChangeResult, ChangedPlace},
 };
 
 use super::{
-    BackOffice, BackOfficeError, EstateSnapshot, effects::ChangeEffects, estate_snapshot,
+    BackOffice, BackOfficeError, EstateSnapshot,
+    effects::{effect_scopes, summarize_effects},
+    estate_snapshot,
     mask::SecretParameters,
+    resolution_cache::resolution_row,
 };
 use crate::{
     auth::{EffectScope, Operator, Permit},
-    store::{PlaceChange, PlaceText, StoreError},
+    store::{PlaceChange, PlaceText, ResolutionRow, StoreError},
 };
 
 /// How often a change is made again because another program committed meanwhile.
@@ -32,6 +36,9 @@ const ATTEMPTS: usize = 10;
 
 /// How many lines of the difference of one object are shown.
 const DIFF_LINES: usize = 1_000;
+
+/// A document of at most so many bytes has fewer texts, numbers, lists and maps than the reader's limit.
+const ALWAYS_READABLE_BYTES: usize = 256 * 1024;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
@@ -104,23 +111,29 @@ impl BackOffice {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
         };
+        let recorded = self.resolution_reads().await?;
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
-            evaluate_proposal(&current, &documents, &newer, &origin, &catalog, &secrets)
+            evaluate_proposal(&current, &documents, &newer, &origin, &catalog, &secrets, &recorded)
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
-        let EvaluatedProposal { changes, next, scopes, mut result } = evaluated;
+        let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } = evaluated;
         for scope in &scopes {
             permit.require(scope)?;
+        }
+        for environment in &read_environments {
+            permit.require_view_of_environment(environment)?;
         }
         if changes.is_empty() || proposal.preview {
             return Ok(result);
         }
         let context = self.audit_context(&actor);
         let revision =
-            self.store.commit_revision(state.revision, &changes, &proposal.message, &context).await?;
+            self.store.commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context).await?;
+        // Servers that come and selections that change are in the reads of what was committed.
+        self.resolution_reads().await?;
         self.cache().insert_snapshot(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
@@ -217,6 +230,10 @@ struct EvaluatedProposal {
     next: EstateSnapshot,
     /// Where its effects fall.
     scopes: BTreeSet<EffectScope>,
+    /// The environments that servers of others read by it, and did not before.
+    read_environments: BTreeSet<Name>,
+    /// What the servers it reaches read and come to.
+    resolutions: Vec<ResolutionRow>,
     result: ChangeResult,
 }
 
@@ -228,6 +245,7 @@ fn evaluate_proposal(
     origin: &RevisionOrigin,
     catalog: &Catalog,
     secrets: &SecretParameters,
+    recorded: &ReadsIndex,
 ) -> Result<EvaluatedProposal, BackOfficeError> {
     let edited: EstateDocuments = documents
         .iter()
@@ -257,22 +275,38 @@ fn evaluate_proposal(
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     newer.check_no_overwrite(&changes)?;
 
-    let notes = check_change(&state.estate, &next.estate, catalog);
+    let checked = check_change(&state.estate, &next.estate, catalog, recorded);
     let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
-        notes.iter().map(|note| note.locate(documents)).partition(|fault| fault.severity == Severity::Error);
+        checked.findings.iter().map(|note| note.locate(documents)).partition(|fault| fault.severity == Severity::Error);
     if !errors.is_empty() {
         return Err(BackOfficeError::Invalid(errors));
     }
     let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
-    let ChangeEffects { servers, scopes } = ChangeEffects::of(&state.estate, &next.estate, catalog, &changes);
-    let result = ChangeResult { revision: None, objects, servers, warnings };
-    Ok(EvaluatedProposal { changes, next, scopes, result })
+    let scopes = effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
+    let mut read_environments = BTreeSet::new();
+    for (server, resolution) in checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?))) {
+        let known = recorded.reads(server).map(|reads| &reads.selections);
+        let new = resolution.reads.selections.iter().filter(|one| known.is_none_or(|known| !known.contains(one)));
+        let environments = new.map(|selection| &selection.environment);
+        read_environments.extend(environments.filter(|name| **name != resolution.node.environment).cloned());
+    }
+    let resolutions =
+        checked.resolutions.iter().map(|(server, resolved)| resolution_row(server, resolved, catalog)).collect();
+    let effects = summarize_effects(checked.effects, secrets);
+    let result = ChangeResult { revision: None, objects, effects, warnings };
+    Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
 fn check_readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
+    // A short text cannot grow beyond what is read.
+    let texts: EstateDocuments = texts
+        .iter()
+        .filter(|(_, text)| text.len() > ALWAYS_READABLE_BYTES)
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect();
     let hint = || Some("this is about the document as it would be stored, with one value a line".to_owned());
-    estate::read(texts).map(|_| ()).map_err(|errors| {
+    estate::read(&texts).map(|_| ()).map_err(|errors| {
         let faults = errors.into_iter().map(|error| Fault { hint: hint(), ..Fault::from(error) });
         BackOfficeError::Invalid(faults.collect())
     })

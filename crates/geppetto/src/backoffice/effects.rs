@@ -1,97 +1,116 @@
-//! What a change does to servers, and which grants it therefore needs.
+//! Effects as people see them, and which grants they need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    catalog::Catalog,
+    effect::{Effect, group_effects, shown_values},
     estate::{Estate, Overrides, Place, Server},
-    format::{estate, node::content_digest},
-    name::{Name, ServerName},
-    node::Node,
-    resolve::{affected_servers, resolve},
+    format::estate,
+    name::ServerName,
+    wire,
 };
 
+use super::mask::SecretParameters;
 use crate::{auth::EffectScope, store::PlaceChange};
 
-/// What a change does.
-#[derive(Debug, Default)]
-pub(super) struct ChangeEffects {
-    /// The servers whose node file changes.
-    pub(super) servers: Vec<String>,
-    /// Where its effects fall: a grant is needed in each.
-    pub(super) scopes: BTreeSet<EffectScope>,
+/// The effects on all servers, grouped, with secrets masked.
+pub(super) fn summarize_effects(
+    effects: BTreeMap<ServerName, Vec<Effect>>,
+    secrets: &SecretParameters,
+) -> Vec<wire::ServerEffects> {
+    let masked = effects.into_iter().map(|(server, mut effects)| {
+        effects.iter_mut().for_each(|effect| mark_secrets(effect, secrets));
+        (server, effects)
+    });
+    let groups = group_effects(masked).into_iter().map(|group| wire::ServerEffects {
+        effects: group.effects.iter().map(summarize).collect(),
+        servers: group.servers.iter().map(ToString::to_string).collect(),
+    });
+    groups.collect()
 }
 
-impl ChangeEffects {
-    /// The effects of going from `old` to `new`. Only servers the change can reach are resolved, once before and
-    /// once after.
-    pub(super) fn of(old: &Estate, new: &Estate, catalog: &Catalog, changes: &[PlaceChange]) -> Self {
-        let mut effects = Self::default();
-        for server in affected_servers(old, new) {
-            effects.add_server(&server, old, new, catalog);
-        }
-        for change in changes {
-            effects.add_place(&change.path, old, new);
-        }
-        effects
+/// A value is a secret if any version of its component ever declared it so.
+fn mark_secrets(effect: &mut Effect, secrets: &SecretParameters) {
+    if let Effect::Value { component, key, from, to } = effect
+        && secrets.is_secret(component, key) != Some(false)
+    {
+        from.iter_mut().chain(to).for_each(|value| value.secret = true);
     }
+}
 
-    fn add_server(&mut self, name: &ServerName, old: &Estate, new: &Estate, catalog: &Catalog) {
-        let node = |estate| resolve(estate, catalog, name).ok();
-        let (before, after) = (node(old), node(new));
-        let digest = |node: &Option<Node>| node.as_ref().map(content_digest);
-        let differs = digest(&before) != digest(&after);
-        if differs {
-            self.servers.push(name.to_string());
+fn summarize(effect: &Effect) -> wire::EffectSummary {
+    let (kind, from, to) = match effect {
+        Effect::Leaves => ("leaves", None, None),
+        Effect::Unresolvable { .. } => ("unresolvable", None, None),
+        Effect::Removes { version, .. } => ("removes", Some(version.to_string()), None),
+        Effect::Downgrades { from, to, .. } => ("downgrades", Some(from.to_string()), Some(to.to_string())),
+        Effect::Environment { from, to } => ("environment", Some(from.to_string()), Some(to.to_string())),
+        Effect::Channel { from, to } => ("channel", Some(from.to_string()), Some(to.to_string())),
+        Effect::Installs { version, .. } => ("installs", None, Some(version.to_string())),
+        Effect::Upgrades { from, to, .. } => ("upgrades", Some(from.to_string()), Some(to.to_string())),
+        Effect::Repackages { version, .. } => ("repackages", None, Some(version.to_string())),
+        Effect::Value { from, to, .. } => {
+            let (before, after) = shown_values(from.as_ref(), to.as_ref());
+            ("value", from.is_some().then_some(before), to.is_some().then_some(after))
         }
-        let environments: BTreeSet<&Name> = [old, new]
-            .into_iter()
-            .filter_map(|estate| Some(&estate.servers.get(name)?.environment))
-            .collect();
-        let components = match (&before, &after) {
-            (Some(before), Some(after)) if differs => changed_components(before, after),
-            (Some(_), Some(_)) => BTreeSet::new(),
-            // What cannot be resolved can become anything once it can.
-            _ => BTreeSet::from([None]),
-        };
-        for environment in environments {
-            for component in &components {
-                let environment = Some(environment.clone());
-                self.scopes.insert(EffectScope { environment, component: component.cloned() });
+    };
+    let key = match effect {
+        Effect::Value { key, .. } => Some(key.to_string()),
+        _ => None,
+    };
+    wire::EffectSummary {
+        kind: kind.to_owned(),
+        component: effect.component().map(ToString::to_string),
+        key,
+        from,
+        to,
+        takes_away: effect.takes_away(),
+        text: effect.to_string(),
+    }
+}
+
+/// Where effects fall, and what else a change touches: a grant is needed in each.
+pub(super) fn effect_scopes(
+    effects: &BTreeMap<ServerName, Vec<Effect>>,
+    old: &Estate,
+    new: &Estate,
+    changes: &[PlaceChange],
+) -> BTreeSet<EffectScope> {
+    let mut scopes = BTreeSet::new();
+    for (server, effects) in effects {
+        let servers = [old, new].into_iter().filter_map(|estate| estate.servers.get(server));
+        for environment in servers.map(|server| &server.environment) {
+            for effect in effects {
+                // What cannot be resolved can become anything once it can.
+                let component = effect.component().cloned();
+                scopes.insert(EffectScope { environment: Some(environment.clone()), component });
             }
         }
     }
+    for change in changes {
+        add_place_scopes(&change.path, old, new, &mut scopes);
+    }
+    scopes
+}
 
-    /// An environment and a server belong to an environment, also where no node file changes yet.
-    fn add_place(&mut self, path: &str, old: &Estate, new: &Estate) {
-        match estate::place_of_document(path) {
-            Ok(Place::Environment(name)) => _ = self.scopes.insert(EffectScope::environment(&name)),
-            Ok(Place::Server(name)) => {
-                let (before, after) = (old.servers.get(&name), new.servers.get(&name));
-                if before.map(without_overrides) == after.map(without_overrides) {
-                    return;
-                }
-                for server in [before, after].into_iter().flatten() {
-                    self.scopes.insert(EffectScope::environment(&server.environment));
-                }
+/// An environment and a server belong to an environment, also where no node file changes yet.
+fn add_place_scopes(path: &str, old: &Estate, new: &Estate, scopes: &mut BTreeSet<EffectScope>) {
+    match estate::place_of_document(path) {
+        Ok(Place::Environment(name)) => _ = scopes.insert(EffectScope::environment(&name)),
+        Ok(Place::Server(name)) => {
+            let (before, after) = (old.servers.get(&name), new.servers.get(&name));
+            if before.map(without_overrides) == after.map(without_overrides) {
+                return;
             }
-            _ => {}
+            for server in [before, after].into_iter().flatten() {
+                scopes.insert(EffectScope::environment(&server.environment));
+            }
         }
+        _ => {}
     }
 }
 
 /// A server but for its values and requirements, whose effects are in its node file.
 fn without_overrides(server: &Server) -> Server {
     Server { overrides: Overrides::default(), ..server.clone() }
-}
-
-/// The components whose version or values differ; `None` where something else of the node does.
-fn changed_components<'a>(before: &'a Node, after: &'a Node) -> BTreeSet<Option<&'a Name>> {
-    let names: BTreeSet<&Name> = before.components.keys().chain(after.components.keys()).collect();
-    let differs = |name: &&Name| before.components.get(*name) != after.components.get(*name);
-    let mut changed: BTreeSet<Option<&Name>> = names.into_iter().filter(differs).map(Some).collect();
-    if changed.is_empty() || before.environment != after.environment || before.channel != after.channel {
-        changed.insert(None);
-    }
-    changed
 }

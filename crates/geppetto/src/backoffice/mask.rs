@@ -77,7 +77,7 @@ fn declared_secrets(catalog: &Catalog) -> Parameters {
 
 impl SecretParameters {
     /// Whether the parameter is a secret; `None` when no version there is declares it.
-    fn is_secret(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub(super) fn is_secret(&self, component: &Name, key: &Key) -> Option<bool> {
         if self.ever.contains(&(component.to_string(), key.to_string())) {
             return Some(true);
         }
@@ -93,7 +93,7 @@ impl SecretParameters {
             (None, false) => UNKNOWN_MASK,
             (None, true) => CHANGED_UNKNOWN_MASK,
         };
-        assignment.value = Value::from(text);
+        assignment.value = Arc::new(Value::from(text));
     }
 
     /// Masks the secrets of an estate.
@@ -128,9 +128,10 @@ impl SecretParameters {
 /// Masks the secrets of a node.
 pub(super) fn mask_node(node: &mut Node) {
     for component in node.components.values_mut() {
-        for value in component.values.values_mut() {
-            if value.secret {
-                value.value = Value::from(MASK);
+        if component.values.values().any(|value| value.secret) {
+            let values = Arc::make_mut(component).values.values_mut();
+            for value in values.filter(|value| value.secret) {
+                Arc::make_mut(value).value = Arc::new(Value::from(MASK));
             }
         }
     }

@@ -4,14 +4,17 @@ use std::sync::{Arc, atomic::Ordering};
 
 use model::{
     catalog::Catalog,
-    format::node,
+    format::node::{self, NodeWriter},
     name::ServerName,
     node::Node,
-    resolve::{self, resolve},
+    resolve::{self, Resolution, ResolutionReads, Resolver},
     wire::Explanation,
 };
 
-use super::{BackOffice, BackOfficeError, EstateSnapshot, mask};
+use super::{
+    BackOffice, BackOfficeError, mask,
+    resolution_cache::{offers_digest, resolution_row},
+};
 use crate::{
     auth::Principal,
     store::{NewNode, StoredNode},
@@ -41,9 +44,9 @@ pub(crate) enum ServedNode {
 /// A node before it has a number, and what it was made from.
 pub(super) struct NodeDraft {
     latest: Option<StoredNode>,
-    state: Arc<EstateSnapshot>,
+    revision: u64,
     catalog: Arc<Catalog>,
-    node: Node,
+    pub(super) resolution: Resolution,
 }
 
 impl From<&StoredNode> for NodeVersion {
@@ -105,9 +108,33 @@ impl BackOffice {
         server: &ServerName,
         key: &str,
     ) -> Result<Explanation, BackOfficeError> {
-        self.environment_of(principal, server).await?;
-        let node = read_stored_node(server, &self.signed_node(server).await?)?;
+        let node = self.resolved_node(principal, server).await?;
         resolve::explain(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
+    }
+
+    /// Why every value of a server is what it is. Secrets are never shown.
+    pub(crate) async fn explain_all(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<Vec<Explanation>, BackOfficeError> {
+        Ok(resolve::explain_all(&self.resolved_node(principal, server).await?))
+    }
+
+    /// The node as it is resolved now. The provenance in a stored node file may be older: the same content said by
+    /// another place makes no new generation.
+    async fn resolved_node(&self, principal: &Principal, server: &ServerName) -> Result<Node, BackOfficeError> {
+        self.environment_of(principal, server).await?;
+        Ok(self.resolve_node(server).await?.resolution.node)
+    }
+
+    /// A node file to try on another machine: unsigned, and with placeholders for the secrets.
+    pub(crate) async fn local_node_file(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<String, BackOfficeError> {
+        Ok(node::write_local(&self.resolved_node(principal, server).await?))
     }
 
     /// Whether the principal may have the signed text; refused where it may see nothing of the server.
@@ -128,18 +155,47 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<NodeVersion, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
-            if let Some(version) = self.cache().cached_node(server, &state, &catalog) {
+            let (revision, catalog) = (self.store.current_revision().await?, self.catalog().await?);
+            if let Some(version) = self.cache().cached_node(server, revision, &catalog) {
+                return Ok(version);
+            }
+            if let Some((version, reads)) = self.stored_node_version(server, revision, &catalog).await? {
+                self.cache().insert_node(server, &version, &reads, revision, &catalog);
                 return Ok(version);
             }
             let draft = self.resolve_node(server).await?;
             let Some(version) = self.assign_generation(&draft).await? else { continue };
-            self.cache().insert_node(server, &version, &draft.state, &draft.catalog);
+            let row = resolution_row(server, &Ok(draft.resolution), &draft.catalog);
+            self.store.store_resolution(draft.revision, &row, self.clock.now_us()).await?;
+            self.cache().insert_node(server, &version, &row.reads, draft.revision, &draft.catalog);
             return Ok(version);
         }
         Err(BackOfficeError::Conflict(format!(
             "the estate changes faster than the node file of {server} can be made; try again in a moment"
         )))
+    }
+
+    /// The version that a stored resolution stands for, if it still holds and its node file was made. Neither the
+    /// estate nor any node is read for it.
+    async fn stored_node_version(
+        &self,
+        server: &ServerName,
+        revision: u64,
+        catalog: &Catalog,
+    ) -> Result<Option<(NodeVersion, ResolutionReads)>, BackOfficeError> {
+        let Some(stored) = self.store.resolution(server.as_str()).await? else { return Ok(None) };
+        let holds = match stored.reads.selections.is_empty() {
+            true => !stored.is_outdated,
+            // Which servers are selected may change with any of them.
+            false => stored.revision == revision,
+        };
+        if !holds || stored.reads.failed || stored.offers != offers_digest(&stored.reads, catalog) {
+            return Ok(None);
+        }
+        let latest = self.store.latest_node_version(server.as_str()).await?;
+        Ok(latest
+            .filter(|(_, digest)| *digest == stored.digest)
+            .map(|(generation, digest)| (NodeVersion { generation, digest }, stored.reads)))
     }
 
     /// The signed text of the current node version.
@@ -174,15 +230,16 @@ impl BackOffice {
         let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         self.resolutions.fetch_add(1, Ordering::Relaxed);
-        let resolved = tokio::task::spawn_blocking(move || resolve(&estate.estate, &offer, &name))
+        let resolve = move || Resolver::new(&estate.estate, &offer).resolve(&name);
+        let resolved = tokio::task::spawn_blocking(resolve)
             .await
             .map_err(|error| BackOfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
-        let node = resolved.map_err(|error| BackOfficeError::Unresolvable {
+        let resolution = resolved.map_err(|error| BackOfficeError::Unresolvable {
             server: server.to_string(),
             revision: state.revision,
             faults: error.faults.iter().map(|fault| fault.to_located_fault(&state.documents)).collect(),
         })?;
-        Ok(NodeDraft { latest, state, catalog, node })
+        Ok(NodeDraft { latest, revision: state.revision, catalog, resolution })
     }
 
     /// Numbers a draft and stores it, if it differs from the latest; `None` when a newer one was stored
@@ -191,29 +248,24 @@ impl BackOffice {
         &self,
         draft: &NodeDraft,
     ) -> Result<Option<NodeVersion>, BackOfficeError> {
-        let digest = node::content_digest(&draft.node);
+        let digest = draft.resolution.digest.to_string();
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
             return Ok(Some(latest.into()));
         }
         let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
-        let numbered = Node { generation, ..draft.node.clone() };
+        let numbered = Node { generation, ..draft.resolution.node.clone() };
         let components: Vec<(String, String)> = numbered
             .components
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = node::write_signed(&numbered, &self.node_key).map_err(|error| {
-            BackOfficeError::Conflict(format!(
-                "the node file of {} could not be read again: {error}",
-                numbered.server
-            ))
-        })?;
+        let text = NodeWriter::default().write_signed(&numbered, &self.node_key);
         let new = NewNode {
             server: numbered.server.as_str(),
             generation,
             digest: &digest,
             text: &text,
-            revision: draft.state.revision,
+            revision: draft.revision,
             components: &components,
         };
         let actor = Principal::CONTROL_PLANE.actor();

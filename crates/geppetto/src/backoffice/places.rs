@@ -180,13 +180,25 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Name, BackOfficeError> {
+        if let Some(environment) = self.stored_environment_of(server).await? {
+            principal.require_view_of(server, &environment)?;
+            return Ok(environment);
+        }
         let state = self.current_estate().await?;
-        let Some(found) = state.estate.servers.get(server) else {
-            let names = visible_names(&state.estate, PlaceKind::Server, principal);
-            return Err(BackOfficeError::unknown("server", server.as_str(), names, NO_SERVER));
-        };
-        principal.require_view_of(server, &found.environment)?;
-        Ok(found.environment.clone())
+        let names = visible_names(&state.estate, PlaceKind::Server, principal);
+        Err(BackOfficeError::unknown("server", server.as_str(), names, NO_SERVER))
+    }
+
+    /// The environment of a server in the newest revision; no other document is read for it.
+    async fn stored_environment_of(&self, server: &ServerName) -> Result<Option<Name>, BackOfficeError> {
+        let revision = self.store.current_revision().await?;
+        if let Some(state) = self.cache().snapshot(revision) {
+            return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
+        }
+        let path = format!("servers/{server}.yaml");
+        let (_, Some(text)) = self.store.current_place(&path).await? else { return Ok(None) };
+        let broken = |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
+        Ok(Some(model::format::server::read(&path, &text).map_err(broken)?.environment))
     }
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs

@@ -7,18 +7,28 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    name::{Name, ServerName},
-    resolve::affected_servers,
+    name::ServerName,
+    resolve::{ChangedInputs, ReadsIndex, Resolution, ResolutionReads, ResolveError},
 };
 
-use super::{EstateSnapshot, NodeVersion};
+use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeVersion};
+use crate::store::ResolutionRow;
 
-/// The newest state and catalog that were seen, and the servers' nodes as they follow from these two.
+/// Rows of resolutions are read again that were written this long before the last look: clocks of control planes differ.
+const CLOCK_MARGIN_US: i64 = 10_000_000;
+
+/// The newest state and catalog that were seen, what the servers' resolutions read, and their nodes as they follow from
+/// the state and the catalog.
 #[derive(Debug, Default)]
 pub(super) struct ResolutionCache {
     state: Option<Arc<EstateSnapshot>>,
     catalog: Option<Arc<Catalog>>,
+    reads: Arc<ReadsIndex>,
+    /// When the reads were last taken from the database.
+    reads_at_us: Option<i64>,
     nodes: BTreeMap<ServerName, NodeVersion>,
+    /// The revision the nodes hold for.
+    nodes_revision: u64,
 }
 
 impl ResolutionCache {
@@ -33,84 +43,137 @@ impl ResolutionCache {
             Some(known) if known.revision == state.revision => return Arc::clone(known),
             // A reader loaded it before the newest was committed.
             Some(known) if known.revision > state.revision => return state,
-            Some(known) => {
-                let reached = affected_servers(&known.estate, &state.estate);
-                let servers = &state.estate.servers;
-                self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
+            Some(known) if known.revision == self.nodes_revision => {
+                let changed = ChangedInputs::between_estates(&known.estate, &state.estate);
+                self.forget_reached(&changed, &state);
             }
-            None => self.nodes.clear(),
+            // Nodes may be known of the very revision whose state is known only now.
+            None if self.nodes_revision == state.revision => {}
+            _ => self.nodes.clear(),
         }
+        self.nodes_revision = state.revision;
         self.state = Some(Arc::clone(&state));
         state
     }
 
-    /// Takes in a catalog; nodes stay known whose channel offers the same as before.
+    /// Takes in a catalog; nodes stay known that read nothing of what is different in it.
     pub(super) fn insert_catalog(&mut self, catalog: &Arc<Catalog>) {
         if self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog)) {
             return;
         }
-        match (&self.catalog, &self.state) {
+        match (&self.catalog, self.state.clone()) {
             (Some(known), Some(state)) => {
-                let channels: BTreeSet<&Name> =
-                    known.channels.keys().chain(catalog.channels.keys()).collect();
-                let other: BTreeSet<&Name> = channels
-                    .into_iter()
-                    .filter(|channel| !offers_same_packages(known, catalog, channel))
-                    .collect();
-                let estate = &state.estate;
-                self.nodes.retain(|server, _| {
-                    let server = estate.servers.get(server);
-                    let environment = server.and_then(|server| estate.environments.get(&server.environment));
-                    environment.is_some_and(|environment| !other.contains(&environment.channel))
-                });
+                let changed = ChangedInputs::between_catalogs(known, catalog);
+                self.forget_reached(&changed, &state);
             }
             _ => self.nodes.clear(),
         }
         self.catalog = Some(Arc::clone(catalog));
     }
 
-    /// Which node a server has in this state with this catalog, if it is known.
+    fn forget_reached(&mut self, changed: &ChangedInputs, state: &EstateSnapshot) {
+        let reached = self.reads.reached(changed, &state.estate);
+        let servers = &state.estate.servers;
+        self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
+    }
+
+    /// Which node a server has in this revision with this catalog, if it is known.
     pub(super) fn cached_node(
         &self,
         server: &ServerName,
-        state: &Arc<EstateSnapshot>,
+        revision: u64,
         catalog: &Arc<Catalog>,
     ) -> Option<NodeVersion> {
-        self.nodes.get(server).filter(|_| self.is_current_for(state, catalog)).cloned()
+        self.nodes.get(server).filter(|_| self.is_current_for(revision, catalog)).cloned()
     }
 
-    /// Remembers which node a server has, unless something newer is known than what it was made from.
+    /// Remembers which node a server has and what its resolution read, unless something newer is known than what it was
+    /// made from.
     pub(super) fn insert_node(
         &mut self,
         server: &ServerName,
         version: &NodeVersion,
-        state: &Arc<EstateSnapshot>,
+        reads: &ResolutionReads,
+        revision: u64,
         catalog: &Arc<Catalog>,
     ) {
-        if self.is_current_for(state, catalog) {
+        if self.state.is_none() && revision > self.nodes_revision {
+            self.nodes.clear();
+            self.nodes_revision = revision;
+        }
+        if self.is_current_for(revision, catalog) {
+            self.insert_reads(server, reads);
             self.nodes.insert(server.clone(), version.clone());
         }
     }
 
-    /// Whether the nodes here are those of this state with this catalog.
-    fn is_current_for(&self, state: &Arc<EstateSnapshot>, catalog: &Arc<Catalog>) -> bool {
-        self.state.as_ref().is_some_and(|known| Arc::ptr_eq(known, state))
+    fn insert_reads(&mut self, server: &ServerName, reads: &ResolutionReads) {
+        if self.reads.reads(server).is_none_or(|known| **known != *reads) {
+            Arc::make_mut(&mut self.reads).insert(server, Arc::new(reads.clone()));
+        }
+    }
+
+    /// Whether the nodes here are those of this revision with this catalog.
+    fn is_current_for(&self, revision: u64, catalog: &Arc<Catalog>) -> bool {
+        self.nodes_revision == revision
             && self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog))
     }
 }
 
-/// Whether a channel offers the same packages in two catalogs.
-fn offers_same_packages(one: &Catalog, other: &Catalog, channel: &Name) -> bool {
-    let (Some(mine), Some(theirs)) = (one.channels.get(channel), other.channels.get(channel)) else {
-        return false;
-    };
-    // A version can go and come back with other bytes.
-    let packages = |catalog: &Catalog, name: &Name, version| {
-        let published = catalog.components.get(name)?.get(version)?;
-        Some((published.payload.clone(), published.deployment.clone()))
-    };
-    mine == theirs
-        && mine.iter().all(|(name, versions)| {
-            versions.iter().all(|version| packages(one, name, version) == packages(other, name, version))
-        })
+impl BackOffice {
+    /// What the resolutions of all servers read, as far as they are stored.
+    pub(super) async fn resolution_reads(&self) -> Result<Arc<ReadsIndex>, BackOfficeError> {
+        let now = self.clock.now_us();
+        let since = self.cache().reads_at_us.map_or(i64::MIN, |at| at - CLOCK_MARGIN_US);
+        let written = self.store.resolution_reads_since(since).await?;
+        let mut cache = self.cache();
+        for (server, reads) in &written {
+            cache.insert_reads(server, reads);
+        }
+        cache.reads_at_us = Some(now);
+        Ok(Arc::clone(&cache.reads))
+    }
+
+    /// The servers of a state that a change of the catalog reaches.
+    pub(super) async fn servers_reached_by(
+        &self,
+        state: &EstateSnapshot,
+        changed: &ChangedInputs,
+    ) -> Result<BTreeSet<ServerName>, BackOfficeError> {
+        Ok(self.resolution_reads().await?.reached(changed, &state.estate))
+    }
+}
+
+/// The row of a resolution, whether the server could be resolved or not.
+pub(super) fn resolution_row(
+    server: &ServerName,
+    resolved: &Result<Resolution, ResolveError>,
+    catalog: &Catalog,
+) -> ResolutionRow {
+    match resolved {
+        Ok(resolution) => ResolutionRow {
+            server: server.clone(),
+            digest: resolution.digest.to_string(),
+            offers: offers_digest(&resolution.reads, catalog),
+            reads: resolution.reads.clone(),
+        },
+        Err(_) => {
+            let reads = ResolutionReads { failed: true, ..ResolutionReads::default() };
+            ResolutionRow { server: server.clone(), digest: String::new(), reads, offers: String::new() }
+        }
+    }
+}
+
+/// A digest of what a resolution read of the catalog.
+pub(super) fn offers_digest(reads: &ResolutionReads, catalog: &Catalog) -> String {
+    // The values of selected servers depend on what their channels offer.
+    if !reads.selections.is_empty() {
+        let channels = catalog.channels.iter();
+        let digests = channels.map(|(channel, components)| catalog.offers_digest(channel, components.keys()));
+        return digests.collect::<Vec<_>>().join(" ");
+    }
+    match &reads.channel {
+        Some(channel) => catalog.offers_digest(channel, &reads.components),
+        None => String::new(),
+    }
 }

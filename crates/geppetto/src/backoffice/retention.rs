@@ -114,8 +114,9 @@ async fn needed_versions(
     let resolver = Resolver::new(&state.estate, catalog);
     for server in state.estate.servers.keys() {
         // A server that has no node now needs nothing that could be kept for it.
-        let Ok(node) = resolver.resolve(server) else { continue };
-        needed.extend(node.components.into_iter().map(|(name, component)| (name, component.version)));
+        let Ok(resolved) = resolver.resolve(server) else { continue };
+        let components = resolved.node.components.iter();
+        needed.extend(components.map(|(name, component)| (name.clone(), component.version.clone())));
     }
     Ok(needed)
 }

@@ -83,10 +83,10 @@ async fn every_revision_can_be_read_back_whole(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
     assert_eq!(store.current_revision().await.unwrap(), 0);
     let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
-    assert_eq!(store.commit_revision(0, &first, "start", &ANN).await.unwrap(), 1);
+    assert_eq!(store.commit_revision(0, &first, "start", &[], &ANN).await.unwrap(), 1);
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &ANN).await.unwrap();
-    store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &ANN).await.unwrap();
+    store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &[], &ANN).await.unwrap();
+    store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &[], &ANN).await.unwrap();
 
     assert!(store.places_of_revision(0).await.unwrap().is_empty());
     assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
@@ -99,8 +99,8 @@ async fn every_revision_can_be_read_back_whole(engine: Engine) {
 
 async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
-    let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &ANN).await.unwrap_err();
+    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
+    let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &[], &ANN).await.unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
     assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
@@ -111,7 +111,7 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: Engine) 
     for n in 0..8 {
         let store = store.clone();
         attempts.spawn(async move {
-            store.commit_revision(0, &[becomes("roles/a.yaml", &n.to_string())], "", &ANN).await.is_ok()
+            store.commit_revision(0, &[becomes("roles/a.yaml", &n.to_string())], "", &[], &ANN).await.is_ok()
         });
     }
     assert_eq!(attempts.join_all().await.into_iter().filter(|won| *won).count(), 1);
@@ -176,7 +176,7 @@ fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]
 
 async fn generation_is_stored_once_and_kept(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
     assert_eq!(store.latest_node("web-01").await.unwrap(), None);
     assert!(store.add_node(&node(1, "d1", &shop), &ANN).await.unwrap());
@@ -190,8 +190,8 @@ async fn generation_is_stored_once_and_kept(engine: Engine) {
 
 async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &ANN).await.unwrap();
-    store.commit_revision(1, &[], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
+    store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
     assert!(!store.add_node(&node(1, "old", &[]), &ANN).await.unwrap());
     assert_eq!(store.latest_node("web-01").await.unwrap(), None);
 }
@@ -248,8 +248,8 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
 async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
     let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
-    store.commit_revision(0, &both, "", &ANN).await.unwrap();
-    store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &ANN).await.unwrap();
+    store.commit_revision(0, &both, "", &[], &ANN).await.unwrap();
+    store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &[], &ANN).await.unwrap();
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store.commit_revision(2, &[removal], "", &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
@@ -267,7 +267,7 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: E
 
 async fn credential_of_a_removed_or_revoked_server_is_refused(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &[], &ANN).await.unwrap();
     let join = async |token: &'static str, credential: &str| {
         let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.create_join_token(&new, &ANN).await.unwrap();
@@ -281,7 +281,7 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: Engine) {
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.create_join_token(&spare, &ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[removal], "", &ANN).await.unwrap();
+    store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
     assert_eq!(store.credential("c2").await.unwrap(), None);
     assert_eq!(store.join_token("j3", "web-01", 1_000).await.unwrap(), None);
 }
@@ -290,7 +290,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: Engine) {
     let Some((store, _database)) = store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
     store.create_token(&ci, &ANN).await.unwrap();
-    store.commit_revision(0, &[], "why", &ANN).await.unwrap();
+    store.commit_revision(0, &[], "why", &[], &ANN).await.unwrap();
     store.record(&ANN, "publish", "shop", "to dev", None).await.unwrap();
     let log = store.audit(None, 10).await.unwrap();
     assert_eq!(
@@ -310,7 +310,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: Engine) {
 
 async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: Engine) {
     let Some((store, database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     store.close().await;
     let opened = async || UnsealedStore::open(&database.database).await.unwrap();
     assert!(opened().await.is_sealed());
@@ -324,7 +324,7 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
 
 async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: Engine) {
     let Some((store, database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &[], &ANN).await.unwrap();
     let secret = NewNode { text: "hunter2", ..node(1, "the digest", &[]) };
     assert!(store.add_node(&secret, &ANN).await.unwrap());
     let mut connection = store.connection("testing").await.unwrap();
@@ -392,9 +392,9 @@ async fn events_are_received_after_the_commit_and_not_before(engine: Engine) {
     // On PostgreSQL another control plane hears of it too.
     let other = open(&database).await;
     let mut heard = other.subscribe();
-    let refused = store.commit_revision(7, &[], "", &ANN).await;
+    let refused = store.commit_revision(7, &[], "", &[], &ANN).await;
     assert!(refused.is_err(), "there is no revision 7 to make one from");
-    store.commit_revision(0, &[], "", &ANN).await.unwrap();
+    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
     if engine == Engine::Postgres {
         assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });

@@ -71,6 +71,24 @@ impl Store {
         row.map(|row| self.stored_node(server, row)).transpose()
     }
 
+    /// The number and content digest of the newest node file of a server.
+    pub(crate) async fn latest_node_version(
+        &self,
+        server: &str,
+    ) -> Result<Option<(u64, String)>, StoreError> {
+        let doing = "reading a node file's number";
+        let mut connection = self.connection(doing).await?;
+        let row: Option<(i64, String)> = fetch_optional!(
+            connection,
+            doing,
+            "SELECT generation, digest FROM nodes WHERE server = $1 ORDER BY generation DESC LIMIT 1",
+            server,
+        )?;
+        let Some((generation, digest)) = row else { return Ok(None) };
+        let (_, of_digest) = seal_context(server, generation);
+        Ok(Some((unsigned(generation, "generation")?, self.seal.open(&of_digest, &digest)?)))
+    }
+
     /// One generation of a server's node file.
     pub(crate) async fn node(&self, server: &str, generation: u64) -> Result<Option<StoredNode>, StoreError> {
         let doing = "reading a node file";

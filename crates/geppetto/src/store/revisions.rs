@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, audit, is_taken, query_error, servers, signed, unsigned};
+use super::{
+    AuditContext, ResolutionRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers, signed,
+    unsigned,
+};
 
 /// A committed state of the estate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +117,25 @@ impl Store {
             .collect()
     }
 
+    /// The text of one place in the newest revision, and the number of that revision.
+    pub(crate) async fn current_place(&self, path: &str) -> Result<(u64, Option<String>), StoreError> {
+        let doing = "reading a place";
+        let mut connection = self.connection(doing).await?;
+        let (newest, since, text): (i64, Option<i64>, Option<String>) = fetch_one!(
+            connection,
+            doing,
+            "SELECT newest.number, since, text
+             FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
+             LEFT JOIN places ON until IS NULL AND path = $1",
+            path,
+        )?;
+        let text = match since.zip(text) {
+            Some((since, sealed)) => Some(self.seal.open(&seal_context(path, since), &sealed)?),
+            None => None,
+        };
+        Ok((unsigned(newest, "revision")?, text))
+    }
+
     /// The places that were changed or removed after a revision: in which one last, and by whom.
     pub(crate) async fn places_changed_since(
         &self,
@@ -152,7 +174,7 @@ impl Store {
     }
 
     /// Commits a revision made from revision `base`, and gives its number. A server that is removed can no longer
-    /// authenticate.
+    /// authenticate. `resolutions` are those of the servers it reaches; those of all others stay as they are.
     ///
     /// Of several made from the same revision the first one wins, by the key of the table.
     pub(crate) async fn commit_revision(
@@ -160,6 +182,7 @@ impl Store {
         base: u64,
         changes: &[PlaceChange],
         message: &str,
+        resolutions: &[ResolutionRow],
         context: &AuditContext<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
@@ -193,6 +216,7 @@ impl Store {
             let Some(place) = &change.becomes else {
                 if let Some(server) = server_of_path(&change.path) {
                     servers::revoke(&mut transaction, server, context.at_us).await?;
+                    execute!(transaction, doing, "DELETE FROM resolutions WHERE server = $1", server)?;
                 }
                 continue;
             };
@@ -206,6 +230,8 @@ impl Store {
                 &place.origins,
             )?;
         }
+        resolutions::write(&mut transaction, &self.seal, next, resolutions, context.at_us).await?;
+        resolutions::carry_selections(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::record(&mut transaction, context, "commit", &format!("revision {next}"), &detail).await?;
         transaction.announce(Event::RevisionCommitted { revision: next });

@@ -10,7 +10,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::NodeWriter;
+pub use self::write::{NodeWriter, write_local};
 pub use super::signature::{is_signed, key_id, sign, verify};
 use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{

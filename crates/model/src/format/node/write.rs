@@ -16,6 +16,7 @@ use crate::{
         yaml::DocumentFormat,
     },
     node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
+    value::Value,
 };
 
 /// Writes node files. A component that several nodes share is written once.
@@ -53,6 +54,31 @@ impl NodeWriter {
         sign(&self.write(node), key)
     }
 
+    /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
+    fn write_local(&mut self, node: &Node) -> String {
+        let mut node = Node { generation: 0, ..node.clone() };
+        let mut secrets = Vec::new();
+        for (name, component) in &mut node.components {
+            if !component.values.values().any(|value| value.secret) {
+                continue;
+            }
+            for (key, value) in Arc::make_mut(component).values.iter_mut().filter(|(_, value)| value.secret) {
+                Arc::make_mut(value).value = Arc::new(Value::Text(format!("FILL-IN {name}.{key}")));
+                secrets.push(format!("{name}.{key}"));
+            }
+        }
+        let head = format!(
+            "# What {} would get from the back-office, to try it on another machine:\n\
+             #   punch apply FILE --repository FOLDER-OR-URL --root DIR\n",
+            node.server
+        );
+        let note = match secrets.is_empty() {
+            true => String::new(),
+            false => format!("# Secrets are left out. Replace each FILL-IN: {}\n", secrets.join(", ")),
+        };
+        format!("{head}{note}{}", self.write(&node))
+    }
+
     fn write_component(&mut self, text: &mut String, component: &Arc<NodeComponent>) {
         // What only this node holds will not be written again.
         if Arc::strong_count(component) == 1 {
@@ -65,6 +91,11 @@ impl NodeWriter {
         });
         text.push_str(written);
     }
+}
+
+/// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
+pub fn write_local(node: &Node) -> String {
+    NodeWriter::default().write_local(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {
