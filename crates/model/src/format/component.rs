@@ -1,5 +1,6 @@
 //! `component.yaml`: the whole description of a component, as its developer writes it.
 
+mod calendar;
 mod command;
 mod entry;
 mod place;

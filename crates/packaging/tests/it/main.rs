@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "rpmlint is quoted")]
 
 mod archetypes;
+mod calendars;
 mod components;
 mod documents;
 mod openpgp;
