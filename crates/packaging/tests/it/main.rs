@@ -14,6 +14,7 @@ mod shipped;
 mod sources;
 mod tools;
 mod updates;
+mod versions;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;

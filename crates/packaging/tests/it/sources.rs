@@ -233,6 +233,39 @@ fn name_and_version_come_from_the_project() {
 }
 
 #[test]
+fn fact_written_in_component_yaml_replaces_an_unusable_one_of_the_project() {
+    let project = r#"{"name": "42", "version": "1.0.0-rc1", "license": "a\rb"}"#;
+    let head = "format: geppetto/component/1\nfrom: package.json\nkind: web-service\nsummary: S\n";
+    let folder = Folder::empty()
+        .write("component.yaml", format!("{head}name: shop\nversion: 1.0.0~rc1\nlicense: MIT\n"))
+        .write("package.json", project);
+    assert_eq!(folder.load().component.version.to_string(), "1.0.0~rc1-1");
+    let folder = folder.write("component.yaml", format!("{head}name: shop\nlicense: MIT\n"));
+    assert_eq!(
+        folder.mistakes(),
+        "package.json: the version `1.0.0-rc1` has `rc1`, and SemVer sorts `rc10` before `rc2`; write `rc.1`, or write `version:` in component.yaml as RPM compares it\n"
+    );
+}
+
+#[test]
+fn description_with_windows_line_ends_is_packaged_and_a_control_character_is_refused() {
+    let yaml = "format: geppetto/component/1\nfrom: package.json\nkind: os-config\nsummary: S\n";
+    let folder = Folder::empty()
+        .write("component.yaml", yaml)
+        .write("package.json", r#"{"name": "shop", "version": "1.0.0", "description": "One.\r\nTwo."}"#);
+    assert_eq!(folder.load().description, "One.\nTwo.");
+    create_packages(&folder.load(), &folder.out(), None, NOON).unwrap();
+    let folder = folder.write(
+        "package.json",
+        "{\n  \"name\": \"shop\", \"version\": \"1.0.0\",\n  \"description\": \"One.\\rTwo.\"\n}\n",
+    );
+    assert_eq!(
+        folder.mistakes(),
+        "package.json:3: `description` holds the control character U+000D (carriage return); only plain text, tabs and line breaks may be in it; or write `description:` in component.yaml\n"
+    );
+}
+
+#[test]
 fn pom_with_properties_needs_no_component_yaml() {
     let folder = Folder::empty()
         .write(
@@ -243,7 +276,7 @@ fn pom_with_properties_needs_no_component_yaml() {
         )
         .write("target/shop-1.0-SNAPSHOT.war", "war");
     let source = folder.load();
-    assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
+    assert_eq!(source.component.version.to_string(), "1.0.0~snapshot-1");
     assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
     let packages = create_packages(&source, &folder.out(), None, NOON).unwrap();
     let deployment = rpm::PackageMetadata::open(&packages.deployment).unwrap();
