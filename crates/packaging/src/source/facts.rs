@@ -62,11 +62,16 @@ pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, Vec<FormatE
     }
 }
 
-/// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope.
+/// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope: `@acme/Shop.Web`
+/// becomes `acme-shop-web`, so that the packages of two scopes never share a name.
 fn component_name(text: &str) -> Result<Name, String> {
-    let short = text.rsplit('/').next().unwrap_or(text);
-    let plain: String =
-        short.trim().chars().map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() }).collect();
+    let text = text.trim();
+    let plain: String = text
+        .strip_prefix('@')
+        .unwrap_or(text)
+        .chars()
+        .map(|c| if "._/".contains(c) { '-' } else { c.to_ascii_lowercase() })
+        .collect();
     Name::new(&plain).map_err(|error| format!("{error}; write `name:` in component.yaml"))
 }
 

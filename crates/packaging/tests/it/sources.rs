@@ -223,7 +223,7 @@ fn name_and_version_come_from_the_project() {
         )
         .write("package.json", r#"{"name": "@acme/shop", "version": "2.0.0-rc.1", "license": "MIT"}"#);
     let source = folder.load();
-    assert_eq!(source.component.name.as_str(), "shop");
+    assert_eq!(source.component.name.as_str(), "acme-shop");
     assert_eq!(source.component.version.to_string(), "2.0.0~rc.1-1");
     assert_eq!(source.license.as_deref(), Some("MIT"));
     let folder = folder.write("package.json", "{}");

@@ -176,6 +176,16 @@ mod tests {
     }
 
     #[test]
+    fn npm_scope_is_kept_in_the_name() {
+        for (npm, name) in
+            [("@acme/Shop.Web", "acme-shop-web"), ("shop", "shop"), ("@acme/shop_2", "acme-shop-2")]
+        {
+            let facts = read_package_json(&format!("{{\"name\": \"{npm}\"}}")).unwrap();
+            assert_eq!(facts.name.unwrap().unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
     fn unusable_fact_of_package_json_names_its_line() {
         assert_eq!(read_package_json("{\n nope").unwrap_err().location(), "package.json:2");
         let facts = read_package_json("{\n\"name\": \"42\",\n\"version\": \"one two\"}").unwrap();
