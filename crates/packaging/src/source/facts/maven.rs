@@ -87,9 +87,13 @@ impl Pom {
             add("project.parent.version", child_text(parent, "version"));
             add("project.version", child_text(parent, "version"));
         }
-        if let Some(properties) = child(project, "properties") {
-            for property in properties.children().filter(Node::is_element) {
-                add(property.tag_name().name(), Some(text_of(property)));
+        // A profile's properties win over the project's, and those of a later profile over an earlier one's.
+        let profiles: Vec<_> = default_profiles(project).collect();
+        for holder in profiles.into_iter().rev().chain([project]) {
+            if let Some(properties) = child(holder, "properties") {
+                for property in properties.children().filter(Node::is_element) {
+                    add(property.tag_name().name(), Some(text_of(property)));
+                }
             }
         }
     }
@@ -216,6 +220,15 @@ fn spdx(name: &str) -> String {
     found.map_or_else(|| name.to_owned(), |(_, _, spdx)| (*spdx).to_owned())
 }
 
+/// The profiles that are active unless the command line says otherwise.
+fn default_profiles<'a, 'i>(project: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    let profiles = child(project, "profiles").into_iter().flat_map(|profiles| profiles.children());
+    profiles.filter(|profile| {
+        let activation = child(*profile, "activation");
+        activation.and_then(|activation| child_text(activation, "activeByDefault")).as_deref() == Some("true")
+    })
+}
+
 /// The text of a POM.
 fn read_text(path: &Path) -> Result<String, String> {
     super::super::read_text(path)
@@ -305,5 +318,25 @@ mod tests {
         assert!(
             errors[0].to_string().starts_with("pom.xml: of its properties `geppetto.*`: unknown word `web`")
         );
+    }
+
+    #[test]
+    fn profile_active_by_default_sets_its_properties() {
+        let profile = |active: &str, version: &str| {
+            format!(
+                "<profile><activation><activeByDefault>{active}</activeByDefault></activation>\
+                 <properties><revision>{version}</revision></properties></profile>"
+            )
+        };
+        let version = |profiles: &str| {
+            let text = format!(
+                "<version>${{revision}}</version><properties><revision>1.0.0</revision></properties>\
+                 <profiles>{profiles}</profiles>"
+            );
+            pom(&text).unwrap().facts().version.unwrap().unwrap()
+        };
+        assert_eq!(version(&profile("true", "2.0.0")), "2.0.0");
+        assert_eq!(version(&profile("false", "2.0.0")), "1.0.0");
+        assert_eq!(version(&(profile("true", "2.0.0") + &profile("true", "3.0.0"))), "3.0.0");
     }
 }
