@@ -181,9 +181,13 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
     })
 }
 
-/// Reads a text file that people write.
+/// Reads a text file that people write, without the byte order mark that some editors put before it.
 fn read_text(path: &Path) -> Result<String, String> {
-    String::from_utf8(read_bytes(path)?).map_err(|_| "it is not UTF-8 text".to_owned())
+    let text = String::from_utf8(read_bytes(path)?).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 /// Reads a file that people write, refusing what cannot be one before it fills the memory.

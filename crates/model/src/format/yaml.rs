@@ -84,8 +84,9 @@ pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, For
     }
 }
 
-/// Reads one YAML document; `file` is its name in errors.
+/// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(FormatError::new(
             file,

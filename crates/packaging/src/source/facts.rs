@@ -2,6 +2,7 @@
 
 mod maven;
 mod tables;
+mod xml_text;
 
 use std::path::Path;
 

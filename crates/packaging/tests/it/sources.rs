@@ -266,6 +266,43 @@ fn description_with_windows_line_ends_is_packaged_and_a_control_character_is_ref
 }
 
 #[test]
+fn byte_order_mark_before_a_file_is_skipped() {
+    let bom = "\u{feff}";
+    let yaml = |from: &str| {
+        format!("{bom}format: geppetto/component/1\nfrom: {from}\nkind: os-config\nsummary: S\n")
+    };
+    for (file, text) in [
+        ("package.json", r#"{"name": "shop", "version": "1.0.0"}"#),
+        ("Cargo.toml", "[package]\nname = 'shop'\nversion = '1.0.0'\n"),
+        ("pyproject.toml", "[project]\nname = 'shop'\nversion = '1.0.0'\n"),
+        ("pom.xml", "<project><artifactId>shop</artifactId><version>1.0.0</version></project>"),
+    ] {
+        let folder = Folder::empty()
+            .write("component.yaml", yaml(file))
+            .write(file, format!("{bom}{text}"))
+            .write("deploy/manifest.yaml", format!("{bom}format: geppetto/manifest/1\nresources: []\n"));
+        let source = folder.load();
+        assert_eq!(source.component.version.to_string(), "1.0.0-1", "{file}");
+        assert!(lint(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint(&source));
+    }
+}
+
+#[test]
+fn latin_1_pom_is_read_in_the_encoding_it_names() {
+    let text = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><project><artifactId>shop</artifactId>\
+        <version>1.0.0</version><description>Caf\xe9</description></project>";
+    let yaml = "format: geppetto/component/1\nfrom: pom.xml\nkind: os-config\nsummary: S\n";
+    let folder = Folder::empty().write("component.yaml", yaml).write("pom.xml", text);
+    assert_eq!(folder.load().description, "Caf\u{e9}");
+    let undeclared = text.split(|byte| *byte == b'>').skip(1).collect::<Vec<_>>().join(&b'>');
+    let folder = folder.write("pom.xml", undeclared);
+    assert_eq!(
+        folder.mistakes(),
+        "pom.xml: it is not text in the encoding UTF-8; save it as UTF-8, or name its encoding in the first line\n"
+    );
+}
+
+#[test]
 fn pom_with_properties_needs_no_component_yaml() {
     let folder = Folder::empty()
         .write(

@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::{ProjectFact, ProjectMetadata, VersionScheme};
+use super::{ProjectFact, ProjectMetadata, VersionScheme, xml_text};
 
 /// The name of a Maven project's own file.
 pub(super) const FILE: &str = "pom.xml";
@@ -229,9 +229,9 @@ fn default_profiles<'a, 'i>(project: Node<'a, 'i>) -> impl Iterator<Item = Node<
     })
 }
 
-/// The text of a POM.
+/// The text of a POM, in the encoding it names.
 fn read_text(path: &Path) -> Result<String, String> {
-    super::super::read_text(path)
+    xml_text::decode(&super::super::read_bytes(path)?)
 }
 
 fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
