@@ -303,6 +303,31 @@ fn latin_1_pom_is_read_in_the_encoding_it_names() {
 }
 
 #[test]
+fn lint_blames_the_file_a_text_came_from() {
+    let long = "many words ".repeat(10);
+    let project = |properties: &str| {
+        format!(
+            "<project><artifactId>shop</artifactId><version>1.0.0</version><name>a shop</name>\
+             <description>{long}</description><properties>{properties}</properties></project>"
+        )
+    };
+    let files = |folder: &Folder| -> Vec<String> {
+        lint(&folder.load())
+            .iter()
+            .filter(|note| note.message.contains("`description`") || note.message.contains("small letter"))
+            .map(|note| {
+                format!("{} {}", note.file.as_deref().unwrap(), note.message.split(' ').next().unwrap())
+            })
+            .collect()
+    };
+    let folder = Folder::empty().write("pom.xml", project("<geppetto.kind>os-config</geppetto.kind>"));
+    assert_eq!(files(&folder), ["pom.xml `summary`", "pom.xml `description`"]);
+    let yaml = "format: geppetto/component/1\nfrom: pom.xml\nkind: os-config\nsummary: a shop\n";
+    let folder = folder.write("component.yaml", yaml);
+    assert_eq!(files(&folder), ["component.yaml `summary`", "pom.xml `description`"]);
+}
+
+#[test]
 fn pom_with_properties_needs_no_component_yaml() {
     let folder = Folder::empty()
         .write(
