@@ -175,3 +175,22 @@ fn monitoring_plugin_works_as_generated() {
 fn os_config_works_as_generated() {
     works("os-config");
 }
+
+#[test]
+fn webapp_pom_names_a_version_of_every_plugin_its_build_uses() {
+    let dir = tempfile::tempdir().unwrap();
+    plain("webapp", &dir.path().join("x"));
+    let pom = std::fs::read_to_string(dir.path().join("x/pom.xml")).unwrap();
+    // What Maven binds to the phases up to `package` of a war; build.sh asks for no other phase and no other goal.
+    for plugin in ["resources", "compiler", "surefire", "war"] {
+        let (_, after) = pom.split_once(&format!("<artifactId>maven-{plugin}-plugin</artifactId>")).unwrap();
+        assert!(
+            after.trim_start().starts_with(&format!("<version>${{{plugin}.version}}</version>")),
+            "{plugin}"
+        );
+        let (_, version) = pom.split_once(&format!("<{plugin}.version>")).unwrap();
+        assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{plugin}");
+    }
+    let build = std::fs::read_to_string(dir.path().join("x/build.sh")).unwrap();
+    assert!(build.trim_end().ends_with("\"$@\" package"), "{build}");
+}
