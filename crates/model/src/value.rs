@@ -201,7 +201,9 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 fn too_large<E: Error>() -> E {
-    E::custom("a whole number must fit in 64 bits with a sign; put quotes around it if a text is meant")
+    E::custom(
+        "this whole number does not fit in 64 bits with a sign, so it must be at most 9223372036854775807; put quotes around it if a text is meant",
+    )
 }
 
 /// Writes the value as one line of JSON, which is also YAML.

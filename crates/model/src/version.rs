@@ -41,12 +41,6 @@ impl Version {
         Ok(Self { version: version.into(), release: release.map(Into::into) })
     }
 
-    /// Reads a version as other tools write it (`1.0.0-rc.1`, `1.0-SNAPSHOT`): what follows `-`
-    /// comes before the release proper, which RPM writes with `~`.
-    pub fn from_foreign(text: &str) -> Result<Self, VersionError> {
-        Self::new(&text.trim().replace('-', "~"), None)
-    }
-
     /// The part before `-`.
     pub fn version(&self) -> &str {
         &self.version
@@ -347,12 +341,11 @@ mod tests {
     }
 
     #[test]
-    fn invalid_version_or_range_is_refused_and_foreign_version_is_converted() {
+    fn invalid_version_or_range_is_refused() {
         for text in ["", "-1", "1-2-3", "1 2", "../1", "1.0-", ";rm"] {
             assert!(text.parse::<Version>().is_err(), "{text}");
         }
         assert!(">=".parse::<VersionRange>().is_err());
         assert!("^x".parse::<VersionRange>().is_err());
-        assert_eq!(Version::from_foreign("1.0-SNAPSHOT").unwrap().to_string(), "1.0~SNAPSHOT");
     }
 }

@@ -49,45 +49,42 @@ impl Notes {
     fn texts(&mut self, source: &ComponentSource) {
         let summary = &source.component.summary;
         if summary.ends_with('.') {
-            self.warn(
-                COMPONENT_FILE,
-                "`summary` ends with a full stop; package lists show it better without",
-            );
+            self.warn(&source.file, "`summary` ends with a full stop; package lists show it better without");
         }
         if summary.chars().count() > 79 {
-            self.warn(
-                COMPONENT_FILE,
-                "`summary` has more than 79 characters; move the rest to `description`",
-            );
+            self.warn(&source.file, "`summary` has more than 79 characters; move the rest to `description`");
         }
         if summary.starts_with(|c: char| c.is_lowercase()) {
             self.warn(
-                COMPONENT_FILE,
+                &source.file,
                 "`summary` starts with a small letter; package lists start with capitals",
             );
         }
         if source.license.is_none() {
             self.warn(
-                COMPONENT_FILE,
+                &source.file,
                 "`license` is missing; write an SPDX expression, for instance `license: Apache-2.0`",
             );
         }
         if source.url.is_none() {
-            self.warn(COMPONENT_FILE, "`url` is missing; add the address of the component's documentation");
+            self.warn(&source.file, "`url` is missing; add the address of the component's documentation");
         }
         if source.description.lines().any(|line| line.chars().count() > 79) {
-            self.warn(COMPONENT_FILE, "`description` has lines of more than 79 characters; break them");
+            self.warn(
+                &source.description_file,
+                "`description` has lines of more than 79 characters; break them",
+            );
         }
         if source.test.is_none() {
-            self.warn(COMPONENT_FILE, "`test` is missing; `punch test` has nothing to run");
+            self.warn(&source.file, "`test` is missing; `punch test` has nothing to run");
         }
         for (key, parameter) in &source.component.parameters {
             for message in parameter.check_declaration() {
-                self.fatal(COMPONENT_FILE, format!("the parameter `{key}`: {message}"));
+                self.fatal(&source.file, format!("the parameter `{key}`: {message}"));
                 self.name_parameter(key);
             }
             if parameter.description.trim().is_empty() {
-                self.warn(COMPONENT_FILE, format!("the parameter `{key}` has no description"));
+                self.warn(&source.file, format!("the parameter `{key}` has no description"));
                 self.name_parameter(key);
             }
         }
@@ -102,14 +99,14 @@ impl Notes {
             && source.schedule.is_none()
             && source.tomcat.is_none();
         if nothing && source.deploy.manifest.is_none() {
-            self.warn(COMPONENT_FILE, "it has neither `files` nor a manifest, so it would deploy nothing");
+            self.warn(&source.file, "it has neither `files` nor a manifest, so it would deploy nothing");
         }
         if let Some(launch) = &source.launch
             && launch.user == "root"
             && launch.sandbox
         {
             self.warn(
-                COMPONENT_FILE,
+                &source.file,
                 "`launch.user` is root; let the manifest create an account for it, or write `sandbox: false` if it administers the host",
             );
         }
@@ -121,7 +118,7 @@ impl Notes {
             |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"].into_iter().any(below) {
             self.fatal(
-                COMPONENT_FILE,
+                &source.file,
                 format!("`files` puts something at `{path}`, which does not survive a reboot; let the program or systemd make it"),
             );
         }
@@ -134,7 +131,7 @@ impl Notes {
         ] {
             if below(top) {
                 self.warn(
-                    COMPONENT_FILE,
+                    &source.file,
                     format!("`files` puts something at `{path}`; `{top}` belongs to the host's administrator, so use {better}"),
                 );
             }
@@ -144,26 +141,26 @@ impl Notes {
             let shown = format!("{:04o}", mode.0);
             if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
                 self.fatal(
-                    COMPONENT_FILE,
+                    &source.file,
                     format!("`{path}` has mode {shown}, so every account of the host could change it; use 0644 or 0755"),
                 );
             }
             if mode.0 & 0o6000 != 0 && regular {
                 self.warn(
-                    COMPONENT_FILE,
+                    &source.file,
                     format!("`{path}` has mode {shown}: it runs as its owner whoever starts it; be sure you need that"),
                 );
             }
             if regular && mode.0 & 0o044 != 0o044 && !entry.config {
                 self.warn(
-                    COMPONENT_FILE,
+                    &source.file,
                     format!("`{path}` has mode {shown}, but packages are readable by everybody; keep secrets in parameters"),
                 );
             }
         }
         if regular && below("/etc") && !entry.config {
             self.warn(
-                COMPONENT_FILE,
+                &source.file,
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
             );
         }
@@ -171,7 +168,7 @@ impl Notes {
             && from.split('/').all(|part| matches!(part, "" | "." | "**"))
         {
             self.warn(
-                COMPONENT_FILE,
+                &source.file,
                 format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
@@ -181,7 +178,7 @@ impl Notes {
             && !source.dir.join(from).exists()
         {
             self.fatal(
-                COMPONENT_FILE,
+                &source.file,
                 format!("`files` takes `{from}`, which is not there; check the name, or add the command that makes it as `build:`"),
             );
         }
@@ -203,6 +200,7 @@ impl Notes {
             // It knows the deployment package, which has no folder `deploy`.
             fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
                 Some(template) => format!("deploy/templates/{template}"),
+                None if file == COMPONENT_FILE => source.file.clone(),
                 None => file,
             });
             self.0.push(fault);

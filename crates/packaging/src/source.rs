@@ -2,6 +2,7 @@
 
 mod deploy;
 pub mod facts;
+mod version_scheme;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,10 @@ pub const COMPONENT_FILE: &str = "component.yaml";
 pub struct ComponentSource {
     /// The folder, without symbolic links in its path.
     pub dir: PathBuf,
+    /// The file that describes it: `component.yaml`, or a `pom.xml` that carries the description.
+    pub file: String,
+    /// The file that `description` comes from.
+    pub description_file: String,
     /// What everything after packaging knows of it.
     pub component: Component,
     /// Some sentences about it.
@@ -60,12 +65,12 @@ impl ComponentSource {
             .canonicalize()
             .map_err(|error| one(format!("the folder `{}` cannot be opened: {error}", dir.display())))?;
         let path = root.join(COMPONENT_FILE);
-        let file = if path.exists() {
+        let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            read(COMPONENT_FILE, &text)?
+            (COMPONENT_FILE, read(COMPONENT_FILE, &text)?)
         } else {
             match facts::component_of_pom(&root) {
-                Some(file) => file.map_err(|error| vec![error])?,
+                Some(file) => ("pom.xml", file?),
                 None => {
                     return Err(one(format!(
                         "there is none in `{}`; go to a component's folder, or make one with `punch new ARCHETYPE NAME`",
@@ -75,30 +80,27 @@ impl ComponentSource {
             }
         };
         let mut errors = Vec::new();
-        let component = match describe(&file, &root) {
-            Ok(component) => Some(component),
-            Err(error) => {
-                errors.push(error);
-                None
-            }
-        };
+        let described = describe(file, written_in, &root).map_err(|error| errors.push(error));
         let deploy = DeployFolder::load(&root, &mut errors);
-        match component {
-            Some((component, facts)) if errors.is_empty() => {
-                Ok(ComponentSource::assemble(root, file, component, facts, deploy))
-            }
+        match described {
+            Ok(described) if errors.is_empty() => Ok(described.assemble(root, deploy)),
             _ => Err(errors),
         }
     }
+}
 
-    fn assemble(
-        dir: PathBuf,
-        file: ComponentFile,
-        component: Component,
-        facts: facts::ProjectMetadata,
-        deploy: DeployFolder,
-    ) -> ComponentSource {
-        let description = file.description.or(facts.description).unwrap_or_else(|| component.summary.clone());
+/// A description merged with the facts of the project's own file.
+struct Described {
+    file: ComponentFile,
+    component: Component,
+    description: String,
+    written_in: String,
+    description_file: String,
+}
+
+impl Described {
+    fn assemble(self, dir: PathBuf, deploy: DeployFolder) -> ComponentSource {
+        let Described { file, component, description, written_in, description_file } = self;
         let deploy = deploy.add_default_files(
             &component,
             file.launch.as_ref(),
@@ -107,10 +109,12 @@ impl ComponentSource {
         );
         ComponentSource {
             dir,
-            description: description.trim_end().to_owned(),
+            file: written_in,
+            description_file,
+            description,
             component,
-            license: file.license.or(facts.license),
-            url: file.url.or(facts.url),
+            license: file.license,
+            url: file.url,
             arch: file.arch,
             build: file.build,
             test: file.test,
@@ -123,43 +127,71 @@ impl ComponentSource {
     }
 }
 
-/// Merges `component.yaml` with the facts of the project's own file.
-fn describe(file: &ComponentFile, root: &Path) -> Result<(Component, facts::ProjectMetadata), FormatError> {
+/// Merges the description in the file `written_in` with the facts of the project's own file.
+fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<Described, FormatError> {
+    let from = file.from.clone().unwrap_or_else(|| "the project file".to_owned());
     let facts = match &file.from {
         Some(from) => facts::read_project_file(root, from)?,
         None => facts::ProjectMetadata::default(),
     };
     let missing = |what: &str| {
-        let from = file.from.as_deref().unwrap_or("the project file");
-        FormatError::new(from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))
+        FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))
     };
-    let name = file.name.clone().or(facts.name.clone()).ok_or_else(|| missing("name"))?;
+    let (name, name_file) = match file.name.clone() {
+        Some(name) => (name, written_in),
+        None => (facts.name?.ok_or_else(|| missing("name"))?, from.as_str()),
+    };
     if let Some(why) = component::reserved_name_problem(&name) {
-        let place =
-            if file.name.is_some() { COMPONENT_FILE } else { file.from.as_deref().unwrap_or_default() };
-        return Err(FormatError::new(place, why));
+        return Err(FormatError::new(name_file, why));
     }
-    let version = match (&file.version, &facts.version) {
-        (Some(text), _) => Version::new(text, Some(&file.release))
-            .map_err(|error| FormatError::new(COMPONENT_FILE, error.to_string()))?,
-        (None, Some(version)) => Version::new(version, Some(&file.release))
-            .map_err(|error| FormatError::new(file.from.as_deref().unwrap_or_default(), error.to_string()))?,
-        (None, None) => return Err(missing("version")),
+    let (version, version_file) = match file.version.clone() {
+        Some(version) => (version, written_in),
+        None => (facts.version?.ok_or_else(|| missing("version"))?, from.as_str()),
+    };
+    let version = Version::new(&version, Some(&file.release))
+        .map_err(|error| FormatError::new(version_file, error.to_string()))?;
+    for (text, fact) in [(&mut file.license, facts.license), (&mut file.url, facts.url)] {
+        if text.is_none() {
+            *text = fact?;
+        }
+    }
+    let summary = file.summary.trim().to_owned();
+    let (description, description_file) = match file.description.take() {
+        Some(description) => (description, written_in),
+        None => match facts.description? {
+            Some(description) => (description, from.as_str()),
+            None => (summary.clone(), written_in),
+        },
     };
     let component = Component {
         name,
         version,
         kind: file.kind,
-        summary: file.summary.trim().to_owned(),
-        requires: file.requires.clone(),
+        summary,
+        requires: std::mem::take(&mut file.requires),
         os_packages: file.os_packages.clone(),
-        parameters: file.parameters.clone(),
+        parameters: std::mem::take(&mut file.parameters),
     };
-    Ok((component, facts))
+    Ok(Described {
+        description: description.trim_end().to_owned(),
+        component,
+        written_in: written_in.to_owned(),
+        description_file: description_file.to_owned(),
+        file,
+    })
 }
 
-/// Reads a text file that people write, refusing what cannot be one before it fills the memory.
+/// Reads a text file that people write, without the byte order mark that some editors put before it.
 fn read_text(path: &Path) -> Result<String, String> {
+    let text = String::from_utf8(read_bytes(path)?).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
+}
+
+/// Reads a file that people write, refusing what cannot be one before it fills the memory.
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     use std::io::Read;
 
     let most = model::format::yaml::MAX_DOCUMENT_BYTES as u64;
@@ -174,5 +206,5 @@ fn read_text(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > most {
         return Err(format!("it has more than {most} bytes, so it is no file people write"));
     }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+    Ok(bytes)
 }

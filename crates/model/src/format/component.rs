@@ -1,8 +1,11 @@
 //! `component.yaml`: the whole description of a component, as its developer writes it.
 
+mod calendar;
 mod command;
 mod entry;
+mod place;
 mod running;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +13,7 @@ pub use command::CommandLine;
 pub use entry::{FileMode, FileSource, PackagedFile, check_package_path, check_source_path};
 pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
 use serde::Deserialize;
+pub use texts::{check_line, read_lines};
 
 use super::{FormatError, yaml};
 use crate::{
@@ -107,13 +111,16 @@ fn one() -> String {
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
 pub fn read(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let component: ComponentFile = yaml::read_document(file, text).map_err(|error| vec![error])?;
+    let mut component: ComponentFile = yaml::read_document(file, text).map_err(|error| vec![error])?;
     let mistakes = component.check();
     if mistakes.is_empty() {
-        Ok(component)
-    } else {
-        Err(mistakes.into_iter().map(|message| FormatError::new(file, message)).collect())
+        return Ok(component);
     }
+    let error = |(key, message): (&str, String)| match place::line_of(text, key, &message) {
+        Some(line) => FormatError::at_line(file, line, message),
+        None => FormatError::new(file, message),
+    };
+    Err(mistakes.into_iter().map(error).collect())
 }
 
 /// The JSON Schema of `component.yaml`, for editors.
@@ -129,72 +136,53 @@ impl yaml::DocumentFormat for ComponentFile {
     }
 }
 
+/// What is wrong, each with the key of the file it is about.
+#[derive(Default)]
+struct Mistakes(Vec<(&'static str, String)>);
+
+impl Mistakes {
+    fn add(&mut self, key: &'static str, message: impl Into<String>) {
+        self.0.push((key, message.into()));
+    }
+
+    /// Takes the mistakes that `check` finds under `key`.
+    fn collect(&mut self, key: &'static str, check: impl FnOnce(&mut Vec<String>)) {
+        let mut found = Vec::new();
+        check(&mut found);
+        self.0.extend(found.into_iter().map(|message| (key, message)));
+    }
+}
+
 impl ComponentFile {
-    fn check(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
-        if let Some(from) = &self.from {
-            if !["pom.xml", "Cargo.toml", "package.json", "pyproject.toml"].contains(&from.as_str()) {
-                mistakes.push(format!(
-                    "`from: {}` is not a project file name and version can come from; write `pom.xml`, `Cargo.toml`, `package.json` or `pyproject.toml`",
-                    shown(from)
-                ));
-            }
-        } else {
-            for (key, missing) in [("name", self.name.is_none()), ("version", self.version.is_none())] {
-                if missing {
-                    mistakes.push(format!(
-                        "`{key}` is missing; write it, or name the project file it comes from: `from: pom.xml`"
-                    ));
-                }
+    /// Checks what the types alone do not, and gives the description the line ends of Unix.
+    fn check(&mut self) -> Vec<(&'static str, String)> {
+        let mut mistakes = Mistakes::default();
+        self.check_origin(&mut mistakes);
+        self.check_texts(&mut mistakes);
+        for (key, command) in [("build", &self.build), ("test", &self.test)] {
+            if let Some(command) = command {
+                mistakes.collect(key, |found| command.check(key, found));
             }
         }
-        for (key, text) in
-            [("summary", Some(&self.summary)), ("license", self.license.as_ref()), ("url", self.url.as_ref())]
-        {
-            if let Some(text) = text
-                && (text.trim().is_empty() || text.chars().any(char::is_control) || text.len() > 500)
-            {
-                mistakes.push(format!(
-                    "`{key}` must be one line of at most 500 characters, and not an empty one"
-                ));
-            }
-        }
-        if let Some(description) = &self.description
-            && description.chars().any(|c| c.is_control() && c != '\n')
-        {
-            mistakes
-                .push("`description` holds a control character; plain text is all it may hold".to_owned());
-        }
-        for command in [("build", &self.build), ("test", &self.test)] {
-            if let (key, Some(command)) = command {
-                command.check(key, &mut mistakes);
-            }
-        }
-        let mut paths = BTreeSet::new();
-        for entry in &self.files {
-            entry.check(&mut mistakes);
-            if !entry.path.ends_with('/') && entry.names_one_path() && !paths.insert(entry.path.as_str()) {
-                mistakes.push(format!("`files` lists `{}` twice; keep one of the entries", entry.path));
-            }
-        }
+        mistakes.collect("files", |found| self.check_files(found));
         if let Some(launch) = &self.launch {
-            launch.check("launch", &mut mistakes);
+            mistakes.collect("launch", |found| launch.check("launch", found));
         }
         if let Some(schedule) = &self.schedule {
-            schedule.check(&mut mistakes);
+            mistakes.collect("schedule", |found| schedule.check(found));
             if self.launch.is_some() {
-                mistakes.push(
-                    "`launch` and `schedule` both make the systemd service of the component; split it in two components"
-                        .to_owned(),
+                mistakes.add(
+                    "schedule",
+                    "`launch` and `schedule` both make the systemd service of the component; split it in two components",
                 );
             }
         }
         if let Some(tomcat) = &self.tomcat {
-            tomcat.check(&mut mistakes);
+            mistakes.collect("tomcat", |found| tomcat.check(found));
         }
         for name in self.os_packages.rpm.iter().chain(&self.os_packages.deb) {
             if !os_package(name) {
-                mistakes.push(format!(
+                mistakes.add("os_packages", format!(
                     "`os_packages` holds `{}`, which is not a package name: letters, digits, `+`, `-`, `.`, `_`, starting with a letter or digit",
                     shown(name)
                 ));
@@ -203,9 +191,53 @@ impl ComponentFile {
         if let Some(name) = &self.name
             && self.requires.contains_key(name)
         {
-            mistakes.push(format!("`requires` names `{name}` itself; remove that line"));
+            mistakes.add("requires", format!("`requires` names `{name}` itself; remove that line"));
         }
-        mistakes
+        mistakes.0
+    }
+
+    fn check_origin(&self, mistakes: &mut Mistakes) {
+        if let Some(from) = &self.from {
+            if !["pom.xml", "Cargo.toml", "package.json", "pyproject.toml"].contains(&from.as_str()) {
+                mistakes.add("from", format!(
+                    "`from: {}` is not a project file name and version can come from; write `pom.xml`, `Cargo.toml`, `package.json` or `pyproject.toml`",
+                    shown(from)
+                ));
+            }
+            return;
+        }
+        for (key, missing) in [("name", self.name.is_none()), ("version", self.version.is_none())] {
+            if missing {
+                mistakes.add(key, format!(
+                    "`{key}` is missing; write it, or name the project file it comes from: `from: pom.xml`"
+                ));
+            }
+        }
+    }
+
+    fn check_texts(&mut self, mistakes: &mut Mistakes) {
+        for (key, text) in
+            [("summary", Some(&self.summary)), ("license", self.license.as_ref()), ("url", self.url.as_ref())]
+        {
+            if let Some(Err(message)) = text.map(|text| check_line(key, text)) {
+                mistakes.add(key, message);
+            }
+        }
+        match self.description.as_ref().map(|text| read_lines("description", text)) {
+            Some(Ok(text)) => self.description = Some(text),
+            Some(Err(message)) => mistakes.add("description", message),
+            None => (),
+        }
+    }
+
+    fn check_files(&self, mistakes: &mut Vec<String>) {
+        let mut paths = BTreeSet::new();
+        for entry in &self.files {
+            entry.check(mistakes);
+            if !entry.path.ends_with('/') && entry.names_one_path() && !paths.insert(entry.path.as_str()) {
+                mistakes.push(format!("`files` lists `{}` twice; keep one of the entries", entry.path));
+            }
+        }
     }
 }
 

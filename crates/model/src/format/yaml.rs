@@ -84,8 +84,9 @@ pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, For
     }
 }
 
-/// Reads one YAML document; `file` is its name in errors.
+/// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(FormatError::new(
             file,
@@ -97,15 +98,13 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
-        match error.location().filter(|location| *location != Location::UNKNOWN) {
-            Some(at) => FormatError::at(
-                file,
-                at.line(),
-                at.column(),
-                sentence(error, mistakes::rest_of_line(text, &at)),
-            ),
-            None => FormatError::new(file, sentence(error, "")),
+        let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
+            return FormatError::new(file, sentence(error, ""));
+        };
+        if let Some(line) = mistakes::line_indented_with_tab(text, error, &at) {
+            return FormatError::at(file, line, 1, "it is indented with a tab; YAML takes only spaces there");
         }
+        FormatError::at(file, at.line(), at.column(), sentence(error, mistakes::rest_of_line(text, &at)))
     })
 }
 
@@ -187,6 +186,9 @@ fn sentence(error: &Error, rest: &str) -> String {
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
             let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
             format!("expected {expected}, found {found}")
+        }
+        Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
+            format!("expected a whole number{}", mistakes::whole_number_advice(rest))
         }
         Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", mistakes::token_kind(rest)),
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),

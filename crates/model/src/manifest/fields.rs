@@ -56,6 +56,25 @@ impl<'a> FieldReader<'a> {
         self.read_text(name).unwrap_or_default()
     }
 
+    /// A required text that `check` reads; its error is a sentence about the field.
+    pub(crate) fn read_checked_text(
+        &mut self,
+        name: &str,
+        check: impl FnOnce(&str) -> Result<String, String>,
+    ) -> String {
+        let line = self.values.get(name).map_or(self.line, |(line, _)| *line);
+        let reported = self.errors.len();
+        let text = self.read_required_text(name);
+        // A text that is missing or of another type is an error already.
+        if self.errors.len() > reported {
+            return text;
+        }
+        check(&text).unwrap_or_else(|why| {
+            self.error(line, format!("`{name}` {why}"));
+            text
+        })
+    }
+
     pub(crate) fn read_multiline_text(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text", scalar)
     }

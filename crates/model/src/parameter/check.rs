@@ -51,7 +51,7 @@ impl Parameter {
             ));
         }
         if !self.fits(value) {
-            let (wanted, advice) = (self.expected_type(), self.advice(value));
+            let (wanted, advice) = (self.expected_type(), self.advice(value, secret));
             return Err(match first_wrong_item(value).filter(|_| self.kind == ParameterType::StringList) {
                 Some((number, item)) => {
                     let advice = match item {
@@ -247,22 +247,48 @@ impl Parameter {
         }
     }
 
-    /// What to do about the commonest slips.
-    fn advice(&self, value: &Value) -> &'static str {
-        match (self.kind, value) {
-            (ParameterType::Integer | ParameterType::Number | ParameterType::Port, Value::Text(text))
-                if text.parse::<f64>().is_ok() =>
-            {
-                "; take the quotes away"
+    /// What to do about the commonest slips; the value is in it only when it is not `secret`.
+    fn advice(&self, value: &Value, secret: bool) -> String {
+        let number =
+            matches!(self.kind, ParameterType::Integer | ParameterType::Number | ParameterType::Port);
+        let advice = match value {
+            Value::Number(value) if number && self.kind != ParameterType::Number => {
+                let whole = *value as i64;
+                if value.fract() != 0.0 || secret {
+                    ", which is written with a fraction"
+                } else if whole as f64 != *value || whole == i64::MAX || whole == i64::MIN {
+                    // YAML's readers make a number with a fraction of one that is too large.
+                    ", which does not fit in 64 bits with a sign"
+                } else if self.fits(&Value::Integer(whole)) {
+                    return format!(", which is written with a fraction; write {whole}");
+                } else {
+                    ", which is written with a fraction"
+                }
             }
-            (ParameterType::Boolean, Value::Text(_)) => "; write `true` or `false` without quotes",
-            (_, Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) if self.takes_text() => {
+            // YAML 1.1 reads `017` as 15 and YAML 1.2 as 17, so here it is a text.
+            Value::Text(text) if number && has_leading_zero(text) => {
+                "; whether a number that starts with 0 is octal depends on the reader, so write it without that 0"
+            }
+            Value::Text(text) if number && text.parse::<f64>().is_ok() => "; take the quotes away",
+            Value::Text(_) if self.kind == ParameterType::Boolean => {
+                "; write `true` or `false` without quotes"
+            }
+            Value::Integer(_) | Value::Number(_) | Value::Boolean(_) if self.takes_text() => {
                 "; put quotes around it"
             }
-            (ParameterType::List | ParameterType::StringList, Value::Text(_)) => "; write it as `[...]`",
+            Value::Text(_) if matches!(self.kind, ParameterType::List | ParameterType::StringList) => {
+                "; write it as `[...]`"
+            }
             _ => "",
-        }
+        };
+        advice.to_owned()
     }
+}
+
+/// Whether a text is digits that start with a zero they do not need: `017`, `-08`.
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The first item of a list that is no text, and its number, counted from 1.
@@ -287,7 +313,8 @@ fn display_value(value: &Value, secret: bool) -> String {
         _ if secret => format!("{kind} (it is secret and not shown)"),
         Value::Boolean(flag) => format!("`{flag}`"),
         Value::Integer(number) => format!("{number}"),
-        Value::Number(number) => format!("{number}"),
+        // With its fraction: `1.0` is not `1`.
+        Value::Number(number) => format!("{number:?}"),
         Value::Text(text) => {
             let clipped: String = text.chars().take(60).collect();
             let more = if clipped.len() < text.len() { "…" } else { "" };

@@ -1,5 +1,7 @@
 //! Jobs of cron: files in `/etc/cron.d`.
 
+mod schedule;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -30,9 +32,6 @@ pub struct CronResource {
     /// Variables set before it.
     pub environment: BTreeMap<String, String>,
 }
-
-/// What a schedule can be instead of five fields.
-const NICKNAMES: [&str; 7] = ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"];
 
 pub(super) const RULES: KindRules = KindRules {
     schemas: &[ResourceSchema {
@@ -76,16 +75,8 @@ impl ResourceRules for CronResource {
 }
 
 fn build(fields: &mut FieldReader<'_>) -> CronResource {
-    let schedule = fields.read_required_text("schedule");
-    let parts: Vec<&str> = schedule.split_whitespace().collect();
-    let usual = |c: char| c.is_ascii_alphanumeric() || "*,/-".contains(c);
-    let five = parts.len() == 5 && parts.iter().all(|part| part.chars().all(usual));
-    let nickname = matches!(parts[..], [only] if NICKNAMES.contains(&only));
-    if !nickname && !five {
-        fields.add_error("`schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot");
-    }
     let cron = CronResource {
-        schedule: parts.join(" "),
+        schedule: fields.read_checked_text("schedule", schedule::read_schedule),
         user: fields.read_text("user").unwrap_or_else(|| "root".to_owned()),
         command: fields.read_required_text("command"),
         environment: fields.read_environment(),

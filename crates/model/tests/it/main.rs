@@ -10,6 +10,7 @@ mod edits;
 mod formats;
 mod hostile;
 mod manifest;
+mod mistakes;
 mod needs;
 mod parameters;
 mod plan;

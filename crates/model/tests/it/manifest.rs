@@ -163,8 +163,13 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
         ),
         (
             "{cron: a, schedule: often, command: /x}",
-            "manifest.yaml:3: cron a: `schedule` must be five fields (`5 * * * *`) or one of @hourly, @daily, @weekly, @monthly, @yearly, @reboot",
+            "manifest.yaml:3: cron a: `schedule` must be five fields (`5 * * * *`: minute, hour, day of the month, month, day of the week) or a word such as @daily; this has 1",
         ),
+        (
+            "{cron: a, schedule: 0 25 * * *, command: /x}",
+            "manifest.yaml:3: cron a: `schedule` has `25` for the hour, where cron takes numbers from 0 to 23",
+        ),
+        ("{cron: a, command: /x}", "manifest.yaml:3: cron a: `schedule` is missing"),
         (
             "{exec: a, command: [/x]}",
             "manifest.yaml:3: exec a: without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`",

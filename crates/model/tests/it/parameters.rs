@@ -101,6 +101,40 @@ fn wrong_value_error_says_what_is_allowed() {
 }
 
 #[test]
+fn number_with_a_fraction_or_a_leading_zero_is_refused_with_what_to_write() {
+    let mut count = parameter(ParameterType::Integer);
+    count.max = Some(100);
+    let cases = [
+        (
+            Value::Number(1.0),
+            "must be a whole number of at most 100, not 1.0, which is written with a fraction; write 1",
+        ),
+        (
+            Value::Number(500.0),
+            "must be a whole number of at most 100, not 500.0, which is written with a fraction",
+        ),
+        (
+            Value::Number(1.5),
+            "must be a whole number of at most 100, not 1.5, which is written with a fraction",
+        ),
+        (
+            Value::from("017"),
+            "must be a whole number of at most 100, not the string \"017\"; whether a number that starts with 0 is octal depends on the reader, so write it without that 0",
+        ),
+        (
+            Value::from("17"),
+            "must be a whole number of at most 100, not the string \"17\"; take the quotes away",
+        ),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(count.check_value(&value).unwrap_err(), expected);
+    }
+    count.secret = true;
+    let sentence = count.check_value(&Value::Number(7.0)).unwrap_err();
+    assert!(!sentence.contains('7'), "{sentence}");
+}
+
+#[test]
 fn secret_value_is_not_in_the_error_message() {
     let mut key = parameter(ParameterType::Url);
     key.secret = true;

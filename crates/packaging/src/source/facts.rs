@@ -2,64 +2,99 @@
 
 mod maven;
 mod tables;
+mod xml_text;
 
 use std::path::Path;
 
 use model::{
-    format::{FormatError, component::ComponentFile},
+    format::{
+        FormatError,
+        component::{ComponentFile, check_line, read_lines},
+    },
     name::Name,
-    version::Version,
 };
 
+use super::version_scheme::VersionScheme;
+
+/// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
+pub type ProjectFact<T> = Result<Option<T>, FormatError>;
+
 /// The facts of a project's own file, as in `component.yaml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectMetadata {
     /// The name.
-    pub name: Option<Name>,
+    pub name: ProjectFact<Name>,
     /// The version, as RPM writes it.
-    pub version: Option<String>,
+    pub version: ProjectFact<String>,
     /// Some sentences about it.
-    pub description: Option<String>,
+    pub description: ProjectFact<String>,
     /// The licence.
-    pub license: Option<String>,
+    pub license: ProjectFact<String>,
     /// Where to read more.
-    pub url: Option<String>,
+    pub url: ProjectFact<String>,
+}
+
+impl Default for ProjectMetadata {
+    fn default() -> Self {
+        Self { name: Ok(None), version: Ok(None), description: Ok(None), license: Ok(None), url: Ok(None) }
+    }
 }
 
 /// Reads the project file `from` in the folder `root`.
 pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectMetadata, FormatError> {
-    let text = super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message))?;
+    let text = || super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message));
     match from {
-        "pom.xml" => maven::Pom::read(root, &text)?.facts(),
-        "Cargo.toml" => tables::read_cargo_toml(root, &text),
-        "package.json" => tables::read_package_json(&text),
-        "pyproject.toml" => tables::read_pyproject_toml(&text),
+        "pom.xml" => maven::Pom::read(root).map(|pom| pom.facts()),
+        "Cargo.toml" => tables::read_cargo_toml(root, &text()?),
+        "package.json" => tables::read_package_json(&text()?),
+        "pyproject.toml" => tables::read_pyproject_toml(&text()?),
         _ => Err(FormatError::new(from, "name and version cannot be read from it")),
     }
 }
 
 /// The description of a Maven project that carries it in properties `geppetto.*` of its `pom.xml`, if it does.
-pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, FormatError>> {
-    let text = super::read_text(&root.join("pom.xml")).ok()?;
-    match maven::Pom::read(root, &text) {
+pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
+    if !root.join(maven::FILE).exists() {
+        return None;
+    }
+    match maven::Pom::read(root) {
         Ok(pom) => pom.component(),
-        Err(error) => Some(Err(error)),
+        Err(error) => Some(Err(vec![error])),
     }
 }
 
-/// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope.
-fn component_name(file: &str, text: &str) -> Result<Name, FormatError> {
-    let short = text.rsplit('/').next().unwrap_or(text);
-    let plain: String =
-        short.trim().chars().map(|c| if "._".contains(c) { '-' } else { c.to_ascii_lowercase() }).collect();
-    Name::new(&plain)
-        .map_err(|error| FormatError::new(file, format!("{error}; write `name:` in component.yaml")))
+/// Makes a component's name of a project's, which may have capitals, dots, underscores or a scope: `@acme/Shop.Web`
+/// becomes `acme-shop-web`, so that the packages of two scopes never share a name.
+fn component_name(text: &str) -> Result<Name, String> {
+    let text = text.trim();
+    let plain: String = text
+        .strip_prefix('@')
+        .unwrap_or(text)
+        .chars()
+        .map(|c| if "._/".contains(c) { '-' } else { c.to_ascii_lowercase() })
+        .collect();
+    Name::new(&plain).map_err(|error| format!("{error}; write `name:` in component.yaml"))
+}
+
+/// Checks a description of several lines.
+fn description(text: &str) -> Result<String, String> {
+    read_lines("description", text).map_err(|why| format!("{why}; or write `description:` in component.yaml"))
+}
+
+/// Checks a text of one line; one that is empty says nothing.
+fn one_line(key: &str, text: String) -> Result<Option<String>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match check_line(key, &text) {
+        Ok(()) => Ok(Some(text)),
+        Err(why) => Err(format!("{why}; or write `{key}:` in component.yaml")),
+    }
 }
 
 /// Makes RPM's version of another tool's.
-fn rpm_version(file: &str, text: &str) -> Result<String, FormatError> {
-    match Version::from_foreign(text) {
-        Ok(version) => Ok(version.to_string()),
-        Err(error) => Err(FormatError::new(file, format!("{error}; or write `version:` in component.yaml"))),
-    }
+fn rpm_version(scheme: VersionScheme, text: &str) -> Result<String, String> {
+    scheme
+        .to_rpm(text)
+        .map_err(|why| format!("{why}, or write `version:` in component.yaml as RPM compares it"))
 }

@@ -2,7 +2,7 @@
 
 use crate::skip::has_tool;
 use crate::skip::skip;
-use std::path::Path;
+use std::{os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use model::name::{Key, Name};
 use packaging::{
@@ -14,7 +14,7 @@ use packaging::{
 
 use tempfile::TempDir;
 
-use crate::tools::{NOON, key};
+use crate::tools::{NOON, key, run};
 
 /// Answers that are hard to quote.
 fn answers(archetype: &Archetype) -> ArchetypeAnswers {
@@ -178,4 +178,52 @@ fn monitoring_plugin_works_as_generated() {
 #[test]
 fn os_config_works_as_generated() {
     works("os-config");
+}
+
+#[test]
+fn webapp_pom_names_a_version_of_every_plugin_its_build_uses() {
+    let dir = tempfile::tempdir().unwrap();
+    plain("webapp", &dir.path().join("x"));
+    let pom = std::fs::read_to_string(dir.path().join("x/pom.xml")).unwrap();
+    // What Maven binds to the phases up to `package` of a war; build.sh asks for no other phase or goal.
+    for plugin in ["resources", "compiler", "surefire", "war"] {
+        let (_, after) = pom.split_once(&format!("<artifactId>maven-{plugin}-plugin</artifactId>")).unwrap();
+        assert!(
+            after.trim_start().starts_with(&format!("<version>${{{plugin}.version}}</version>")),
+            "{plugin}"
+        );
+        let (_, version) = pom.split_once(&format!("<{plugin}.version>")).unwrap();
+        assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{plugin}");
+    }
+    let build = std::fs::read_to_string(dir.path().join("x/build.sh")).unwrap();
+    assert!(build.trim_end().ends_with("\"$@\" package"), "{build}");
+}
+
+#[test]
+fn webapp_build_takes_debians_repository_only_when_it_has_every_plugin() {
+    let dir = tempfile::tempdir().unwrap();
+    plain("webapp", &dir.path().join("x"));
+    let repository = dir.path().join("repository");
+    let bin = dir.path().join("bin");
+    std::fs::create_dir_all(repository.join("jakarta/servlet/jakarta.servlet-api/5.0.0")).unwrap();
+    std::fs::create_dir(&bin).unwrap();
+    let script = dir.path().join("x/build.sh");
+    let text = std::fs::read_to_string(&script).unwrap();
+    std::fs::write(&script, text.replace("/usr/share/maven-repo", repository.to_str().unwrap())).unwrap();
+    std::fs::write(bin.join("mvn"), "#!/bin/sh\necho \"mvn $*\"\n").unwrap();
+    std::fs::set_permissions(bin.join("mvn"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let build = || {
+        let path = format!("{}:/usr/bin:/bin", bin.display());
+        run(Command::new(&script).env("PATH", path).env_remove("MAVEN_ARGS"))
+    };
+    for plugin in ["war", "surefire", "resources", "compiler"] {
+        let printed = build();
+        assert!(!printed.contains("--offline") && !printed.contains(".version="), "{printed}");
+        assert!(printed.contains("building from Maven Central"), "{printed}");
+        let folder = repository.join(format!("org/apache/maven/plugins/maven-{plugin}-plugin"));
+        std::fs::create_dir_all(folder.join("3.9")).unwrap();
+        std::fs::create_dir(folder.join("3.10")).unwrap();
+    }
+    let printed = build();
+    assert!(printed.contains("--offline") && printed.contains("-Dcompiler.version=3.10 "), "{printed}");
 }

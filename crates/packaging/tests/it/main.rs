@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "rpmlint is quoted")]
 
 mod archetypes;
+mod calendars;
 mod components;
 mod documents;
 mod openpgp;
@@ -13,6 +14,7 @@ mod shipped;
 mod sources;
 mod tools;
 mod updates;
+mod versions;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;

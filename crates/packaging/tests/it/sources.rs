@@ -224,13 +224,108 @@ fn name_and_version_come_from_the_project() {
         )
         .write("package.json", r#"{"name": "@acme/shop", "version": "2.0.0-rc.1", "license": "MIT"}"#);
     let source = folder.load();
-    assert_eq!(source.component.name.as_str(), "shop");
+    assert_eq!(source.component.name.as_str(), "acme-shop");
     assert_eq!(source.component.version.to_string(), "2.0.0~rc.1-1");
     assert_eq!(source.license.as_deref(), Some("MIT"));
     let folder = folder.write("package.json", "{}");
     assert_eq!(folder.mistakes(), "package.json: it has no name; write `name:` in component.yaml\n");
     std::fs::remove_file(folder.path().join("package.json")).unwrap();
     assert!(folder.mistakes().starts_with("package.json: it cannot be read: No such file or directory"));
+}
+
+#[test]
+fn fact_written_in_component_yaml_replaces_an_unusable_one_of_the_project() {
+    let project = r#"{"name": "42", "version": "1.0.0-rc1", "license": "a\rb"}"#;
+    let head = "format: geppetto/component/1\nfrom: package.json\nkind: web-service\nsummary: S\n";
+    let folder = Folder::empty()
+        .write("component.yaml", format!("{head}name: shop\nversion: 1.0.0~rc1\nlicense: MIT\n"))
+        .write("package.json", project);
+    assert_eq!(folder.load().component.version.to_string(), "1.0.0~rc1-1");
+    let folder = folder.write("component.yaml", format!("{head}name: shop\nlicense: MIT\n"));
+    assert_eq!(
+        folder.mistakes(),
+        "package.json: the version `1.0.0-rc1` has `rc1`, and SemVer sorts `rc10` before `rc2`; write `rc.1`, or write `version:` in component.yaml as RPM compares it\n"
+    );
+}
+
+#[test]
+fn description_with_windows_line_ends_is_packaged_and_a_control_character_is_refused() {
+    let yaml = "format: geppetto/component/1\nfrom: package.json\nkind: os-config\nsummary: S\n";
+    let folder = Folder::empty()
+        .write("component.yaml", yaml)
+        .write("package.json", r#"{"name": "shop", "version": "1.0.0", "description": "One.\r\nTwo."}"#);
+    assert_eq!(folder.load().description, "One.\nTwo.");
+    create_packages(&folder.load(), &folder.out(), None, NOON).unwrap();
+    let folder = folder.write(
+        "package.json",
+        "{\n  \"name\": \"shop\", \"version\": \"1.0.0\",\n  \"description\": \"One.\\rTwo.\"\n}\n",
+    );
+    assert_eq!(
+        folder.mistakes(),
+        "package.json:3: `description` holds the control character U+000D (carriage return); only plain text, tabs and line breaks may be in it; or write `description:` in component.yaml\n"
+    );
+}
+
+#[test]
+fn byte_order_mark_before_a_file_is_skipped() {
+    let bom = "\u{feff}";
+    let yaml = |from: &str| {
+        format!("{bom}format: geppetto/component/1\nfrom: {from}\nkind: os-config\nsummary: S\n")
+    };
+    for (file, text) in [
+        ("package.json", r#"{"name": "shop", "version": "1.0.0"}"#),
+        ("Cargo.toml", "[package]\nname = 'shop'\nversion = '1.0.0'\n"),
+        ("pyproject.toml", "[project]\nname = 'shop'\nversion = '1.0.0'\n"),
+        ("pom.xml", "<project><artifactId>shop</artifactId><version>1.0.0</version></project>"),
+    ] {
+        let folder = Folder::empty()
+            .write("component.yaml", yaml(file))
+            .write(file, format!("{bom}{text}"))
+            .write("deploy/manifest.yaml", format!("{bom}format: geppetto/manifest/1\nresources: []\n"));
+        let source = folder.load();
+        assert_eq!(source.component.version.to_string(), "1.0.0-1", "{file}");
+        assert!(lint_component(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint_component(&source));
+    }
+}
+
+#[test]
+fn latin_1_pom_is_read_in_the_encoding_it_names() {
+    let text = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><project><artifactId>shop</artifactId>\
+        <version>1.0.0</version><description>Caf\xe9</description></project>";
+    let yaml = "format: geppetto/component/1\nfrom: pom.xml\nkind: os-config\nsummary: S\n";
+    let folder = Folder::empty().write("component.yaml", yaml).write("pom.xml", text);
+    assert_eq!(folder.load().description, "Caf\u{e9}");
+    let undeclared = text.split(|byte| *byte == b'>').skip(1).collect::<Vec<_>>().join(&b'>');
+    let folder = folder.write("pom.xml", undeclared);
+    assert_eq!(
+        folder.mistakes(),
+        "pom.xml: it is not text in the encoding UTF-8; save it as UTF-8, or name its encoding in the first line\n"
+    );
+}
+
+#[test]
+fn lint_blames_the_file_a_text_came_from() {
+    let long = "many words ".repeat(10);
+    let project = |properties: &str| {
+        format!(
+            "<project><artifactId>shop</artifactId><version>1.0.0</version><name>a shop</name>\
+             <description>{long}</description><properties>{properties}</properties></project>"
+        )
+    };
+    let files = |folder: &Folder| -> Vec<String> {
+        lint_component(&folder.load())
+            .iter()
+            .filter(|note| note.message.contains("`description`") || note.message.contains("small letter"))
+            .map(|note| {
+                format!("{} {}", note.file.as_deref().unwrap(), note.message.split(' ').next().unwrap())
+            })
+            .collect()
+    };
+    let folder = Folder::empty().write("pom.xml", project("<geppetto.kind>os-config</geppetto.kind>"));
+    assert_eq!(files(&folder), ["pom.xml `summary`", "pom.xml `description`"]);
+    let yaml = "format: geppetto/component/1\nfrom: pom.xml\nkind: os-config\nsummary: a shop\n";
+    let folder = folder.write("component.yaml", yaml);
+    assert_eq!(files(&folder), ["component.yaml `summary`", "pom.xml `description`"]);
 }
 
 #[test]
@@ -244,7 +339,7 @@ fn pom_with_properties_needs_no_component_yaml() {
         )
         .write("target/shop-1.0-SNAPSHOT.war", "war");
     let source = folder.load();
-    assert_eq!(source.component.version.to_string(), "1.0~SNAPSHOT-1");
+    assert_eq!(source.component.version.to_string(), "1.0.0~snapshot-1");
     assert!(
         lint_component(&source).iter().all(|note| note.severity == Severity::Warning),
         "{:#?}",

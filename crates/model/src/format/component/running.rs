@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{CommandLine, check_package_path, check_source_path, shown};
+use super::{CommandLine, calendar::check_calendar, check_package_path, check_source_path, shown};
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -173,11 +173,8 @@ impl JobSchedule {
 
     pub(super) fn check(&self, mistakes: &mut Vec<String>) {
         self.as_launch().check("schedule", mistakes);
-        if self.calendar.trim().is_empty() || self.calendar.chars().any(char::is_control) {
-            mistakes.push(
-                "`schedule.calendar` must be one line such as `hourly` or `*-*-* 04:30` (systemd.time(7))"
-                    .to_owned(),
-            );
+        if let Err(why) = check_calendar(&self.calendar) {
+            mistakes.push(format!("`schedule.calendar` {why}"));
         }
     }
 }

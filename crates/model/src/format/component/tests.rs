@@ -48,7 +48,45 @@ fn everything_that_is_wrong_is_told_at_once() {
         "from: setup.py\nos_packages: {rpm: ['a b']}\nlaunch: {command: [run], user: 'Big User', after: [db]}\n",
     );
     assert_eq!(messages.len(), 5, "{messages:#?}");
-    assert!(messages.iter().all(|message| message.starts_with("component.yaml: ")));
+    assert!(messages.iter().all(|message| message.starts_with("component.yaml:")), "{messages:#?}");
+}
+
+#[test]
+fn mistake_found_after_reading_names_the_line_of_its_key() {
+    refused(
+        "launch:\n  command: [/bin/x]\n  user: Big User\n",
+        "component.yaml:8: `launch.user` is `Big User`, which",
+    );
+    refused("launch: {command: [/bin/x], user: Big User}\n", "component.yaml:6: `launch.user` is `Big User`");
+    refused("license: ''\n", "component.yaml:6: `license` must be one line");
+    refused("files:\n  - {path: /x}\n", "component.yaml:6: the entry of `files` for `/x`");
+}
+
+#[test]
+fn file_with_windows_line_ends_is_read_like_one_without() {
+    let text = format!("{LEAST}description: |\n  One.\n  Two.\nurl: https://example.org\n");
+    let unix = read("component.yaml", &text).unwrap();
+    assert_eq!(read("component.yaml", &text.replace('\n', "\r\n")).unwrap(), unix);
+    let quoted = read("component.yaml", &format!("{LEAST}description: \"One.\\r\\n\\tTwo.\"\n")).unwrap();
+    assert_eq!(quoted.description.as_deref(), Some("One.\n\tTwo."));
+}
+
+#[test]
+fn control_character_in_a_text_is_refused_with_key_line_and_code() {
+    for (text, expected) in [
+        (
+            "description: \"One.\\rTwo.\"\n",
+            "component.yaml:6: `description` holds the control character U+000D (carriage return); only plain text, tabs and line breaks may be in it",
+        ),
+        (
+            "description: \"\\a\"\n",
+            "component.yaml:6: `description` holds the control character U+0007; only",
+        ),
+        ("license: \"MIT\\r\"\n", "component.yaml:6: `license` holds the control character U+000D"),
+        ("url: \"a\\nb\"\n", "component.yaml:6: `url` holds a line break; it must be one line"),
+    ] {
+        refused(text, expected);
+    }
 }
 
 #[test]

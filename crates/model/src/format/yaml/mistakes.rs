@@ -1,6 +1,6 @@
 //! Explains common YAML mistakes in plain words instead of the parser's.
 
-use serde_saphyr::Location;
+use serde_saphyr::{Error, Location};
 
 /// The rest of the line of `text` at the location of an error.
 pub(super) fn rest_of_line<'t>(text: &'t str, at: &Location) -> &'t str {
@@ -19,6 +19,34 @@ pub(super) fn token_kind(rest: &str) -> &'static str {
         rest if rest.starts_with('{') || rest.contains(": ") || rest.ends_with(':') => "a map",
         "" => "something else",
         _ => "a single value",
+    }
+}
+
+/// The line indented with a tab which a syntax error is about: the line it was noticed on, or one beside it.
+pub(super) fn line_indented_with_tab(text: &str, error: &Error, at: &Location) -> Option<u64> {
+    if !matches!(error, Error::ExternalMessage { .. }) {
+        return None;
+    }
+    let indented_with_tab = |line: &u64| {
+        let line = usize::try_from(*line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
+        line.is_some_and(|line| line.trim_start_matches(' ').starts_with('\t') && !line.trim().is_empty())
+    };
+    let noticed = at.line();
+    [noticed, noticed.saturating_sub(1), noticed + 1].into_iter().find(indented_with_tab)
+}
+
+/// What to do about a scalar that is no whole number of the size wanted; starts with what goes before it.
+pub(super) fn whole_number_advice(rest: &str) -> &'static str {
+    let scalar = rest.split([' ', ',', '}', ']', '#']).next().unwrap_or_default();
+    let digits = scalar.strip_prefix(['-', '+']).unwrap_or(scalar);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        ""
+    } else if digits.contains('.') {
+        ", and this one is written with a fraction; leave the `.` and what follows it out"
+    } else if digits.len() > 1 && digits.starts_with('0') {
+        "; whether a number that starts with 0 is octal depends on the reader, so write it without that 0"
+    } else {
+        " that fits in 64 bits with a sign, so at most 9223372036854775807; this one does not"
     }
 }
 

@@ -8,9 +8,10 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::ProjectMetadata;
+use super::{ProjectFact, ProjectMetadata, VersionScheme, xml_text};
 
-const FILE: &str = "pom.xml";
+/// The name of a Maven project's own file.
+pub(super) const FILE: &str = "pom.xml";
 /// How many parents are read, and how deep `${...}` may refer.
 const DEPTH: usize = 8;
 /// How many `${...}` one value may take, those in what they stand for included.
@@ -23,19 +24,22 @@ pub(super) struct Pom {
 }
 
 impl Pom {
-    /// Reads a POM's text; parents are looked for where Maven looks, below their `relativePath`.
-    pub(super) fn read(root: &Path, text: &str) -> Result<Pom, FormatError> {
+    /// Reads the POM in `root`; parents are looked for where Maven looks, below their `relativePath`.
+    pub(super) fn read(root: &Path) -> Result<Pom, FormatError> {
+        let text = read_text(&root.join(FILE)).map_err(|message| FormatError::new(FILE, message))?;
+        Pom::parse(root, text)
+    }
+
+    fn parse(root: &Path, mut text: String) -> Result<Pom, FormatError> {
         let mut pom = Pom::default();
         let mut dir = root.to_path_buf();
-        let mut text = text.to_owned();
         for depth in 0..DEPTH {
             let document = match Document::parse(&text) {
                 Ok(document) => document,
                 // A parent that is broken is Maven's to complain about.
                 Err(_) if depth > 0 => break,
                 Err(error) => {
-                    let place = format!("{FILE}:{}", error.pos().row);
-                    return Err(FormatError::new(&place, error.to_string()));
+                    return Err(FormatError::at_line(FILE, error.pos().row.into(), error.to_string()));
                 }
             };
             let project = document.root_element();
@@ -55,7 +59,7 @@ impl Pom {
             if path.is_dir() {
                 path.push(FILE);
             }
-            let Ok(parent_text) = super::super::read_text(&path) else { break };
+            let Ok(parent_text) = read_text(&path) else { break };
             dir = path.parent().unwrap_or(root).to_path_buf();
             text = parent_text;
         }
@@ -83,15 +87,19 @@ impl Pom {
             add("project.parent.version", child_text(parent, "version"));
             add("project.version", child_text(parent, "version"));
         }
-        if let Some(properties) = child(project, "properties") {
-            for property in properties.children().filter(Node::is_element) {
-                add(property.tag_name().name(), Some(text_of(property)));
+        // A profile's properties win over the project's, and those of a later profile over an earlier one's.
+        let profiles: Vec<_> = default_profiles(project).collect();
+        for holder in profiles.into_iter().rev().chain([project]) {
+            if let Some(properties) = child(holder, "properties") {
+                for property in properties.children().filter(Node::is_element) {
+                    add(property.tag_name().name(), Some(text_of(property)));
+                }
             }
         }
     }
 
     /// A value with its `${...}` filled in.
-    fn value(&self, key: &str) -> Result<Option<String>, FormatError> {
+    fn value(&self, key: &str) -> ProjectFact<String> {
         self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
@@ -127,32 +135,37 @@ impl Pom {
         Ok(filled)
     }
 
-    pub(super) fn facts(&self) -> Result<ProjectMetadata, FormatError> {
-        Ok(ProjectMetadata {
-            name: self
-                .value("project.artifactId")?
-                .map(|text| super::component_name(FILE, &text))
-                .transpose()?,
-            version: self
-                .value("project.version")?
-                .map(|text| super::rpm_version(FILE, &text))
-                .transpose()?,
-            description: self.value("project.description")?,
-            license: self.value("project.license")?.map(|name| spdx(&name)),
-            url: self.value("project.url")?,
-        })
+    pub(super) fn facts(&self) -> ProjectMetadata {
+        ProjectMetadata {
+            name: self.convert("project.artifactId", super::component_name),
+            version: self.convert("project.version", |text| super::rpm_version(VersionScheme::Maven, text)),
+            description: self.convert("project.description", super::description),
+            license: self
+                .convert("project.license", |name| super::one_line("license", spdx(name)))
+                .map(Option::flatten),
+            url: self
+                .convert("project.url", |url| super::one_line("url", url.to_owned()))
+                .map(Option::flatten),
+        }
+    }
+
+    fn convert<T>(&self, key: &str, convert: impl FnOnce(&str) -> Result<T, String>) -> ProjectFact<T> {
+        let convert = |text: String| convert(&text).map_err(|message| FormatError::new(FILE, message));
+        self.value(key)?.map(convert).transpose()
     }
 
     /// The component its `geppetto.*` properties describe, if it has a `geppetto.kind`.
     ///
     /// `geppetto.tomcat.context` stands for `tomcat: {context}`; every other `geppetto.KEY` for the key of
     /// `component.yaml`, in YAML's flow style where it is not a plain text.
-    pub(super) fn component(&self) -> Option<Result<ComponentFile, FormatError>> {
+    pub(super) fn component(&self) -> Option<Result<ComponentFile, Vec<FormatError>>> {
         self.values.get("geppetto.kind")?;
-        Some(self.component_text().and_then(|text| {
-            component::read(FILE, &text).map_err(|errors| {
-                errors.into_iter().next().unwrap_or_else(|| FormatError::new(FILE, "it is not a component"))
-            })
+        // The lines of the text that is put together here say nothing about the POM.
+        let in_pom = |error: FormatError| {
+            FormatError::new(FILE, format!("of its properties `geppetto.*`: {}", error.message))
+        };
+        Some(self.component_text().map_err(|error| vec![error]).and_then(|text| {
+            component::read(FILE, &text).map_err(|errors| errors.into_iter().map(in_pom).collect())
         }))
     }
 
@@ -207,6 +220,20 @@ fn spdx(name: &str) -> String {
     found.map_or_else(|| name.to_owned(), |(_, _, spdx)| (*spdx).to_owned())
 }
 
+/// The profiles that are active unless the command line says otherwise.
+fn default_profiles<'a, 'i>(project: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    let profiles = child(project, "profiles").into_iter().flat_map(|profiles| profiles.children());
+    profiles.filter(|profile| {
+        let activation = child(*profile, "activation");
+        activation.and_then(|activation| child_text(activation, "activeByDefault")).as_deref() == Some("true")
+    })
+}
+
+/// The text of a POM, in the encoding it names.
+fn read_text(path: &Path) -> Result<String, String> {
+    xml_text::decode(&super::super::read_bytes(path)?)
+}
+
 fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
     node.children().find(|child| child.is_element() && child.tag_name().name() == name)
 }
@@ -226,7 +253,7 @@ mod tests {
 
     fn pom(inner: &str) -> Result<Pom, FormatError> {
         let text = format!("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">{inner}</project>");
-        Pom::read(Path::new("/nonexistent"), &text)
+        Pom::parse(Path::new("/nonexistent"), text)
     }
 
     #[test]
@@ -234,11 +261,10 @@ mod tests {
         let facts = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
              <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>")
         .unwrap()
-        .facts()
-        .unwrap();
-        assert_eq!(facts.name.unwrap().as_str(), "shop-web");
-        assert_eq!(facts.version.as_deref(), Some("7"));
-        assert_eq!(facts.license.as_deref(), Some("Apache-2.0"));
+        .facts();
+        assert_eq!(facts.name.unwrap().unwrap().as_str(), "shop-web");
+        assert_eq!(facts.version.unwrap().as_deref(), Some("7.0.0"));
+        assert_eq!(facts.license.unwrap().as_deref(), Some("Apache-2.0"));
 
         let dir = tempfile::tempdir().unwrap();
         let child = dir.path().join("web");
@@ -249,30 +275,31 @@ mod tests {
         )
         .unwrap();
         let text = "<project><parent><version>0</version></parent><artifactId>a</artifactId><version>${revision}${tag}</version></project>";
-        let facts = Pom::read(&child, text).unwrap().facts().unwrap();
-        assert_eq!(facts.version.as_deref(), Some("1.2~SNAPSHOT"));
+        let facts = Pom::parse(&child, text.to_owned()).unwrap().facts();
+        assert_eq!(facts.version.unwrap().as_deref(), Some("1.2.0~snapshot"));
     }
 
     #[test]
     fn unreadable_pom_is_an_error_with_line_and_reason() {
-        let error = Pom::read(Path::new("/"), "<project>\n<a></project>").unwrap_err();
-        assert_eq!(error.file, "pom.xml:2");
-        let error = pom("<version>${nowhere}</version>").unwrap().facts().unwrap_err();
+        let error = Pom::parse(Path::new("/"), "<project>\n<a></project>".to_owned()).unwrap_err();
+        assert_eq!(error.location(), "pom.xml:2");
+        let error = pom("<version>${nowhere}</version>").unwrap().facts().version.unwrap_err();
         assert!(error.message.contains("`${nowhere}`, which no `<properties>`"), "{error}");
         let error = pom("<version>${a}</version><properties><a>${b}</a><b>${a}</b></properties>")
             .unwrap()
             .facts()
+            .version
             .unwrap_err();
         assert!(error.message.contains("refers to itself"), "{error}");
         // Sixty references to what holds sixty references, eight times over: nothing, in ages.
         let level = |n: u8| format!("<p{n}>{}</p{n}>", format!("${{p{}}}", n + 1).repeat(60));
         let properties: String = (0..7).map(level).collect();
         let bomb = format!("<version>${{p0}}</version><properties>{properties}<p7></p7></properties>");
-        let error = pom(&bomb).unwrap().facts().unwrap_err();
+        let error = pom(&bomb).unwrap().facts().version.unwrap_err();
         assert!(error.message.contains("too often"), "{error}");
         // No entity of a document type is ever expanded.
         let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
-        assert!(Pom::read(Path::new("/"), bomb).is_err());
+        assert!(Pom::parse(Path::new("/"), bomb.to_owned()).is_err());
     }
 
     #[test]
@@ -287,6 +314,29 @@ mod tests {
         assert_eq!(component.os_packages.deb, ["tomcat10"]);
         assert!(self::pom("<artifactId>shop</artifactId>").unwrap().component().is_none());
         let wrong = self::pom("<properties><geppetto.kind>web</geppetto.kind></properties>").unwrap();
-        assert!(wrong.component().unwrap().unwrap_err().to_string().contains("webapp"));
+        let errors = wrong.component().unwrap().unwrap_err();
+        assert!(
+            errors[0].to_string().starts_with("pom.xml: of its properties `geppetto.*`: unknown word `web`")
+        );
+    }
+
+    #[test]
+    fn profile_active_by_default_sets_its_properties() {
+        let profile = |active: &str, version: &str| {
+            format!(
+                "<profile><activation><activeByDefault>{active}</activeByDefault></activation>\
+                 <properties><revision>{version}</revision></properties></profile>"
+            )
+        };
+        let version = |profiles: &str| {
+            let text = format!(
+                "<version>${{revision}}</version><properties><revision>1.0.0</revision></properties>\
+                 <profiles>{profiles}</profiles>"
+            );
+            pom(&text).unwrap().facts().version.unwrap().unwrap()
+        };
+        assert_eq!(version(&profile("true", "2.0.0")), "2.0.0");
+        assert_eq!(version(&profile("false", "2.0.0")), "1.0.0");
+        assert_eq!(version(&(profile("true", "2.0.0") + &profile("true", "3.0.0"))), "3.0.0");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use model::format::FormatError;
 use toml::{Table, Value};
 
-use super::ProjectMetadata;
+use super::{ProjectFact, ProjectMetadata, VersionScheme};
 
 /// How many folders above a crate its workspace is looked for.
 const PARENTS: usize = 8;
@@ -27,16 +27,15 @@ pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectMetadata
         }
         value.as_str().map(str::to_owned)
     };
-    facts(
+    let texts = Texts {
         file,
-        package.get("name").and_then(Value::as_str).map(str::to_owned),
-        inherited("version"),
-        [
-            inherited("description"),
-            inherited("license"),
-            inherited("homepage").or_else(|| inherited("repository")),
-        ],
-    )
+        text,
+        name: package.get("name").and_then(Value::as_str).map(str::to_owned),
+        description: inherited("description"),
+        license: inherited("license"),
+        url: inherited("homepage").or_else(|| inherited("repository")),
+    };
+    Ok(texts.facts(Ok(inherited("version")), VersionScheme::SemVer))
 }
 
 fn workspace(root: &Path, key: &str) -> Option<String> {
@@ -52,68 +51,104 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 pub(super) fn read_package_json(text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| FormatError::new(&format!("{file}:{}", error.line()), error.to_string()))?;
+        .map_err(|error| FormatError::at_line(file, error.line() as u64, error.to_string()))?;
     let get = |key: &str| json.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-    facts(file, get("name"), get("version"), [get("description"), get("license"), get("homepage")])
+    let texts = Texts {
+        file,
+        text,
+        name: get("name"),
+        description: get("description"),
+        license: get("license"),
+        url: get("homepage"),
+    };
+    Ok(texts.facts(Ok(get("version")), VersionScheme::SemVer))
 }
 
-/// Reads a `pyproject.toml`, of PEP 621 or Poetry.
+/// Reads a `pyproject.toml`, of PEP 621 or Poetry, or of both: what one leaves out is taken from the other.
 pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "pyproject.toml";
     let table = parse(file, text)?;
-    let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"));
-    let Some(project) = project.and_then(Value::as_table) else {
+    let project = table.get("project").and_then(Value::as_table);
+    let poetry = table.get("tool").and_then(|tool| tool.get("poetry")).and_then(Value::as_table);
+    if project.is_none() && poetry.is_none() {
         return Err(FormatError::new(file, "it has neither `[project]` nor `[tool.poetry]`"));
-    };
-    let get = |key: &str| project.get(key).and_then(Value::as_str).map(str::to_owned);
+    }
+    let value = |key: &str| [project, poetry].into_iter().flatten().find_map(|table| table.get(key));
+    let get = |key: &str| value(key).and_then(Value::as_str).map(str::to_owned);
     let license = get("license")
-        .or_else(|| project.get("license")?.get("text").and_then(Value::as_str).map(str::to_owned))
+        .or_else(|| value("license")?.get("text").and_then(Value::as_str).map(str::to_owned))
         .filter(|text| text.len() < 100 && !text.contains('\n'));
     let url = get("homepage").or_else(|| {
-        let urls = project.get("urls")?.as_table()?;
+        let urls = value("urls")?.as_table()?;
         urls.iter()
             .find(|(key, _)| key.eq_ignore_ascii_case("homepage"))
             .and_then(|(_, url)| url.as_str().map(str::to_owned))
     });
-    let version = get("version").map(|version| pep440(&version));
-    facts(file, get("name"), version, [get("description"), license, url])
-}
-
-/// Python writes `1.0rc1` and `1.0.dev3` for what comes before `1.0`; RPM wants a `~` there.
-fn pep440(text: &str) -> String {
-    let text = text.trim().trim_start_matches('v').to_ascii_lowercase();
-    for mark in [".dev", "rc", "a", "b"] {
-        if let Some(at) = text.find(mark)
-            && text[..at].ends_with(|c: char| c.is_ascii_digit())
-            && text[at + mark.len()..].starts_with(|c: char| c.is_ascii_digit())
-        {
-            return format!("{}~{}", &text[..at], text[at..].trim_start_matches('.'));
+    let dynamic = value("dynamic").and_then(Value::as_array);
+    let version = match get("version") {
+        None if dynamic.is_some_and(|keys| keys.iter().any(|key| key.as_str() == Some("version"))) => {
+            Err(error_at_key(
+                file,
+                text,
+                "dynamic",
+                "its version is `dynamic`, so only the build knows it; write `version:` in component.yaml",
+            ))
         }
-    }
-    text
+        version => Ok(version),
+    };
+    let texts = Texts { file, text, name: get("name"), description: get("description"), license, url };
+    Ok(texts.facts(version, VersionScheme::Pep440))
 }
 
 fn parse(file: &str, text: &str) -> Result<Table, FormatError> {
-    text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-        let place = line.map_or(file.to_owned(), |line| format!("{file}:{line}"));
-        FormatError::new(&place, error.message())
+    text.parse().map_err(|error: toml::de::Error| match error.span() {
+        Some(span) => {
+            FormatError::at_line(file, text[..span.start].matches('\n').count() as u64 + 1, error.message())
+        }
+        None => FormatError::new(file, error.message()),
     })
 }
 
-fn facts(
-    file: &str,
+/// What a project file says, as it says it.
+struct Texts<'a> {
+    file: &'a str,
+    text: &'a str,
     name: Option<String>,
-    version: Option<String>,
-    [description, license, url]: [Option<String>; 3],
-) -> Result<ProjectMetadata, FormatError> {
-    Ok(ProjectMetadata {
-        name: name.map(|text| super::component_name(file, &text)).transpose()?,
-        version: version.map(|text| super::rpm_version(file, &text)).transpose()?,
-        description,
-        license,
-        url,
-    })
+    description: Option<String>,
+    license: Option<String>,
+    url: Option<String>,
+}
+
+impl Texts<'_> {
+    fn facts(self, version: ProjectFact<String>, scheme: VersionScheme) -> ProjectMetadata {
+        let at = |key: &'static str| move |message: String| error_at_key(self.file, self.text, key, message);
+        let version = version.and_then(|version| {
+            version.map(|text| super::rpm_version(scheme, &text).map_err(at("version"))).transpose()
+        });
+        ProjectMetadata {
+            name: self.name.map(|text| super::component_name(&text).map_err(at("name"))).transpose(),
+            version,
+            description: self
+                .description
+                .map(|text| super::description(&text).map_err(at("description")))
+                .transpose(),
+            license: super::one_line("license", self.license.unwrap_or_default()).map_err(at("license")),
+            url: super::one_line("url", self.url.unwrap_or_default()).map_err(at("homepage")),
+        }
+    }
+}
+
+/// An error at the first line that starts with the key: `"version": ...` or `version = ...`.
+fn error_at_key(file: &str, text: &str, key: &str, message: impl Into<String>) -> FormatError {
+    let starts_key = |line: &str| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix('"').and_then(|line| line.strip_prefix(key)?.strip_prefix('"'));
+        rest.or_else(|| line.strip_prefix(key)).is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
+    };
+    match text.lines().position(starts_key) {
+        Some(at) => FormatError::at_line(file, at as u64 + 1, message),
+        None => FormatError::new(file, message),
+    }
 }
 
 #[cfg(test)]
@@ -133,49 +168,55 @@ mod tests {
         let text =
             "[package]\nname = \"shop_web\"\nversion.workspace = true\nlicense = { workspace = true }\n";
         let facts = read_cargo_toml(&krate, text).unwrap();
-        assert_eq!(facts.name.unwrap().as_str(), "shop-web");
-        assert_eq!(facts.version.as_deref(), Some("2.1.0~rc.1"));
-        assert_eq!(facts.license.as_deref(), Some("MIT"));
+        assert_eq!(facts.name.unwrap().unwrap().as_str(), "shop-web");
+        assert_eq!(facts.version.unwrap().as_deref(), Some("2.1.0~rc.1"));
+        assert_eq!(facts.license.unwrap().as_deref(), Some("MIT"));
         assert!(read_cargo_toml(&krate, "[workspace]\n").unwrap_err().message.contains("no `[package]`"));
-        assert_eq!(read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().file, "Cargo.toml:2");
+        assert_eq!(read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().location(), "Cargo.toml:2");
     }
 
     #[test]
-    fn npm_scopes_are_dropped_and_pre_releases_come_before() {
-        let facts =
-            read_package_json(r#"{"name": "@acme/Shop.Web", "version": "1.0.0-beta.2", "license": "MIT"}"#)
-                .unwrap();
-        assert_eq!(facts.name.unwrap().as_str(), "shop-web");
-        assert_eq!(facts.version.as_deref(), Some("1.0.0~beta.2"));
-        assert_eq!(read_package_json("{\n nope").unwrap_err().file, "package.json:2");
-        assert!(
-            read_package_json(r#"{"name": "42"}"#)
-                .unwrap_err()
-                .message
-                .contains("must start with a lower-case letter")
-        );
-        assert!(
-            read_package_json(r#"{"version": "one two"}"#)
-                .unwrap_err()
-                .message
-                .contains("`one two` is not a version")
-        );
-    }
-
-    #[test]
-    fn python_pre_releases_come_before_the_release() {
-        for (text, version) in [
-            ("1.0", "1.0"),
-            ("1.0rc1", "1.0~rc1"),
-            ("1.0a2", "1.0~a2"),
-            ("2.1.dev3", "2.1~dev3"),
-            ("1.0.post1", "1.0.post1"),
-        ] {
-            let facts =
-                read_pyproject_toml(&format!("[project]\nname = 'shop'\nversion = '{text}'\n")).unwrap();
-            assert_eq!(facts.version.as_deref(), Some(version));
+    fn npm_scope_is_kept_in_the_name() {
+        for (npm, name) in
+            [("@acme/Shop.Web", "acme-shop-web"), ("shop", "shop"), ("@acme/shop_2", "acme-shop-2")]
+        {
+            let facts = read_package_json(&format!("{{\"name\": \"{npm}\"}}")).unwrap();
+            assert_eq!(facts.name.unwrap().unwrap().as_str(), name);
         }
+    }
+
+    #[test]
+    fn unusable_fact_of_package_json_names_its_line() {
+        assert_eq!(read_package_json("{\n nope").unwrap_err().location(), "package.json:2");
+        let facts = read_package_json("{\n\"name\": \"42\",\n\"version\": \"one two\"}").unwrap();
+        let error = facts.name.unwrap_err().to_string();
+        assert!(
+            error.starts_with("package.json:2: ") && error.contains("must start with a lower-case"),
+            "{error}"
+        );
+        assert_eq!(
+            facts.version.unwrap_err().to_string(),
+            "package.json:3: the version `one two` is not one of SemVer, for instance `1.2.0` or `1.2.0-rc.1`, or write `version:` in component.yaml as RPM compares it"
+        );
+    }
+
+    #[test]
+    fn python_project_is_read_from_pep_621_and_poetry() {
+        let facts = read_pyproject_toml("[project]\nname = 'shop'\nversion = '1.0rc1'\n").unwrap();
+        assert_eq!(facts.version.unwrap().as_deref(), Some("1.0.0~rc1"));
         let poetry = "[tool.poetry]\nname = 'shop'\nversion = '1'\nhomepage = 'https://example.org'\n";
-        assert_eq!(read_pyproject_toml(poetry).unwrap().url.as_deref(), Some("https://example.org"));
+        let facts = read_pyproject_toml(poetry).unwrap();
+        assert_eq!(facts.url.unwrap().as_deref(), Some("https://example.org"));
+        let both = "[project]\nname = 'shop'\ndynamic = ['version']\n[tool.poetry]\nversion = '2.0'\n";
+        assert_eq!(read_pyproject_toml(both).unwrap().version.unwrap().as_deref(), Some("2.0.0"));
+    }
+
+    #[test]
+    fn dynamic_python_version_is_an_error_that_says_where_to_write_it() {
+        let text = "[project]\nname = 'shop'\ndynamic = ['readme', 'version']\n";
+        assert_eq!(
+            read_pyproject_toml(text).unwrap().version.unwrap_err().to_string(),
+            "pyproject.toml:3: its version is `dynamic`, so only the build knows it; write `version:` in component.yaml"
+        );
     }
 }

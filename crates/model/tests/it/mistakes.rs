@@ -1,0 +1,74 @@
+//! Common mistakes in YAML are explained in words that say what to write.
+
+use model::format::{component, role};
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let error = role::read("roles/web.yaml", text).unwrap_err().to_string();
+    assert_eq!(error, expected, "{text}");
+}
+
+fn role(values: &str) -> String {
+    format!("format: geppetto/role/1\nvalues:\n  shop:\n{values}")
+}
+
+/// What is wrong with a parameter of type `integer` with these keys.
+fn integer(keys: &str) -> String {
+    let text = format!(
+        "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\nparameters:\n  size: {{type: integer, description: How large, {keys}}}\n"
+    );
+    match component::read("component.yaml", &text) {
+        Err(errors) => errors[0].to_string(),
+        Ok(component) => component.parameters.values().next().unwrap().check_declaration().join("; "),
+    }
+}
+
+#[test]
+fn line_indented_with_a_tab_is_named() {
+    let tab =
+        |line| format!("roles/web.yaml:{line}: it is indented with a tab; YAML takes only spaces there");
+    refused("format: geppetto/role/1\nvalues:\n\tshop:\n\t\ta: 1\n", &tab(3));
+    refused(&role("    a: 1\n\tb: 2\n"), &tab(5));
+    refused(&role("\t\ta: 1\n"), &tab(4));
+    refused(&role("    a:\n    \tb: 2\n"), &tab(5));
+    refused(&role("    a:\n    \t- 2\n"), &tab(5));
+}
+
+#[test]
+fn whole_number_beyond_64_bits_is_refused_with_the_bound() {
+    let bound = "does not fit in 64 bits with a sign";
+    for number in ["9223372036854775808", "18446744073709551616", "-9223372036854775809", "1e30"] {
+        let message = integer(&format!("default: {number}"));
+        assert!(message.contains(bound), "{number}: {message}");
+    }
+    assert_eq!(integer("default: 9223372036854775807"), "");
+    assert_eq!(integer("default: -9223372036854775808"), "");
+    assert_eq!(
+        integer("max: 9223372036854775808"),
+        "component.yaml:7: expected a whole number that fits in 64 bits with a sign, so at most 9223372036854775807; this one does not"
+    );
+}
+
+#[test]
+fn number_with_a_fraction_for_a_whole_one_is_refused_with_the_number_to_write() {
+    assert_eq!(
+        integer("default: 1.0"),
+        "its default must be a whole number, not 1.0, which is written with a fraction; write 1"
+    );
+    assert_eq!(
+        integer("max: 1.0"),
+        "component.yaml:7: expected a whole number, and this one is written with a fraction; leave the `.` and what follows it out"
+    );
+}
+
+#[test]
+fn number_with_a_zero_in_front_is_refused_where_a_number_is_needed() {
+    let advice =
+        "; whether a number that starts with 0 is octal depends on the reader, so write it without that 0";
+    assert_eq!(
+        integer("default: 017"),
+        format!("its default must be a whole number, not the string \"017\"{advice}")
+    );
+    assert_eq!(integer("max: 017"), format!("component.yaml:7: expected a whole number{advice}"));
+    assert_eq!(integer("default: 0"), "");
+}
