@@ -64,7 +64,11 @@ impl Catalog {
     }
 
     /// A digest of what a channel offers of some components: the same as long as neither versions nor packages change.
-    pub fn offers_digest<'n>(&self, channel: &Name, components: impl IntoIterator<Item = &'n Name>) -> String {
+    pub fn offers_digest<'n>(
+        &self,
+        channel: &Name,
+        components: impl IntoIterator<Item = &'n Name>,
+    ) -> String {
         let mut digest = Sha256::new();
         for name in components {
             digest.update(name.as_str());

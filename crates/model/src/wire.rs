@@ -97,9 +97,41 @@ shape! {
     pub struct PublicationRequest {
         /// File names of received packages.
         pub files: Vec<String>,
+        /// Only say what it would do.
+        #[serde(default)]
+        pub preview: bool,
     }
 
-    /// What a publication or promotion did.
+    /// `POST /api/v1/withdrawals`
+    pub struct WithdrawalRequest {
+        /// The component.
+        pub name: String,
+        /// Its version; with or without release.
+        pub version: String,
+        /// The channel it is taken out of.
+        pub from: String,
+        /// Only say what it would do.
+        #[serde(default)]
+        pub preview: bool,
+    }
+
+    /// What a publication, promotion or withdrawal does.
+    pub struct ChannelChange {
+        /// The channel.
+        pub channel: String,
+        /// Whether it was only a preview.
+        pub preview: bool,
+        /// Files that become visible.
+        pub added: Vec<String>,
+        /// Files that were visible already.
+        pub present: Vec<String>,
+        /// Files that are not visible any more.
+        pub removed: Vec<String>,
+        /// What it does to servers, grouped by identical effects; what takes something away comes first.
+        pub effects: Vec<ServerEffects>,
+    }
+
+    /// What a publication or promotion did to the files of a channel.
     pub struct PublicationResult {
         /// The channel.
         pub channel: String,
@@ -119,6 +151,9 @@ shape! {
         pub from: String,
         /// The channel it shall be in too.
         pub to: String,
+        /// Only say what it would do.
+        #[serde(default)]
+        pub preview: bool,
     }
 
     /// One version of a component.

@@ -3,7 +3,12 @@
 use std::io;
 
 use converge::{HostState, RunLock, STATE_FOLDER, StateError};
-use model::{exit::Exit, format::node, node::Node, report::Report};
+use model::{
+    exit::Exit,
+    format::node,
+    node::{Node, content_digest},
+    report::Report,
+};
 use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +139,7 @@ impl AgentState {
             return Ok(());
         }
         let begun =
-            HighestBegunGeneration { generation: node.generation, digest: node::content_digest(node) };
+            HighestBegunGeneration { generation: node.generation, digest: content_digest(node).to_string() };
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;

@@ -12,6 +12,7 @@ mod command_error;
 mod commands;
 mod component_version_arg;
 mod deploy;
+mod effect_text;
 mod estate_folder;
 mod health_client;
 mod host_files;

@@ -9,7 +9,7 @@ use axum::{
 use model::{
     name::Name,
     wire::{
-        self, ComponentVersionPage, PromotionRequest, PublicationRequest, PublicationResult, ReceivedPackage,
+        self, ChannelChange, ComponentVersionPage, PromotionRequest, PublicationRequest, ReceivedPackage,
     },
 };
 
@@ -66,7 +66,7 @@ pub(super) async fn receive(
     post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
     params(("channel" = String, Path, description = "The channel")),
     responses(
-        (status = 200, description = "They are visible", body = PublicationResult),
+        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
         (status = 404, description = "There is no such channel", body = wire::ProblemDetails),
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
@@ -76,15 +76,15 @@ pub(super) async fn publish_files(
     permit: Permit<Developer>,
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
-) -> Result<Json<PublicationResult>, ProblemResponse> {
-    Ok(Json(app.back_office.publish(&permit, &channel, publication.files).await?))
+) -> Result<Json<ChannelChange>, ProblemResponse> {
+    Ok(Json(app.back_office.publish(&permit, &channel, publication).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
 #[utoipa::path(
     post, path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
     responses(
-        (status = 200, description = "They are visible", body = PublicationResult),
+        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
         (status = 409, description = "Something it requires is missing", body = wire::ProblemDetails),
     )
@@ -93,8 +93,27 @@ pub(super) async fn promote(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
-) -> Result<Json<PublicationResult>, ProblemResponse> {
+) -> Result<Json<ChannelChange>, ProblemResponse> {
     Ok(Json(app.back_office.promote(&permit, &promotion).await?))
+}
+
+/// Take a version out of a channel
+///
+/// Its packages stay in other channels. Servers that get another version by it, or none, are named in the effects.
+#[utoipa::path(
+    post, path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
+    responses(
+        (status = 200, description = "It is not visible any more; with `preview`, it would not be", body = ChannelChange),
+        (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
+        (status = 409, description = "Another version in the channel requires it", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn withdraw(
+    State(app): State<ApiState>,
+    permit: Permit<Developer>,
+    extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
+) -> Result<Json<ChannelChange>, ProblemResponse> {
+    Ok(Json(app.back_office.withdraw(&permit, &withdrawal).await?))
 }
 
 /// All channels

@@ -55,6 +55,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(history::revisions))
         .routes(routes!(history::diff))
         .routes(routes!(packages::promote))
+        .routes(routes!(packages::withdraw))
         .routes(routes!(packages::channels, packages::create_channel))
         .routes(routes!(packages::components))
         .routes(routes!(packages::versions))

@@ -119,7 +119,8 @@ impl BackOffice {
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
-        let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } = evaluated;
+        let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } =
+            evaluated;
         for scope in &scopes {
             permit.require(scope)?;
         }
@@ -130,8 +131,10 @@ impl BackOffice {
             return Ok(result);
         }
         let context = self.audit_context(&actor);
-        let revision =
-            self.store.commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context).await?;
+        let revision = self
+            .store
+            .commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context)
+            .await?;
         // Servers that come and selections that change are in the reads of what was committed.
         self.resolution_reads().await?;
         self.cache().insert_snapshot(Arc::new(next));
@@ -276,22 +279,31 @@ fn evaluate_proposal(
     newer.check_no_overwrite(&changes)?;
 
     let checked = check_change(&state.estate, &next.estate, catalog, recorded);
-    let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
-        checked.findings.iter().map(|note| note.locate(documents)).partition(|fault| fault.severity == Severity::Error);
+    let (errors, warnings): (Vec<Fault>, Vec<Fault>) = checked
+        .findings
+        .iter()
+        .map(|note| note.locate(documents))
+        .partition(|fault| fault.severity == Severity::Error);
     if !errors.is_empty() {
         return Err(BackOfficeError::Invalid(errors));
     }
     let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
     let scopes = effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
     let mut read_environments = BTreeSet::new();
-    for (server, resolution) in checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?))) {
+    for (server, resolution) in
+        checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?)))
+    {
         let known = recorded.reads(server).map(|reads| &reads.selections);
-        let new = resolution.reads.selections.iter().filter(|one| known.is_none_or(|known| !known.contains(one)));
+        let new =
+            resolution.reads.selections.iter().filter(|one| known.is_none_or(|known| !known.contains(one)));
         let environments = new.map(|selection| &selection.environment);
         read_environments.extend(environments.filter(|name| **name != resolution.node.environment).cloned());
     }
-    let resolutions =
-        checked.resolutions.iter().map(|(server, resolved)| resolution_row(server, resolved, catalog)).collect();
+    let resolutions = checked
+        .resolutions
+        .iter()
+        .map(|(server, resolved)| resolution_row(server, resolved, catalog))
+        .collect();
     let effects = summarize_effects(checked.effects, secrets);
     let result = ChangeResult { revision: None, objects, effects, warnings };
     Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })

@@ -5,6 +5,7 @@
 
 mod access;
 mod change;
+mod channel_changes;
 mod effects;
 mod error;
 mod estate_snapshot;

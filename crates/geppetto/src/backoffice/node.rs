@@ -123,7 +123,11 @@ impl BackOffice {
 
     /// The node as it is resolved now. The provenance in a stored node file may be older: the same content said by
     /// another place makes no new generation.
-    async fn resolved_node(&self, principal: &Principal, server: &ServerName) -> Result<Node, BackOfficeError> {
+    async fn resolved_node(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<Node, BackOfficeError> {
         self.environment_of(principal, server).await?;
         Ok(self.resolve_node(server).await?.resolution.node)
     }

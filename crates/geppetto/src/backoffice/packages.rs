@@ -166,81 +166,6 @@ impl BackOffice {
         Ok(())
     }
 
-    /// Makes received packages visible in a channel, all or none.
-    ///
-    /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
-    pub(crate) async fn publish(
-        &self,
-        permit: &Permit<Developer>,
-        channel: &Name,
-        files: Vec<String>,
-    ) -> Result<PublicationResult, BackOfficeError> {
-        if files.is_empty() {
-            return Err(BackOfficeError::Refused(
-                "no files were named; there is nothing to publish".to_owned(),
-            ));
-        }
-        let named = files.clone();
-        let components =
-            self.with_repository(move |repository| repository.find_components_of_packages(&named)).await?;
-        self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
-        let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
-            .with_event(channel);
-        let (channel, now) = (channel.clone(), self.unix_seconds());
-        let published = self
-            .audited(entry, move |repository| repository.publish_packages(&channel, &files, now), visible)
-            .await?;
-        self.secret_parameters().await?;
-        Ok(published)
-    }
-
-    /// The grants that making components visible in a channel needs: one in every environment that follows it.
-    async fn publication_scopes(
-        &self,
-        permit: Permit<Developer>,
-        channel: &Name,
-    ) -> Result<PublicationScopes, BackOfficeError> {
-        let state = self.current_estate().await?;
-        let followers = state.estate.environments.iter().filter(|(_, one)| one.channel == *channel);
-        Ok(PublicationScopes { permit, environments: followers.map(|(name, _)| name.clone()).collect() })
-    }
-
-    /// Makes a version, and what it requires, visible in one more channel.
-    pub(crate) async fn promote(
-        &self,
-        permit: &Permit<Developer>,
-        promotion: &PromotionRequest,
-    ) -> Result<PublicationResult, BackOfficeError> {
-        let named = |text: &str| Name::new(text).map_err(|error| BackOfficeError::Refused(error.to_string()));
-        let (name, from, to) = (named(&promotion.name)?, named(&promotion.from)?, named(&promotion.to)?);
-        let version: Version = promotion
-            .version
-            .parse()
-            .map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))?;
-        // What is taken along needs the same grants; it is known under the repository's lock only.
-        let required = self.publication_scopes(permit.clone(), &to).await?;
-        required.check(&BTreeSet::from([name.clone()]))?;
-        let subject = format!("{name}@{version}");
-        let detail = format!("from {from} to {to}");
-        let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);
-        let now = self.unix_seconds();
-        self.audited(
-            entry,
-            move |repository| {
-                repository.promote_version(
-                    &name,
-                    &version,
-                    &from,
-                    &to,
-                    |components| required.check(components),
-                    now,
-                )
-            },
-            visible,
-        )
-        .await
-    }
-
     /// Trusts packages signed by these armored certificates.
     pub(crate) async fn trust_keys(
         &self,
@@ -342,25 +267,6 @@ impl BackOffice {
     }
 }
 
-/// Who publishes, and the environments that follow the channel.
-struct PublicationScopes {
-    permit: Permit<Developer>,
-    environments: Vec<Name>,
-}
-
-impl PublicationScopes {
-    /// Refuses components that the principal has no grant for in each of the environments.
-    fn check(&self, components: &BTreeSet<Name>) -> Result<(), BackOfficeError> {
-        for component in components {
-            self.permit.require_component(component)?;
-            for environment in &self.environments {
-                self.permit.require(&EffectScope::component(environment, component))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The audit log entry of a repository operation.
 pub(super) struct AuditNote {
     actor: String,
@@ -389,18 +295,9 @@ impl AuditNote {
     }
 
     /// The same, and the channel is announced as changed when it is done.
-    fn with_event(self, channel: &Name) -> Self {
+    pub(super) fn with_event(self, channel: &Name) -> Self {
         Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
     }
-}
-
-fn visible(published: &PublicationResult) -> String {
-    let added = published.added.join(", ");
-    format!(
-        "{} files became visible, {} were before: {added}",
-        published.added.len(),
-        published.present.len()
-    )
 }
 
 impl From<RepositoryError> for BackOfficeError {

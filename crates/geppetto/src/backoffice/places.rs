@@ -197,7 +197,8 @@ impl BackOffice {
         }
         let path = format!("servers/{server}.yaml");
         let (_, Some(text)) = self.store.current_place(&path).await? else { return Ok(None) };
-        let broken = |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
+        let broken =
+            |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
         Ok(Some(model::format::server::read(&path, &text).map_err(broken)?.environment))
     }
 

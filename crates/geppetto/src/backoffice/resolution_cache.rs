@@ -1,9 +1,6 @@
 //! What was found out once and holds until something changes: a change costs what it reaches, not what there is.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     catalog::Catalog,
@@ -132,15 +129,6 @@ impl BackOffice {
         }
         cache.reads_at_us = Some(now);
         Ok(Arc::clone(&cache.reads))
-    }
-
-    /// The servers of a state that a change of the catalog reaches.
-    pub(super) async fn servers_reached_by(
-        &self,
-        state: &EstateSnapshot,
-        changed: &ChangedInputs,
-    ) -> Result<BTreeSet<ServerName>, BackOfficeError> {
-        Ok(self.resolution_reads().await?.reached(changed, &state.estate))
     }
 }
 

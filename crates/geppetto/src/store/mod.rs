@@ -35,7 +35,7 @@ pub(crate) use jobs::{JobRow, JobState, JobTaken, NewJob};
 pub(crate) use nodes::{NewNode, StoredNode};
 pub(crate) use postgres::DatabaseUrl;
 pub(crate) use reports::{NewReport, ReportHead};
-pub(crate) use resolutions::{ResolutionRow, StoredResolution};
+pub(crate) use resolutions::ResolutionRow;
 pub(crate) use revisions::{PlaceChange, PlaceText};
 pub(crate) use seal::Seal;
 pub(crate) use servers::JoinTokenRow;

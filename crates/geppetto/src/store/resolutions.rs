@@ -41,7 +41,8 @@ fn seal_context(server: &str) -> String {
 }
 
 fn read_reads(server: &str, text: &str) -> Result<ResolutionReads, StoreError> {
-    serde_json::from_str(text).map_err(|_| StoreError::Corrupt(format!("what the resolution of {server} read")))
+    serde_json::from_str(text)
+        .map_err(|_| StoreError::Corrupt(format!("what the resolution of {server} read")))
 }
 
 /// Writes resolutions from revision `revision` over earlier ones.

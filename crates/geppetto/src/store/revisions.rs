@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    AuditContext, ResolutionRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers, signed,
-    unsigned,
+    AuditContext, ResolutionRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers,
+    signed, unsigned,
 };
 
 /// A committed state of the estate.

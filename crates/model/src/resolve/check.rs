@@ -82,6 +82,23 @@ pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog, recorded: &Re
     CheckedChange { findings: found, effects, resolutions }
 }
 
+/// What a change of the catalog does to each server it reaches; `recorded` tells which these are.
+pub fn effects_of_catalog_change(
+    estate: &Estate,
+    old: &Catalog,
+    new: &Catalog,
+    recorded: &ReadsIndex,
+) -> BTreeMap<ServerName, Vec<Effect>> {
+    let servers = recorded.reached(&ChangedInputs::between_catalogs(old, new), estate);
+    let (before, after) = (Resolver::new(estate, old), Resolver::new(estate, new));
+    let effects = servers.into_iter().map(|name| {
+        let (before, after) = (before.resolve(&name), after.resolve(&name));
+        let effects = effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
+        (name, effects)
+    });
+    effects.filter(|(_, effects)| !effects.is_empty()).collect()
+}
+
 /// The findings on `servers`, on the places that apply to them and on `places`; on all
 /// places if `places` is `None`. And the servers, resolved.
 fn findings<'s>(

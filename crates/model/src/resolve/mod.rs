@@ -44,7 +44,7 @@ mod enc;
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 pub use self::{
-    check::{CheckedChange, check, check_change},
+    check::{CheckedChange, check, check_change, effects_of_catalog_change},
     complete::complete_node,
     enc::enc,
     explain::{ExplainError, explain, explain_all},

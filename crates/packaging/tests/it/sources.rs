@@ -284,7 +284,11 @@ fn byte_order_mark_before_a_file_is_skipped() {
             .write("deploy/manifest.yaml", format!("{bom}format: geppetto/manifest/1\nresources: []\n"));
         let source = folder.load();
         assert_eq!(source.component.version.to_string(), "1.0.0-1", "{file}");
-        assert!(lint_component(&source).iter().all(|note| note.severity == Severity::Warning), "{:#?}", lint_component(&source));
+        assert!(
+            lint_component(&source).iter().all(|note| note.severity == Severity::Warning),
+            "{:#?}",
+            lint_component(&source)
+        );
     }
 }
 

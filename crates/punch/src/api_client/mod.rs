@@ -156,7 +156,7 @@ impl ApiClient {
         &self,
         channel: &Name,
         publication: &wire::PublicationRequest,
-    ) -> Result<wire::PublicationResult, ApiClientError> {
+    ) -> Result<wire::ChannelChange, ApiClientError> {
         self.post_json(&format!("/api/v1/channels/{channel}/publications"), publication)
     }
 
@@ -164,8 +164,16 @@ impl ApiClient {
     pub(crate) fn promote_version(
         &self,
         promotion: &wire::PromotionRequest,
-    ) -> Result<wire::PublicationResult, ApiClientError> {
+    ) -> Result<wire::ChannelChange, ApiClientError> {
         self.post_json("/api/v1/promotions", promotion)
+    }
+
+    /// Takes a version out of a channel.
+    pub(crate) fn withdraw_version(
+        &self,
+        withdrawal: &wire::WithdrawalRequest,
+    ) -> Result<wire::ChannelChange, ApiClientError> {
+        self.post_json("/api/v1/withdrawals", withdrawal)
     }
 
     /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the

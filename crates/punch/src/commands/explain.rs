@@ -2,23 +2,30 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, format::node, name::ServerName, resolve::explain, wire::Explanation};
+use model::{
+    exit::Exit,
+    format::node,
+    name::ServerName,
+    resolve::{explain, explain_all},
+    wire::Explanation,
+};
 
 use crate::{
     agent_state::AgentState, cli::HostArgs, command_context::CommandContext, command_error::CommandError,
     settings::ControlPlaneArgs,
 };
 
-/// Show why a value is what it is: which places set it, and which one wins
+/// Show why values are what they are: which places set them, and which one wins
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch explain shop.http_port\n  punch explain shop\n  punch explain shop.http_port node.yaml\n  punch explain shop.http_port --server web-01\n\n\
-    A component's name alone explains its version. Secrets are never shown, only where they were set."
+    after_help = "Example:\n  punch explain\n  punch explain shop.http_port\n  punch explain shop.labels.team\n  punch explain shop\n  punch explain shop.http_port node.yaml\n  punch explain shop.http_port --server web-01\n  punch explain --server web-01\n\n\
+    Without a key all values are listed with the places they come from. A component's name alone explains its version. \
+    Secrets are never shown, only where they were set."
 )]
 pub(crate) struct ExplainArgs {
-    /// Component, or component and parameter
-    #[arg(value_name = "COMPONENT[.PARAMETER]")]
-    key: String,
+    /// Component, parameter or entry of a map; all values if absent
+    #[arg(value_name = "COMPONENT[.PARAMETER[.ENTRY]]")]
+    key: Option<String>,
     /// Node file; else the last good one of this host
     #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
@@ -33,14 +40,35 @@ pub(crate) struct ExplainArgs {
 
 impl ExplainArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        if let Some(server) = &self.server {
-            let path = format!("/api/v1/servers/{server}/explain");
-            let explanation: Explanation =
-                self.remote.new_api_client(context)?.get_json_with_query(&path, &[("key", &self.key)])?;
-            context.output.print_line(explanation.to_string());
-            context.output.print_json(&explanation);
-            return Ok(Exit::Done);
+        let explained = match &self.server {
+            Some(server) => self.ask(context, server)?,
+            None => self.explain_here()?,
+        };
+        match (&self.key, &explained[..]) {
+            (Some(_), [explanation]) => {
+                context.output.print_line(explanation.to_string());
+                context.output.print_json(explanation);
+            }
+            _ => {
+                for explanation in &explained {
+                    context.output.print_line(explanation.summary());
+                }
+                context.output.print_json(&explained);
+            }
         }
+        Ok(Exit::Done)
+    }
+
+    fn ask(&self, context: &CommandContext, server: &ServerName) -> Result<Vec<Explanation>, CommandError> {
+        let client = self.remote.new_api_client(context)?;
+        let Some(key) = &self.key else {
+            return Ok(client.get_json(&format!("/api/v1/servers/{server}/explanations"))?);
+        };
+        let path = format!("/api/v1/servers/{server}/explain");
+        Ok(vec![client.get_json_with_query(&path, &[("key", key)])?])
+    }
+
+    fn explain_here(&self) -> Result<Vec<Explanation>, CommandError> {
         let node = match &self.node {
             Some(file) => {
                 let text = std::fs::read_to_string(file)
@@ -58,10 +86,7 @@ impl ExplainArgs {
                 good.node
             }
         };
-        let explanation =
-            explain(&node, &self.key).map_err(|error| CommandError::invalid_input(error.to_string()))?;
-        context.output.print_line(explanation.to_string());
-        context.output.print_json(&explanation);
-        Ok(Exit::Done)
+        let Some(key) = &self.key else { return Ok(explain_all(&node)) };
+        Ok(vec![explain(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?])
     }
 }

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use model::{
     exit::Exit,
-    wire::{ChangeRequest, ChangeResult},
+    wire::{ChangeRequest, ChangeResult, ChangedPlace},
 };
 
 use crate::{
-    command_context::CommandContext, command_error::CommandError, estate_folder, settings::ControlPlaneArgs,
+    command_context::CommandContext, command_error::CommandError, effect_text::print_effects, estate_folder,
+    settings::ControlPlaneArgs,
 };
 
 /// Make the estate equal to a folder of YAML files
 ///
 /// The folder is the whole estate: roles/, groups/, environments/ and servers/, one NAME.yaml per document.
-/// Documents that are not in it are removed. Shows what changes and which servers it reaches, then commits it as
+/// Documents that are not in it are removed. Shows what it does to which servers, then commits it as
 /// one revision. An exported folder names its revision in estate.yaml: changes made since are not overwritten.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -32,6 +33,9 @@ pub(crate) struct ImportArgs {
     /// Remove everything when the folder is empty
     #[arg(long)]
     allow_empty: bool,
+    /// Also show the difference of each document
+    #[arg(long)]
+    diff: bool,
     /// Also overwrite what others changed since the folder was exported
     #[arg(long)]
     overwrite: bool,
@@ -60,7 +64,7 @@ impl ImportArgs {
             base: base.filter(|_| !self.overwrite),
         };
         let result: ChangeResult = client.post_json("/api/v1/changes", &request)?;
-        print(context, &result, self.dry_run);
+        print(context, &result, self.dry_run, self.diff);
         context.output.print_json(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
             && let Err(failure) = estate_folder::write_base_revision(&self.folder, revision)
@@ -74,7 +78,7 @@ impl ImportArgs {
     }
 }
 
-fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
+fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool, diffs: bool) {
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }
@@ -82,17 +86,30 @@ fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
         context.output.print_line("nothing to change");
         return;
     }
-    for place in &result.objects {
-        context.output.print_line(format!("{} {}", place.how, place.object));
-        context.output.print_line(&place.diff);
+    context.output.print_line(summarize_places(&result.objects));
+    if diffs {
+        for place in &result.objects {
+            context.output.print_line(format!("{} {}", place.how, place.object));
+            context.output.print_line(&place.diff);
+        }
     }
-    context.output.print_line(match result.servers.as_slice() {
-        [] => "no server's node file changes".to_owned(),
-        servers => format!("node files that change: {}", servers.join(", ")),
-    });
+    print_effects(context, &result.effects);
     match result.revision {
         Some(revision) => context.output.print_line(format!("committed as revision {revision}")),
         None if dry_run => context.output.print_line("nothing was committed (--dry-run)"),
         None => (),
     }
+}
+
+/// How many documents are added, changed and removed; the names of a few.
+fn summarize_places(places: &[ChangedPlace]) -> String {
+    const NAMED: usize = 6;
+    let parts = ["added", "changed", "removed"].into_iter().filter_map(|how| {
+        let of_kind = || places.iter().filter(|place| place.how == how);
+        let count = of_kind().count();
+        let names: Vec<&str> = of_kind().take(NAMED).map(|place| place.object.as_str()).collect();
+        let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
+        (count > 0).then(|| format!("{count} {how}: {}{more}", names.join(", ")))
+    });
+    parts.collect::<Vec<_>>().join("\n")
 }

@@ -32,6 +32,7 @@ mod status;
 mod test;
 mod token;
 mod whoami;
+mod withdraw;
 
 use clap::Subcommand;
 use model::exit::Exit;
@@ -67,6 +68,7 @@ verbs! {
     Config => config::ConfigArgs,
     Publish => publish::PublishArgs,
     Promote => promote::PromoteArgs,
+    Withdraw => withdraw::WithdrawArgs,
     Component => component::ComponentArgs,
     Channel => channel::ChannelArgs,
     Repository => repository::RepositoryArgs,

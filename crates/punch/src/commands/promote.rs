@@ -6,13 +6,16 @@ use crate::component_version_arg::ComponentVersionArg;
 use crate::{
     command_context::CommandContext,
     command_error::CommandError,
+    effect_text::print_effects,
     settings::{ControlPlaneArgs, Setting, SettingsResolver},
 };
 
 /// Make a version visible in another channel, with the components it requires
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch promote shop@1.2.0 --from dev --to staging\n\n\
-    Both packages and the closure of required components move together, or nothing does.")]
+#[command(
+    after_help = "Example:\n  punch promote shop@1.2.0 --from dev --to staging\n  punch promote shop@1.2.0 --from staging --to prod --dry-run\n\n\
+    Both packages and the closure of required components move together, or nothing does."
+)]
 pub(crate) struct PromoteArgs {
     /// Component and version
     #[arg(value_name = "NAME@VERSION")]
@@ -23,6 +26,9 @@ pub(crate) struct PromoteArgs {
     /// Channel to make it visible in [env: PUNCH_PROMOTE_TO] [config: promote.to]
     #[arg(long, value_name = "CHANNEL")]
     to: Option<Name>,
+    /// Only show what it would do to servers
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     remote: ControlPlaneArgs,
 }
@@ -43,10 +49,13 @@ impl PromoteArgs {
             version: self.component.version.to_string(),
             from,
             to,
+            preview: self.dry_run,
         })?;
         for file in &published.added {
-            context.output.print_line(format!("{file} is now in {}", published.channel));
+            let becomes = if self.dry_run { "would be" } else { "is now" };
+            context.output.print_line(format!("{file} {becomes} in {}", published.channel));
         }
+        print_effects(context, &published.effects);
         if published.added.is_empty() {
             context.output.print_line(format!("all packages are already in {}", published.channel));
         }

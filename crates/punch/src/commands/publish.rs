@@ -7,6 +7,7 @@ use model::{exit::Exit, name::Name, wire::PublicationRequest};
 use crate::{
     command_context::CommandContext,
     command_error::CommandError,
+    effect_text::print_effects,
     settings::{ControlPlaneArgs, Setting, SettingsResolver},
 };
 
@@ -23,6 +24,9 @@ pub(crate) struct PublishArgs {
     /// Channel they become visible in; `dev` when nothing sets it [env: PUNCH_CHANNEL] [config: channel]
     #[arg(long, value_name = "NAME")]
     channel: Option<Name>,
+    /// Send the packages, but only show what making them visible would do to servers
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     remote: ControlPlaneArgs,
 }
@@ -48,13 +52,16 @@ impl PublishArgs {
             context.output.print_note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client.publish_packages(&channel, &PublicationRequest { files })?;
+        let published =
+            client.publish_packages(&channel, &PublicationRequest { files, preview: self.dry_run })?;
         for file in &published.added {
-            context.output.print_line(format!("{file} is now in {}", published.channel));
+            let becomes = if self.dry_run { "would be" } else { "is now" };
+            context.output.print_line(format!("{file} {becomes} in {}", published.channel));
         }
         for file in &published.present {
             context.output.print_line(format!("{file} is already in {}", published.channel));
         }
+        print_effects(context, &published.effects);
         context.output.print_json(&published);
         Ok(Exit::Done)
     }

@@ -11,7 +11,7 @@ use crate::{command_context::CommandContext, command_error::CommandError, settin
 /// without a signature.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch server node web-01 > node.yaml\n  punch server node web-01 --generation 3 --json"
+    after_help = "Example:\n  punch server node web-01 > node.yaml\n  punch server node web-01 --generation 3 --json\n  punch server node web-01 --local > try.yaml && punch apply try.yaml --repository dist/ --root /tmp/try"
 )]
 pub(crate) struct ServerNodeArgs {
     /// Server
@@ -19,6 +19,9 @@ pub(crate) struct ServerNodeArgs {
     /// An older generation
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
+    /// Write a file to try on another machine: unsigned, with a placeholder for each secret
+    #[arg(long, conflicts_with = "generation")]
+    local: bool,
     #[command(flatten)]
     remote: ControlPlaneArgs,
 }
@@ -28,6 +31,7 @@ impl ServerNodeArgs {
         let client = self.remote.new_api_client(context)?;
         let path = match self.generation {
             Some(generation) => format!("/api/v1/servers/{}/node/{generation}", self.server),
+            None if self.local => format!("/api/v1/servers/{}/local-node", self.server),
             None => format!("/api/v1/servers/{}/node", self.server),
         };
         let text = client.get_text(&path)?;

@@ -1,0 +1,228 @@
+//! Publications, promotions and withdrawals: what they do to servers is said before, and needs grants where it falls.
+
+use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
+
+use model::{
+    catalog::Catalog,
+    effect::Effect,
+    name::{Name, ServerName},
+    resolve::effects_of_catalog_change,
+    version::Version,
+    wire::{ChannelChange, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
+};
+
+use super::{BackOffice, BackOfficeError, effects::summarize_effects, packages::AuditNote};
+use crate::auth::{Developer, EffectScope, Permit};
+
+impl BackOffice {
+    /// Makes received packages visible in a channel, all or none.
+    ///
+    /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
+    pub(crate) async fn publish(
+        &self,
+        permit: &Permit<Developer>,
+        channel: &Name,
+        publication: PublicationRequest,
+    ) -> Result<ChannelChange, BackOfficeError> {
+        let PublicationRequest { files, preview } = publication;
+        if files.is_empty() {
+            return Err(BackOfficeError::Refused(
+                "no files were named; there is nothing to publish".to_owned(),
+            ));
+        }
+        let named = files.clone();
+        let components =
+            self.with_repository(move |repository| repository.components_of_packages(&named)).await?;
+        self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
+        let (into, named) = (channel.clone(), files.clone());
+        let after = self
+            .with_repository(move |repository| repository.catalog_after_publication(&into, &named))
+            .await?;
+        let effects = self.effects_of_catalog(permit, after).await?;
+        if preview {
+            let added = PublicationResult { channel: channel.to_string(), added: files, present: Vec::new() };
+            return self.channel_change(added, effects, true).await;
+        }
+        let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
+            .with_event(channel);
+        let (channel, now) = (channel.clone(), self.unix_seconds());
+        let published = self
+            .audited(entry, move |repository| repository.publish_packages(&channel, &files, now), describe)
+            .await?;
+        self.secret_parameters().await?;
+        self.channel_change(published, effects, false).await
+    }
+
+    /// Makes a version, and what it requires, visible in one more channel.
+    pub(crate) async fn promote(
+        &self,
+        permit: &Permit<Developer>,
+        promotion: &PromotionRequest,
+    ) -> Result<ChannelChange, BackOfficeError> {
+        let name = read_name(&promotion.name)?;
+        let (from, to) = (read_name(&promotion.from)?, read_name(&promotion.to)?);
+        let version = read_version(&promotion.version)?;
+        // What is taken along needs the same grants; it is known under the repository's lock only.
+        let required = self.publication_scopes(permit.clone(), &to).await?;
+        required.check(&BTreeSet::from([name.clone()]))?;
+        let (of, at, source, target) = (name.clone(), version.clone(), from.clone(), to.clone());
+        let (after, taken_along) = self
+            .with_repository(move |repository| repository.catalog_after_promotion(&of, &at, &source, &target))
+            .await?;
+        required.check(&taken_along.iter().map(|(name, _)| name.clone()).collect())?;
+        let effects = self.effects_of_catalog(permit, after).await?;
+        if promotion.preview {
+            let added = taken_along.iter().map(|(name, version)| format!("{name}@{version}")).collect();
+            let added = PublicationResult { channel: to.to_string(), added, present: Vec::new() };
+            return self.channel_change(added, effects, true).await;
+        }
+        let detail = format!("from {from} to {to}");
+        let subject = format!("{name}@{version}");
+        let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);
+        let now = self.unix_seconds();
+        let promoted = self
+            .audited(
+                entry,
+                move |repository| {
+                    let allow = |components: &BTreeSet<Name>| required.check(components);
+                    repository.promote(&name, &version, &from, &to, allow, now)
+                },
+                describe,
+            )
+            .await?;
+        self.channel_change(promoted, effects, false).await
+    }
+
+    /// Takes a version out of a channel. Its packages stay in other channels and in the pool.
+    pub(crate) async fn withdraw(
+        &self,
+        permit: &Permit<Developer>,
+        withdrawal: &WithdrawalRequest,
+    ) -> Result<ChannelChange, BackOfficeError> {
+        let (name, from) = (read_name(&withdrawal.name)?, read_name(&withdrawal.from)?);
+        let version = read_version(&withdrawal.version)?;
+        let required = self.publication_scopes(permit.clone(), &from).await?;
+        required.check(&BTreeSet::from([name.clone()]))?;
+        let (of, at, channel) = (name.clone(), version.clone(), from.clone());
+        let after = self
+            .with_repository(move |repository| repository.catalog_after_withdrawal(&of, &at, &channel))
+            .await?;
+        let effects = self.effects_of_catalog(permit, after).await?;
+        let effects = self.summarize_catalog_effects(effects).await?;
+        let subject = format!("{name}@{version}");
+        let change = ChannelChange {
+            channel: from.to_string(),
+            preview: withdrawal.preview,
+            added: Vec::new(),
+            present: Vec::new(),
+            removed: vec![subject.clone()],
+            effects,
+        };
+        if withdrawal.preview {
+            return Ok(change);
+        }
+        let entry =
+            AuditNote::new(&permit.actor(), "withdraw", &subject, &format!("from {from}")).with_event(&from);
+        let now = self.unix_seconds();
+        let withdrawn = self
+            .audited(
+                entry,
+                move |repository| {
+                    let allow = |_: &Catalog| Ok::<_, BackOfficeError>(());
+                    repository.withdraw(&name, &version, &from, allow, now)
+                },
+                |withdrawn| withdrawn.files.join(", "),
+            )
+            .await?;
+        Ok(ChannelChange { removed: withdrawn.files, ..change })
+    }
+
+    /// What going to another catalog does to servers; refused where the principal has no grant.
+    async fn effects_of_catalog(
+        &self,
+        permit: &Permit<Developer>,
+        after: Arc<Catalog>,
+    ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
+        let (state, before) = (self.current_estate().await?, self.catalog().await?);
+        let recorded = self.resolution_reads().await?;
+        let estate = Arc::clone(&state);
+        let effects = tokio::task::spawn_blocking(move || {
+            effects_of_catalog_change(&estate.estate, &before, &after, &recorded)
+        })
+        .await
+        .map_err(|error| BackOfficeError::Broken(format!("the effects could not be found: {error}")))?;
+        for (server, effects) in &effects {
+            let Some(server) = state.estate.servers.get(server) else { continue };
+            for effect in effects {
+                let environment = Some(server.environment.clone());
+                permit.require(&EffectScope { environment, component: effect.component().cloned() })?;
+            }
+        }
+        Ok(effects)
+    }
+
+    async fn summarize_catalog_effects(
+        &self,
+        effects: BTreeMap<ServerName, Vec<Effect>>,
+    ) -> Result<Vec<model::wire::ServerEffects>, BackOfficeError> {
+        Ok(summarize_effects(effects, &self.secret_parameters().await?))
+    }
+
+    async fn channel_change(
+        &self,
+        published: PublicationResult,
+        effects: BTreeMap<ServerName, Vec<Effect>>,
+        preview: bool,
+    ) -> Result<ChannelChange, BackOfficeError> {
+        let PublicationResult { channel, added, present } = published;
+        let effects = self.summarize_catalog_effects(effects).await?;
+        Ok(ChannelChange { channel, preview, added, present, removed: Vec::new(), effects })
+    }
+
+    /// The grants that making components visible in a channel needs: one in every environment that follows it.
+    async fn publication_scopes(
+        &self,
+        permit: Permit<Developer>,
+        channel: &Name,
+    ) -> Result<PublicationScopes, BackOfficeError> {
+        let state = self.current_estate().await?;
+        let followers = state.estate.environments.iter().filter(|(_, one)| one.channel == *channel);
+        Ok(PublicationScopes { permit, environments: followers.map(|(name, _)| name.clone()).collect() })
+    }
+}
+
+/// Who publishes, and the environments that follow the channel.
+struct PublicationScopes {
+    permit: Permit<Developer>,
+    environments: Vec<Name>,
+}
+
+impl PublicationScopes {
+    /// Refuses components that the principal has no grant for in each of the environments.
+    fn check(&self, components: &BTreeSet<Name>) -> Result<(), BackOfficeError> {
+        for component in components {
+            self.permit.require_component(component)?;
+            for environment in &self.environments {
+                self.permit.require(&EffectScope::component(environment, component))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_name(text: &str) -> Result<Name, BackOfficeError> {
+    Name::new(text).map_err(|error| BackOfficeError::Refused(error.to_string()))
+}
+
+fn read_version(text: &str) -> Result<Version, BackOfficeError> {
+    text.parse().map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))
+}
+
+fn describe(published: &PublicationResult) -> String {
+    let added = published.added.join(", ");
+    format!(
+        "{} files became visible, {} were before: {added}",
+        published.added.len(),
+        published.present.len()
+    )
+}
