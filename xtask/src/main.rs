@@ -7,7 +7,9 @@ mod demo;
 mod developer;
 mod e2e;
 mod host;
+mod inventory;
 mod output;
+mod resolve_estate;
 mod run;
 mod tidy;
 
@@ -64,6 +66,16 @@ enum Chore {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+    /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
+    Inventory {
+        /// An empty or missing folder
+        folder: PathBuf,
+        /// How many servers it has
+        #[arg(long, default_value_t = 1000)]
+        servers: usize,
+    },
+    /// Read an estate and its catalog from a folder, resolve its servers and print a digest of the result
+    ResolveEstate(resolve_estate::ResolveEstateArgs),
     /// Boot a host, run a command on it (a shell when none is given), power it off
     Host {
         /// With the archive of Debian packages its apt-get can install from
@@ -106,6 +118,10 @@ fn main() -> ExitCode {
             let runs = runs.into();
             exit_code(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
         }
+        Chore::Inventory { folder, servers } => {
+            exit_code(inventory::Inventory::generate(servers).write_both(&folder))
+        }
+        Chore::ResolveEstate(arguments) => exit_code(resolve_estate::run(&arguments)),
         Chore::Host { archive, command } => exit_code(host_shell(&work, archive, &command)),
     }
 }
