@@ -3,6 +3,7 @@
 mod bench;
 mod command_failure;
 mod control_plane;
+mod cpu_clock;
 mod demo;
 mod developer;
 mod e2e;
@@ -65,6 +66,12 @@ enum Chore {
         /// How often each command is timed
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
+        /// How many servers the larger inventory has
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+        servers: u32,
+        /// Only one part
+        #[arg(long, value_enum)]
+        only: Option<bench::BenchPart>,
     },
     /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
     Inventory {
@@ -113,10 +120,17 @@ fn main() -> ExitCode {
                 story: story.as_deref(),
             }))
         }
-        Chore::Bench { profile, runs } => {
+        Chore::Bench { profile, runs, servers, only } => {
             let programs = programs(&profile);
-            let runs = runs.into();
-            exit_code(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
+            exit_code(bench::run(&bench::Bench {
+                root,
+                work: &work,
+                programs,
+                profile: &profile,
+                runs: runs.into(),
+                servers: servers as usize,
+                only,
+            }))
         }
         Chore::Inventory { folder, servers } => {
             exit_code(inventory::Inventory::generate(servers).write_both(&folder))
