@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test e2e bench check build tools-build tools-demo tools-test tools-e2e clean
+.PHONY: help demo test e2e bench check build tools-build tools-demo tools-test tools-e2e tools-bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,8 @@ e2e: tools-e2e ## Stories on whole booted hosts; STORY=NAME runs one (`cargo xta
 	$(CARGO) build --locked --workspace
 	$(CARGO) xtask e2e $(if $(STORY),--story $(STORY))
 
-bench: tools-e2e build ## Time our commands beside real peers; prints ratios
-	$(CARGO) xtask bench
+bench: tools-bench build ## Time our commands beside real peers; prints ratios, writes bench/results.json
+	$(CARGO) run --release --locked --quiet --package xtask -- bench
 
 check: ## What CI adds to the tests: formatting, lints, documentation, the project's own rules
 	$(CARGO) fmt --all --check
@@ -31,7 +31,7 @@ check: ## What CI adds to the tests: formatting, lints, documentation, the proje
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) xtask tidy
 
-tools-build tools-demo tools-test tools-e2e: tools-%:
+tools-build tools-demo tools-test tools-e2e tools-bench: tools-%:
 	@scripts/install-tools $*
 
 clean: ## Remove the work folder (cached host images, demo data); build output stays

@@ -1,14 +1,26 @@
-//! `cargo xtask bench`: our commands beside a real peer doing the same work, and the ratio of their times.
+//! `cargo xtask bench`: our commands beside a real peer doing the same work, in CPU and wall seconds.
 //!
 //! Each command runs once to warm up and then a number of times; the medians are compared. A peer that is not
 //! installed is named as such: no number is made up for it.
 
 mod cases;
+mod equality;
+mod measure;
+mod peers;
+mod resolution;
+mod results;
 mod sizes;
 
-use std::{path::Path, path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use crate::{command_failure::CommandFailure, developer::Developer, output, run::Terminal};
+use self::{
+    measure::TimedCommand,
+    results::{PeerResult, ResultRow, Target},
+};
+use crate::{command_failure::CommandFailure, developer::Developer, output};
 
 /// What the run needs to know.
 pub(crate) struct Bench<'a> {
@@ -22,77 +34,100 @@ pub(crate) struct Bench<'a> {
     pub(crate) profile: &'a str,
     /// How often each command is timed.
     pub(crate) runs: usize,
+    /// How many servers the larger inventory has.
+    pub(crate) servers: usize,
+    /// Only this part.
+    pub(crate) only: Option<BenchPart>,
 }
 
-/// One comparison.
+/// A part of the benchmarks that can run alone.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum BenchPart {
+    /// Packaging, publishing, applying, starting
+    Commands,
+    /// Resolution of whole inventories
+    Resolution,
+}
+
+/// One comparison of two command lines.
 struct Case {
+    /// The row's name.
+    name: String,
     /// What both do.
     what: String,
     /// Ours, as typed.
     ours: String,
     /// The peer's name, and its command as typed.
     peer: (&'static str, String),
-    /// What must be true for the peer to be there (a command line).
-    peer_needs: &'static str,
+    /// Prints the peer's version; fails where the peer is not installed.
+    peer_version: &'static str,
     /// Typed before every run, untimed.
     before: String,
+    /// Whether the control plane does a part of our work.
+    asks_control_plane: bool,
+    /// What the row must reach.
+    target: Target,
 }
 
-/// Times everything and prints the table.
+/// Times everything, prints the table and writes the results.
 pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
     let developer = Developer::create(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
+    let wanted = |part| bench.only.is_none_or(|only| only == part);
+    let mut rows = Vec::new();
+    results::print_head();
+    if wanted(BenchPart::Resolution) {
+        let peers = peers::install(bench.work)?;
+        resolution::run(bench, &developer.terminal, &peers, &mut rows)?;
+    }
+    let mut weight = Ok(());
+    if wanted(BenchPart::Commands) {
+        let prepared = cases::prepare(&developer)?;
+        let start = compare_commands(bench, &developer, &prepared, &mut rows)?;
+        weight = sizes::check(&bench.programs, bench.profile == "release", start, &prepared.control_plane);
+    }
+    results::write(bench.root, &rows)?;
+    weight
+}
+
+/// Times all cases; returns how long punch takes to start.
+fn compare_commands(
+    bench: &Bench<'_>,
+    developer: &Developer,
+    prepared: &cases::Prepared,
+    rows: &mut Vec<ResultRow>,
+) -> Result<Duration, CommandFailure> {
     let terminal = &developer.terminal;
-    let prepared = cases::prepare(&developer)?;
-    output::print_line(&format!("{:<52} {:>10} {:>10} {:>8}  peer", "what", "ours", "peer", "ratio"));
     let mut start = Duration::ZERO;
     for case in &prepared.cases {
-        let ours = median(terminal, case, &case.ours, bench.runs)?;
-        if case.what == cases::START_UP {
-            start = ours;
+        let control_plane = case.asks_control_plane.then_some(&prepared.control_plane);
+        let ours = TimedCommand { before: &case.before, typed: &case.ours, control_plane };
+        let ours = ours.measure(terminal, bench.runs)?;
+        if case.name == cases::START_UP {
+            start = ours.wall;
         }
         let (name, typed) = &case.peer;
-        if terminal.run_any_exit(case.peer_needs)?.code != 0 {
-            output::print_line(&format!(
-                "{:<52} {:>10} {:>10} {:>8}  {name} is not installed",
-                case.what,
-                ms(ours),
-                "-",
-                "-"
-            ));
-            continue;
-        }
-        let theirs = median(terminal, case, typed, bench.runs)?;
-        let ratio = theirs.as_secs_f64() / ours.as_secs_f64().max(f64::EPSILON);
-        output::print_line(&format!(
-            "{:<52} {:>10} {:>10} {ratio:>7.1}x  {name}",
-            case.what,
-            ms(ours),
-            ms(theirs)
-        ));
+        let version = terminal.run_any_exit(case.peer_version)?;
+        let peer = match version.code {
+            0 => {
+                let theirs = TimedCommand { before: &case.before, typed, control_plane: None };
+                let cost = theirs.measure(terminal, bench.runs)?;
+                Some(PeerResult { name: (*name).to_owned(), version: version_number(&version.out), cost })
+            }
+            _ => {
+                output::print_note(&format!("{name} is not installed"));
+                None
+            }
+        };
+        let what = case.what.clone();
+        let row = ResultRow { name: case.name.clone(), what, ours, peer, target: case.target };
+        row.print();
+        rows.push(row);
     }
-    output::print_line(&format!(
-        "Medians of {} runs after one to warm up; ratio: how many times longer the peer took.",
-        bench.runs
-    ));
-    sizes::check(&bench.programs, bench.profile == "release", start, &prepared.control_plane)
+    Ok(start)
 }
 
-fn median(terminal: &Terminal, case: &Case, typed: &str, runs: usize) -> Result<Duration, CommandFailure> {
-    let mut times = Vec::with_capacity(runs);
-    for run in 0..=runs {
-        if !case.before.is_empty() {
-            terminal.run(&case.before)?;
-        }
-        let began = output::now();
-        terminal.run(typed)?;
-        if run > 0 {
-            times.push(began.elapsed());
-        }
-    }
-    times.sort();
-    Ok(times[times.len() / 2])
-}
-
-fn ms(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+/// The version in what a program prints about itself: its first word that starts with a digit.
+fn version_number(printed: &str) -> String {
+    let number = printed.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    number.unwrap_or(printed.trim()).trim_end_matches(',').to_owned()
 }

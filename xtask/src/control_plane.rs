@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     command_failure::{CommandFailure, io},
+    cpu_clock::CpuClock,
     run::Terminal,
 };
 
@@ -75,6 +76,11 @@ impl ControlPlane {
         kilobytes
             .map(|number| number * 1024)
             .ok_or_else(|| self.trouble("geppetto does not run any more", "ps"))
+    }
+
+    /// How much CPU time it took so far.
+    pub(crate) fn cpu_clock(&self) -> Result<CpuClock, CommandFailure> {
+        CpuClock::read(self.server.id())
     }
 
     fn trouble(&self, what: &str, typed: &str) -> CommandFailure {

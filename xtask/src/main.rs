@@ -3,10 +3,13 @@
 mod bench;
 mod command_failure;
 mod control_plane;
+mod cpu_clock;
 mod demo;
 mod developer;
 mod e2e;
+mod inventory;
 mod output;
+mod resolve_estate;
 mod run;
 mod test_host;
 mod tidy;
@@ -63,7 +66,23 @@ enum Chore {
         /// How often each command is timed
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
+        /// How many servers the larger inventory has
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+        servers: u32,
+        /// Only one part
+        #[arg(long, value_enum)]
+        only: Option<bench::BenchPart>,
     },
+    /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
+    Inventory {
+        /// An empty or missing folder
+        folder: PathBuf,
+        /// How many servers it has
+        #[arg(long, default_value_t = 1000)]
+        servers: usize,
+    },
+    /// Read an estate and its catalog from a folder, resolve its servers and print a digest of the result
+    ResolveEstate(resolve_estate::ResolveEstateArgs),
     /// Boot a host, run a command on it (a shell when none is given), power it off
     Host {
         /// With the archive of Debian packages its apt-get can install from
@@ -107,11 +126,22 @@ fn main() -> ExitCode {
                 story: story.as_deref(),
             }))
         }
-        Chore::Bench { profile, runs } => {
+        Chore::Bench { profile, runs, servers, only } => {
             let programs = programs(&profile);
-            let runs = runs.into();
-            exit_code(bench::run(&bench::Bench { root, work: &work, programs, profile: &profile, runs }))
+            exit_code(bench::run(&bench::Bench {
+                root,
+                work: &work,
+                programs,
+                profile: &profile,
+                runs: runs.into(),
+                servers: servers as usize,
+                only,
+            }))
         }
+        Chore::Inventory { folder, servers } => {
+            exit_code(inventory::Inventory::generate(servers).write_both(&folder))
+        }
+        Chore::ResolveEstate(arguments) => exit_code(resolve_estate::run(&arguments)),
         Chore::Host { archive, command } => exit_code(host_shell(&work, archive, &command)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::Case;
+use super::{Case, results::Target};
 use crate::{
     command_failure::{CommandFailure, io},
     control_plane::ControlPlane,
@@ -13,7 +13,10 @@ use crate::{
 const PACKAGES: [usize; 2] = [200, 5000];
 
 /// The case that tells how long it takes to start at all.
-pub(super) const START_UP: &str = "start and print the version";
+pub(super) const START_UP: &str = "start";
+
+/// The peer takes at least our CPU time.
+const NO_SLOWER: Target = Target::Ratio(1.0);
 
 /// The cases, and what must keep running while they do.
 pub(super) struct Prepared {
@@ -56,6 +59,7 @@ fn packaging(developer: &Developer) -> Result<Case, CommandFailure> {
     );
     write(developer, "bulk.spec", &spec)?;
     Ok(Case {
+        name: "package-20mb".to_owned(),
         what: "package 20 MB in 20 files".to_owned(),
         ours: "punch package bulk --out dist-bulk".to_owned(),
         peer: (
@@ -63,8 +67,10 @@ fn packaging(developer: &Developer) -> Result<Case, CommandFailure> {
             "rpmbuild -bb --quiet --define \"_topdir $PWD/rpmbuild\" bulk.spec > rpmbuild.log 2>&1"
                 .to_owned(),
         ),
-        peer_needs: "command -v rpmbuild",
+        peer_version: "rpmbuild --version",
         before: "rm -rf dist-bulk rpmbuild".to_owned(),
+        asks_control_plane: false,
+        target: NO_SLOWER,
     })
 }
 
@@ -103,11 +109,14 @@ fn publishing(developer: &Developer, packages: usize) -> Result<Case, CommandFai
          punch package {name} --out one --key alice.key > /dev/null && cp one/*.rpm peer-{name}/"
     );
     Ok(Case {
+        name: format!("publish-{packages}"),
         what: format!("publish one component beside {packages} packages"),
         ours: format!("punch publish one/*.rpm --channel {channel}"),
         peer: ("createrepo_c --update", format!("createrepo_c --quiet --update peer-{name}")),
-        peer_needs: "command -v createrepo_c",
+        peer_version: "createrepo_c --version",
         before: next,
+        asks_control_plane: true,
+        target: NO_SLOWER,
     })
 }
 
@@ -136,22 +145,28 @@ fn unchanged_apply(developer: &Developer) -> Result<Case, CommandFailure> {
     let ours = format!("punch apply node.yaml --repository dist-files --root {}", root.display());
     terminal.run(&ours)?;
     Ok(Case {
+        name: "apply-unchanged".to_owned(),
         what: "apply 50 files that are right already".to_owned(),
         ours,
         peer: ("puppet apply", "puppet apply files.pp > puppet.log 2>&1".to_owned()),
-        peer_needs: "command -v puppet",
+        peer_version: "puppet --version",
         before: String::new(),
+        asks_control_plane: false,
+        target: NO_SLOWER,
     })
 }
 
 /// How long it takes to start at all.
 fn start_up() -> Case {
     Case {
-        what: START_UP.to_owned(),
+        name: START_UP.to_owned(),
+        what: "start and print the version".to_owned(),
         ours: "punch --version".to_owned(),
         peer: ("puppet --version", "puppet --version".to_owned()),
-        peer_needs: "command -v puppet",
+        peer_version: "puppet --version",
         before: String::new(),
+        asks_control_plane: false,
+        target: NO_SLOWER,
     }
 }
 

@@ -1,0 +1,139 @@
+//! The places of the inventory: 60 roles in four tracks, 5 environments, 30 groups, and the servers.
+
+use super::{
+    InventoryPlace, InventoryRole, InventoryServer, PlaceValues,
+    catalog::{self, BASE, SETTABLE, TRACK_COMPONENTS},
+    sequence::NumberSequence,
+};
+
+/// The tracks; roles inherit along one: a leaf, its family, the track's platform, `base`.
+const TRACKS: [Track; 4] = [
+    Track { name: "app", families: 5, leaves: 14 },
+    Track { name: "data", families: 4, leaves: 11 },
+    Track { name: "edge", families: 3, leaves: 8 },
+    // Only some servers have a role of this one.
+    Track { name: "operations", families: 3, leaves: 7 },
+];
+
+/// The environments.
+const ENVIRONMENTS: [&str; 5] = ["dev", "test", "staging", "prod", "recovery"];
+
+/// How many groups there are.
+const GROUPS: usize = 30;
+
+/// Roles that inherit along one line.
+struct Track {
+    name: &'static str,
+    families: usize,
+    leaves: usize,
+}
+
+impl Track {
+    fn leaf(&self, number: usize) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    fn family(&self, number: usize) -> String {
+        format!("{}-family-{number}", self.name)
+    }
+
+    fn platform(&self) -> String {
+        format!("{}-platform", self.name)
+    }
+}
+
+/// All roles.
+pub(super) fn roles() -> Vec<InventoryRole> {
+    let base = InventoryPlace { name: "base".to_owned(), values: place_values("base", &BASE, 56) };
+    let mut roles = vec![InventoryRole { place: base, inherits: Vec::new(), components: BASE.to_vec() }];
+    for (index, track) in TRACKS.iter().enumerate() {
+        let own = track_components(index);
+        let may_set = settable_components(index);
+        let mut add = |name: String, inherits: Vec<String>, components: &[&'static str], values: usize| {
+            let values = place_values(&name, &may_set, values);
+            let place = InventoryPlace { name, values };
+            roles.push(InventoryRole { place, inherits, components: components.to_vec() });
+        };
+        add(track.platform(), vec!["base".to_owned()], own, 25);
+        for family in 0..track.families {
+            add(track.family(family), vec![track.platform()], &[], 15);
+        }
+        for leaf in 0..track.leaves {
+            let family = leaf % track.families;
+            let mut inherits = vec![track.family(family)];
+            // Some combine two families.
+            if leaf % 4 == 3 && family + 1 < track.families {
+                inherits.push(track.family(family + 1));
+            }
+            add(track.leaf(leaf), inherits, &[], 10);
+        }
+    }
+    roles
+}
+
+/// All environments. They and the groups set values of the components that every server has.
+pub(super) fn environments() -> Vec<InventoryPlace> {
+    let place = |name: &str| InventoryPlace { name: name.to_owned(), values: place_values(name, &BASE, 20) };
+    ENVIRONMENTS.into_iter().map(place).collect()
+}
+
+/// All groups.
+pub(super) fn groups() -> Vec<InventoryPlace> {
+    let place = |number| {
+        let name = group(number);
+        InventoryPlace { values: place_values(&name, &BASE, 8), name }
+    };
+    (0..GROUPS).map(place).collect()
+}
+
+/// The server of a number, counted from 1.
+pub(super) fn server(number: usize) -> InventoryServer {
+    let name = format!("web-{number:04}");
+    let mut numbers = NumberSequence::of(&format!("server {name}"));
+    let mut roles: Vec<String> =
+        TRACKS[..3].iter().map(|track| track.leaf(numbers.below(track.leaves))).collect();
+    if numbers.below(2) == 0 {
+        let operations = &TRACKS[3];
+        roles.insert(numbers.below(4), operations.leaf(numbers.below(operations.leaves)));
+    }
+    let first = numbers.below(GROUPS);
+    let mut groups = vec![group(first)];
+    if numbers.below(2) == 0 {
+        groups.push(group((first + 1 + numbers.below(GROUPS - 1)) % GROUPS));
+    }
+    let environment = (*numbers.pick(&ENVIRONMENTS)).to_owned();
+    let may_set: Vec<&'static str> = BASE.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten()).collect();
+    let values = place_values(&name, &may_set, 2 + numbers.below(4));
+    InventoryServer { place: InventoryPlace { name, values }, environment, groups, roles }
+}
+
+fn group(number: usize) -> String {
+    format!("group-{number:02}")
+}
+
+/// The components a track brings.
+fn track_components(index: usize) -> &'static [&'static str] {
+    TRACK_COMPONENTS.get(index).map_or(&[], |components| components)
+}
+
+/// The components whose values a role of a track may set: those its own line requires.
+fn settable_components(index: usize) -> Vec<&'static str> {
+    BASE.iter().chain(track_components(index)).copied().collect()
+}
+
+/// So many values of the given components, in an order of the place's own.
+fn place_values(place: &str, components: &[&'static str], count: usize) -> PlaceValues {
+    let mut numbers = NumberSequence::of(place);
+    let mut values = PlaceValues::new();
+    let mut set = 0;
+    while set < count {
+        let component = *numbers.pick(components);
+        let key = *numbers.pick(&SETTABLE);
+        let keys = values.entry(component).or_default();
+        if !keys.contains_key(key) {
+            keys.insert(key, catalog::value(key, component, place, &mut numbers));
+            set += 1;
+        }
+    }
+    values
+}

@@ -1,0 +1,29 @@
+//! Numbers that look like chance and are the same in every run.
+
+/// A sequence of numbers, fixed by what it starts from (SplitMix64).
+pub(super) struct NumberSequence(u64);
+
+impl NumberSequence {
+    /// The sequence of a place, so that one place's numbers do not depend on what other places took.
+    pub(super) fn of(place: &str) -> NumberSequence {
+        // FNV-1a.
+        let start = place.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        NumberSequence(start)
+    }
+
+    /// A number from 0 to `limit - 1`.
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % limit as u64) as usize
+    }
+
+    /// One of several.
+    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
