@@ -147,6 +147,8 @@ impl ArchetypeQuestion {
             secret: false,
             merge: MergeStrategy::default(),
             one_of: Vec::new(),
+            reads: Vec::new(),
+            shared: false,
             min: None,
             max: None,
         }

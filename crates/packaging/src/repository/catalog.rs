@@ -139,8 +139,8 @@ fn published(
         }
         _ => Arc::new(CatalogVersion {
             component: component.clone(),
-            payload: payload.to_package_file(),
-            deployment: deployment.to_package_file(),
+            payload: Arc::new(payload.to_package_file()),
+            deployment: Arc::new(deployment.to_package_file()),
         }),
     }
 }
