@@ -17,6 +17,9 @@ use super::{
     package_record::PackageRecord,
 };
 
+/// The component versions that a promotion makes visible besides the promoted one, by name.
+pub type TakenAlong = Vec<(Name, Version)>;
+
 /// The packages that come and go in one channel.
 pub(super) struct ChannelChange<'a> {
     pub(super) channel: &'a Name,
@@ -42,7 +45,7 @@ impl Repository {
         version: &Version,
         from: &Name,
         to: &Name,
-    ) -> Result<(Arc<Catalog>, Vec<(Name, Version)>)> {
+    ) -> Result<(Arc<Catalog>, TakenAlong)> {
         let before = self.read_catalog()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         let after = self.catalog_after_publication(to, &planned.files)?;

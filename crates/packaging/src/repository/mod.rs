@@ -55,6 +55,7 @@ use std::{
 
 use model::name::Name;
 
+pub use catalog_after::TakenAlong;
 pub use check::RepositoryFinding;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
