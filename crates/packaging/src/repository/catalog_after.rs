@@ -49,7 +49,7 @@ impl Repository {
         let before = self.read_catalog()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         let after = self.catalog_after_publication(to, &planned.files)?;
-        let taken_along = planned
+        let mut taken_along: TakenAlong = planned
             .chosen
             .iter()
             .map(|chosen| &chosen.component)
@@ -57,6 +57,7 @@ impl Repository {
             .filter(|component| !before.versions(to, &component.name).contains(&component.version))
             .map(|component| (component.name.clone(), component.version.clone()))
             .collect();
+        taken_along.sort();
         Ok((after, taken_along))
     }
 
