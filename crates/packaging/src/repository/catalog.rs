@@ -24,6 +24,25 @@ pub(super) struct BatchComponentPackages {
     deployments: Vec<Arc<PackageRecord>>,
 }
 
+impl BatchComponentPackages {
+    pub(super) fn add(&mut self, record: Arc<PackageRecord>) {
+        match &record.what {
+            RecordedPackageRole::Payload(_) => {
+                if let Some((_, version)) = record.component_version() {
+                    self.payloads.push((version, record));
+                }
+            }
+            RecordedPackageRole::Deployment(_) => self.deployments.push(record),
+            RecordedPackageRole::Other => (),
+        }
+    }
+
+    /// All of them.
+    pub(super) fn iter_records(&self) -> impl Iterator<Item = &Arc<PackageRecord>> {
+        self.payloads.iter().map(|(_, record)| record).chain(&self.deployments)
+    }
+}
+
 impl Repository {
     /// All component versions that are visible in some channel. Costs nothing while [`Repository::compute_change_serial`]
     /// stays the same; after a change, only what is new is looked at closely.
@@ -45,33 +64,16 @@ impl Repository {
         let mut catalog = Catalog::default();
         for name in self.list_channels()? {
             let halves = self.package_halves(&*self.load_current_generation(&name)?)?;
-            let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
-            for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
-                if let RecordedPackageRole::Payload(component) = &record.what {
-                    payloads.insert((component, version), record);
-                }
-            }
-            let visible = catalog.channels.entry(name).or_default();
-            for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
-                let RecordedPackageRole::Deployment(component) = &deployment.what else { continue };
-                let Some(payload) = payloads.remove(&(&component.name, &component.version)) else { continue };
-                visible.entry(component.name.clone()).or_default().push(component.version.clone());
-                catalog
-                    .components
-                    .entry(component.name.clone())
-                    .or_default()
-                    .entry(component.version.clone())
-                    .or_insert_with(|| published(before, component, payload, deployment));
-            }
-            for versions in visible.values_mut() {
-                versions.sort();
-            }
+            add_channel(&mut catalog, before, name, &halves, |_, _| true);
         }
         Ok(catalog)
     }
 
     /// What the batches of `channel` have, each looked through once.
-    fn package_halves(&self, channel: &ChannelGeneration) -> Result<Vec<Arc<BatchComponentPackages>>> {
+    pub(super) fn package_halves(
+        &self,
+        channel: &ChannelGeneration,
+    ) -> Result<Vec<Arc<BatchComponentPackages>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
         for batch in &channel.batches {
@@ -89,16 +91,7 @@ impl Repository {
     fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
         let mut halves = BatchComponentPackages::default();
         for listed in &batch.packages {
-            let record = self.load_listed_package_record(listed)?;
-            match &record.what {
-                RecordedPackageRole::Payload(_) => {
-                    if let Some((_, version)) = record.component_version() {
-                        halves.payloads.push((version, record));
-                    }
-                }
-                RecordedPackageRole::Deployment(_) => halves.deployments.push(record),
-                RecordedPackageRole::Other => (),
-            }
+            halves.add(self.load_listed_package_record(listed)?);
         }
         Ok(halves)
     }
@@ -120,6 +113,43 @@ impl Repository {
                 .collect(),
         };
         Ok(versions.iter().rev().map(version).collect())
+    }
+}
+
+/// Adds to `catalog` the component versions that `halves` make in the channel `name`, of those packages that
+/// `counts` accepts: it is given the component a package belongs to, and the package.
+pub(super) fn add_channel(
+    catalog: &mut Catalog,
+    before: &Catalog,
+    name: Name,
+    halves: &[Arc<BatchComponentPackages>],
+    counts: impl Fn(&Name, &PackageRecord) -> bool,
+) {
+    let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
+    for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
+        if let RecordedPackageRole::Payload(component) = &record.what
+            && counts(component, record)
+        {
+            payloads.insert((component, version), record);
+        }
+    }
+    let visible = catalog.channels.entry(name).or_default();
+    for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
+        let RecordedPackageRole::Deployment(component) = &deployment.what else { continue };
+        if !counts(&component.name, deployment) {
+            continue;
+        }
+        let Some(payload) = payloads.remove(&(&component.name, &component.version)) else { continue };
+        visible.entry(component.name.clone()).or_default().push(component.version.clone());
+        catalog
+            .components
+            .entry(component.name.clone())
+            .or_default()
+            .entry(component.version.clone())
+            .or_insert_with(|| published(before, component, payload, deployment));
+    }
+    for versions in visible.values_mut() {
+        versions.sort();
     }
 }
 

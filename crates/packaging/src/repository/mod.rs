@@ -27,6 +27,7 @@
 //! `repomd.xml` that names it, and so do the links of packages that left the channel.
 
 mod catalog;
+mod catalog_after;
 mod channel_generation;
 mod check;
 mod commit_generation;
@@ -42,6 +43,7 @@ mod receive;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;
+mod withdraw;
 mod write_metadata_batches;
 
 use std::{
@@ -53,9 +55,11 @@ use std::{
 
 use model::name::Name;
 
+pub use catalog_after::TakenAlong;
 pub use check::RepositoryFinding;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
+pub use withdraw::WithdrawalResult;
 
 use crate::openpgp::{KeyFingerprint, PublicKeys, SecretKey};
 

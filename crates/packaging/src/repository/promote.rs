@@ -12,6 +12,16 @@ use model::{
 
 use super::{Repository, RepositoryError, Result};
 
+/// What a promotion will make visible, checked and not yet done.
+pub(super) struct PlannedPromotion {
+    /// The version that is promoted.
+    pub(super) root: Arc<CatalogVersion>,
+    /// It, and all that it requires; some may be visible already.
+    pub(super) chosen: Vec<Arc<CatalogVersion>>,
+    /// Their packages.
+    pub(super) files: Vec<String>,
+}
+
 impl Repository {
     /// Makes the newest `version` of `name` in channel `from` (a version without release names all its
     /// releases) visible in channel `to` too: both its packages, and those of the components it requires,
@@ -30,37 +40,48 @@ impl Repository {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.read_catalog()?;
         let _lock = self.lock()?;
+        let planned = self.plan_promotion(name, version, from, to)?;
+        allow(&planned.chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
+        Ok(self.publish_with_lock_held(to, &planned.files, now)?)
+    }
+
+    /// What promoting `version` of `name` means. Changes nothing, and refuses what cannot be promoted.
+    pub(super) fn plan_promotion(
+        &self,
+        name: &Name,
+        version: &Version,
+        from: &Name,
+        to: &Name,
+    ) -> Result<PlannedPromotion> {
         self.load_published_generation(from)?;
         self.load_published_generation(to)?;
         self.check_promotion_order(from, to)?;
         let catalog = self.read_catalog()?;
-        let chosen = chosen_versions(&catalog, name, version, from, to)?;
-        allow(&chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
+        let root = find_visible_version(&catalog, from, name, version)?;
+        let chosen: Vec<Arc<CatalogVersion>> =
+            closure(&catalog, root, from, to)?.into_iter().map(Arc::clone).collect();
         let files: BTreeSet<String> = chosen
             .iter()
             .flat_map(|published| [published.payload.file.clone(), published.deployment.file.clone()])
             .collect();
-        let files: Vec<String> = files.into_iter().collect();
-        Ok(self.publish_with_lock_held(to, &files, now)?)
+        Ok(PlannedPromotion { root: Arc::clone(root), chosen, files: files.into_iter().collect() })
     }
 }
 
-/// The version that is promoted, and what it takes along.
-fn chosen_versions<'a>(
+/// The newest `version` of `name` in `channel`: a version without release names all its releases.
+pub(super) fn find_visible_version<'a>(
     catalog: &'a Catalog,
+    channel: &Name,
     name: &Name,
     version: &Version,
-    from: &'a Name,
-    to: &'a Name,
-) -> Result<Vec<&'a Arc<CatalogVersion>>> {
-    let root = catalog
-        .versions(from, name)
+) -> Result<&'a Arc<CatalogVersion>> {
+    catalog
+        .versions(channel, name)
         .iter()
         .rev()
         .find(|there| there.matches(version))
         .and_then(|there| catalog.components.get(name)?.get(there))
-        .ok_or_else(|| no_version(catalog, from, name, version))?;
-    closure(catalog, root, from, to)
+        .ok_or_else(|| no_version(catalog, channel, name, version))
 }
 
 fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {

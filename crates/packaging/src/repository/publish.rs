@@ -16,6 +16,14 @@ use super::{
     package_record::PackageRecord,
 };
 
+/// What a publication will do, checked and not yet done.
+pub(super) struct PlannedPublication {
+    /// By file: the packages that become visible.
+    pub(super) added: BTreeMap<String, Arc<PackageRecord>>,
+    /// The files that are visible already.
+    present: BTreeSet<String>,
+}
+
 impl Repository {
     /// Makes received packages visible in the channel `channel`, all or none. `now` is in seconds since
     /// 1970. Packages that are visible already are no error.
@@ -50,31 +58,7 @@ impl Repository {
         now: u32,
     ) -> Result<PublicationResult> {
         let channel = self.load_published_generation(name)?;
-        let digests = channel.package_checksums();
-        let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
-        for file in files {
-            let record = self.read_package_record(file)?;
-            match digests.get(file.as_str()) {
-                None => {
-                    added.insert(file.clone(), record);
-                }
-                Some(sha256) if *sha256 == record.sha256 => {
-                    present.insert(file.clone());
-                }
-                Some(sha256) => {
-                    return Err(RepositoryError::OtherBytes {
-                        file: file.clone(),
-                        there: (*sha256).to_owned(),
-                        yours: record.sha256.clone(),
-                    });
-                }
-            }
-        }
-        let becoming: BTreeSet<&str> =
-            digests.keys().copied().chain(added.keys().map(String::as_str)).collect();
-        for record in added.values() {
-            both_halves(name, record, &becoming)?;
-        }
+        let PlannedPublication { added, present } = self.plan_publication(&channel, files)?;
         if !added.is_empty() {
             let mut unflushed = UnflushedWrites::default();
             let shown = added
@@ -99,6 +83,40 @@ impl Repository {
             added: added.into_keys().collect(),
             present: present.into_iter().collect(),
         })
+    }
+
+    /// What publishing `files` in `channel` means. Changes nothing, and refuses what cannot be published.
+    pub(super) fn plan_publication(
+        &self,
+        channel: &ChannelGeneration,
+        files: &[String],
+    ) -> Result<PlannedPublication> {
+        let digests = channel.package_checksums();
+        let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
+        for file in files {
+            let record = self.read_package_record(file)?;
+            match digests.get(file.as_str()) {
+                None => {
+                    added.insert(file.clone(), record);
+                }
+                Some(sha256) if *sha256 == record.sha256 => {
+                    present.insert(file.clone());
+                }
+                Some(sha256) => {
+                    return Err(RepositoryError::OtherBytes {
+                        file: file.clone(),
+                        there: (*sha256).to_owned(),
+                        yours: record.sha256.clone(),
+                    });
+                }
+            }
+        }
+        let becoming: BTreeSet<&str> =
+            digests.keys().copied().chain(added.keys().map(String::as_str)).collect();
+        for record in added.values() {
+            both_halves(&channel.name, record, &becoming)?;
+        }
+        Ok(PlannedPublication { added, present })
     }
 
     fn link_package(

@@ -178,6 +178,20 @@ pub enum RepositoryError {
         /// What is missing, and who needs it.
         missing: String,
     },
+    /// A withdrawal would leave requirements open.
+    #[error(
+        "`{withdrawn}` cannot be withdrawn from `{channel}`: {requirements}, and no other version in `{channel}` fits; withdraw {requirers} first"
+    )]
+    StillRequired {
+        /// `shop 1.2.0-1`
+        withdrawn: String,
+        /// The channel.
+        channel: Name,
+        /// Who requires it, and how.
+        requirements: String,
+        /// Those who require it: what to withdraw first.
+        requirers: String,
+    },
 }
 
 impl RepositoryError {

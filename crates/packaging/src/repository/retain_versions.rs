@@ -192,7 +192,7 @@ fn kept_components(
 }
 
 /// The channel's batches without the packages in `gone`.
-fn without(channel: &ChannelGeneration, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
+pub(super) fn without(channel: &ChannelGeneration, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
     let mut parts = Vec::new();
     for batch in &channel.batches {
         let left: Vec<ChannelPackage> =

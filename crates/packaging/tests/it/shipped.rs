@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
 };
 
 use model::{
@@ -56,8 +57,10 @@ fn deployed(
     values: &[(&str, Value)],
     family: Option<OsFamily>,
 ) -> EvaluatedManifest {
-    let plain = |value: &Value| NodeValue { value: value.clone(), secret: false, provenance: Vec::new() };
-    let mut all: BTreeMap<Key, NodeValue> = BTreeMap::new();
+    let plain = |value: &Value| {
+        Arc::new(NodeValue { value: Arc::new(value.clone()), secret: false, provenance: Vec::new() })
+    };
+    let mut all: BTreeMap<Key, Arc<NodeValue>> = BTreeMap::new();
     for (key, parameter) in &source.component.parameters {
         all.insert(key.clone(), plain(parameter.default.as_ref().unwrap()));
     }

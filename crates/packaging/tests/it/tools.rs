@@ -68,6 +68,11 @@ impl Rpm {
         self
     }
 
+    pub(crate) fn arch(mut self, arch: &str) -> Self {
+        arch.clone_into(&mut self.arch);
+        self
+    }
+
     pub(crate) fn requires(mut self, name: &str) -> Self {
         self.requires.push(name.to_owned());
         self

@@ -7,7 +7,7 @@ use super::TestRepository;
 use crate::tools::{Rpm, fails, run};
 
 /// A `dnf` that knows one repository, `channel` at `url`, and trusts only the repository's keys.
-fn dnf(test: &TestRepository, url: &str) -> Command {
+pub(super) fn dnf(test: &TestRepository, url: &str) -> Command {
     let home = test.folder.path().join("dnf");
     for folder in ["repos", "log"] {
         fs::create_dir_all(home.join(folder)).unwrap();
@@ -32,7 +32,7 @@ fn dnf(test: &TestRepository, url: &str) -> Command {
     dnf
 }
 
-fn file_url(path: &Path) -> String {
+pub(super) fn file_url(path: &Path) -> String {
     format!("file://{}", path.display())
 }
 

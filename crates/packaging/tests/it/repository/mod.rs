@@ -1,5 +1,6 @@
 //! The repository, judged by `dnf` and `createrepo_c`.
 
+mod catalog_after;
 mod channels;
 mod check;
 mod concurrent;
@@ -10,6 +11,7 @@ mod promote;
 mod publish;
 mod receive;
 mod retain;
+mod withdraw;
 
 use std::{
     fs,
