@@ -36,7 +36,7 @@ impl InventoryPeer {
 /// Both peers, or none where Python cannot have them. `work` keeps them for the next run.
 pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure> {
     fs::create_dir_all(work).map_err(io("create", work))?;
-    let terminal = Terminal::local(work);
+    let terminal = Terminal::on_this_machine(work);
     let complete = format!("peers/bin/pip install --quiet --no-index {PACKAGES}");
     if terminal.run_any_exit(&complete)?.code != 0 {
         let install =
@@ -44,7 +44,7 @@ pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure>
         let answer = terminal.run_any_exit(&install)?;
         if answer.code != 0 {
             output::print_note(&format!("reclass and reclass-rs are not compared: {install} failed:"));
-            output::print_note(answer.text().trim_end());
+            output::print_note(answer.all_output().trim_end());
             return Ok(Vec::new());
         }
     }

@@ -32,7 +32,7 @@ impl BackOffice {
         }
         let named = files.clone();
         let components =
-            self.with_repository(move |repository| repository.components_of_packages(&named)).await?;
+            self.with_repository(move |repository| repository.find_components_of_packages(&named)).await?;
         self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let (into, named) = (channel.clone(), files.clone());
         let after = self
@@ -85,7 +85,7 @@ impl BackOffice {
                 entry,
                 move |repository| {
                     let allow = |components: &BTreeSet<Name>| required.check(components);
-                    repository.promote(&name, &version, &from, &to, allow, now)
+                    repository.promote_version(&name, &version, &from, &to, allow, now)
                 },
                 describe,
             )

@@ -1,12 +1,11 @@
 //! Packages, channels and keys: the repository, with everything that is done to it in the audit log.
 
-use std::{collections::BTreeSet, io::Read, sync::Arc};
+use std::{io::Read, sync::Arc};
 
 use model::{
     catalog::Catalog,
     name::Name,
-    version::Version,
-    wire::{self, ComponentVersion, Event, PromotionRequest, PublicationResult, ReceivedPackage},
+    wire::{self, ComponentVersion, Event, ReceivedPackage},
 };
 use packaging::{
     openpgp::KeyFingerprint,
@@ -15,7 +14,7 @@ use packaging::{
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
-    auth::{Admin, Developer, EffectScope, Operator, Permit, Viewer},
+    auth::{Admin, Developer, Operator, Permit, Viewer},
     daemon_error::error_chain,
     store::AuditContext,
 };

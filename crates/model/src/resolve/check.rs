@@ -8,7 +8,7 @@ use super::{
     evaluate::unknown_parameter,
     fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
     reach::{ChangedInputs, ReadsIndex},
-    resolved_stack::StackedPlaces,
+    server_evaluation::ServerEvaluation,
 };
 use crate::{
     catalog::Catalog,
@@ -27,8 +27,8 @@ use crate::{
 struct PlaceUsage<'a> {
     used: BTreeSet<Place>,
     chosen: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
-    /// The shared stacks whose places are recorded already.
-    shared: HashSet<*const ()>,
+    /// The places and versions that are recorded already, by address.
+    recorded: HashSet<(*const Overrides, *const Component)>,
 }
 
 /// A change of an estate, checked, and what it does to servers.
@@ -165,8 +165,8 @@ impl<'a> PlaceUsage<'a> {
                 return Err(faults.into());
             }
         };
-        let stacked = match resolver.stacked_places(&places) {
-            Ok(stacked) => stacked,
+        let evaluation = match resolver.server_evaluation(&places) {
+            Ok(evaluation) => evaluation,
             Err(error) => {
                 match resolver.stack_without_server(&places) {
                     Ok(stack) => self.used.extend(stack.layers.into_iter().map(|layer| layer.place)),
@@ -176,24 +176,22 @@ impl<'a> PlaceUsage<'a> {
                 return Err(error);
             }
         };
-        self.record(&stacked);
-        resolver.resolve_stacked(&places, &stacked)
+        self.record(&evaluation);
+        resolver.resolve_evaluation(&places, &evaluation)
     }
 
-    fn record(&mut self, stacked: &StackedPlaces<'a>) {
-        let layers = match stacked.shared_address() {
-            // What servers share is recorded once.
-            Some(shared) if !self.shared.insert(shared) => stacked.added_layers(),
-            _ => &stacked.stack.layers[..],
-        };
-        for layer in layers {
-            self.used.insert(layer.place.clone());
+    fn record(&mut self, evaluation: &ServerEvaluation<'a>) {
+        for layer in &evaluation.stack.layers {
+            let overrides = std::ptr::from_ref(layer.overrides);
+            if self.recorded.insert((overrides, std::ptr::null())) {
+                self.used.insert(layer.place.clone());
+            }
             for component in layer.overrides.values.keys() {
-                let Some(found) = stacked.chosen().components.get(component) else { continue };
-                let version = &found.published.component.version;
-                let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
-                if !versions.contains(version) {
-                    versions.insert(version.clone());
+                let Some(found) = evaluation.chosen.components.get(component) else { continue };
+                let described = &found.published.component;
+                if self.recorded.insert((overrides, described)) {
+                    let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
+                    versions.insert(described.version.clone());
                 }
             }
         }

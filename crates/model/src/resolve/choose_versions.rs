@@ -36,16 +36,6 @@ pub(super) struct ChosenComponent<'a> {
     pub(super) requirements: Arc<Vec<RequirementProvenance>>,
 }
 
-impl ChosenComponents<'_> {
-    /// Whether the same versions are chosen.
-    pub(super) fn has_same_versions(&self, other: &ChosenComponents<'_>) -> bool {
-        self.components.len() == other.components.len()
-            && self.components.iter().zip(&other.components).all(|((name, mine), (other_name, theirs))| {
-                name == other_name && Arc::ptr_eq(mine.published, theirs.published)
-            })
-    }
-}
-
 /// Chooses a version for every component that a place requires, and for all that these require. `blamed` is the place
 /// of a fault that no other place has caused.
 pub(super) fn choose_versions<'a>(

@@ -33,7 +33,7 @@ pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Re
     let subject = EvaluationSubject::FinalNode { server: &node.server };
     let evaluated = ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_all();
     let mut faults = evaluated.faults;
-    faults.extend(unknown_parameter_faults(&stack, 1, &parameters));
+    faults.extend(unknown_parameter_faults(&stack, &parameters, |_| true));
     if !faults.is_empty() {
         return Err(faults.into());
     }

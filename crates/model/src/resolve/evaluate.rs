@@ -1,8 +1,7 @@
 //! Evaluation: merges the operations on each parameter, resolves references and checks the final values.
 //!
-//! A stack of places is first evaluated without a server: what does not depend on the server is then shared by all
-//! servers of that stack. For each server only those parameters are evaluated again that its own places touch, that
-//! depend on the server, or that refer to such a parameter.
+//! A value that depends on the server, by its name or by what it reads of other servers, is marked as such: all others
+//! are the same for every server of which the same places say the same.
 
 mod expand;
 mod parameters;
@@ -11,7 +10,7 @@ mod value_states;
 use std::{rc::Rc, sync::Arc};
 
 pub(super) use self::{
-    parameters::{ComponentParameters, ParameterId, component_parameters, find_parameter},
+    parameters::{ComponentParameters, ParameterId, ParameterList, component_parameters, find_parameter},
     value_states::{ComponentStates, EvaluatedValues, SharedStates, ValueSizes, ValueState, final_values},
 };
 use super::{
@@ -47,8 +46,6 @@ const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD;
 /// Whose values are evaluated.
 #[derive(Clone, Copy)]
 pub(super) enum EvaluationSubject<'e> {
-    /// A stack of places: what depends on the server, or is wrong, stays unsettled.
-    SharedStack,
     /// A server, which can read values of other servers.
     Server { name: &'e ServerName, others: &'e dyn OtherServers },
     /// A node file written by hand: its values are final, no default is joined to them.
@@ -71,11 +68,18 @@ pub(super) struct ValueEvaluator<'e, 'a> {
     states: Vec<ComponentStates<'e>>,
     operations: Vec<Option<Rc<ComponentOperations<'a, 'e>>>>,
     /// The values in evaluation, each because the one before refers to it.
-    path: Vec<ParameterId>,
-    /// Each referred parameter with the one that refers to it.
-    referrers: Vec<(ParameterId, ParameterId)>,
+    path: Vec<ValueInEvaluation>,
+    /// For each component, those that its values refer to.
+    references: Vec<Vec<usize>>,
     faults: Vec<EstateFault>,
     sizes: ValueSizes,
+}
+
+/// A value in evaluation.
+struct ValueInEvaluation {
+    id: ParameterId,
+    /// Whether it depends on the server.
+    of_server: bool,
 }
 
 /// The place and parameter a value belongs to, for faults.
@@ -101,9 +105,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             catalog,
             sizes: states.iter().map(ComponentStates::sizes).sum(),
             operations: states.iter().map(|_| None).collect(),
-            states,
             path: Vec::new(),
-            referrers: Vec::new(),
+            references: vec![Vec::new(); states.len()],
+            states,
             faults: Vec::new(),
         }
     }
@@ -115,11 +119,11 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
                 self.settle(ParameterId { component: at, parameter });
             }
         }
-        if let (Some(kind), Some(server)) = (self.too_large(), self.server()) {
-            self.faults.push(EstateFault::new(Place::Server(server.clone()), kind));
+        if let Some(kind) = self.too_large() {
+            self.faults.push(EstateFault::new(Place::Server(self.server().clone()), kind));
         }
-        let Self { states, faults, referrers, sizes, .. } = self;
-        EvaluatedValues { states, faults, referrers, sizes }
+        let Self { states, faults, references, sizes, .. } = self;
+        EvaluatedValues { states, faults, references, sizes }
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
@@ -128,11 +132,17 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         (self.states[id.component].state(id.parameter), &self.faults)
     }
 
-    fn server(&self) -> Option<&'e ServerName> {
+    fn server(&self) -> &'e ServerName {
         match self.subject {
-            EvaluationSubject::SharedStack => None,
-            EvaluationSubject::Server { name, .. } => Some(name),
-            EvaluationSubject::FinalNode { server } => Some(server),
+            EvaluationSubject::Server { name, .. } => name,
+            EvaluationSubject::FinalNode { server } => server,
+        }
+    }
+
+    /// Notes that the value in evaluation depends on the server.
+    fn depend_on_server(&mut self) {
+        if let Some(value) = self.path.last_mut() {
+            value.of_server = true;
         }
     }
 
@@ -158,18 +168,15 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             return;
         }
         self.states[id.component].set(id.parameter, ValueState::Begun);
-        self.path.push(id);
+        self.path.push(ValueInEvaluation { id, of_server: false });
         let faults = self.faults.len();
         let value = self.evaluate(id);
-        self.path.pop();
-        let state = match (value, self.subject) {
-            (Some(Some(value)), _) if self.faults.len() == faults => value,
-            (Some(None), _) if self.faults.len() == faults => ValueState::Absent,
-            // Wrong or not, that is for each server to say.
-            (_, EvaluationSubject::SharedStack) => {
-                self.faults.truncate(faults);
-                ValueState::Unsettled
+        let of_server = self.path.pop().is_some_and(|value| value.of_server);
+        let state = match value {
+            Some(Some((value, sizes))) if self.faults.len() == faults => {
+                ValueState::Final { value, sizes, of_server }
             }
+            Some(None) if self.faults.len() == faults => ValueState::Absent,
             _ => ValueState::Failed,
         };
         self.states[id.component].set(id.parameter, state);
@@ -184,8 +191,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         Rc::clone(operations)
     }
 
-    /// `None` when a value it needs failed or depends on the server; `Some(None)` when it has no value.
-    fn evaluate(&mut self, id: ParameterId) -> Option<Option<ValueState>> {
+    /// `None` when a value it needs failed; `Some(None)` when it has no value.
+    fn evaluate(&mut self, id: ParameterId) -> Option<Option<(Arc<NodeValue>, ValueSizes)>> {
         let components = self.components;
         let (name, (key, parameter)) =
             (components[id.component].name, components[id.component].parameters[id.parameter]);
@@ -262,10 +269,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let size = estimated_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT;
         self.sizes.values += size;
         let provenance = provenance(operations, secret);
-        Some(Some(ValueState::Final {
-            value: Arc::new(NodeValue { value, secret, provenance }),
-            sizes: ValueSizes { values: size, provenance: provenance_size },
-        }))
+        let sizes = ValueSizes { values: size, provenance: provenance_size };
+        Some(Some((Arc::new(NodeValue { value, secret, provenance }), sizes)))
     }
 
     /// The servers that a selection stands for.
@@ -274,22 +279,20 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Ok(selection) => selection,
             Err(message) => return self.wrong(site, message),
         };
+        self.depend_on_server();
         match self.subject {
             EvaluationSubject::Server { others, .. } => match others.select(&selection, parameter) {
                 Ok(servers) => Some(servers),
                 Err(message) => self.wrong(site, message),
             },
-            EvaluationSubject::SharedStack | EvaluationSubject::FinalNode { .. } => None,
+            EvaluationSubject::FinalNode { .. } => None,
         }
     }
 
     fn missing<T>(&mut self, name: &Name, key: &Key, parameter: &Parameter) -> Option<T> {
         let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
         let kind = FaultKind::Missing { component, key: key.clone(), description };
-        let place = match self.server() {
-            Some(server) => Place::Server(server.clone()),
-            None => Place::Environment(self.stack.environment.clone()),
-        };
+        let place = Place::Server(self.server().clone());
         self.faults.push(EstateFault::new(place, kind).with_key(name, key));
         None
     }
@@ -334,19 +337,17 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 }
 
-/// The faults of values for parameters that the chosen components do not declare.
+/// The faults of values for parameters that the chosen components do not declare, of those that are `checked`.
 pub(super) fn unknown_parameter_faults(
     stack: &PlaceStack<'_>,
-    layers: usize,
     components: &[ComponentParameters<'_>],
+    checked: impl Fn(usize) -> bool,
 ) -> Vec<EstateFault> {
     let mut faults = Vec::new();
-    for (at, layer) in stack.layers[..layers].iter().enumerate() {
+    for (at, layer) in stack.layers.iter().enumerate() {
         for (name, values) in &layer.overrides.values {
-            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
-                continue;
-            };
-            if at >= stack.effective_layers(name) {
+            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else { continue };
+            if !checked(found) || at >= stack.effective_layers(name) {
                 continue;
             }
             let component = components[found].component;

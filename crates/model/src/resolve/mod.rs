@@ -1,9 +1,9 @@
 //! Resolution: roles, groups, environment and server become one node.
 //!
 //! The modules are in the order of the work: linearise the roles, stack the places that apply to a
-//! server, choose versions, then collect, merge and evaluate each value. What servers have in common is resolved once:
-//! environment and roles, below them groups, below these the server itself. `complete` does the last steps for a node
-//! file written by hand; `check`, `reach` and `explain` use the result.
+//! server, choose versions, then collect, merge and evaluate each value. A component of which the same places say the
+//! same is evaluated once for all servers that have it. `complete` does the last steps for a node file written by hand;
+//! `check`, `reach` and `explain` use the result.
 
 mod linearise;
 
@@ -23,7 +23,9 @@ mod merge;
 
 mod evaluate;
 
-mod resolved_stack;
+mod component_cache;
+
+mod server_evaluation;
 
 mod other_servers;
 
@@ -41,8 +43,6 @@ mod explain;
 
 mod enc;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
-
 pub use self::{
     check::{CheckedChange, check, check_change, effects_of_catalog_change},
     complete::complete_node,
@@ -54,11 +54,13 @@ pub use self::{
     requirements::{RequirementConflict, choose_requirements},
 };
 use self::{
+    choose_versions::choose_versions,
+    component_cache::ComponentCache,
     evaluate::EvaluationSubject,
     linearise::RoleHierarchy,
     other_servers::{ServerReader, ServerValues},
     place_stack::{PlaceStack, ServerPlaces},
-    resolved_stack::{EvaluatedStack, ResolvedStack, StackedPlaces},
+    server_evaluation::{EvaluatedServer, ServerEvaluation},
 };
 use crate::{
     catalog::Catalog,
@@ -77,15 +79,9 @@ pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
-    /// By environment and roles.
-    role_stacks: RefCell<HashMap<(&'a Name, &'a [Name]), SharedStack<'a>>>,
-    /// By environment, roles and groups.
-    group_stacks: RefCell<HashMap<(&'a Name, &'a [Name], &'a [Name]), SharedStack<'a>>>,
+    components: ComponentCache<'a>,
     server_values: ServerValues,
 }
-
-/// A stack that servers share; none if it cannot be resolved without what the server adds.
-type SharedStack<'a> = Option<Rc<ResolvedStack<'a>>>;
 
 /// A resolved server.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,8 +110,7 @@ impl<'a> Resolver<'a> {
             estate,
             catalog,
             hierarchy: RoleHierarchy::new(&estate.roles),
-            role_stacks: RefCell::default(),
-            group_stacks: RefCell::default(),
+            components: ComponentCache::default(),
             server_values: ServerValues::default(),
         }
     }
@@ -123,40 +118,36 @@ impl<'a> Resolver<'a> {
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
     pub fn resolve(&self, server: &ServerName) -> Result<Resolution, ResolveError> {
         let places = self.places_of(server)?;
-        let stacked = self.stacked_places(&places)?;
-        self.resolve_stacked(&places, &stacked)
+        let evaluation = self.server_evaluation(&places)?;
+        self.resolve_evaluation(&places, &evaluation)
     }
 
     /// Evaluates the values of a server whose places are stacked and whose versions are chosen.
-    fn resolve_stacked(
+    fn resolve_evaluation(
         &self,
         places: &ServerPlaces<'a>,
-        stacked: &StackedPlaces<'a>,
+        evaluation: &ServerEvaluation<'a>,
     ) -> Result<Resolution, ResolveError> {
         let others = ServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let EvaluatedStack { components, faults, weight, .. } = stacked.evaluate(subject, Some(self.catalog));
+        let EvaluatedServer { components, faults, weight } =
+            evaluation.evaluate(&self.components, subject, self.catalog);
         if !faults.is_empty() {
             return Err(faults.into());
         }
-        let chosen = stacked.chosen();
-        let stack = &stacked.stack;
+        let (stack, chosen) = (&evaluation.stack, &evaluation.chosen);
+        let component_digests: Vec<_> = components.iter().map(|(_, digest)| *digest).collect();
+        let names = chosen.components.keys().map(|name| Name::clone(name));
         let node = Node {
             server: places.name.clone(),
             environment: stack.environment.clone(),
             channel: stack.channel.clone(),
             generation: 0,
-            components: chosen
-                .components
-                .keys()
-                .zip(&components)
-                .map(|(name, shared)| ((*name).clone(), shared.component.clone()))
-                .collect(),
+            components: names.zip(components.into_iter().map(|(component, _)| component)).collect(),
         };
         if weight > ALWAYS_READABLE_WEIGHT {
             check_readable(&node)?;
         }
-        let component_digests: Vec<_> = components.iter().map(|shared| shared.digest).collect();
         let digests = node.components.keys().zip(component_digests.iter().copied());
         let digest = node_digest(&node.server, &node.environment, &node.channel, digests);
         let selection = others.into_reads();
@@ -196,58 +187,14 @@ impl<'a> Resolver<'a> {
 
     /// The places of a server below its own layer.
     fn stack_without_server(&self, places: &ServerPlaces<'a>) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
-        match self.group_stack(places)? {
-            Some(shared) => Ok(shared.stack.clone()),
-            None => Ok(places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups)),
-        }
+        Ok(places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups))
     }
 
-    /// All places of a server on what it shares with others.
-    fn stacked_places(&self, places: &ServerPlaces<'a>) -> Result<StackedPlaces<'a>, ResolveError> {
-        let own = std::slice::from_ref(&places.own);
-        match self.group_stack(places)? {
-            Some(shared) => StackedPlaces::new(self.catalog, &shared, own, Some(&places.own.place)),
-            None => {
-                let stack = places.stack_roles(self.estate, &self.hierarchy)?;
-                let stack = stack.below(&places.groups).below(own);
-                StackedPlaces::unshared(self.catalog, stack, Some(&places.own.place))
-            }
-        }
-    }
-
-    /// The stack of a server's groups, environment and roles.
-    fn group_stack(&self, places: &ServerPlaces<'a>) -> Result<SharedStack<'a>, Vec<EstateFault>> {
-        let (environment, roles) = (&places.server.environment, &places.server.roles[..]);
-        let groups = &places.server.groups[..];
-        if groups.is_empty() {
-            return self.role_stack(places);
-        }
-        let key = (environment, roles, groups);
-        if let Some(known) = self.group_stacks.borrow().get(&key) {
-            return Ok(known.clone());
-        }
-        let stack = match self.role_stack(places)? {
-            Some(base) => base.below(self.catalog, &places.groups).ok(),
-            None => {
-                let stack = places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups);
-                ResolvedStack::new(self.catalog, stack).ok()
-            }
-        };
-        let stack = stack.map(Rc::new);
-        self.group_stacks.borrow_mut().insert(key, stack.clone());
-        Ok(stack)
-    }
-
-    /// The stack of a server's environment and roles.
-    fn role_stack(&self, places: &ServerPlaces<'a>) -> Result<SharedStack<'a>, Vec<EstateFault>> {
-        let key = (&places.server.environment, &places.server.roles[..]);
-        if let Some(known) = self.role_stacks.borrow().get(&key) {
-            return Ok(known.clone());
-        }
-        let stack = places.stack_roles(self.estate, &self.hierarchy)?;
-        let stack = ResolvedStack::new(self.catalog, stack).ok().map(Rc::new);
-        self.role_stacks.borrow_mut().insert(key, stack.clone());
-        Ok(stack)
+    /// The places of a server with the versions chosen for them.
+    fn server_evaluation(&self, places: &ServerPlaces<'a>) -> Result<ServerEvaluation<'a>, ResolveError> {
+        let stack = self.stack_without_server(places)?.below(std::slice::from_ref(&places.own));
+        let chosen = choose_versions(self.catalog, &stack, &places.own.place)?;
+        Ok(ServerEvaluation::new(&self.components, stack, chosen))
     }
 }
 

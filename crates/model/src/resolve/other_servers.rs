@@ -149,8 +149,8 @@ impl<'a> Resolver<'a> {
             }
         }
         let Some(component) = &selection.component else { return Ok(true) };
-        let stacked = self.stacked_places(&places).map_err(|error| first_fault(&error.faults))?;
-        Ok(stacked.chosen().components.contains_key(component))
+        let evaluation = self.server_evaluation(&places).map_err(|error| first_fault(&error.faults))?;
+        Ok(evaluation.chosen.components.contains_key(component))
     }
 
     /// The list that a selection becomes.
@@ -208,8 +208,8 @@ impl<'a> Resolver<'a> {
     /// Whether the component that holds a secret lets other servers read it.
     fn is_shared(&self, server: &ServerName, read: &ParameterName) -> bool {
         let Ok(places) = self.places_of(server) else { return false };
-        let Ok(stacked) = self.stacked_places(&places) else { return false };
-        let chosen = stacked.chosen().components.get(&read.component);
+        let Ok(evaluation) = self.server_evaluation(&places) else { return false };
+        let chosen = evaluation.chosen.components.get(&read.component);
         let parameter = chosen.and_then(|chosen| chosen.published.component.parameters.get(&read.key));
         parameter.is_some_and(|parameter| parameter.shared)
     }
@@ -240,11 +240,11 @@ impl<'a> Resolver<'a> {
     fn evaluate_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
         let why = |why: String| format!("reads `{read}` of server {server}, which cannot be resolved: {why}");
         let places = self.places_of(server).map_err(|faults| why(first_fault(&faults)))?;
-        let stacked = self.stacked_places(&places).map_err(|error| why(first_fault(&error.faults)))?;
-        let Some(id) = stacked.find_parameter(&read.component, &read.key) else { return Ok(None) };
+        let evaluation = self.server_evaluation(&places).map_err(|error| why(first_fault(&error.faults)))?;
+        let Some(id) = evaluation.find_parameter(&read.component, &read.key) else { return Ok(None) };
         let others = ServerReader::new(self, places.stack_environment());
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let mut evaluator = stacked.evaluator(subject, Some(self.catalog));
+        let mut evaluator = evaluation.evaluator(subject, Some(self.catalog));
         match evaluator.evaluate_one(id) {
             (ValueState::Final { value, .. }, _) => Ok(Some(Arc::clone(value))),
             (ValueState::Absent, _) => Ok(None),

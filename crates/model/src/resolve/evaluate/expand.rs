@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EvaluationSubject, ParameterId, ValueEvaluator, ValueSite, ValueState};
+use super::{ParameterId, ValueEvaluator, ValueSite, ValueState};
 use crate::{
     nearest,
     parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size},
@@ -102,7 +102,10 @@ impl ValueEvaluator<'_, '_> {
     /// Returns the value a reference refers to.
     fn resolve_reference(&mut self, site: &ValueSite<'_>, inside: &str, secret: &mut bool) -> Option<Value> {
         let (name, key) = match reference_target(inside) {
-            Some(ReferenceTarget::ServerName) => return Some(Value::Text(self.server()?.to_string())),
+            Some(ReferenceTarget::ServerName) => {
+                self.depend_on_server();
+                return Some(Value::Text(self.server().to_string()));
+            }
             Some(ReferenceTarget::ServerEnvironment) => {
                 return Some(Value::Text(self.stack.environment.to_string()));
             }
@@ -132,8 +135,11 @@ impl ValueEvaluator<'_, '_> {
             return self.unknown_reference(site, inside, reason, near);
         };
         let id = ParameterId { component: found, parameter };
-        if let (EvaluationSubject::SharedStack, Some(referrer)) = (self.subject, self.path.last()) {
-            self.referrers.push((id, *referrer));
+        if let Some(referrer) = self.path.last() {
+            let references = &mut self.references[referrer.id.component];
+            if found != referrer.id.component && !references.contains(&found) {
+                references.push(found);
+            }
         }
         if self.path.len() > MAX_CHAIN {
             return self
@@ -141,16 +147,20 @@ impl ValueEvaluator<'_, '_> {
         }
         self.settle(id);
         match self.states[found].state(parameter) {
-            ValueState::Final { value, .. } => {
+            ValueState::Final { value, of_server, .. } => {
                 *secret |= value.secret;
-                Some(Value::clone(&value.value))
+                let (value, of_server) = (Value::clone(&value.value), *of_server);
+                if of_server {
+                    self.depend_on_server();
+                }
+                Some(value)
             }
             ValueState::Absent => {
                 self.unknown_reference(site, inside, "but it has no value and no default".to_owned(), None)
             }
             ValueState::Begun => {
-                let start = self.path.iter().position(|at| *at == id).unwrap_or_default();
-                let cycle = self.path[start..].iter().map(|at| self.parameter_name(*at)).collect();
+                let start = self.path.iter().position(|at| at.id == id).unwrap_or_default();
+                let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.id)).collect();
                 let fault = EstateFault::new(site.place.clone(), FaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None

@@ -1,5 +1,7 @@
 //! The parameters of the chosen components, numbered.
 
+use std::rc::Rc;
+
 use crate::{
     component::Component,
     name::{Key, Name},
@@ -17,8 +19,11 @@ pub(in crate::resolve) struct ParameterId {
 pub(in crate::resolve) struct ComponentParameters<'a> {
     pub(in crate::resolve) name: &'a Name,
     pub(in crate::resolve) component: &'a Component,
-    pub(in crate::resolve) parameters: Vec<(&'a Key, &'a Parameter)>,
+    pub(in crate::resolve) parameters: ParameterList<'a>,
 }
+
+/// The parameters of a component version, in the order of their names.
+pub(in crate::resolve) type ParameterList<'a> = Rc<[(&'a Key, &'a Parameter)]>;
 
 /// Numbers the parameters of the chosen components; these come in the order of their names.
 pub(in crate::resolve) fn component_parameters<'a>(

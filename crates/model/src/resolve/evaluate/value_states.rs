@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, iter::Sum, ops::Add, sync::Arc};
 
-use super::{ComponentParameters, ParameterId};
+use super::ComponentParameters;
 use crate::{name::Key, node::NodeValue, resolve::fault::EstateFault};
 
 /// The state of a value's evaluation.
@@ -12,11 +12,11 @@ pub(in crate::resolve) enum ValueState {
     Pending,
     /// In evaluation, possibly because another value refers to it.
     Begun,
-    /// Evaluated.
-    Final { value: Arc<NodeValue>, sizes: ValueSizes },
+    /// Evaluated; `of_server` if it depends on the server and not only on places that others share.
+    Final { value: Arc<NodeValue>, sizes: ValueSizes, of_server: bool },
     /// No value is set, and none is required.
     Absent,
-    /// It depends on the server, or is wrong: it must be evaluated for each server.
+    /// It depends on the server: it must be evaluated for each one.
     Unsettled,
     /// Its fault is recorded.
     Failed,
@@ -58,25 +58,32 @@ pub(in crate::resolve) struct SharedStates {
 pub(in crate::resolve) struct EvaluatedValues<'e> {
     pub(in crate::resolve) states: Vec<ComponentStates<'e>>,
     pub(in crate::resolve) faults: Vec<EstateFault>,
-    /// Each referred parameter with the one that refers to it, of those that were evaluated.
-    pub(in crate::resolve) referrers: Vec<(ParameterId, ParameterId)>,
+    /// For each component, those that its evaluated values refer to.
+    pub(in crate::resolve) references: Vec<Vec<usize>>,
     pub(in crate::resolve) sizes: ValueSizes,
 }
 
 impl SharedStates {
-    pub(in crate::resolve) fn new(states: Vec<ValueState>) -> Self {
+    /// The states without the values that depend on the server.
+    pub(in crate::resolve) fn without_values_of_server(mut states: Vec<ValueState>) -> Self {
+        for state in &mut states {
+            if matches!(state, ValueState::Final { of_server: true, .. }) {
+                *state = ValueState::Unsettled;
+            }
+        }
         Self { sizes: sizes(&states), states }
+    }
+
+    /// The state of every parameter.
+    pub(in crate::resolve) fn states(&self) -> &[ValueState] {
+        &self.states
     }
 
     /// The positions of the parameters that must be evaluated for each server.
     pub(in crate::resolve) fn unsettled(&self) -> impl Iterator<Item = usize> {
         let states = self.states.iter().enumerate();
-        states.filter(|(_, state)| !is_settled(state)).map(|(at, _)| at)
+        states.filter(|(_, state)| matches!(state, ValueState::Unsettled)).map(|(at, _)| at)
     }
-}
-
-fn is_settled(state: &ValueState) -> bool {
-    matches!(state, ValueState::Final { .. } | ValueState::Absent)
 }
 
 fn sizes(states: &[ValueState]) -> ValueSizes {
@@ -87,19 +94,19 @@ fn sizes(states: &[ValueState]) -> ValueSizes {
     finals.sum()
 }
 
-impl ComponentStates<'_> {
+impl<'e> ComponentStates<'e> {
     /// All parameters of a component, none of them evaluated.
     pub(in crate::resolve) fn pending_all(component: &ComponentParameters<'_>) -> Self {
         Self::Own(vec![ValueState::Pending; component.parameters.len()])
     }
 
-    /// Marks a parameter to be evaluated again; whether it was not marked yet.
-    pub(in crate::resolve) fn mark_pending(&mut self, parameter: usize) -> bool {
-        if matches!(self.state(parameter), ValueState::Pending) {
-            return false;
+    /// What other servers share; what depends on the server is to be evaluated.
+    pub(in crate::resolve) fn with_unsettled_pending(shared: &'e SharedStates) -> Self {
+        let mut states = Self::Shared(shared);
+        for parameter in shared.unsettled() {
+            states.set(parameter, ValueState::Pending);
         }
-        self.set(parameter, ValueState::Pending);
-        true
+        states
     }
 
     pub(in crate::resolve) fn state(&self, parameter: usize) -> &ValueState {
