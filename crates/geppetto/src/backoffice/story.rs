@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use model::{
     estate::Place,
     name::{Name, ServerName},
-    wire::ChangeResult,
+    wire::{ChangeResult, PublicationRequest},
 };
 use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 
@@ -78,7 +78,11 @@ impl Story {
         for path in [&packages.payload, &packages.deployment] {
             files.push(self.receive(path).await);
         }
-        self.back_office.publish(&admin().lowered(), &Name::new(channel).unwrap(), files).await.unwrap();
+        let publication = PublicationRequest { files, preview: false };
+        self.back_office
+            .publish(&admin().lowered(), &Name::new(channel).unwrap(), publication)
+            .await
+            .unwrap();
     }
 
     async fn receive(&self, path: &Path) -> String {
@@ -158,7 +162,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
         files.push((format!("servers/s{n}.yaml"), host(&format!("r{n}"))));
     }
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    assert_eq!(story.change(&files).await.unwrap().servers.len(), 20);
+    assert_eq!(story.change(&files).await.unwrap().affected_servers().len(), 20);
     let all = async || {
         for n in 0..20 {
             back_office.current_node_version(&server(&format!("s{n}"))).await.unwrap();
@@ -169,7 +173,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(all().await, 20);
 
     let changed = story.change(&[("roles/r3.yaml", &role("*", 9000))]).await.unwrap();
-    assert_eq!(changed.servers, ["s3"]);
+    assert_eq!(changed.affected_servers(), ["s3"]);
     assert_eq!(all().await, 21, "one key of one role: one server is resolved again");
     story.publish("1.1.0", SHOP, "dev").await;
     assert_eq!(all().await, 21, "a publication in another channel reaches none");
@@ -275,7 +279,7 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     story.publish("1.0.0", SHOP, "prod").await;
     let nowhere = Name::new("nowhere").unwrap();
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
-    story.back_office.publish(&admin().lowered(), &nowhere, many).await.unwrap_err();
+    story.back_office.publish(&admin().lowered(), &nowhere, PublicationRequest { files: many, preview: false }).await.unwrap_err();
     let log = story.back_office.store.audit(None, 100).await.unwrap();
     let details = |action: &str| -> Vec<&str> {
         log.iter().rev().filter(|entry| entry.action == action).map(|entry| entry.detail.as_str()).collect()
@@ -305,7 +309,7 @@ async fn two_environments(story: &Story) {
         ("servers/web-01.yaml", &host("web")),
         ("servers/web-02.yaml", &test_server),
     ];
-    assert_eq!(story.change(&documents).await.unwrap().servers, ["web-01", "web-02"]);
+    assert_eq!(story.change(&documents).await.unwrap().affected_servers(), ["web-01", "web-02"]);
 }
 
 async fn try_change(
@@ -354,7 +358,7 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     let files = || vec!["shop-1.0.0-1.noarch.rpm".to_owned()];
     let (prod, dev) = (Name::new("prod").unwrap(), Name::new("dev").unwrap());
     let publish = async |grants: &[&str], channel: &Name| {
-        story.back_office.publish(&permit(grants), channel, files()).await
+        story.back_office.publish(&permit(grants), channel, PublicationRequest { files: files(), preview: false }).await
     };
     for grants in [["developer:test"], ["developer:prod/mail"]] {
         let error = publish(&grants, &prod).await.unwrap_err();
@@ -372,7 +376,7 @@ async fn promotion_needs_a_grant_for_each_component_it_takes_along() {
     story.publish_component("app", "1.0.0", "requires: {lib: '*'}\n", "dev").await;
     let promote = async |grants: &[&str]| {
         let [name, version, from, to] = ["app", "1.0.0", "dev", "prod"].map(str::to_owned);
-        let request = model::wire::PromotionRequest { name, version, from, to };
+        let request = model::wire::PromotionRequest { name, version, from, to, preview: false };
         story.back_office.promote(&permit(grants), &request).await
     };
     let error = promote(&["developer:prod/app"]).await.unwrap_err();

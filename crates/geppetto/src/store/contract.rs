@@ -251,7 +251,7 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: E
     store.commit_revision(0, &both, "", &[], &ANN).await.unwrap();
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &[], &ANN).await.unwrap();
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store.commit_revision(2, &[removal], "", &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
+    store.commit_revision(2, &[removal], "", &[], &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
         store.places_changed_since(1).await.unwrap(),

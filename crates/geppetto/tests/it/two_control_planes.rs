@@ -120,7 +120,7 @@ fn read_nodes(server: usize, address: &str, token: &str, end: &AtomicBool, gener
                     node.generation
                 );
                 newest = node.generation;
-                let digest = node::content_digest(&node);
+                let digest = model::node::content_digest(&node).to_string();
                 let known = generations.lock().unwrap().insert((server, newest), digest.clone());
                 assert!(
                     known.is_none_or(|known| known == digest),
@@ -216,7 +216,7 @@ fn killed_control_plane_loses_no_acknowledged_write_and_no_generation_is_given_t
     let generations = Arc::new(generations.into_inner().unwrap());
     for ((server, generation), digest) in generations.iter().rev().take(40) {
         let text = second.get(&format!("/api/v1/servers/s{server}/node/{generation}"), &viewer).text();
-        assert_eq!(&node::content_digest(&node::read("node", &text).unwrap()), digest);
+        assert_eq!(&model::node::content_digest(&node::read("node", &text).unwrap()).to_string(), digest);
     }
     // What is committed at one is heard at the other, and jobs are done by the one that is left.
     let mut events = listen(&second, &viewer);

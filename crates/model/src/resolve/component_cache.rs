@@ -1,10 +1,15 @@
 //! Evaluated components, shared by all servers for which the same places say the same about them.
 //!
 //! A component's values follow from its version, from the places that set or remove something of it, from the
-//! environment, and from the components that these values refer to. What depends on the server itself is marked, and
-//! evaluated for each server.
+//! environment, and from the values that these refer to. The server's own layer does not count: what it touches, or
+//! what depends on the server otherwise, is evaluated for each server.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
 
 use super::{
     choose_versions::ChosenComponent,
@@ -14,7 +19,7 @@ use super::{
 use crate::{
     catalog::CatalogVersion,
     estate::{InheritedItem, Overrides},
-    name::Name,
+    name::{Key, Name},
     node::{ContentDigest, NodeComponent},
 };
 
@@ -42,17 +47,21 @@ struct ComponentSignature {
     places: Vec<*const Overrides>,
 }
 
-/// The signatures of a server's components, in the order of their names.
-pub(super) struct ServerSignatures {
-    pub(super) ids: Vec<SignatureId>,
-    /// Whether the server itself sets or removes something of the component.
-    pub(super) is_own: Vec<bool>,
+/// A value that another one refers to, directly or not, and the places it comes from.
+#[derive(PartialEq, Eq)]
+pub(super) struct ReferredValue<'a> {
+    pub(super) component: &'a Name,
+    pub(super) key: &'a Key,
+    version: *const CatalogVersion,
+    places: Vec<*const Overrides>,
 }
 
 /// A component with its values.
 pub(super) struct EvaluatedComponent<'a> {
-    /// The components that its values refer to, directly or not, in the form they had.
-    pub(super) references: Vec<(&'a Name, SignatureId)>,
+    /// The values that its own refer to, directly or not, in the form they had.
+    pub(super) referred: Vec<ReferredValue<'a>>,
+    /// Its parameters with the values they refer to directly.
+    pub(super) references: Vec<(usize, &'a Name, &'a Key)>,
     pub(super) states: SharedStates,
     pub(super) digest: ContentDigest,
     /// The component as it is in nodes, one for each list of requirements.
@@ -67,16 +76,15 @@ impl<'a> ComponentCache<'a> {
         Rc::clone(parameters.or_insert_with(|| published.component.parameters.iter().collect()))
     }
 
-    /// The signatures of the components that are chosen for a server; its own layer is the first of the stack.
+    /// The signatures of the components that are chosen for a server, whose own layer is the first of the stack.
     pub(super) fn signatures(
         &self,
         stack: &PlaceStack<'a>,
         chosen: &[(&'a Name, &ChosenComponent<'a>)],
-    ) -> ServerSignatures {
+    ) -> Vec<SignatureId> {
         let find = |name: &Name| chosen.binary_search_by(|(known, _)| (*known).cmp(name)).ok();
         let mut places: Vec<Vec<*const Overrides>> = vec![Vec::new(); chosen.len()];
-        let mut is_own = vec![false; chosen.len()];
-        for (at, layer) in stack.layers.iter().enumerate() {
+        for layer in &stack.layers[1..] {
             let overrides = layer.overrides;
             let removed = overrides.remove.iter().map(|removal| match &removal.what {
                 InheritedItem::Component(name)
@@ -87,7 +95,6 @@ impl<'a> ComponentCache<'a> {
                 if places[component].last() != Some(&std::ptr::from_ref(overrides)) {
                     places[component].push(overrides);
                 }
-                is_own[component] |= at == 0;
             }
         }
         let mut known = self.signatures.borrow_mut();
@@ -97,39 +104,70 @@ impl<'a> ComponentCache<'a> {
             let next = known.len();
             *known.entry(signature).or_insert(next)
         });
-        ServerSignatures { ids: ids.collect(), is_own }
+        ids.collect()
     }
 
     /// The evaluated component with this signature, if what it refers to has the form it had.
     pub(super) fn find(
         &self,
         signature: SignatureId,
-        signature_of: impl Fn(&Name) -> Option<SignatureId>,
+        stack: &PlaceStack<'a>,
+        chosen: &BTreeMap<&'a Name, ChosenComponent<'a>>,
     ) -> Option<Rc<EvaluatedComponent<'a>>> {
         let known = self.evaluated.borrow();
         let mut candidates = known.get(&signature)?.iter();
         let fits = |evaluated: &&Rc<EvaluatedComponent<'a>>| {
-            evaluated.references.iter().all(|(name, id)| signature_of(name) == Some(*id))
+            let mut referred = evaluated.referred.iter();
+            referred.all(|value| {
+                ReferredValue::find(stack, chosen, value.component, value.key).is_some_and(|now| now == *value)
+            })
         };
         candidates.find(fits).cloned()
     }
 
     /// Keeps an evaluated component for other servers.
-    pub(super) fn insert(
-        &self,
-        signature: SignatureId,
-        references: Vec<(&'a Name, SignatureId)>,
-        states: SharedStates,
-        component: Arc<NodeComponent>,
-        digest: ContentDigest,
-    ) {
-        let variants = RefCell::new(if states.unsettled().next().is_none() { vec![component] } else { Vec::new() });
-        let evaluated = EvaluatedComponent { references, states, digest, variants };
+    pub(super) fn insert(&self, signature: SignatureId, evaluated: EvaluatedComponent<'a>) {
         self.evaluated.borrow_mut().entry(signature).or_default().push(Rc::new(evaluated));
     }
 }
 
-impl EvaluatedComponent<'_> {
+impl<'a> ReferredValue<'a> {
+    /// Where a value comes from, but for the server's own layer.
+    pub(super) fn find(
+        stack: &PlaceStack<'a>,
+        chosen: &BTreeMap<&'a Name, ChosenComponent<'a>>,
+        component: &'a Name,
+        key: &'a Key,
+    ) -> Option<Self> {
+        let version = Arc::as_ptr(chosen.get(component)?.published);
+        let touches = |overrides: &&Overrides| {
+            let sets = overrides.values.get(component).is_some_and(|values| values.contains_key(key));
+            sets || overrides.remove.iter().any(|removal| match &removal.what {
+                InheritedItem::Component(name) => name == component,
+                InheritedItem::Value(name, of) | InheritedItem::Entry(name, of, _) => {
+                    name == component && of == key
+                }
+            })
+        };
+        let layers = stack.layers[1..].iter().map(|layer| layer.overrides);
+        let places = layers.filter(touches).map(std::ptr::from_ref).collect();
+        Some(Self { component, key, version, places })
+    }
+}
+
+impl<'a> EvaluatedComponent<'a> {
+    pub(super) fn new(
+        referred: Vec<ReferredValue<'a>>,
+        references: Vec<(usize, &'a Name, &'a Key)>,
+        states: SharedStates,
+        component: &Arc<NodeComponent>,
+        digest: ContentDigest,
+    ) -> Self {
+        let is_whole = states.unsettled().next().is_none();
+        let variants = RefCell::new(if is_whole { vec![Arc::clone(component)] } else { Vec::new() });
+        Self { referred, references, states, digest, variants }
+    }
+
     /// The component as it is in nodes whose places require it like this.
     pub(super) fn node_component(
         &self,

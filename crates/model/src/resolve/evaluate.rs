@@ -69,8 +69,8 @@ pub(super) struct ValueEvaluator<'e, 'a> {
     operations: Vec<Option<Rc<ComponentOperations<'a, 'e>>>>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
-    /// For each component, those that its values refer to.
-    references: Vec<Vec<usize>>,
+    /// For each component, its values with those they refer to.
+    references: Vec<Vec<(usize, ParameterId)>>,
     faults: Vec<EstateFault>,
     sizes: ValueSizes,
 }
@@ -176,7 +176,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Some(Some((value, sizes))) if self.faults.len() == faults => {
                 ValueState::Final { value, sizes, of_server }
             }
-            Some(None) if self.faults.len() == faults => ValueState::Absent,
+            Some(None) if self.faults.len() == faults => ValueState::Absent { of_server },
             _ => ValueState::Failed,
         };
         self.states[id.component].set(id.parameter, state);
@@ -198,6 +198,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             (components[id.component].name, components[id.component].parameters[id.parameter]);
         let component_operations = self.operations_of(id.component);
         let mut operations = component_operations.operations_for(key, parameter);
+        if operations.iter().any(|operation| matches!(operation.place, Place::Server(_))) {
+            self.depend_on_server();
+        }
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
         let mut indexes = Vec::new();

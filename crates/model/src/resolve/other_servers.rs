@@ -247,7 +247,7 @@ impl<'a> Resolver<'a> {
         let mut evaluator = evaluation.evaluator(subject, Some(self.catalog));
         match evaluator.evaluate_one(id) {
             (ValueState::Final { value, .. }, _) => Ok(Some(Arc::clone(value))),
-            (ValueState::Absent, _) => Ok(None),
+            (ValueState::Absent { .. }, _) => Ok(None),
             (_, faults) => Err(why(first_fault(faults))),
         }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
-    component_cache::{ComponentCache, EvaluatedComponent, ServerSignatures},
+    component_cache::{ComponentCache, EvaluatedComponent, ReferredValue, SignatureId},
     evaluate::{
         ComponentParameters, ComponentStates, EvaluatedValues, EvaluationSubject, ParameterId, SharedStates,
         ValueEvaluator, ValueState, final_values, find_parameter, unknown_parameter_faults,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     catalog::Catalog,
+    estate::InheritedItem,
     name::{Key, Name},
     node::{ContentDigest, NodeComponent, NodeValue, component_digest},
 };
@@ -23,7 +24,7 @@ pub(super) struct ServerEvaluation<'a> {
     pub(super) stack: PlaceStack<'a>,
     pub(super) chosen: ChosenComponents<'a>,
     parameters: Vec<ComponentParameters<'a>>,
-    signatures: ServerSignatures,
+    signatures: Vec<SignatureId>,
     /// The components that are known from other servers.
     shared: Vec<Option<Rc<EvaluatedComponent<'a>>>>,
 }
@@ -41,11 +42,7 @@ impl<'a> ServerEvaluation<'a> {
     pub(super) fn new(cache: &ComponentCache<'a>, stack: PlaceStack<'a>, chosen: ChosenComponents<'a>) -> Self {
         let components: Vec<_> = chosen.components.iter().map(|(name, chosen)| (*name, chosen)).collect();
         let signatures = cache.signatures(&stack, &components);
-        let signature_of = |name: &Name| {
-            let at = components.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
-            Some(signatures.ids[at])
-        };
-        let shared = signatures.ids.iter().map(|id| cache.find(*id, signature_of)).collect();
+        let shared = signatures.iter().map(|id| cache.find(*id, &stack, &chosen.components)).collect();
         let parameters = components.iter().map(|(name, chosen)| ComponentParameters {
             name,
             component: &chosen.published.component,
@@ -66,11 +63,60 @@ impl<'a> ServerEvaluation<'a> {
         subject: EvaluationSubject<'s>,
         catalog: Option<&'s Catalog>,
     ) -> ValueEvaluator<'s, 'a> {
+        ValueEvaluator::new(subject, &self.stack, &self.parameters, catalog, self.initial_states())
+    }
+
+    /// What is known from other servers, but for everything that the server's own layer touches, that depends on the
+    /// server otherwise, or that refers to such a value.
+    fn initial_states(&self) -> Vec<ComponentStates<'_>> {
         let states = self.shared.iter().zip(&self.parameters).map(|(shared, component)| match shared {
-            Some(shared) => ComponentStates::with_unsettled_pending(&shared.states),
+            Some(shared) => ComponentStates::Shared(&shared.states),
             None => ComponentStates::pending_all(component),
         });
-        ValueEvaluator::new(subject, &self.stack, &self.parameters, catalog, states.collect())
+        let mut states: Vec<_> = states.collect();
+        for (component, shared) in self.shared.iter().enumerate() {
+            for parameter in shared.iter().flat_map(|shared| shared.states.unsettled()) {
+                states[component].mark_pending(parameter);
+            }
+        }
+        let own = self.stack.layers[0].overrides;
+        for (name, values) in &own.values {
+            for id in values.keys().filter_map(|key| find_parameter(&self.parameters, name, key)) {
+                states[id.component].mark_pending(id.parameter);
+            }
+        }
+        for removal in &own.remove {
+            let (InheritedItem::Component(name)
+            | InheritedItem::Value(name, _)
+            | InheritedItem::Entry(name, _, _)) = &removal.what;
+            if let Ok(component) = self.parameters.binary_search_by(|known| known.name.cmp(name)) {
+                states[component] = ComponentStates::pending_all(&self.parameters[component]);
+            }
+        }
+        self.mark_referrers(&mut states);
+        states
+    }
+
+    /// Marks every value that refers to one that is to be evaluated, until there is none left.
+    fn mark_referrers(&self, states: &mut [ComponentStates<'_>]) {
+        let references = self.shared.iter().enumerate().flat_map(|(component, shared)| {
+            let references = shared.iter().flat_map(|shared| &shared.references);
+            references.filter_map(move |(parameter, name, key)| {
+                Some((ParameterId { component, parameter: *parameter }, find_parameter(&self.parameters, name, key)?))
+            })
+        });
+        let references: Vec<(ParameterId, ParameterId)> = references.collect();
+        loop {
+            let mut marked = false;
+            for (referrer, referred) in &references {
+                if states[referred.component].is_pending(referred.parameter) {
+                    marked |= states[referrer.component].mark_pending(referrer.parameter);
+                }
+            }
+            if !marked {
+                return;
+            }
+        }
     }
 
     /// Evaluates every value that is not known from other servers, and keeps for them what does not depend on this one.
@@ -99,9 +145,11 @@ impl<'a> ServerEvaluation<'a> {
                     let own = own.unwrap_or_default();
                     let component = Arc::new(build(&own));
                     let digest = component_digest(&component);
-                    if faults.is_empty() && is_fresh(at) && let Some(references) = self.references_to_share(at, &references) {
+                    if faults.is_empty() && is_fresh(at) {
                         let states = SharedStates::without_values_of_server(own);
-                        cache.insert(self.signatures.ids[at], references, states, Arc::clone(&component), digest);
+                        let (direct, referred) = self.references_of(at, &references);
+                        let evaluated = EvaluatedComponent::new(referred, direct, states, &component, digest);
+                        cache.insert(self.signatures[at], evaluated);
                     }
                     components.push((component, digest));
                 }
@@ -110,32 +158,44 @@ impl<'a> ServerEvaluation<'a> {
         EvaluatedServer { components, faults, weight: sizes.values + sizes.provenance }
     }
 
-    /// The components that one refers to, directly or not; `None` if the server itself says something about one of
-    /// them, so that nobody else can use the result.
-    fn references_to_share(
+    /// The values that a component refers to directly, each with the parameter that does, and all that it refers to
+    /// through others too.
+    fn references_of(
         &self,
         component: usize,
-        references: &[Vec<usize>],
-    ) -> Option<Vec<(&'a Name, super::component_cache::SignatureId)>> {
-        let mut visited = vec![component];
-        let mut open = vec![component];
-        while let Some(at) = open.pop() {
-            if self.signatures.is_own[at] {
-                return None;
+        evaluated: &[Vec<(usize, ParameterId)>],
+    ) -> (Vec<(usize, &'a Name, &'a Key)>, Vec<ReferredValue<'a>>) {
+        let named = |id: ParameterId| {
+            let referred = &self.parameters[id.component];
+            (referred.name, referred.parameters[id.parameter].0)
+        };
+        let direct = &evaluated[component];
+        let mut visited: Vec<ParameterId> = Vec::new();
+        let mut open: Vec<ParameterId> = direct.iter().map(|(_, referred)| *referred).collect();
+        while let Some(id) = open.pop() {
+            if visited.contains(&id) {
+                continue;
             }
-            let known = self.shared[at].as_ref().map_or(&[][..], |shared| &shared.references);
-            let known = known.iter().filter_map(|(name, _)| {
-                self.parameters.binary_search_by(|component| component.name.cmp(name)).ok()
-            });
-            for next in known.chain(references[at].iter().copied()) {
-                if !visited.contains(&next) {
-                    visited.push(next);
-                    open.push(next);
-                }
+            visited.push(id);
+            let of_value = evaluated[id.component].iter().filter(|(parameter, _)| *parameter == id.parameter);
+            open.extend(of_value.map(|(_, referred)| *referred));
+            for (_, name, key) in self.shared[id.component]
+                .iter()
+                .flat_map(|shared| &shared.references)
+                .filter(|(parameter, ..)| *parameter == id.parameter)
+            {
+                open.extend(find_parameter(&self.parameters, name, key));
             }
         }
-        let referred = visited.into_iter().skip(1);
-        Some(referred.map(|at| (self.parameters[at].name, self.signatures.ids[at])).collect())
+        let direct = direct.iter().map(|(parameter, referred)| {
+            let (name, key) = named(*referred);
+            (*parameter, name, key)
+        });
+        let referred = visited.into_iter().filter_map(|id| {
+            let (name, key) = named(id);
+            ReferredValue::find(&self.stack, &self.chosen.components, name, key)
+        });
+        (direct.collect(), referred.collect())
     }
 }
 

@@ -136,10 +136,7 @@ impl ValueEvaluator<'_, '_> {
         };
         let id = ParameterId { component: found, parameter };
         if let Some(referrer) = self.path.last() {
-            let references = &mut self.references[referrer.id.component];
-            if found != referrer.id.component && !references.contains(&found) {
-                references.push(found);
-            }
+            self.references[referrer.id.component].push((referrer.id.parameter, id));
         }
         if self.path.len() > MAX_CHAIN {
             return self
@@ -155,7 +152,7 @@ impl ValueEvaluator<'_, '_> {
                 }
                 Some(value)
             }
-            ValueState::Absent => {
+            ValueState::Absent { .. } => {
                 self.unknown_reference(site, inside, "but it has no value and no default".to_owned(), None)
             }
             ValueState::Begun => {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, iter::Sum, ops::Add, sync::Arc};
 
-use super::ComponentParameters;
+use super::{ComponentParameters, ParameterId};
 use crate::{name::Key, node::NodeValue, resolve::fault::EstateFault};
 
 /// The state of a value's evaluation.
@@ -14,8 +14,8 @@ pub(in crate::resolve) enum ValueState {
     Begun,
     /// Evaluated; `of_server` if it depends on the server and not only on places that others share.
     Final { value: Arc<NodeValue>, sizes: ValueSizes, of_server: bool },
-    /// No value is set, and none is required.
-    Absent,
+    /// No value is set, and none is required; `of_server` as above.
+    Absent { of_server: bool },
     /// It depends on the server: it must be evaluated for each one.
     Unsettled,
     /// Its fault is recorded.
@@ -58,8 +58,8 @@ pub(in crate::resolve) struct SharedStates {
 pub(in crate::resolve) struct EvaluatedValues<'e> {
     pub(in crate::resolve) states: Vec<ComponentStates<'e>>,
     pub(in crate::resolve) faults: Vec<EstateFault>,
-    /// For each component, those that its evaluated values refer to.
-    pub(in crate::resolve) references: Vec<Vec<usize>>,
+    /// For each component, its evaluated values with those they refer to.
+    pub(in crate::resolve) references: Vec<Vec<(usize, ParameterId)>>,
     pub(in crate::resolve) sizes: ValueSizes,
 }
 
@@ -67,7 +67,7 @@ impl SharedStates {
     /// The states without the values that depend on the server.
     pub(in crate::resolve) fn without_values_of_server(mut states: Vec<ValueState>) -> Self {
         for state in &mut states {
-            if matches!(state, ValueState::Final { of_server: true, .. }) {
+            if let ValueState::Final { of_server: true, .. } | ValueState::Absent { of_server: true } = state {
                 *state = ValueState::Unsettled;
             }
         }
@@ -100,13 +100,18 @@ impl<'e> ComponentStates<'e> {
         Self::Own(vec![ValueState::Pending; component.parameters.len()])
     }
 
-    /// What other servers share; what depends on the server is to be evaluated.
-    pub(in crate::resolve) fn with_unsettled_pending(shared: &'e SharedStates) -> Self {
-        let mut states = Self::Shared(shared);
-        for parameter in shared.unsettled() {
-            states.set(parameter, ValueState::Pending);
+    /// Marks a parameter to be evaluated; whether it was not marked yet.
+    pub(in crate::resolve) fn mark_pending(&mut self, parameter: usize) -> bool {
+        if matches!(self.state(parameter), ValueState::Pending) {
+            return false;
         }
-        states
+        self.set(parameter, ValueState::Pending);
+        true
+    }
+
+    /// Whether a parameter is to be evaluated.
+    pub(in crate::resolve) fn is_pending(&self, parameter: usize) -> bool {
+        matches!(self.state(parameter), ValueState::Pending)
     }
 
     pub(in crate::resolve) fn state(&self, parameter: usize) -> &ValueState {
