@@ -111,7 +111,15 @@ impl<'a> StackedPlaces<'a> {
             true => Rc::new(choose(catalog, &stack, blamed)?),
             false => Rc::clone(&base.chosen),
         };
-        if !chosen.has_same_versions(&base.chosen) {
+        // A place that removes a component and requires it again takes the values of weaker places away.
+        let loses_values = layers.iter().any(|layer| {
+            let removed = layer.overrides.remove.iter();
+            removed.filter_map(|removal| match &removal.what {
+                InheritedItem::Component(name) => Some(name),
+                _ => None,
+            }).any(|name| chosen.components.contains_key(name))
+        });
+        if loses_values || !chosen.has_same_versions(&base.chosen) {
             return Ok(Self::with_choice(stack, chosen));
         }
         let parameters = Rc::clone(&base.parameters);
