@@ -275,10 +275,16 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Err(message) => return self.wrong(site, message),
         };
         match self.subject {
-            EvaluationSubject::Server { others, .. } => match others.select(&selection, parameter) {
-                Ok(servers) => Some(servers),
-                Err(message) => self.wrong(site, message),
-            },
+            EvaluationSubject::Server { others, .. } => {
+                let selected = others.select(&selection, parameter);
+                // The host checks it against the same limits.
+                match selected
+                    .and_then(|servers| parameter.check_value_masked(&servers, true).map(|()| servers))
+                {
+                    Ok(servers) => Some(servers),
+                    Err(message) => self.wrong(site, message),
+                }
+            }
             EvaluationSubject::SharedStack | EvaluationSubject::FinalNode { .. } => None,
         }
     }

@@ -114,10 +114,12 @@ impl<'a> StackedPlaces<'a> {
         // A place that removes a component and requires it again takes the values of weaker places away.
         let loses_values = layers.iter().any(|layer| {
             let removed = layer.overrides.remove.iter();
-            removed.filter_map(|removal| match &removal.what {
-                InheritedItem::Component(name) => Some(name),
-                _ => None,
-            }).any(|name| chosen.components.contains_key(name))
+            removed
+                .filter_map(|removal| match &removal.what {
+                    InheritedItem::Component(name) => Some(name),
+                    _ => None,
+                })
+                .any(|name| chosen.components.contains_key(name))
         });
         if loses_values || !chosen.has_same_versions(&base.chosen) {
             return Ok(Self::with_choice(stack, chosen));

@@ -19,4 +19,5 @@ mod random;
 mod reach;
 mod removals;
 mod resolution;
+mod selections;
 mod signatures;

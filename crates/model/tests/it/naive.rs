@@ -13,8 +13,8 @@ use ::model::{
 };
 use proptest::prelude::*;
 
-use self::model::{Naive, NaiveNode};
 pub(crate) use self::estates::{Scene, documents, scene};
+use self::model::{Naive, NaiveNode};
 
 fn comparable(node: &Node) -> NaiveNode {
     let components = node.components.iter().map(|(name, component)| {
@@ -26,9 +26,10 @@ fn comparable(node: &Node) -> NaiveNode {
 }
 
 fn completed(catalog: &Catalog, node: &Node) -> Node {
-    let components = node.components.iter().map(|(name, component)| {
-        (name.clone(), &catalog.components[name][&component.version].component)
-    });
+    let components = node
+        .components
+        .iter()
+        .map(|(name, component)| (name.clone(), &catalog.components[name][&component.version].component));
     complete_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
 }
 

@@ -19,6 +19,8 @@ use proptest::{collection, prelude::*, sample};
 
 const COMPONENTS: [&str; 4] = ["a", "b", "c", "d"];
 const KEYS: [&str; 6] = ["n", "s", "k", "l", "m", "v"];
+/// What places set: selections more often than the rest.
+const SET_KEYS: [&str; 8] = ["n", "s", "k", "l", "m", "v", "v", "v"];
 const CHANNELS: [&str; 2] = ["c0", "c1"];
 
 /// An estate as files, and what is published.
@@ -88,12 +90,15 @@ fn published() -> impl Strategy<Value = Vec<Published>> {
 
 /// A component whose version is filled in later, and its channels.
 fn version(at: usize) -> impl Strategy<Value = (String, [bool; 2])> {
-    let declarations: Vec<_> = KEYS.iter().map(|key| (0..20u8, 0..COMPONENTS.len()).prop_map(|digits| {
-        declaration(key, digits.0, COMPONENTS[digits.1])
-    })).collect();
+    let declarations: Vec<_> = KEYS
+        .iter()
+        .map(|key| {
+            (0..20u8, 0..COMPONENTS.len()).prop_map(|digits| declaration(key, digits.0, COMPONENTS[digits.1]))
+        })
+        .collect();
     let requires = collection::btree_map(0..COMPONENTS.len(), range(), 0..3);
-    let requires = prop_oneof![2 => Just(BTreeMap::new()), 1 => requires];
-    let is_in = || prop::bool::weighted(0.85);
+    let requires = prop_oneof![3 => Just(BTreeMap::new()), 1 => requires];
+    let is_in = || prop::bool::weighted(0.93);
     (requires, declarations, [is_in(), is_in()]).prop_map(move |(requires, declarations, channels)| {
         let requires: Vec<String> = requires
             .into_iter()
@@ -114,98 +119,122 @@ fn version(at: usize) -> impl Strategy<Value = (String, [bool; 2])> {
 
 /// How a version declares a parameter; a few versions do not.
 fn declaration(key: &str, digit: u8, other: &str) -> Option<String> {
-    let what = match (key, digit) {
-        (_, 19) => return None,
-        ("n", 0..=13) => "type: integer, default: 1",
-        ("n", 14..=16) => "type: integer",
-        ("n", _) => "type: integer, required: true",
-        ("s", 0..=5) => "type: string, default: s",
-        ("s", 6..=9) => "type: string, default: \"${server.name}\"",
-        ("s", 10..=12) => "type: string, default: \"${OWN.n}-${OWN.n}\"",
-        ("s", 13..=14) => "type: string, default: \"${OTHER.s}\"",
-        ("s", 15..=17) => "type: string",
-        ("s", _) => "type: string, secret: true",
-        ("k", 0..=9) => "type: string, secret: true, shared: true",
-        ("k", 10..=15) => "type: string, secret: true",
-        ("k", _) => "type: string, secret: true, required: true",
-        ("l", 0..=5) => "type: list, merge: append, default: [1, 2]",
-        ("l", 6..=8) => "type: list, merge: append",
-        ("l", 9..=11) => "type: list, merge: append, default: [\"${OWN.s}\"]",
-        ("l", 12..=15) => "type: list, default: [1]",
-        ("l", _) => "type: string-list, merge: append, default: [x]",
-        ("m", 0..=5) => "type: map, merge: deep, default: {x: 0, y: {z: 0, w: {q: 0}}}",
-        ("m", 6..=8) => "type: map, merge: deep",
-        ("m", 9..=11) => "type: map, merge: deep, default: {y: 9, r: \"${OWN.s}\"}",
-        ("m", 12..=15) => "type: map, default: {x: 0, y: {z: 0}}",
-        ("m", _) => "type: map, merge: deep, secret: true",
-        (_, 0..=4) => "type: servers, reads: [OTHER.n, OTHER.s]",
-        (_, 5..=8) => "type: servers, reads: [OTHER.l, OTHER.m, OWN.n]",
-        (_, 9..=10) => "type: servers, reads: [OTHER.k], secret: true",
-        (_, 11) => "type: servers, reads: [OTHER.k]",
-        (_, 12) => "type: servers, reads: [OTHER.v]",
-        (_, 13..=14) => "type: servers, reads: [OTHER.n], default: {component: OWN}",
-        _ => "type: servers",
+    let choices: &[(u8, &str)] = match key {
+        "n" => {
+            &[(14, "type: integer, default: 1"), (3, "type: integer"), (2, "type: integer, required: true")]
+        }
+        "s" => &[
+            (6, "type: string, default: s"),
+            (4, "type: string, default: \"${server.name}\""),
+            (3, "type: string, default: \"${OWN.n}-${OWN.n}\""),
+            (2, "type: string, default: \"${OTHER.s}\""),
+            (3, "type: string"),
+            (1, "type: string, secret: true"),
+        ],
+        "k" => &[
+            (10, "type: string, secret: true, shared: true"),
+            (6, "type: string, secret: true"),
+            (3, "type: string, secret: true, required: true"),
+        ],
+        "l" => &[
+            (6, "type: list, merge: append, default: [1, 2]"),
+            (3, "type: list, merge: append"),
+            (3, "type: list, merge: append, default: [\"${OWN.s}\"]"),
+            (4, "type: list, default: [1]"),
+            (3, "type: string-list, merge: append, default: [x]"),
+        ],
+        "m" => &[
+            (6, "type: map, merge: deep, default: {x: 0, y: {z: 0, w: {q: 0}}}"),
+            (3, "type: map, merge: deep"),
+            (3, "type: map, merge: deep, default: {y: 9, r: \"${OWN.s}\"}"),
+            (4, "type: map, default: {x: 0, y: {z: 0}}"),
+            (3, "type: map, merge: deep, secret: true"),
+        ],
+        _ => &[
+            (5, "type: servers, reads: [OTHER.n, OTHER.s]"),
+            (4, "type: servers, reads: [OTHER.l, OTHER.m, OWN.n]"),
+            (2, "type: servers, reads: [OTHER.k], secret: true"),
+            (1, "type: servers, reads: [OTHER.k]"),
+            (1, "type: servers, reads: [OTHER.v]"),
+            (2, "type: servers, reads: [OTHER.n], default: {component: OWN}"),
+            (4, "type: servers"),
+        ],
     };
+    let what = weighted(choices, digit)?;
     Some(format!("{key}: {{description: D., {}}}", what.replace("OTHER", other)))
 }
 
-fn range() -> impl Strategy<Value = &'static str> {
-    prop_oneof![6 => Just("*"), 1 => Just("1"), 1 => Just("2"), 1 => Just(">=2"), 1 => Just("<3"), 1 => Just("^3")]
+/// The choice that a digit stands for; each stands for as many as its weight.
+fn weighted(choices: &[(u8, &'static str)], digit: u8) -> Option<&'static str> {
+    let mut left = digit;
+    choices.iter().find_map(|(weight, choice)| match left.checked_sub(*weight) {
+        Some(rest) => {
+            left = rest;
+            None
+        }
+        None => Some(*choice),
+    })
 }
 
-/// A value as a place writes it. High digits are wrong more often than low ones.
+fn range() -> impl Strategy<Value = &'static str> {
+    prop_oneof![20 => Just("*"), 1 => Just("1"), 1 => Just("2"), 1 => Just(">=2"), 1 => Just("<3"), 1 => Just("^3")]
+}
+
+/// A value as a place writes it; what comes later is wrong more often.
 fn value(own: &str, other: &str, key: &str, digit: u8) -> String {
-    let text = match (key, digit) {
-        ("n", 0..=11) => "1",
-        ("n", 12..=26) => "2",
-        ("n", 27..=28) => "\"${OTHER.n}\"",
-        ("n", _) => "x",
-        ("s", 0..=11) => "x",
-        ("s", 12..=14) => "\"n${OWN.n}\"",
-        ("s", 15..=18) => "\"${server.name}\"",
-        ("s", 19..=21) => "\"${OTHER.s}\"",
-        ("s", 22..=23) => "\"${server.environment}/$${x}\"",
-        ("s", 24..=25) => "\"${OWN.k}\"",
-        ("s", 26..=27) => "\"s${OTHER.k}\"",
-        ("s", 28) => "\"${OWN.nothing}\"",
-        ("s", _) => "\"${OWN.s}\"",
-        ("k", 0..=22) => "k1",
-        ("k", 23..=26) => "\"${OWN.s}\"",
-        ("k", 27..=28) => "\"${OTHER.k}\"",
-        ("k", _) => "5",
-        ("l", 0..=6) => "[1]",
-        ("l", 7..=12) => "[x, 1, x]",
-        ("l", 13..=17) => "[]",
-        ("l", 18..=20) => "[1.0, [1], {a: 1}]",
-        ("l", 21..=24) => "[\"${OWN.s}\", y]",
-        ("l", 25..=28) => "\"${OTHER.l}\"",
-        ("l", _) => "{a: 1}",
-        ("m", 0..=5) => "{x: 1}",
-        ("m", 6..=10) => "{y: {z: 2, w: {q: 1}}}",
-        ("m", 11..=15) => "{y: 5}",
-        ("m", 16..=19) => "{x: {p: 1}, y: {z: {q: 1}, v: 2}}",
-        ("m", 20..=23) => "{x: \"${OWN.s}\"}",
-        ("m", 24..=27) => "\"${OTHER.m}\"",
-        ("m", 28) => "{}",
-        ("m", _) => "[1]",
-        (_, 0..=4) => "{role: r0}",
-        (_, 5..=8) => "{group: g0}",
-        (_, 9..=12) => "{component: OTHER}",
-        (_, 13..=15) => "{role: r1, component: OWN}",
-        (_, 16..=18) => "{group: g1, role: r2}",
-        (_, 19..=21) => "{environment: e0}",
-        (_, 22..=24) => "{environment: e1, role: r0}",
-        (_, 25..=26) => "{environment: \"${server.environment}\", component: OTHER}",
-        (_, 27..=28) => "{role: \"${OWN.s}\"}",
-        _ => "{rol: r0}",
+    let choices: &[(u8, &str)] = match key {
+        "n" => &[(12, "1"), (15, "2"), (2, "\"${OTHER.n}\""), (1, "x")],
+        "s" => &[
+            (12, "x"),
+            (3, "\"n${OWN.n}\""),
+            (4, "\"${server.name}\""),
+            (3, "\"${OTHER.s}\""),
+            (2, "\"${server.environment}/$${x}\""),
+            (2, "\"${OWN.k}\""),
+            (2, "\"s${OTHER.k}\""),
+            (1, "\"${OWN.nothing}\""),
+            (1, "\"${OWN.s}\""),
+        ],
+        "k" => &[(23, "k1"), (4, "\"${OWN.s}\""), (2, "\"${OTHER.k}\""), (1, "5")],
+        "l" => &[
+            (7, "[1]"),
+            (6, "[x, 1, x]"),
+            (5, "[]"),
+            (3, "[1.0, [1], {a: 1}]"),
+            (4, "[\"${OWN.s}\", y]"),
+            (4, "\"${OTHER.l}\""),
+            (1, "{a: 1}"),
+        ],
+        "m" => &[
+            (6, "{x: 1}"),
+            (5, "{y: {z: 2, w: {q: 1}}}"),
+            (5, "{y: 5}"),
+            (4, "{x: {p: 1}, y: {z: {q: 1}, v: 2}}"),
+            (4, "{x: \"${OWN.s}\"}"),
+            (4, "\"${OTHER.m}\""),
+            (1, "{}"),
+            (1, "[1]"),
+        ],
+        _ => &[
+            (5, "{role: r0}"),
+            (4, "{group: g0}"),
+            (4, "{component: OTHER}"),
+            (3, "{role: r1, component: OWN}"),
+            (3, "{group: g1, role: r2}"),
+            (3, "{environment: e0}"),
+            (3, "{environment: e1, role: r0}"),
+            (2, "{environment: \"${server.environment}\", component: OTHER}"),
+            (2, "{role: \"${OWN.s}\"}"),
+            (1, "{rol: r0}"),
+        ],
     };
-    text.replace("OWN", own).replace("OTHER", other)
+    weighted(choices, digit).unwrap().replace("OWN", own).replace("OTHER", other)
 }
 
 fn removal(component: &str, key: &str, digit: u8) -> String {
     match digit {
-        0..=2 => component.to_owned(),
-        3..=6 => format!("{component}.{key}"),
+        0..=1 => component.to_owned(),
+        2..=6 => format!("{component}.{key}"),
         7 => format!("{component}.m"),
         8..=10 => format!("{component}.m.x"),
         11..=13 => format!("{component}.m.y.z"),
@@ -217,13 +246,14 @@ fn removal(component: &str, key: &str, digit: u8) -> String {
 
 /// What a place says.
 fn overrides() -> impl Strategy<Value = String> {
-    let component = || 0..COMPONENTS.len();
-    let required = collection::btree_map(component(), range(), 0..3);
+    // Most estates have the first two in their channels.
+    let component = || prop_oneof![6 => 0..2usize, 1 => 2..COMPONENTS.len()];
+    let required = collection::btree_map(component(), range(), 0..2);
     let bounds = prop_oneof![
         3 => Just(BTreeMap::new()),
         1 => collection::btree_map(component(), range(), 0..2),
     ];
-    let values = collection::vec((component(), component(), sample::select(&KEYS[..]), 0..30u8), 0..4);
+    let values = collection::vec((component(), component(), sample::select(&SET_KEYS[..]), 0..30u8), 0..4);
     let removed = prop_oneof![
         1 => Just(Vec::new()),
         1 => collection::vec((component(), sample::select(&KEYS[..]), 0..20u8), 0..3),
@@ -239,7 +269,8 @@ fn overrides() -> impl Strategy<Value = String> {
             by_component.entry(own).or_default().insert(key, value(own, other, key, digit));
         }
         let values = by_component.into_iter().map(|(component, values)| {
-            let values: Vec<_> = values.into_iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+            let values: Vec<_> =
+                values.into_iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
             format!("{component}: {{{}}}", values.join(", "))
         });
         let removed = removed.into_iter().map(|(at, key, digit)| removal(COMPONENTS[at], key, digit));
@@ -256,7 +287,8 @@ fn overrides() -> impl Strategy<Value = String> {
 /// Some of `names` in any order, and rarely one that does not exist.
 fn some_of(names: Vec<String>) -> impl Strategy<Value = String> {
     let most = names.len().min(3);
-    let some = sample::subsequence(names, 0..=most).prop_shuffle();
+    let some = sample::subsequence(names, 0..=most);
+    let some = prop_oneof![12 => some.clone(), 1 => some.prop_shuffle()];
     (some, prop::bool::weighted(0.01)).prop_map(|(mut names, unknown)| {
         names.extend(unknown.then(|| "x9".to_owned()));
         names.join(", ")

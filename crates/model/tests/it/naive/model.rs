@@ -115,17 +115,17 @@ impl<'a> Naive<'a> {
             .iter()
             .flat_map(|place| place.versions.iter().map(|(name, bound)| (name, &bound.range)))
             .collect();
-        let is_removed = |name: &Name| {
-            places.iter().any(|place| removes(place, name)) && !required.contains_key(name)
-        };
+        let is_removed =
+            |name: &Name| places.iter().any(|place| removes(place, name)) && !required.contains_key(name);
         let is_right = |chosen: &BTreeMap<&Name, &Component>| {
             required.iter().all(|(name, range)| range.contains(&chosen[name].version))
                 && bounds.iter().all(|(name, range)| {
                     chosen.get(name).is_none_or(|component| range.contains(&component.version))
                 })
-                && chosen.values().flat_map(|component| &component.requires).all(|(name, range)| {
-                    range.contains(&chosen[name].version) && !is_removed(name)
-                })
+                && chosen
+                    .values()
+                    .flat_map(|component| &component.requires)
+                    .all(|(name, range)| range.contains(&chosen[name].version) && !is_removed(name))
         };
         let environment = &self.estate.environments[&self.estate.servers[server].environment];
         let order: Vec<&Name> = required.keys().copied().collect();
@@ -140,7 +140,8 @@ impl<'a> Naive<'a> {
         is_right: &dyn Fn(&BTreeMap<&Name, &Component>) -> bool,
     ) -> Option<BTreeMap<&'a Name, &'a Component>> {
         let Some(name) = order.get(chosen.len()) else {
-            let all: BTreeMap<&Name, &Component> = order.iter().copied().zip(chosen.iter().copied()).collect();
+            let all: BTreeMap<&Name, &Component> =
+                order.iter().copied().zip(chosen.iter().copied()).collect();
             return is_right(&all).then_some(all);
         };
         self.catalog.versions(channel, name).iter().rev().find_map(|version| {
@@ -222,7 +223,8 @@ impl<'a> Naive<'a> {
                 Value::List(items.collect::<Result<_, _>>()?)
             }
             Value::Map(map) => {
-                let entries = map.iter().map(|(key, item)| Ok((key.clone(), self.expand(item, secret, path)?)));
+                let entries =
+                    map.iter().map(|(key, item)| Ok((key.clone(), self.expand(item, secret, path)?)));
                 Value::Map(entries.collect::<Result<_, Fault>>()?)
             }
             Value::Text(text) => self.expand_text(text, secret, path)?,
@@ -245,7 +247,9 @@ impl<'a> Naive<'a> {
                 let (inside, after) = after.split_once('}').ok_or("not closed")?;
                 joined.push_str(&match self.refer(inside, secret, path)? {
                     Value::Text(text) => text,
-                    Value::List(_) | Value::Map(_) | Value::Null => return Err("collection in a text".to_owned()),
+                    Value::List(_) | Value::Map(_) | Value::Null => {
+                        return Err("collection in a text".to_owned());
+                    }
                     simple => simple.to_string(),
                 });
                 rest = after;
@@ -287,7 +291,11 @@ impl<'a> Naive<'a> {
         let own = &self.estate.servers[reader].environment;
         let Value::Map(wanted) = selection else { return Err("no selection".to_owned()) };
         let wanted = |key: &str| wanted.get(key).and_then(Value::as_text);
-        if ["role", "group", "component", "environment"].into_iter().filter_map(wanted).any(|name| Name::new(name).is_err()) {
+        if ["role", "group", "component", "environment"]
+            .into_iter()
+            .filter_map(wanted)
+            .any(|name| Name::new(name).is_err())
+        {
             return Err("not a name".to_owned());
         }
         let environment = wanted("environment").unwrap_or(own.as_str());
@@ -298,7 +306,8 @@ impl<'a> Naive<'a> {
         let mut list = Vec::new();
         for (name, server) in &self.estate.servers {
             if server.environment.as_str() != environment
-                || wanted("group").is_some_and(|group| !server.groups.iter().any(|in_it| in_it.as_str() == group))
+                || wanted("group")
+                    .is_some_and(|group| !server.groups.iter().any(|in_it| in_it.as_str() == group))
             {
                 continue;
             }
@@ -334,7 +343,8 @@ impl<'a> Naive<'a> {
             if secret && !(declared.shared && parameter.secret) {
                 return Err(format!("secret {asked:?}"));
             }
-            let of_component = values.entry(read.component.to_string()).or_insert(Value::Map(BTreeMap::new()));
+            let of_component =
+                values.entry(read.component.to_string()).or_insert(Value::Map(BTreeMap::new()));
             if let Value::Map(of_component) = of_component {
                 of_component.insert(read.key.to_string(), value);
             }
