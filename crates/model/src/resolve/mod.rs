@@ -80,9 +80,12 @@ pub struct Resolver<'a> {
     /// By environment and roles.
     role_stacks: RefCell<HashMap<(&'a Name, &'a [Name]), SharedStack<'a>>>,
     /// By environment, roles and groups.
-    group_stacks: RefCell<HashMap<(&'a Name, &'a [Name], &'a [Name]), SharedStack<'a>>>,
+    group_stacks: RefCell<HashMap<GroupStackKey<'a>, SharedStack<'a>>>,
     server_values: ServerValues,
 }
+
+/// An environment, roles and groups.
+type GroupStackKey<'a> = (&'a Name, &'a [Name], &'a [Name]);
 
 /// A stack that servers share; none if it cannot be resolved without what the server adds.
 type SharedStack<'a> = Option<Rc<ResolvedStack<'a>>>;

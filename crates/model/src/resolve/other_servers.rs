@@ -27,7 +27,7 @@ const MAX_CHAIN: usize = 32;
 #[derive(Default)]
 pub(super) struct ServerValues {
     /// The servers of each selection, by name.
-    selected: RefCell<HashMap<Selection, Result<Arc<Vec<ServerName>>, String>>>,
+    selected: RefCell<HashMap<Selection, SelectedServers>>,
     /// The lists that selections became, each with the length of the longest chain in it.
     lists: RefCell<HashMap<ListKey, (Arc<Value>, usize)>>,
     /// Single values, each with the length of the longest chain that begins with it.
@@ -39,6 +39,9 @@ pub(super) struct ServerValues {
     /// Whether what is in evaluation fails because of [`MAX_CHAIN`]: then it is not known how it ends by itself.
     is_cut_off: Cell<bool>,
 }
+
+/// The servers of a selection. The error completes the sentence "`component.key` ...".
+type SelectedServers = Result<Arc<Vec<ServerName>>, String>;
 
 /// What a list of selected servers depends on.
 type ListKey = (Selection, Vec<ParameterName>, bool);
@@ -109,7 +112,7 @@ impl OtherServers for ServerReader<'_, '_> {
 
 impl<'a> Resolver<'a> {
     /// The servers of a selection, in the order of their names.
-    fn selected_servers(&self, selection: &Selection) -> Result<Arc<Vec<ServerName>>, String> {
+    fn selected_servers(&self, selection: &Selection) -> SelectedServers {
         if let Some(known) = self.server_values.selected.borrow().get(selection) {
             return known.clone();
         }

@@ -1,6 +1,7 @@
 //! Resolution gives what a resolver without any sharing gives, whatever the estate.
 
 mod estates;
+mod merge;
 mod model;
 
 use std::collections::BTreeMap;
