@@ -14,7 +14,7 @@ use ::model::{
 };
 use proptest::prelude::*;
 
-pub(crate) use self::estates::{Scene, documents, scene};
+pub(crate) use self::estates::{Published, Scene, documents, scene};
 use self::model::{Naive, NaiveNode};
 
 fn comparable(node: &Node) -> NaiveNode {

@@ -38,6 +38,13 @@ pub(crate) struct Published {
     pub(crate) bytes: u8,
 }
 
+impl Published {
+    /// A version in the first channel.
+    pub(crate) fn new(component: &str) -> Self {
+        Self { component: component.to_owned(), channels: [true, false], bytes: 0 }
+    }
+}
+
 impl Scene {
     pub(crate) fn estate(&self) -> Estate {
         estate::read(&self.documents).unwrap()
