@@ -284,10 +284,16 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         };
         self.depend_on_server();
         match self.subject {
-            EvaluationSubject::Server { others, .. } => match others.select(&selection, parameter) {
-                Ok(servers) => Some(servers),
-                Err(message) => self.wrong(site, message),
-            },
+            EvaluationSubject::Server { others, .. } => {
+                let selected = others.select(&selection, parameter);
+                // The host checks it against the same limits.
+                match selected
+                    .and_then(|servers| parameter.check_value_masked(&servers, true).map(|()| servers))
+                {
+                    Ok(servers) => Some(servers),
+                    Err(message) => self.wrong(site, message),
+                }
+            }
             EvaluationSubject::FinalNode { .. } => None,
         }
     }

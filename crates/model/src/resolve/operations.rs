@@ -109,13 +109,16 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
                 let (what, origin) = (ValueOperation::Value(&assignment.value), assignment.origin.as_ref());
                 operations.push(PlaceOperation { place, what, origin, effective });
             }
+            // What one place removes is one thing: the order of its removals does not matter.
+            let is_removed_by_stronger = is_removed;
             for removed in &source.removals {
                 let what = match &removed.what {
                     InheritedItem::Value(_, of) if of == key => ValueOperation::RemoveAll,
                     InheritedItem::Entry(_, of, path) if of == key => ValueOperation::RemoveEntry(path),
                     _ => continue,
                 };
-                let effective = !is_removed && source.at < self.effective_layers && !(replace && has_value);
+                let effective =
+                    !is_removed_by_stronger && source.at < self.effective_layers && !(replace && has_value);
                 is_removed |= matches!(what, ValueOperation::RemoveAll);
                 operations.push(PlaceOperation { place, what, origin: removed.origin.as_ref(), effective });
             }

@@ -1,7 +1,7 @@
 //! Reading other servers: which servers a selection stands for, and their values.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
@@ -27,14 +27,21 @@ const MAX_CHAIN: usize = 32;
 #[derive(Default)]
 pub(super) struct ServerValues {
     /// The servers of each selection, by name.
-    selected: RefCell<HashMap<Selection, Result<Arc<Vec<ServerName>>, String>>>,
-    /// The lists that selections became.
-    lists: RefCell<HashMap<ListKey, Arc<Value>>>,
-    /// Single values.
-    values: RefCell<HashMap<(ServerName, ParameterName), ReadValue>>,
+    selected: RefCell<HashMap<Selection, SelectedServers>>,
+    /// The lists that selections became, each with the length of the longest chain in it.
+    lists: RefCell<HashMap<ListKey, (Arc<Value>, usize)>>,
+    /// Single values, each with the length of the longest chain that begins with it.
+    values: RefCell<HashMap<(ServerName, ParameterName), (ReadValue, usize)>>,
     /// The values in evaluation, each because the one before reads it.
     path: RefCell<Vec<(ServerName, ParameterName)>>,
+    /// The longest chain read for what is in evaluation.
+    longest: Cell<usize>,
+    /// Whether what is in evaluation fails because of [`MAX_CHAIN`]: then it is not known how it ends by itself.
+    is_cut_off: Cell<bool>,
 }
+
+/// The servers of a selection. The error completes the sentence "`component.key` ...".
+type SelectedServers = Result<Arc<Vec<ServerName>>, String>;
 
 /// What a list of selected servers depends on.
 type ListKey = (Selection, Vec<ParameterName>, bool);
@@ -105,7 +112,7 @@ impl OtherServers for ServerReader<'_, '_> {
 
 impl<'a> Resolver<'a> {
     /// The servers of a selection, in the order of their names.
-    fn selected_servers(&self, selection: &Selection) -> Result<Arc<Vec<ServerName>>, String> {
+    fn selected_servers(&self, selection: &Selection) -> SelectedServers {
         if let Some(known) = self.server_values.selected.borrow().get(selection) {
             return known.clone();
         }
@@ -161,15 +168,14 @@ impl<'a> Resolver<'a> {
         parameter: &Parameter,
     ) -> Result<Arc<Value>, String> {
         let key = (selection.clone(), parameter.reads.clone(), parameter.secret);
-        if let Some(known) = self.server_values.lists.borrow().get(&key) {
+        if let Some((known, length)) = self.server_values.lists.borrow().get(&key) {
+            self.server_values.add_chain(*length)?;
             return Ok(Arc::clone(known));
         }
-        let list = servers
-            .iter()
-            .map(|name| self.selected_server(name, parameter))
-            .collect::<Result<Vec<_>, _>>()?;
-        let list = Arc::new(Value::List(list));
-        self.server_values.lists.borrow_mut().insert(key, Arc::clone(&list));
+        let servers = || servers.iter().map(|name| self.selected_server(name, parameter));
+        let (list, length) = self.server_values.measure(|| servers().collect::<Result<Vec<_>, _>>());
+        let list = Arc::new(Value::List(list?));
+        self.server_values.lists.borrow_mut().insert(key, (Arc::clone(&list), length));
         Ok(list)
     }
 
@@ -217,23 +223,28 @@ impl<'a> Resolver<'a> {
     /// A value of a server, evaluated without the rest of its node.
     fn read_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
         let key = (server.clone(), read.clone());
-        if let Some(known) = self.server_values.values.borrow().get(&key) {
+        let all = &self.server_values;
+        if let Some((known, length)) = all.values.borrow().get(&key) {
+            all.add_chain(*length)?;
             return known.clone();
         }
-        let path = self.server_values.path.borrow();
+        let path = all.path.borrow();
         if let Some(start) = path.iter().position(|at| *at == key) {
             let cycle = path[start..].iter().chain([&key]);
             let cycle: Vec<String> = cycle.map(|(server, read)| format!("`{read}` of {server}")).collect();
             return Err(format!("reads values of servers that read each other: {}", cycle.join(" -> ")));
         }
-        if path.len() >= MAX_CHAIN {
-            return Err(format!("is at the end of more than {MAX_CHAIN} servers that read each other"));
-        }
         drop(path);
-        self.server_values.path.borrow_mut().push(key.clone());
-        let value = self.evaluate_value(server, read);
-        self.server_values.path.borrow_mut().pop();
-        self.server_values.values.borrow_mut().insert(key, value.clone());
+        all.add_chain(1)?;
+        all.path.borrow_mut().push(key.clone());
+        let (value, length) = all.measure(|| self.evaluate_value(server, read));
+        all.path.borrow_mut().pop();
+        all.longest.set(all.longest.get().max(length + 1));
+        if !all.is_cut_off.get() {
+            all.values.borrow_mut().insert(key, (value.clone(), length + 1));
+        } else if all.path.borrow().is_empty() {
+            all.is_cut_off.set(false);
+        }
         value
     }
 
@@ -250,6 +261,28 @@ impl<'a> Resolver<'a> {
             (ValueState::Absent { .. }, _) => Ok(None),
             (_, faults) => Err(why(first_fault(faults))),
         }
+    }
+}
+
+impl ServerValues {
+    /// Notes that what is in evaluation reads a chain of this length, unless that is too long.
+    fn add_chain(&self, length: usize) -> Result<(), String> {
+        let before = self.path.borrow().len();
+        if before + length > MAX_CHAIN {
+            self.is_cut_off.set(before > 0);
+            return Err(format!("is at the end of more than {MAX_CHAIN} servers that read each other"));
+        }
+        self.longest.set(self.longest.get().max(length));
+        Ok(())
+    }
+
+    /// The length of the longest chain that is read.
+    fn measure<T>(&self, read: impl FnOnce() -> T) -> (T, usize) {
+        let outer = self.longest.replace(0);
+        let found = read();
+        let length = self.longest.get();
+        self.longest.set(outer.max(length));
+        (found, length)
     }
 }
 

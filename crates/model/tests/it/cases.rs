@@ -153,9 +153,12 @@ fn documents(case: &Path) -> EstateDocuments {
 
 fn catalog(case: &Path) -> Catalog {
     let file = case.join("catalog.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    let read: CatalogFile =
-        yaml::read(&file.to_string_lossy(), &text).unwrap_or_else(|error| panic!("{error}"));
+    read_catalog(&file.to_string_lossy(), &fs::read_to_string(&file).unwrap())
+}
+
+/// Reads a `catalog.yaml`; `file` is its name in errors.
+pub(crate) fn read_catalog(file: &str, text: &str) -> Catalog {
+    let read: CatalogFile = yaml::read(file, text).unwrap_or_else(|error| panic!("{error}"));
     let mut catalog = Catalog::default();
     for Entry { channels, component } in read.components {
         for channel in channels {

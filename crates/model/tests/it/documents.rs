@@ -1,8 +1,18 @@
 //! The documents cannot drift from the code: their examples are read, their schemas are compared.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use model::format::{self, FormatError};
+use model::{
+    catalog::Catalog,
+    format::{
+        self, FormatError,
+        estate::{self, EstateDocuments},
+    },
+    node::{Node, Provenance, RequirementOperation, RequirementProvenance},
+    resolve::Resolver,
+};
+
+use crate::cases::read_catalog;
 
 fn docs() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"))
@@ -62,4 +72,59 @@ fn schema_files_in_the_reference_match_the_code() {
             file.display()
         );
     }
+}
+
+/// The estate and the catalog of the example in `docs/resolution.md`; each block begins with the path of its file.
+fn example(document: &str) -> (EstateDocuments, Catalog) {
+    let blocks = document.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let mut files: EstateDocuments = blocks
+        .map(|block| {
+            let path = block.lines().next().and_then(|line| line.strip_prefix("# "));
+            (path.expect("a block begins with the path of its file").to_owned(), block.to_owned())
+        })
+        .collect();
+    let catalog = files.remove("catalog.yaml").unwrap();
+    (files, read_catalog("catalog.yaml", &catalog))
+}
+
+/// The rows of the table with this head, each cell without its code marks.
+fn table(document: &str, head: &str) -> Vec<Vec<String>> {
+    let (_, rows) = document.split_once(head).unwrap_or_else(|| panic!("there is no table {head}"));
+    let cells = |line: &str| {
+        let cells = line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`').to_owned());
+        cells.collect()
+    };
+    rows.lines().skip(2).take_while(|line| line.starts_with('|')).map(cells).collect()
+}
+
+#[test]
+fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() {
+    let document = fs::read_to_string(docs().join("resolution.md")).unwrap();
+    let (files, catalog) = example(&document);
+    let estate = estate::read(&files).unwrap();
+    let resolver = Resolver::new(&estate, &catalog);
+    let nodes: BTreeMap<_, Node> =
+        estate.servers.keys().map(|name| (name, resolver.resolve(name).unwrap().node)).collect();
+    let (mut versions, mut values) = (Vec::new(), Vec::new());
+    for (server, node) in &nodes {
+        for (name, component) in &node.components {
+            let requires = |one: &&RequirementProvenance| {
+                one.effective && matches!(one.what, RequirementOperation::Requires(_))
+            };
+            let place = component.requirements.iter().find(requires).unwrap().place.to_string();
+            versions.push(vec![server.to_string(), name.to_string(), component.version.to_string(), place]);
+            for (key, value) in &component.values {
+                let has_part = |entry: &&Provenance| entry.effective && !entry.removes;
+                let place = value.provenance.iter().find(has_part).unwrap().place.to_string();
+                values.push(vec![
+                    server.to_string(),
+                    format!("{name}.{key}"),
+                    value.value.to_string(),
+                    place,
+                ]);
+            }
+        }
+    }
+    assert_eq!(table(&document, "| server | component | version | required by |"), versions);
+    assert_eq!(table(&document, "| server | parameter | value | first place |"), values);
 }

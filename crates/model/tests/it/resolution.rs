@@ -367,3 +367,20 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
          overridden  role web sets \"y\" (revision 1 by ann)"
     );
 }
+
+#[test]
+fn overridden_value_change_keeps_the_digest() {
+    let parameters = "a: {type: string, description: A.}, b: {type: string, description: B., default: x}";
+    let digest = |of_role: &str, of_server: &str| {
+        let (mut estate, catalog) = shop(parameters, of_role);
+        let (stronger, _) = shop(parameters, of_server);
+        let overrides = &mut estate.servers.get_mut("s").unwrap().overrides;
+        overrides.values = stronger.roles["web"].overrides.values.clone();
+        Resolver::new(&estate, &catalog).resolve(&server()).unwrap().digest
+    };
+    let first = digest("a: old", "a: mine");
+    assert_eq!(digest("a: new", "a: mine"), first);
+    assert_eq!(digest("a: mine", ""), first, "the same content said by another place");
+    assert_eq!(digest("a: old, b: x", "a: mine"), first, "a place says what the default says");
+    assert_ne!(digest("a: old", ""), first);
+}

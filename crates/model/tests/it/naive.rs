@@ -1,0 +1,79 @@
+//! Resolution gives what a resolver without any sharing gives, whatever the estate.
+
+mod estates;
+mod merge;
+mod model;
+
+use std::collections::BTreeMap;
+
+use ::model::{
+    catalog::Catalog,
+    name::ServerName,
+    node::Node,
+    resolve::{Resolver, complete_node},
+};
+use proptest::prelude::*;
+
+pub(crate) use self::estates::{Published, Scene, documents, scene};
+use self::model::{Naive, NaiveNode};
+
+fn comparable(node: &Node) -> NaiveNode {
+    let components = node.components.iter().map(|(name, component)| {
+        let values = component.values.iter();
+        let values = values.map(|(key, value)| (key.clone(), ((*value.value).clone(), value.secret)));
+        (name.clone(), (component.version.clone(), values.collect()))
+    });
+    components.collect()
+}
+
+fn completed(catalog: &Catalog, node: &Node) -> Node {
+    let components = node
+        .components
+        .iter()
+        .map(|(name, component)| (name.clone(), &catalog.components[name][&component.version].component));
+    complete_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn resolve_of_a_random_estate_gives_the_versions_and_values_of_the_naive_resolver(scene in scene()) {
+        let (estate, catalog) = (scene.estate(), scene.catalog());
+        let resolver = Resolver::new(&estate, &catalog);
+        let naive = Naive { estate: &estate, catalog: &catalog };
+        for server in estate.servers.keys() {
+            match (resolver.resolve(server), naive.node(server)) {
+                (Ok(found), Ok(expected)) => prop_assert_eq!(comparable(&found.node), expected, "{}", server),
+                (Err(_), Err(_)) => (),
+                (found, expected) => {
+                    let found = found.map(|found| comparable(&found.node)).map_err(|error| error.to_string());
+                    prop_assert_eq!(found, expected, "{}", server);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_resolver_for_servers_in_any_order_gives_what_a_fresh_one_gives_for_each(
+        scene in scene(),
+        order in Just(vec![0, 1, 2, 3, 4]).prop_shuffle(),
+    ) {
+        let (estate, catalog) = (scene.estate(), scene.catalog());
+        let resolver = Resolver::new(&estate, &catalog);
+        let servers: Vec<&ServerName> = estate.servers.keys().collect();
+        for server in order.into_iter().filter_map(|at: usize| servers.get(at)) {
+            let (shared, alone) = (resolver.resolve(server), Resolver::new(&estate, &catalog).resolve(server));
+            // Of a cycle, each server tells its own beginning.
+            prop_assert_eq!(shared.is_err(), alone.is_err(), "{}: {:?}", server, shared.or(alone));
+            prop_assert_eq!(resolver.resolve(server).ok(), Resolver::new(&estate, &catalog).resolve(server).ok());
+        }
+    }
+
+    #[test]
+    fn complete_node_leaves_a_resolved_node_as_it_is(scene in scene()) {
+        let (estate, catalog) = (scene.estate(), scene.catalog());
+        let resolver = Resolver::new(&estate, &catalog);
+        for resolved in estate.servers.keys().filter_map(|server| resolver.resolve(server).ok()) {
+            prop_assert_eq!(completed(&catalog, &resolved.node), resolved.node);
+        }
+    }
+}
