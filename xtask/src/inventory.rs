@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
+pub(crate) use self::estate_form::{write_component_folders, write_estate};
 use crate::command_failure::CommandFailure;
 
 /// The channel that holds every component, in version [`VERSION`].
@@ -89,9 +90,14 @@ impl Inventory {
     /// Writes `estate/`, its catalog included, and `reclass/` into `folder`.
     pub(crate) fn write_both(&self, folder: &Path) -> Result<(), CommandFailure> {
         let estate = folder.join("estate");
-        estate_form::write_estate(self, &estate)?;
+        write_estate(self, &estate)?;
         estate_form::write_catalog(self, &estate.join("catalog"))?;
         reclass_form::write_reclass(self, &folder.join("reclass"))
+    }
+
+    /// The names of all components.
+    pub(crate) fn component_names(&self) -> impl Iterator<Item = &str> {
+        self.components.iter().map(|component| component.name)
     }
 
     /// The names of `count` servers, spread over all of them.
