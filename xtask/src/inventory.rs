@@ -12,7 +12,10 @@ mod reclass_form;
 mod sequence;
 mod yaml_text;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde_json::Value;
 
@@ -100,10 +103,11 @@ impl Inventory {
         self.components.iter().map(|component| component.name)
     }
 
-    /// The names of `count` servers, spread over all of them.
+    /// The names of `count` servers, spread over all in the order of their names: those `resolve-estate` shows.
     pub(crate) fn sample(&self, count: usize) -> Vec<&str> {
-        let step = (self.servers.len() / count.max(1)).max(1);
-        self.servers.iter().step_by(step).take(count).map(|server| server.place.name.as_str()).collect()
+        let names: BTreeSet<&str> = self.servers.iter().map(|server| server.place.name.as_str()).collect();
+        let step = (names.len() / count.max(1)).max(1);
+        names.into_iter().step_by(step).take(count).collect()
     }
 }
 

@@ -65,15 +65,15 @@ pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
         output::print_line(&serde_json::Value::Object(sample).to_string());
         return Ok(());
     }
+    let servers: Vec<&ServerName> = match &arguments.server {
+        Some(server) => vec![server],
+        None => estate.servers.keys().collect(),
+    };
     let mut digest = WordHasher::default();
-    let mut servers = 0;
-    for server in
-        estate.servers.keys().filter(|name| arguments.server.as_ref().is_none_or(|only| only == *name))
-    {
+    for server in &servers {
         add_node(&mut digest, &resolve(server)?);
-        servers += 1;
     }
-    output::print_line(&format!("{servers} servers, digest {:016x}", digest.finish()));
+    output::print_line(&format!("{} servers, digest {:016x}", servers.len(), digest.finish()));
     output::print_line(&format!("peak memory: {} kB", peak_memory_kb()?));
     Ok(())
 }
