@@ -4,6 +4,7 @@
 //! installed is named as such: no number is made up for it.
 
 mod cases;
+mod control_plane_resolution;
 mod equality;
 mod measure;
 mod peers;
@@ -47,6 +48,8 @@ pub(crate) enum BenchPart {
     Commands,
     /// Resolution of whole inventories
     Resolution,
+    /// Resolution in a control plane; what the edit costs the peers is known only when all parts run
+    ControlPlane,
 }
 
 /// One comparison of two command lines.
@@ -69,23 +72,36 @@ struct Case {
     target: Target,
 }
 
-/// Times everything, prints the table and writes the results.
+/// Times everything, prints the table and writes the results, those before a failure too.
 pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
-    let developer = Developer::create(bench.root, bench.work, "bench", &bench.programs, bench.profile)?;
-    let wanted = |part| bench.only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
     results::print_head();
-    if wanted(BenchPart::Resolution) {
-        let peers = peers::install(bench.work)?;
-        resolution::run(bench, &developer.terminal, &peers, &mut rows)?;
-    }
+    let outcome = run_parts(bench, &mut rows);
+    results::write(bench.root, &rows)?;
+    outcome
+}
+
+fn run_parts(bench: &Bench<'_>, rows: &mut Vec<ResultRow>) -> Result<(), CommandFailure> {
+    let wanted = |part| bench.only.is_none_or(|only| only == part);
+    let developer =
+        |folder| Developer::create(bench.root, bench.work, folder, &bench.programs, bench.profile);
     let mut weight = Ok(());
     if wanted(BenchPart::Commands) {
+        let developer = developer("bench")?;
         let prepared = cases::prepare(&developer)?;
-        let start = compare_commands(bench, &developer, &prepared, &mut rows)?;
+        let start = compare_commands(bench, &developer, &prepared, rows)?;
         weight = sizes::check(&bench.programs, bench.profile == "release", start, &prepared.control_plane);
     }
-    results::write(bench.root, &rows)?;
+    let mut peer_costs = Vec::new();
+    if wanted(BenchPart::Resolution) {
+        let peers = peers::install(bench.work)?;
+        peer_costs = resolution::run(bench, &developer("bench-resolution")?.terminal, &peers, rows)?;
+    }
+    if wanted(BenchPart::ControlPlane) {
+        let peers = peers::install(bench.work)?;
+        let developer = developer("bench-control-plane")?;
+        control_plane_resolution::run(bench, &developer, &peers, &peer_costs, rows)?;
+    }
     weight
 }
 

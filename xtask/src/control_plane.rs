@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread::sleep,
@@ -81,6 +82,26 @@ impl ControlPlane {
     /// How much CPU time it took so far.
     pub(crate) fn cpu_clock(&self) -> Result<CpuClock, CommandFailure> {
         CpuClock::read(self.server.id())
+    }
+
+    /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
+    pub(crate) fn fetch(&self, path: &str, token: &str) -> Result<String, CommandFailure> {
+        let host = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let mut answer = String::new();
+        TcpStream::connect(host)
+            .and_then(|mut connection| {
+                connection.write_all(request.as_bytes())?;
+                connection.read_to_string(&mut answer)
+            })
+            .map_err(|error| self.trouble(&format!("GET {path} failed: {error}"), "curl"))?;
+        if !answer.starts_with("HTTP/1.1 200 ") {
+            let status = answer.lines().next().unwrap_or_default();
+            return Err(self.trouble(&format!("GET {path} answered `{status}`"), "curl"));
+        }
+        Ok(answer)
     }
 
     fn trouble(&self, what: &str, typed: &str) -> CommandFailure {

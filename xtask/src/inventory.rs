@@ -12,10 +12,14 @@ mod reclass_form;
 mod sequence;
 mod yaml_text;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde_json::Value;
 
+pub(crate) use self::estate_form::{write_component_folders, write_estate};
 use crate::command_failure::CommandFailure;
 
 /// The channel that holds every component, in version [`VERSION`].
@@ -89,15 +93,21 @@ impl Inventory {
     /// Writes `estate/`, its catalog included, and `reclass/` into `folder`.
     pub(crate) fn write_both(&self, folder: &Path) -> Result<(), CommandFailure> {
         let estate = folder.join("estate");
-        estate_form::write_estate(self, &estate)?;
+        write_estate(self, &estate)?;
         estate_form::write_catalog(self, &estate.join("catalog"))?;
         reclass_form::write_reclass(self, &folder.join("reclass"))
     }
 
-    /// The names of `count` servers, spread over all of them.
+    /// The names of all components.
+    pub(crate) fn component_names(&self) -> impl Iterator<Item = &str> {
+        self.components.iter().map(|component| component.name)
+    }
+
+    /// The names of `count` servers, spread over all in the order of their names: those `resolve-estate` shows.
     pub(crate) fn sample(&self, count: usize) -> Vec<&str> {
-        let step = (self.servers.len() / count.max(1)).max(1);
-        self.servers.iter().step_by(step).take(count).map(|server| server.place.name.as_str()).collect()
+        let names: BTreeSet<&str> = self.servers.iter().map(|server| server.place.name.as_str()).collect();
+        let step = (names.len() / count.max(1)).max(1);
+        names.into_iter().step_by(step).take(count).collect()
     }
 }
 

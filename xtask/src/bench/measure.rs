@@ -20,6 +20,13 @@ pub(super) struct Cost {
     pub(super) peak_kb: Option<u64>,
 }
 
+impl Cost {
+    /// The cost of doing the same work so many times.
+    pub(super) fn times(self, count: u32) -> Cost {
+        Cost { wall: self.wall * count, cpu: self.cpu * count, ..self }
+    }
+}
+
 /// A command line to be timed.
 pub(super) struct TimedCommand<'a> {
     /// Typed before every run, untimed; nothing when empty.

@@ -27,13 +27,13 @@ const SMALL_TARGET: Target = Target::Cpu(Duration::from_millis(160));
 /// The most CPU time and memory, in kB, for the larger inventory.
 const LARGE_TARGET: Target = Target::CpuAndPeak(Duration::from_millis(850), 300_000);
 
-/// Proves that all sides give the same values, and times them.
+/// Proves that all sides give the same values, and times them. Returns what the larger inventory cost each peer.
 pub(super) fn run(
     bench: &Bench<'_>,
     terminal: &Terminal,
     peers: &[InventoryPeer],
     rows: &mut Vec<ResultRow>,
-) -> Result<(), CommandFailure> {
+) -> Result<Vec<Cost>, CommandFailure> {
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
     }
@@ -46,7 +46,7 @@ fn resolve_all(
     peers: &[InventoryPeer],
     (servers, target): (usize, Target),
     rows: &mut Vec<ResultRow>,
-) -> Result<(), CommandFailure> {
+) -> Result<Vec<Cost>, CommandFailure> {
     let folder = terminal.folder().join(format!("inventory-{servers}"));
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
@@ -85,7 +85,7 @@ fn resolve_all(
         row.print();
         rows.push(row);
     }
-    Ok(())
+    Ok(peer_costs)
 }
 
 impl InventoryPeer {

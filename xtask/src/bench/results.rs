@@ -47,6 +47,8 @@ pub(super) enum Target {
     Cpu(Duration),
     /// Ours takes less CPU time and never holds more memory.
     CpuAndPeak(Duration, u64),
+    /// Ours takes less time.
+    Wall(Duration),
     /// The peer takes so many times our CPU time, or more.
     Ratio(f64),
 }
@@ -65,6 +67,7 @@ impl ResultRow {
             Target::CpuAndPeak(limit, peak_kb) => {
                 self.ours.cpu < limit && self.ours.peak_kb.is_some_and(|kb| kb < peak_kb)
             }
+            Target::Wall(limit) => self.ours.wall < limit,
             Target::Ratio(least) => self.ratio().is_some_and(|ratio| ratio >= least),
         }
     }
@@ -74,7 +77,7 @@ impl ResultRow {
         let peer = self.peer.as_ref();
         let ratio = self.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.1}x"));
         output::print_line(&format!(
-            "{:<20} {:>10} {:>10} {:>10} {:>10} {ratio:>8}  {:<7} {}, beside {}",
+            "{:<20} {:>10} {:>10} {:>10} {:>10} {ratio:>8}  {:<7} {}{}",
             self.name,
             seconds(self.ours.cpu),
             peer.map_or("-".to_owned(), |peer| seconds(peer.cost.cpu)),
@@ -82,7 +85,7 @@ impl ResultRow {
             peer.map_or("-".to_owned(), |peer| seconds(peer.cost.wall)),
             if self.met() { "yes" } else { "NO" },
             self.what,
-            peer.map_or("nobody".to_owned(), |peer| format!("{} {}", peer.name, peer.version)),
+            peer.map_or(String::new(), |peer| format!(", beside {} {}", peer.name, peer.version)),
         ));
     }
 
@@ -92,6 +95,7 @@ impl ResultRow {
         let (target, unit, peak_target) = match self.target {
             Target::Cpu(limit) => (limit.as_secs_f64(), "ours_cpu_s", None),
             Target::CpuAndPeak(limit, kb) => (limit.as_secs_f64(), "ours_cpu_s", Some(kb as f64 / 1000.0)),
+            Target::Wall(limit) => (limit.as_secs_f64(), "ours_wall_s", None),
             Target::Ratio(least) => (least, "ratio", None),
         };
         json!({

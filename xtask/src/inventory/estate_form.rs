@@ -10,7 +10,7 @@ use super::{
 use crate::command_failure::{CommandFailure, io};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
-pub(super) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
     for kind in ["roles", "groups", "environments", "servers"] {
         let folder = folder.join(kind);
         fs::create_dir_all(&folder).map_err(io("create", &folder))?;
@@ -43,6 +43,23 @@ pub(super) fn write_catalog(inventory: &Inventory, folder: &Path) -> Result<(), 
     for component in &inventory.components {
         let file = folder.join(format!("{}.yaml", component.name));
         fs::write(&file, component_text(component)).map_err(io("write", &file))?;
+    }
+    Ok(())
+}
+
+/// Writes every component into a folder of its own below `folder`, ready to be packaged.
+pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+    for component in &inventory.components {
+        let name = component.name;
+        let deploy = folder.join(name).join("deploy");
+        fs::create_dir_all(&deploy).map_err(io("create", &deploy))?;
+        let file = folder.join(name).join("component.yaml");
+        fs::write(&file, component_text(component)).map_err(io("write", &file))?;
+        let manifest = deploy.join("manifest.yaml");
+        let text = format!(
+            "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}.conf\n    content: \"{{{{ title }}}}\\n\"\n"
+        );
+        fs::write(&manifest, text).map_err(io("write", &manifest))?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The places of the inventory: 60 roles in four tracks, 5 environments, 30 groups, and the servers.
 
+use serde_json::json;
+
 use super::{
     InventoryPlace, InventoryRole, InventoryServer, PlaceValues,
     catalog::{self, BASE, SETTABLE, TRACK_COMPONENTS},
@@ -44,7 +46,10 @@ impl Track {
 
 /// All roles.
 pub(super) fn roles() -> Vec<InventoryRole> {
-    let base = InventoryPlace { name: "base".to_owned(), values: place_values("base", &BASE, 56) };
+    let mut values = place_values("base", &BASE, 56);
+    // The one `user` of the file, which no other place sets: an edit of this line reaches every server.
+    values.entry("openssh").or_default().insert("user", json!("sshd"));
+    let base = InventoryPlace { name: "base".to_owned(), values };
     let mut roles = vec![InventoryRole { place: base, inherits: Vec::new(), components: BASE.to_vec() }];
     for (index, track) in TRACKS.iter().enumerate() {
         let own = track_components(index);

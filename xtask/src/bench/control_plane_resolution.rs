@@ -1,0 +1,132 @@
+//! Resolution in a running control plane: a whole estate is imported, one key of it edited, one server asked for.
+
+use std::{fs, time::Duration};
+
+use super::{
+    Bench,
+    measure::{Cost, TimedCommand, medians},
+    peers::InventoryPeer,
+    results::{PeerResult, ResultRow, Target},
+};
+use crate::{
+    command_failure::{CommandFailure, io},
+    control_plane::ControlPlane,
+    developer::{self, Developer},
+    inventory::{self, CHANNEL, Inventory},
+    output,
+};
+
+/// How long the import of a whole estate may take.
+const IMPORT_TARGET: Target = Target::Wall(Duration::from_secs(3));
+
+/// How long the preview of an edit may take that reaches every server.
+const EDIT_TARGET: Target = Target::Wall(Duration::from_secs(2));
+
+/// How long the first answer for one server may take.
+const ONE_TARGET: Target = Target::Wall(Duration::from_millis(5));
+
+/// How often the control plane is started again to be asked for one server.
+const RESTARTS: usize = 5;
+
+/// Times the three. `peer_costs` is what resolving the whole inventory cost each peer, when it was measured.
+pub(super) fn run(
+    bench: &Bench<'_>,
+    developer: &Developer,
+    peers: &[InventoryPeer],
+    peer_costs: &[Cost],
+    rows: &mut Vec<ResultRow>,
+) -> Result<(), CommandFailure> {
+    let terminal = &developer.terminal;
+    let servers = bench.servers;
+    let mut add = |name: &str, what: String, ours: Cost, peer: Vec<PeerResult>, target: Target| {
+        // Without a peer the row still tells ours.
+        let alone = peer.is_empty().then_some(None);
+        for peer in peer.into_iter().map(Some).chain(alone) {
+            let row = ResultRow { name: name.to_owned(), what: what.clone(), ours, peer, target };
+            row.print();
+            rows.push(row);
+        }
+    };
+
+    let inventory = Inventory::generate(servers);
+    let port = ControlPlane::free_port("127.0.0.1")?;
+    terminal.run(&format!("geppetto init --data data --channel {CHANNEL}"))?;
+    let control_plane = start(developer, port)?;
+    publish_components(developer, &control_plane, &inventory)?;
+    inventory::write_estate(&inventory, &developer.folder.join("estate"))?;
+
+    let import =
+        TimedCommand { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };
+    let cost = import.run_once(terminal)?;
+    add(&format!("import-{servers}"), format!("import {servers} servers"), cost, Vec::new(), IMPORT_TARGET);
+
+    // Every run previews another text, so that no answer of an earlier one helps.
+    let edit = "echo $(( $(cat edits 2> /dev/null || echo 0) + 1 )) > edits && \
+                sed -i \"s/^    user: .*/    user: sshd-$(cat edits)/\" estate/roles/base.yaml";
+    let preview = TimedCommand {
+        before: edit,
+        typed: "punch import estate --dry-run",
+        control_plane: Some(&control_plane),
+    };
+    let cost = preview.measure(terminal, bench.runs)?;
+    // A peer that shall say what an edit changes resolves the inventory before and after it.
+    let twice = peers.iter().zip(peer_costs).map(|(peer, cost)| peer.result(cost.times(2)));
+    let what = format!("preview an edit of one key that reaches {servers} servers");
+    add(&format!("edit-{servers}"), what, cost, twice.collect(), EDIT_TARGET);
+
+    drop(control_plane);
+    let ours = first_answers(developer, port, &inventory, bench.runs.min(RESTARTS))?;
+    let folder = developer.folder.join("inventory");
+    inventory.write_both(&folder)?;
+    let mut others = Vec::new();
+    for peer in peers {
+        let typed = peer.values(&folder.join("reclass"), &inventory.sample(1));
+        let timed = TimedCommand { before: "", typed: &typed, control_plane: None };
+        others.push(peer.result(timed.measure(terminal, bench.runs)?));
+    }
+    let what = format!("the first node file after a start, of {servers} servers");
+    add("resolve-one", what, ours, others, ONE_TARGET);
+    Ok(())
+}
+
+/// Starts the control plane at the port the developer is signed in to.
+fn start(developer: &Developer, port: u16) -> Result<ControlPlane, CommandFailure> {
+    let typed = format!("geppetto serve --data data --listen 127.0.0.1:{port}");
+    ControlPlane::start(&developer.terminal, &typed, &format!("http://127.0.0.1:{port}"))
+}
+
+/// Packages and publishes every component.
+fn publish_components(
+    developer: &Developer,
+    control_plane: &ControlPlane,
+    inventory: &Inventory,
+) -> Result<(), CommandFailure> {
+    developer::log_in_developer(&developer.terminal, control_plane)?;
+    inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
+    for name in inventory.component_names() {
+        developer.terminal.run(&format!("punch package components/{name} --out dist --key alice.key"))?;
+    }
+    developer.terminal.run(&format!("punch publish dist/*.rpm --channel {CHANNEL}")).map(drop)
+}
+
+/// The first answer for one server after a start: the request alone, and what the control plane did for it. Each
+/// start asks for another server, whose node file was never made.
+fn first_answers(
+    developer: &Developer,
+    port: u16,
+    inventory: &Inventory,
+    starts: usize,
+) -> Result<Cost, CommandFailure> {
+    let token = developer.folder.join("alice.token");
+    let token = fs::read_to_string(&token).map_err(io("read", &token))?;
+    let mut costs = Vec::new();
+    for server in inventory.sample(starts) {
+        let control_plane = start(developer, port)?;
+        let before = control_plane.cpu_clock()?;
+        let began = output::now();
+        control_plane.fetch(&format!("/api/v1/servers/{server}/node"), token.trim())?;
+        let wall = began.elapsed();
+        costs.push(Cost { wall, cpu: control_plane.cpu_clock()?.since(before), peak_kb: None });
+    }
+    Ok(medians(&costs))
+}
