@@ -49,7 +49,7 @@ pub(super) fn run(
     };
 
     let inventory = Inventory::generate(servers);
-    let port = ControlPlane::free_port("127.0.0.1")?;
+    let port = ControlPlane::find_free_port("127.0.0.1")?;
     terminal.run(&format!("geppetto init --data data --channel {CHANNEL}"))?;
     let control_plane = start(developer, port)?;
     publish_components(developer, &control_plane, &inventory)?;

@@ -72,9 +72,13 @@ impl BackOffice {
         required.check(&taken_along.iter().map(|(name, _)| name.clone()).collect())?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
-            let added = taken_along.iter().map(|(name, version)| format!("{name}@{version}")).collect();
-            let added = PublicationResult { channel: to.to_string(), added, present: Vec::new() };
-            return self.channel_change(added, effects, true).await;
+            let catalog = self.catalog().await?;
+            let is_visible = catalog.versions(&to, &name).iter().any(|visible| visible.matches(&version));
+            let (mut added, mut present) = (Vec::new(), Vec::new());
+            if is_visible { &mut present } else { &mut added }.push(format!("{name}@{version}"));
+            added.extend(taken_along.iter().map(|(name, version)| format!("{name}@{version}")));
+            let promoted = PublicationResult { channel: to.to_string(), added, present };
+            return self.channel_change(promoted, effects, true).await;
         }
         let detail = format!("from {from} to {to}");
         let subject = format!("{name}@{version}");

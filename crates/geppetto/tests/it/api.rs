@@ -47,7 +47,7 @@ fn fill(template: &str) -> String {
 }
 
 /// What each access level is answered by each endpoint: the weakest level that is let in.
-const WEAKEST: [(&str, &str, &str); 38] = [
+const WEAKEST: [(&str, &str, &str); 41] = [
     ("GET", "/api/v1/audit", "operator"),
     ("GET", "/api/v1/channels", "viewer"),
     ("POST", "/api/v1/channels", "operator"),
@@ -71,6 +71,7 @@ const WEAKEST: [(&str, &str, &str); 38] = [
     ("POST", "/api/v1/keys", "admin"),
     ("PUT", "/api/v1/packages/{file}", "developer"),
     ("POST", "/api/v1/promotions", "developer"),
+    ("POST", "/api/v1/withdrawals", "developer"),
     ("GET", "/api/v1/revisions", "viewer"),
     ("GET", "/api/v1/revisions/diff", "viewer"),
     ("GET", "/api/v1/roles", "viewer"),
@@ -79,6 +80,8 @@ const WEAKEST: [(&str, &str, &str); 38] = [
     ("GET", "/api/v1/servers/{server}", "viewer"),
     ("DELETE", "/api/v1/servers/{server}/credential", "operator"),
     ("GET", "/api/v1/servers/{server}/explain", "viewer"),
+    ("GET", "/api/v1/servers/{server}/explanations", "viewer"),
+    ("GET", "/api/v1/servers/{server}/local-node", "viewer"),
     ("GET", "/api/v1/servers/{server}/node", "viewer"),
     ("GET", "/api/v1/servers/{server}/node/{generation}", "viewer"),
     ("GET", "/api/v1/servers/{server}/reports", "viewer"),

@@ -15,10 +15,9 @@ fn import_shows_changes_and_repeating_it_changes_nothing() {
     assert!(preview.contains("nothing was committed (--dry-run)"), "{preview}");
     let first = plane.import(&ESTATE).ok();
     for output in [
-        "added role web",
-        "added server web-01",
-        "+channel: prod",
-        "node files that change: web-01",
+        "3 added: environment prod, role web, server web-01",
+        "1 server, 1 distinct result",
+        "1 server: web-01\n  + installs shop 1.0.0-1",
         "committed as revision 1",
     ] {
         assert!(first.contains(output), "{output}: {first}");
@@ -37,7 +36,7 @@ fn import_removes_places_missing_from_the_folder() {
     plane.import(&files).ok();
     let output = plane.import(&ESTATE).ok();
     assert!(
-        output.contains("removed role spare") && output.contains("no server's node file changes"),
+        output.contains("1 removed: role spare") && output.contains("nothing changes on any server"),
         "{output}"
     );
     let output = plane.import(&[]).failed(1);
@@ -47,7 +46,7 @@ fn import_removes_places_missing_from_the_folder() {
     assert!(detail.contains("all 3 objects of revision 3 would be removed"), "{detail}");
     let folder = plane.estate(&[]);
     let output = plane.punch(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
-    assert!(output.contains("removed server web-01"), "{output}");
+    assert!(output.contains("  - leaves; its credential is revoked"), "{output}");
 }
 
 #[test]
@@ -269,7 +268,10 @@ fn api_change_is_previewed_and_then_committed() {
     let mut change = json!({"documents": {"roles/web.yaml": text}, "message": "other port", "preview": true});
     let preview = plane.post("/api/v1/changes", &operator, &change).ok();
     assert_eq!(preview["revision"], json!(null));
-    assert_eq!(preview["servers"], json!(["web-01"]));
+    let effects = &preview["effects"][0];
+    assert_eq!(effects["servers"], json!(["web-01"]));
+    assert_eq!(effects["effects"][0]["text"], "shop.http_port: 8080 -> 9090");
+    assert_eq!(effects["effects"][0]["from"], "8080");
     assert_eq!(preview["objects"][0]["object"], "role web");
     assert_eq!(preview["objects"][0]["how"], "changed");
     let diff = preview["objects"][0]["diff"].as_str().unwrap();

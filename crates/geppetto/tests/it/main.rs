@@ -6,6 +6,7 @@ mod api;
 mod backoffice;
 mod cli;
 mod control_plane;
+mod effects;
 mod jobs;
 mod nodes;
 mod packages;

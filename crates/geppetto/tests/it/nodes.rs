@@ -163,7 +163,7 @@ fn wishes_and_removals_are_explained_with_their_revision_and_author() {
     let lines = plane.punch(&["explain", "shop.http_port", "--server", "web-01"]).ok();
     assert!(
         lines.contains(&format!(
-            "effective   server web-01 removes the values of weaker places (revision 2 by {})",
+            "effective   server web-01 removes what is set by role web (revision 2 by {})",
             local_administrator()
         )),
         "{lines}"

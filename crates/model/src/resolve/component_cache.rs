@@ -119,7 +119,8 @@ impl<'a> ComponentCache<'a> {
         let fits = |evaluated: &&Rc<EvaluatedComponent<'a>>| {
             let mut referred = evaluated.referred.iter();
             referred.all(|value| {
-                ReferredValue::find(stack, chosen, value.component, value.key).is_some_and(|now| now == *value)
+                ReferredValue::find(stack, chosen, value.component, value.key)
+                    .is_some_and(|now| now == *value)
             })
         };
         candidates.find(fits).cloned()

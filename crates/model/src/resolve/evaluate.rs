@@ -355,7 +355,9 @@ pub(super) fn unknown_parameter_faults(
     let mut faults = Vec::new();
     for (at, layer) in stack.layers.iter().enumerate() {
         for (name, values) in &layer.overrides.values {
-            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else { continue };
+            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
+                continue;
+            };
             if !checked(found) || at >= stack.effective_layers(name) {
                 continue;
             }

@@ -39,7 +39,11 @@ pub(super) struct EvaluatedServer {
 
 impl<'a> ServerEvaluation<'a> {
     /// Looks up what is known from other servers.
-    pub(super) fn new(cache: &ComponentCache<'a>, stack: PlaceStack<'a>, chosen: ChosenComponents<'a>) -> Self {
+    pub(super) fn new(
+        cache: &ComponentCache<'a>,
+        stack: PlaceStack<'a>,
+        chosen: ChosenComponents<'a>,
+    ) -> Self {
         let components: Vec<_> = chosen.components.iter().map(|(name, chosen)| (*name, chosen)).collect();
         let signatures = cache.signatures(&stack, &components);
         let shared = signatures.iter().map(|id| cache.find(*id, &stack, &chosen.components)).collect();
@@ -102,7 +106,10 @@ impl<'a> ServerEvaluation<'a> {
         let references = self.shared.iter().enumerate().flat_map(|(component, shared)| {
             let references = shared.iter().flat_map(|shared| &shared.references);
             references.filter_map(move |(parameter, name, key)| {
-                Some((ParameterId { component, parameter: *parameter }, find_parameter(&self.parameters, name, key)?))
+                Some((
+                    ParameterId { component, parameter: *parameter },
+                    find_parameter(&self.parameters, name, key)?,
+                ))
             })
         });
         let references: Vec<(ParameterId, ParameterId)> = references.collect();
@@ -132,13 +139,11 @@ impl<'a> ServerEvaluation<'a> {
         faults.extend(unknown_parameter_faults(&self.stack, &self.parameters, is_fresh));
         let mut components = Vec::with_capacity(states.len());
         for (at, (states, chosen)) in states.into_iter().zip(self.chosen.components.values()).enumerate() {
-            let build = |states: &[ValueState]| {
-                node_component(chosen, final_values(&self.parameters[at], states))
-            };
+            let build =
+                |states: &[ValueState]| node_component(chosen, final_values(&self.parameters[at], states));
             match (states.into_own(), &self.shared[at]) {
                 (None, Some(shared)) => {
-                    let component =
-                        shared.node_component(chosen, || build(shared.states.states()));
+                    let component = shared.node_component(chosen, || build(shared.states.states()));
                     components.push((component, shared.digest));
                 }
                 (own, _) => {

@@ -67,7 +67,8 @@ impl SharedStates {
     /// The states without the values that depend on the server.
     pub(in crate::resolve) fn without_values_of_server(mut states: Vec<ValueState>) -> Self {
         for state in &mut states {
-            if let ValueState::Final { of_server: true, .. } | ValueState::Absent { of_server: true } = state {
+            if let ValueState::Final { of_server: true, .. } | ValueState::Absent { of_server: true } = state
+            {
                 *state = ValueState::Unsettled;
             }
         }
