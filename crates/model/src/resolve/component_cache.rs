@@ -5,7 +5,7 @@
 //! what depends on the server otherwise, is evaluated for each server.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
     rc::Rc,
     sync::Arc,
@@ -26,12 +26,18 @@ use crate::{
 /// How many lists of requirements of one evaluated component are kept apart.
 const MAX_VARIANTS: usize = 64;
 
+/// How many evaluated components are kept at most: an estate in which servers have little in common must not fill the
+/// memory.
+const MAX_EVALUATED: usize = 20_000;
+
 /// What was evaluated, for as long as estate and catalog stay as they are.
 #[derive(Default)]
 pub(super) struct ComponentCache<'a> {
     signatures: RefCell<HashMap<ComponentSignature, SignatureId>>,
     evaluated: RefCell<HashMap<SignatureId, Vec<Rc<EvaluatedComponent<'a>>>>>,
     parameters: RefCell<HashMap<*const CatalogVersion, ParameterList<'a>>>,
+    /// How many evaluated components are kept.
+    kept: Cell<usize>,
 }
 
 /// The number of a signature.
@@ -128,7 +134,10 @@ impl<'a> ComponentCache<'a> {
 
     /// Keeps an evaluated component for other servers.
     pub(super) fn insert(&self, signature: SignatureId, evaluated: EvaluatedComponent<'a>) {
-        self.evaluated.borrow_mut().entry(signature).or_default().push(Rc::new(evaluated));
+        if self.kept.get() < MAX_EVALUATED {
+            self.kept.set(self.kept.get() + 1);
+            self.evaluated.borrow_mut().entry(signature).or_default().push(Rc::new(evaluated));
+        }
     }
 }
 

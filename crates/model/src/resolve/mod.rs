@@ -66,7 +66,7 @@ use crate::{
     catalog::Catalog,
     estate::{Estate, Place},
     format::{node, yaml::MAX_DOCUMENT_BYTES},
-    name::{Name, ServerName},
+    name::ServerName,
     node::{ContentDigest, Node, node_digest},
 };
 
@@ -137,7 +137,7 @@ impl<'a> Resolver<'a> {
         }
         let (stack, chosen) = (&evaluation.stack, &evaluation.chosen);
         let component_digests: Vec<_> = components.iter().map(|(_, digest)| *digest).collect();
-        let names = chosen.components.keys().map(|name| Name::clone(name));
+        let names = chosen.components.keys().copied().cloned();
         let node = Node {
             server: places.name.clone(),
             environment: stack.environment.clone(),

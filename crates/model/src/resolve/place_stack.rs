@@ -36,6 +36,8 @@ pub(super) struct PlaceLayer<'a> {
 pub(super) struct ServerPlaces<'a> {
     pub(super) name: &'a ServerName,
     pub(super) server: &'a Server,
+    /// The name as the environment has it: one address for all its servers.
+    pub(super) environment_name: &'a Name,
     pub(super) environment: &'a Environment,
     /// The server's own layer.
     pub(super) own: PlaceLayer<'a>,
@@ -63,10 +65,10 @@ impl<'a> ServerPlaces<'a> {
                 None => faults.push(unknown(place.clone(), "group", group.as_str(), names(&estate.groups))),
             }
         }
-        match estate.environments.get(&server.environment) {
-            Some(environment) if faults.is_empty() => {
+        match estate.environments.get_key_value(&server.environment) {
+            Some((environment_name, environment)) if faults.is_empty() => {
                 let own = PlaceLayer { place, overrides: &server.overrides };
-                Ok(Self { name, server, environment, own, groups })
+                Ok(Self { name, server, environment_name, environment, own, groups })
             }
             Some(_) => Err(faults),
             None => {
@@ -93,7 +95,7 @@ impl<'a> ServerPlaces<'a> {
             Some(PlaceLayer { place: Place::Role(role.clone()), overrides })
         });
         let layers = std::iter::once(environment).chain(roles).collect();
-        Ok(PlaceStack::new(&self.server.environment, &self.environment.channel, layers))
+        Ok(PlaceStack::new(self.environment_name, &self.environment.channel, layers))
     }
 }
 

@@ -133,10 +133,11 @@ impl<'a> ServerEvaluation<'a> {
         subject: EvaluationSubject<'_>,
         catalog: &Catalog,
     ) -> EvaluatedServer {
-        let EvaluatedValues { states, mut faults, references, sizes } =
+        let EvaluatedValues { states, faults: value_faults, references, sizes } =
             self.evaluator(subject, Some(catalog)).evaluate_all();
         let is_fresh = |at: usize| self.shared[at].is_none();
-        faults.extend(unknown_parameter_faults(&self.stack, &self.parameters, is_fresh));
+        let mut faults = unknown_parameter_faults(&self.stack, &self.parameters, is_fresh);
+        faults.extend(value_faults);
         let mut components = Vec::with_capacity(states.len());
         for (at, (states, chosen)) in states.into_iter().zip(self.chosen.components.values()).enumerate() {
             let build =

@@ -104,10 +104,13 @@ fn publish_uploads_the_file_then_adds_it_to_the_channel() {
     test.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
     let canned = Canned::new(vec![
         json("200 OK", r#"{"file":"shop-1.0.0-1.noarch.rpm","sha256":"00","size":300000}"#),
-        json("200 OK", r#"{"channel":"dev","added":["shop-1.0.0-1.noarch.rpm"],"present":[]}"#),
+        json(
+            "200 OK",
+            r#"{"channel":"dev","added":["shop-1.0.0-1.noarch.rpm"],"present":[], "preview": false, "removed": [], "effects": []}"#,
+        ),
     ]);
     let output = test.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &canned.url]);
-    assert_eq!(output.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\n");
+    assert_eq!(output.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\nnothing changes on any server\n");
     let requests = canned.requests();
     assert!(requests[0].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
     assert!(requests[0].ends_with(&bytes), "the file came through changed");

@@ -87,7 +87,10 @@ fn variable_token_is_sent() {
 #[test]
 fn publish_and_promote_take_their_channels_from_the_configuration() {
     let test = TestFolder::new();
-    let answer = json("200 OK", r#"{"channel":"next","added":["a.rpm"],"present":[]}"#);
+    let answer = json(
+        "200 OK",
+        r#"{"channel":"next","added":["a.rpm"],"present":[], "preview": false, "removed": [], "effects": []}"#,
+    );
     let received = json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":1}"#);
     let canned = Canned::new(vec![received, answer]);
     test.write("a.rpm", "R");
@@ -192,7 +195,10 @@ fn package_is_sent_whole_over_the_socket() {
         &test.path("g.sock"),
         vec![
             json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":3000000}"#),
-            json("200 OK", r#"{"channel":"dev","added":["a.rpm"],"present":[]}"#),
+            json(
+                "200 OK",
+                r#"{"channel":"dev","added":["a.rpm"],"present":[], "preview": false, "removed": [], "effects": []}"#,
+            ),
         ],
     );
     test.ok(&["publish", "a.rpm", "--socket", "g.sock"]);
