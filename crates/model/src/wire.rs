@@ -2,14 +2,15 @@
 
 mod duplicate_keys;
 mod event;
-mod explanation;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use duplicate_keys::reject_duplicate_keys;
+pub use effects::{EffectSummary, ServerEffects};
 pub use event::Event;
+pub use explanation::{ExplainedEntry, ExplainedProvenance, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
@@ -25,6 +26,8 @@ macro_rules! shape {
 }
 
 // These use the macro above.
+mod effects;
+mod explanation;
 mod job;
 mod token;
 
@@ -178,54 +181,6 @@ shape! {
         pub next: Option<String>,
     }
 
-    /// Why a value is what it is.
-    pub struct Explanation {
-        /// `component.parameter`.
-        pub key: String,
-        /// The final value; absent for secrets.
-        pub value: Option<serde_json::Value>,
-        /// Whether it is a secret.
-        pub secret: bool,
-        /// The places that set or removed it, winner first.
-        pub provenance: Vec<ExplainedProvenance>,
-        /// Where each entry of a map that was merged from several places comes from.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub entries: Vec<ExplainedEntry>,
-    }
-
-    /// One entry of a merged map.
-    pub struct ExplainedEntry {
-        /// Its path inside the map: `team` or `limits.memory`.
-        pub path: String,
-        /// Its value.
-        pub value: serde_json::Value,
-        /// The place it comes from.
-        pub place: Option<String>,
-    }
-
-    /// One place's part in it.
-    pub struct ExplainedProvenance {
-        /// `role web`, `server web-01`, `default of shop`.
-        pub place: String,
-        /// The value; for the removal of one map entry its path. Absent for secrets and for the
-        /// removal of everything.
-        pub value: Option<serde_json::Value>,
-        /// Whether it removes the values of weaker places.
-        pub removes: bool,
-        /// Whether it only constrains the version of a component.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        pub constrains: bool,
-        /// The places whose values a removal takes away.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub takes_away: Vec<String>,
-        /// Whether it takes part in the final value.
-        pub effective: bool,
-        /// The revision that brought it.
-        pub revision: Option<u64>,
-        /// Who committed that revision.
-        pub by: Option<String>,
-    }
-
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
     pub struct ChangeRequest {
         /// The documents that are new or different; `null` removes one.
@@ -255,37 +210,6 @@ shape! {
         pub effects: Vec<ServerEffects>,
         /// What may not be intended. None of it prevents the change.
         pub warnings: Vec<crate::fault::Fault>,
-    }
-
-    /// Servers for which the same changes.
-    pub struct ServerEffects {
-        /// What changes.
-        pub effects: Vec<EffectSummary>,
-        /// The servers, in order.
-        pub servers: Vec<String>,
-    }
-
-    /// One thing that changes for a server.
-    pub struct EffectSummary {
-        /// `installs`, `upgrades`, `downgrades`, `removes`, `repackages`, `value`, `environment`, `channel`, `leaves`
-        /// or `unresolvable`.
-        pub kind: String,
-        /// The component.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub component: Option<String>,
-        /// The parameter.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub key: Option<String>,
-        /// The version, value, environment or channel before; secrets are masked.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub from: Option<String>,
-        /// The version, value, environment or channel after; secrets are masked.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        pub to: Option<String>,
-        /// Whether something is taken away.
-        pub takes_away: bool,
-        /// All of it in words.
-        pub text: String,
     }
 
     /// One place a change touches.

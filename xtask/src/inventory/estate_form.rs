@@ -70,7 +70,8 @@ fn write_place<const N: usize>(
     place: &InventoryPlace,
     head: [(&str, Value); N],
 ) -> Result<(), CommandFailure> {
-    let mut text = format!("format: geppetto/{kind}/1\n");
+    let version = if kind == "server" { 2 } else { 1 };
+    let mut text = format!("format: geppetto/{kind}/{version}\n");
     let filled = head.into_iter().filter(|(_, value)| *value != json!([]) && *value != json!({}));
     write_map(&mut text, &filled.map(|(key, value)| (key.to_owned(), value)).collect(), 0);
     text.push_str("values:\n");

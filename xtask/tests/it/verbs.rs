@@ -68,8 +68,8 @@ fn import_previews_commits_and_refuses_to_overwrite_others() {
 
     let role = test.read("mine/roles/web.yaml");
     test.write("mine/roles/web.yaml", &role.replace("hello", "welcome"));
-    let preview = test.run("punch import mine --dry-run").ends(0).out;
-    assert!(preview.contains("node files that change: web-01"), "{preview}");
+    let preview = test.run("punch import mine --dry-run --diff").ends(0).out;
+    assert!(preview.contains("1 server: web-01"), "{preview}");
     assert!(preview.contains("+") && preview.contains("welcome on"), "{preview}");
     assert_eq!(json(&test, "punch revision list").as_array().unwrap().len(), 1, "a preview commits nothing");
     let committed = test.run("punch import mine -m friendlier").ends(0).out;
@@ -93,7 +93,7 @@ fn import_removes_documents_that_are_not_in_the_folder() {
     test.run("punch export all").ends(0);
     std::fs::remove_file(test.path("all/servers/web-01.yaml")).unwrap();
     let removed = test.run("punch import all").ends(0).out;
-    assert!(removed.contains("removed server web-01"), "{removed}");
+    assert!(removed.contains("1 server: web-01\n  - leaves; its credential is revoked"), "{removed}");
     assert_eq!(json(&test, "punch server list").as_array().unwrap().len(), 0);
     std::fs::create_dir(test.path("nothing")).unwrap();
     let refused = test.run("punch import nothing").ends(1);

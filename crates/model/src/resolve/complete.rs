@@ -32,7 +32,7 @@ pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Re
     let states = parameters.iter().map(ComponentStates::pending_all).collect();
     let subject = EvaluationSubject::FinalNode { server: &node.server };
     let evaluated = ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_all();
-    let mut faults = unknown_parameter_faults(&stack, &parameters, |_| true);
+    let mut faults = unknown_parameter_faults(&stack, &parameters, |_, _| true);
     faults.extend(evaluated.faults);
     if !faults.is_empty() {
         return Err(faults.into());

@@ -346,11 +346,12 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 }
 
-/// The faults of values for parameters that the chosen components do not declare, of those that are `checked`.
+/// The faults of values for parameters that the chosen components do not declare, of the layers and components that are
+/// `checked`.
 pub(super) fn unknown_parameter_faults(
     stack: &PlaceStack<'_>,
     components: &[ComponentParameters<'_>],
-    checked: impl Fn(usize) -> bool,
+    checked: impl Fn(usize, usize) -> bool,
 ) -> Vec<EstateFault> {
     let mut faults = Vec::new();
     for (at, layer) in stack.layers.iter().enumerate() {
@@ -358,7 +359,7 @@ pub(super) fn unknown_parameter_faults(
             let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
                 continue;
             };
-            if !checked(found) || at >= stack.effective_layers(name) {
+            if !checked(at, found) || at >= stack.effective_layers(name) {
                 continue;
             }
             let component = components[found].component;

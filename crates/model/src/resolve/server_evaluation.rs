@@ -136,7 +136,9 @@ impl<'a> ServerEvaluation<'a> {
         let EvaluatedValues { states, faults: value_faults, references, sizes } =
             self.evaluator(subject, Some(catalog)).evaluate_all();
         let is_fresh = |at: usize| self.shared[at].is_none();
-        let mut faults = unknown_parameter_faults(&self.stack, &self.parameters, is_fresh);
+        // Of a shared component only the server's own layer was not checked yet.
+        let is_checked = |layer: usize, component: usize| layer == 0 || is_fresh(component);
+        let mut faults = unknown_parameter_faults(&self.stack, &self.parameters, is_checked);
         faults.extend(value_faults);
         let mut components = Vec::with_capacity(states.len());
         for (at, (states, chosen)) in states.into_iter().zip(self.chosen.components.values()).enumerate() {

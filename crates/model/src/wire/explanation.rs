@@ -1,6 +1,56 @@
-//! The explanation in words, the same wherever people read it.
+//! Explanations, and how they read in words wherever people read them.
 
-use super::{ExplainedProvenance, Explanation};
+use serde::{Deserialize, Serialize};
+
+shape! {
+    /// Why a value is what it is.
+    pub struct Explanation {
+        /// `component.parameter`.
+        pub key: String,
+        /// The final value; absent for secrets.
+        pub value: Option<serde_json::Value>,
+        /// Whether it is a secret.
+        pub secret: bool,
+        /// The places that set or removed it, winner first.
+        pub provenance: Vec<ExplainedProvenance>,
+        /// Where each entry of a map that was merged from several places comes from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub entries: Vec<ExplainedEntry>,
+    }
+
+    /// One entry of a merged map.
+    pub struct ExplainedEntry {
+        /// Its path inside the map: `team` or `limits.memory`.
+        pub path: String,
+        /// Its value.
+        pub value: serde_json::Value,
+        /// The place it comes from.
+        pub place: Option<String>,
+    }
+
+    /// One place's part in it.
+    pub struct ExplainedProvenance {
+        /// `role web`, `server web-01`, `default of shop`.
+        pub place: String,
+        /// The value; for the removal of one map entry its path. Absent for secrets and for the
+        /// removal of everything.
+        pub value: Option<serde_json::Value>,
+        /// Whether it removes the values of weaker places.
+        pub removes: bool,
+        /// Whether it only constrains the version of a component.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub constrains: bool,
+        /// The places whose values a removal takes away.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub takes_away: Vec<String>,
+        /// Whether it takes part in the final value.
+        pub effective: bool,
+        /// The revision that brought it.
+        pub revision: Option<u64>,
+        /// Who committed that revision.
+        pub by: Option<String>,
+    }
+}
 
 impl std::fmt::Display for Explanation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
