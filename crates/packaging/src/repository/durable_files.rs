@@ -18,7 +18,7 @@ use std::{
 use super::{RepositoryError, Result};
 
 /// What was written or linked and is not flushed yet. No reader may need it before
-/// [`UnflushedWrites::flush`] is done: until then a machine that loses its power may lose any part of it.
+/// [`UnflushedWrites::flush_to_disk`] is done: until then a machine that loses its power may lose any part of it.
 #[derive(Debug, Default)]
 pub(super) struct UnflushedWrites {
     files: Vec<(PathBuf, File)>,

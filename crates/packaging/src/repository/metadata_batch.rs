@@ -81,12 +81,12 @@ pub(super) struct ChannelPackage {
     pub(super) sha256: String,
 }
 
-/// The compressed metadata of some packages. On disk: this in one line, then the compressed bytes of each of [`MetadataFileKind::ALL`]. It never changes.
+/// The compressed metadata of some packages. On disk: this in one line, then the compressed bytes of each of [`MetadataFileKind::ALL_KINDS`]. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MetadataBatch {
     pub(super) id: u64,
     pub(super) packages: Vec<ChannelPackage>,
-    /// Uncompressed bytes of each of [`MetadataFileKind::ALL`].
+    /// Uncompressed bytes of each of [`MetadataFileKind::ALL_KINDS`].
     pub(super) open_sizes: [u64; 3],
     /// Compressed bytes of each.
     pub(super) sizes: [u64; 3],
