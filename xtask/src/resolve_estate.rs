@@ -17,7 +17,7 @@ use model::{
     estate::Estate,
     format::{
         self, FormatError,
-        estate::{ESTATE_FOLDERS, EstateDocuments},
+        estate::{ESTATE_FOLDERS, EstateYamlByPath},
         node::NodeWriter,
     },
     name::{Name, ServerName},
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
         let resolution = resolve(server)?;
         digests.update(resolution.digest.to_string());
         if arguments.node_files {
-            bytes += writer.write_signed(&resolution.node, &key).len();
+            bytes += writer.write_signed_node(&resolution.node, &key).len();
         }
         servers += 1;
     }
@@ -93,13 +93,13 @@ pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
 }
 
 fn read_estate(folder: &Path) -> Result<Estate, CommandFailure> {
-    let mut documents = EstateDocuments::new();
+    let mut documents = EstateYamlByPath::new();
     for kind in ESTATE_FOLDERS {
         for (file, text) in read_texts(&folder.join(kind))? {
             documents.insert(format!("{kind}/{file}"), text);
         }
     }
-    format::estate::read(&documents).map_err(|errors| unreadable(folder, &errors))
+    format::estate::parse_estate_yaml(&documents).map_err(|errors| unreadable(folder, &errors))
 }
 
 /// One channel that holds every component of the folder.
@@ -124,7 +124,7 @@ fn read_catalog(folder: &Path) -> Result<Catalog, CommandFailure> {
 }
 
 fn read_component(file: &str, text: &str) -> Result<Component, Vec<FormatError>> {
-    let described = format::component::read(file, text)?;
+    let described = format::component::parse_component_yaml(file, text)?;
     let missing = || vec![FormatError::new(file, "name or version is missing")];
     let version = described.version.as_deref().ok_or_else(missing)?;
     Ok(Component {

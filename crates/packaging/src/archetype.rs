@@ -196,7 +196,7 @@ impl Archetype {
             if path == FILE {
                 let text =
                     std::str::from_utf8(bytes).map_err(|_| FormatError::new(FILE, "it is not UTF-8 text"))?;
-                description = Some(yaml::read_document::<Description>(FILE, text)?);
+                description = Some(yaml::parse_versioned_yaml::<Description>(FILE, text)?);
             } else if let Some(path) = path.strip_prefix("files/") {
                 below.insert(path.to_owned(), bytes.to_vec());
             }

@@ -11,7 +11,8 @@ use model::{
     format::{
         FormatError,
         component::{
-            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFile, TomcatContext, read,
+            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFile, TomcatContext,
+            parse_component_yaml,
         },
     },
     version::Version,
@@ -67,7 +68,7 @@ impl ComponentSource {
         let path = root.join(COMPONENT_FILE);
         let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            (COMPONENT_FILE, read(COMPONENT_FILE, &text)?)
+            (COMPONENT_FILE, parse_component_yaml(COMPONENT_FILE, &text)?)
         } else {
             match facts::component_of_pom(&root) {
                 Some(file) => ("pom.xml", file?),

@@ -83,7 +83,7 @@ impl AgentState {
     pub(crate) fn read_last_good_node(&self) -> Result<Option<LastGoodNode>, CommandError> {
         let Some(text) = self.files.read_text_file(&path(LAST_GOOD))? else { return Ok(None) };
         let shown = self.files.display_path(&path(LAST_GOOD));
-        let node = node::read(&shown.display().to_string(), &text).map_err(|error| {
+        let node = node::parse_node_yaml(&shown.display().to_string(), &text).map_err(|error| {
             CommandError::blocked(format!("the last good node file cannot be read: {error}"))
                 .with_hint(format!("it was damaged; move {} away, then run `punch restore`", shown.display()))
         })?;
@@ -363,7 +363,7 @@ mod tests {
         drop(state.acquire_run_lock().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
-            let node = node::read("n", &text).unwrap();
+            let node = node::parse_node_yaml("n", &text).unwrap();
             state
                 .record_begun_generation(&node, state.read_highest_begun_generation().unwrap().as_ref())
                 .unwrap();

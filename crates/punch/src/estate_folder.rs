@@ -11,7 +11,7 @@ use std::{
 use model::{
     format::{
         self,
-        estate::{ESTATE_FOLDERS, EstateDocuments},
+        estate::{ESTATE_FOLDERS, EstateYamlByPath},
         yaml::{DocumentFormat, MAX_DOCUMENT_BYTES},
     },
     nearest,
@@ -44,8 +44,8 @@ impl DocumentFormat for BaseRevision {
 /// Reads the documents of a folder. Unexpected files are errors; all errors are reported together.
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are ignored.
-pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateDocuments, CommandError> {
-    let mut documents = EstateDocuments::new();
+pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateYamlByPath, CommandError> {
+    let mut documents = EstateYamlByPath::new();
     let mut errors = Vec::new();
     let mut total = 0;
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
@@ -91,7 +91,7 @@ fn read_document(
     file: &str,
     kind: fs::FileType,
     total: &mut usize,
-    documents: &mut EstateDocuments,
+    documents: &mut EstateYamlByPath,
     errors: &mut Vec<String>,
 ) {
     if file.starts_with('.') {
@@ -156,7 +156,7 @@ fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
 
 /// Writes into a folder which revision it was exported from or last imported as.
 pub(crate) fn write_base_revision(folder: &Path, revision: u64) -> Result<(), CommandError> {
-    let base = format::yaml::write(&BaseRevision { format: BaseRevision::FORMAT.to_owned(), revision });
+    let base = format::yaml::write_yaml(&BaseRevision { format: BaseRevision::FORMAT.to_owned(), revision });
     fs::write(folder.join(BASE_FILE), base).map_err(|error| {
         CommandError::failed(format!("`{}` could not be written: {error}", folder.join(BASE_FILE).display()))
     })
@@ -177,14 +177,14 @@ pub(crate) fn read_base_revision(folder: &Path) -> Result<Option<u64>, CommandEr
     }
     let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
     let base: BaseRevision =
-        format::yaml::read_document(BASE_FILE, &text).map_err(|error| wrong(error.to_string()))?;
+        format::yaml::parse_versioned_yaml(BASE_FILE, &text).map_err(|error| wrong(error.to_string()))?;
     Ok(Some(base.revision))
 }
 
 /// Writes the documents of an estate. Other documents in the folder are an error, or removed with `replace`.
 pub(crate) fn write_estate_folder(
     folder: &Path,
-    documents: &EstateDocuments,
+    documents: &EstateYamlByPath,
     replace: bool,
 ) -> Result<(), CommandError> {
     let mut present = BTreeSet::new();

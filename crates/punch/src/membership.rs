@@ -25,7 +25,7 @@ impl BackOfficeMembership {
     pub(crate) fn load(root: &HostFiles) -> Result<Option<Self>, CommandError> {
         match root.read_text_file(MEMBERSHIP_PATH)? {
             Some(text) => {
-                Ok(Some(yaml::read(&root.display_path(MEMBERSHIP_PATH).display().to_string(), &text)?))
+                Ok(Some(yaml::parse_yaml(&root.display_path(MEMBERSHIP_PATH).display().to_string(), &text)?))
             }
             None => Ok(None),
         }
@@ -41,6 +41,6 @@ impl BackOfficeMembership {
 
     /// Writes it with mode 0600.
     pub(crate) fn save(&self, root: &HostFiles) -> Result<(), CommandError> {
-        root.replace_file(MEMBERSHIP_PATH, yaml::write(self).as_bytes(), 0o600)
+        root.replace_file(MEMBERSHIP_PATH, yaml::write_yaml(self).as_bytes(), 0o600)
     }
 }

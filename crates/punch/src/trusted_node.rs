@@ -50,7 +50,7 @@ impl TrustedNode {
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         verify(file, &text, trust, output)?;
-        let node = node::read(file, &text)?;
+        let node = node::parse_node_yaml(file, &text)?;
         check_server(file, &node, trust)?;
         Ok(Self { file: file.to_owned(), text, node, tag, signatures_skipped: trust.signatures_skipped })
     }
@@ -89,14 +89,14 @@ impl TrustedNode {
 
 fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
-        Some(key) => node::verify(file, text, key).map_err(|error| {
+        Some(key) => node::verify_node_signature(file, text, key).map_err(|error| {
             CommandError::invalid_input(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",
             )
         }),
         None => {
-            if !node::is_signed(text) {
+            if !node::has_signature_line(text) {
                 output.print_note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
             }
             Ok(())

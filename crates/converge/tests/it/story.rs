@@ -99,7 +99,7 @@ impl PackageFetcher for PackageFolder {
 /// A node file from the lines under `components:`.
 pub(crate) fn node(components: &str) -> Node {
     let text = format!("format: geppetto/node/1\nserver: web-01\ncomponents:{components}\n");
-    format::node::read("node.yaml", &text).unwrap()
+    format::node::parse_node_yaml("node.yaml", &text).unwrap()
 }
 
 /// One run: look, plan, apply.

@@ -158,7 +158,7 @@ fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
     let (text, tag) = match node {
         ServedNode::Signed(stored) => (stored.text.clone(), node_etag(&stored.into())),
         ServedNode::Masked(node) => {
-            let text = format::node::write(node);
+            let text = format::node::write_node_yaml(node);
             // Not the digest of the whole: that would let a secret be guessed at.
             let tag = etag::etag_of(text.as_bytes());
             (text, tag)

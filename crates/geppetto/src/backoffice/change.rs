@@ -13,7 +13,7 @@ use model::{
     diff,
     estate::{Estate, Place, RevisionOrigin},
     fault::{Fault, Severity},
-    format::estate::{self, EstateDocuments},
+    format::estate::{self, EstateYamlByPath},
     name::Name,
     resolve::{ReadsIndex, check_change},
     wire::{ChangeResult, ChangedPlace},
@@ -59,7 +59,7 @@ pub(crate) enum ProposedEstate {
     /// The whole estate: what is not here is removed.
     Whole {
         /// All files.
-        documents: EstateDocuments,
+        documents: EstateYamlByPath,
         /// It is meant that nothing is left.
         allow_empty: bool,
     },
@@ -195,7 +195,7 @@ impl Newer {
 fn proposed_documents(
     state: &EstateSnapshot,
     proposed: &ProposedEstate,
-) -> Result<EstateDocuments, BackOfficeError> {
+) -> Result<EstateYamlByPath, BackOfficeError> {
     match proposed {
         ProposedEstate::Whole { documents, allow_empty } => {
             if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
@@ -243,23 +243,23 @@ struct EvaluatedProposal {
 /// What a proposal does to each object, and the same for people.
 fn evaluate_proposal(
     state: &EstateSnapshot,
-    documents: &EstateDocuments,
+    documents: &EstateYamlByPath,
     newer: &Newer,
     origin: &RevisionOrigin,
     catalog: &Catalog,
     secrets: &SecretParameters,
     recorded: &ReadsIndex,
 ) -> Result<EvaluatedProposal, BackOfficeError> {
-    let edited: EstateDocuments = documents
+    let edited: EstateYamlByPath = documents
         .iter()
         .filter(|(path, text)| state.documents.get(*path) != Some(*text))
         .map(|(path, text)| (path.clone(), text.clone()))
         .collect();
-    let mut edited = estate::read(&edited)
+    let mut edited = estate::parse_estate_yaml(&edited)
         .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-    estate::update_origins(&state.estate, &mut edited, origin);
+    estate::update_override_origins(&state.estate, &mut edited, origin);
     let origins = estate_snapshot::override_origins(&mut edited);
-    let texts = estate::write(&edited);
+    let texts = estate::write_estate_yaml(&edited);
     check_readable(&texts)?;
 
     let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
@@ -310,15 +310,15 @@ fn evaluate_proposal(
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
-fn check_readable(texts: &EstateDocuments) -> Result<(), BackOfficeError> {
+fn check_readable(texts: &EstateYamlByPath) -> Result<(), BackOfficeError> {
     // A short text cannot grow beyond what is read.
-    let texts: EstateDocuments = texts
+    let texts: EstateYamlByPath = texts
         .iter()
         .filter(|(_, text)| text.len() > ALWAYS_READABLE_BYTES)
         .map(|(path, text)| (path.clone(), text.clone()))
         .collect();
     let hint = || Some("this is about the document as it would be stored, with one value a line".to_owned());
-    estate::read(&texts).map(|_| ()).map_err(|errors| {
+    estate::parse_estate_yaml(&texts).map(|_| ()).map_err(|errors| {
         let faults = errors.into_iter().map(|error| Fault { hint: hint(), ..Fault::from(error) });
         BackOfficeError::Invalid(faults.collect())
     })
@@ -335,7 +335,7 @@ fn masked_diffs(
     let (mut old, mut new) =
         (estate_snapshot::partial_estate(old, &paths), estate_snapshot::partial_estate(new, &paths));
     secrets.mask_compared_estates(&mut old, &mut new);
-    let (old, new) = (estate::write(&old), estate::write(&new));
+    let (old, new) = (estate::write_estate_yaml(&old), estate::write_estate_yaml(&new));
     changes
         .iter()
         .map(|change| {
@@ -355,5 +355,5 @@ fn masked_diffs(
 
 /// An object by the path of its file, as people call it: `role web`.
 pub(super) fn place_title(path: &str) -> String {
-    estate::place_of_document(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
+    estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }

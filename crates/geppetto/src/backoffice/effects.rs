@@ -95,7 +95,7 @@ pub(super) fn effect_scopes(
 
 /// An environment and a server belong to an environment, also where no node file changes yet.
 fn add_place_scopes(path: &str, old: &Estate, new: &Estate, scopes: &mut BTreeSet<EffectScope>) {
-    match estate::place_of_document(path) {
+    match estate::place_of_document_path(path) {
         Ok(Place::Environment(name)) => _ = scopes.insert(EffectScope::environment(&name)),
         Ok(Place::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));

@@ -7,7 +7,7 @@ use std::{
 
 use model::{
     estate::{Estate, Overrides, Place},
-    format::estate::{self, EstateDocuments, OverrideOrigins},
+    format::estate::{self, EstateYamlByPath, OverrideOrigins},
 };
 
 use super::{BackOffice, BackOfficeError};
@@ -21,7 +21,7 @@ pub(super) struct EstateSnapshot {
     /// Its overrides.
     pub(crate) estate: Estate,
     /// The canonical texts it was read from.
-    pub(crate) documents: EstateDocuments,
+    pub(crate) documents: EstateYamlByPath,
 }
 
 impl BackOffice {
@@ -58,20 +58,20 @@ pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot,
 }
 
 fn read(revision: u64, places: BTreeMap<String, PlaceText>) -> Result<EstateSnapshot, BackOfficeError> {
-    let documents: EstateDocuments =
+    let documents: EstateYamlByPath =
         places.iter().map(|(path, place)| (path.clone(), place.text.clone())).collect();
     let broken = |why: String| {
         BackOfficeError::Broken(format!(
             "revision {revision} cannot be read back by this version of geppetto: {why}"
         ))
     };
-    let mut estate = estate::read(&documents)
+    let mut estate = estate::parse_estate_yaml(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
     for (path, overrides) in overrides_by_path(&mut estate) {
         let Some(place) = places.get(&path) else { continue };
         let origins: OverrideOrigins =
             serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        origins.restore_to(overrides);
+        origins.write_to_overrides(overrides);
     }
     Ok(EstateSnapshot { revision, estate, documents })
 }
@@ -81,7 +81,7 @@ pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> 
     overrides_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
-            (path, serde_json::to_string(&OverrideOrigins::collect(overrides)).unwrap_or_default())
+            (path, serde_json::to_string(&OverrideOrigins::from_overrides(overrides)).unwrap_or_default())
         })
         .collect()
 }
@@ -89,7 +89,7 @@ pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> 
 /// The places of an estate whose files have these paths.
 pub(super) fn partial_estate(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
     let mut part = Estate::default();
-    for place in paths.iter().filter_map(|path| estate::place_of_document(path).ok()) {
+    for place in paths.iter().filter_map(|path| estate::place_of_document_path(path).ok()) {
         match place {
             Place::Role(name) => part.roles.extend(one(&estate.roles, &name)),
             Place::Group(name) => part.groups.extend(one(&estate.groups, &name)),
@@ -115,7 +115,7 @@ pub(super) fn overlay_estate(estate: &mut Estate, part: Estate) {
 
 /// Removes the place whose file has this path.
 pub(super) fn remove_place(estate: &mut Estate, path: &str) {
-    match estate::place_of_document(path) {
+    match estate::place_of_document_path(path) {
         Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
         Ok(Place::Group(name)) => _ = estate.groups.remove(&name),
         Ok(Place::Environment(name)) => _ = estate.environments.remove(&name),

@@ -35,7 +35,7 @@ impl BackOffice {
 
 /// Whether the principal may see a place that is in one of two estates.
 pub(super) fn may_see(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
-    match estate::place_of_document(path) {
+    match estate::place_of_document_path(path) {
         Ok(Place::Environment(name)) => principal.sees_environment(&name),
         Ok(Place::Server(name)) => [old, new]
             .into_iter()

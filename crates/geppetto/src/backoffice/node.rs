@@ -263,7 +263,7 @@ impl BackOffice {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = NodeWriter::default().write_signed(&numbered, &self.node_key);
+        let text = NodeWriter::default().write_signed_node(&numbered, &self.node_key);
         let new = NewNode {
             server: numbered.server.as_str(),
             generation,
@@ -287,7 +287,7 @@ impl BackOffice {
 /// A stored node file as a node.
 fn read_stored_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
     let file = format!("generation {} of {server}", stored.generation);
-    node::read(&file, &stored.text)
+    node::parse_node_yaml(&file, &stored.text)
         .map_err(|error| BackOfficeError::Broken(format!("a stored node file cannot be read: {error}")))
 }
 

@@ -2,7 +2,7 @@
 
 use model::{
     estate::{Estate, Place},
-    format::estate::{self, EstateDocuments},
+    format::estate::{self, EstateYamlByPath},
     name::{Name, ServerName},
     wire,
 };
@@ -141,7 +141,7 @@ impl BackOffice {
             }
             _ => {}
         }
-        let alone = EstateDocuments::from([(path.clone(), text.clone())]);
+        let alone = EstateYamlByPath::from([(path.clone(), text.clone())]);
         let document =
             self.masked_for(principal, &state.estate, alone).await?.remove(&path).unwrap_or_default();
         Ok(wire::PlaceDocument { path, revision: state.revision, document })
@@ -153,23 +153,23 @@ impl BackOffice {
         &self,
         principal: &Principal,
         estate: &Estate,
-        documents: EstateDocuments,
-    ) -> Result<EstateDocuments, BackOfficeError> {
+        documents: EstateYamlByPath,
+    ) -> Result<EstateYamlByPath, BackOfficeError> {
         let sees_secrets = |path: &str| {
-            let environment = match estate::place_of_document(path) {
+            let environment = match estate::place_of_document_path(path) {
                 Ok(Place::Environment(name)) => Some(name),
                 Ok(Place::Server(name)) => estate.servers.get(&name).map(|server| server.environment.clone()),
                 _ => None,
             };
             principal.sees_secrets(environment.as_ref())
         };
-        let (mut open, hidden): (EstateDocuments, EstateDocuments) =
+        let (mut open, hidden): (EstateYamlByPath, EstateYamlByPath) =
             documents.into_iter().partition(|(path, _)| sees_secrets(path));
         if !hidden.is_empty() {
-            let mut masked = estate::read(&hidden)
+            let mut masked = estate::parse_estate_yaml(&hidden)
                 .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
             self.secret_parameters().await?.mask_estate(&mut masked);
-            open.extend(estate::write(&masked));
+            open.extend(estate::write_estate_yaml(&masked));
         }
         Ok(open)
     }
@@ -199,7 +199,7 @@ impl BackOffice {
         let (_, Some(text)) = self.store.current_place(&path).await? else { return Ok(None) };
         let broken =
             |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
-        Ok(Some(model::format::server::read(&path, &text).map_err(broken)?.environment))
+        Ok(Some(model::format::server::parse_server_yaml(&path, &text).map_err(broken)?.environment))
     }
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs

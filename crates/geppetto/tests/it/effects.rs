@@ -59,7 +59,7 @@ fn promotion_and_withdrawal_are_previewed_and_name_the_servers() {
     assert!(preview.contains("would be in prod") && preview.contains(effect), "{preview}");
     let version = |server: &str| {
         let text = plane.get(&format!("/api/v1/servers/{server}/node"), &plane.admin()).text();
-        node::read("node", &text).unwrap().components["shop"].version.to_string()
+        node::parse_node_yaml("node", &text).unwrap().components["shop"].version.to_string()
     };
     assert_eq!(version("web-01"), "1.0.0-1", "a preview changes nothing");
     let promoted = plane.punch(&promote).ok();
@@ -91,8 +91,8 @@ fn local_node_file_is_unsigned_and_has_placeholders_for_secrets() {
     let (plane, _) = ControlPlane::with_shop();
     let text = plane.punch(&["server", "node", "web-01", "--local"]).ok();
     assert!(text.contains("FILL-IN shop.password") && !text.contains("hunter2"), "{text}");
-    assert!(!node::is_signed(&text));
-    let read = node::read("try.yaml", &text).unwrap();
+    assert!(!node::has_signature_line(&text));
+    let read = node::parse_node_yaml("try.yaml", &text).unwrap();
     assert_eq!((read.generation, read.components["shop"].version.to_string()), (0, "1.0.0-1".to_owned()));
     fs::write(plane.path("try.yaml"), &text).unwrap();
 }

@@ -28,7 +28,7 @@ fn join_token_works_once_and_gives_credential_and_keys() {
     let credential = joined["credential"].as_str().unwrap();
     let text = plane.get(NODE, credential).text();
     let key: [u8; 32] = STANDARD.decode(joined["node_key"].as_str().unwrap()).unwrap().try_into().unwrap();
-    node::verify("node", &text, &VerifyingKey::from_bytes(&key).unwrap()).unwrap();
+    node::verify_node_signature("node", &text, &VerifyingKey::from_bytes(&key).unwrap()).unwrap();
     assert!(joined["package_keys"].as_str().unwrap().contains("BEGIN PGP PUBLIC KEY BLOCK"));
 
     // Joining again makes the first credential worthless.
@@ -58,7 +58,7 @@ fn generation_grows_only_when_the_content_changes_and_all_are_kept() {
     let (plane, key) = ControlPlane::with_shop();
     let credential = plane.credential("web-01");
     let first = plane.get(NODE, &credential);
-    assert_eq!(node::read("n", &first.text()).unwrap().generation, 1);
+    assert_eq!(node::parse_node_yaml("n", &first.text()).unwrap().generation, 1);
     let etag = first.header("etag").to_owned();
     let unchanged = plane.ask("GET", NODE, &credential, &[("if-none-match", &etag)], &[]);
     assert_eq!((unchanged.status, unchanged.bytes.len()), (304, 0));
@@ -73,7 +73,7 @@ fn generation_grows_only_when_the_content_changes_and_all_are_kept() {
 
     plane.publish_shop("1.1.0", &key, "prod");
     let second = plane.ask("GET", NODE, &credential, &[("if-none-match", &etag)], &[]);
-    let parsed = node::read("n", &second.text()).unwrap();
+    let parsed = node::parse_node_yaml("n", &second.text()).unwrap();
     assert_eq!(parsed.generation, 2);
     assert_eq!(parsed.components["shop"].version.to_string(), "1.1.0-1");
     assert_eq!(plane.get(&format!("{NODE}/1"), &credential).text(), first.text());
@@ -90,7 +90,7 @@ fn concurrent_requests_get_the_same_generation() {
         asking.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(texts.len(), 1);
-    assert_eq!(node::read("n", texts.first().unwrap()).unwrap().generation, 1);
+    assert_eq!(node::parse_node_yaml("n", texts.first().unwrap()).unwrap().generation, 1);
 }
 
 #[test]
@@ -98,15 +98,18 @@ fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
     let (plane, _) = ControlPlane::with_shop();
     for token in [plane.credential("web-01"), plane.token("operator")] {
         let text = plane.get(NODE, &token).text();
-        assert!(text.contains("hunter2") && node::is_signed(&text), "{text}");
+        assert!(text.contains("hunter2") && node::has_signature_line(&text), "{text}");
     }
-    let signed = node::read("n", &plane.get(NODE, &plane.admin()).text()).unwrap();
+    let signed = node::parse_node_yaml("n", &plane.get(NODE, &plane.admin()).text()).unwrap();
     let digest = model::node::content_digest(&signed).to_string();
     assert!(plane.get(NODE, &plane.admin()).header("etag").contains(&digest));
     for token in [plane.token("viewer"), plane.token("developer")] {
         let reply = plane.get(NODE, &token);
         let text = reply.text();
-        assert!(!text.contains("hunter2") && text.contains("(secret)") && !node::is_signed(&text), "{text}");
+        assert!(
+            !text.contains("hunter2") && text.contains("(secret)") && !node::has_signature_line(&text),
+            "{text}"
+        );
         // The tag is of what is shown: a digest of the secrets too would let them be guessed at.
         assert!(!reply.header("etag").contains(&digest), "{}", reply.header("etag"));
         let same = plane.ask("GET", NODE, &token, &[("if-none-match", reply.header("etag"))], &[]);
@@ -116,7 +119,7 @@ fn secrets_go_to_the_server_and_operators_and_are_masked_for_others() {
         serde_json::from_str(&plane.punch(&["server", "node", "web-01", "--json"]).ok()).unwrap();
     assert_eq!(json["components"]["shop"]["values"]["http_port"], 8080);
     let whole = plane.punch(&["server", "node", "web-01"]).ok();
-    assert!(whole.contains("hunter2") && node::is_signed(&whole), "{whole}");
+    assert!(whole.contains("hunter2") && node::has_signature_line(&whole), "{whole}");
     let puppet = plane.punch(&["server", "enc", "web-01"]).ok();
     assert!(puppet.contains("classes:") && puppet.contains("http_port: 8080"), "{puppet}");
 }

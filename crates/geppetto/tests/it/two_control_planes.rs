@@ -113,7 +113,7 @@ fn read_nodes(server: usize, address: &str, token: &str, end: &AtomicBool, gener
         let path = format!("/api/v1/servers/s{server}/node");
         match request(address, "GET", &path, token, "") {
             Some((200, text)) => {
-                let node = node::read("node", &text).unwrap();
+                let node = node::parse_node_yaml("node", &text).unwrap();
                 assert!(
                     node.generation >= newest,
                     "s{server} went back from {newest} to {}",
@@ -216,7 +216,10 @@ fn killed_control_plane_loses_no_acknowledged_write_and_no_generation_is_given_t
     let generations = Arc::new(generations.into_inner().unwrap());
     for ((server, generation), digest) in generations.iter().rev().take(40) {
         let text = second.get(&format!("/api/v1/servers/s{server}/node/{generation}"), &viewer).text();
-        assert_eq!(&model::node::content_digest(&node::read("node", &text).unwrap()).to_string(), digest);
+        assert_eq!(
+            &model::node::content_digest(&node::parse_node_yaml("node", &text).unwrap()).to_string(),
+            digest
+        );
     }
     // What is committed at one is heard at the other, and jobs are done by the one that is left.
     let mut events = listen(&second, &viewer);

@@ -13,7 +13,7 @@ pub use command::CommandLine;
 pub use entry::{FileMode, FileSource, PackagedFile, check_package_path, check_source_path};
 pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
 use serde::Deserialize;
-pub use texts::{check_line, read_lines};
+pub use texts::{check_single_line_text, normalize_multiline_text};
 
 use super::{FormatError, yaml};
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The first line of every `component.yaml`.
-pub const FORMAT: &str = "geppetto/component/1";
+pub const COMPONENT_FORMAT_VERSION: &str = "geppetto/component/1";
 
 /// A `component.yaml`, read and checked; what it leaves to the project's own file is `None`.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -97,7 +97,7 @@ pub enum Arch {
 
 impl Arch {
     /// The word in package names.
-    pub fn word(self) -> &'static str {
+    pub fn rpm_arch_name(self) -> &'static str {
         match self {
             Arch::Noarch => "noarch",
             Arch::X86_64 => "x86_64",
@@ -110,13 +110,13 @@ fn one() -> String {
 }
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
-pub fn read(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let mut component: ComponentFile = yaml::read_document(file, text).map_err(|error| vec![error])?;
+pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
+    let mut component: ComponentFile = yaml::parse_versioned_yaml(file, text).map_err(|error| vec![error])?;
     let mistakes = component.check();
     if mistakes.is_empty() {
         return Ok(component);
     }
-    let error = |(key, message): (&str, String)| match place::line_of(text, key, &message) {
+    let error = |(key, message): (&str, String)| match place::find_key_line(text, key, &message) {
         Some(line) => FormatError::at_line(file, line, message),
         None => FormatError::new(file, message),
     };
@@ -124,12 +124,12 @@ pub fn read(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
 }
 
 /// The JSON Schema of `component.yaml`, for editors.
-pub fn schema() -> serde_json::Value {
+pub fn component_json_schema() -> serde_json::Value {
     schemars::schema_for!(ComponentFile).to_value()
 }
 
 impl yaml::DocumentFormat for ComponentFile {
-    const FORMAT: &'static str = FORMAT;
+    const FORMAT: &'static str = COMPONENT_FORMAT_VERSION;
 
     fn format(&self) -> &str {
         &self.format
@@ -161,15 +161,15 @@ impl ComponentFile {
         self.check_texts(&mut mistakes);
         for (key, command) in [("build", &self.build), ("test", &self.test)] {
             if let Some(command) = command {
-                mistakes.collect(key, |found| command.check(key, found));
+                mistakes.collect(key, |found| command.check_command(key, found));
             }
         }
         mistakes.collect("files", |found| self.check_files(found));
         if let Some(launch) = &self.launch {
-            mistakes.collect("launch", |found| launch.check("launch", found));
+            mistakes.collect("launch", |found| launch.check_launch_command("launch", found));
         }
         if let Some(schedule) = &self.schedule {
-            mistakes.collect("schedule", |found| schedule.check(found));
+            mistakes.collect("schedule", |found| schedule.check_job_schedule(found));
             if self.launch.is_some() {
                 mistakes.add(
                     "schedule",
@@ -178,7 +178,7 @@ impl ComponentFile {
             }
         }
         if let Some(tomcat) = &self.tomcat {
-            mistakes.collect("tomcat", |found| tomcat.check(found));
+            mistakes.collect("tomcat", |found| tomcat.check_tomcat_context(found));
         }
         for name in self.os_packages.rpm.iter().chain(&self.os_packages.deb) {
             if !os_package(name) {
@@ -219,11 +219,11 @@ impl ComponentFile {
         for (key, text) in
             [("summary", Some(&self.summary)), ("license", self.license.as_ref()), ("url", self.url.as_ref())]
         {
-            if let Some(Err(message)) = text.map(|text| check_line(key, text)) {
+            if let Some(Err(message)) = text.map(|text| check_single_line_text(key, text)) {
                 mistakes.add(key, message);
             }
         }
-        match self.description.as_ref().map(|text| read_lines("description", text)) {
+        match self.description.as_ref().map(|text| normalize_multiline_text("description", text)) {
             Some(Ok(text)) => self.description = Some(text),
             Some(Err(message)) => mistakes.add("description", message),
             None => (),
@@ -233,8 +233,8 @@ impl ComponentFile {
     fn check_files(&self, mistakes: &mut Vec<String>) {
         let mut paths = BTreeSet::new();
         for entry in &self.files {
-            entry.check(mistakes);
-            if !entry.path.ends_with('/') && entry.names_one_path() && !paths.insert(entry.path.as_str()) {
+            entry.check_file_entry(mistakes);
+            if !entry.path.ends_with('/') && entry.has_exact_path() && !paths.insert(entry.path.as_str()) {
                 mistakes.push(format!("`files` lists `{}` twice; keep one of the entries", entry.path));
             }
         }

@@ -53,8 +53,8 @@ impl DocumentFormat for EnvironmentFile {
 }
 
 /// Reads an environment file; `file` is its name in errors.
-pub fn read(file: &str, text: &str) -> Result<Environment, FormatError> {
-    let document: EnvironmentFile = yaml::read_document(file, text)?;
+pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, FormatError> {
+    let document: EnvironmentFile = yaml::parse_versioned_yaml(file, text)?;
 
     Ok(Environment {
         description: document.description,
@@ -70,10 +70,10 @@ pub fn read(file: &str, text: &str) -> Result<Environment, FormatError> {
 }
 
 /// Writes an environment file, the same text for the same environment.
-pub fn write(environment: &Environment) -> String {
+pub fn write_environment_yaml(environment: &Environment) -> String {
     let OverrideFileParts { components, versions, values, remove } =
         overrides_to_file_parts(&environment.overrides);
-    yaml::write(&EnvironmentFile {
+    yaml::write_yaml(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),
         description: environment.description.clone(),
         channel: environment.channel.clone(),

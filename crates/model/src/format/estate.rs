@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// File texts by path inside the folder: `roles/web.yaml`.
-pub type EstateDocuments = BTreeMap<String, String>;
+pub type EstateYamlByPath = BTreeMap<String, String>;
 
 /// The folders, in the order of the words.
 pub const ESTATE_FOLDERS: [&str; 4] = ["roles", "groups", "environments", "servers"];
 
 /// Reads all files; the errors are of all files, not of the first.
-pub fn read(documents: &EstateDocuments) -> Result<Estate, Vec<FormatError>> {
+pub fn parse_estate_yaml(documents: &EstateYamlByPath) -> Result<Estate, Vec<FormatError>> {
     let mut estate = Estate::default();
     let mut errors = Vec::new();
     for (path, text) in documents {
@@ -33,19 +33,19 @@ pub fn read(documents: &EstateDocuments) -> Result<Estate, Vec<FormatError>> {
 }
 
 /// Writes every object as its file. `read(write(estate))` is the estate, but for origins.
-pub fn write(estate: &Estate) -> EstateDocuments {
-    let mut documents = EstateDocuments::new();
+pub fn write_estate_yaml(estate: &Estate) -> EstateYamlByPath {
+    let mut documents = EstateYamlByPath::new();
     for (name, object) in &estate.roles {
-        documents.insert(format!("roles/{name}.yaml"), role::write(object));
+        documents.insert(format!("roles/{name}.yaml"), role::write_role_yaml(object));
     }
     for (name, object) in &estate.groups {
-        documents.insert(format!("groups/{name}.yaml"), group::write(object));
+        documents.insert(format!("groups/{name}.yaml"), group::write_group_yaml(object));
     }
     for (name, object) in &estate.environments {
-        documents.insert(format!("environments/{name}.yaml"), environment::write(object));
+        documents.insert(format!("environments/{name}.yaml"), environment::write_environment_yaml(object));
     }
     for (name, object) in &estate.servers {
-        documents.insert(format!("servers/{name}.yaml"), server::write(object));
+        documents.insert(format!("servers/{name}.yaml"), server::write_server_yaml(object));
     }
     documents
 }
@@ -62,7 +62,7 @@ pub fn document_path(place: &Place) -> Option<String> {
 }
 
 /// The place a path of the folder is the file of.
-pub fn place_of_document(path: &str) -> Result<Place, FormatError> {
+pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
     let wrong = |message: String| FormatError::new(path, message);
     let (folder, file) = path.split_once('/').unwrap_or(("", path));
     if !ESTATE_FOLDERS.contains(&folder) {
@@ -92,7 +92,7 @@ pub fn place_of_document(path: &str) -> Result<Place, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn update_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
+pub fn update_override_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
         carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }
@@ -154,7 +154,7 @@ pub struct OverrideOrigins {
 
 impl OverrideOrigins {
     /// Collects the origins of a place's overrides.
-    pub fn collect(overrides: &Overrides) -> Self {
+    pub fn from_overrides(overrides: &Overrides) -> Self {
         let mut origins = Self::default();
         for (name, requirement) in &overrides.components {
             origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
@@ -174,7 +174,7 @@ impl OverrideOrigins {
     }
 
     /// Sets the stored origins on a place's overrides.
-    pub fn restore_to(&self, overrides: &mut Overrides) {
+    pub fn write_to_overrides(&self, overrides: &mut Overrides) {
         for (name, requirement) in &mut overrides.components {
             requirement.origin = self.components.get(name).cloned();
         }
@@ -193,11 +193,13 @@ impl OverrideOrigins {
 }
 
 fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
-    match place_of_document(path)? {
-        Place::Role(name) => _ = estate.roles.insert(name, role::read(path, text)?),
-        Place::Group(name) => _ = estate.groups.insert(name, group::read(path, text)?),
-        Place::Environment(name) => _ = estate.environments.insert(name, environment::read(path, text)?),
-        Place::Server(name) => _ = estate.servers.insert(name, server::read(path, text)?),
+    match place_of_document_path(path)? {
+        Place::Role(name) => _ = estate.roles.insert(name, role::parse_role_yaml(path, text)?),
+        Place::Group(name) => _ = estate.groups.insert(name, group::parse_group_yaml(path, text)?),
+        Place::Environment(name) => {
+            _ = estate.environments.insert(name, environment::parse_environment_yaml(path, text)?)
+        }
+        Place::Server(name) => _ = estate.servers.insert(name, server::parse_server_yaml(path, text)?),
         // `place` never makes one.
         Place::Default(_) => (),
     }
@@ -209,7 +211,7 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
 ///
 /// Only called when there is a fault to show, so that reading stays cheap.
 pub fn find_document_position(
-    documents: &EstateDocuments,
+    documents: &EstateYamlByPath,
     place: &Place,
     component: Option<&str>,
     key: Option<&str>,
@@ -217,7 +219,7 @@ pub fn find_document_position(
 ) -> Option<(String, Option<(u64, u64)>)> {
     let path = document_path(place)?;
     let text = documents.get(&path)?;
-    let spans = yaml::read::<DocumentSpans>(&path, text).ok();
+    let spans = yaml::parse_yaml::<DocumentSpans>(&path, text).ok();
     let location = spans.and_then(|spans| spans.find(component, key, list_entry));
     Some((path, location))
 }

@@ -46,8 +46,8 @@ impl DocumentFormat for GroupFile {
 }
 
 /// Reads a group file; `file` is its name in errors.
-pub fn read(file: &str, text: &str) -> Result<Group, FormatError> {
-    let document: GroupFile = yaml::read_document(file, text)?;
+pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
+    let document: GroupFile = yaml::parse_versioned_yaml(file, text)?;
 
     Ok(Group {
         description: document.description,
@@ -61,10 +61,10 @@ pub fn read(file: &str, text: &str) -> Result<Group, FormatError> {
 }
 
 /// Writes a group file, the same text for the same group.
-pub fn write(group: &Group) -> String {
+pub fn write_group_yaml(group: &Group) -> String {
     let OverrideFileParts { components, versions, values, remove } =
         overrides_to_file_parts(&group.overrides);
-    yaml::write(&GroupFile {
+    yaml::write_yaml(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),
         components,

@@ -13,10 +13,10 @@ pub mod server;
 pub mod node;
 
 pub(crate) mod dotted_path;
-pub(crate) mod flow;
 mod overrides;
 mod schema;
 mod signature;
+pub(crate) mod yaml_flow_style;
 
-pub use schema::schemas;
+pub use schema::all_json_schemas;
 pub use yaml::FormatError;

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::write::{NodeWriter, write_local};
-pub use super::signature::{is_signed, key_id, sign, verify};
+pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
 use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{
     catalog::PackageFile,
@@ -143,9 +143,9 @@ impl DocumentFormat for NodeFile {
     }
 }
 
-/// Reads a node file, signed or not; [`verify`] is asked apart.
-pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
-    let document: NodeFile = yaml::read_document(file, text)?;
+/// Reads a node file, signed or not; [`verify_node_signature`] is asked apart.
+pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
+    let document: NodeFile = yaml::parse_versioned_yaml(file, text)?;
     let mut components = BTreeMap::new();
     for (name, component) in document.components {
         let read = component.read(&name).map_err(|message| FormatError::new(file, message))?;
@@ -161,12 +161,12 @@ pub fn read(file: &str, text: &str) -> Result<Node, FormatError> {
 }
 
 /// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeWriter`].
-pub fn write(node: &Node) -> String {
-    NodeWriter::default().write(node)
+pub fn write_node_yaml(node: &Node) -> String {
+    NodeWriter::default().write_unsigned_node(node)
 }
 
 /// The node file as JSON, for programs that do not read YAML.
-pub fn to_json(node: &Node) -> serde_json::Value {
+pub fn node_to_json(node: &Node) -> serde_json::Value {
     serde_json::to_value(NodeFile::new(node)).unwrap_or_default()
 }
 

@@ -68,7 +68,7 @@ pub(super) fn overrides_to_file_parts(overrides: &Overrides) -> OverrideFilePart
 }
 
 /// Rejects a name listed twice, because its position would be ambiguous.
-pub(super) fn reject_duplicates(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
+pub(super) fn reject_duplicate_names(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
     match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
         Some((_, twice)) => {
             Err(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts, reject_duplicates,
+        overrides_from_file_parts, overrides_to_file_parts, reject_duplicate_names,
     },
     yaml::{self, DocumentFormat, FormatError},
 };
@@ -49,9 +49,9 @@ impl DocumentFormat for RoleFile {
 }
 
 /// Reads a role file; `file` is its name in errors.
-pub fn read(file: &str, text: &str) -> Result<Role, FormatError> {
-    let document: RoleFile = yaml::read_document(file, text)?;
-    reject_duplicates(file, "inherits", &document.inherits)?;
+pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
+    let document: RoleFile = yaml::parse_versioned_yaml(file, text)?;
+    reject_duplicate_names(file, "inherits", &document.inherits)?;
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
@@ -65,9 +65,9 @@ pub fn read(file: &str, text: &str) -> Result<Role, FormatError> {
 }
 
 /// Writes a role file, the same text for the same role.
-pub fn write(role: &Role) -> String {
+pub fn write_role_yaml(role: &Role) -> String {
     let OverrideFileParts { components, versions, values, remove } = overrides_to_file_parts(&role.overrides);
-    yaml::write(&RoleFile {
+    yaml::write_yaml(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),
         inherits: role.inherits.clone(),

@@ -9,9 +9,9 @@ use super::{
 use crate::manifest;
 
 /// The schemas, each with the name of its file.
-pub fn schemas() -> Vec<(&'static str, String)> {
+pub fn all_json_schemas() -> Vec<(&'static str, String)> {
     vec![
-        ("component.schema.json", text(&component::schema())),
+        ("component.schema.json", text(&component::component_json_schema())),
         ("manifest.schema.json", text(&manifest::schema())),
         ("role.schema.json", schema::<RoleFile>()),
         ("group.schema.json", schema::<GroupFile>()),

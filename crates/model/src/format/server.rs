@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts, reject_duplicates,
+        overrides_from_file_parts, overrides_to_file_parts, reject_duplicate_names,
     },
     yaml::{self, DocumentFormat, FormatError},
 };
@@ -72,10 +72,10 @@ impl DocumentFormat for ServerFile {
 }
 
 /// Reads a server file; `file` is its name in errors.
-pub fn read(file: &str, text: &str) -> Result<Server, FormatError> {
-    let document: ServerFile = yaml::read_document(file, text)?;
-    reject_duplicates(file, "groups", &document.groups)?;
-    reject_duplicates(file, "roles", &document.roles)?;
+pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> {
+    let document: ServerFile = yaml::parse_versioned_yaml(file, text)?;
+    reject_duplicate_names(file, "groups", &document.groups)?;
+    reject_duplicate_names(file, "roles", &document.roles)?;
     if let Some((at, twice)) = document
         .addresses
         .iter()
@@ -103,10 +103,10 @@ pub fn read(file: &str, text: &str) -> Result<Server, FormatError> {
 }
 
 /// Writes a server file, the same text for the same server.
-pub fn write(server: &Server) -> String {
+pub fn write_server_yaml(server: &Server) -> String {
     let OverrideFileParts { components, versions, values, remove } =
         overrides_to_file_parts(&server.overrides);
-    yaml::write(&ServerFile {
+    yaml::write_yaml(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),
         environment: server.environment.clone(),

@@ -9,19 +9,19 @@ use super::yaml::FormatError;
 const PREFIX: &str = "# signature: ed25519 ";
 
 /// Signs a node file; a signature it already has is replaced.
-pub fn sign(text: &str, key: &SigningKey) -> String {
+pub fn sign_node_yaml(text: &str, key: &SigningKey) -> String {
     let mut body = split(text).map_or(text, |(body, _)| body).to_owned();
     if !body.ends_with('\n') {
         body.push('\n');
     }
     let signature = BASE64.encode(key.sign(body.as_bytes()).to_bytes());
-    format!("{body}{PREFIX}{} {signature}\n", key_id(&key.verifying_key()))
+    format!("{body}{PREFIX}{} {signature}\n", public_key_id(&key.verifying_key()))
 }
 
 /// Checks that `text` was signed by `key` and not changed since; `file` is its name in errors.
-pub fn verify(file: &str, text: &str, key: &VerifyingKey) -> Result<(), FormatError> {
+pub fn verify_node_signature(file: &str, text: &str, key: &VerifyingKey) -> Result<(), FormatError> {
     let wrong = |message: String| Err(FormatError::new(file, message));
-    let mine = key_id(key);
+    let mine = public_key_id(key);
     let Some((body, line)) = split(text) else {
         return wrong(format!(
             "it is not signed, and this host only takes node files signed by key {mine}. \
@@ -46,18 +46,18 @@ pub fn verify(file: &str, text: &str, key: &VerifyingKey) -> Result<(), FormatEr
     }
 }
 
-/// Whether the last line is a signature; whether it holds is for [`verify`] to say.
-pub fn is_signed(text: &str) -> bool {
+/// Whether the last line is a signature; whether it holds is for [`verify_node_signature`] to say.
+pub fn has_signature_line(text: &str) -> bool {
     split(text).is_some()
 }
 
 /// The first 16 hexadecimal digits of the key's SHA-256.
-pub fn key_id(key: &VerifyingKey) -> String {
-    hex(&Sha256::digest(key.as_bytes())[..8])
+pub fn public_key_id(key: &VerifyingKey) -> String {
+    to_hex(&Sha256::digest(key.as_bytes())[..8])
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(super) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::{fault::Fault, nearest};
 
 /// A text that does not follow its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", self.location())]
+#[error("{}: {message}", self.file_and_line())]
 pub struct FormatError {
     /// The file as the user knows it.
     pub file: String,
@@ -38,12 +38,12 @@ impl FormatError {
     }
 
     /// An error about one place of `file`.
-    pub fn at(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+    pub fn at_line_and_column(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         Self { line: Some(line), column: Some(column), ..Self::new(file, message) }
     }
 
     /// The file with its line: `roles/web.yaml:7`.
-    pub fn location(&self) -> String {
+    pub fn file_and_line(&self) -> String {
         match self.line {
             Some(line) => format!("{}:{line}", self.file),
             None => self.file.clone(),
@@ -76,8 +76,8 @@ pub const MAX_YAML_NODES: usize = 500_000;
 pub const MAX_YAML_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
-pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, FormatError> {
-    match read::<T>(file, text) {
+pub fn parse_versioned_yaml<T: DocumentFormat>(file: &str, text: &str) -> Result<T, FormatError> {
+    match parse_yaml::<T>(file, text) {
         Ok(document) if document.format() == T::FORMAT => Ok(document),
         Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),
         Err(error) => Err(wrong_format(file, text, T::FORMAT).unwrap_or(error)),
@@ -85,7 +85,7 @@ pub fn read_document<T: DocumentFormat>(file: &str, text: &str) -> Result<T, For
 }
 
 /// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
-pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
+pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(FormatError::new(
@@ -101,10 +101,20 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
         let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
             return FormatError::new(file, sentence(error, ""));
         };
-        if let Some(line) = mistakes::line_indented_with_tab(text, error, &at) {
-            return FormatError::at(file, line, 1, "it is indented with a tab; YAML takes only spaces there");
+        if let Some(line) = mistakes::find_tab_indented_line(text, error, &at) {
+            return FormatError::at_line_and_column(
+                file,
+                line,
+                1,
+                "it is indented with a tab; YAML takes only spaces there",
+            );
         }
-        FormatError::at(file, at.line(), at.column(), sentence(error, mistakes::rest_of_line(text, &at)))
+        FormatError::at_line_and_column(
+            file,
+            at.line(),
+            at.column(),
+            sentence(error, mistakes::rest_of_line_at(text, &at)),
+        )
     })
 }
 
@@ -112,7 +122,7 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatErro
 ///
 /// Every text that YAML 1.1 or 1.2 would take for something else is quoted, so that Ruby and Python
 /// read back what was meant.
-pub fn write<T: Serialize>(value: &T) -> String {
+pub fn write_yaml<T: Serialize>(value: &T) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# not writable: {error}\n"))
 }
 
@@ -145,7 +155,7 @@ fn wrong_format(file: &str, text: &str, wanted: &str) -> Option<FormatError> {
     struct Probe {
         format: Option<Spanned<String>>,
     }
-    match read::<Probe>(file, text).ok()?.format {
+    match parse_yaml::<Probe>(file, text).ok()?.format {
         None => Some(FormatError::new(
             file,
             format!("it does not say its format; its first line must be `format: {wanted}`"),
@@ -188,9 +198,11 @@ fn sentence(error: &Error, rest: &str) -> String {
             format!("expected {expected}, found {found}")
         }
         Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
-            format!("expected a whole number{}", mistakes::whole_number_advice(rest))
+            format!("expected a whole number{}", mistakes::whole_number_hint(rest))
         }
-        Error::InvalidScalar { ty, .. } => format!("expected {ty}, found {}", mistakes::token_kind(rest)),
+        Error::InvalidScalar { ty, .. } => {
+            format!("expected {ty}, found {}", mistakes::yaml_token_kind(rest))
+        }
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
@@ -204,7 +216,7 @@ fn sentence(error: &Error, rest: &str) -> String {
                 "string scalar" => "a text",
                 other => other,
             },
-            mistakes::token_kind(rest)
+            mistakes::yaml_token_kind(rest)
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
@@ -232,7 +244,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             too_deep()
         }
         Error::ExternalMessage { msg, .. } => {
-            let why = mistakes::likely_mistake(msg, rest).map_or_else(|| clip(msg), str::to_owned);
+            let why = mistakes::guess_yaml_mistake(msg, rest).map_or_else(|| clip(msg), str::to_owned);
             format!("this is not YAML ({why}); look at this line and the one before it")
         }
         Error::Message { msg, .. } => clip(msg),

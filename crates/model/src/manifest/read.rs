@@ -42,7 +42,7 @@ impl yaml::DocumentFormat for Document {
 
 /// Reads a manifest and checks its shape.
 pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
-    let document: Document = yaml::read_document(file, text)?;
+    let document: Document = yaml::parse_versioned_yaml(file, text)?;
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
     }

@@ -7,25 +7,25 @@
 use std::fmt::Write;
 
 use crate::{
-    format::flow::{write_key, write_text, write_value},
+    format::yaml_flow_style::{write_flow_value, write_map_key, write_quoted_text},
     node::Node,
 };
 
 /// Writes the node as an external node classifier's answer.
 pub fn enc(node: &Node) -> String {
     let mut text = String::from("---\nenvironment: ");
-    write_text(&mut text, &puppet_name(node.environment.as_str()));
+    write_quoted_text(&mut text, &puppet_name(node.environment.as_str()));
     text.push_str("\nclasses:");
     for (name, component) in &node.components {
         let is_empty = component.values.is_empty();
         text.push_str("\n  ");
-        write_key(&mut text, &puppet_name(name.as_str()));
+        write_map_key(&mut text, &puppet_name(name.as_str()));
         text.push_str(if is_empty { ": {}" } else { ":" });
         for (key, value) in &component.values {
             text.push_str("\n    ");
-            write_key(&mut text, key.as_str());
+            write_map_key(&mut text, key.as_str());
             text.push_str(": ");
-            write_value(&mut text, &value.value);
+            write_flow_value(&mut text, &value.value);
         }
     }
     if node.components.is_empty() {
@@ -39,14 +39,14 @@ pub fn enc(node: &Node) -> String {
         ("channel", node.channel.as_str()),
     ] {
         _ = write!(text, "\n    {key}: ");
-        write_text(&mut text, value);
+        write_quoted_text(&mut text, value);
     }
     _ = write!(text, "\n    generation: {}\n    versions:", node.generation);
     for (name, component) in &node.components {
         text.push_str("\n      ");
-        write_key(&mut text, name.as_str());
+        write_map_key(&mut text, name.as_str());
         text.push_str(": ");
-        write_text(&mut text, &component.version.to_string());
+        write_quoted_text(&mut text, &component.version.to_string());
     }
     if node.components.is_empty() {
         text.push_str(" {}");

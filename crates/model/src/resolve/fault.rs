@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     estate::Place,
     fault::{Fault, Severity},
-    format::estate::{EstateDocuments, find_document_position},
+    format::estate::{EstateYamlByPath, find_document_position},
     name::{Key, Name},
     version::{Version, VersionRange},
 };
@@ -221,7 +221,7 @@ impl EstateFault {
     }
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
-    pub fn to_located_fault(&self, documents: &EstateDocuments) -> Fault {
+    pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
         self.clone().into_finding().locate(documents)
     }
 
@@ -245,7 +245,7 @@ impl EstateFault {
 
 impl EstateFinding {
     /// The note with the file, line and column to correct, for estates that come from documents.
-    pub fn locate(&self, documents: &EstateDocuments) -> Fault {
+    pub fn locate(&self, documents: &EstateYamlByPath) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
         let found =

@@ -200,7 +200,7 @@ impl<'a> Resolver<'a> {
 
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveError> {
-    node::read("", &node::write(node)).map(|_| ()).map_err(|error| {
+    node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
         EstateFault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
     })
 }

@@ -16,7 +16,7 @@ use model::{
     component::Component,
     fault::Severity,
     format::{
-        estate::{self, EstateDocuments},
+        estate::{self, EstateYamlByPath},
         node, yaml,
     },
     name::{Name, ServerName},
@@ -65,7 +65,7 @@ fn every_case_folder_matches_its_expected_output() {
 fn answers(case: &Path) -> String {
     let documents = documents(case);
     let catalog = catalog(case);
-    let estate = match estate::read(&documents) {
+    let estate = match estate::parse_estate_yaml(&documents) {
         Ok(estate) => estate,
         Err(errors) => return errors.iter().map(|error| format!("{error}\n")).collect(),
     };
@@ -110,7 +110,7 @@ fn answers(case: &Path) -> String {
                     for component in node.components.values_mut().map(Arc::make_mut) {
                         (component.payload, component.deployment) = (None, None);
                     }
-                    node::write(&node)
+                    node::write_node_yaml(&node)
                 },
             ),
             ["enc", server] => resolve::enc(&node_of(server).unwrap()),
@@ -139,8 +139,8 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn documents(case: &Path) -> EstateDocuments {
-    let mut documents = EstateDocuments::new();
+fn documents(case: &Path) -> EstateYamlByPath {
+    let mut documents = EstateYamlByPath::new();
     for folder in folders(case) {
         for file in fs::read_dir(&folder).unwrap() {
             let file = file.unwrap().path();
@@ -158,7 +158,7 @@ fn catalog(case: &Path) -> Catalog {
 
 /// Reads a `catalog.yaml`; `file` is its name in errors.
 pub(crate) fn read_catalog(file: &str, text: &str) -> Catalog {
-    let read: CatalogFile = yaml::read(file, text).unwrap_or_else(|error| panic!("{error}"));
+    let read: CatalogFile = yaml::parse_yaml(file, text).unwrap_or_else(|error| panic!("{error}"));
     let mut catalog = Catalog::default();
     for Entry { channels, component } in read.components {
         for channel in channels {

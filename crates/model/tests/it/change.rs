@@ -13,7 +13,7 @@ use crate::random;
 
 fn read(files: &[(&str, &str)]) -> Estate {
     let documents = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    estate::read(&documents).unwrap()
+    estate::parse_estate_yaml(&documents).unwrap()
 }
 
 fn found(notes: &[EstateFinding], severity: Severity) -> Vec<String> {

@@ -25,7 +25,8 @@ fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
 }
 
 fn node(components: &str) -> Node {
-    node::read("node.yaml", &format!("format: geppetto/node/1\ncomponents: {components}\n")).unwrap()
+    node::parse_node_yaml("node.yaml", &format!("format: geppetto/node/1\ncomponents: {components}\n"))
+        .unwrap()
 }
 
 fn faults(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<String> {

@@ -6,7 +6,7 @@ use model::{
     catalog::Catalog,
     format::{
         self, FormatError,
-        estate::{self, EstateDocuments},
+        estate::{self, EstateYamlByPath},
     },
     node::{Node, Provenance, RequirementOperation, RequirementProvenance},
     resolve::Resolver,
@@ -21,13 +21,15 @@ fn docs() -> PathBuf {
 fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
     let file = "docs/formats.md";
     Some(match family {
-        "component" => format::component::read(file, text).map(|_| ()).map_err(|mut errors| errors.remove(0)),
+        "component" => format::component::parse_component_yaml(file, text)
+            .map(|_| ())
+            .map_err(|mut errors| errors.remove(0)),
         "manifest" => model::manifest::read_manifest(file, text).map(|_| ()),
-        "role" => format::role::read(file, text).map(|_| ()),
-        "group" => format::group::read(file, text).map(|_| ()),
-        "environment" => format::environment::read(file, text).map(|_| ()),
-        "server" => format::server::read(file, text).map(|_| ()),
-        "node" => format::node::read(file, text).map(|_| ()),
+        "role" => format::role::parse_role_yaml(file, text).map(|_| ()),
+        "group" => format::group::parse_group_yaml(file, text).map(|_| ()),
+        "environment" => format::environment::parse_environment_yaml(file, text).map(|_| ()),
+        "server" => format::server::parse_server_yaml(file, text).map(|_| ()),
+        "node" => format::node::parse_node_yaml(file, text).map(|_| ()),
         _ => return None,
     })
 }
@@ -59,7 +61,7 @@ fn schema_files_in_the_reference_match_the_code() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let update = std::env::var("UPDATE").is_ok();
     let folder = docs().join("reference/schemas");
-    for (name, schema) in format::schemas() {
+    for (name, schema) in format::all_json_schemas() {
         let file = folder.join(name);
         if update {
             fs::create_dir_all(&folder).unwrap();
@@ -75,9 +77,9 @@ fn schema_files_in_the_reference_match_the_code() {
 }
 
 /// The estate and the catalog of the example in `docs/resolution.md`; each block begins with the path of its file.
-fn example(document: &str) -> (EstateDocuments, Catalog) {
+fn example(document: &str) -> (EstateYamlByPath, Catalog) {
     let blocks = document.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
-    let mut files: EstateDocuments = blocks
+    let mut files: EstateYamlByPath = blocks
         .map(|block| {
             let path = block.lines().next().and_then(|line| line.strip_prefix("# "));
             (path.expect("a block begins with the path of its file").to_owned(), block.to_owned())
@@ -101,7 +103,7 @@ fn table(document: &str, head: &str) -> Vec<Vec<String>> {
 fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() {
     let document = fs::read_to_string(docs().join("resolution.md")).unwrap();
     let (files, catalog) = example(&document);
-    let estate = estate::read(&files).unwrap();
+    let estate = estate::parse_estate_yaml(&files).unwrap();
     let resolver = Resolver::new(&estate, &catalog);
     let nodes: BTreeMap<_, Node> =
         estate.servers.keys().map(|name| (name, resolver.resolve(name).unwrap().node)).collect();

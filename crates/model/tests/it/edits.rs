@@ -8,7 +8,7 @@ use model::{
     estate::Estate,
     fault::Severity,
     format::{
-        estate::{self, EstateDocuments},
+        estate::{self, EstateYamlByPath},
         yaml,
     },
     resolve::{ChangedInputs, EstateFinding, check, check_change, resolve},
@@ -19,7 +19,7 @@ use crate::{change::recorded, random};
 
 /// Two versions of a component whose parameters differ, and one that requires the first.
 fn catalog() -> Catalog {
-    let component = |text: &str| yaml::read::<Component>("component.yaml", text).unwrap();
+    let component = |text: &str| yaml::parse_yaml::<Component>("component.yaml", text).unwrap();
     random::catalog(vec![
         component(
             "{name: shop, version: 1-1, kind: web-service, summary: S., \
@@ -58,7 +58,7 @@ fn overrides(wild: u32) -> BoxedStrategy<String> {
 }
 
 /// Three roles, two groups, two environments, three servers; some of them missing.
-fn documents(wild: u32) -> BoxedStrategy<EstateDocuments> {
+fn documents(wild: u32) -> BoxedStrategy<EstateYamlByPath> {
     let list = |names: &'static [&'static str]| proptest::sample::subsequence(names, 0..=names.len());
     let role = |at: usize, parents: &'static [&'static str]| {
         (list(parents), overrides(wild), prop::bool::weighted(0.9))
@@ -113,8 +113,8 @@ fn documents(wild: u32) -> BoxedStrategy<EstateDocuments> {
     objects.prop_map(|objects| objects.into_iter().flatten().collect()).boxed()
 }
 
-fn read(documents: &EstateDocuments) -> Estate {
-    estate::read(documents).unwrap()
+fn read(documents: &EstateYamlByPath) -> Estate {
+    estate::parse_estate_yaml(documents).unwrap()
 }
 
 fn fatal(notes: Vec<EstateFinding>) -> Vec<EstateFinding> {
@@ -163,7 +163,7 @@ proptest! {
 fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
     let server =
         |overrides: &str| format!("format: geppetto/server/2\nenvironment: e1\n{overrides}remove: [shop]\n");
-    let mut files = EstateDocuments::from([
+    let mut files = EstateYamlByPath::from([
         (
             "environments/e1.yaml".to_owned(),
             "format: geppetto/environment/1\nchannel: prod\ncomponents: {shop: \"2\"}\n\

@@ -9,7 +9,7 @@ use model::format::{node, role, yaml};
 fn refused(text: &str, sentence: &str) {
     // Unoptimised and beside other work; what is to be caught takes hours or all memory.
     let start = Instant::now();
-    let error = role::read("roles/web.yaml", text).unwrap_err().to_string();
+    let error = role::parse_role_yaml("roles/web.yaml", text).unwrap_err().to_string();
     assert!(error.contains(sentence), "{error}");
     assert!(error.len() < 500, "{} bytes of error", error.len());
     assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
@@ -60,7 +60,7 @@ fn too_deeply_nested_collections_are_refused_in_every_notation() {
 fn nesting_at_the_maximum_depth_is_read() {
     let deep = yaml::MAX_YAML_DEPTH - 3;
     let text = role(&format!("    a: {}1{}\n", "[".repeat(deep), "]".repeat(deep)));
-    assert!(role::read("roles/web.yaml", &text).is_ok());
+    assert!(role::parse_role_yaml("roles/web.yaml", &text).is_ok());
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn truncated_or_damaged_node_file_does_not_panic() {
     let good = "format: geppetto/node/1\nserver: web-01\ngeneration: 3\ncomponents:\n  shop:\n    version: 1.0-1\n    \
                 values: {a: [1, {b: \"c\"}], t: |\n      x\n      y\n    }\n    voices:\n      a: [{place: role web, counts: true}]\n";
     for end in 0..good.len() {
-        let _ = node::read("node.yaml", &good[..end]);
+        let _ = node::parse_node_yaml("node.yaml", &good[..end]);
     }
     for at in 0..good.len() {
         for byte in [b'\t', b'{', b'}', b'[', b'&', b'*', b'!', b'|', b':', b'-', b'\n', b'"', b'%', b'@'] {
             let mut bytes = good.as_bytes().to_vec();
             bytes[at] = byte;
             if let Ok(text) = String::from_utf8(bytes) {
-                let _ = node::read("node.yaml", &text);
+                let _ = node::parse_node_yaml("node.yaml", &text);
             }
         }
     }
@@ -124,8 +124,8 @@ fn errors_of_a_file_never_repeat_a_value_which_may_be_a_secret() {
         "format: geppetto/node/1\ngeneration: hunter2\ncomponents: {}".to_owned(),
     ] {
         let errors = [
-            role::read("f.yaml", &text).unwrap_err().to_string(),
-            node::read("f.yaml", &text).unwrap_err().to_string(),
+            role::parse_role_yaml("f.yaml", &text).unwrap_err().to_string(),
+            node::parse_node_yaml("f.yaml", &text).unwrap_err().to_string(),
         ];
         for error in errors {
             assert!(!error.contains("hunter2"), "{error}");

@@ -4,7 +4,7 @@ use model::format::{component, role};
 
 #[track_caller]
 fn refused(text: &str, expected: &str) {
-    let error = role::read("roles/web.yaml", text).unwrap_err().to_string();
+    let error = role::parse_role_yaml("roles/web.yaml", text).unwrap_err().to_string();
     assert_eq!(error, expected, "{text}");
 }
 
@@ -17,7 +17,7 @@ fn integer(keys: &str) -> String {
     let text = format!(
         "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\nparameters:\n  size: {{type: integer, description: How large, {keys}}}\n"
     );
-    match component::read("component.yaml", &text) {
+    match component::parse_component_yaml("component.yaml", &text) {
         Err(errors) => errors[0].to_string(),
         Ok(component) => component.parameters.values().next().unwrap().check_declaration().join("; "),
     }

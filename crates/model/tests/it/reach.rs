@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    format::estate::EstateDocuments,
+    format::estate::EstateYamlByPath,
     name::ServerName,
     node::ContentDigest,
     resolve::{ChangedInputs, Resolver},
@@ -53,7 +53,7 @@ fn selecting() -> impl Strategy<Value = Scene> {
     })
 }
 
-fn selecting_documents() -> impl Strategy<Value = EstateDocuments> {
+fn selecting_documents() -> impl Strategy<Value = EstateYamlByPath> {
     let says = || {
         let said = vec![
             "",
@@ -121,7 +121,7 @@ fn selecting_documents() -> impl Strategy<Value = EstateDocuments> {
 }
 
 /// Some files as they are in an edit, or gone if they are not in it.
-fn edited(before: &Scene, edit: &EstateDocuments, edited: &[sample::Index]) -> Scene {
+fn edited(before: &Scene, edit: &EstateYamlByPath, edited: &[sample::Index]) -> Scene {
     let mut after = before.clone();
     let paths: BTreeSet<&String> = before.documents.keys().chain(edit.keys()).collect();
     let paths: Vec<&String> = paths.into_iter().collect();

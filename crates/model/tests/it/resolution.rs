@@ -10,7 +10,7 @@ use model::{
         Server,
     },
     format::{
-        estate::{OverrideOrigins, update_origins},
+        estate::{OverrideOrigins, update_override_origins},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -164,13 +164,13 @@ proptest! {
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
         let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
         let mut first = old.clone();
-        update_origins(&Estate::default(), &mut first, &origin(1));
+        update_override_origins(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
-        update_origins(&first, &mut again, &origin(2));
+        update_override_origins(&first, &mut again, &origin(2));
         prop_assert_eq!(&again, &first);
         let mut edited = edit.clone();
         edited.roles.extend(old.roles.clone());
-        update_origins(&first, &mut edited, &origin(2));
+        update_override_origins(&first, &mut edited, &origin(2));
         for name in old.roles.keys() {
             prop_assert_eq!(&edited.roles[name], &first.roles[name]);
         }
@@ -188,7 +188,7 @@ fn chain_or_cycle_of_ten_thousand_roles_is_refused_without_stack_overflow() {
 
 #[test]
 fn complete_node_fills_defaults_with_references_and_checks_the_values() {
-    let component: Component = yaml::read(
+    let component: Component = yaml::parse_yaml(
         "component.yaml",
         "{name: shop, version: 1-1, kind: web-service, summary: For a test., parameters: {\
          port: {type: port, description: Where., default: 80},\
@@ -200,7 +200,7 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
     let components = BTreeMap::from([(Name::new("shop").unwrap(), &component)]);
     let written = |values: &str| {
         let text = format!("format: geppetto/node/1\ncomponents: {{shop: {{version: 1, values: {values}}}}}");
-        node::read("node.yaml", &text).unwrap()
+        node::parse_node_yaml("node.yaml", &text).unwrap()
     };
     let complete =
         resolve::complete_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
@@ -218,7 +218,7 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
 
 /// A server `s` of role `web` with `shop` in version 1, whose values are given.
 fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
-    let component: Component = yaml::read(
+    let component: Component = yaml::parse_yaml(
         "component.yaml",
         &format!(
             "{{name: shop, version: 1-1, kind: web-service, summary: S., parameters: {{{parameters}}}}}"
@@ -234,13 +234,14 @@ fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
         ),
     ];
     let documents = documents.into_iter().map(|(path, text)| (path.to_owned(), text)).collect();
-    (model::format::estate::read(&documents).unwrap(), catalog(vec![component]))
+    (model::format::estate::parse_estate_yaml(&documents).unwrap(), catalog(vec![component]))
 }
 
 /// Resolves `s`, writes its node file, reads it as punch does and completes it.
 fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
     let node = resolve::resolve(estate, catalog, &server()).map_err(|error| error.to_string())?;
-    let read = node::read("node.yaml", &node::write(&node)).map_err(|error| format!("punch: {error}"))?;
+    let read = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node))
+        .map_err(|error| format!("punch: {error}"))?;
     let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
     let components = BTreeMap::from([(component.name.clone(), component)]);
     let complete = resolve::complete_node(&read, &components).map_err(|error| format!("punch: {error}"))?;
@@ -300,7 +301,7 @@ fn references_are_followed_no_further_than_a_value_may_grow() {
 #[test]
 fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     // Nine pigeons and eight holes: each pigeon wants the hole of its version for itself.
-    let component = |text: String| yaml::read::<Component>("component.yaml", &text).unwrap();
+    let component = |text: String| yaml::parse_yaml::<Component>("component.yaml", &text).unwrap();
     let mut components = Vec::new();
     for pigeon in 1..=9 {
         for hole in 1..=8 {
@@ -335,7 +336,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
     let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
-    update_origins(&Estate::default(), &mut first, &origin(1, "ann"));
+    update_override_origins(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
     let what = InheritedItem::Value(Name::new("shop").unwrap(), key);
@@ -343,18 +344,19 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
     let requirement = Requirement { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
-    update_origins(&first, &mut second, &origin(2, "bob"));
+    update_override_origins(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
-    let mut stored = model::format::estate::read(&model::format::estate::write(&second)).unwrap();
-    OverrideOrigins::collect(&second.roles["web"].overrides)
-        .restore_to(&mut stored.roles.get_mut("web").unwrap().overrides);
-    OverrideOrigins::collect(&second.servers["s"].overrides)
-        .restore_to(&mut stored.servers.get_mut("s").unwrap().overrides);
+    let mut stored =
+        model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml(&second)).unwrap();
+    OverrideOrigins::from_overrides(&second.roles["web"].overrides)
+        .write_to_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
+    OverrideOrigins::from_overrides(&second.servers["s"].overrides)
+        .write_to_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
     assert_eq!(stored, second);
 
     let node = resolve::resolve(&second, &catalog, &server()).unwrap();
-    let node = node::read("node.yaml", &node::write(&node)).unwrap();
+    let node = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node)).unwrap();
     assert_eq!(
         resolve::explain(&node, "shop").unwrap().to_string(),
         "shop = \"1-1\"\n  effective   server s sets \"1\" (revision 2 by bob)\n  \

@@ -14,7 +14,7 @@ use crate::random;
 fn servers(parameters: &str, role: &str, servers: &[String]) -> (Estate, Catalog) {
     let component =
         format!("{{name: lb, version: 1-1, kind: os-config, summary: S., parameters: {{{parameters}}}}}");
-    let mut documents = estate::EstateDocuments::from([
+    let mut documents = estate::EstateYamlByPath::from([
         ("environments/prod.yaml".to_owned(), "format: geppetto/environment/1\nchannel: prod\n".to_owned()),
         (
             "roles/lb.yaml".to_owned(),
@@ -26,8 +26,8 @@ fn servers(parameters: &str, role: &str, servers: &[String]) -> (Estate, Catalog
         documents.insert(format!("servers/s{at:02}.yaml"), text);
         documents.insert(format!("groups/g{at:02}.yaml"), "format: geppetto/group/1\n".to_owned());
     }
-    let component = yaml::read("component.yaml", &component).unwrap();
-    (estate::read(&documents).unwrap(), random::catalog(vec![component]))
+    let component = yaml::parse_yaml("component.yaml", &component).unwrap();
+    (estate::parse_estate_yaml(&documents).unwrap(), random::catalog(vec![component]))
 }
 
 #[test]

@@ -19,14 +19,14 @@ fn key(seed: u8) -> SigningKey {
 
 #[test]
 fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
-    let read = node::read("node.yaml", GOLDEN).unwrap();
+    let read = node::parse_node_yaml("node.yaml", GOLDEN).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     if std::env::var("UPDATE").is_ok() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/node.yaml");
-        std::fs::write(file, node::sign(&node::write(&read), &key(7))).unwrap();
+        std::fs::write(file, node::sign_node_yaml(&node::write_node_yaml(&read), &key(7))).unwrap();
     }
-    assert_eq!(node::sign(&node::write(&read), &key(7)), GOLDEN);
-    assert_eq!(node::verify("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
+    assert_eq!(node::sign_node_yaml(&node::write_node_yaml(&read), &key(7)), GOLDEN);
+    assert_eq!(node::verify_node_signature("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
         content_digest(&read).to_string(),
         "41afd53a93a59f59e9dcf3fbebe3ae4d92426bf6094071d4713bf4c806df3154"
@@ -37,21 +37,21 @@ fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
 fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
     let mine = key(1).verifying_key();
     let text = "format: geppetto/node/1\ncomponents: {}\n";
-    let says = |text: &str| node::verify("node.yaml", text, &mine).unwrap_err().to_string();
-    assert!(!node::is_signed(text));
+    let says = |text: &str| node::verify_node_signature("node.yaml", text, &mine).unwrap_err().to_string();
+    assert!(!node::has_signature_line(text));
     assert!(says(text).starts_with("node.yaml: it is not signed"), "{}", says(text));
     assert!(says("").starts_with("node.yaml: it is not signed"));
 
-    let signed = node::sign(text, &key(1));
-    assert!(node::is_signed(&signed));
-    assert_eq!(node::verify("node.yaml", &signed, &mine), Ok(()));
-    assert_eq!(node::sign(&signed, &key(1)), signed, "signing again replaces the signature");
+    let signed = node::sign_node_yaml(text, &key(1));
+    assert!(node::has_signature_line(&signed));
+    assert_eq!(node::verify_node_signature("node.yaml", &signed, &mine), Ok(()));
+    assert_eq!(node::sign_node_yaml(&signed, &key(1)), signed, "signing again replaces the signature");
 
-    let other = node::sign(text, &key(2));
+    let other = node::sign_node_yaml(text, &key(2));
     assert!(says(&other).contains("signed by key"), "{}", says(&other));
-    assert!(says(&other).contains(&format!("only trusts key {}", node::key_id(&mine))));
+    assert!(says(&other).contains(&format!("only trusts key {}", node::public_key_id(&mine))));
 
-    let forged = other.replace(&node::key_id(&key(2).verifying_key()), &node::key_id(&mine));
+    let forged = other.replace(&node::public_key_id(&key(2).verifying_key()), &node::public_key_id(&mine));
     assert!(says(&forged).contains("does not match its signature"), "{}", says(&forged));
     let changed = signed.replace("components: {}", "components:  {}");
     assert!(says(&changed).contains("changed or cut off"), "{}", says(&changed));
@@ -90,9 +90,9 @@ proptest! {
 
     #[test]
     fn signed_node_file_verifies_and_reads_back_equal(wanted in random::node()) {
-        let signed = node::sign(&node::write(&wanted), &key(3));
-        prop_assert_eq!(node::verify("n", &signed, &key(3).verifying_key()), Ok(()));
-        prop_assert_eq!(node::read("n", &signed), Ok(wanted));
+        let signed = node::sign_node_yaml(&node::write_node_yaml(&wanted), &key(3));
+        prop_assert_eq!(node::verify_node_signature("n", &signed, &key(3).verifying_key()), Ok(()));
+        prop_assert_eq!(node::parse_node_yaml("n", &signed), Ok(wanted));
     }
 
     #[test]
@@ -103,7 +103,7 @@ proptest! {
         prop_assume!(at + 1 < bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
-            prop_assert!(node::verify("n", &text, &key(7).verifying_key()).is_err());
+            prop_assert!(node::verify_node_signature("n", &text, &key(7).verifying_key()).is_err());
         }
     }
 

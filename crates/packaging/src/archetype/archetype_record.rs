@@ -79,7 +79,7 @@ impl ArchetypeRecord {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
         let mut files: RenderedFiles =
             base.iter().map(|(path, bytes)| (format!("{BASE_FILES_FOLDER}/{path}"), bytes.clone())).collect();
-        files.insert(FILE.to_owned(), format!("{head}{}", yaml::write(self)).into_bytes());
+        files.insert(FILE.to_owned(), format!("{head}{}", yaml::write_yaml(self)).into_bytes());
         files
     }
 }
@@ -95,7 +95,7 @@ pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeErr
             _ => format!("has a `{FILE}` that cannot be read: {error}"),
         },
     })?;
-    Ok(yaml::read_document(FILE, &text)?)
+    Ok(yaml::parse_versioned_yaml(FILE, &text)?)
 }
 
 /// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_interrupted_replacement`] finds it.

@@ -53,7 +53,7 @@ impl UpdateJournal {
         };
         // One that cannot be read was cut off itself, before the first change.
         let found = fs::read_to_string(dir.join(FILE)).ok();
-        let found = found.and_then(|text| yaml::read_document::<UpdateJournal>(FILE, &text).ok());
+        let found = found.and_then(|text| yaml::parse_versioned_yaml::<UpdateJournal>(FILE, &text).ok());
         found.filter(|found| found.target == empty.target).unwrap_or(empty)
     }
 
@@ -70,7 +70,7 @@ impl UpdateJournal {
     /// Writes it, before the first change.
     pub(super) fn save(&self, dir: &Path) -> Result<(), ArchetypeError> {
         let head = "# An update that is not through: run `punch new --update` again.\n";
-        let text = format!("{head}{}", yaml::write(self));
+        let text = format!("{head}{}", yaml::write_yaml(self));
         write_file_atomically(dir, FILE, text.as_bytes(), None).map_err(|error| ArchetypeError::Folder {
             path: dir.join(FILE),
             reason: format!("cannot be written: {error}; nothing was changed"),

@@ -52,7 +52,7 @@ fn run(
         PackagingError::Command { what, command: command.to_string(), outcome, tail }
     };
     let mut tail = VecDeque::new();
-    let words = command.words();
+    let words = command.to_argv();
     let Some((program, arguments)) = words.split_first() else {
         return Err(failed("is empty".to_owned(), &tail));
     };

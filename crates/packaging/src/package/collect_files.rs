@@ -122,7 +122,7 @@ impl FileCollector {
         entry: &PackagedFile,
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
-        match entry.source() {
+        match entry.content_source() {
             FileSource::Directory => {
                 self.add_file(dressed(entry, path, CollectedContent::Directory, 0o755), true)
             }

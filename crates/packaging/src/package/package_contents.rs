@@ -146,7 +146,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
         units(format!("{name}.service"), systemd_unit::render_daemon_unit(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
-        let launch: LaunchCommand = schedule.as_launch();
+        let launch: LaunchCommand = schedule.to_launch_command();
         units(format!("{name}.service"), systemd_unit::render_job_unit(&facts, &launch))?;
         units(format!("{name}.timer"), systemd_unit::render_timer_unit(&facts, schedule))?;
     }

@@ -48,7 +48,7 @@ pub(super) fn render_daemon_unit(facts: &SystemdUnitSettings<'_>, launch: &Launc
     let _ = writeln!(text, "Wants=network-online.target\nAfter={}", after.join(" "));
     text.push_str("\n[Service]\n");
     service(&mut text, launch);
-    let _ = writeln!(text, "Restart={}", launch.restart.word());
+    let _ = writeln!(text, "Restart={}", launch.restart.systemd_value());
     if launch.restart != RestartPolicy::No {
         text.push_str("RestartSec=1\n");
     }
@@ -85,7 +85,7 @@ fn head(facts: &SystemdUnitSettings<'_>) -> String {
 }
 
 fn service(text: &mut String, launch: &LaunchCommand) {
-    let words: Vec<String> = launch.command.words().iter().map(|word| quote(word)).collect();
+    let words: Vec<String> = launch.command.to_argv().iter().map(|word| quote(word)).collect();
     let _ = writeln!(text, "ExecStart={}", words.join(" "));
     let _ = writeln!(text, "User={}", launch.user);
     if let Some(group) = &launch.group {

@@ -133,7 +133,7 @@ pub(super) fn write_rpm_package(
     };
     finish().map_err(failed)?;
     let version = &source.component.version;
-    let name = format!("{}-{version}.{}.rpm", package.name, package.arch.word());
+    let name = format!("{}-{version}.{}.rpm", package.name, package.arch.rpm_arch_name());
     Ok(TemporaryPackage { file, output: PackageOutputFolder { dir: out.dir.clone() }, name })
 }
 
@@ -145,8 +145,13 @@ fn skeleton(
 ) -> Result<PackageMetadata, rpm::Error> {
     let version = &source.component.version;
     let license = source.license.as_deref().unwrap_or("LicenseRef-Unspecified");
-    let mut builder =
-        PackageBuilder::new(&package.name, version.version(), license, package.arch.word(), &package.summary);
+    let mut builder = PackageBuilder::new(
+        &package.name,
+        version.version(),
+        license,
+        package.arch.rpm_arch_name(),
+        &package.summary,
+    );
     builder
         .using_config(
             BuildConfig::v4()

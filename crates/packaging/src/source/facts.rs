@@ -9,7 +9,7 @@ use std::path::Path;
 use model::{
     format::{
         FormatError,
-        component::{ComponentFile, check_line, read_lines},
+        component::{ComponentFile, check_single_line_text, normalize_multiline_text},
     },
     name::Name,
 };
@@ -78,7 +78,8 @@ fn component_name(text: &str) -> Result<Name, String> {
 
 /// Checks a description of several lines.
 fn description(text: &str) -> Result<String, String> {
-    read_lines("description", text).map_err(|why| format!("{why}; or write `description:` in component.yaml"))
+    normalize_multiline_text("description", text)
+        .map_err(|why| format!("{why}; or write `description:` in component.yaml"))
 }
 
 /// Checks a text of one line; one that is empty says nothing.
@@ -86,7 +87,7 @@ fn one_line(key: &str, text: String) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    match check_line(key, &text) {
+    match check_single_line_text(key, &text) {
         Ok(()) => Ok(Some(text)),
         Err(why) => Err(format!("{why}; or write `{key}:` in component.yaml")),
     }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use model::format::component::read;
+use model::format::component::parse_component_yaml;
 
 use crate::skip::has_tool;
 
@@ -150,7 +150,7 @@ fn accepted(calendar: &str) -> Result<(), String> {
         "format: geppetto/component/1\nname: job\nversion: 1.0\nkind: processing\nsummary: S\nschedule:\n  command: [/bin/true]\n  user: job\n  calendar: {}\n",
         serde_json::to_string(calendar).unwrap()
     );
-    read("component.yaml", &text).map(|_| ()).map_err(|errors| errors[0].to_string())
+    parse_component_yaml("component.yaml", &text).map(|_| ()).map_err(|errors| errors[0].to_string())
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl ExplainArgs {
             Some(file) => {
                 let text = std::fs::read_to_string(file)
                     .map_err(|error| CommandError::cannot_read_file(file, &error))?;
-                node::read(&file.display().to_string(), &text)?
+                node::parse_node_yaml(&file.display().to_string(), &text)?
             }
             None => {
                 let good = AgentState::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(

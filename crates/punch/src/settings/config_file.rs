@@ -60,7 +60,7 @@ impl ConfigFile {
         if let Some(text) = read_optional(path)?
             && text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
         {
-            let document: Document = yaml::read(&path.display().to_string(), &text)?;
+            let document: Document = yaml::parse_yaml(&path.display().to_string(), &text)?;
             let all = [
                 (Setting::Url, document.url),
                 (Setting::Socket, document.socket),
@@ -130,9 +130,9 @@ impl ConfigFile {
                 None => document.insert(setting.config_key(), value),
             };
         }
-        let mut text = if document.is_empty() { String::new() } else { yaml::write(&document) };
+        let mut text = if document.is_empty() { String::new() } else { yaml::write_yaml(&document) };
         if !promote.is_empty() {
-            text += &yaml::write(&BTreeMap::from([("promote", promote)]));
+            text += &yaml::write_yaml(&BTreeMap::from([("promote", promote)]));
         }
         self.write(&text).map_err(|error| CommandError::cannot_write_file(&self.path, &error))
     }

@@ -51,21 +51,21 @@ fn unsigned_node_file_is_refused_on_a_joined_host() {
 fn node_file_signed_by_another_key_is_refused() {
     let (test, _) = joined();
     let other = SigningKey::from_bytes(&[2; 32]);
-    let forged = format::sign(&text("web-01", 1, "a"), &other);
+    let forged = format::sign_node_yaml(&text("web-01", 1, "a"), &other);
     apply(&test, &forged, &[]).fails(1, &["it is signed by key", "this host only trusts key"]);
 }
 
 #[test]
 fn node_file_changed_after_signing_is_refused() {
     let (test, key) = joined();
-    let changed = format::sign(&text("web-01", 1, "a"), &key).replace("greeting: a", "greeting: b");
+    let changed = format::sign_node_yaml(&text("web-01", 1, "a"), &key).replace("greeting: a", "greeting: b");
     apply(&test, &changed, &[]).fails(1, &["changed or cut off after signing"]);
 }
 
 #[test]
 fn node_file_of_another_server_is_refused() {
     let (test, key) = joined();
-    apply(&test, &format::sign(&text("web-02", 1, "a"), &key), &[])
+    apply(&test, &format::sign_node_yaml(&text("web-02", 1, "a"), &key), &[])
         .fails(1, &["is for server web-02, but this host is web-01"]);
 }
 
@@ -76,7 +76,7 @@ fn older_generation_and_same_generation_with_other_content_are_refused() {
     }
     let (test, key) = joined();
     packaged(&test, "1.0.0", Some("alice.key"));
-    let signed = |generation, greeting| format::sign(&text("web-01", generation, greeting), &key);
+    let signed = |generation, greeting| format::sign_node_yaml(&text("web-01", generation, greeting), &key);
     let applied = apply(&test, &signed(7, "seven"), &[]);
     assert_eq!(applied.code, 0, "{}", applied.stderr);
     apply(&test, &signed(6, "six"), &[]).fails(1, &["generation 6 is older than generation 7"]);
@@ -90,7 +90,7 @@ fn older_generation_and_same_generation_with_other_content_are_refused() {
 #[test]
 fn package_without_trusted_signature_is_refused() {
     let (test, key) = joined();
-    let node = format::sign(&text("web-01", 1, "a"), &key);
+    let node = format::sign_node_yaml(&text("web-01", 1, "a"), &key);
     packaged(&test, "1.0.0", None);
     apply(&test, &node, &[]).fails(3, &["shop-deployment-1.0.0-1.noarch.rpm is not signed"]);
 
@@ -109,7 +109,7 @@ fn package_changed_after_signing_is_refused() {
     let last = bytes.len() - 20;
     bytes[last] ^= 0xff;
     fs::write(&path, bytes).unwrap();
-    apply(&test, &format::sign(&text("web-01", 1, "a"), &key), &[])
+    apply(&test, &format::sign_node_yaml(&text("web-01", 1, "a"), &key), &[])
         .fails(3, &["shop-deployment-1.0.0-1.noarch.rpm", "does not match its header"]);
 }
 
@@ -129,7 +129,7 @@ fn allow_unsigned_accepts_unsigned_input_with_a_warning() {
 fn damaged_trusted_key_blocks_every_run() {
     let (test, key) = joined();
     test.write("root/etc/geppetto/trust/packages.asc", "rot");
-    apply(&test, &format::sign(&text("web-01", 1, "a"), &key), &[])
+    apply(&test, &format::sign_node_yaml(&text("web-01", 1, "a"), &key), &[])
         .fails(3, &["packages.asc cannot be used", "join again"]);
 }
 
@@ -160,7 +160,7 @@ fn joined_host_with_a_missing_key_accepts_nothing() {
     for lost in ["node.pub", "packages.asc"] {
         let (test, key) = joined();
         fs::remove_file(test.path(&format!("root/etc/geppetto/trust/{lost}"))).unwrap();
-        let node = format::sign(&text("web-01", 1, "a"), &key);
+        let node = format::sign_node_yaml(&text("web-01", 1, "a"), &key);
         apply(&test, &node, &[]).fails(3, &[lost, "it is missing", "join again"]);
         test.punch(&["restore", "--root", "root"]).fails(3, &[lost, "it is missing"]);
         assert!(!test.path("root/usr").exists());
@@ -180,18 +180,18 @@ fn generation_older_than_a_begun_one_is_refused_even_if_that_failed() {
     }
     let (test, key) = joined();
     packaged(&test, "1.0.0", Some("alice.key"));
-    let signed = |generation, greeting| format::sign(&text("web-01", generation, greeting), &key);
+    let signed = |generation, greeting| format::sign_node_yaml(&text("web-01", generation, greeting), &key);
     assert_eq!(apply(&test, &signed(7, "seven"), &[]).code, 0);
     // Nine fails half-way: there is no rpm.
     packaged(&test, "1.1.0", Some("alice.key"));
-    let nine = format::sign(&text("web-01", 9, "nine").replace("1.0.0", "1.1.0"), &key);
+    let nine = format::sign_node_yaml(&text("web-01", 9, "nine").replace("1.0.0", "1.1.0"), &key);
     test.write("node.yaml", &nine);
     fs::create_dir(test.path("nothing")).unwrap();
     let arguments = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
     crate::test_folder::run(test.command(&arguments).env("PATH", test.path("nothing"))).fails(5, &["rpm"]);
     apply(&test, &signed(8, "eight"), &[]).fails(1, &["generation 8 is older than generation 9"]);
     // A file written by hand has no number, and leaves no mark.
-    assert_eq!(apply(&test, &format::sign(&text("web-01", 0, "hand"), &key), &[]).code, 0);
+    assert_eq!(apply(&test, &format::sign_node_yaml(&text("web-01", 0, "hand"), &key), &[]).code, 0);
     apply(&test, &signed(3, "three"), &[]).fails(1, &["generation 3 is older than generation 9"]);
     assert_eq!(apply(&test, &nine, &[]).code, 0);
 }

@@ -20,15 +20,15 @@ pub enum CommandLine {
 
 impl CommandLine {
     /// The program and its arguments, the shell included.
-    pub fn words(&self) -> Vec<String> {
+    pub fn to_argv(&self) -> Vec<String> {
         match self {
             CommandLine::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
             CommandLine::Program(words) => words.clone(),
         }
     }
 
-    pub(super) fn check(&self, key: &str, mistakes: &mut Vec<String>) {
-        let words = self.words();
+    pub(super) fn check_command(&self, key: &str, mistakes: &mut Vec<String>) {
+        let words = self.to_argv();
         if words.is_empty() || words.iter().all(|word| word.trim().is_empty()) || words[0].is_empty() {
             mistakes.push(format!("`{key}` is empty; write a command, for instance `{key}: ./{key}.sh`"));
         }
@@ -38,8 +38,8 @@ impl CommandLine {
     }
 
     /// Checks a command that systemd starts: its program must be absolute.
-    pub(super) fn check_unit(&self, key: &str, mistakes: &mut Vec<String>) {
-        self.check(key, mistakes);
+    pub(super) fn check_systemd_command(&self, key: &str, mistakes: &mut Vec<String>) {
+        self.check_command(key, mistakes);
         if let CommandLine::Program(words) = self
             && let Some(program) = words.first()
             && !program.is_empty()

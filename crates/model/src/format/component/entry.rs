@@ -43,7 +43,7 @@ pub enum FileSource<'a> {
 
 impl PackagedFile {
     /// Where its content comes from.
-    pub fn source(&self) -> FileSource<'_> {
+    pub fn content_source(&self) -> FileSource<'_> {
         match (&self.source, &self.symlink) {
             (Some(source), _) => FileSource::Source(source),
             (None, Some(target)) => FileSource::Symlink(target),
@@ -52,11 +52,11 @@ impl PackagedFile {
     }
 
     /// Whether `path` is one path of the package rather than a folder to put things in.
-    pub(super) fn names_one_path(&self) -> bool {
+    pub(super) fn has_exact_path(&self) -> bool {
         self.source.is_none()
     }
 
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+    pub(super) fn check_file_entry(&self, mistakes: &mut Vec<String>) {
         let path = shown(&self.path);
         if let Err(why) = check_package_path(&self.path) {
             mistakes.push(format!("`files` has the path `{path}`, {why}"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{CommandLine, calendar::check_calendar, check_package_path, check_source_path, shown};
+use super::{CommandLine, calendar::check_calendar_expression, check_package_path, check_source_path, shown};
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -55,7 +55,7 @@ pub enum RestartPolicy {
 
 impl RestartPolicy {
     /// The word systemd uses.
-    pub fn word(self) -> &'static str {
+    pub fn systemd_value(self) -> &'static str {
         match self {
             RestartPolicy::OnFailure => "on-failure",
             RestartPolicy::Always => "always",
@@ -106,8 +106,8 @@ fn yes() -> bool {
 }
 
 impl LaunchCommand {
-    pub(super) fn check(&self, key: &str, mistakes: &mut Vec<String>) {
-        self.command.check_unit(&format!("{key}.command"), mistakes);
+    pub(super) fn check_launch_command(&self, key: &str, mistakes: &mut Vec<String>) {
+        self.command.check_systemd_command(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
             if let Some(account) = account
                 && !self::is_account_name(account)
@@ -155,7 +155,7 @@ impl LaunchCommand {
 
 impl JobSchedule {
     /// The same facts as those of a daemon.
-    pub fn as_launch(&self) -> LaunchCommand {
+    pub fn to_launch_command(&self) -> LaunchCommand {
         LaunchCommand {
             command: self.command.clone(),
             user: self.user.clone(),
@@ -171,9 +171,9 @@ impl JobSchedule {
         }
     }
 
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
-        self.as_launch().check("schedule", mistakes);
-        if let Err(why) = check_calendar(&self.calendar) {
+    pub(super) fn check_job_schedule(&self, mistakes: &mut Vec<String>) {
+        self.to_launch_command().check_launch_command("schedule", mistakes);
+        if let Err(why) = check_calendar_expression(&self.calendar) {
             mistakes.push(format!("`schedule.calendar` {why}"));
         }
     }
@@ -182,14 +182,14 @@ impl JobSchedule {
 impl TomcatContext {
     /// The name of the context file in Tomcat's `conf/Catalina/localhost`, which is where Tomcat takes the
     /// context's path from.
-    pub fn context_file(&self) -> String {
+    pub fn context_file_name(&self) -> String {
         match self.context.trim_matches('/') {
             "" => "ROOT.xml".to_owned(),
             path => format!("{}.xml", path.replace('/', "#")),
         }
     }
 
-    pub(super) fn check(&self, mistakes: &mut Vec<String>) {
+    pub(super) fn check_tomcat_context(&self, mistakes: &mut Vec<String>) {
         if let Err(why) = check_source_path(&self.war) {
             mistakes.push(format!("`tomcat.war` is `{}`, {why}", shown(&self.war)));
         }

@@ -6,7 +6,7 @@ const LEAST: &str =
     "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\n";
 
 fn messages(extra: &str) -> Vec<String> {
-    match read("component.yaml", &format!("{LEAST}{extra}")) {
+    match parse_component_yaml("component.yaml", &format!("{LEAST}{extra}")) {
         Ok(_) => Vec::new(),
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     }
@@ -20,7 +20,7 @@ fn refused(extra: &str, expected: &str) {
 
 #[test]
 fn minimal_component_gets_default_release_and_arch() {
-    let component = read("component.yaml", LEAST).unwrap();
+    let component = parse_component_yaml("component.yaml", LEAST).unwrap();
     assert_eq!(component.version.as_deref(), Some("1.0"));
     assert_eq!(component.release, "1");
     assert_eq!(component.arch, Arch::Noarch);
@@ -34,8 +34,8 @@ fn commands_are_texts_lists_or_maps_of_either() {
         ("build: {command: [make, all]}", vec!["make", "all"]),
         ("build: {command: make all}", vec!["/bin/sh", "-c", "make all"]),
     ] {
-        let component = read("component.yaml", &format!("{LEAST}{text}\n")).unwrap();
-        assert_eq!(component.build.unwrap().words(), words, "{text}");
+        let component = parse_component_yaml("component.yaml", &format!("{LEAST}{text}\n")).unwrap();
+        assert_eq!(component.build.unwrap().to_argv(), words, "{text}");
     }
     refused("build: 3\n", "a command: a text for the shell");
     refused("build: []\n", "`build` is empty; write a command, for instance `build: ./build.sh`");
@@ -65,9 +65,11 @@ fn mistake_found_after_reading_names_the_line_of_its_key() {
 #[test]
 fn file_with_windows_line_ends_is_read_like_one_without() {
     let text = format!("{LEAST}description: |\n  One.\n  Two.\nurl: https://example.org\n");
-    let unix = read("component.yaml", &text).unwrap();
-    assert_eq!(read("component.yaml", &text.replace('\n', "\r\n")).unwrap(), unix);
-    let quoted = read("component.yaml", &format!("{LEAST}description: \"One.\\r\\n\\tTwo.\"\n")).unwrap();
+    let unix = parse_component_yaml("component.yaml", &text).unwrap();
+    assert_eq!(parse_component_yaml("component.yaml", &text.replace('\n', "\r\n")).unwrap(), unix);
+    let quoted =
+        parse_component_yaml("component.yaml", &format!("{LEAST}description: \"One.\\r\\n\\tTwo.\"\n"))
+            .unwrap();
     assert_eq!(quoted.description.as_deref(), Some("One.\n\tTwo."));
 }
 
@@ -116,16 +118,22 @@ fn file_entry_must_be_exactly_one_of_source_directory_and_symlink() {
 fn modes_are_quoted_octal_numbers() {
     refused("files: [{path: /x, source: a, mode: 644}]\n", "three or four octal digits in quotes");
     refused("files: [{path: /x, source: a, mode: '0888'}]\n", "three or four octal digits in quotes");
-    let component = read("c", &format!("{LEAST}files: [{{path: /x, source: a, mode: '2755'}}]\n")).unwrap();
+    let component =
+        parse_component_yaml("c", &format!("{LEAST}files: [{{path: /x, source: a, mode: '2755'}}]\n"))
+            .unwrap();
     assert_eq!(component.files[0].mode, Some(FileMode(0o2755)));
 }
 
 #[test]
 fn missing_name_is_an_error_unless_from_is_given() {
-    let errors =
-        read("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\nfrom: pom.xml\n").map(|_| ());
+    let errors = parse_component_yaml(
+        "c",
+        "format: geppetto/component/1\nkind: os-config\nsummary: x\nfrom: pom.xml\n",
+    )
+    .map(|_| ());
     assert_eq!(errors, Ok(()));
-    let errors = read("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\n").unwrap_err();
+    let errors =
+        parse_component_yaml("c", "format: geppetto/component/1\nkind: os-config\nsummary: x\n").unwrap_err();
     assert_eq!(
         errors[0].to_string(),
         "c: `name` is missing; write it, or name the project file it comes from: `from: pom.xml`"
@@ -146,13 +154,13 @@ fn unknown_keys_wrong_types_and_wrong_names_name_their_line() {
 fn context_path_is_converted_to_the_tomcat_file_name() {
     for (context, file) in [("/", "ROOT.xml"), ("/shop", "shop.xml"), ("/a/b", "a#b.xml")] {
         let tomcat = TomcatContext { war: "x".into(), context: context.into() };
-        assert_eq!(tomcat.context_file(), file);
+        assert_eq!(tomcat.context_file_name(), file);
     }
 }
 
 #[test]
 fn component_schema_contains_every_key() {
-    let schema = schema();
+    let schema = component_json_schema();
     for key in ["format", "name", "from", "files", "launch", "schedule", "tomcat", "parameters"] {
         assert!(schema["properties"].get(key).is_some(), "{key}");
     }

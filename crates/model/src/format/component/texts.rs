@@ -1,7 +1,7 @@
 //! The texts about a component: `summary`, `description`, `license` and `url`, as packages can carry them.
 
 /// Checks a text of one line; the error starts with the key.
-pub fn check_line(key: &str, text: &str) -> Result<(), String> {
+pub fn check_single_line_text(key: &str, text: &str) -> Result<(), String> {
     if let Some(character) = text.chars().find(|c| c.is_control()) {
         let written = match character {
             '\n' => "a line break".to_owned(),
@@ -19,7 +19,7 @@ pub fn check_line(key: &str, text: &str) -> Result<(), String> {
 ///
 /// Files written on Windows end their lines with a carriage return and a line feed. Other control characters but
 /// tabs are mistakes, and no package can hold them.
-pub fn read_lines(key: &str, text: &str) -> Result<String, String> {
+pub fn normalize_multiline_text(key: &str, text: &str) -> Result<String, String> {
     let text = text.replace("\r\n", "\n");
     match text.chars().find(|c| c.is_control() && !"\n\t".contains(*c)) {
         None => Ok(text),

@@ -11,9 +11,9 @@ use crate::{
     catalog::PackageFile,
     estate::RevisionOrigin,
     format::{
-        flow::{write_key, write_text, write_value},
-        signature::sign,
+        signature::sign_node_yaml,
         yaml::DocumentFormat,
+        yaml_flow_style::{write_flow_value, write_map_key, write_quoted_text},
     },
     node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
     value::Value,
@@ -28,12 +28,12 @@ pub struct NodeWriter {
 
 impl NodeWriter {
     /// Writes a node file, unsigned: the same text for the same node.
-    pub fn write(&mut self, node: &Node) -> String {
+    pub fn write_unsigned_node(&mut self, node: &Node) -> String {
         let mut text = format!("format: {}\nserver: ", NodeFile::FORMAT);
-        write_text(&mut text, node.server.as_str());
+        write_quoted_text(&mut text, node.server.as_str());
         for (key, value) in [("environment", &node.environment), ("channel", &node.channel)] {
             _ = write!(text, "\n{key}: ");
-            write_text(&mut text, value.as_str());
+            write_quoted_text(&mut text, value.as_str());
         }
         _ = write!(text, "\ngeneration: {}\ncomponents:", node.generation);
         if node.components.is_empty() {
@@ -42,7 +42,7 @@ impl NodeWriter {
         text.push('\n');
         for (name, component) in &node.components {
             text.push_str("  ");
-            write_key(&mut text, name.as_str());
+            write_map_key(&mut text, name.as_str());
             text.push_str(":\n");
             self.write_component(&mut text, component);
         }
@@ -50,12 +50,12 @@ impl NodeWriter {
     }
 
     /// Writes a node file and signs it.
-    pub fn write_signed(&mut self, node: &Node, key: &SigningKey) -> String {
-        sign(&self.write(node), key)
+    pub fn write_signed_node(&mut self, node: &Node, key: &SigningKey) -> String {
+        sign_node_yaml(&self.write_unsigned_node(node), key)
     }
 
     /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
-    fn write_local(&mut self, node: &Node) -> String {
+    fn write_local_node_yaml(&mut self, node: &Node) -> String {
         let mut node = Node { generation: 0, ..node.clone() };
         let mut secrets = Vec::new();
         for (name, component) in &mut node.components {
@@ -76,7 +76,7 @@ impl NodeWriter {
             true => String::new(),
             false => format!("# Secrets are left out. Replace each FILL-IN: {}\n", secrets.join(", ")),
         };
-        format!("{head}{note}{}", self.write(&node))
+        format!("{head}{note}{}", self.write_unsigned_node(&node))
     }
 
     fn write_component(&mut self, text: &mut String, component: &Arc<NodeComponent>) {
@@ -95,12 +95,12 @@ impl NodeWriter {
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
 pub fn write_local(node: &Node) -> String {
-    NodeWriter::default().write_local(node)
+    NodeWriter::default().write_local_node_yaml(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {
     text.push_str("    version: ");
-    write_text(text, &component.version.to_string());
+    write_quoted_text(text, &component.version.to_string());
     if let Some(kind) = component.kind {
         _ = write!(text, "\n    kind: {}", kind.as_str());
     }
@@ -121,9 +121,9 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    values:");
         for (key, value) in &component.values {
             text.push_str("\n      ");
-            write_key(text, key.as_str());
+            write_map_key(text, key.as_str());
             text.push_str(": ");
-            write_value(text, &value.value);
+            write_flow_value(text, &value.value);
         }
     }
     let mut secrets = component.values.iter().filter(|(_, value)| value.secret).peekable();
@@ -131,7 +131,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    secrets:");
         for (key, _) in secrets {
             text.push_str("\n    - ");
-            write_key(text, key.as_str());
+            write_map_key(text, key.as_str());
         }
     }
     let has_provenance = |value: &Arc<NodeValue>| !value.provenance.is_empty();
@@ -139,7 +139,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    provenance:");
         for (key, value) in component.values.iter().filter(|(_, value)| has_provenance(value)) {
             text.push_str("\n      ");
-            write_key(text, key.as_str());
+            write_map_key(text, key.as_str());
             text.push(':');
             for entry in &value.provenance {
                 text.push_str("\n      - ");
@@ -155,25 +155,25 @@ fn write_package(text: &mut String, package: &PackageFile) {
         [("{name: ", &package.name), (", file: ", &package.file), (", sha256: ", &package.sha256)]
     {
         text.push_str(start);
-        write_text(text, value);
+        write_quoted_text(text, value);
     }
     _ = write!(text, ", size: {}}}", package.size);
 }
 
 fn write_requirement(text: &mut String, requirement: &RequirementProvenance) {
     text.push_str("{place: ");
-    write_text(text, &requirement.place.to_string());
+    write_quoted_text(text, &requirement.place.to_string());
     match &requirement.what {
         RequirementOperation::Requires(range) | RequirementOperation::Constrains(range) => {
             text.push_str(", range: ");
-            write_text(text, &range.to_string());
+            write_quoted_text(text, &range.to_string());
         }
         RequirementOperation::Removes => (),
         RequirementOperation::Excludes { version, requires } => {
             text.push_str(", excludes: ");
-            write_text(text, &version.to_string());
+            write_quoted_text(text, &version.to_string());
             text.push_str(", requires: ");
-            write_text(text, requires.as_str());
+            write_quoted_text(text, requires.as_str());
         }
     }
     if matches!(requirement.what, RequirementOperation::Constrains(_)) {
@@ -185,10 +185,10 @@ fn write_requirement(text: &mut String, requirement: &RequirementProvenance) {
 
 fn write_provenance(text: &mut String, entry: &Provenance) {
     text.push_str("{place: ");
-    write_text(text, &entry.place.to_string());
+    write_quoted_text(text, &entry.place.to_string());
     if let Some(value) = &entry.value {
         text.push_str(", value: ");
-        write_value(text, value);
+        write_flow_value(text, value);
     }
     if entry.removes {
         text.push_str(", removes: true");
@@ -200,7 +200,7 @@ fn write_provenance(text: &mut String, entry: &Provenance) {
 fn write_origin(text: &mut String, origin: Option<&RevisionOrigin>) {
     if let Some(origin) = origin {
         _ = write!(text, ", revision: {}, by: ", origin.revision);
-        write_text(text, &origin.by);
+        write_quoted_text(text, &origin.by);
     }
     text.push('}');
 }

@@ -3,7 +3,7 @@
 use serde_saphyr::{Error, Location};
 
 /// The rest of the line of `text` at the location of an error.
-pub(super) fn rest_of_line<'t>(text: &'t str, at: &Location) -> &'t str {
+pub(super) fn rest_of_line_at<'t>(text: &'t str, at: &Location) -> &'t str {
     let line = usize::try_from(at.line()).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
     let line = line.unwrap_or_default();
     let column = usize::try_from(at.column()).unwrap_or_default().saturating_sub(1);
@@ -11,7 +11,7 @@ pub(super) fn rest_of_line<'t>(text: &'t str, at: &Location) -> &'t str {
 }
 
 /// The kind of token that starts there; never the token itself, which may be a secret.
-pub(super) fn token_kind(rest: &str) -> &'static str {
+pub(super) fn yaml_token_kind(rest: &str) -> &'static str {
     match rest {
         "-" => "a list",
         rest if rest.starts_with("- ") || rest.starts_with('[') => "a list",
@@ -23,7 +23,7 @@ pub(super) fn token_kind(rest: &str) -> &'static str {
 }
 
 /// The line indented with a tab which a syntax error is about: the line it was noticed on, or one beside it.
-pub(super) fn line_indented_with_tab(text: &str, error: &Error, at: &Location) -> Option<u64> {
+pub(super) fn find_tab_indented_line(text: &str, error: &Error, at: &Location) -> Option<u64> {
     if !matches!(error, Error::ExternalMessage { .. }) {
         return None;
     }
@@ -36,7 +36,7 @@ pub(super) fn line_indented_with_tab(text: &str, error: &Error, at: &Location) -
 }
 
 /// What to do about a scalar that is no whole number of the size wanted; starts with what goes before it.
-pub(super) fn whole_number_advice(rest: &str) -> &'static str {
+pub(super) fn whole_number_hint(rest: &str) -> &'static str {
     let scalar = rest.split([' ', ',', '}', ']', '#']).next().unwrap_or_default();
     let digits = scalar.strip_prefix(['-', '+']).unwrap_or(scalar);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
@@ -51,7 +51,7 @@ pub(super) fn whole_number_advice(rest: &str) -> &'static str {
 }
 
 /// The likely mistake behind a parser message; `None` when it is unknown.
-pub(super) fn likely_mistake(message: &str, rest: &str) -> Option<&'static str> {
+pub(super) fn guess_yaml_mistake(message: &str, rest: &str) -> Option<&'static str> {
     if ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|marker| rest.starts_with(marker)) {
         return Some("a conflict of a merge is left here, `<<<<<<<` to `>>>>>>>`; keep one of the two sides");
     }

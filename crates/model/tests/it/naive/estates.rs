@@ -10,7 +10,7 @@ use model::{
     component::Component,
     estate::Estate,
     format::{
-        estate::{self, EstateDocuments},
+        estate::{self, EstateYamlByPath},
         yaml,
     },
     name::Name,
@@ -26,7 +26,7 @@ const CHANNELS: [&str; 2] = ["c0", "c1"];
 /// An estate as files, and what is published.
 #[derive(Debug, Clone)]
 pub(crate) struct Scene {
-    pub(crate) documents: EstateDocuments,
+    pub(crate) documents: EstateYamlByPath,
     pub(crate) published: Vec<Published>,
 }
 
@@ -47,7 +47,7 @@ impl Published {
 
 impl Scene {
     pub(crate) fn estate(&self) -> Estate {
-        estate::read(&self.documents).unwrap()
+        estate::parse_estate_yaml(&self.documents).unwrap()
     }
 
     pub(crate) fn catalog(&self) -> Catalog {
@@ -56,7 +56,7 @@ impl Scene {
             catalog.channels.insert(Name::new(channel).unwrap(), BTreeMap::new());
         }
         for Published { component, channels, bytes } in &self.published {
-            let component: Component = yaml::read("component.yaml", component).unwrap();
+            let component: Component = yaml::parse_yaml("component.yaml", component).unwrap();
             for (channel, _) in CHANNELS.iter().zip(channels).filter(|(_, is_in)| **is_in) {
                 let names = catalog.channels.get_mut(*channel).unwrap();
                 let versions = names.entry(component.name.clone()).or_default();
@@ -307,7 +307,7 @@ fn names(prefix: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<String> 
 }
 
 /// Two or three environments, up to three groups, one to six roles, one to five servers.
-pub(crate) fn documents() -> impl Strategy<Value = EstateDocuments> {
+pub(crate) fn documents() -> impl Strategy<Value = EstateYamlByPath> {
     (2..=3usize, 0..=3usize, 1..=6usize, 1..=5usize).prop_flat_map(|(environments, groups, roles, servers)| {
         let mut files: Vec<BoxedStrategy<(String, String)>> = Vec::new();
         for at in 0..environments {

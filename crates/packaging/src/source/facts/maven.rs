@@ -165,13 +165,14 @@ impl Pom {
             FormatError::new(FILE, format!("of its properties `geppetto.*`: {}", error.message))
         };
         Some(self.component_text().map_err(|error| vec![error]).and_then(|text| {
-            component::read(FILE, &text).map_err(|errors| errors.into_iter().map(in_pom).collect())
+            component::parse_component_yaml(FILE, &text)
+                .map_err(|errors| errors.into_iter().map(in_pom).collect())
         }))
     }
 
     fn component_text(&self) -> Result<String, FormatError> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let mut text = format!("format: {}\nfrom: {FILE}\n", component::FORMAT);
+        let mut text = format!("format: {}\nfrom: {FILE}\n", component::COMPONENT_FORMAT_VERSION);
         let mut properties: BTreeMap<&str, String> = BTreeMap::new();
         for key in self.values.keys() {
             if let Some(name) = key.strip_prefix("geppetto.") {
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn unreadable_pom_is_an_error_with_line_and_reason() {
         let error = Pom::parse(Path::new("/"), "<project>\n<a></project>".to_owned()).unwrap_err();
-        assert_eq!(error.location(), "pom.xml:2");
+        assert_eq!(error.file_and_line(), "pom.xml:2");
         let error = pom("<version>${nowhere}</version>").unwrap().facts().version.unwrap_err();
         assert!(error.message.contains("`${nowhere}`, which no `<properties>`"), "{error}");
         let error = pom("<version>${a}</version><properties><a>${b}</a><b>${a}</b></properties>")

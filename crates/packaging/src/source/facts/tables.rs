@@ -172,7 +172,10 @@ mod tests {
         assert_eq!(facts.version.unwrap().as_deref(), Some("2.1.0~rc.1"));
         assert_eq!(facts.license.unwrap().as_deref(), Some("MIT"));
         assert!(read_cargo_toml(&krate, "[workspace]\n").unwrap_err().message.contains("no `[package]`"));
-        assert_eq!(read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().location(), "Cargo.toml:2");
+        assert_eq!(
+            read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().file_and_line(),
+            "Cargo.toml:2"
+        );
     }
 
     #[test]
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn unusable_fact_of_package_json_names_its_line() {
-        assert_eq!(read_package_json("{\n nope").unwrap_err().location(), "package.json:2");
+        assert_eq!(read_package_json("{\n nope").unwrap_err().file_and_line(), "package.json:2");
         let facts = read_package_json("{\n\"name\": \"42\",\n\"version\": \"one two\"}").unwrap();
         let error = facts.name.unwrap_err().to_string();
         assert!(

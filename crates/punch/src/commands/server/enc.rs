@@ -31,14 +31,14 @@ impl ServerEncArgs {
             .new_api_client(context)?
             .get_text(&format!("/api/v1/servers/{}/node", self.server))?;
         // The back-office masks secrets, and leaves the signature out, below operator.
-        if !node::is_signed(&text) {
+        if !node::has_signature_line(&text) {
             return Err(CommandError::invalid_input(format!(
                 "the secrets of {} are masked for this token, and Puppet would apply the masks as values",
                 self.server
             ))
             .with_hint("use a token with the role operator"));
         }
-        let node = node::read(&format!("the node file of {}", self.server), &text)?;
+        let node = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
         let yaml = resolve::enc(&node);
         context.output.print_line(&yaml);
         context.output.print_json(&Classification { server: self.server.to_string(), yaml });

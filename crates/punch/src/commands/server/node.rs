@@ -36,8 +36,8 @@ impl ServerNodeArgs {
         };
         let text = client.get_text(&path)?;
         if context.output.is_json() {
-            let parsed = node::read(&format!("the node file of {}", self.server), &text)?;
-            context.output.print_json(&node::to_json(&parsed));
+            let parsed = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
+            context.output.print_json(&node::node_to_json(&parsed));
         } else {
             context.output.print_line(&text);
         }

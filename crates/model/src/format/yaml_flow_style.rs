@@ -9,18 +9,18 @@ use crate::value::Value;
 const MAX_IMPLICIT_KEY: usize = 1000;
 
 /// Writes a value on one line.
-pub(crate) fn write_value(text: &mut String, value: &Value) {
+pub(crate) fn write_flow_value(text: &mut String, value: &Value) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Boolean(flag) => _ = write!(text, "{flag}"),
         Value::Integer(number) => _ = write!(text, "{number}"),
         Value::Number(number) => write_number(text, *number),
-        Value::Text(value) => write_text(text, value),
+        Value::Text(value) => write_quoted_text(text, value),
         Value::List(items) => {
             text.push('[');
             for (at, item) in items.iter().enumerate() {
                 text.push_str(if at > 0 { ", " } else { "" });
-                write_value(text, item);
+                write_flow_value(text, item);
             }
             text.push(']');
         }
@@ -29,9 +29,9 @@ pub(crate) fn write_value(text: &mut String, value: &Value) {
             for (at, (key, value)) in map.iter().enumerate() {
                 text.push_str(if at > 0 { ", " } else { "" });
                 text.push_str(if key.len() > MAX_IMPLICIT_KEY { "? " } else { "" });
-                write_text(text, key);
+                write_quoted_text(text, key);
                 text.push_str(": ");
-                write_value(text, value);
+                write_flow_value(text, value);
             }
             text.push('}');
         }
@@ -39,16 +39,16 @@ pub(crate) fn write_value(text: &mut String, value: &Value) {
 }
 
 /// Writes a name that is the key of a map: in quotes only where YAML 1.1 or 1.2 would read something else.
-pub(crate) fn write_key(text: &mut String, key: &str) {
+pub(crate) fn write_map_key(text: &mut String, key: &str) {
     const OTHER_MEANING: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     match OTHER_MEANING.contains(&key) {
-        true => write_text(text, key),
+        true => write_quoted_text(text, key),
         false => text.push_str(key),
     }
 }
 
 /// Writes a text in double quotes. What is no printable character of YAML, or a line break in YAML 1.1, is escaped.
-pub(crate) fn write_text(text: &mut String, value: &str) {
+pub(crate) fn write_quoted_text(text: &mut String, value: &str) {
     text.push('"');
     let mut plain = 0;
     for (at, c) in value.char_indices() {
