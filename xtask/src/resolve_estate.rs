@@ -12,7 +12,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use model::{
-    catalog::{Catalog, CatalogVersion, PackageFile},
+    catalog::{Catalog, PackageFile, PublishedVersion},
     component::Component,
     estate::Estate,
     format::{
@@ -117,7 +117,7 @@ fn read_catalog(folder: &Path) -> Result<Catalog, CommandFailure> {
         let payload = package(name.as_str());
         let deployment = package(&component.deployment_package_name());
         visible.insert(name.clone(), vec![version.clone()]);
-        let published = Arc::new(CatalogVersion { component, payload, deployment });
+        let published = Arc::new(PublishedVersion { component, payload, deployment });
         catalog.components.insert(name, BTreeMap::from([(version, published)]));
     }
     Ok(catalog)

@@ -112,7 +112,7 @@ pub fn apply_plan(
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
-        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.title() });
+        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.title_line() });
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
             _ => run.apply_change(change, files)?,
@@ -158,10 +158,11 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
-            Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.summary())),
+            Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.differences_summary())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
-        let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
+        let entry =
+            self.finish_entry(entry(&change.title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;
         Ok(result == EntryResult::Done)
     }
@@ -169,8 +170,8 @@ impl ApplyRun<'_, '_> {
     /// Whether the resource disappeared with its package since the plan: created again, it is punch's own.
     fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
-            PlannedAction::Apply(resource) if self.packages && resource.id.path().is_some() => {
-                let request = ObservationRequest::of([resource.as_ref()]);
+            PlannedAction::Apply(resource) if self.packages && resource.id.occupied_path().is_some() => {
+                let request = ObservationRequest::for_resources([resource.as_ref()]);
                 self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
@@ -184,21 +185,22 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.record_step_begin(&change.title(), &change.components, &[])?;
+        self.journal.record_step_begin(&change.title_line(), &change.components, &[])?;
         let started = (self.clock)();
-        let request = ObservationRequest::of(resources.iter().map(|(_, resource)| resource));
+        let request = ObservationRequest::for_resources(resources.iter().map(|(_, resource)| resource));
         let observed = ObservedHost {
             resources: self.host.observe_resources(&request),
             booted: self.host.is_systemd_running(),
             ..ObservedHost::default()
         };
-        let plan = plan::plan_recheck(resources, &observed);
+        let plan = plan::plan_repairs_after_packages(resources, &observed);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
             (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
             (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
-        let entry = self.finish_entry(entry(&change.title(), &change.components, result, detail), started);
+        let entry =
+            self.finish_entry(entry(&change.title_line(), &change.components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
@@ -233,7 +235,7 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
-            Err(answer) => (EntryResult::Failed, check.failure(&answer)),
+            Err(answer) => (EntryResult::Failed, check.failure_message(&answer)),
         };
         let entry = self.finish_entry(entry(title, &components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
@@ -250,7 +252,7 @@ impl ApplyRun<'_, '_> {
     /// Ends a failed run: the remaining changes are skipped.
     fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
         let changes =
-            plan.changes.iter().skip(changes).map(|change| (change.title(), change.components.clone()));
+            plan.changes.iter().skip(changes).map(|change| (change.title_line(), change.components.clone()));
         let checks = plan
             .health
             .iter()

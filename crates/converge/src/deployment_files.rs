@@ -4,7 +4,7 @@ use std::{io::Read, path::Path};
 
 use model::{
     component::DEPLOYMENTS_FOLDER,
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
+    deployment::{MAX_DEPLOYMENT_BYTES, MAX_DEPLOYMENT_FILE_BYTES},
     manifest::DeploymentFiles,
     name::Name,
 };
@@ -25,12 +25,12 @@ pub(crate) fn read_from_rpm(name: &Name, rpm: &Path) -> Result<(String, Deployme
             continue;
         }
         let mut bytes = Vec::new();
-        let read = (&mut file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
+        let read = (&mut file).take(MAX_DEPLOYMENT_FILE_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| format!("{place} is not a readable package: {error}"))?;
         total += bytes.len() as u64;
-        if bytes.len() as u64 > MAX_FILE_BYTES || total > MAX_DEPLOYMENT_BYTES {
+        if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || total > MAX_DEPLOYMENT_BYTES {
             return Err(format!(
-                "{place} has more in {path} than a deployment may have ({MAX_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_BYTES} in all)"
+                "{place} has more in {path} than a deployment may have ({MAX_DEPLOYMENT_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_BYTES} in all)"
             ));
         }
         files.insert(path, bytes);

@@ -19,7 +19,7 @@ pub(crate) fn check_until_healthy(
     let mut paused_us = 0;
     loop {
         let Err(answer) = host.run_health_probe(&check.probe) else { return Ok(()) };
-        if check.is_over(clock().saturating_sub(started), paused_us) {
+        if check.is_timed_out(clock().saturating_sub(started), paused_us) {
             return Err(answer);
         }
         thread::sleep(Duration::from_micros(PAUSE_US));

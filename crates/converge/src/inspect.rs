@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use model::{
-    component::{DEPLOYMENTS_FOLDER, deployment_package},
+    component::{DEPLOYMENTS_FOLDER, deployment_package_name},
     deployment::{self, Deployment},
     fault::Fault,
     name::Name,
@@ -94,7 +94,7 @@ pub fn inspect_host(
     let wanted = match problems.is_empty() {
         true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
-        false => Err(deployment::check_requirements(node, &deployments)),
+        false => Err(deployment::check_component_requirements(node, &deployments)),
     };
     let wanted = wanted.map_err(|faults| {
         problems.extend(faults.into_iter().map(InspectionError::from));
@@ -121,9 +121,9 @@ fn read_deployment(
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
 ) -> Result<Deployment, InspectionError> {
-    let package = deployment_package(name);
+    let package = deployment_package_name(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.matches(&requirement.version)
+        && version.satisfies(&requirement.version)
     {
         match host.read_installed_deployment(name) {
             Observation::Present(files) => {
@@ -149,7 +149,7 @@ fn read_deployment(
     })?;
     let (place, files) = deployment_files::read_from_rpm(name, &path)?;
     let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
-    if !deployment.component.version.matches(&requirement.version) {
+    if !deployment.component.version.satisfies(&requirement.version) {
         return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),
@@ -167,7 +167,7 @@ fn add_pins(
     pins: &mut BTreeMap<String, PackagePin>,
 ) {
     for (package, file) in
-        [(name.to_string(), &requirement.payload), (deployment_package(name), &requirement.deployment)]
+        [(name.to_string(), &requirement.payload), (deployment_package_name(name), &requirement.deployment)]
     {
         let pin = PackagePin {
             name: package.clone(),

@@ -1,7 +1,7 @@
 //! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
 //! The modules follow a run: [`inspect_host()`] reads what the node file names and what the host is like,
-//! `model::plan::plan` compares both, [`fetch_packages()`] gets the packages the plan installs, [`apply_plan()`] executes the
+//! `model::plan::plan_host_changes` compares both, [`fetch_packages()`] gets the packages the plan installs, [`apply_plan()`] executes the
 //! plan and writes down each step in [`HostState`].
 
 mod apply;

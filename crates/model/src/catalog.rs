@@ -15,14 +15,14 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// By component name, then version.
-    pub components: BTreeMap<Name, BTreeMap<Version, Arc<CatalogVersion>>>,
+    pub components: BTreeMap<Name, BTreeMap<Version, Arc<PublishedVersion>>>,
     /// By channel, then component name: the visible versions, oldest first.
     pub channels: BTreeMap<Name, BTreeMap<Name, Vec<Version>>>,
 }
 
 /// A component version with both its packages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CatalogVersion {
+pub struct PublishedVersion {
     /// Its description.
     pub component: Component,
     /// The package that holds what runs.
@@ -47,24 +47,24 @@ pub struct PackageFile {
 
 impl Catalog {
     /// The versions of `name` visible in `channel`, oldest first.
-    pub fn versions(&self, channel: &Name, name: &Name) -> &[Version] {
+    pub fn versions_in_channel(&self, channel: &Name, name: &Name) -> &[Version] {
         self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a channel of this catalog and of another offers the same versions of a component in the same packages.
-    pub fn offers_same(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
+    pub fn has_same_channel_versions(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
         // A version can go and come back with other bytes.
         let packages = |catalog: &Catalog, version| {
             let published = catalog.components.get(name)?.get(version)?;
             Some((Arc::clone(&published.payload), Arc::clone(&published.deployment)))
         };
-        let versions = self.versions(channel, name);
-        versions == other.versions(channel, name)
+        let versions = self.versions_in_channel(channel, name);
+        versions == other.versions_in_channel(channel, name)
             && versions.iter().all(|version| packages(self, version) == packages(other, version))
     }
 
     /// A digest of what a channel offers of some components: the same as long as neither versions nor packages change.
-    pub fn offers_digest<'n>(
+    pub fn channel_versions_digest<'n>(
         &self,
         channel: &Name,
         components: impl IntoIterator<Item = &'n Name>,
@@ -72,7 +72,7 @@ impl Catalog {
         let mut digest = Sha256::new();
         for name in components {
             digest.update(name.as_str());
-            for version in self.versions(channel, name) {
+            for version in self.versions_in_channel(channel, name) {
                 digest.update(format!("\n{version}"));
                 let published = self.components.get(name).and_then(|versions| versions.get(version));
                 for package in published.into_iter().flat_map(|found| [&found.payload, &found.deployment]) {
@@ -95,14 +95,14 @@ impl Catalog {
     }
 
     /// The newest version of `name` in `channel` that is in every one of `ranges`.
-    pub fn newest_matching<'a>(
+    pub fn newest_matching_version<'a>(
         &'a self,
         channel: &Name,
         name: &Name,
         ranges: &[&VersionRange],
-    ) -> Option<&'a Arc<CatalogVersion>> {
+    ) -> Option<&'a Arc<PublishedVersion>> {
         let version = self
-            .versions(channel, name)
+            .versions_in_channel(channel, name)
             .iter()
             .rev()
             .find(|version| ranges.iter().all(|range| range.contains(version)))?;

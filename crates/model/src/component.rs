@@ -94,7 +94,7 @@ impl Component {
 
     /// The name of the package that holds how it is deployed.
     pub fn deployment_package_name(&self) -> String {
-        deployment_package(&self.name)
+        deployment_package_name(&self.name)
     }
 }
 
@@ -102,7 +102,7 @@ impl Component {
 const DEPLOYMENT: &str = "-deployment";
 
 /// The name of the deployment package of the component `name`.
-pub fn deployment_package(name: &Name) -> String {
+pub fn deployment_package_name(name: &Name) -> String {
     format!("{name}{DEPLOYMENT}")
 }
 

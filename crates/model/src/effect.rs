@@ -111,7 +111,7 @@ impl PartialEq for EffectValue {
 
 impl Effect {
     /// Whether something is taken away: such effects are shown first.
-    pub fn takes_away(&self) -> bool {
+    pub fn is_reduction(&self) -> bool {
         matches!(
             self,
             Effect::Leaves
@@ -123,7 +123,7 @@ impl Effect {
     }
 
     /// The component it is about, if it is about one.
-    pub fn component(&self) -> Option<&Name> {
+    pub fn affected_component(&self) -> Option<&Name> {
         match self {
             Effect::Removes { component, .. }
             | Effect::Downgrades { component, .. }
@@ -140,7 +140,7 @@ impl Effect {
     /// Equal effects have the same hash; versions that are written differently and mean the same need not.
     fn add_to_hash(&self, state: &mut DefaultHasher) {
         std::mem::discriminant(self).hash(state);
-        self.component().hash(state);
+        self.affected_component().hash(state);
         if let Effect::Value { key, from, to, .. } = self {
             key.hash(state);
             for value in [from, to] {
@@ -199,7 +199,7 @@ pub fn effects_on_server(before: ResolvedServer<'_>, after: ResolvedServer<'_>) 
     for ((gone, was), _) in old {
         effects.push(Effect::Removes { component: gone.clone(), version: was.version.clone() });
     }
-    effects.sort_by_key(|effect| !effect.takes_away());
+    effects.sort_by_key(|effect| !effect.is_reduction());
     effects
 }
 
@@ -265,7 +265,7 @@ impl fmt::Display for Effect {
                 write!(f, "replaces the packages of {component} {version}")
             }
             Effect::Value { component, key, from, to } => {
-                let (from, to) = shown_values(from.as_ref(), to.as_ref());
+                let (from, to) = display_values_masked(from.as_ref(), to.as_ref());
                 write!(f, "{component}.{key}: {from} -> {to}")
             }
         }
@@ -273,7 +273,7 @@ impl fmt::Display for Effect {
 }
 
 /// Both values as people see them: secrets are masked, in both if either is one.
-pub fn shown_values(from: Option<&EffectValue>, to: Option<&EffectValue>) -> (String, String) {
+pub fn display_values_masked(from: Option<&EffectValue>, to: Option<&EffectValue>) -> (String, String) {
     const NONE: &str = "(none)";
     let secret = [from, to].into_iter().flatten().any(|value| value.secret);
     let shown = |value: Option<&EffectValue>, mask: &str| match value {
@@ -306,7 +306,9 @@ pub struct EffectGroup {
 
 /// Groups servers by identical effects; those without any are left out. Groups that take something away come first,
 /// then the largest.
-pub fn group_effects(effects: impl IntoIterator<Item = (ServerName, Vec<Effect>)>) -> Vec<EffectGroup> {
+pub fn group_servers_by_effects(
+    effects: impl IntoIterator<Item = (ServerName, Vec<Effect>)>,
+) -> Vec<EffectGroup> {
     let mut groups: Vec<EffectGroup> = Vec::new();
     let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
     for (server, effects) in effects {
@@ -327,7 +329,7 @@ pub fn group_effects(effects: impl IntoIterator<Item = (ServerName, Vec<Effect>)
     for group in &mut groups {
         group.servers.sort();
     }
-    let takes_away = |group: &EffectGroup| group.effects.iter().any(Effect::takes_away);
+    let takes_away = |group: &EffectGroup| group.effects.iter().any(Effect::is_reduction);
     groups.sort_by(|one, other| {
         let key = |group: &EffectGroup| (!takes_away(group), std::cmp::Reverse(group.servers.len()));
         key(one).cmp(&key(other)).then_with(|| one.servers.cmp(&other.servers))

@@ -56,7 +56,7 @@ pub struct Fault {
 
 impl Fault {
     /// An error with this message and nothing else.
-    pub fn error(message: impl Into<String>) -> Self {
+    pub fn new_error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             place: None,
@@ -71,7 +71,7 @@ impl Fault {
     }
 
     /// Where it is, as editors and terminals write it: `roles/web.yaml:7:5`; `None` without a file.
-    pub fn location(&self) -> Option<String> {
+    pub fn location_text(&self) -> Option<String> {
         let mut text = self.file.clone()?;
         if let Some(line) = self.line {
             text.push_str(&format!(":{line}"));
@@ -86,7 +86,7 @@ impl Fault {
 /// `roles/web.yaml:7:5: role web: there is no role ...; did you mean ...?`
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(location) = self.location() {
+        if let Some(location) = self.location_text() {
             write!(f, "{location}: ")?;
         }
         if let Some(place) = &self.place {
@@ -101,7 +101,7 @@ impl fmt::Display for Fault {
 }
 
 /// Several faults as an indented list, one a line.
-pub fn list(faults: &[Fault]) -> String {
+pub fn format_fault_list(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {}", fault.to_string().replace('\n', "\n  "))).collect()
 }
 
@@ -133,7 +133,7 @@ mod tests {
             line: Some(7),
             column: Some(5),
             hint: Some("did you mean `http_port`?".to_owned()),
-            ..Fault::error("unknown key `htpp_port`")
+            ..Fault::new_error("unknown key `htpp_port`")
         };
         assert_eq!(
             fault.to_string(),

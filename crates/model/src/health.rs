@@ -6,11 +6,11 @@ use std::fmt;
 
 use crate::{
     manifest::{
+        field_reader::{FieldReader, command_from_value, scalar_to_text},
         field_schema::{
             FieldShape::{Command, Number, Text},
             ResourceSchema,
         },
-        fields::{FieldReader, command, scalar},
     },
     value::Value,
 };
@@ -27,7 +27,7 @@ pub struct HealthCheck {
 }
 
 /// The kinds of health check.
-pub(crate) const HEALTH_SCHEMAS: &[ResourceSchema] = &[
+pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceSchema] = &[
     ResourceSchema {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
@@ -57,13 +57,13 @@ pub(crate) const HEALTH_SCHEMAS: &[ResourceSchema] = &[
 impl HealthCheck {
     /// Whether its time is over. `elapsed_us` is what the clock says, `paused_us` how long the run waited:
     /// a clock that stands still cannot keep a run waiting for ever.
-    pub fn is_over(&self, elapsed_us: i64, paused_us: u64) -> bool {
+    pub fn is_timed_out(&self, elapsed_us: i64, paused_us: u64) -> bool {
         let within_us = self.within.saturating_mul(1_000_000);
         paused_us >= within_us || u64::try_from(elapsed_us).is_ok_and(|elapsed| elapsed >= within_us)
     }
 
     /// What a report says about a check that did not succeed in time; `answer` is the last answer.
-    pub fn failure(&self, answer: &str) -> String {
+    pub fn failure_message(&self, answer: &str) -> String {
         let within = self.within;
         match self.secret {
             true => format!(
@@ -85,17 +85,17 @@ pub struct HttpAnswer {
 }
 
 /// How much of a body is searched, in bytes.
-pub const MAX_BODY_BYTES: u64 = 1024 * 1024;
+pub const MAX_HTTP_BODY_BYTES: u64 = 1024 * 1024;
 
 /// Asks `url` with `get`, which is given the most bytes of the body to read: it must answer with `status`, and
 /// with `contains` in its body. The error says what it answered instead.
-pub fn check_http(
+pub fn check_http_answer(
     url: &str,
     status: u16,
     contains: Option<&str>,
     get: impl FnOnce(&str, u64) -> Result<HttpAnswer, String>,
 ) -> Result<(), String> {
-    let answer = get(url, if contains.is_some() { MAX_BODY_BYTES } else { 0 })?;
+    let answer = get(url, if contains.is_some() { MAX_HTTP_BODY_BYTES } else { 0 })?;
     if answer.status != status {
         return Err(format!("{url} answered {}, not {status}", answer.status));
     }
@@ -118,7 +118,7 @@ pub(crate) fn build_health_probe(
     fields: &mut FieldReader<'_>,
 ) -> Option<HealthProbe> {
     match word {
-        "command" => match command(subject) {
+        "command" => match command_from_value(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {
                 fields.add_error(
@@ -128,7 +128,7 @@ pub(crate) fn build_health_probe(
             }
         },
         "tcp" => {
-            let address = scalar(subject).unwrap_or_default();
+            let address = scalar_to_text(subject).unwrap_or_default();
             let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             if port.is_none_or(|port| port == 0) {
                 fields.add_error("write HOST:PORT, for instance `127.0.0.1:8080`");
@@ -136,7 +136,7 @@ pub(crate) fn build_health_probe(
             Some(HealthProbe::Tcp { address })
         }
         _ => {
-            let url = scalar(subject).unwrap_or_default();
+            let url = scalar_to_text(subject).unwrap_or_default();
             let rest = url.strip_prefix("http://").unwrap_or_default();
             if rest.is_empty()
                 || rest.starts_with(['/', ':'])

@@ -40,8 +40,8 @@ pub mod fault;
 pub mod format;
 pub mod wire;
 
-mod diff;
-mod nearest;
+mod spelling_suggestion;
+mod text_diff;
 
-pub use diff::diff;
-pub use nearest::nearest;
+pub use spelling_suggestion::suggest_spelling;
+pub use text_diff::unified_diff;

@@ -13,8 +13,8 @@ use crate::{
     version::{Version, VersionRange},
 };
 
-pub(crate) use digest::node_digest;
-pub use digest::{ContentDigest, component_digest, content_digest};
+pub(crate) use digest::digest_node_from_components;
+pub use digest::{ContentDigest, digest_node, digest_node_component};
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]

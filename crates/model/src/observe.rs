@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{name::Name, resource::ResourceId, version::Version};
 
-pub use fact::{Fact, FactName, FileContent, FileType, ResourceFacts, RunReason, sha256_hex};
+pub use fact::{CommandRunReason, Fact, FactName, FileContent, FileType, ResourceFacts, sha256_hex};
 pub use request::{ObservationRequest, packages_to_observe};
 
 /// The observation of one thing.

@@ -11,7 +11,7 @@ use crate::{
 
 mod check;
 
-pub use check::{MAX_NESTING, MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size};
+pub use check::{MAX_VALUE_NESTING_DEPTH, MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size};
 
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{name::Name, nearest, value::Value};
+use crate::{name::Name, suggest_spelling, value::Value};
 
 /// The keys of a selection.
 const KEYS: [&str; 4] = ["role", "group", "component", "environment"];
@@ -48,7 +48,7 @@ impl Selection {
     }
 
     /// Checks what can be checked before references are replaced. The error is a sentence starting with `must`.
-    pub fn check_unresolved(value: &Value) -> Result<(), String> {
+    pub fn check_unresolved_selection(value: &Value) -> Result<(), String> {
         for text in entries(value)?.values().filter_map(Value::as_text).filter(|text| !text.contains("${")) {
             Name::new(text).map_err(|error| format!("must select by names, and {error}"))?;
         }
@@ -60,7 +60,7 @@ impl Selection {
 fn entries(value: &Value) -> Result<&BTreeMap<String, Value>, String> {
     let example = "like `{role: web}` or `{group: paris, component: shop}`";
     let Value::Map(entries) = value else {
-        return Err(format!("must be a selection of servers {example}, not a {}", value.kind()));
+        return Err(format!("must be a selection of servers {example}, not a {}", value.type_name()));
     };
     if entries.is_empty() {
         return Err(format!("must select by at least one of {}, {example}", KEYS.join(", ")));
@@ -68,13 +68,13 @@ fn entries(value: &Value) -> Result<&BTreeMap<String, Value>, String> {
     for (key, value) in entries {
         if !KEYS.contains(&key.as_str()) {
             let shown: String = key.chars().filter(|c| !c.is_control()).take(80).collect();
-            return Err(match nearest(key, KEYS) {
+            return Err(match suggest_spelling(key, KEYS) {
                 Some(near) => format!("must not select by `{shown}`; did you mean `{near}`?"),
                 None => format!("must not select by `{shown}`; a selection has {}", KEYS.join(", ")),
             });
         }
         if value.as_text().is_none() {
-            return Err(format!("must have one name for `{key}`, not a {}", value.kind()));
+            return Err(format!("must have one name for `{key}`, not a {}", value.type_name()));
         }
     }
     Ok(entries)

@@ -11,7 +11,7 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use crate::{format::FormatError, nearest, value::Value};
+use crate::{format::FormatError, suggest_spelling, value::Value};
 
 /// How much work one template may do: instructions, bytes written and list slots, all counted alike.
 const FUEL: u64 = 20_000_000;
@@ -31,9 +31,9 @@ pub struct TemplateError {
 
 impl TemplateError {
     /// Whether the expression that failed uses the variable `name`, or a member of it.
-    pub fn uses_variable(&self, name: &str) -> bool {
+    pub fn failed_on_variable(&self, name: &str) -> bool {
         self.expression.as_ref().is_some_and(|expression| {
-            let variables = undeclared_variables(&format!("{{{{ {expression} }}}}"));
+            let variables = find_undeclared_variables(&format!("{{{{ {expression} }}}}"));
             variables.iter().any(|variable| variable.split('.').next() == Some(name))
         })
     }
@@ -51,20 +51,20 @@ impl From<TemplateError> for FormatError {
 }
 
 /// Renders `source`; `name` is what the user knows the template by.
-pub fn render(name: &str, source: &str, context: &impl Serialize) -> Result<String, TemplateError> {
-    Renderer::new(context).render(name, source)
+pub fn render_template(name: &str, source: &str, context: &impl Serialize) -> Result<String, TemplateError> {
+    TemplateRenderer::new(context).render_template(name, source)
 }
 
 /// What stands around the expression of a hole.
 const HOLE: [char; 4] = ['{', '}', '-', ' '];
 
 /// Renders any number of templates over the same variables.
-pub struct Renderer {
+pub struct TemplateRenderer {
     environment: Environment<'static>,
     context: Dynamic,
 }
 
-impl Renderer {
+impl TemplateRenderer {
     /// Makes the members of `context` the variables.
     pub fn new(context: &impl Serialize) -> Self {
         let mut environment = Environment::new();
@@ -83,7 +83,7 @@ impl Renderer {
     }
 
     /// Renders `source` to text.
-    pub fn render(&self, name: &str, source: &str) -> Result<String, TemplateError> {
+    pub fn render_template(&self, name: &str, source: &str) -> Result<String, TemplateError> {
         if source.len() > LARGEST {
             return Err(FormatError::new(
                 name,
@@ -98,13 +98,13 @@ impl Renderer {
     }
 
     /// Fills in one text of a manifest: exactly one `{{ expression }}` keeps the expression's type.
-    pub fn evaluate(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
+    pub fn evaluate_expressions(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
         let Some(expression) = only_expression(source) else {
-            return self.render(name, source).map(Value::Text);
+            return self.render_template(name, source).map(Value::Text);
         };
         let Ok(compiled) = self.environment.compile_expression(expression) else {
             // Either several expressions in one text, or an error: rendering reports it with its place.
-            return self.render(name, source).map(Value::Text);
+            return self.render_template(name, source).map(Value::Text);
         };
         let dynamic =
             compiled.eval(self.context.clone()).map_err(|error| self.explain(name, expression, &error))?;
@@ -154,7 +154,7 @@ impl Renderer {
                 }
                 _ => {
                     let names = variable_names(&at);
-                    let hint = match nearest(part, names.iter().map(String::as_str)) {
+                    let hint = match suggest_spelling(part, names.iter().map(String::as_str)) {
                         Some(name) => format!("did you mean `{known}{name}`?"),
                         None if names.is_empty() => "nothing is defined there".to_owned(),
                         None => format!(
@@ -174,7 +174,7 @@ impl Renderer {
 ///
 /// Read from the syntax alone, so a variable in a branch not taken counts too. An error in the syntax
 /// gives an empty set; rendering reports it.
-pub fn undeclared_variables(source: &str) -> BTreeSet<String> {
+pub fn find_undeclared_variables(source: &str) -> BTreeSet<String> {
     let environment = Environment::new();
     let Ok(template) = environment.template_from_str(source) else { return BTreeSet::new() };
     let builtin: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
@@ -230,14 +230,14 @@ mod tests {
 
     fn output(source: &str) -> String {
         let context = json!({"banner": "hi", "http_port": 80, "server": {"name": "web-01"}});
-        render("motd.j2", source, &context).unwrap_err().to_string()
+        render_template("motd.j2", source, &context).unwrap_err().to_string()
     }
 
     #[test]
     fn values_fill_the_holes_and_the_last_newline_stays() {
         let context = json!({"port": 80, "names": ["a", "b"], "on": true});
         let source = "port={{ port }}\n{% for name in names %}{{ name }};{% endfor %}\n<{{ '<' }}>\n";
-        assert_eq!(render("x", source, &context).unwrap(), "port=80\na;b;\n<<>\n");
+        assert_eq!(render_template("x", source, &context).unwrap(), "port=80\na;b;\n<<>\n");
     }
 
     #[test]
@@ -269,19 +269,19 @@ mod tests {
 
     #[test]
     fn debug_function_is_an_error() {
-        assert!(render("x", "{{ debug() }}", &json!({"password": "hunter2"})).is_err());
+        assert!(render_template("x", "{{ debug() }}", &json!({"password": "hunter2"})).is_err());
     }
 
     #[test]
     fn single_expression_keeps_its_type() {
-        let renderer = Renderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
-        let value = |source| renderer.evaluate("m", source).unwrap();
+        let renderer = TemplateRenderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
+        let value = |source| renderer.evaluate_expressions("m", source).unwrap();
         assert_eq!(value("{{ port }}"), Value::Integer(80));
         assert_eq!(value("{{ on }}"), Value::Boolean(false));
         assert_eq!(value("{{ port }}-{{ port }}"), Value::from("80-80"));
         assert_eq!(value("{{ users }}").to_string(), r#"[{"name":"a"}]"#);
         assert_eq!(value("plain"), Value::from("plain"));
-        let error = renderer.evaluate("m:3", "{{ prot }}").unwrap_err().to_string();
+        let error = renderer.evaluate_expressions("m:3", "{{ prot }}").unwrap_err().to_string();
         assert_eq!(error, "m:3: `prot` is not defined; did you mean `port`?");
     }
 
@@ -289,7 +289,7 @@ mod tests {
     fn undeclared_variables_are_found_from_the_syntax() {
         let source = "{% set x = secret %}{% if a %}{{ server.name }}{% endif %}{{ range(3) }}";
         assert_eq!(
-            undeclared_variables(source).into_iter().collect::<Vec<_>>(),
+            find_undeclared_variables(source).into_iter().collect::<Vec<_>>(),
             ["a", "secret", "server.name"]
         );
     }

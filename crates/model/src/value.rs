@@ -33,7 +33,7 @@ pub enum Value {
 
 impl Value {
     /// What kind of value this is, in the words of the parameter types.
-    pub fn kind(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match self {
             Value::Null => "null",
             Value::Boolean(_) => "boolean",

@@ -20,7 +20,7 @@ pub enum VersionError {
 /// An exact version: `VERSION` or `VERSION-RELEASE`.
 ///
 /// Kept and compared as RPM does (`rpmvercmp`): `1.0~rc1` is before `1.0`, `1.0^git1` after it.
-/// A version without release comes before the same version with one; [`Version::matches`] looks past that.
+/// A version without release comes before the same version with one; [`Version::satisfies`] looks past that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
@@ -42,17 +42,17 @@ impl Version {
     }
 
     /// The part before `-`.
-    pub fn version(&self) -> &str {
+    pub fn version_part(&self) -> &str {
         &self.version
     }
 
     /// The part after `-`, if any.
-    pub fn release(&self) -> Option<&str> {
+    pub fn release_part(&self) -> Option<&str> {
         self.release.as_deref()
     }
 
     /// Whether `wanted` names this version: equal, or equal except for a release that `wanted` leaves out.
-    pub fn matches(&self, requirement: &Version) -> bool {
+    pub fn satisfies(&self, requirement: &Version) -> bool {
         compare(&self.version, &requirement.version) == Ordering::Equal
             && match (&self.release, &requirement.release) {
                 (Some(mine), Some(other)) => compare(mine, other) == Ordering::Equal,
@@ -131,14 +131,14 @@ impl fmt::Display for Version {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionBound {
     /// How it compares.
-    pub comparison: Comparison,
+    pub comparison: VersionComparison,
     /// With what.
     pub version: Version,
 }
 
 /// How a bound compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum VersionComparison {
     /// `=`
     Equal,
     /// `>=`
@@ -151,15 +151,15 @@ pub enum Comparison {
     Below,
 }
 
-impl Comparison {
+impl VersionComparison {
     /// The sign RPM and people write.
-    pub fn operator(self) -> &'static str {
+    pub fn operator_symbol(self) -> &'static str {
         match self {
-            Comparison::Equal => "=",
-            Comparison::AtLeast => ">=",
-            Comparison::Above => ">",
-            Comparison::AtMost => "<=",
-            Comparison::Below => "<",
+            VersionComparison::Equal => "=",
+            VersionComparison::AtLeast => ">=",
+            VersionComparison::Above => ">",
+            VersionComparison::AtMost => "<=",
+            VersionComparison::Below => "<",
         }
     }
 }
@@ -176,7 +176,7 @@ pub struct VersionRange {
 
 impl VersionRange {
     /// Any version.
-    pub fn any() -> Self {
+    pub fn any_version() -> Self {
         Self { text: "*".to_owned(), bounds: Vec::new() }
     }
 
@@ -184,7 +184,7 @@ impl VersionRange {
     pub fn exactly(version: &Version) -> Self {
         Self {
             text: version.to_string(),
-            bounds: vec![VersionBound { comparison: Comparison::Equal, version: version.clone() }],
+            bounds: vec![VersionBound { comparison: VersionComparison::Equal, version: version.clone() }],
         }
     }
 
@@ -196,11 +196,11 @@ impl VersionRange {
     /// Whether `version` is in the range.
     pub fn contains(&self, version: &Version) -> bool {
         self.bounds.iter().all(|bound| match bound.comparison {
-            Comparison::Equal => version.matches(&bound.version),
-            Comparison::AtLeast => version.matches(&bound.version) || *version > bound.version,
-            Comparison::Above => !version.matches(&bound.version) && *version > bound.version,
-            Comparison::AtMost => version.matches(&bound.version) || *version < bound.version,
-            Comparison::Below => !version.matches(&bound.version) && *version < bound.version,
+            VersionComparison::Equal => version.satisfies(&bound.version),
+            VersionComparison::AtLeast => version.satisfies(&bound.version) || *version > bound.version,
+            VersionComparison::Above => !version.satisfies(&bound.version) && *version > bound.version,
+            VersionComparison::AtMost => version.satisfies(&bound.version) || *version < bound.version,
+            VersionComparison::Below => !version.satisfies(&bound.version) && *version < bound.version,
         })
     }
 }
@@ -225,23 +225,29 @@ fn bound(part: &str) -> Option<Vec<VersionBound>> {
         Some(VersionBound { comparison, version: text.trim().parse().ok()? })
     };
     for (sign, comparison) in [
-        (">=", Comparison::AtLeast),
-        ("<=", Comparison::AtMost),
-        ("=", Comparison::Equal),
-        (">", Comparison::Above),
-        ("<", Comparison::Below),
+        (">=", VersionComparison::AtLeast),
+        ("<=", VersionComparison::AtMost),
+        ("=", VersionComparison::Equal),
+        (">", VersionComparison::Above),
+        ("<", VersionComparison::Below),
     ] {
         if let Some(rest) = part.strip_prefix(sign) {
             return Some(vec![make(comparison, rest)?]);
         }
     }
     if let Some(rest) = part.strip_prefix('^') {
-        return Some(vec![make(Comparison::AtLeast, rest)?, make(Comparison::Below, &caret(rest)?)?]);
+        return Some(vec![
+            make(VersionComparison::AtLeast, rest)?,
+            make(VersionComparison::Below, &caret(rest)?)?,
+        ]);
     }
     if let Some(rest) = part.strip_prefix('~') {
-        return Some(vec![make(Comparison::AtLeast, rest)?, make(Comparison::Below, &tilde(rest)?)?]);
+        return Some(vec![
+            make(VersionComparison::AtLeast, rest)?,
+            make(VersionComparison::Below, &tilde(rest)?)?,
+        ]);
     }
-    Some(vec![make(Comparison::Equal, part)?])
+    Some(vec![make(VersionComparison::Equal, part)?])
 }
 
 fn numbers(text: &str) -> Option<Vec<u64>> {
@@ -316,8 +322,8 @@ mod tests {
         for pair in sorted.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{pair:?}");
         }
-        assert!(version("1.0-3").matches(&version("1.0")));
-        assert!(!version("1.0-3").matches(&version("1.0-2")));
+        assert!(version("1.0-3").satisfies(&version("1.0")));
+        assert!(!version("1.0-3").satisfies(&version("1.0-2")));
     }
 
     #[test]

@@ -23,8 +23,8 @@ use std::{
 use model::{
     format::{FormatError, yaml},
     name::{Key, Name},
-    nearest,
     parameter::ParameterType,
+    suggest_spelling,
 };
 use serde::{Deserialize, Serialize};
 
@@ -165,7 +165,8 @@ pub fn list_built_in_archetypes() -> Vec<Archetype> {
 pub fn find_built_in_archetype(name: &str) -> Result<Archetype, ArchetypeError> {
     let all = list_built_in_archetypes();
     let names: Vec<&str> = all.iter().map(|archetype| archetype.name.as_str()).collect();
-    let hint = nearest(name, names).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+    let hint =
+        suggest_spelling(name, names).map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
     all.into_iter().find(|archetype| archetype.name.as_str() == name).ok_or_else(|| {
         let name = name.chars().filter(|c| !c.is_control()).take(80).collect();
         ArchetypeError::Unknown { name, hint }

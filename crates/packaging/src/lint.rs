@@ -36,7 +36,7 @@ impl Notes {
     }
 
     fn add(&mut self, severity: Severity, file: &str, message: String) {
-        self.0.push(Fault { severity, file: Some(file.to_owned()), ..Fault::error(message) });
+        self.0.push(Fault { severity, file: Some(file.to_owned()), ..Fault::new_error(message) });
     }
 
     /// Says that the last fault is about this parameter.

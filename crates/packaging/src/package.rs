@@ -30,7 +30,7 @@ pub struct PayloadAndDeploymentPackages {
 #[derive(Debug, thiserror::Error)]
 pub enum PackagingError {
     /// What lint calls an error.
-    #[error("the component has faults:{}", fault::list(.0))]
+    #[error("the component has faults:{}", fault::format_fault_list(.0))]
     Faults(Vec<Fault>),
     /// What `files` asks for cannot be packaged.
     #[error("{place}: {message}")]

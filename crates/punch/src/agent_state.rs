@@ -6,7 +6,7 @@ use converge::{HostState, RunLock, STATE_FOLDER, StateError};
 use model::{
     exit::Exit,
     format::node,
-    node::{Node, content_digest},
+    node::{Node, digest_node},
     report::Report,
 };
 use nix::sys::stat::{Mode, umask};
@@ -139,7 +139,7 @@ impl AgentState {
             return Ok(());
         }
         let begun =
-            HighestBegunGeneration { generation: node.generation, digest: content_digest(node).to_string() };
+            HighestBegunGeneration { generation: node.generation, digest: digest_node(node).to_string() };
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;

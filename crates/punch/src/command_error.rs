@@ -53,7 +53,7 @@ impl CommandError {
     pub(crate) fn from_faults(heading: &str, faults: Vec<Fault>) -> Self {
         let message = match faults.as_slice() {
             [only] => only.to_string(),
-            several => format!("{heading}{}", fault::list(several)),
+            several => format!("{heading}{}", fault::format_fault_list(several)),
         };
         Self { faults, ..Self::invalid_input(message) }
     }

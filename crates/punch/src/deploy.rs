@@ -9,7 +9,7 @@ use model::{
     exit::Exit,
     name::ServerName,
     node::Node,
-    plan::{Plan, PlanLimits, PlanView, plan, plan_view},
+    plan::{Plan, PlanLimits, PlanView, plan_host_changes, plan_to_view},
     report::{EntryResult, Report, ReportEntry, RunOutcome},
 };
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub(crate) fn prepare_deployment(
     let state = HostState::with_root(root.host_root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
-    let plan = plan(&look.wanted, &look.observed, limits);
+    let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(PreparedDeployment { machine, look, plan })
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn run_deployment(
     };
     let mut prepared = match prepare_deployment(root, requirement, last, source, limits, started) {
         Ok(prepared) => prepared,
-        Err(failure) => return untouched("look", failure, plan_view(&Plan::default()), interrupted),
+        Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().set_programs_lock_path(lock);
     context.output.print_line(prepared.plan.to_string());
@@ -140,7 +140,7 @@ pub(crate) fn run_deployment(
             return untouched(
                 "fetch packages",
                 inspection_errors(&[problem]),
-                plan_view(&prepared.plan),
+                plan_to_view(&prepared.plan),
                 interrupted,
             );
         }
@@ -176,7 +176,7 @@ pub(crate) fn run_deployment(
     context.output.print_note(summary(&report));
     Ok(DeploymentResult {
         node_file: requirement.file.clone(),
-        plan: plan_view(&prepared.plan),
+        plan: plan_to_view(&prepared.plan),
         report,
         reported: None,
         interrupted,

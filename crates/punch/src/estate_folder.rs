@@ -14,7 +14,7 @@ use model::{
         estate::{ESTATE_FOLDERS, EstateYamlByPath},
         yaml::{DocumentFormat, MAX_DOCUMENT_BYTES},
     },
-    nearest,
+    suggest_spelling,
 };
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +144,7 @@ fn entries(folder: &Path) -> io::Result<Vec<(String, fs::FileType)>> {
 }
 
 fn unexpected_entry(name: &str) -> String {
-    match nearest(name, ESTATE_FOLDERS) {
+    match suggest_spelling(name, ESTATE_FOLDERS) {
         Some(meant) => format!("{name} does not belong here; did you mean {meant}/?"),
         None => format!("{name} does not belong here"),
     }

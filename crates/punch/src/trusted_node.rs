@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{
     format::node,
-    node::{Node, content_digest},
+    node::{Node, digest_node},
 };
 
 use crate::{
@@ -79,7 +79,7 @@ impl TrustedNode {
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
-        let digest = content_digest(&self.node).to_string();
+        let digest = digest_node(&self.node).to_string();
         node::check_generation_order(before, (self.node.generation, &digest)).map_err(|why| {
             CommandError::invalid_input(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")

@@ -86,7 +86,8 @@ fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> 
         return Ok(&STORIES[at..=at]);
     }
     let names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
-    let near = model::nearest(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    let near =
+        model::suggest_spelling(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
     Err(CommandFailure::new(
         format!("there is no story `{name}`{}", near.unwrap_or_default()),
         format!("`cargo xtask e2e --list` describes them: {}", names.join(", ")),

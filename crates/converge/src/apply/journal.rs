@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    component::deployment_package,
+    component::deployment_package_name,
     name::Name,
     node::Node,
     observe::{FactName, ManagedResource, ManagedState, Observation},
@@ -89,7 +89,7 @@ impl<'a> RunJournal<'a> {
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(ManagedStateChange::Owed));
         self.apply_state_changes(&marks);
-        self.record_step_begin(&change.title(), &change.components, &marks)
+        self.record_step_begin(&change.title_line(), &change.components, &marks)
     }
 
     /// Notes that a step which makes nothing begins.
@@ -179,19 +179,19 @@ impl<'a> RunJournal<'a> {
             .wanted
             .components
             .iter()
-            .flat_map(|component| [component.name.to_string(), deployment_package(&component.name)])
+            .flat_map(|component| [component.name.to_string(), deployment_package_name(&component.name)])
             .collect();
         managed.packages.retain(|name, _| packages.contains(name));
         // What took the place of something punch made is punch's own, under its new name.
         let paths: BTreeMap<String, &ResourceId> = wanted
             .iter()
             .filter(|(_, it)| it.present)
-            .filter_map(|(id, _)| Some((id.path()?, *id)))
+            .filter_map(|(id, _)| Some((id.occupied_path()?, *id)))
             .collect();
         let mut known: BTreeSet<ResourceId> = managed.resources.iter().map(|made| made.id.clone()).collect();
         managed.resources.retain_mut(|made| {
             if !wanted.contains_key(&made.id)
-                && let Some(heir) = made.id.path().and_then(|path| paths.get(&path))
+                && let Some(heir) = made.id.occupied_path().and_then(|path| paths.get(&path))
                 && known.insert((*heir).clone())
             {
                 made.id = (*heir).clone();

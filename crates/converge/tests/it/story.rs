@@ -88,7 +88,7 @@ impl PackageFolder {
 
 impl PackageFetcher for PackageFolder {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
-        let key = (pin.name.clone(), pin.version.version().to_owned());
+        let key = (pin.name.clone(), pin.version.version_part().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| PackageFetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
             unreachable: false,
@@ -125,7 +125,7 @@ pub(crate) fn run(
 ) -> Run {
     let _lock = state.acquire_run_lock().unwrap();
     let look = look(node, host, state, package_folder).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
+    let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
     let fetched = converge::fetch_packages(&look, &plan, package_folder).unwrap();
     let report = converge::apply_plan(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| {
         1_700_000_000_000_000
@@ -142,7 +142,7 @@ pub(crate) fn plan(
     package_folder: &mut PackageFolder,
 ) -> Plan {
     let look = look(node, host, state, package_folder).unwrap();
-    model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default())
+    model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default())
 }
 
 /// Every path under `root` with its type, mode and content, but for what punch and rpm note there.

@@ -162,7 +162,7 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
+    let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let mut found = Vec::new();
     let mut progress = |event: ApplyEvent<'_>| {
@@ -190,7 +190,7 @@ fn report_duration_includes_the_inspection() {
     let mut host = host();
     let node = node("1.0");
     let look = converge::inspect_host(&node, &host, &state, &mut package_folder, 5_000).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
+    let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let clock = || 12_000;
     let report =
@@ -225,7 +225,7 @@ fn journal_grows_by_a_constant_size_per_step() {
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
-    let plan = model::plan::plan(&look.wanted, &look.observed, &PlanLimits::default());
+    let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages(&look, &plan, &mut package_folder).unwrap();
     let kept = folder.path().join("var/lib/geppetto/punch");
     let mut sizes = Vec::new();

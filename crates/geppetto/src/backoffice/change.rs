@@ -10,12 +10,12 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    diff,
     estate::{Estate, Place, RevisionOrigin},
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
     resolve::{ReadsIndex, check_change},
+    unified_diff,
     wire::{ChangeResult, ChangedPlace},
 };
 
@@ -347,7 +347,7 @@ fn masked_diffs(
                 (Some(_), Some(_)) => "changed",
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
-            let diff = format!("--- a/{path}\n+++ b/{path}\n{}", diff(before, after, 3, DIFF_LINES));
+            let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
             ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
         })
         .collect()

@@ -73,7 +73,8 @@ impl BackOffice {
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
             let catalog = self.catalog().await?;
-            let is_visible = catalog.versions(&to, &name).iter().any(|visible| visible.matches(&version));
+            let is_visible =
+                catalog.versions_in_channel(&to, &name).iter().any(|visible| visible.satisfies(&version));
             let (mut added, mut present) = (Vec::new(), Vec::new());
             if is_visible { &mut present } else { &mut added }.push(format!("{name}@{version}"));
             added.extend(taken_along.iter().map(|(name, version)| format!("{name}@{version}")));
@@ -159,7 +160,8 @@ impl BackOffice {
             let Some(server) = state.estate.servers.get(server) else { continue };
             for effect in effects {
                 let environment = Some(server.environment.clone());
-                permit.require(&EffectScope { environment, component: effect.component().cloned() })?;
+                permit
+                    .require(&EffectScope { environment, component: effect.affected_component().cloned() })?;
             }
         }
         Ok(effects)

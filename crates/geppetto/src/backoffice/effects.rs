@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    effect::{Effect, group_effects, shown_values},
+    effect::{Effect, display_values_masked, group_servers_by_effects},
     estate::{Estate, Overrides, Place, Server},
     format::estate,
     name::ServerName,
@@ -22,7 +22,7 @@ pub(super) fn summarize_effects(
         effects.iter_mut().for_each(|effect| mark_secrets(effect, secrets));
         (server, effects)
     });
-    let groups = group_effects(masked).into_iter().map(|group| wire::ServerEffects {
+    let groups = group_servers_by_effects(masked).into_iter().map(|group| wire::ServerEffects {
         effects: group.effects.iter().map(summarize).collect(),
         servers: group.servers.iter().map(ToString::to_string).collect(),
     });
@@ -50,7 +50,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
         Effect::Upgrades { from, to, .. } => ("upgrades", Some(from.to_string()), Some(to.to_string())),
         Effect::Repackages { version, .. } => ("repackages", None, Some(version.to_string())),
         Effect::Value { from, to, .. } => {
-            let (before, after) = shown_values(from.as_ref(), to.as_ref());
+            let (before, after) = display_values_masked(from.as_ref(), to.as_ref());
             ("value", from.is_some().then_some(before), to.is_some().then_some(after))
         }
     };
@@ -60,11 +60,11 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
     };
     wire::EffectSummary {
         kind: kind.to_owned(),
-        component: effect.component().map(ToString::to_string),
+        component: effect.affected_component().map(ToString::to_string),
         key,
         from,
         to,
-        takes_away: effect.takes_away(),
+        takes_away: effect.is_reduction(),
         text: effect.to_string(),
     }
 }
@@ -82,7 +82,7 @@ pub(super) fn effect_scopes(
         for environment in servers.map(|server| &server.environment) {
             for effect in effects {
                 // What cannot be resolved can become anything once it can.
-                let component = effect.component().cloned();
+                let component = effect.affected_component().cloned();
                 scopes.insert(EffectScope { environment: Some(environment.clone()), component });
             }
         }

@@ -36,10 +36,10 @@ pub(crate) enum BackOfficeError {
     #[error("{0}")]
     Refused(String),
     /// The documents of a change have faults; nothing was changed.
-    #[error("nothing was changed, because of:{}", fault::list(.0))]
+    #[error("nothing was changed, because of:{}", fault::format_fault_list(.0))]
     Invalid(Vec<Fault>),
     /// The node file of a server cannot be made.
-    #[error("the node file of {server} cannot be made from revision {revision}:{}", fault::list(.faults))]
+    #[error("the node file of {server} cannot be made from revision {revision}:{}", fault::format_fault_list(.faults))]
     Unresolvable {
         /// The server.
         server: String,
@@ -89,7 +89,7 @@ impl BackOfficeError {
         names: impl IntoIterator<Item = &'a str>,
         list: &'static str,
     ) -> Self {
-        let nearest = model::nearest(name, names).map(str::to_owned);
+        let nearest = model::suggest_spelling(name, names).map(str::to_owned);
         BackOfficeError::Unknown { what, name: name.to_owned(), nearest, list }
     }
 }

@@ -74,7 +74,7 @@ impl BackOffice {
                     (Some(_), Some(_)) => "changed",
                 };
                 let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
-                let diff = model::diff(before, after, 3, DIFF_LINES);
+                let diff = model::unified_diff(before, after, 3, DIFF_LINES);
                 let diff = format!("--- a/{path}\n+++ b/{path}\n{diff}");
                 wire::ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
             })

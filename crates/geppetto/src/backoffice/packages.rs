@@ -230,7 +230,10 @@ impl BackOffice {
                     .channels
                     .keys()
                     .filter_map(|channel| {
-                        Some((channel.to_string(), catalog.versions(channel, name).last()?.to_string()))
+                        Some((
+                            channel.to_string(),
+                            catalog.versions_in_channel(channel, name).last()?.to_string(),
+                        ))
                     })
                     .collect(),
             })

@@ -157,11 +157,12 @@ pub(super) fn offers_digest(reads: &ResolutionReads, catalog: &Catalog) -> Strin
     // The values of selected servers depend on what their channels offer.
     if !reads.selections.is_empty() {
         let channels = catalog.channels.iter();
-        let digests = channels.map(|(channel, components)| catalog.offers_digest(channel, components.keys()));
+        let digests =
+            channels.map(|(channel, components)| catalog.channel_versions_digest(channel, components.keys()));
         return digests.collect::<Vec<_>>().join(" ");
     }
     match &reads.channel {
-        Some(channel) => catalog.offers_digest(channel, &reads.components),
+        Some(channel) => catalog.channel_versions_digest(channel, &reads.components),
         None => String::new(),
     }
 }

@@ -323,7 +323,7 @@ async fn server_broken_by_a_publication_does_not_block_other_changes() {
     let done = story.change(&[("roles/web.yaml", &role("*", 81))]).await.unwrap();
     assert_eq!(done.revision, Some(2));
     assert!(
-        model::fault::list(&done.warnings).contains("`shop.owner` (Whose) must have a value"),
+        model::fault::format_fault_list(&done.warnings).contains("`shop.owner` (Whose) must have a value"),
         "{done:?}"
     );
     let wrong = role("*", 81).replace("port", "prot");

@@ -24,11 +24,11 @@ pub fn evaluate_deployments(
     deployments: &BTreeMap<Name, Deployment>,
     family: Option<OsFamily>,
 ) -> Result<DesiredHost, Vec<Fault>> {
-    let mut faults = check_requirements(node, deployments);
+    let mut faults = check_component_requirements(node, deployments);
     let missing = node.components.keys().filter(|name| !deployments.contains_key(*name));
     faults.extend(missing.map(|name| Fault {
         component: Some(name.clone()),
-        ..Fault::error(format!("the deployment of {name} is not known"))
+        ..Fault::new_error(format!("the deployment of {name} is not known"))
     }));
     if !faults.is_empty() {
         // Missing components would only be reported a second time, as unknown references.
@@ -42,7 +42,7 @@ pub fn evaluate_deployments(
                 component: fault.component,
                 key: fault.key,
                 hint: fault.kind.hint(),
-                ..Fault::error(fault.kind.to_string())
+                ..Fault::new_error(fault.kind.to_string())
             })
             .collect::<Vec<_>>()
     })?;
@@ -51,7 +51,7 @@ pub fn evaluate_deployments(
         Err(cycle) => {
             let names: Vec<&str> = cycle.into_iter().map(Name::as_str).collect();
             let message = format!("components require each other in a cycle: {}", names.join(", "));
-            return Err(vec![Fault::error(message)]);
+            return Err(vec![Fault::new_error(message)]);
         }
     };
     let mut desired = DesiredHost::default();
@@ -65,7 +65,7 @@ pub fn evaluate_deployments(
 }
 
 /// Checks that each component's required components are in the node file, in versions within range.
-pub fn check_requirements(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<Fault> {
+pub fn check_component_requirements(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, deployment) in deployments {
         for (required, range) in &deployment.component.requires {
@@ -81,7 +81,7 @@ pub fn check_requirements(node: &Node, deployments: &BTreeMap<Name, Deployment>)
                 }
                 _ => continue,
             };
-            faults.push(Fault { component: Some(name.clone()), ..Fault::error(message) });
+            faults.push(Fault { component: Some(name.clone()), ..Fault::new_error(message) });
         }
     }
     faults

@@ -13,10 +13,10 @@ use crate::{
     name::Name,
 };
 
-pub use evaluate::{check_requirements, evaluate_deployments};
+pub use evaluate::{check_component_requirements, evaluate_deployments};
 
 /// The largest file of a deployment that is read, in bytes.
-pub const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+pub const MAX_DEPLOYMENT_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// The most all files of a deployment may have together, in bytes.
 pub const MAX_DEPLOYMENT_BYTES: u64 = 64 * 1024 * 1024;
 

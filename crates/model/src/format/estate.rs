@@ -11,7 +11,7 @@ use super::{
 use crate::{
     estate::{Estate, Overrides, Place, Requirement, RevisionOrigin},
     name::{Key, Name, ServerName},
-    nearest,
+    suggest_spelling,
 };
 
 /// File texts by path inside the folder: `roles/web.yaml`.
@@ -66,7 +66,7 @@ pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
     let wrong = |message: String| FormatError::new(path, message);
     let (folder, file) = path.split_once('/').unwrap_or(("", path));
     if !ESTATE_FOLDERS.contains(&folder) {
-        return Err(wrong(match nearest(folder, ESTATE_FOLDERS) {
+        return Err(wrong(match suggest_spelling(folder, ESTATE_FOLDERS) {
             Some(near) => format!("there is no folder `{folder}/` in an estate; did you mean `{near}/`?"),
             None => format!("it is in none of the folders of an estate: {}/", ESTATE_FOLDERS.join("/, ")),
         }));

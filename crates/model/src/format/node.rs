@@ -171,7 +171,7 @@ pub fn node_to_json(node: &Node) -> serde_json::Value {
 }
 
 /// Whether a host whose highest generation so far is `last` may go on to `new`; both are a generation and
-/// its [`content_digest`](crate::node::content_digest).
+/// its [`digest_node`](crate::node::digest_node).
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
 pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {

@@ -12,7 +12,7 @@ use crate::manifest;
 pub fn all_json_schemas() -> Vec<(&'static str, String)> {
     vec![
         ("component.schema.json", text(&component::component_json_schema())),
-        ("manifest.schema.json", text(&manifest::schema())),
+        ("manifest.schema.json", text(&manifest::manifest_json_schema())),
         ("role.schema.json", schema::<RoleFile>()),
         ("group.schema.json", schema::<GroupFile>()),
         ("environment.schema.json", schema::<EnvironmentFile>()),

@@ -10,7 +10,7 @@ use serde_saphyr::{Error, Location};
 /// A value and the line it is on.
 pub use serde_saphyr::Spanned;
 
-use crate::{fault::Fault, nearest};
+use crate::{fault::Fault, suggest_spelling};
 
 /// A text that does not follow its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ impl FormatError {
 impl From<FormatError> for Fault {
     fn from(error: FormatError) -> Self {
         let FormatError { file, line, column, message } = error;
-        Fault { file: Some(file), line, column, ..Fault::error(message) }
+        Fault { file: Some(file), line, column, ..Fault::new_error(message) }
     }
 }
 
@@ -254,7 +254,7 @@ fn sentence(error: &Error, rest: &str) -> String {
 
 fn unknown(what: &str, found: &str, expected: &[&'static str]) -> String {
     let found = clip(found);
-    match nearest(&found, expected.iter().copied()) {
+    match suggest_spelling(&found, expected.iter().copied()) {
         Some(near) => format!("unknown {what} `{found}`; did you mean `{near}`?"),
         None => format!("unknown {what} `{found}`; known here: {}", expected.join(", ")),
     }

@@ -1,12 +1,12 @@
 //! One filled-in declaration becomes one resource: what a kind is made of, and what it refuses, is in its file.
 
-use super::fields::FieldReader;
+use super::field_reader::FieldReader;
 use crate::resource::{ResourceBody, ResourceKind};
 
 /// The kind a manifest's word stands for: a template is a file after rendering.
-pub(super) fn resource_kind(word: &str) -> Option<ResourceKind> {
+pub(super) fn resource_kind_from_keyword(word: &str) -> Option<ResourceKind> {
     let mut kinds = ResourceKind::ALL.into_iter();
-    kinds.find(|kind| kind.rules().schemas.iter().any(|schema| schema.word == word))
+    kinds.find(|kind| kind.kind_rules().schemas.iter().any(|schema| schema.word == word))
 }
 
 /// What the resource must be like; mistakes are noted in `fields`. `source` is the content of a file's source.
@@ -16,7 +16,7 @@ pub(super) fn build_resource_body(
     fields: &mut FieldReader<'_>,
     source: Option<Vec<u8>>,
 ) -> ResourceBody {
-    let rules = kind.rules();
+    let rules = kind.kind_rules();
     if let Some(problem) = (rules.name_problem)(name) {
         fields.add_error(&problem);
     }

@@ -9,18 +9,18 @@ use serde_json::json;
 use self::secrets::SecretTexts;
 use super::{
     DeploymentFiles, EvaluatedManifest, Manifest, ResourceDeclaration, build,
-    fields::{self, FieldReader},
+    field_reader::{self, FieldReader},
 };
 use crate::{
     component::Component,
     format::FormatError,
     health::{self, HealthCheck},
     name::{Key, Name},
-    nearest,
     node::NodeValue,
     observe::OsFamily,
     resource::{Resource, ResourceBody, ResourceId},
-    template::{self, Renderer, TemplateError},
+    suggest_spelling,
+    template::{self, TemplateError, TemplateRenderer},
     value::Value,
 };
 
@@ -45,7 +45,7 @@ pub struct EvaluationContext<'a> {
 }
 
 /// The variables that are always there; no parameter can have such a name.
-pub(super) const RESERVED: &[&str] = &["server", "component", "components", "host", "item"];
+pub(super) const RESERVED_VARIABLES: &[&str] = &["server", "component", "components", "host", "item"];
 
 /// Evaluates all expressions of a manifest and its templates. Returns all errors, not only the first.
 pub fn evaluate_manifest(
@@ -66,9 +66,9 @@ pub(super) fn evaluate(
     let mut evaluator = ManifestEvaluator {
         manifest,
         files,
-        renderer: Renderer::new(&context),
+        renderer: TemplateRenderer::new(&context),
         context,
-        secrets: SecretTexts::of(scope),
+        secrets: SecretTexts::from_context(scope),
         errors: Vec::new(),
     };
     let mut evaluated = EvaluatedManifest::default();
@@ -83,7 +83,7 @@ pub(super) fn evaluate(
     }
     let ManifestEvaluator { mut errors, secrets, .. } = evaluator;
     for error in &mut errors {
-        error.error.message = secrets.mask(&error.error.message);
+        error.error.message = secrets.mask_secrets(&error.error.message);
     }
     Err(errors)
 }
@@ -112,7 +112,7 @@ fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json:
 struct ManifestEvaluator<'a> {
     manifest: &'a Manifest,
     files: &'a DeploymentFiles,
-    renderer: Renderer,
+    renderer: TemplateRenderer,
     context: serde_json::Map<String, serde_json::Value>,
     secrets: SecretTexts,
     errors: Vec<TemplateError>,
@@ -120,7 +120,7 @@ struct ManifestEvaluator<'a> {
 
 /// One round of an `each`, or the only round without one.
 struct Round<'a> {
-    renderer: &'a Renderer,
+    renderer: &'a TemplateRenderer,
     /// Whether `item` has a secret in it.
     secret: bool,
 }
@@ -136,7 +136,7 @@ impl<'a> ManifestEvaluator<'a> {
 
     fn resources(&mut self, declaration: &'a ResourceDeclaration, into: &mut Vec<Resource>) {
         let Some(each) = declaration.fields.get("each") else {
-            let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
+            let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
             let resource = self.resource(declaration, &Round { renderer: &renderer, secret: false });
             self.renderer = renderer;
             into.extend(resource);
@@ -149,7 +149,7 @@ impl<'a> ManifestEvaluator<'a> {
             None => return,
             Some(Value::List(items)) => items,
             Some(other) => {
-                let message = format!("`each` must be a list, not a {}", other.kind());
+                let message = format!("`each` must be a list, not a {}", other.type_name());
                 return self.errors.push(FormatError::new(&place, message).into());
             }
         };
@@ -160,22 +160,22 @@ impl<'a> ManifestEvaluator<'a> {
         for item in items {
             let mut context = self.context.clone();
             context.insert("item".into(), json!(item));
-            let renderer = Renderer::new(&context);
+            let renderer = TemplateRenderer::new(&context);
             into.extend(self.resource(declaration, &Round { renderer: &renderer, secret }));
         }
     }
 
     fn resource(&mut self, declaration: &'a ResourceDeclaration, round: &Round<'_>) -> Option<Resource> {
         let (mut fields, name, mut secret) = self.fill(declaration, round)?;
-        let text = fields::scalar(name.clone()).unwrap_or_default();
+        let text = field_reader::scalar_to_text(name.clone()).unwrap_or_default();
         let template = match declaration.kind.as_str() {
             "template" => Some(self.template(declaration, round, &mut fields, &mut secret)?),
             "file" => self.verbatim(declaration, &mut fields)?,
             _ => None,
         };
-        let kind = build::resource_kind(&declaration.kind)?;
+        let kind = build::resource_kind_from_keyword(&declaration.kind)?;
         let mut body = build::build_resource_body(kind, &text, &mut fields, template);
-        let present = fields.read_flag("present").unwrap_or(true);
+        let present = fields.read_bool("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields
                 .add_error("it cannot be absent; write `enabled: false` and `running: false` for a service");
@@ -198,7 +198,7 @@ impl<'a> ManifestEvaluator<'a> {
     }
 
     fn health(&mut self, declaration: &'a ResourceDeclaration) -> Option<HealthCheck> {
-        let renderer = std::mem::replace(&mut self.renderer, Renderer::new(&()));
+        let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
@@ -225,7 +225,7 @@ impl<'a> ManifestEvaluator<'a> {
                 Value::Boolean(true) => (),
                 Value::Boolean(false) => return None,
                 other => {
-                    let message = format!("`when` must be true or false, not a {}", other.kind());
+                    let message = format!("`when` must be true or false, not a {}", other.type_name());
                     self.errors.push(FormatError::new(&place, message).into());
                     return None;
                 }
@@ -259,7 +259,7 @@ impl<'a> ManifestEvaluator<'a> {
         let shown = if secret && health {
             "(secret)".to_owned()
         } else {
-            fields::scalar(name.clone()).unwrap_or_default()
+            field_reader::scalar_to_text(name.clone()).unwrap_or_default()
         };
         let what = format!("{} {shown}", declaration.kind);
         Some((FieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
@@ -283,8 +283,8 @@ impl<'a> ManifestEvaluator<'a> {
             return None;
         };
         *secret |= self.secrets.text_mentions_secret(text);
-        *secret |= round.secret && template::undeclared_variables(text).iter().any(|name| is_item(name));
-        let rendered = round.renderer.render(&shown, text);
+        *secret |= round.secret && template::find_undeclared_variables(text).iter().any(|name| is_item(name));
+        let rendered = round.renderer.render_template(&shown, text);
         self.fail(rendered).map(String::into_bytes)
     }
 
@@ -308,7 +308,7 @@ impl<'a> ManifestEvaluator<'a> {
         if let Some(bytes) = self.files.get(name) {
             return Some(bytes);
         }
-        let hint = match nearest(name, self.files.keys().map(String::as_str)) {
+        let hint = match suggest_spelling(name, self.files.keys().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("add it as deploy/templates/{name}"),
         };
@@ -319,9 +319,9 @@ impl<'a> ManifestEvaluator<'a> {
 }
 
 /// Fills in the texts of a value, at every depth.
-fn fill(renderer: &Renderer, place: &str, value: &Value) -> Result<Value, TemplateError> {
+fn fill(renderer: &TemplateRenderer, place: &str, value: &Value) -> Result<Value, TemplateError> {
     match value {
-        Value::Text(text) if template::has_expressions(text) => renderer.evaluate(place, text),
+        Value::Text(text) if template::has_expressions(text) => renderer.evaluate_expressions(place, text),
         Value::List(list) => {
             list.iter().map(|value| fill(renderer, place, value)).collect::<Result<_, _>>().map(Value::List)
         }
@@ -347,7 +347,7 @@ fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
 
 fn mentions_item(value: &Value) -> bool {
     match value {
-        Value::Text(text) => template::undeclared_variables(text).iter().any(|name| is_item(name)),
+        Value::Text(text) => template::find_undeclared_variables(text).iter().any(|name| is_item(name)),
         Value::List(list) => list.iter().any(mentions_item),
         Value::Map(map) => map.values().any(mentions_item),
         _ => false,

@@ -7,10 +7,10 @@ use super::field_schema::{
     FieldShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
     ResourceSchema,
 };
-use crate::{health::HEALTH_SCHEMAS, resource::ResourceKind};
+use crate::{health::HEALTH_CHECK_SCHEMAS, resource::ResourceKind};
 
 /// The fields every resource may have.
-pub(super) const COMMON_FIELDS: &[FieldSchema] = &[
+pub(super) const COMMON_RESOURCE_FIELDS: &[FieldSchema] = &[
     ("present", Flag, "`false` removes it."),
     ("when", Flag, "`false` leaves it out."),
     ("each", List, "One resource for each of these; `item` is the one."),
@@ -19,23 +19,23 @@ pub(super) const COMMON_FIELDS: &[FieldSchema] = &[
 ];
 
 /// The words for resources, in the order of the manual.
-pub(super) fn resource_schemas() -> Vec<&'static ResourceSchema> {
-    ResourceKind::ALL.into_iter().flat_map(|kind| kind.rules().schemas).collect()
+pub(super) fn all_resource_schemas() -> Vec<&'static ResourceSchema> {
+    ResourceKind::ALL.into_iter().flat_map(|kind| kind.kind_rules().schemas).collect()
 }
 
 /// The fields every health check may have.
-pub(super) const COMMON_HEALTH_FIELDS: &[FieldSchema] = &[
+pub(super) const COMMON_HEALTH_CHECK_FIELDS: &[FieldSchema] = &[
     ("within", Number, "Seconds in which it must have succeeded once; 30 when left out."),
     ("when", Flag, "`false` leaves it out."),
 ];
 
 /// The words for health checks.
-pub(super) fn health_schemas() -> Vec<&'static ResourceSchema> {
-    HEALTH_SCHEMAS.iter().collect()
+pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceSchema> {
+    HEALTH_CHECK_SCHEMAS.iter().collect()
 }
 
 /// The JSON Schema of a manifest.
-pub fn schema() -> Value {
+pub fn manifest_json_schema() -> Value {
     let list = |kinds: Vec<&ResourceSchema>, common: &[FieldSchema]| -> Value {
         kinds.into_iter().map(|kind| declaration(kind, common)).collect()
     };
@@ -47,16 +47,16 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "required": ["format"],
         "properties": {
-            "format": {"const": super::FORMAT, "description": "The format of this file and its version."},
+            "format": {"const": super::MANIFEST_FORMAT_VERSION, "description": "The format of this file and its version."},
             "resources": {
                 "description": "What must be on the host, in the order it is applied.",
                 "type": "array",
-                "items": {"oneOf": list(resource_schemas(), COMMON_FIELDS)},
+                "items": {"oneOf": list(all_resource_schemas(), COMMON_RESOURCE_FIELDS)},
             },
             "health": {
                 "description": "What must answer at the end.",
                 "type": "array",
-                "items": {"oneOf": list(health_schemas(), COMMON_HEALTH_FIELDS)},
+                "items": {"oneOf": list(all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELDS)},
             },
         },
     })

@@ -7,31 +7,30 @@ use std::{
 
 use super::{
     DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
-    evaluate::{RESERVED, evaluate},
+    evaluate::{RESERVED_VARIABLES, evaluate},
 };
 use crate::{
     component::Component,
     fault::{Fault, Severity},
     format::FormatError,
     name::Key,
-    nearest,
     node::NodeValue,
     parameter::ParameterType,
     resource::ResourceId,
-    template,
+    suggest_spelling, template,
     value::Value,
 };
 
 /// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
 pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for name in component.parameters.keys().filter(|key| RESERVED.contains(&key.as_str())) {
+    for name in component.parameters.keys().filter(|key| RESERVED_VARIABLES.contains(&key.as_str())) {
         let message = format!("a parameter cannot be called `{name}`; templates use that name already");
         let fault = fault_in("component.yaml", None, message);
         faults.push(Fault { key: Some(name.clone()), ..fault });
     }
     let known: BTreeSet<&str> =
-        component.parameters.keys().map(Key::as_str).chain(RESERVED.iter().copied()).collect();
+        component.parameters.keys().map(Key::as_str).chain(RESERVED_VARIABLES.iter().copied()).collect();
     let mut used = BTreeSet::new();
     for declaration in manifest.resources.iter().chain(&manifest.health) {
         let mut check = |line: u64, value: &Value| {
@@ -48,7 +47,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
             if declaration.kind == "template"
                 && let Some(Ok(text)) = files.get(source).map(|bytes| std::str::from_utf8(bytes))
             {
-                let names = template::undeclared_variables(text);
+                let names = template::find_undeclared_variables(text);
                 undefined(&format!("templates/{source}"), None, &names, &known, &mut faults);
             }
         }
@@ -74,7 +73,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
         };
         if let Err(errors) = evaluate(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
-            let errors = errors.into_iter().filter(|error| !error.uses_variable("components"));
+            let errors = errors.into_iter().filter(|error| !error.failed_on_variable("components"));
             faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
         }
     }
@@ -82,12 +81,12 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
 }
 
 fn fault_in(file: &str, line: Option<u64>, message: String) -> Fault {
-    Fault { file: Some(file.to_owned()), line, ..Fault::error(message) }
+    Fault { file: Some(file.to_owned()), line, ..Fault::new_error(message) }
 }
 
 fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
     match value {
-        Value::Text(text) => tell(&template::undeclared_variables(text)),
+        Value::Text(text) => tell(&template::find_undeclared_variables(text)),
         Value::List(list) => list.iter().for_each(|value| mentions(value, tell)),
         Value::Map(map) => map.values().for_each(|value| mentions(value, tell)),
         _ => (),
@@ -106,7 +105,7 @@ fn undefined(
         if known.contains(first) {
             continue;
         }
-        let hint = match nearest(first, known.iter().copied()) {
+        let hint = match suggest_spelling(first, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "declare it under `parameters:` in component.yaml".to_owned(),
         };
@@ -120,7 +119,7 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<&str> = BTreeSet::new();
     for declaration in &manifest.resources {
-        let Some(kind) = build::resource_kind(&declaration.kind) else { continue };
+        let Some(kind) = build::resource_kind_from_keyword(&declaration.kind) else { continue };
         match &declaration.subject {
             Value::Text(name) if template::has_expressions(name) => _ = open.insert(kind.keyword()),
             Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.keyword())),
@@ -136,7 +135,7 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
                 Err(message) => found(message, None),
                 Ok(parsed) if open.contains(parsed.kind.keyword()) || known.contains(id) => (),
                 Ok(_) => {
-                    let near = nearest(id, known.iter().map(String::as_str));
+                    let near = suggest_spelling(id, known.iter().map(String::as_str));
                     let hint = near.map(|near| format!("did you mean `{near}`?"));
                     found(format!("this manifest has no `{id}`"), hint);
                 }

@@ -5,8 +5,8 @@
 
 mod build;
 mod evaluate;
+pub(crate) mod field_reader;
 pub(crate) mod field_schema;
-pub(crate) mod fields;
 mod json_schema;
 mod lint;
 mod read;
@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{EvaluationContext, evaluate_manifest};
-pub use json_schema::schema;
+pub use json_schema::manifest_json_schema;
 pub use lint::lint_manifest;
 pub use read::read_manifest;
 
 /// The format's name and version, on the first line of every manifest.
-pub const FORMAT: &str = "geppetto/manifest/1";
+pub const MANIFEST_FORMAT_VERSION: &str = "geppetto/manifest/1";
 
 /// Files of `deploy/templates`, by their path in it.
 pub type DeploymentFiles = BTreeMap<String, Vec<u8>>;
@@ -47,12 +47,12 @@ pub struct ResourceDeclaration {
     /// Its line in the manifest.
     pub line: u64,
     /// Its other fields.
-    pub fields: BTreeMap<String, DeclaredField>,
+    pub fields: BTreeMap<String, ManifestField>,
 }
 
 /// A field as written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DeclaredField {
+pub struct ManifestField {
     /// Its line in the manifest.
     pub line: u64,
     /// Its value, holes included.

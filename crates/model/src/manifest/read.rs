@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    DeclaredField, FORMAT, Manifest, ResourceDeclaration,
+    MANIFEST_FORMAT_VERSION, Manifest, ManifestField, ResourceDeclaration,
     field_schema::{FieldSchema, ResourceSchema},
-    json_schema::{COMMON_FIELDS, COMMON_HEALTH_FIELDS, health_schemas, resource_schemas},
+    json_schema::{
+        COMMON_HEALTH_CHECK_FIELDS, COMMON_RESOURCE_FIELDS, all_health_check_schemas, all_resource_schemas,
+    },
 };
 use crate::{
     format::{
         FormatError,
         yaml::{self, Spanned},
     },
-    nearest,
+    suggest_spelling,
     value::Value,
 };
 
@@ -34,7 +36,7 @@ struct Document {
 }
 
 impl yaml::DocumentFormat for Document {
-    const FORMAT: &'static str = FORMAT;
+    const FORMAT: &'static str = MANIFEST_FORMAT_VERSION;
     fn format(&self) -> &str {
         &self.format
     }
@@ -51,8 +53,8 @@ pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
     };
     Ok(Manifest {
         file: file.to_owned(),
-        resources: read(document.resources, &resource_schemas(), COMMON_FIELDS)?,
-        health: read(document.health, &health_schemas(), COMMON_HEALTH_FIELDS)?,
+        resources: read(document.resources, &all_resource_schemas(), COMMON_RESOURCE_FIELDS)?,
+        health: read(document.health, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELDS)?,
     })
 }
 
@@ -63,10 +65,10 @@ fn declaration(
     common: &[FieldSchema],
 ) -> Result<ResourceDeclaration, FormatError> {
     let line = written.referenced.line();
-    let mut fields: BTreeMap<String, DeclaredField> = written
+    let mut fields: BTreeMap<String, ManifestField> = written
         .value
         .into_iter()
-        .map(|(name, value)| (name, DeclaredField { line: value.referenced.line(), value: value.value }))
+        .map(|(name, value)| (name, ManifestField { line: value.referenced.line(), value: value.value }))
         .collect();
     // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
     let kind = kinds
@@ -75,7 +77,7 @@ fn declaration(
         .min_by_key(|kind| unknown(&fields, kind, common).count());
     let Some(kind) = kind else {
         let words = || kinds.iter().map(|kind| kind.word);
-        let wrong = fields.keys().find_map(|key| nearest(key, words()).map(|near| (key, near)));
+        let wrong = fields.keys().find_map(|key| suggest_spelling(key, words()).map(|near| (key, near)));
         let message = match wrong {
             Some((key, near)) => format!("`{key}` is no kind of resource; did you mean `{near}`?"),
             None => format!(
@@ -88,7 +90,7 @@ fn declaration(
     let wrong = unknown(&fields, kind, common).next().map(|(name, field)| (name.clone(), field.line));
     if let Some((name, line)) = wrong {
         let names = || kind.fields.iter().chain(common).map(|(name, ..)| *name);
-        let hint = match nearest(&name, names()) {
+        let hint = match suggest_spelling(&name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
         };
@@ -100,10 +102,10 @@ fn declaration(
 }
 
 fn unknown<'a>(
-    fields: &'a BTreeMap<String, DeclaredField>,
+    fields: &'a BTreeMap<String, ManifestField>,
     kind: &'a ResourceSchema,
     common: &'a [FieldSchema],
-) -> impl Iterator<Item = (&'a String, &'a DeclaredField)> {
+) -> impl Iterator<Item = (&'a String, &'a ManifestField)> {
     fields.iter().filter(move |(name, _)| {
         *name != kind.word && !kind.fields.iter().chain(common).any(|(known, ..)| known == name)
     })

@@ -19,16 +19,16 @@ use crate::{
 pub struct ContentDigest([u8; 32]);
 
 /// Digests a node. Generation and provenance do not count.
-pub fn content_digest(node: &Node) -> ContentDigest {
-    let components = node.components.iter().map(|(name, component)| (name, component_digest(component)));
-    node_digest(&node.server, &node.environment, &node.channel, components)
+pub fn digest_node(node: &Node) -> ContentDigest {
+    let components = node.components.iter().map(|(name, component)| (name, digest_node_component(component)));
+    digest_node_from_components(&node.server, &node.environment, &node.channel, components)
 }
 
 /// Digests a component of a node. Requirements and provenance do not count.
-pub fn component_digest(component: &NodeComponent) -> ContentDigest {
+pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
     let mut form = CanonicalForm::default();
-    form.text(component.version.version());
-    form.text(component.version.release().unwrap_or_default());
+    form.text(component.version.version_part());
+    form.text(component.version.release_part().unwrap_or_default());
     form.bytes.push(component.kind.map_or(0, |kind| kind as u8 + 1));
     form.package(component.payload.as_deref());
     form.package(component.deployment.as_deref());
@@ -42,7 +42,7 @@ pub fn component_digest(component: &NodeComponent) -> ContentDigest {
 }
 
 /// Digests a node whose components are digested already, in the order of their names.
-pub(crate) fn node_digest<'n>(
+pub(crate) fn digest_node_from_components<'n>(
     server: &ServerName,
     environment: &Name,
     channel: &Name,

@@ -104,7 +104,7 @@ pub enum Fact {
     /// Resources, in the order they are needed.
     Resources(Vec<ResourceId>),
     /// Why a command is run.
-    RunReason(RunReason),
+    RunReason(CommandRunReason),
 }
 
 /// What can lie at a path.
@@ -123,7 +123,7 @@ pub enum FileType {
 
 /// Why a command is run although its guard did not ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunReason {
+pub enum CommandRunReason {
     /// What it depends on changes, or changed when an earlier run ended early.
     Notified,
     /// Its guard can only be asked when these are there.
@@ -147,7 +147,7 @@ impl FileContent {
     pub const MAX_DIFF_BYTES: usize = 64 * 1024;
 
     /// The content `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn from_bytes(bytes: &[u8]) -> Self {
         let text = (bytes.len() <= Self::MAX_DIFF_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
         Self { sha256: sha256_hex(bytes), text: text.map(str::to_owned) }
     }
@@ -175,7 +175,7 @@ fn mode_text<S: Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error
     serializer.collect_str(&format_args!("{mode:04o}"))
 }
 
-impl Serialize for RunReason {
+impl Serialize for CommandRunReason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -214,15 +214,15 @@ impl fmt::Display for FileType {
     }
 }
 
-impl fmt::Display for RunReason {
+impl fmt::Display for CommandRunReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RunReason::Notified => f.write_str("notified"),
-            RunReason::GuardMustWait(lacks) => {
+            CommandRunReason::Notified => f.write_str("notified"),
+            CommandRunReason::GuardMustWait(lacks) => {
                 let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
                 write!(f, "its guard is checked during the run, {} must be there first", names.join(" and "))
             }
-            RunReason::GuardMayChange => f.write_str("unless its guard prevents it"),
+            CommandRunReason::GuardMayChange => f.write_str("unless its guard prevents it"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ManagedState;
 use crate::{
-    component::deployment_package,
+    component::deployment_package_name,
     node::Node,
     plan::DesiredHost,
     resource::{Resource, ResourceId},
@@ -27,13 +27,13 @@ impl<'a> ObservationRequest<'a> {
         let made = managed.resources.iter().flat_map(|made| made.notify.iter().chain([&made.id]));
         // Services that earlier runs notified are observed too, even when they are no longer described.
         let made = made.chain(&managed.pending).cloned();
-        let accounts = wanted.iter().flat_map(|resource| resource.accounts());
+        let accounts = wanted.iter().flat_map(|resource| resource.required_accounts());
         let others = made.chain(accounts).collect();
         Self { wanted, others }
     }
 
     /// Asks about these resources and nothing else.
-    pub fn of(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
+    pub fn for_resources(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
         Self { wanted: wanted.into_iter().collect(), others: BTreeSet::new() }
     }
 }
@@ -41,7 +41,7 @@ impl<'a> ObservationRequest<'a> {
 /// The packages whose installed versions must be known: those of the node's components, and those punch
 /// installed earlier.
 pub fn packages_to_observe(node: &Node, managed: &ManagedState) -> Vec<String> {
-    let wanted = node.components.keys().flat_map(|name| [name.to_string(), deployment_package(name)]);
+    let wanted = node.components.keys().flat_map(|name| [name.to_string(), deployment_package_name(name)]);
     let names: BTreeSet<String> = wanted.chain(managed.packages.keys().cloned()).collect();
     names.into_iter().collect()
 }

@@ -5,26 +5,27 @@ use std::net::IpAddr;
 use super::{MergeStrategy, Parameter, ParameterType};
 use crate::{selection::Selection, value::Value};
 
-/// The heaviest value allowed; see [`estimated_value_size`].
+/// The heaviest value allowed; see [`estimate_value_size`].
 pub const MAX_VALUE_SIZE: usize = 512 * 1024;
 
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
-pub const MAX_NESTING: usize = 32;
+pub const MAX_VALUE_NESTING_DEPTH: usize = 32;
 
 /// What each text, number, list, map and key of a map weighs at least.
-pub const VALUE_ITEM_OVERHEAD: usize = 16;
+pub const VALUE_ITEM_OVERHEAD_BYTES: usize = 16;
 
-/// What a value weighs: the bytes of its texts, and [`VALUE_ITEM_OVERHEAD`] for each thing in it.
-pub fn estimated_value_size(value: &Value) -> usize {
+/// What a value weighs: the bytes of its texts, and [`VALUE_ITEM_OVERHEAD_BYTES`] for each thing in it.
+pub fn estimate_value_size(value: &Value) -> usize {
     let weight = match value {
         Value::Text(text) => text.len(),
-        Value::List(items) => items.iter().map(estimated_value_size).sum(),
-        Value::Map(map) => {
-            map.iter().map(|(key, value)| key.len() + VALUE_ITEM_OVERHEAD + estimated_value_size(value)).sum()
-        }
+        Value::List(items) => items.iter().map(estimate_value_size).sum(),
+        Value::Map(map) => map
+            .iter()
+            .map(|(key, value)| key.len() + VALUE_ITEM_OVERHEAD_BYTES + estimate_value_size(value))
+            .sum(),
         _ => 0,
     };
-    weight.saturating_add(VALUE_ITEM_OVERHEAD)
+    weight.saturating_add(VALUE_ITEM_OVERHEAD_BYTES)
 }
 
 impl Parameter {
@@ -39,19 +40,19 @@ impl Parameter {
             return Err(format!(
                 "must be {}, and `null` is no value; to remove the values of weaker places, \
                  write the parameter under `remove:`",
-                self.expected_type()
+                self.describe_expected_type()
             ));
         }
-        if nesting(value) > MAX_NESTING {
-            return Err(format!("must not nest lists and maps more than {MAX_NESTING} deep"));
+        if nesting(value) > MAX_VALUE_NESTING_DEPTH {
+            return Err(format!("must not nest lists and maps more than {MAX_VALUE_NESTING_DEPTH} deep"));
         }
-        if estimated_value_size(value) > MAX_VALUE_SIZE {
+        if estimate_value_size(value) > MAX_VALUE_SIZE {
             return Err(format!(
                 "must not hold more than {MAX_VALUE_SIZE} bytes; put large data into a file"
             ));
         }
         if !self.fits(value) {
-            let (wanted, advice) = (self.expected_type(), self.advice(value, secret));
+            let (wanted, advice) = (self.describe_expected_type(), self.advice(value, secret));
             return Err(match first_wrong_item(value).filter(|_| self.kind == ParameterType::StringList) {
                 Some((number, item)) => {
                     let advice = match item {
@@ -70,14 +71,14 @@ impl Parameter {
     }
 
     /// Checks a value before references are resolved; what depends on a reference is checked later.
-    pub fn check_unresolved(&self, value: &Value) -> Result<(), String> {
-        self.check_unresolved_masked(value, self.secret)
+    pub fn check_unresolved_value(&self, value: &Value) -> Result<(), String> {
+        self.check_unresolved_value_masked(value, self.secret)
     }
 
     /// The same; when `secret`, the message does not show the value.
-    pub fn check_unresolved_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
+    pub fn check_unresolved_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
-            value if self.kind == ParameterType::Servers => Selection::check_unresolved(value),
+            value if self.kind == ParameterType::Servers => Selection::check_unresolved_selection(value),
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
                 if only || self.takes_text() {
@@ -85,7 +86,7 @@ impl Parameter {
                 }
                 Err(format!(
                     "must be {}, not a text with a reference inside; write exactly one reference",
-                    self.expected_type()
+                    self.describe_expected_type()
                 ))
             }
             value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
@@ -97,7 +98,7 @@ impl Parameter {
     pub fn check_default(&self) -> Result<(), String> {
         match &self.default {
             Some(default) => {
-                self.check_unresolved(default).map_err(|sentence| format!("its default {sentence}"))
+                self.check_unresolved_value(default).map_err(|sentence| format!("its default {sentence}"))
             }
             None => Ok(()),
         }
@@ -212,7 +213,7 @@ impl Parameter {
     }
 
     /// What the parameter takes: `a whole number from 1 to 10`.
-    pub fn expected_type(&self) -> String {
+    pub fn describe_expected_type(&self) -> String {
         let what = match self.kind {
             ParameterType::String if !self.one_of.is_empty() => {
                 let texts: Vec<String> = self.one_of.iter().map(|text| format!("`{text}`")).collect();

@@ -4,10 +4,10 @@ use std::fmt;
 
 use super::{BlockedSubject, FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
 use crate::{
-    diff,
     name::Name,
     observe::{Fact, FactName},
     resource::ResourceBody,
+    unified_diff,
 };
 
 /// How many lines of one diff are shown.
@@ -27,7 +27,7 @@ impl fmt::Display for Plan {
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
-        let counts = PlanCounts::of(self);
+        let counts = PlanCounts::count_plan_changes(self);
         match (self.is_empty(), counts.blocked) {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
             (false, 0) => writeln!(f, "{counts}"),
@@ -65,7 +65,7 @@ pub struct PlanCounts {
 
 impl PlanCounts {
     /// Counts the changes of `plan`.
-    pub fn of(plan: &Plan) -> Self {
+    pub fn count_plan_changes(plan: &Plan) -> Self {
         let mut counts = Self { blocked: plan.blocked.len(), unchanged: plan.unchanged, ..Self::default() };
         for change in &plan.changes {
             match &change.action {
@@ -125,7 +125,7 @@ impl fmt::Display for PlannedAction {
 
 impl PlannedChange {
     /// One line that names the change: `create file:/etc/motd`.
-    pub fn title(&self) -> String {
+    pub fn title_line(&self) -> String {
         match &self.action {
             PlannedAction::Apply(resource) if !matches!(resource.body, ResourceBody::Exec(_)) => {
                 format!("{} {}", if self.creates { "create" } else { "change" }, resource.id)
@@ -135,7 +135,7 @@ impl PlannedChange {
     }
 
     /// What differs, on one line and without contents: `mode 0644 -> 0640, content`.
-    pub fn summary(&self) -> String {
+    pub fn differences_summary(&self) -> String {
         let facts: Vec<String> = self
             .differences
             .iter()
@@ -166,8 +166,8 @@ impl fmt::Display for PlannedChange {
             return Ok(());
         }
         match self.components.is_empty() {
-            true => writeln!(f, "{}", self.title())?,
-            false => writeln!(f, "{} ({components})", self.title())?,
+            true => writeln!(f, "{}", self.title_line())?,
+            false => writeln!(f, "{} ({components})", self.title_line())?,
         }
         self.differences.iter().try_for_each(|difference| write_difference(f, difference, self.creates))
     }
@@ -203,7 +203,7 @@ fn write_difference(f: &mut fmt::Formatter<'_>, difference: &FactDifference, cre
 
 /// A unified diff, indented, without control characters that would act on a terminal.
 fn write_diff(f: &mut fmt::Formatter<'_>, before: &str, after: &str) -> fmt::Result {
-    for line in diff(before, after, 2, LINES).lines() {
+    for line in unified_diff(before, after, 2, LINES).lines() {
         let line: String =
             line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
         writeln!(f, "    {line}")?;

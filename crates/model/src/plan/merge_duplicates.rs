@@ -16,7 +16,7 @@ pub(super) type MergedResource<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn merge_duplicates(wanted: &DesiredHost) -> (Vec<MergedResource<'_>>, Vec<BlockedItem>) {
+pub(super) fn merge_duplicate_resources(wanted: &DesiredHost) -> (Vec<MergedResource<'_>>, Vec<BlockedItem>) {
     let mut once: Vec<MergedResource<'_>> = Vec::new();
     let mut blocked = Vec::new();
     let mut first: BTreeMap<&ResourceId, usize> = BTreeMap::new();
@@ -49,7 +49,7 @@ pub(super) fn merge_duplicates(wanted: &DesiredHost) -> (Vec<MergedResource<'_>>
 /// Joins a second description to the first; whether they agree.
 fn merge_descriptions(first: &mut Cow<'_, Resource>, second: &Resource) -> bool {
     let body = match (&first.body, &second.body) {
-        (ResourceBody::Package(one), ResourceBody::Package(other)) => match one.merged(other) {
+        (ResourceBody::Package(one), ResourceBody::Package(other)) => match one.merge_if_compatible(other) {
             Some(merged) => ResourceBody::Package(merged),
             None => return false,
         },
@@ -80,7 +80,7 @@ fn two_at_one_path(resources: &[MergedResource<'_>]) -> Vec<BlockedItem> {
     let mut first: BTreeMap<String, (&Name, &Resource)> = BTreeMap::new();
     let mut blocked = Vec::new();
     for (component, resource) in resources {
-        let Some(path) = resource.id.path() else { continue };
+        let Some(path) = resource.id.occupied_path() else { continue };
         match first.entry(path) {
             Entry::Vacant(place) => _ = place.insert((component, resource)),
             Entry::Occupied(place) => {

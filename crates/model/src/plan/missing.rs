@@ -9,11 +9,13 @@ use crate::{
 
 impl Planner<'_> {
     /// Why a resource cannot be created: its owner or group will not exist.
-    pub(super) fn missing_account(&self, resource: &Resource) -> Option<String> {
+    pub(super) fn find_missing_account(&self, resource: &Resource) -> Option<String> {
         let absent = |id: &ResourceId| self.observed.resources.get(id) == Some(&Observation::Absent);
-        let missing =
-            resource.accounts().into_iter().find(|id| absent(id) && !self.is_provided_by_plan(id))?;
-        Some(missing_thing_hint(&missing))
+        let missing = resource
+            .required_accounts()
+            .into_iter()
+            .find(|id| absent(id) && !self.is_provided_by_plan(id))?;
+        Some(missing_resource_hint(&missing))
     }
 
     /// Whether something in this plan brings what is not there yet.
@@ -32,7 +34,7 @@ impl Planner<'_> {
             }),
             ResourceKind::Directory | ResourceKind::File => {
                 let beneath = format!("{}/", id.name);
-                wanted.any(|resource| match (&resource.body, resource.id.path()) {
+                wanted.any(|resource| match (&resource.body, resource.id.occupied_path()) {
                     (ResourceBody::User(user), _) => user.home.as_ref() == Some(&id.name),
                     (_, Some(path)) => path == id.name || path.starts_with(&beneath),
                     _ => false,
@@ -44,7 +46,7 @@ impl Planner<'_> {
 }
 
 /// What to do about something that is not there and does not come.
-pub(crate) fn missing_thing_hint(id: &ResourceId) -> String {
+pub(crate) fn missing_resource_hint(id: &ResourceId) -> String {
     let ResourceId { kind, name } = id;
     match kind {
         ResourceKind::User | ResourceKind::Group => {

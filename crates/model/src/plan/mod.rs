@@ -21,11 +21,11 @@ use crate::{
 
 pub use compare::desired_facts;
 pub use display::PlanCounts;
-pub(crate) use missing::missing_thing_hint;
+pub(crate) use missing::missing_resource_hint;
 pub(crate) use order::ComponentResource;
 pub(crate) use planner::Planner;
-pub use planner::{plan, plan_recheck};
-pub use view::{BlockedView, ChangeView, DifferenceView, PlanView, plan_view};
+pub use planner::{plan_host_changes, plan_repairs_after_packages};
+pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView, plan_to_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
 #[derive(Debug, Clone, Default)]

@@ -21,7 +21,8 @@ pub(super) fn sort_by_requirements<'a>(
     for (at, (_, resource)) in resources.iter().enumerate() {
         let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
         first[at].extend(resource.require.iter().filter_map(other));
-        for implied in resource.body.rules().implied_requirements(&resource.id.name).iter().filter_map(other)
+        for implied in
+            resource.body.resource_rules().implied_requirements(&resource.id.name).iter().filter_map(other)
         {
             // What goes away goes in the opposite order: files before the folder they are in.
             match (resource.present, resources[implied].1.present) {
@@ -68,13 +69,13 @@ pub(super) fn sort_by_requirements<'a>(
 }
 
 /// The resources that must be there before payloads are installed, and all they require.
-pub(super) fn before_payloads(resources: &[ComponentResource<'_>]) -> BTreeSet<ResourceId> {
+pub(super) fn resources_before_payloads(resources: &[ComponentResource<'_>]) -> BTreeSet<ResourceId> {
     let by_id: BTreeMap<&ResourceId, &Resource> =
         resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect();
     let mut todo: Vec<&Resource> = resources
         .iter()
         .map(|(_, resource)| *resource)
-        .filter(|resource| resource.id.kind.rules().before_payloads && resource.present)
+        .filter(|resource| resource.id.kind.kind_rules().before_payloads && resource.present)
         .collect();
     let mut found = BTreeSet::new();
     while let Some(resource) = todo.pop() {

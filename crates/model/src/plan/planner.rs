@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     BlockedItem, BlockedSubject, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange,
     PlannedPackage, compare,
-    merge_duplicates::merge_duplicates,
+    merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentResource},
 };
 use crate::{
-    component::deployment_package,
+    component::deployment_package_name,
     name::Name,
     observe::{Fact, FactName, FileType, Observation, ObservedHost, ResourceFacts},
     resource::{Resource, ResourceBody, ResourceId, ServiceResource, service},
@@ -21,8 +21,8 @@ use crate::{
 /// packages, then folders and accounts); users, groups and packages of the system; payload packages; a
 /// second look at what those packages may have touched; all other resources; restarts, once for each
 /// service. Health checks come after all of them.
-pub fn plan(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) -> Plan {
-    let (once, blocked) = merge_duplicates(wanted);
+pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) -> Plan {
+    let (once, blocked) = merge_duplicate_resources(wanted);
     let resources: Vec<ComponentResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
     let mut planner = Planner::new(observed, &resources);
@@ -34,9 +34,9 @@ pub fn plan(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) 
             return planner.plan;
         }
     };
-    let early = order::before_payloads(&sorted);
+    let early = order::resources_before_payloads(&sorted);
 
-    planner.install_packages(wanted, deployment_package);
+    planner.install_packages(wanted, deployment_package_name);
     planner.plan_removals(wanted, &sorted, limits);
     for owned in sorted.iter().filter(|(_, resource)| early.contains(&resource.id)) {
         planner.plan_resource(*owned, &[]);
@@ -56,13 +56,13 @@ pub fn plan(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) 
         }
     }
     planner.insert_recheck(after_packages);
-    planner.plan_restarts(&sorted);
+    planner.plan_service_restarts(&sorted);
     planner.plan_health_checks(wanted);
     planner.plan
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn plan_recheck(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
+pub fn plan_repairs_after_packages(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
     let owned: Vec<ComponentResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
     let mut planner = Planner::new(observed, &owned);
@@ -208,7 +208,7 @@ impl<'a> Planner<'a> {
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
             && *observed == Observation::Absent
-            && !service.is_wanted_on()
+            && !service.is_wanted_running_or_enabled()
             && !comes
         {
             // A service that is not there is off.
@@ -221,7 +221,7 @@ impl<'a> Planner<'a> {
         }
         if let ResourceBody::Service(service) = &resource.body
             && !changed.contains(component)
-            && service.can_never_exist(self.observed.resources.get(&resource.id), self.observed)
+            && service.unit_can_never_exist(self.observed.resources.get(&resource.id), self.observed)
         {
             self.plan.notes.push(format!(
                 "{} is not enabled: there is no such unit, and no system under this root",
@@ -244,16 +244,18 @@ impl<'a> Planner<'a> {
         let differences = compare::fact_differences(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && resource.body.rules().must_exist();
+        let must_be_made = absent && resource.body.resource_rules().must_exist();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
         }
-        if let Some(because) = self.missing_account(resource) {
+        if let Some(because) = self.find_missing_account(resource) {
             return self.block_resource((component, resource), because);
         }
         let creates = match &resource.body {
-            ResourceBody::Service(service) => service::is_off(observed) && service.is_wanted_on(),
+            ResourceBody::Service(service) => {
+                service::is_service_off(observed) && service.is_wanted_running_or_enabled()
+            }
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
@@ -285,17 +287,17 @@ impl<'a> Planner<'a> {
 
     /// What was seen of a resource; nothing where this plan clears its path first.
     fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
-        let cleared = resource.id.path().is_some_and(|path| self.cleared.contains(&path));
+        let cleared = resource.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
         observed.unwrap_or(&Observation::Absent)
     }
 
     /// Marks what the change just planned notifies.
     pub(crate) fn record_notifications(&mut self, resource: &Resource) {
-        self.notify_all(resource.notify.clone());
+        self.notify_resources(resource.notify.clone());
     }
 
-    pub(crate) fn notify_all(&mut self, notify: Vec<ResourceId>) {
+    pub(crate) fn notify_resources(&mut self, notify: Vec<ResourceId>) {
         for id in &notify {
             self.notified.entry(id.clone()).or_insert(false);
         }
@@ -310,7 +312,7 @@ impl<'a> Planner<'a> {
 
     /// Remembers what a package may undo: it brings and takes away files without asking.
     fn remember_for_recheck(&mut self, (component, resource): ComponentResource<'_>) {
-        if resource.id.path().is_some() {
+        if resource.id.occupied_path().is_some() {
             self.doubted.push((component.clone(), resource.clone()));
         }
     }
@@ -333,7 +335,7 @@ impl<'a> Planner<'a> {
 
     /// What cannot be done on this host at all, as a note.
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
-        resource.body.rules().unsupported(self.observed).map(|why| format!("{} {why}", resource.id))
+        resource.body.resource_rules().unsupported(self.observed).map(|why| format!("{} {why}", resource.id))
     }
 
     fn plan_health_checks(&mut self, wanted: &DesiredHost) {
@@ -354,7 +356,7 @@ impl<'a> Planner<'a> {
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
 fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>) -> Option<String> {
-    let wanted = resource.id.kind.rules().file_type?;
+    let wanted = resource.id.kind.kind_rules().file_type?;
     let Observation::Present(facts) = observed else { return None };
     let Some(Fact::Type(observed)) = facts.get(&FactName::Type) else { return None };
     let replaceable = [FileType::File, FileType::Symlink];

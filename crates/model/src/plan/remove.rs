@@ -6,7 +6,7 @@ use super::{
     BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentResource, planner::Planner,
 };
 use crate::{
-    component::deployment_package,
+    component::deployment_package_name,
     name::Name,
     observe::{Fact, FactName, ManagedResource, Observation, ResourceFacts},
     resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
@@ -20,15 +20,17 @@ impl<'a> Planner<'a> {
         resources: &[ComponentResource<'a>],
         limits: &PlanLimits,
     ) {
-        let heirs: BTreeMap<String, &Resource> =
-            resources.iter().filter_map(|(_, resource)| Some((resource.id.path()?, *resource))).collect();
+        let heirs: BTreeMap<String, &Resource> = resources
+            .iter()
+            .filter_map(|(_, resource)| Some((resource.id.occupied_path()?, *resource)))
+            .collect();
         let mut gone: Vec<&'a ManagedResource> = Vec::new();
         let observed = self.observed;
         for managed in observed.managed.resources.iter().rev() {
             if self.wanted.contains_key(&managed.id) {
                 continue;
             }
-            let path = managed.id.path();
+            let path = managed.id.occupied_path();
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
             match observed.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
@@ -43,7 +45,8 @@ impl<'a> Planner<'a> {
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts) if (managed.id.kind.rules().is_gone)(facts, observed.booted) => {}
+                Observation::Present(facts)
+                    if (managed.id.kind.kind_rules().is_gone)(facts, observed.booted) => {}
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -61,10 +64,10 @@ impl<'a> Planner<'a> {
         let packages = self.unwanted_packages(wanted);
         self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| managed.id.kind.rules().removal_stage);
+        gone.sort_by_key(|managed| managed.id.kind.kind_rules().removal_stage);
         let late = gone
             .iter()
-            .position(|managed| managed.id.kind.rules().removal_stage > RemovalStage::Contents)
+            .position(|managed| managed.id.kind.kind_rules().removal_stage > RemovalStage::Contents)
             .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
         let unmanaged = self.unmanaged_services(&gone);
@@ -89,12 +92,12 @@ impl<'a> Planner<'a> {
     }
 
     fn remove_managed(&mut self, managed: &ManagedResource, unmanaged: &BTreeMap<ResourceId, Option<Name>>) {
-        let must = managed.id.path().is_some_and(|path| self.cleared.contains(&path));
+        let must = managed.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.add_change(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || unmanaged.contains_key(id));
-        self.notify_all(notified.cloned().collect());
+        self.notify_resources(notified.cloned().collect());
     }
 
     /// Running services that are no longer described and that punch must not stop, with the component
@@ -105,7 +108,7 @@ impl<'a> Planner<'a> {
             gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
         // Notifications that a killed run left pending.
         let owed = observed.managed.pending.iter().map(|id| (id, None));
-        let running = |id: &ResourceId| service::is_running(observed.resources.get(id));
+        let running = |id: &ResourceId| service::is_service_running(observed.resources.get(id));
         owed.chain(found)
             .filter(|(id, _)| id.kind == ResourceKind::Service && observed.booted && running(id))
             .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
@@ -145,7 +148,7 @@ impl<'a> Planner<'a> {
         let keep: BTreeSet<String> = wanted
             .components
             .iter()
-            .flat_map(|component| [component.name.to_string(), deployment_package(&component.name)])
+            .flat_map(|component| [component.name.to_string(), deployment_package_name(&component.name)])
             .collect();
         let mut unwanted = Vec::new();
         let observed = self.observed;
@@ -179,6 +182,6 @@ fn is_folder(id: &ResourceId) -> bool {
 
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
-    let made = kind.rules().file_type;
+    let made = kind.kind_rules().file_type;
     made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|observed| *observed != Fact::Type(made)))
 }

@@ -14,9 +14,9 @@ use crate::{
 #[derive(Debug, Clone, Serialize)]
 pub struct PlanView {
     /// What would be done, in this order.
-    pub changes: Vec<ChangeView>,
+    pub changes: Vec<PlannedChangeView>,
     /// What cannot be decided.
-    pub blocked: Vec<BlockedView>,
+    pub blocked: Vec<BlockedItemView>,
     /// What this host cannot be made or asked.
     pub notes: Vec<String>,
     /// Health checks at the end.
@@ -27,20 +27,20 @@ pub struct PlanView {
 
 /// One change, for programs.
 #[derive(Debug, Clone, Serialize)]
-pub struct ChangeView {
+pub struct PlannedChangeView {
     /// What is done: `create file:/etc/motd`.
     pub action: String,
     /// The components it is for.
     pub components: BTreeSet<Name>,
     /// What differs.
-    pub differences: Vec<DifferenceView>,
+    pub differences: Vec<FactDifferenceView>,
     /// What is restarted or run because of it.
     pub notifies: Vec<String>,
 }
 
 /// One fact that differs, for programs. Secrets have neither `before` nor `after`.
 #[derive(Debug, Clone, Serialize)]
-pub struct DifferenceView {
+pub struct FactDifferenceView {
     /// Which fact.
     pub fact: FactName,
     /// What was seen.
@@ -56,7 +56,7 @@ pub struct DifferenceView {
 
 /// Something that cannot be decided, for programs.
 #[derive(Debug, Clone, Serialize)]
-pub struct BlockedView {
+pub struct BlockedItemView {
     /// What.
     pub what: String,
     /// The components it is of.
@@ -66,14 +66,14 @@ pub struct BlockedView {
 }
 
 /// The plan for programs.
-pub fn plan_view(plan: &Plan) -> PlanView {
-    let changes = plan.changes.iter().map(|change| ChangeView {
-        action: change.title(),
+pub fn plan_to_view(plan: &Plan) -> PlanView {
+    let changes = plan.changes.iter().map(|change| PlannedChangeView {
+        action: change.title_line(),
         components: change.components.clone(),
         differences: change
             .differences
             .iter()
-            .map(|difference| DifferenceView {
+            .map(|difference| FactDifferenceView {
                 fact: difference.fact,
                 before: difference.before.clone().filter(|_| !difference.secret),
                 after: difference.after.clone().filter(|_| !difference.secret),
@@ -82,7 +82,7 @@ pub fn plan_view(plan: &Plan) -> PlanView {
             .collect(),
         notifies: change.notifies.iter().map(ToString::to_string).collect(),
     });
-    let blocked = plan.blocked.iter().map(|blocked| BlockedView {
+    let blocked = plan.blocked.iter().map(|blocked| BlockedItemView {
         what: blocked.what.to_string(),
         components: blocked.components.clone(),
         because: blocked.because.clone(),
@@ -92,6 +92,6 @@ pub fn plan_view(plan: &Plan) -> PlanView {
         blocked: blocked.collect(),
         notes: plan.notes.clone(),
         health: plan.health.iter().map(|(component, health)| format!("{health} ({component})")).collect(),
-        counts: PlanCounts::of(plan),
+        counts: PlanCounts::count_plan_changes(plan),
     }
 }

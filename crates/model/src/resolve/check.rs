@@ -17,7 +17,7 @@ use crate::{
     estate::{Estate, InheritedItem, Overrides, Place, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
-    nearest,
+    suggest_spelling,
     value::Value,
     version::Version,
 };
@@ -203,7 +203,7 @@ fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Opt
     if catalog.channels.contains_key(channel) {
         return None;
     }
-    let near = nearest(channel.as_str(), catalog.channels.keys().map(Name::as_str));
+    let near = suggest_spelling(channel.as_str(), catalog.channels.keys().map(Name::as_str));
     Some(EstateFinding {
         severity: Severity::Warning,
         place: place.clone(),
@@ -296,8 +296,8 @@ fn check_value(
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
             let secret = || parameter.secret || catalog.is_secret_parameter(name, key) == Some(true);
-            let message = parameter.check_unresolved_masked(value, true).err()?;
-            let message = parameter.check_unresolved_masked(value, secret()).err().unwrap_or(message);
+            let message = parameter.check_unresolved_value_masked(value, true).err()?;
+            let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
             let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
             Some(EstateFault::new(place.clone(), kind).with_key(name, key))
         })
@@ -312,7 +312,7 @@ fn check_value(
 }
 
 fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name: &Name) -> EstateFinding {
-    let hint = match nearest(name.as_str(), catalog.components.keys().map(Name::as_str)) {
+    let hint = match suggest_spelling(name.as_str(), catalog.components.keys().map(Name::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "publish it first".to_owned(),
     };
@@ -336,7 +336,7 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> O
     let hint = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
     let (message, hint) = match (catalog.components.get(name), key) {
         (None, _) => {
-            let near = nearest(name.as_str(), catalog.components.keys().map(Name::as_str));
+            let near = suggest_spelling(name.as_str(), catalog.components.keys().map(Name::as_str));
             let message = format!("it removes `{removal}`, but the repository has no component `{name}`");
             (message, hint(near))
         }
@@ -345,7 +345,7 @@ fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> O
             if keys().any(|known| known == key) {
                 return None;
             }
-            let near = nearest(key.as_str(), keys().map(Key::as_str));
+            let near = suggest_spelling(key.as_str(), keys().map(Key::as_str));
             (format!("it removes `{removal}`, but `{name}` has no parameter `{key}`"), hint(near))
         }
         (Some(_), None) => return None,

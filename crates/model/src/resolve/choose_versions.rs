@@ -14,11 +14,11 @@ use super::{
     version_search::{SearchScope, VersionChoice, VersionConstraint, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     estate::{InheritedItem, Place, Requirement, RevisionOrigin},
     name::Name,
-    nearest,
     node::{RequirementOperation, RequirementProvenance},
+    suggest_spelling,
     version::VersionRange,
 };
 
@@ -31,7 +31,7 @@ pub(super) struct ChosenComponents<'a> {
 
 /// A component in its chosen version.
 pub(super) struct ChosenComponent<'a> {
-    pub(super) published: &'a Arc<CatalogVersion>,
+    pub(super) published: &'a Arc<PublishedVersion>,
     /// Places first, strongest first; then the components that require it.
     pub(super) requirements: Arc<Vec<RequirementProvenance>>,
 }
@@ -49,7 +49,7 @@ pub(super) fn choose_versions<'a>(
     for (name, operations) in &operations {
         let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
         if let Some(PlacedOperation { place, what: PlacedWhat::Requires(range), .. }) = required {
-            if catalog.versions(stack.channel, name).is_empty() {
+            if catalog.versions_in_channel(stack.channel, name).is_empty() {
                 faults.push(unknown(catalog, stack, place, name));
             }
             search.require(name, Some(VersionConstraint::required_by(place, range)));
@@ -185,7 +185,8 @@ fn unknown(catalog: &Catalog, stack: &PlaceStack<'_>, place: &Place, component: 
         .map(|(channel, _)| channel.clone())
         .collect();
     let carried = catalog.channels.get(stack.channel).into_iter().flatten();
-    let near = nearest(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
+    let near =
+        suggest_spelling(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
     let (channel, component) = (stack.channel.clone(), component.clone());
     EstateFault::new(
         place.clone(),

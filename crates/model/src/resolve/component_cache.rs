@@ -17,7 +17,7 @@ use super::{
     place_stack::PlaceStack,
 };
 use crate::{
-    catalog::CatalogVersion,
+    catalog::PublishedVersion,
     estate::{InheritedItem, Overrides},
     name::{Key, Name},
     node::{ContentDigest, NodeComponent},
@@ -35,7 +35,7 @@ const MAX_EVALUATED: usize = 20_000;
 pub(super) struct ComponentCache<'a> {
     signatures: RefCell<HashMap<ComponentSignature, SignatureId>>,
     evaluated: RefCell<HashMap<SignatureId, Vec<Rc<EvaluatedComponent<'a>>>>>,
-    parameters: RefCell<HashMap<*const CatalogVersion, ParameterList<'a>>>,
+    parameters: RefCell<HashMap<*const PublishedVersion, ParameterList<'a>>>,
     /// How many evaluated components are kept.
     kept: Cell<usize>,
 }
@@ -47,7 +47,7 @@ pub(super) type SignatureId = usize;
 /// the cache.
 #[derive(PartialEq, Eq, Hash)]
 struct ComponentSignature {
-    version: *const CatalogVersion,
+    version: *const PublishedVersion,
     environment: *const Name,
     /// The places that set or remove something of it, strongest first.
     places: Vec<*const Overrides>,
@@ -58,7 +58,7 @@ struct ComponentSignature {
 pub(super) struct ReferredValue<'a> {
     pub(super) component: &'a Name,
     pub(super) key: &'a Key,
-    version: *const CatalogVersion,
+    version: *const PublishedVersion,
     places: Vec<*const Overrides>,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct EvaluatedComponent<'a> {
 
 impl<'a> ComponentCache<'a> {
     /// The parameters of a version.
-    pub(super) fn parameters(&self, published: &'a Arc<CatalogVersion>) -> ParameterList<'a> {
+    pub(super) fn parameters(&self, published: &'a Arc<PublishedVersion>) -> ParameterList<'a> {
         let mut known = self.parameters.borrow_mut();
         let parameters = known.entry(Arc::as_ptr(published));
         Rc::clone(parameters.or_insert_with(|| published.component.parameters.iter().collect()))

@@ -26,10 +26,10 @@ use crate::{
     estate::Place,
     format::dotted_path::join_escaped,
     name::{Key, Name, ServerName},
-    nearest,
     node::{NodeValue, Provenance},
-    parameter::{MAX_VALUE_SIZE, Parameter, ParameterType, VALUE_ITEM_OVERHEAD, estimated_value_size},
+    parameter::{MAX_VALUE_SIZE, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     selection::Selection,
+    suggest_spelling,
     value::Value,
 };
 
@@ -41,7 +41,7 @@ const MAX_NODE_WEIGHT: usize = 2 * 1024 * 1024;
 const MAX_PROVENANCE_WEIGHT: usize = 4 * 1024 * 1024;
 
 /// What one entry of the provenance adds to a node file.
-const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD;
+const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD_BYTES;
 
 /// Whose values are evaluated.
 #[derive(Clone, Copy)]
@@ -210,7 +210,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         for (at, operation) in operations.iter().enumerate() {
             provenance_size += ENTRY_WEIGHT + operation.origin.map_or(0, |origin| origin.by.len());
             let ValueOperation::Value(value) = operation.what else { continue };
-            provenance_size += estimated_value_size(value);
+            provenance_size += estimate_value_size(value);
             if !operation.effective {
                 continue;
             }
@@ -219,7 +219,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
                 true => Arc::new(self.expand(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?),
                 false => Arc::clone(value),
             };
-            joined += estimated_value_size(&value);
+            joined += estimate_value_size(&value);
             if joined > MAX_NODE_WEIGHT {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
@@ -251,7 +251,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Ok(None) => return Some(None),
             Err(at) => {
                 let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
-                return self.wrong(&site, format!("must be {} to be merged", parameter.expected_type()));
+                return self
+                    .wrong(&site, format!("must be {} to be merged", parameter.describe_expected_type()));
             }
         };
         let winner = operations[indexes[0]].place;
@@ -269,7 +270,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             }
             _ => merged.value,
         };
-        let size = estimated_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT;
+        let size = estimate_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT;
         self.sizes.values += size;
         let provenance = provenance(operations, secret);
         let sizes = ValueSizes { values: size, provenance: provenance_size };
@@ -317,7 +318,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let check = |masked| match parameter.kind {
             // It is a selection yet.
             ParameterType::Servers if !self.is_final_node() => {
-                parameter.check_unresolved_masked(value, masked)
+                parameter.check_unresolved_value_masked(value, masked)
             }
             _ => parameter.check_value_masked(value, masked),
         };
@@ -374,7 +375,7 @@ pub(super) fn unknown_parameter_faults(
 /// The fault of a value for a parameter the component does not declare.
 pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) -> EstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
-    let near = nearest(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
+    let near = suggest_spelling(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = FaultKind::UnknownParameter {
         component: component.name.clone(),
         version: component.version.clone(),

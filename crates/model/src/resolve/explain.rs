@@ -5,8 +5,8 @@ use crate::{
     estate::Place,
     format::dotted_path::{join_escaped, split_unescaped_dots},
     name::{Key, Name},
-    nearest,
     node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation},
+    suggest_spelling,
     value::Value,
     wire::{ExplainedEntry, ExplainedProvenance, Explanation},
 };
@@ -253,7 +253,7 @@ fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
 }
 
 fn unknown(what: String, wrong: &str, known: &[&str]) -> ExplainError {
-    ExplainError(match nearest(wrong, known.iter().copied()) {
+    ExplainError(match suggest_spelling(wrong, known.iter().copied()) {
         Some(near) => format!("{what}; did you mean `{near}`?"),
         None if known.is_empty() => format!("{what}; it has none"),
         None => format!("{what}; it has {}", known.join(", ")),

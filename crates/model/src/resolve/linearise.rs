@@ -13,7 +13,7 @@ use super::fault::{EstateFault, FaultKind};
 use crate::{
     estate::{Place, Role},
     name::Name,
-    nearest,
+    suggest_spelling,
 };
 
 /// The largest number of roles one role may inherit, itself included.
@@ -79,7 +79,7 @@ impl<'a> RoleHierarchy<'a> {
     }
 
     fn unknown(&self, owner: &Place, name: &Name) -> EstateFault {
-        let near = nearest(name.as_str(), self.roles.keys().map(Name::as_str));
+        let near = suggest_spelling(name.as_str(), self.roles.keys().map(Name::as_str));
         let name = name.to_string();
         EstateFault::new(
             owner.clone(),

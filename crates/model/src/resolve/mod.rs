@@ -67,7 +67,7 @@ use crate::{
     estate::{Estate, Place},
     format::{node, yaml::MAX_DOCUMENT_BYTES},
     name::ServerName,
-    node::{ContentDigest, Node, node_digest},
+    node::{ContentDigest, Node, digest_node_from_components},
 };
 
 /// A node below this weight always has a readable file: escapes make a text at most six times longer, and what stands
@@ -149,7 +149,7 @@ impl<'a> Resolver<'a> {
             check_readable(&node)?;
         }
         let digests = node.components.keys().zip(component_digests.iter().copied());
-        let digest = node_digest(&node.server, &node.environment, &node.channel, digests);
+        let digest = digest_node_from_components(&node.server, &node.environment, &node.channel, digests);
         let selection = others.into_reads();
         let layers = stack.layers.iter().map(|layer| layer.place.clone());
         let reads = ResolutionReads {

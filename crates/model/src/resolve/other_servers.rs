@@ -77,14 +77,16 @@ impl<'r, 'a> ServerReader<'r, 'a> {
     fn check_environment(&self, selected: &Name) -> Result<(), String> {
         let environments = &self.resolver.estate.environments;
         let Some(environment) = environments.get(selected) else {
-            return Err(match crate::nearest(selected.as_str(), environments.keys().map(Name::as_str)) {
-                Some(near) => {
-                    format!(
-                        "selects servers of environment `{selected}`, which does not exist; did you mean `{near}`?"
-                    )
-                }
-                None => format!("selects servers of environment `{selected}`, which does not exist"),
-            });
+            return Err(
+                match crate::suggest_spelling(selected.as_str(), environments.keys().map(Name::as_str)) {
+                    Some(near) => {
+                        format!(
+                            "selects servers of environment `{selected}`, which does not exist; did you mean `{near}`?"
+                        )
+                    }
+                    None => format!("selects servers of environment `{selected}`, which does not exist"),
+                },
+            );
         };
         if selected == self.environment || environment.readable_from.contains(self.environment) {
             return Ok(());

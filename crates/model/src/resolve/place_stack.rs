@@ -12,7 +12,7 @@ use super::{
 use crate::{
     estate::{Environment, Estate, InheritedItem, Overrides, Place, RevisionOrigin, Server},
     name::{Name, ServerName},
-    nearest,
+    suggest_spelling,
 };
 
 /// Places and their overrides, strongest first.
@@ -145,6 +145,6 @@ fn unknown<'n>(
     name: &str,
     known: impl Iterator<Item = &'n str>,
 ) -> EstateFault {
-    let near = nearest(name, known).map(str::to_owned);
+    let near = suggest_spelling(name, known).map(str::to_owned);
     EstateFault::new(place, FaultKind::Unknown { what, name: name.to_owned(), near })
 }

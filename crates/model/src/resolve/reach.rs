@@ -68,7 +68,7 @@ impl ChangedInputs {
             let before = old.channels.get(channel).unwrap_or(&nothing);
             let after = new.channels.get(channel).unwrap_or(&nothing);
             let names: BTreeSet<&Name> = before.keys().chain(after.keys()).collect();
-            let differs = |name: &&Name| !old.offers_same(new, channel, name);
+            let differs = |name: &&Name| !old.has_same_channel_versions(new, channel, name);
             changed
                 .offers
                 .extend(names.into_iter().filter(differs).map(|name| (channel.clone(), name.clone())));

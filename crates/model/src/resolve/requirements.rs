@@ -7,7 +7,7 @@ use super::{
     version_search::{SearchScope, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     estate::Place,
     name::Name,
     version::VersionRange,
@@ -31,9 +31,9 @@ pub enum RequirementConflict {
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
 pub fn choose_requirements<'a>(
     catalog: &'a Catalog,
-    root: &'a Arc<CatalogVersion>,
+    root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
-) -> Result<Vec<&'a Arc<CatalogVersion>>, RequirementConflict> {
+) -> Result<Vec<&'a Arc<PublishedVersion>>, RequirementConflict> {
     let mut search = VersionSearch::new(catalog, SearchScope::Channels { root, channels });
     search.require(&root.component.name, None);
     let chosen = search.run().map_err(|fault| match fault.kind {

@@ -16,7 +16,7 @@ use crate::{
     catalog::Catalog,
     estate::InheritedItem,
     name::{Key, Name},
-    node::{ContentDigest, NodeComponent, NodeValue, component_digest},
+    node::{ContentDigest, NodeComponent, NodeValue, digest_node_component},
 };
 
 /// A server's places with the versions chosen for them, ready for evaluation.
@@ -152,7 +152,7 @@ impl<'a> ServerEvaluation<'a> {
                 (own, _) => {
                     let own = own.unwrap_or_default();
                     let component = Arc::new(build(&own));
-                    let digest = component_digest(&component);
+                    let digest = digest_node_component(&component);
                     if faults.is_empty() && is_fresh(at) {
                         let states = SharedStates::without_values_of_server(own);
                         let (direct, referred) = self.references_of(at, &references);

@@ -11,7 +11,7 @@ use super::{
     place_stack::PlaceStack,
 };
 use crate::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     estate::Place,
     name::Name,
     version::{Version, VersionRange},
@@ -58,7 +58,7 @@ pub(super) struct VersionExclusion<'a> {
 /// A component, its chosen version, all constraints on it, and the newer versions that a removal excluded.
 pub(super) struct VersionChoice<'a> {
     pub(super) name: &'a Name,
-    pub(super) published: &'a Arc<CatalogVersion>,
+    pub(super) published: &'a Arc<PublishedVersion>,
     pub(super) constraints: Vec<VersionConstraint<'a>>,
     pub(super) exclusions: Vec<VersionExclusion<'a>>,
 }
@@ -98,7 +98,7 @@ pub(super) enum SearchScope<'a, 'l> {
     /// For one version and what it requires: several channels, those of the first one before those of the next.
     Channels {
         /// The version.
-        root: &'a Arc<CatalogVersion>,
+        root: &'a Arc<PublishedVersion>,
         /// The channels.
         channels: &'l [&'a Name],
     },
@@ -106,9 +106,9 @@ pub(super) enum SearchScope<'a, 'l> {
 
 impl<'a> SearchScope<'a, '_> {
     /// The versions of a component that are offered, the best first.
-    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<CatalogVersion>> {
+    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<PublishedVersion>> {
         let newest_first = |channel: &Name| {
-            let versions = catalog.versions(channel, name).iter().rev();
+            let versions = catalog.versions_in_channel(channel, name).iter().rev();
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
@@ -144,7 +144,7 @@ impl<'a> SearchScope<'a, '_> {
 }
 
 struct SearchFrame<'a> {
-    candidates: Vec<&'a Arc<CatalogVersion>>,
+    candidates: Vec<&'a Arc<PublishedVersion>>,
     /// The candidate after the chosen one.
     next: usize,
     /// How long `order` was before the choice.
@@ -230,7 +230,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             self.consulted.insert(name.clone());
         }
         let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
-        let satisfies = |candidate: &&Arc<CatalogVersion>| {
+        let satisfies = |candidate: &&Arc<PublishedVersion>| {
             constraints.iter().all(|constraint| constraint.range.contains(&candidate.component.version))
         };
         let candidates: Vec<_> =
@@ -265,7 +265,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         false
     }
 
-    fn is_consistent(&mut self, name: &'a Name, depth: usize, candidate: &'a CatalogVersion) -> bool {
+    fn is_consistent(&mut self, name: &'a Name, depth: usize, candidate: &'a PublishedVersion) -> bool {
         for (required, range) in &candidate.component.requires {
             if let Some(fault) = self.removed_but_required(name, required, range) {
                 let (version, requires) = (&candidate.component.version, required);

@@ -6,16 +6,16 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account, is_plain, name_problem_unless},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+    names::{is_account_name, is_plain_name, name_problem_unless},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{
             FieldShape::{Map, Text},
             ResourceSchema,
         },
-        fields::FieldReader,
     },
     observe::{Fact, FactName, FileContent, ResourceFacts},
 };
@@ -33,7 +33,7 @@ pub struct CronResource {
     pub environment: BTreeMap<String, String>,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const CRON_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
@@ -47,17 +47,17 @@ pub(super) const RULES: KindRules = KindRules {
     }],
     build: |fields, _| ResourceBody::Cron(build(fields)),
     // cron ignores files with a dot in their name.
-    name_problem: |name| name_problem_unless(is_plain(name, "-"), ResourceKind::Cron),
+    name_problem: |name| name_problem_unless(is_plain_name(name, "-"), ResourceKind::Cron),
     path: |name| Some(format!("/etc/cron.d/{name}")),
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl CronResource {
     /// The text of its file in `/etc/cron.d`.
-    pub fn file_text(&self) -> String {
+    pub fn cron_file_text(&self) -> String {
         let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
         for (name, value) in &self.environment {
             text.push_str(&format!("{name}={value}\n"));
@@ -69,19 +69,19 @@ impl CronResource {
 
 impl ResourceRules for CronResource {
     fn desired_facts(&self) -> ResourceFacts {
-        let content = FileContent::of(self.file_text().as_bytes());
+        let content = FileContent::from_bytes(self.cron_file_text().as_bytes());
         ResourceFacts::from([(FactName::Content, Fact::Content(content))])
     }
 }
 
 fn build(fields: &mut FieldReader<'_>) -> CronResource {
     let cron = CronResource {
-        schedule: fields.read_checked_text("schedule", schedule::read_schedule),
+        schedule: fields.read_checked_text("schedule", schedule::normalize_cron_schedule),
         user: fields.read_text("user").unwrap_or_else(|| "root".to_owned()),
         command: fields.read_required_text("command"),
         environment: fields.read_environment(),
     };
-    if !is_account(&cron.user) {
+    if !is_account_name(&cron.user) {
         fields.add_error(&format!("`{}` is no name of a user", cron.user));
     }
     cron

@@ -2,9 +2,9 @@
 
 use super::{
     Ownership, ResourceBody, ResourceId,
-    names::{folders_above, path_problem},
-    ownership::{GROUP, MODE, OWNER},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+    names::{parent_folder_ids, path_problem},
+    ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::field_schema::{FieldShape::Text, ResourceSchema},
@@ -18,34 +18,36 @@ pub struct DirectoryResource {
     pub ownership: Ownership,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
-        fields: &[OWNER, GROUP, MODE],
+        fields: &[OWNER_FIELD, GROUP_FIELD, MODE_FIELD],
         required: &[],
     }],
-    build: |fields, _| ResourceBody::Directory(DirectoryResource { ownership: Ownership::read(fields) }),
+    build: |fields, _| {
+        ResourceBody::Directory(DirectoryResource { ownership: Ownership::read_ownership_fields(fields) })
+    },
     name_problem: path_problem,
     path: |name| Some(name.to_owned()),
     file_type: Some(FileType::Directory),
     before_payloads: false,
     removal_stage: RemovalStage::Folders,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl ResourceRules for DirectoryResource {
     fn desired_facts(&self) -> ResourceFacts {
         let mut facts = ResourceFacts::from([(FactName::Type, Fact::Type(FileType::Directory))]);
-        self.ownership.add_facts(&mut facts);
+        self.ownership.add_ownership_facts(&mut facts);
         facts
     }
 
     fn accounts(&self) -> Vec<ResourceId> {
-        self.ownership.accounts()
+        self.ownership.required_accounts()
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        folders_above(name)
+        parent_folder_ids(name)
     }
 }

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account, is_plain, name_problem_unless, path_problem},
-    rules::{KindRules, RemovalStage, ResourceRules, no_path},
+    names::{is_account_name, is_plain_name, name_problem_unless, path_problem},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path},
 };
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{
             FieldShape::{Command, Flag, Map, Number, Text},
             ResourceSchema,
         },
-        fields::FieldReader,
     },
     name::Name,
-    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReason},
-    plan::{ComponentResource, FactDifference, PlannedAction, Planner, missing_thing_hint},
+    observe::{CommandRunReason, Fact, FactName, Observation, ObservedHost, ResourceFacts},
+    plan::{ComponentResource, FactDifference, PlannedAction, Planner, missing_resource_hint},
 };
 
 /// A command run when its guard requires it.
@@ -43,7 +43,7 @@ pub struct ExecResource {
     pub timeout: u64,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "exec",
         subject: (Text, "A command run when its guard requires it; a name for it."),
@@ -65,8 +65,8 @@ pub(super) const RULES: KindRules = KindRules {
         required: &["command"],
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
-    name_problem: |name| name_problem_unless(is_plain(name, "-. /:"), ResourceKind::Exec),
-    path: no_path,
+    name_problem: |name| name_problem_unless(is_plain_name(name, "-. /:"), ResourceKind::Exec),
+    path: has_no_path,
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
@@ -116,7 +116,7 @@ impl Planner<'_> {
                 let because = match resource.secret {
                     true => "what it needs is not on this host; what that is is not shown, a secret is in it"
                         .to_owned(),
-                    false => missing_thing_hint(first),
+                    false => missing_resource_hint(first),
                 };
                 return self.block_resource((component, resource), because);
             }
@@ -124,14 +124,14 @@ impl Planner<'_> {
         let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.changes_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
-        let because = |reason: RunReason| (Some(Fact::RunReason(reason)), None);
+        let because = |reason: CommandRunReason| (Some(Fact::RunReason(reason)), None);
         let (before, after) = match due {
             Some(true) => {
                 ((*observed != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
             }
-            _ if notified => because(RunReason::Notified),
-            None => because(RunReason::GuardMustWait(lacks)),
-            Some(false) if again => because(RunReason::GuardMayChange),
+            _ if notified => because(CommandRunReason::Notified),
+            None => because(CommandRunReason::GuardMustWait(lacks)),
+            Some(false) if again => because(CommandRunReason::GuardMayChange),
             Some(false) => {
                 self.plan.unchanged += 1;
                 return;
@@ -152,7 +152,7 @@ fn build(fields: &mut FieldReader<'_>) -> ExecResource {
         creates: fields.read_text("creates"),
         unless: fields.read_command("unless"),
         only_if: fields.read_command("only_if"),
-        refresh_only: fields.read_flag("refresh_only").unwrap_or(false),
+        refresh_only: fields.read_bool("refresh_only").unwrap_or(false),
         user: fields.read_text("user"),
         directory: fields.read_text("directory"),
         environment: fields.read_environment(),
@@ -171,7 +171,7 @@ fn build(fields: &mut FieldReader<'_>) -> ExecResource {
             fields.add_error(&format!("`{what}`: {problem}"));
         }
     }
-    if let Some(user) = exec.user.as_deref().filter(|user| !is_account(user)) {
+    if let Some(user) = exec.user.as_deref().filter(|user| !is_account_name(user)) {
         fields.add_error(&format!("`{user}` is no name of a user"));
     }
     exec

@@ -2,14 +2,14 @@
 
 use super::{
     Ownership, ResourceBody, ResourceId,
-    names::{folders_above, path_problem},
-    ownership::{GROUP, MODE, OWNER},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+    names::{parent_folder_ids, path_problem},
+    ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{FieldShape::Text, ResourceSchema},
-        fields::FieldReader,
     },
     observe::{Fact, FactName, FileContent, FileType, ResourceFacts},
 };
@@ -23,7 +23,7 @@ pub struct FileResource {
     pub ownership: Ownership,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[
         ResourceSchema {
             word: "file",
@@ -31,9 +31,9 @@ pub(super) const RULES: KindRules = KindRules {
             fields: &[
                 ("content", Text, "Its content."),
                 ("source", Text, "Copied as it is from deploy/templates."),
-                OWNER,
-                GROUP,
-                MODE,
+                OWNER_FIELD,
+                GROUP_FIELD,
+                MODE_FIELD,
             ],
             required: &[],
         },
@@ -43,38 +43,43 @@ pub(super) const RULES: KindRules = KindRules {
                 Text,
                 "A regular file rendered from a template; its absolute path. Elsewhere it is called `file:PATH`.",
             ),
-            fields: &[("source", Text, "The template, in deploy/templates."), OWNER, GROUP, MODE],
+            fields: &[
+                ("source", Text, "The template, in deploy/templates."),
+                OWNER_FIELD,
+                GROUP_FIELD,
+                MODE_FIELD,
+            ],
             required: &["source"],
         },
     ],
     build: |fields, source| {
         let content = content(fields, source);
-        ResourceBody::File(FileResource { content, ownership: Ownership::read(fields) })
+        ResourceBody::File(FileResource { content, ownership: Ownership::read_ownership_fields(fields) })
     },
     name_problem: path_problem,
     path: |name| Some(name.to_owned()),
     file_type: Some(FileType::File),
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl ResourceRules for FileResource {
     fn desired_facts(&self) -> ResourceFacts {
         let mut facts = ResourceFacts::from([
             (FactName::Type, Fact::Type(FileType::File)),
-            (FactName::Content, Fact::Content(FileContent::of(&self.content))),
+            (FactName::Content, Fact::Content(FileContent::from_bytes(&self.content))),
         ]);
-        self.ownership.add_facts(&mut facts);
+        self.ownership.add_ownership_facts(&mut facts);
         facts
     }
 
     fn accounts(&self) -> Vec<ResourceId> {
-        self.ownership.accounts()
+        self.ownership.required_accounts()
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        folders_above(name)
+        parent_folder_ids(name)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account, name_problem_unless},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+    names::{is_account_name, name_problem_unless},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
 };
 use crate::{
     manifest::field_schema::{
@@ -22,7 +22,7 @@ pub struct GroupResource {
     pub system: bool,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "group",
         subject: (Text, "A group of the system; its name."),
@@ -33,15 +33,15 @@ pub(super) const RULES: KindRules = KindRules {
         required: &[],
     }],
     build: |fields, _| {
-        let system = fields.read_flag("system").unwrap_or(false);
-        ResourceBody::Group(GroupResource { gid: fields.read_id("gid"), system })
+        let system = fields.read_bool("system").unwrap_or(false);
+        ResourceBody::Group(GroupResource { gid: fields.read_numeric_id("gid"), system })
     },
-    name_problem: |name| name_problem_unless(is_account(name), ResourceKind::Group),
-    path: no_path,
+    name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::Group),
+    path: has_no_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Groups,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl ResourceRules for GroupResource {

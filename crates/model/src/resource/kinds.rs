@@ -2,29 +2,29 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    rules::{KindRules, ResourceRules},
+    rules::{ResourceKindRules, ResourceRules},
 };
 
 impl ResourceKind {
     /// What is the same for all resources of this kind.
-    pub(crate) fn rules(self) -> &'static KindRules {
+    pub(crate) fn kind_rules(self) -> &'static ResourceKindRules {
         match self {
-            ResourceKind::File => &super::file::RULES,
-            ResourceKind::Directory => &super::directory::RULES,
-            ResourceKind::Symlink => &super::symlink::RULES,
-            ResourceKind::User => &super::user::RULES,
-            ResourceKind::Group => &super::group::RULES,
-            ResourceKind::Service => &super::service::RULES,
-            ResourceKind::Cron => &super::cron::RULES,
-            ResourceKind::Package => &super::package::RULES,
-            ResourceKind::Exec => &super::exec::RULES,
+            ResourceKind::File => &super::file::FILE_RULES,
+            ResourceKind::Directory => &super::directory::DIRECTORY_RULES,
+            ResourceKind::Symlink => &super::symlink::SYMLINK_RULES,
+            ResourceKind::User => &super::user::USER_RULES,
+            ResourceKind::Group => &super::group::GROUP_RULES,
+            ResourceKind::Service => &super::service::SERVICE_RULES,
+            ResourceKind::Cron => &super::cron::CRON_RULES,
+            ResourceKind::Package => &super::package::PACKAGE_RULES,
+            ResourceKind::Exec => &super::exec::EXEC_RULES,
         }
     }
 }
 
 impl ResourceBody {
     /// What this resource says about itself.
-    pub(crate) fn rules(&self) -> &dyn ResourceRules {
+    pub(crate) fn resource_rules(&self) -> &dyn ResourceRules {
         match self {
             ResourceBody::File(file) => file,
             ResourceBody::Directory(directory) => directory,

@@ -50,14 +50,14 @@ pub struct ResourceId {
 impl ResourceId {
     /// The one name of a resource: `service:shop.service` is `service:shop`.
     pub fn new(kind: ResourceKind, name: &str) -> Self {
-        let name = if kind == ResourceKind::Service { service::bare_name(name) } else { name };
+        let name = if kind == ResourceKind::Service { service::strip_unit_suffix(name) } else { name };
         Self { kind, name: name.to_owned() }
     }
 
     /// The path it lies at, when it lies at one: a job of cron is a file. Two resources at one path are
     /// one thing under two names.
-    pub fn path(&self) -> Option<String> {
-        (self.kind.rules().path)(&self.name)
+    pub fn occupied_path(&self) -> Option<String> {
+        (self.kind.kind_rules().path)(&self.name)
     }
 }
 
@@ -157,8 +157,8 @@ pub struct Resource {
 
 impl Resource {
     /// The users and groups that must be there before it can be made. Numbers, and root, always are.
-    pub fn accounts(&self) -> Vec<ResourceId> {
-        let accounts = self.body.rules().accounts().into_iter();
+    pub fn required_accounts(&self) -> Vec<ResourceId> {
+        let accounts = self.body.resource_rules().accounts().into_iter();
         accounts.filter(|id| id.name != "root" && id.name.parse::<u32>().is_err()).collect()
     }
 }

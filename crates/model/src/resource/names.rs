@@ -18,14 +18,14 @@ pub(super) fn path_problem(path: &str) -> Option<String> {
 }
 
 /// A name `useradd` takes.
-pub(super) fn is_account(name: &str) -> bool {
+pub(super) fn is_account_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }
 
 /// Letters, digits, `_`, and the characters in `more`, which cannot come first.
-pub(super) fn is_plain(name: &str, more: &str) -> bool {
+pub(super) fn is_plain_name(name: &str, more: &str) -> bool {
     (1..=255).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || more.contains(c))
@@ -37,7 +37,7 @@ pub(super) fn name_problem_unless(right: bool, kind: ResourceKind) -> Option<Str
 }
 
 /// The folders above a path, the nearest first.
-pub(super) fn folders_above(mut path: &str) -> Vec<ResourceId> {
+pub(super) fn parent_folder_ids(mut path: &str) -> Vec<ResourceId> {
     let mut folders = Vec::new();
     while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
         folders.push(ResourceId::new(ResourceKind::Directory, above));

@@ -1,10 +1,10 @@
 //! Who owns what lies at a path, and its mode: the same for files and directories.
 
-use super::{ResourceId, ResourceKind, names::is_account};
+use super::{ResourceId, ResourceKind, names::is_account_name};
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{FieldSchema, FieldShape},
-        fields::FieldReader,
     },
     observe::{Fact, FactName, ResourceFacts},
 };
@@ -20,32 +20,33 @@ pub struct Ownership {
     pub mode: Option<u32>,
 }
 
-pub(super) const OWNER: FieldSchema = ("owner", FieldShape::Text, "The user it belongs to.");
-pub(super) const GROUP: FieldSchema = ("group", FieldShape::Text, "The group it belongs to.");
-pub(super) const MODE: FieldSchema = ("mode", FieldShape::Mode, "Its permission bits, in quotes: \"0644\".");
+pub(super) const OWNER_FIELD: FieldSchema = ("owner", FieldShape::Text, "The user it belongs to.");
+pub(super) const GROUP_FIELD: FieldSchema = ("group", FieldShape::Text, "The group it belongs to.");
+pub(super) const MODE_FIELD: FieldSchema =
+    ("mode", FieldShape::Mode, "Its permission bits, in quotes: \"0644\".");
 
 impl Ownership {
-    pub(super) fn read(fields: &mut FieldReader<'_>) -> Self {
+    pub(super) fn read_ownership_fields(fields: &mut FieldReader<'_>) -> Self {
         let ownership = Self {
             owner: fields.read_text("owner"),
             group: fields.read_text("group"),
-            mode: fields.read_mode(),
+            mode: fields.read_file_mode(),
         };
         for name in ownership.owner.iter().chain(&ownership.group) {
-            if !is_account(name) && name.parse::<u32>().is_err() {
+            if !is_account_name(name) && name.parse::<u32>().is_err() {
                 fields.add_error(&format!("`{name}` is no name of a user or group"));
             }
         }
         ownership
     }
 
-    pub(super) fn add_facts(&self, facts: &mut ResourceFacts) {
+    pub(super) fn add_ownership_facts(&self, facts: &mut ResourceFacts) {
         facts.extend(self.owner.clone().map(|owner| (FactName::Owner, Fact::Text(owner))));
         facts.extend(self.group.clone().map(|group| (FactName::Group, Fact::Text(group))));
         facts.extend(self.mode.map(|mode| (FactName::Mode, Fact::Mode(mode))));
     }
 
-    pub(super) fn accounts(&self) -> Vec<ResourceId> {
+    pub(super) fn required_accounts(&self) -> Vec<ResourceId> {
         let user = self.owner.iter().map(|name| ResourceId::new(ResourceKind::User, name));
         let group = self.group.iter().map(|name| ResourceId::new(ResourceKind::Group, name));
         user.chain(group).collect()

@@ -2,8 +2,8 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_plain, name_problem_unless},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+    names::{is_plain_name, name_problem_unless},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
 };
 use crate::{
     manifest::field_schema::{FieldShape::Text, ResourceSchema},
@@ -17,7 +17,7 @@ pub struct PackageResource {
     pub version: Option<String>,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const PACKAGE_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
@@ -29,18 +29,18 @@ pub(super) const RULES: KindRules = KindRules {
         required: &[],
     }],
     build: |fields, _| ResourceBody::Package(PackageResource { version: fields.read_text("version") }),
-    name_problem: |name| name_problem_unless(is_plain(name, "-.+:"), ResourceKind::Package),
-    path: no_path,
+    name_problem: |name| name_problem_unless(is_plain_name(name, "-.+:"), ResourceKind::Package),
+    path: has_no_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::OsPackages,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl PackageResource {
     /// What two descriptions of a package ask for together, if they agree. One without a version accepts the
     /// version of the other.
-    pub(crate) fn merged(&self, other: &Self) -> Option<Self> {
+    pub(crate) fn merge_if_compatible(&self, other: &Self) -> Option<Self> {
         match (&self.version, &other.version) {
             (Some(one), Some(two)) if one != two => None,
             (one, two) => Some(Self { version: one.as_ref().or(two.as_ref()).cloned() }),

@@ -3,12 +3,12 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{field_schema::ResourceSchema, fields::FieldReader},
+    manifest::{field_reader::FieldReader, field_schema::ResourceSchema},
     observe::{FileType, ObservedHost, ResourceFacts},
 };
 
 /// What is the same for all resources of a kind.
-pub(crate) struct KindRules {
+pub(crate) struct ResourceKindRules {
     /// The words of manifests for it, with their fields and what the manual says of them.
     pub(crate) schemas: &'static [ResourceSchema],
     /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
@@ -72,11 +72,11 @@ pub(crate) trait ResourceRules {
 }
 
 /// For kinds that lie at no path.
-pub(super) fn no_path(_: &str) -> Option<String> {
+pub(super) fn has_no_path(_: &str) -> Option<String> {
     None
 }
 
 /// For kinds whose resources are gone only when they are absent.
-pub(super) fn never_gone(_: &ResourceFacts, _: bool) -> bool {
+pub(super) fn never_gone_while_present(_: &ResourceFacts, _: bool) -> bool {
     false
 }

@@ -2,8 +2,8 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_plain, name_problem_unless},
-    rules::{KindRules, RemovalStage, ResourceRules, no_path},
+    names::{is_plain_name, name_problem_unless},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path},
 };
 use crate::{
     manifest::field_schema::{
@@ -41,7 +41,7 @@ pub struct ServiceResource {
     pub reload: bool,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
@@ -54,13 +54,13 @@ pub(super) const RULES: KindRules = KindRules {
     }],
     build: |fields, _| {
         ResourceBody::Service(ServiceResource {
-            enabled: fields.read_flag("enabled"),
-            running: fields.read_flag("running"),
-            reload: fields.read_flag("reload").unwrap_or(false),
+            enabled: fields.read_bool("enabled"),
+            running: fields.read_bool("running"),
+            reload: fields.read_bool("reload").unwrap_or(false),
         })
     },
-    name_problem: |name| name_problem_unless(is_plain(name, "-.@:\\"), ResourceKind::Service),
-    path: no_path,
+    name_problem: |name| name_problem_unless(is_plain_name(name, "-.@:\\"), ResourceKind::Service),
+    path: has_no_path,
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Services,
@@ -71,19 +71,19 @@ pub(super) const RULES: KindRules = KindRules {
 };
 
 /// The one name of a service: `shop.service` is `shop`.
-pub(super) fn bare_name(name: &str) -> &str {
+pub(super) fn strip_unit_suffix(name: &str) -> &str {
     let bare =
         name.strip_suffix(".service").filter(|bare| !UNIT_SUFFIXES.iter().any(|end| bare.ends_with(end)));
     bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
 }
 
 /// Whether a service was seen running.
-pub(crate) fn is_running(observed: Option<&Observation<ResourceFacts>>) -> bool {
+pub(crate) fn is_service_running(observed: Option<&Observation<ResourceFacts>>) -> bool {
     matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactName::Running))
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_off(observed: &Observation<ResourceFacts>) -> bool {
+pub(crate) fn is_service_off(observed: &Observation<ResourceFacts>) -> bool {
     match observed {
         Observation::Present(facts) => {
             [FactName::Enabled, FactName::Running].into_iter().all(|fact| !is_on(facts, fact))
@@ -98,13 +98,13 @@ fn is_on(facts: &ResourceFacts, fact: FactName) -> bool {
 
 impl ServiceResource {
     /// Whether it is wanted on, at boot or now.
-    pub(crate) fn is_wanted_on(&self) -> bool {
+    pub(crate) fn is_wanted_running_or_enabled(&self) -> bool {
         self.enabled == Some(true) || self.running == Some(true)
     }
 
     /// Whether there is no unit of this service, and none can come. A folder without a system has only the
     /// units our packages bring; those of the operating system's own packages will never come.
-    pub(crate) fn can_never_exist(
+    pub(crate) fn unit_can_never_exist(
         &self,
         observed: Option<&Observation<ResourceFacts>>,
         host: &ObservedHost,
@@ -150,7 +150,7 @@ impl Planner<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(crate) fn plan_restarts(&mut self, resources: &[ComponentResource<'_>]) {
+    pub(crate) fn plan_service_restarts(&mut self, resources: &[ComponentResource<'_>]) {
         if !self.observed.booted {
             return;
         }
@@ -165,7 +165,7 @@ impl Planner<'_> {
             let unit = matches!(observed, Some(Observation::Present(_)));
             // Debian's packages start their services as they are installed: before the files of this plan.
             let comes_started = self.os_packages && !unit && service.running == Some(true);
-            let just_started = self.started.contains(&resource.id) || !is_running(observed);
+            let just_started = self.started.contains(&resource.id) || !is_service_running(observed);
             if (just_started && !comes_started) || service.running == Some(false) {
                 continue;
             }

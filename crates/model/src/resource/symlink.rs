@@ -2,13 +2,13 @@
 
 use super::{
     ResourceBody, ResourceId,
-    names::{folders_above, path_problem},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone},
+    names::{parent_folder_ids, path_problem},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{FieldShape::Text, ResourceSchema},
-        fields::FieldReader,
     },
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
@@ -20,7 +20,7 @@ pub struct SymlinkResource {
     pub target: String,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const SYMLINK_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
@@ -33,7 +33,7 @@ pub(super) const RULES: KindRules = KindRules {
     file_type: Some(FileType::Symlink),
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl ResourceRules for SymlinkResource {
@@ -45,7 +45,7 @@ impl ResourceRules for SymlinkResource {
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        folders_above(name)
+        parent_folder_ids(name)
     }
 }
 

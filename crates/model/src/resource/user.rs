@@ -2,16 +2,16 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account, name_problem_unless, path_problem},
-    rules::{KindRules, RemovalStage, ResourceRules, never_gone, no_path},
+    names::{is_account_name, name_problem_unless, path_problem},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
 };
 use crate::{
     manifest::{
+        field_reader::FieldReader,
         field_schema::{
             FieldShape::{Flag, Number, Text, Texts},
             ResourceSchema,
         },
-        fields::FieldReader,
     },
     observe::{Fact, FactName, ResourceFacts},
 };
@@ -37,7 +37,7 @@ pub struct UserResource {
     pub authorized_keys: Option<Vec<String>>,
 }
 
-pub(super) const RULES: KindRules = KindRules {
+pub(super) const USER_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceSchema {
         word: "user",
         subject: (Text, "A user of the system; its name."),
@@ -54,12 +54,12 @@ pub(super) const RULES: KindRules = KindRules {
         required: &[],
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
-    name_problem: |name| name_problem_unless(is_account(name), ResourceKind::User),
-    path: no_path,
+    name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::User),
+    path: has_no_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Users,
-    is_gone: never_gone,
+    is_gone: never_gone_while_present,
 };
 
 impl UserResource {
@@ -97,16 +97,16 @@ impl ResourceRules for UserResource {
 
 fn build(fields: &mut FieldReader<'_>) -> UserResource {
     let user = UserResource {
-        uid: fields.read_id("uid"),
+        uid: fields.read_numeric_id("uid"),
         group: fields.read_text("group"),
         groups: fields.read_text_list("groups"),
         home: fields.read_text("home"),
         shell: fields.read_text("shell"),
         comment: fields.read_text("comment"),
-        system: fields.read_flag("system").unwrap_or(false),
+        system: fields.read_bool("system").unwrap_or(false),
         authorized_keys: fields.read_text_list("authorized_keys"),
     };
-    for group in user.all_groups().filter(|group| !is_account(group)) {
+    for group in user.all_groups().filter(|group| !is_account_name(group)) {
         fields.add_error(&format!("`{group}` is no name of a group"));
     }
     for (what, path) in [("home", &user.home), ("shell", &user.shell)] {

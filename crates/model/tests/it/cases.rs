@@ -12,7 +12,7 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, CatalogVersion, PackageFile},
+    catalog::{Catalog, PackageFile, PublishedVersion},
     component::Component,
     fault::Severity,
     format::{
@@ -171,7 +171,7 @@ pub(crate) fn read_catalog(file: &str, text: &str) -> Catalog {
             let file = format!("{name}-{}.noarch.rpm", component.version);
             Arc::new(PackageFile { file, name, sha256: "0".repeat(64), size: 1 })
         };
-        let published = CatalogVersion {
+        let published = PublishedVersion {
             payload: package(component.name.to_string()),
             deployment: package(component.deployment_package_name()),
             component: component.clone(),

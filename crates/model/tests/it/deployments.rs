@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::{
-    deployment::{Deployment, check_requirements, evaluate_deployments},
+    deployment::{Deployment, check_component_requirements, evaluate_deployments},
     format::node,
     manifest::DeploymentFiles,
     name::Name,
     node::Node,
     observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, packages_to_observe},
-    plan::{PlanLimits, plan},
+    plan::{PlanLimits, plan_host_changes},
 };
 
 fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
@@ -64,7 +64,7 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
     assert_eq!(others, ["user:app"], "accounts that are only spoken of are asked for too");
 
     let empty = ObservedHost { family: Some(OsFamily::Deb), ..ObservedHost::default() };
-    let text = plan(&desired, &empty, &PlanLimits::default()).to_string();
+    let text = plan_host_changes(&desired, &empty, &PlanLimits::default()).to_string();
     assert!(text.contains("create package:nginx (web)\n") && text.contains("+81\n"), "{text}");
 }
 
@@ -94,5 +94,5 @@ fn requirement_out_of_range_missing_or_cyclic_is_refused() {
         ["components require each other in a cycle: app, web"]
     );
     assert_eq!(faults(&both, &[app("*")].into()), ["the deployment of web is not known"]);
-    assert!(check_requirements(&both, &[app("*")].into()).is_empty());
+    assert!(check_component_requirements(&both, &[app("*")].into()).is_empty());
 }

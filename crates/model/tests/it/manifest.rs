@@ -244,7 +244,7 @@ resources:
 
 #[test]
 fn manifest_schema_contains_every_kind() {
-    let schema = manifest::schema().to_string();
+    let schema = manifest::manifest_json_schema().to_string();
     for word in
         ["file", "template", "directory", "symlink", "user", "group", "service", "cron", "package", "exec"]
     {

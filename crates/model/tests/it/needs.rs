@@ -151,7 +151,7 @@ fn unknown_owner_blocks_unless_a_user_resource_or_package_may_create_it() {
     let user = resource("user:shpo", ResourceBody::User(UserResource::default()));
     assert!(make(&wanted(vec![owned("shpo"), user]), &host).blocked.is_empty());
     // Numbers are nobody's names.
-    assert!(owned("1000").accounts().is_empty());
+    assert!(owned("1000").required_accounts().is_empty());
     // A package may bring its own users.
     host.packages.insert("shop".to_owned(), Observation::Absent);
     assert!(make(&wanted(vec![owned("shpo")]), &host).blocked.is_empty());
@@ -173,7 +173,7 @@ fn unchanged_paths_are_rechecked_after_package_changes() {
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
-    assert!(plan::plan_recheck(resources, &host).is_empty(), "nothing was touched");
+    assert!(plan::plan_repairs_after_packages(resources, &host).is_empty(), "nothing was touched");
     host.resources.insert(id("file:/etc/motd"), Observation::Absent);
-    assert_eq!(titles(&plan::plan_recheck(resources, &host)), ["create file:/etc/motd"]);
+    assert_eq!(titles(&plan::plan_repairs_after_packages(resources, &host)), ["create file:/etc/motd"]);
 }

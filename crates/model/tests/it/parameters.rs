@@ -1,7 +1,7 @@
 //! Values are checked against what a parameter declares, in sentences that say what to write.
 
 use model::{
-    parameter::{MAX_NESTING, MAX_VALUE_SIZE, MergeStrategy, Parameter, ParameterType},
+    parameter::{MAX_VALUE_NESTING_DEPTH, MAX_VALUE_SIZE, MergeStrategy, Parameter, ParameterType},
     value::Value,
 };
 
@@ -145,14 +145,14 @@ fn secret_value_is_not_in_the_error_message() {
 #[test]
 fn value_with_references_is_checked_before_they_are_resolved() {
     let port = parameter(ParameterType::Port);
-    assert_eq!(port.check_unresolved(&Value::from("${shop.port}")), Ok(()));
-    assert!(port.check_unresolved(&Value::from("1${shop.port}")).is_err());
+    assert_eq!(port.check_unresolved_value(&Value::from("${shop.port}")), Ok(()));
+    assert!(port.check_unresolved_value(&Value::from("1${shop.port}")).is_err());
     assert_eq!(
-        parameter(ParameterType::Url).check_unresolved(&Value::from("http://${server.name}/")),
+        parameter(ParameterType::Url).check_unresolved_value(&Value::from("http://${server.name}/")),
         Ok(())
     );
-    assert_eq!(parameter(ParameterType::StringList).check_unresolved(&list(&["${shop.a}"])), Ok(()));
-    assert!(parameter(ParameterType::Map).check_unresolved(&list(&["${shop.a}"])).is_err());
+    assert_eq!(parameter(ParameterType::StringList).check_unresolved_value(&list(&["${shop.a}"])), Ok(()));
+    assert!(parameter(ParameterType::Map).check_unresolved_value(&list(&["${shop.a}"])).is_err());
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn contradictory_parameter_declaration_has_one_error_per_fault() {
 #[test]
 fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
     let mut deep = Value::Null;
-    for _ in 0..=MAX_NESTING {
+    for _ in 0..=MAX_VALUE_NESTING_DEPTH {
         deep = Value::List(vec![deep]);
     }
     assert!(parameter(ParameterType::List).check_value(&deep).unwrap_err().contains("32 deep"));

@@ -60,7 +60,7 @@ pub(crate) fn host() -> ObservedHost {
 pub(crate) fn visited(text: &str) -> Observation<ResourceFacts> {
     Observation::Present(ResourceFacts::from([
         (FactName::Type, Fact::Type(FileType::File)),
-        (FactName::Content, Fact::Content(FileContent::of(text.as_bytes()))),
+        (FactName::Content, Fact::Content(FileContent::from_bytes(text.as_bytes()))),
     ]))
 }
 
@@ -72,11 +72,11 @@ pub(crate) fn runs() -> Observation<ResourceFacts> {
 }
 
 pub(crate) fn make(wanted: &DesiredHost, visited: &ObservedHost) -> Plan {
-    plan::plan(wanted, visited, &PlanLimits::default())
+    plan::plan_host_changes(wanted, visited, &PlanLimits::default())
 }
 
 pub(crate) fn titles(plan: &Plan) -> Vec<String> {
-    plan.changes.iter().map(plan::PlannedChange::title).collect()
+    plan.changes.iter().map(plan::PlannedChange::title_line).collect()
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn secret_is_masked_in_plan_text_json_and_debug_output() {
       content: (secret)
     0 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
-    let json = serde_json::to_string(&plan::plan_view(&plan)).unwrap();
+    let json = serde_json::to_string(&plan::plan_to_view(&plan)).unwrap();
     assert!(!json.contains("hunter") && !json.contains("sha256"), "{json}");
     assert!(!format!("{:?}", plan.changes[0].differences).contains("hunter1"));
 }
@@ -193,7 +193,9 @@ fn too_many_removals_block_and_are_named() {
         let component = name(&if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) });
         host.managed.resources.push(ManagedResource { id, component, notify: Vec::new() });
     }
-    let most = |max_removals| plan::plan(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked;
+    let most = |max_removals| {
+        plan::plan_host_changes(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked
+    };
     // A component that leaves counts once, what one that stays gives up counts each.
     let because = &most(7)[0].because;
     assert!(

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, CatalogVersion, PackageFile},
+    catalog::{Catalog, PackageFile, PublishedVersion},
     component::Component,
     estate::{
         AssignedValue, Environment, Estate, Group, InheritanceRemoval, InheritedItem, Overrides, Place,
@@ -211,7 +211,7 @@ pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
             size: 1,
         });
         let published =
-            CatalogVersion { payload: package.clone(), deployment: package, component: component.clone() };
+            PublishedVersion { payload: package.clone(), deployment: package, component: component.clone() };
         let channel = catalog.channels.entry(Name::new("prod").unwrap()).or_default();
         channel.entry(component.name.clone()).or_default().push(component.version.clone());
         let versions = catalog.components.entry(component.name).or_default();

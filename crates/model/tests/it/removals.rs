@@ -74,7 +74,7 @@ fn managed_path_wanted_as_another_kind_is_not_removed() {
         command: "/bin/true".to_owned(),
         environment: Default::default(),
     };
-    let text = cron.file_text();
+    let text = cron.cron_file_text();
     let host = with("cron:job", &visited(&text), &["file:/etc/cron.d/job"]);
     let plan = make(&wanted(vec![file("/etc/cron.d/job", &text)]), &host);
     assert!(plan.is_empty(), "{plan}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use model::{
     format::node,
-    node::{Node, content_digest},
+    node::{Node, digest_node},
 };
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
     assert_eq!(node::sign_node_yaml(&node::write_node_yaml(&read), &key(7)), GOLDEN);
     assert_eq!(node::verify_node_signature("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
-        content_digest(&read).to_string(),
+        digest_node(&read).to_string(),
         "41afd53a93a59f59e9dcf3fbebe3ae4d92426bf6094071d4713bf4c806df3154"
     );
 }
@@ -115,8 +115,8 @@ proptest! {
     ) {
         let mut renumbered = one.clone();
         renumbered.generation = generation;
-        prop_assert_eq!(content_digest(&one), content_digest(&renumbered));
+        prop_assert_eq!(digest_node(&one), digest_node(&renumbered));
         let same = without_provenance(&one) == Node { generation: one.generation, ..without_provenance(&other) };
-        prop_assert_eq!(content_digest(&one) == content_digest(&other), same);
+        prop_assert_eq!(digest_node(&one) == digest_node(&other), same);
     }
 }

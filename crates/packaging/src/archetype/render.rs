@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use model::{
     format::{FormatError, component},
     name::{Key, Name},
-    nearest,
     parameter::{MergeStrategy, Parameter, ParameterType},
-    template::Renderer,
+    suggest_spelling,
+    template::TemplateRenderer,
     value::Value,
 };
 
@@ -39,7 +39,7 @@ impl Archetype {
         for key in given.keys() {
             if !self.questions.contains_key(key) {
                 let known = self.questions.keys().map(Key::as_str);
-                let hint = match nearest(key.as_str(), known.clone()) {
+                let hint = match suggest_spelling(key.as_str(), known.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("it asks: {}", known.collect::<Vec<_>>().join(", ")),
                 };
@@ -55,8 +55,8 @@ impl Archetype {
         for (key, question) in &self.questions {
             let answer = match (given.get(key), &question.default) {
                 (Some(answer), _) => answer.clone(),
-                (None, Some(default)) => Renderer::new(&context)
-                    .render(&format!("the default of `{key}`"), default)
+                (None, Some(default)) => TemplateRenderer::new(&context)
+                    .render_template(&format!("the default of `{key}`"), default)
                     .map_err(FormatError::from)?,
                 (None, None) => {
                     return Err(ArchetypeError::Answer(format!(
@@ -92,7 +92,7 @@ impl Archetype {
         answers: &ArchetypeAnswers,
     ) -> Result<RenderedFiles, ArchetypeError> {
         let context = self.context(name, answers);
-        let renderer = Renderer::new(&context);
+        let renderer = TemplateRenderer::new(&context);
         let mut files = RenderedFiles::new();
         for (path, bytes) in &self.files {
             let (path, is_template) = match path.strip_suffix(TEMPLATE) {
@@ -104,7 +104,7 @@ impl Archetype {
                 let text = std::str::from_utf8(bytes).map_err(|_| {
                     FormatError::new(path, "it is not UTF-8 text, so it cannot be a template")
                 })?;
-                renderer.render(path, text).map_err(FormatError::from)?.into_bytes()
+                renderer.render_template(path, text).map_err(FormatError::from)?.into_bytes()
             } else {
                 bytes.clone()
             };

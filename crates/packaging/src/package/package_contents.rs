@@ -162,7 +162,7 @@ fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<Collecte
 
 /// A range of versions of a component as RPM's dependencies, one a bound.
 fn needs(name: &str, range: &VersionRange) -> Vec<Dependency> {
-    use model::version::Comparison::{Above, AtLeast, AtMost, Below, Equal};
+    use model::version::VersionComparison::{Above, AtLeast, AtMost, Below, Equal};
 
     if range.bounds().is_empty() {
         return vec![Dependency::any(name)];

@@ -147,7 +147,7 @@ fn skeleton(
     let license = source.license.as_deref().unwrap_or("LicenseRef-Unspecified");
     let mut builder = PackageBuilder::new(
         &package.name,
-        version.version(),
+        version.version_part(),
         license,
         package.arch.rpm_arch_name(),
         &package.summary,
@@ -158,7 +158,7 @@ fn skeleton(
                 .compression(CompressionWithLevel::Zstd(settings.level))
                 .source_date(settings.source_date),
         )
-        .release(version.release().unwrap_or("1"))
+        .release(version.release_part().unwrap_or("1"))
         .description(&package.description)
         // The build host is left out, because it would make packages differ between machines.
         .build_host("localhost")

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     component::Component,
     name::Name,
     version::Version,
@@ -100,7 +100,7 @@ impl Repository {
     pub fn list_component_versions(&self, name: &Name) -> Result<Vec<ComponentVersion>> {
         let catalog = self.read_catalog()?;
         let Some(versions) = catalog.components.get(name) else { return Ok(Vec::new()) };
-        let version = |(version, published): (&Version, &Arc<CatalogVersion>)| ComponentVersion {
+        let version = |(version, published): (&Version, &Arc<PublishedVersion>)| ComponentVersion {
             name: name.to_string(),
             version: version.to_string(),
             kind: published.component.kind,
@@ -159,7 +159,7 @@ fn published(
     component: &Component,
     payload: &PackageRecord,
     deployment: &PackageRecord,
-) -> Arc<CatalogVersion> {
+) -> Arc<PublishedVersion> {
     let known = before.components.get(&component.name).and_then(|versions| versions.get(&component.version));
     match known {
         Some(known)
@@ -167,7 +167,7 @@ fn published(
         {
             Arc::clone(known)
         }
-        _ => Arc::new(CatalogVersion {
+        _ => Arc::new(PublishedVersion {
             component: component.clone(),
             payload: Arc::new(payload.to_package_file()),
             deployment: Arc::new(deployment.to_package_file()),

@@ -2,7 +2,7 @@
 
 use model::{
     catalog::PackageFile,
-    component::{Component, deployment_package},
+    component::{Component, deployment_package_name},
     name::Name,
     version::Version,
 };
@@ -77,7 +77,7 @@ impl PackageRecord {
     /// The name of the package this one cannot be deployed without.
     pub(super) fn counterpart_package_name(&self) -> Option<String> {
         match &self.what {
-            RecordedPackageRole::Payload(name) => Some(deployment_package(name)),
+            RecordedPackageRole::Payload(name) => Some(deployment_package_name(name)),
             RecordedPackageRole::Deployment(component) => Some(component.payload_package_name().to_owned()),
             RecordedPackageRole::Other => None,
         }

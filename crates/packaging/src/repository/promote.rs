@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     name::Name,
     resolve::{RequirementConflict, choose_requirements},
     version::{Version, VersionRange},
@@ -15,9 +15,9 @@ use super::{Repository, RepositoryError, Result};
 /// What a promotion will make visible, checked and not yet done.
 pub(super) struct PlannedPromotion {
     /// The version that is promoted.
-    pub(super) root: Arc<CatalogVersion>,
+    pub(super) root: Arc<PublishedVersion>,
     /// It, and all that it requires; some may be visible already.
-    pub(super) chosen: Vec<Arc<CatalogVersion>>,
+    pub(super) chosen: Vec<Arc<PublishedVersion>>,
     /// Their packages.
     pub(super) files: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Repository {
         self.check_promotion_order(from, to)?;
         let catalog = self.read_catalog()?;
         let root = find_visible_version(&catalog, from, name, version)?;
-        let chosen: Vec<Arc<CatalogVersion>> =
+        let chosen: Vec<Arc<PublishedVersion>> =
             closure(&catalog, root, from, to)?.into_iter().map(Arc::clone).collect();
         let files: BTreeSet<String> = chosen
             .iter()
@@ -74,23 +74,24 @@ pub(super) fn find_visible_version<'a>(
     channel: &Name,
     name: &Name,
     version: &Version,
-) -> Result<&'a Arc<CatalogVersion>> {
+) -> Result<&'a Arc<PublishedVersion>> {
     catalog
-        .versions(channel, name)
+        .versions_in_channel(channel, name)
         .iter()
         .rev()
-        .find(|there| there.matches(version))
+        .find(|there| there.satisfies(version))
         .and_then(|there| catalog.components.get(name)?.get(there))
         .ok_or_else(|| no_version(catalog, channel, name, version))
 }
 
 fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {
-    let versions: Vec<String> = catalog.versions(channel, name).iter().map(Version::to_string).collect();
+    let versions: Vec<String> =
+        catalog.versions_in_channel(channel, name).iter().map(Version::to_string).collect();
     let known = match (versions.as_slice(), catalog.components.contains_key(name)) {
         ([], true) => "it has none of its versions; other channels do".to_owned(),
         ([], false) => {
             let names = catalog.components.keys().map(Name::as_str);
-            match model::nearest(name.as_str(), names) {
+            match model::suggest_spelling(name.as_str(), names) {
                 Some(near) => format!("no channel has that component; did you mean `{near}`?"),
                 None => "no channel has that component".to_owned(),
             }
@@ -109,10 +110,10 @@ fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version)
 /// where that has one that fits, else of `from`.
 fn closure<'a>(
     catalog: &'a Catalog,
-    root: &'a Arc<CatalogVersion>,
+    root: &'a Arc<PublishedVersion>,
     from: &'a Name,
     to: &'a Name,
-) -> Result<Vec<&'a Arc<CatalogVersion>>> {
+) -> Result<Vec<&'a Arc<PublishedVersion>>> {
     choose_requirements(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
@@ -139,7 +140,7 @@ fn closure<'a>(
 /// The requirements, direct or not, that no version of either channel meets.
 fn unmet_requirements(
     catalog: &Catalog,
-    root: &Arc<CatalogVersion>,
+    root: &Arc<PublishedVersion>,
     from: &Name,
     to: &Name,
 ) -> BTreeSet<String> {
@@ -149,7 +150,7 @@ fn unmet_requirements(
     while let Some(requirer) = open.pop() {
         let component = &requirer.component;
         for (required, range) in &component.requires {
-            let newest = |channel| catalog.newest_matching(channel, required, &[range]);
+            let newest = |channel| catalog.newest_matching_version(channel, required, &[range]);
             match newest(to).or_else(|| newest(from)) {
                 Some(best) if reached.insert(required) => open.push(best),
                 Some(_) => {}
@@ -173,7 +174,7 @@ fn lack(
 ) -> String {
     let has = |channel: &Name| {
         let versions: Vec<String> =
-            catalog.versions(channel, required).iter().map(Version::to_string).collect();
+            catalog.versions_in_channel(channel, required).iter().map(Version::to_string).collect();
         if versions.is_empty() {
             format!("`{channel}` has none")
         } else {

@@ -73,7 +73,7 @@ impl Repository {
     /// The error for a channel that does not exist: names the nearest, and all there are.
     pub(super) fn unknown_channel_error(&self, name: &Name) -> Result<RepositoryError> {
         let order = self.list_channels()?;
-        let hint = model::nearest(name.as_str(), order.iter().map(Name::as_str))
+        let hint = model::suggest_spelling(name.as_str(), order.iter().map(Name::as_str))
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
         let known = if order.is_empty() { "none yet".to_owned() } else { listed(&order) };

@@ -167,7 +167,7 @@ fn kept_components(
     for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
         let new = versions.len().saturating_sub(newest);
         for (at, version) in versions.iter().enumerate() {
-            let named = keep.iter().any(|(kept, requirement)| kept == name && version.matches(requirement));
+            let named = keep.iter().any(|(kept, requirement)| kept == name && version.satisfies(requirement));
             if at >= new || named {
                 open.push((name.clone(), version.clone()));
             }
@@ -183,7 +183,7 @@ fn kept_components(
             continue;
         };
         for (required, range) in &published.component.requires {
-            if let Some(best) = catalog.newest_matching(channel, required, &[range]) {
+            if let Some(best) = catalog.newest_matching_version(channel, required, &[range]) {
                 open.push((required.clone(), best.component.version.clone()));
             }
         }

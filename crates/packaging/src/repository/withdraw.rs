@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, CatalogVersion},
+    catalog::{Catalog, PublishedVersion},
     name::Name,
     version::Version,
 };
@@ -83,10 +83,10 @@ impl Repository {
 }
 
 /// Refuses to withdraw a version that others in `channel` require, and for which they find no other there.
-fn refuse_if_required(catalog: &Catalog, channel: &Name, withdrawn: &CatalogVersion) -> Result<()> {
+fn refuse_if_required(catalog: &Catalog, channel: &Name, withdrawn: &PublishedVersion) -> Result<()> {
     let withdrawn = &withdrawn.component;
     let others: Vec<&Version> = catalog
-        .versions(channel, &withdrawn.name)
+        .versions_in_channel(channel, &withdrawn.name)
         .iter()
         .filter(|version| **version != withdrawn.version)
         .collect();

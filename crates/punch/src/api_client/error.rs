@@ -48,7 +48,7 @@ fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) 
     if !faults.is_empty() {
         // The detail lists them too: its first line says what they prevented.
         let heading = detail.lines().next().unwrap_or(title);
-        return format!("{url} refused: {heading}{}", fault::list(faults));
+        return format!("{url} refused: {heading}{}", fault::format_fault_list(faults));
     }
     match (title, detail) {
         ("", "") => format!("{url} answered with status {status} without a reason"),

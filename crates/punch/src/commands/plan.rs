@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, plan::PlanLimits, plan::plan_view};
+use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
 use super::{apply::NodeFileArgs, restore::fetch_trusted_node};
 use crate::{
@@ -64,7 +64,7 @@ impl PlanArgs {
         )?
         .plan;
         context.output.print_line(plan.to_string());
-        context.output.print_json(&plan_view(&plan));
+        context.output.print_json(&plan_to_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,
             (true, false) => Exit::Changes,

@@ -120,7 +120,7 @@ impl PackageSource {
             None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
         let header = inspect::read_package_header(path).map_err(refused)?;
-        if header.name != pin.name || !header.version.matches(&pin.version) {
+        if header.name != pin.name || !header.version.satisfies(&pin.version) {
             return Err(PackageSourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",
                 path.display(),
@@ -164,7 +164,7 @@ fn missing_package_error(
     } else {
         let some: Vec<&str> = names.iter().copied().take(12).collect();
         let more = if names.len() > some.len() { ", ..." } else { "" };
-        match model::nearest(&pin.name, names.iter().copied()) {
+        match model::suggest_spelling(&pin.name, names.iter().copied()) {
             Some(near) => format!("it has no package of that name; did you mean `{near}`?"),
             None => format!("it has no package of that name, but {}{more}", some.join(", ")),
         }

@@ -21,7 +21,7 @@ pub(super) fn observe(
         observed => return observed,
     };
     let content =
-        facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::of(b"")));
+        facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::from_bytes(b"")));
     let wrong = match root.open_parent(&path).and_then(|spot| spot.stat_without_following()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
@@ -42,7 +42,8 @@ pub(super) fn apply(
     secret: bool,
 ) -> Result<(), HostError> {
     let path = path(id);
-    let written = root.replace_file(&path, cron.file_text().as_bytes(), if secret { 0o600 } else { 0o644 });
+    let written =
+        root.replace_file(&path, cron.cron_file_text().as_bytes(), if secret { 0o600 } else { 0o644 });
     written.map_err(|error| HostError::from_io_error("cannot write", path, &error))
 }
 
@@ -52,5 +53,5 @@ pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>,
 }
 
 fn path(id: &ResourceId) -> String {
-    id.path().unwrap_or_default()
+    id.occupied_path().unwrap_or_default()
 }

@@ -39,7 +39,7 @@ pub(super) fn read_file_content(mut file: File) -> io::Result<FileContent> {
     let mut start = Vec::new();
     (&mut file).take(FileContent::MAX_DIFF_BYTES as u64 + 1).read_to_end(&mut start)?;
     if start.len() <= FileContent::MAX_DIFF_BYTES {
-        return Ok(FileContent::of(&start));
+        return Ok(FileContent::from_bytes(&start));
     }
     let mut hash = Sha256::new();
     hash.update(&start);

@@ -4,7 +4,7 @@ use std::{fs, io::Read, os::fd::OwnedFd};
 
 use model::{
     component::DEPLOYMENTS_FOLDER,
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_FILE_BYTES},
+    deployment::{MAX_DEPLOYMENT_BYTES, MAX_DEPLOYMENT_FILE_BYTES},
     manifest::DeploymentFiles,
     name::Name,
     observe::Observation,
@@ -57,9 +57,9 @@ fn read_folder(
             read_folder(opened.into(), &format!("{name}/"), depth + 1, files, total)?;
         } else if kind.is_file() {
             let mut bytes = Vec::new();
-            opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+            opened.take(MAX_DEPLOYMENT_FILE_BYTES + 1).read_to_end(&mut bytes)?;
             *total += bytes.len() as u64;
-            if bytes.len() as u64 > MAX_FILE_BYTES || *total > MAX_DEPLOYMENT_BYTES {
+            if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || *total > MAX_DEPLOYMENT_BYTES {
                 return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));
             }
             files.insert(name, bytes);

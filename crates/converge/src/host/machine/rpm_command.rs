@@ -152,8 +152,12 @@ fn only_needed_by(message: &str, packages: &BTreeSet<String>) -> bool {
 fn neither_of_duplicates(one: Observation<Version>, other: Observation<Version>) -> Observation<Version> {
     match (one, other) {
         (Observation::Present(one), Observation::Present(other)) => {
-            let release = one.release().zip(other.release()).map(|(one, other)| format!("{one}_{other}"));
-            match Version::new(&format!("{}_and_{}", one.version(), other.version()), release.as_deref()) {
+            let release =
+                one.release_part().zip(other.release_part()).map(|(one, other)| format!("{one}_{other}"));
+            match Version::new(
+                &format!("{}_and_{}", one.version_part(), other.version_part()),
+                release.as_deref(),
+            ) {
                 Ok(version) => Observation::Present(version),
                 Err(error) => Observation::Unreadable(error.to_string()),
             }

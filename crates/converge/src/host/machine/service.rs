@@ -46,7 +46,7 @@ fn unit(name: &str) -> String {
 /// Whether an action may change unit files, or what lies beside them.
 pub(super) fn may_change_unit_files(action: &PlannedAction) -> bool {
     let folder = |id: &ResourceId| {
-        id.path().is_some_and(|path| {
+        id.occupied_path().is_some_and(|path| {
             FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
         })
     };

@@ -19,7 +19,7 @@ pub(super) struct SecretTexts {
 }
 
 impl SecretTexts {
-    pub(super) fn of(scope: &EvaluationContext<'_>) -> Self {
+    pub(super) fn from_context(scope: &EvaluationContext<'_>) -> Self {
         let mut secrets = Self { own: BTreeSet::new(), others: BTreeSet::new(), texts: Vec::new() };
         for (key, value) in scope.values.iter().filter(|(_, value)| value.secret) {
             secrets.own.insert(key.to_string());
@@ -51,7 +51,7 @@ impl SecretTexts {
         if !template::has_expressions(text) || (self.own.is_empty() && self.others.is_empty()) {
             return false;
         }
-        let mentions = template::undeclared_variables(text);
+        let mentions = template::find_undeclared_variables(text);
         let own = mentions.iter().any(|name| self.own.contains(name.split('.').next().unwrap_or(name)))
             // A name assigned in one branch hides the parameter from the syntax of another.
             || words_in_holes(text).any(|word| self.own.contains(word));
@@ -63,7 +63,7 @@ impl SecretTexts {
     }
 
     /// `message` without any secret text.
-    pub(super) fn mask(&self, message: &str) -> String {
+    pub(super) fn mask_secrets(&self, message: &str) -> String {
         self.texts
             .iter()
             .fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "******"))

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::{ParameterId, ValueEvaluator, ValueSite, ValueState};
 use crate::{
-    nearest,
-    parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD, estimated_value_size},
+    parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
         fault::{EstateFault, FaultKind},
         reference::{ReferencePart, ReferenceTarget, SERVER_REFERENCES, reference_parts, reference_target},
     },
+    suggest_spelling,
     value::Value,
 };
 
@@ -30,11 +30,11 @@ impl ValueEvaluator<'_, '_> {
         match value {
             Value::Text(text) if text.contains("${") => {
                 let value = self.expand_text(site, text, secret)?;
-                self.charge(site, left, estimated_value_size(&value))?;
+                self.charge(site, left, estimate_value_size(&value))?;
                 Some(value)
             }
             Value::List(items) => {
-                self.charge(site, left, VALUE_ITEM_OVERHEAD)?;
+                self.charge(site, left, VALUE_ITEM_OVERHEAD_BYTES)?;
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
                     list.push(self.expand(site, item, secret, left)?);
@@ -42,16 +42,16 @@ impl ValueEvaluator<'_, '_> {
                 Some(Value::List(list))
             }
             Value::Map(entries) => {
-                self.charge(site, left, VALUE_ITEM_OVERHEAD)?;
+                self.charge(site, left, VALUE_ITEM_OVERHEAD_BYTES)?;
                 let mut map = BTreeMap::new();
                 for (key, item) in entries {
-                    self.charge(site, left, key.len() + VALUE_ITEM_OVERHEAD)?;
+                    self.charge(site, left, key.len() + VALUE_ITEM_OVERHEAD_BYTES)?;
                     map.insert(key.clone(), self.expand(site, item, secret, left)?);
                 }
                 Some(Value::Map(map))
             }
             plain => {
-                self.charge(site, left, estimated_value_size(plain))?;
+                self.charge(site, left, estimate_value_size(plain))?;
                 Some(plain.clone())
             }
         }
@@ -84,7 +84,7 @@ impl ValueEvaluator<'_, '_> {
                         joined.push_str(&value.to_string());
                     }
                     value => {
-                        let what = value.kind();
+                        let what = value.type_name();
                         let reason = format!(
                             "which is a {what}; inside a text only texts, numbers and booleans can stand"
                         );
@@ -111,7 +111,7 @@ impl ValueEvaluator<'_, '_> {
             }
             Some(ReferenceTarget::Value(name, key)) => (name, key),
             None => {
-                let near = nearest(inside, SERVER_REFERENCES).map(str::to_owned);
+                let near = suggest_spelling(inside, SERVER_REFERENCES).map(str::to_owned);
                 let reason = format!(
                     "which is neither `component.parameter` nor `server.name` nor `server.environment`; \
                      write `$${{{}}}` if the text itself is meant",
@@ -122,14 +122,15 @@ impl ValueEvaluator<'_, '_> {
         };
         let components = self.components;
         let Ok(found) = components.binary_search_by(|component| component.name.cmp(&name)) else {
-            let near = nearest(name.as_str(), components.iter().map(|component| component.name.as_str()));
+            let near =
+                suggest_spelling(name.as_str(), components.iter().map(|component| component.name.as_str()));
             let near = near.map(|near| format!("{near}.{key}"));
             let reason = format!("but this server has no component `{name}`");
             return self.unknown_reference(site, inside, reason, near);
         };
         let parameters = &components[found].parameters;
         let Ok(parameter) = parameters.binary_search_by(|(known, _)| (*known).cmp(&key)) else {
-            let near = nearest(key.as_str(), parameters.iter().map(|(key, _)| key.as_str()));
+            let near = suggest_spelling(key.as_str(), parameters.iter().map(|(key, _)| key.as_str()));
             let near = near.map(|near| format!("{name}.{near}"));
             let reason = format!("but `{name}` has no parameter `{key}`");
             return self.unknown_reference(site, inside, reason, near);

@@ -22,7 +22,7 @@ pub(in crate::resolve) enum ValueState {
     Failed,
 }
 
-/// What values and their provenance weigh; see [`crate::parameter::estimated_value_size`].
+/// What values and their provenance weigh; see [`crate::parameter::estimate_value_size`].
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::resolve) struct ValueSizes {
     pub(in crate::resolve) values: usize,

@@ -146,7 +146,7 @@ impl<'a> Naive<'a> {
                 order.iter().copied().zip(chosen.iter().copied()).collect();
             return is_right(&all).then_some(all);
         };
-        self.catalog.versions(channel, name).iter().rev().find_map(|version| {
+        self.catalog.versions_in_channel(channel, name).iter().rev().find_map(|version| {
             let component = &self.catalog.components[*name][version].component;
             let mut order = order.to_vec();
             for required in component.requires.keys() {
@@ -382,7 +382,7 @@ fn until_removed<'p, 'a>(
 fn check(parameter: &Parameter, value: &Value) -> Result<(), Fault> {
     match parameter.kind {
         // It is a selection yet.
-        ParameterType::Servers => parameter.check_unresolved(value),
+        ParameterType::Servers => parameter.check_unresolved_value(value),
         _ => parameter.check_value(value),
     }
 }

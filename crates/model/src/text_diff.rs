@@ -7,7 +7,7 @@ use similar::TextDiff;
 const MAX_COMPARED: usize = 5_000;
 
 /// The unified diff of two texts with `context` lines around each change; at most `lines` lines of it.
-pub fn diff(before: &str, after: &str, context: usize, lines: usize) -> String {
+pub fn unified_diff(before: &str, after: &str, context: usize, lines: usize) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) =
         (before.split_inclusive('\n').collect(), after.split_inclusive('\n').collect());
     let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
@@ -41,7 +41,7 @@ fn first<'a>(mut all: impl Iterator<Item = &'a str>, lines: usize, sign: &str) -
 
 #[cfg(test)]
 mod tests {
-    use super::diff;
+    use super::unified_diff;
 
     fn numbers(from: usize, count: usize) -> String {
         (from..from + count).map(|number| format!("- {number}\n")).collect()
@@ -52,15 +52,15 @@ mod tests {
         let before = numbers(0, 60_000);
         let after = before.replace("- 30000\n", "- other\n");
         assert_eq!(
-            diff(&before, &after, 1, 60),
+            unified_diff(&before, &after, 1, 60),
             "@@ -30000,3 +30000,3 @@\n - 29999\n-- 30000\n+- other\n - 30001\n"
         );
-        assert_eq!(diff(&before, &before, 1, 60), "");
+        assert_eq!(unified_diff(&before, &before, 1, 60), "");
     }
 
     #[test]
     fn truncated_diff_counts_the_omitted_lines() {
-        let shown = diff("", &numbers(0, 100), 3, 10);
+        let shown = unified_diff("", &numbers(0, 100), 3, 10);
         assert_eq!(shown.lines().count(), 11);
         assert!(shown.ends_with("... 91 more lines\n"), "{shown}");
     }
@@ -70,7 +70,7 @@ mod tests {
         let (before, after) = (format!("head\n{}", numbers(0, 60_000)), numbers(1_000_000, 60_001));
         let after = format!("head\n{after}");
         assert_eq!(
-            diff(&before, &after, 3, 4),
+            unified_diff(&before, &after, 3, 4),
             "@@ -2,60000 +2,60001 @@\n-- 0\n-- 1\n... 59998 more lines\n+- 1000000\n+- 1000001\n... 59999 more lines\n"
         );
     }

@@ -37,7 +37,7 @@ impl<'a> FieldReader<'a> {
         if value == Value::Null {
             return None;
         }
-        let kind = value.kind();
+        let kind = value.type_name();
         let found = read(value);
         if found.is_none() {
             self.error(line, format!("`{name}` must be {expected}; this is of type {kind}"));
@@ -46,7 +46,9 @@ impl<'a> FieldReader<'a> {
     }
 
     pub(crate) fn read_text(&mut self, name: &str) -> Option<String> {
-        self.take(name, "a text without line breaks", |value| scalar(value).filter(|text| one_line(text)))
+        self.take(name, "a text without line breaks", |value| {
+            scalar_to_text(value).filter(|text| one_line(text))
+        })
     }
 
     pub(crate) fn read_required_text(&mut self, name: &str) -> String {
@@ -76,10 +78,10 @@ impl<'a> FieldReader<'a> {
     }
 
     pub(crate) fn read_multiline_text(&mut self, name: &str) -> Option<String> {
-        self.take(name, "a text", scalar)
+        self.take(name, "a text", scalar_to_text)
     }
 
-    pub(crate) fn read_flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn read_bool(&mut self, name: &str) -> Option<bool> {
         self.take(name, "true or false", |value| match value {
             Value::Boolean(flag) => Some(flag),
             _ => None,
@@ -93,7 +95,7 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    pub(crate) fn read_id(&mut self, name: &str) -> Option<u32> {
+    pub(crate) fn read_numeric_id(&mut self, name: &str) -> Option<u32> {
         self.take(name, "a number from 0 to 4294967294", |value| match value {
             Value::Integer(number) => u32::try_from(number).ok().filter(|id| *id != u32::MAX),
             _ => None,
@@ -101,7 +103,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Permission bits: `"0644"`, in quotes, because YAML reads bare digits as a decimal number.
-    pub(crate) fn read_mode(&mut self) -> Option<u32> {
+    pub(crate) fn read_file_mode(&mut self) -> Option<u32> {
         self.take("mode", "octal digits in quotes, for instance \"0644\"", |value| match value {
             Value::Text(text) if (3..=5).contains(&text.len()) => {
                 u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o7777)
@@ -117,7 +119,7 @@ impl<'a> FieldReader<'a> {
     /// Program and arguments.
     pub(crate) fn read_command(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
-            command(value)
+            command_from_value(value)
         })
     }
 
@@ -129,7 +131,7 @@ impl<'a> FieldReader<'a> {
                     let right = !name.is_empty()
                         && !name.starts_with(|c: char| c.is_ascii_digit())
                         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-                    Some((name, scalar(value).filter(|text| right && one_line(text))?))
+                    Some((name, scalar_to_text(value).filter(|text| right && one_line(text))?))
                 })
                 .collect(),
             _ => None,
@@ -140,14 +142,14 @@ impl<'a> FieldReader<'a> {
 }
 
 /// Program and arguments; several lines are fine in an argument (`sh -c`).
-pub(crate) fn command(value: Value) -> Option<Vec<String>> {
+pub(crate) fn command_from_value(value: Value) -> Option<Vec<String>> {
     let Value::List(list) = value else { return None };
-    let words: Option<Vec<String>> = list.into_iter().map(scalar).collect();
+    let words: Option<Vec<String>> = list.into_iter().map(scalar_to_text).collect();
     words.filter(|words| words.first().is_some_and(|program| program.starts_with('/')))
 }
 
 /// A text, or what is written like one. NUL is in no path, file or argument.
-pub(crate) fn scalar(value: Value) -> Option<String> {
+pub(crate) fn scalar_to_text(value: Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(text),
         Value::Integer(number) => Some(number.to_string()),
@@ -161,7 +163,7 @@ pub(crate) fn scalar(value: Value) -> Option<String> {
 fn texts(value: Value) -> Option<Vec<String>> {
     match value {
         Value::List(list) => {
-            list.into_iter().map(|value| scalar(value).filter(|text| one_line(text))).collect()
+            list.into_iter().map(|value| scalar_to_text(value).filter(|text| one_line(text))).collect()
         }
         _ => None,
     }

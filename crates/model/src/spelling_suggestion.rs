@@ -7,7 +7,7 @@ const MAX_LENGTH: usize = 253;
 ///
 /// Distance is Damerau-Levenshtein (optimal string alignment); a candidate is offered when at most a
 /// third of the longer name's characters differ.
-pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest_spelling<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = wrong.chars().take(MAX_LENGTH + 1).count();
     candidates
         .into_iter()
@@ -28,23 +28,23 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::suggest_spelling;
 
     #[test]
     fn nearest_finds_the_name_with_a_small_typo() {
         let names = ["http_port", "https_port", "banner"];
-        assert_eq!(nearest("htpp_port", names), Some("http_port"));
-        assert_eq!(nearest("banenr", names), Some("banner"));
-        assert_eq!(nearest("colour", names), None);
+        assert_eq!(suggest_spelling("htpp_port", names), Some("http_port"));
+        assert_eq!(suggest_spelling("banenr", names), Some("banner"));
+        assert_eq!(suggest_spelling("colour", names), None);
     }
 
     #[test]
     fn nearest_compares_long_names_in_full() {
         let long = format!("web-01{}", "x".repeat(237));
-        assert_eq!(nearest(&long, ["web-01"]), None);
-        assert_eq!(nearest(&"w".repeat(243), ["web-01", "db-01"]), None);
+        assert_eq!(suggest_spelling(&long, ["web-01"]), None);
+        assert_eq!(suggest_spelling(&"w".repeat(243), ["web-01", "db-01"]), None);
         let meant = format!("web-01{}y", "x".repeat(236));
-        assert_eq!(nearest(&long, ["web-01", &meant]), Some(meant.as_str()));
-        assert_eq!(nearest(&"x".repeat(100_000), [&*"x".repeat(100_000)]), None);
+        assert_eq!(suggest_spelling(&long, ["web-01", &meant]), Some(meant.as_str()));
+        assert_eq!(suggest_spelling(&"x".repeat(100_000), [&*"x".repeat(100_000)]), None);
     }
 }
