@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
     let catalog = read_catalog(&folder.join("catalog"))?;
     let resolver = Resolver::new(&estate, &catalog);
     let resolve = |server: &ServerName| {
-        resolver.resolve(server).map_err(|error| {
+        resolver.resolve_server(server).map_err(|error| {
             CommandFailure::new(format!("{server} cannot be resolved: {error}"), folder.display().to_string())
         })
     };
@@ -189,7 +189,7 @@ mod tests {
         let estate = read_estate(&folder.path().join("estate")).unwrap();
         let catalog = read_catalog(&folder.path().join("estate/catalog")).unwrap();
         for server in estate.servers.keys() {
-            let node = Resolver::new(&estate, &catalog).resolve(server).unwrap().node;
+            let node = Resolver::new(&estate, &catalog).resolve_server(server).unwrap().node;
             let values = node.components.values().map(|component| component.values.len());
             assert_eq!(values.sum::<usize>(), 550);
         }

@@ -159,7 +159,7 @@ pub fn effects_on_server(before: ResolvedServer<'_>, after: ResolvedServer<'_>) 
         (None, None) => return Vec::new(),
         (Some(_), None) => return vec![Effect::Leaves],
         (Some(Err(before)), Some(Err(after))) if before == after => return Vec::new(),
-        (_, Some(Err(error))) => return vec![Effect::Unresolvable { fault: error.first_fault() }],
+        (_, Some(Err(error))) => return vec![Effect::Unresolvable { fault: error.first_fault_message() }],
         (Some(Ok(before)), Some(Ok(after))) => (Some(before), after),
         (None | Some(Err(_)), Some(Ok(after))) => (None, after),
     };

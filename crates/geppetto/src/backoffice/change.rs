@@ -14,7 +14,7 @@ use model::{
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
-    resolve::{ReadsIndex, check_change},
+    resolve::{ResolutionReadsIndex, check_estate_change},
     unified_diff,
     wire::{ChangeResult, ChangedPlace},
 };
@@ -248,7 +248,7 @@ fn evaluate_proposal(
     origin: &RevisionOrigin,
     catalog: &Catalog,
     secrets: &SecretParameters,
-    recorded: &ReadsIndex,
+    recorded: &ResolutionReadsIndex,
 ) -> Result<EvaluatedProposal, BackOfficeError> {
     let edited: EstateYamlByPath = documents
         .iter()
@@ -278,11 +278,11 @@ fn evaluate_proposal(
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     newer.check_no_overwrite(&changes)?;
 
-    let checked = check_change(&state.estate, &next.estate, catalog, recorded);
+    let checked = check_estate_change(&state.estate, &next.estate, catalog, recorded);
     let (errors, warnings): (Vec<Fault>, Vec<Fault>) = checked
         .findings
         .iter()
-        .map(|note| note.locate(documents))
+        .map(|note| note.to_located_fault(documents))
         .partition(|fault| fault.severity == Severity::Error);
     if !errors.is_empty() {
         return Err(BackOfficeError::Invalid(errors));
@@ -293,7 +293,7 @@ fn evaluate_proposal(
     for (server, resolution) in
         checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?)))
     {
-        let known = recorded.reads(server).map(|reads| &reads.selections);
+        let known = recorded.reads_of_server(server).map(|reads| &reads.selections);
         let new =
             resolution.reads.selections.iter().filter(|one| known.is_none_or(|known| !known.contains(one)));
         let environments = new.map(|selection| &selection.environment);

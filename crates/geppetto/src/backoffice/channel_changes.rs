@@ -6,7 +6,7 @@ use model::{
     catalog::Catalog,
     effect::Effect,
     name::{Name, ServerName},
-    resolve::effects_of_catalog_change,
+    resolve::find_catalog_change_effects,
     version::Version,
     wire::{ChannelChange, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
 };
@@ -152,7 +152,7 @@ impl BackOffice {
         let recorded = self.resolution_reads().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {
-            effects_of_catalog_change(&estate.estate, &before, &after, &recorded)
+            find_catalog_change_effects(&estate.estate, &before, &after, &recorded)
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("the effects could not be found: {error}")))?;

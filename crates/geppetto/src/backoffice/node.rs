@@ -109,7 +109,7 @@ impl BackOffice {
         key: &str,
     ) -> Result<Explanation, BackOfficeError> {
         let node = self.resolved_node(principal, server).await?;
-        resolve::explain(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
+        resolve::explain_key(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
     }
 
     /// Why every value of a server is what it is. Secrets are never shown.
@@ -118,7 +118,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Vec<Explanation>, BackOfficeError> {
-        Ok(resolve::explain_all(&self.resolved_node(principal, server).await?))
+        Ok(resolve::explain_all_values(&self.resolved_node(principal, server).await?))
     }
 
     /// The node as it is resolved now. The provenance in a stored node file may be older: the same content said by
@@ -234,7 +234,7 @@ impl BackOffice {
         let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         self.resolutions.fetch_add(1, Ordering::Relaxed);
-        let resolve = move || Resolver::new(&estate.estate, &offer).resolve(&name);
+        let resolve = move || Resolver::new(&estate.estate, &offer).resolve_server(&name);
         let resolved = tokio::task::spawn_blocking(resolve)
             .await
             .map_err(|error| BackOfficeError::Broken(format!("{server} could not be resolved: {error}")))?;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     catalog::Catalog,
     name::ServerName,
-    resolve::{ChangedInputs, ReadsIndex, Resolution, ResolutionReads, ResolveError},
+    resolve::{ChangedInputs, Resolution, ResolutionReads, ResolutionReadsIndex, ResolveError},
 };
 
 use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeVersion};
@@ -20,7 +20,7 @@ const CLOCK_MARGIN_US: i64 = 10_000_000;
 pub(super) struct ResolutionCache {
     state: Option<Arc<EstateSnapshot>>,
     catalog: Option<Arc<Catalog>>,
-    reads: Arc<ReadsIndex>,
+    reads: Arc<ResolutionReadsIndex>,
     /// When the reads were last taken from the database.
     reads_at_us: Option<i64>,
     nodes: BTreeMap<ServerName, NodeVersion>,
@@ -41,7 +41,7 @@ impl ResolutionCache {
             // A reader loaded it before the newest was committed.
             Some(known) if known.revision > state.revision => return state,
             Some(known) if known.revision == self.nodes_revision => {
-                let changed = ChangedInputs::between_estates(&known.estate, &state.estate);
+                let changed = ChangedInputs::diff_estates(&known.estate, &state.estate);
                 self.forget_reached(&changed, &state);
             }
             // Nodes may be known of the very revision whose state is known only now.
@@ -60,7 +60,7 @@ impl ResolutionCache {
         }
         match (&self.catalog, self.state.clone()) {
             (Some(known), Some(state)) => {
-                let changed = ChangedInputs::between_catalogs(known, catalog);
+                let changed = ChangedInputs::diff_catalogs(known, catalog);
                 self.forget_reached(&changed, &state);
             }
             _ => self.nodes.clear(),
@@ -69,7 +69,7 @@ impl ResolutionCache {
     }
 
     fn forget_reached(&mut self, changed: &ChangedInputs, state: &EstateSnapshot) {
-        let reached = self.reads.reached(changed, &state.estate);
+        let reached = self.reads.find_reached_servers(changed, &state.estate);
         let servers = &state.estate.servers;
         self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
     }
@@ -105,8 +105,8 @@ impl ResolutionCache {
     }
 
     fn insert_reads(&mut self, server: &ServerName, reads: &ResolutionReads) {
-        if self.reads.reads(server).is_none_or(|known| **known != *reads) {
-            Arc::make_mut(&mut self.reads).insert(server, Arc::new(reads.clone()));
+        if self.reads.reads_of_server(server).is_none_or(|known| **known != *reads) {
+            Arc::make_mut(&mut self.reads).insert_reads(server, Arc::new(reads.clone()));
         }
     }
 
@@ -119,7 +119,7 @@ impl ResolutionCache {
 
 impl BackOffice {
     /// What the resolutions of all servers read, as far as they are stored.
-    pub(super) async fn resolution_reads(&self) -> Result<Arc<ReadsIndex>, BackOfficeError> {
+    pub(super) async fn resolution_reads(&self) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();
         let since = self.cache().reads_at_us.map_or(i64::MIN, |at| at - CLOCK_MARGIN_US);
         let written = self.store.resolution_reads_since(since).await?;

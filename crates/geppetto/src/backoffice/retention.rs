@@ -114,7 +114,7 @@ async fn needed_versions(
     let resolver = Resolver::new(&state.estate, catalog);
     for server in state.estate.servers.keys() {
         // A server that has no node now needs nothing that could be kept for it.
-        let Ok(resolved) = resolver.resolve(server) else { continue };
+        let Ok(resolved) = resolver.resolve_server(server) else { continue };
         let components = resolved.node.components.iter();
         needed.extend(components.map(|(name, component)| (name.clone(), component.version.clone())));
     }

@@ -13,7 +13,7 @@ use crate::{
     node::Node,
     observe::OsFamily,
     plan::{DesiredComponent, DesiredHost},
-    resolve::complete_node,
+    resolve::complete_node_with_defaults,
     resource::{PackageResource, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -35,7 +35,7 @@ pub fn evaluate_deployments(
         return Err(faults);
     }
     let components = deployments.iter().map(|(name, deployment)| (name.clone(), &deployment.component));
-    let node = complete_node(node, &components.collect()).map_err(|error| {
+    let node = complete_node_with_defaults(node, &components.collect()).map_err(|error| {
         let faults = error.faults.into_iter();
         faults
             .map(|fault| Fault {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     Resolution, Resolver,
-    evaluate::unknown_parameter,
-    fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
-    reach::{ChangedInputs, ReadsIndex},
+    evaluate::unknown_parameter_fault,
+    fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
+    reach::{ChangedInputs, ResolutionReadsIndex},
     server_evaluation::ServerEvaluation,
 };
 use crate::{
@@ -33,7 +33,7 @@ struct PlaceUsage<'a> {
 
 /// A change of an estate, checked, and what it does to servers.
 #[derive(Debug, Default)]
-pub struct CheckedChange {
+pub struct CheckedEstateChange {
     /// Everything wrong or suspicious in what the change can reach, fatal findings first.
     pub findings: Vec<EstateFinding>,
     /// What it does to each server it reaches; those that leave the estate are among them.
@@ -43,7 +43,7 @@ pub struct CheckedChange {
 }
 
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
-pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
+pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let resolver = Resolver::new(estate, catalog);
     findings(&resolver, estate.servers.keys(), None).0
 }
@@ -53,9 +53,14 @@ pub fn check(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
 ///
 /// Only faults that the change introduces are fatal. A fault that existed before is a
 /// warning: it does not block unrelated changes.
-pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog, recorded: &ReadsIndex) -> CheckedChange {
-    let changed = ChangedInputs::between_estates(old, new);
-    let servers = recorded.reached(&changed, new);
+pub fn check_estate_change(
+    old: &Estate,
+    new: &Estate,
+    catalog: &Catalog,
+    recorded: &ResolutionReadsIndex,
+) -> CheckedEstateChange {
+    let changed = ChangedInputs::diff_estates(old, new);
+    let servers = recorded.find_reached_servers(&changed, new);
     let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
     let (mut found, resolutions) = findings(&after, &servers, Some(&changed.places));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
@@ -72,27 +77,27 @@ pub fn check_change(old: &Estate, new: &Estate, catalog: &Catalog, recorded: &Re
     }
     let mut effects = BTreeMap::new();
     for (name, after) in &resolutions {
-        let before = old.servers.contains_key(name).then(|| before.resolve(name));
+        let before = old.servers.contains_key(name).then(|| before.resolve_server(name));
         let of_server = effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
         effects.insert(name.clone(), of_server);
     }
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
         effects.insert(name.clone(), vec![Effect::Leaves]);
     }
-    CheckedChange { findings: found, effects, resolutions }
+    CheckedEstateChange { findings: found, effects, resolutions }
 }
 
 /// What a change of the catalog does to each server it reaches; `recorded` tells which these are.
-pub fn effects_of_catalog_change(
+pub fn find_catalog_change_effects(
     estate: &Estate,
     old: &Catalog,
     new: &Catalog,
-    recorded: &ReadsIndex,
+    recorded: &ResolutionReadsIndex,
 ) -> BTreeMap<ServerName, Vec<Effect>> {
-    let servers = recorded.reached(&ChangedInputs::between_catalogs(old, new), estate);
+    let servers = recorded.find_reached_servers(&ChangedInputs::diff_catalogs(old, new), estate);
     let (before, after) = (Resolver::new(estate, old), Resolver::new(estate, new));
     let effects = servers.into_iter().map(|name| {
-        let (before, after) = (before.resolve(&name), after.resolve(&name));
+        let (before, after) = (before.resolve_server(&name), after.resolve_server(&name));
         let effects = effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
         (name, effects)
     });
@@ -124,7 +129,7 @@ fn findings<'s>(
         if !concerns(&place) {
             continue;
         }
-        if let Some(Err(fault)) = resolver.hierarchy.linearisation(name) {
+        if let Some(Err(fault)) = resolver.hierarchy.linearise_role(name) {
             notes.push(fault.into_finding());
         }
         check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
@@ -292,13 +297,13 @@ fn check_value(
         .iter()
         .filter_map(|component| {
             let Some(parameter) = component.parameters.get(key) else {
-                return Some(unknown_parameter(place.clone(), component, key));
+                return Some(unknown_parameter_fault(place.clone(), component, key));
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
             let secret = || parameter.secret || catalog.is_secret_parameter(name, key) == Some(true);
             let message = parameter.check_unresolved_value_masked(value, true).err()?;
             let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
-            let kind = FaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
+            let kind = EstateFaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
             Some(EstateFault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFault, FaultKind, ResolveError},
+    fault::{EstateFault, EstateFaultKind, ResolveError},
     place_stack::PlaceStack,
     version_search::{SearchScope, VersionChoice, VersionConstraint, VersionSearch},
 };
@@ -52,18 +52,18 @@ pub(super) fn choose_versions<'a>(
             if catalog.versions_in_channel(stack.channel, name).is_empty() {
                 faults.push(unknown(catalog, stack, place, name));
             }
-            search.require(name, Some(VersionConstraint::required_by(place, range)));
+            search.require_component(name, Some(VersionConstraint::required_by(place, range)));
         }
         for operation in operations {
             if let PlacedWhat::Constrains(range) = operation.what {
-                search.constrain(name, VersionConstraint::of_place(operation.place, range));
+                search.constrain_version(name, VersionConstraint::constrained_by(operation.place, range));
             }
         }
     }
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    let found = search.run()?;
+    let found = search.search_versions()?;
     let components = found.choices.into_iter().map(|choice| {
         let places = operations.get(choice.name).map_or(&[][..], Vec::as_slice);
         (choice.name, choice.into_component(places))
@@ -152,7 +152,7 @@ fn operations_by_component<'a, 'l>(
         for (name, requirement) in &layer.overrides.components {
             let operations = operations.entry(name).or_default();
             let is_first = operations.iter().all(PlacedOperation::is_constraint);
-            let effective = is_first && at < stack.effective_layers(name);
+            let effective = is_first && at < stack.count_effective_layers(name);
             operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
         }
         for (name, constraint) in &layer.overrides.versions {
@@ -161,7 +161,7 @@ fn operations_by_component<'a, 'l>(
         }
         for removed in &layer.overrides.remove {
             if let InheritedItem::Component(name) = &removed.what {
-                let is_strongest = at + 1 == stack.effective_layers(name);
+                let is_strongest = at + 1 == stack.count_effective_layers(name);
                 let removes_some = || {
                     stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
                 };
@@ -190,7 +190,7 @@ fn unknown(catalog: &Catalog, stack: &PlaceStack<'_>, place: &Place, component: 
     let (channel, component) = (stack.channel.clone(), component.clone());
     EstateFault::new(
         place.clone(),
-        FaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
+        EstateFaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
     )
     .with_component(&component)
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     evaluate::{
-        ComponentStates, EvaluationSubject, ValueEvaluator, component_parameters, final_values,
-        unknown_parameter_faults,
+        ComponentValueStates, EvaluationSubject, ValueEvaluator, collect_component_parameters,
+        collect_final_values, find_unknown_parameters,
     },
     fault::ResolveError,
     place_stack::{PlaceLayer, PlaceStack},
@@ -23,16 +23,20 @@ use crate::{
 ///
 /// `components` describes the node's components in their exact versions. The values of the node are
 /// final: no reference in them is replaced. A node that resolution made comes out as it went in.
-pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Result<Node, ResolveError> {
+pub fn complete_node_with_defaults(
+    node: &Node,
+    components: &BTreeMap<Name, &Component>,
+) -> Result<Node, ResolveError> {
     let overrides = overrides_of_node(node);
     let layer = PlaceLayer { place: Place::Server(node.server.clone()), overrides: &overrides };
     let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
-    let parameters = component_parameters(declared);
-    let states = parameters.iter().map(ComponentStates::pending_all).collect();
+    let parameters = collect_component_parameters(declared);
+    let states = parameters.iter().map(ComponentValueStates::all_pending).collect();
     let subject = EvaluationSubject::FinalNode { server: &node.server };
-    let evaluated = ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_all();
-    let mut faults = unknown_parameter_faults(&stack, &parameters, |_, _| true);
+    let evaluated =
+        ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_pending_parameters();
+    let mut faults = find_unknown_parameters(&stack, &parameters, |_, _| true);
     faults.extend(evaluated.faults);
     if !faults.is_empty() {
         return Err(faults.into());
@@ -41,7 +45,7 @@ pub fn complete_node(node: &Node, components: &BTreeMap<Name, &Component>) -> Re
     for (declared, states) in parameters.iter().zip(evaluated.states) {
         let Some(component) = complete.components.get_mut(declared.name) else { continue };
         let component = Arc::make_mut(component);
-        for (key, value) in final_values(declared, &states.into_own().unwrap_or_default()) {
+        for (key, value) in collect_final_values(declared, &states.into_owned_states().unwrap_or_default()) {
             let given = component.values.entry(key).or_insert_with(|| Arc::clone(&value));
             if value.secret && !given.secret {
                 *given = Arc::new(NodeValue { secret: true, ..NodeValue::clone(given) });

@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     choose_versions::ChosenComponent,
-    evaluate::{ParameterList, SharedStates},
+    evaluate::{ParameterList, SharedValueStates},
     place_stack::PlaceStack,
 };
 use crate::{
@@ -33,15 +33,15 @@ const MAX_EVALUATED: usize = 20_000;
 /// What was evaluated, for as long as estate and catalog stay as they are.
 #[derive(Default)]
 pub(super) struct ComponentCache<'a> {
-    signatures: RefCell<HashMap<ComponentSignature, SignatureId>>,
-    evaluated: RefCell<HashMap<SignatureId, Vec<Rc<EvaluatedComponent<'a>>>>>,
+    signatures: RefCell<HashMap<ComponentSignature, ComponentInputsId>>,
+    evaluated: RefCell<HashMap<ComponentInputsId, Vec<Rc<EvaluatedComponent<'a>>>>>,
     parameters: RefCell<HashMap<*const PublishedVersion, ParameterList<'a>>>,
     /// How many evaluated components are kept.
     kept: Cell<usize>,
 }
 
 /// The number of a signature.
-pub(super) type SignatureId = usize;
+pub(super) type ComponentInputsId = usize;
 
 /// What a component's own values follow from. The addresses are of parts of the estate and the catalog, which outlive
 /// the cache.
@@ -55,7 +55,7 @@ struct ComponentSignature {
 
 /// A value that another one refers to, directly or not, and the places it comes from.
 #[derive(PartialEq, Eq)]
-pub(super) struct ReferredValue<'a> {
+pub(super) struct ReferencedValue<'a> {
     pub(super) component: &'a Name,
     pub(super) key: &'a Key,
     version: *const PublishedVersion,
@@ -65,10 +65,10 @@ pub(super) struct ReferredValue<'a> {
 /// A component with its values.
 pub(super) struct EvaluatedComponent<'a> {
     /// The values that its own refer to, directly or not, in the form they had.
-    pub(super) referred: Vec<ReferredValue<'a>>,
+    pub(super) referred: Vec<ReferencedValue<'a>>,
     /// Its parameters with the values they refer to directly.
     pub(super) references: Vec<(usize, &'a Name, &'a Key)>,
-    pub(super) states: SharedStates,
+    pub(super) states: SharedValueStates,
     pub(super) digest: ContentDigest,
     /// The component as it is in nodes, one for each list of requirements.
     variants: RefCell<Vec<Arc<NodeComponent>>>,
@@ -76,18 +76,18 @@ pub(super) struct EvaluatedComponent<'a> {
 
 impl<'a> ComponentCache<'a> {
     /// The parameters of a version.
-    pub(super) fn parameters(&self, published: &'a Arc<PublishedVersion>) -> ParameterList<'a> {
+    pub(super) fn parameters_of_version(&self, published: &'a Arc<PublishedVersion>) -> ParameterList<'a> {
         let mut known = self.parameters.borrow_mut();
         let parameters = known.entry(Arc::as_ptr(published));
         Rc::clone(parameters.or_insert_with(|| published.component.parameters.iter().collect()))
     }
 
     /// The signatures of the components that are chosen for a server, whose own layer is the first of the stack.
-    pub(super) fn signatures(
+    pub(super) fn component_inputs_ids(
         &self,
         stack: &PlaceStack<'a>,
         chosen: &[(&'a Name, &ChosenComponent<'a>)],
-    ) -> Vec<SignatureId> {
+    ) -> Vec<ComponentInputsId> {
         let find = |name: &Name| chosen.binary_search_by(|(known, _)| (*known).cmp(name)).ok();
         let mut places: Vec<Vec<*const Overrides>> = vec![Vec::new(); chosen.len()];
         for layer in &stack.layers[1..] {
@@ -114,9 +114,9 @@ impl<'a> ComponentCache<'a> {
     }
 
     /// The evaluated component with this signature, if what it refers to has the form it had.
-    pub(super) fn find(
+    pub(super) fn find_evaluated_component(
         &self,
-        signature: SignatureId,
+        signature: ComponentInputsId,
         stack: &PlaceStack<'a>,
         chosen: &BTreeMap<&'a Name, ChosenComponent<'a>>,
     ) -> Option<Rc<EvaluatedComponent<'a>>> {
@@ -125,7 +125,7 @@ impl<'a> ComponentCache<'a> {
         let fits = |evaluated: &&Rc<EvaluatedComponent<'a>>| {
             let mut referred = evaluated.referred.iter();
             referred.all(|value| {
-                ReferredValue::find(stack, chosen, value.component, value.key)
+                ReferencedValue::find_value_places(stack, chosen, value.component, value.key)
                     .is_some_and(|now| now == *value)
             })
         };
@@ -133,7 +133,11 @@ impl<'a> ComponentCache<'a> {
     }
 
     /// Keeps an evaluated component for other servers.
-    pub(super) fn insert(&self, signature: SignatureId, evaluated: EvaluatedComponent<'a>) {
+    pub(super) fn insert_evaluated_component(
+        &self,
+        signature: ComponentInputsId,
+        evaluated: EvaluatedComponent<'a>,
+    ) {
         if self.kept.get() < MAX_EVALUATED {
             self.kept.set(self.kept.get() + 1);
             self.evaluated.borrow_mut().entry(signature).or_default().push(Rc::new(evaluated));
@@ -141,9 +145,9 @@ impl<'a> ComponentCache<'a> {
     }
 }
 
-impl<'a> ReferredValue<'a> {
+impl<'a> ReferencedValue<'a> {
     /// Where a value comes from, but for the server's own layer.
-    pub(super) fn find(
+    pub(super) fn find_value_places(
         stack: &PlaceStack<'a>,
         chosen: &BTreeMap<&'a Name, ChosenComponent<'a>>,
         component: &'a Name,
@@ -167,19 +171,19 @@ impl<'a> ReferredValue<'a> {
 
 impl<'a> EvaluatedComponent<'a> {
     pub(super) fn new(
-        referred: Vec<ReferredValue<'a>>,
+        referred: Vec<ReferencedValue<'a>>,
         references: Vec<(usize, &'a Name, &'a Key)>,
-        states: SharedStates,
+        states: SharedValueStates,
         component: &Arc<NodeComponent>,
         digest: ContentDigest,
     ) -> Self {
-        let is_whole = states.unsettled().next().is_none();
+        let is_whole = states.unsettled_parameters().next().is_none();
         let variants = RefCell::new(if is_whole { vec![Arc::clone(component)] } else { Vec::new() });
         Self { referred, references, states, digest, variants }
     }
 
     /// The component as it is in nodes whose places require it like this.
-    pub(super) fn node_component(
+    pub(super) fn shared_node_component(
         &self,
         chosen: &ChosenComponent<'_>,
         build: impl FnOnce() -> NodeComponent,

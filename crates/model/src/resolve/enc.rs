@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Writes the node as an external node classifier's answer.
-pub fn enc(node: &Node) -> String {
+pub fn write_enc_yaml(node: &Node) -> String {
     let mut text = String::from("---\nenvironment: ");
     write_quoted_text(&mut text, &puppet_name(node.environment.as_str()));
     text.push_str("\nclasses:");

@@ -10,12 +10,17 @@ mod value_states;
 use std::{rc::Rc, sync::Arc};
 
 pub(super) use self::{
-    parameters::{ComponentParameters, ParameterId, ParameterList, component_parameters, find_parameter},
-    value_states::{ComponentStates, EvaluatedValues, SharedStates, ValueSizes, ValueState, final_values},
+    parameters::{
+        ComponentParameters, ParameterId, ParameterList, collect_component_parameters, find_parameter,
+    },
+    value_states::{
+        ComponentValueStates, EvaluatedValues, SharedValueStates, ValueSizes, ValueState,
+        collect_final_values,
+    },
 };
 use super::{
-    fault::{EstateFault, FaultKind},
-    merge::{merge, prune},
+    fault::{EstateFault, EstateFaultKind},
+    merge::{merge_values, remove_map_entry},
     operations::{ComponentOperations, PlaceOperation, ValueOperation},
     place_stack::PlaceStack,
     reference::has_references,
@@ -47,13 +52,13 @@ const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD_BYTES;
 #[derive(Clone, Copy)]
 pub(super) enum EvaluationSubject<'e> {
     /// A server, which can read values of other servers.
-    Server { name: &'e ServerName, others: &'e dyn OtherServers },
+    Server { name: &'e ServerName, others: &'e dyn OtherServerValues },
     /// A node file written by hand: its values are final, no default is joined to them.
     FinalNode { server: &'e ServerName },
 }
 
 /// Values of other servers.
-pub(super) trait OtherServers {
+pub(super) trait OtherServerValues {
     /// The selected servers with what `parameter` reads of them. The error completes the sentence "`component.key` ...".
     fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String>;
 }
@@ -65,7 +70,7 @@ pub(super) struct ValueEvaluator<'e, 'a> {
     components: &'e [ComponentParameters<'a>],
     /// Tells which parameters are secret in other versions, when there is one.
     catalog: Option<&'e Catalog>,
-    states: Vec<ComponentStates<'e>>,
+    states: Vec<ComponentValueStates<'e>>,
     operations: Vec<Option<Rc<ComponentOperations<'a, 'e>>>>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
@@ -96,14 +101,14 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         stack: &'e PlaceStack<'a>,
         components: &'e [ComponentParameters<'a>],
         catalog: Option<&'e Catalog>,
-        states: Vec<ComponentStates<'e>>,
+        states: Vec<ComponentValueStates<'e>>,
     ) -> Self {
         Self {
             subject,
             stack,
             components,
             catalog,
-            sizes: states.iter().map(ComponentStates::sizes).sum(),
+            sizes: states.iter().map(ComponentValueStates::sizes).sum(),
             operations: states.iter().map(|_| None).collect(),
             path: Vec::new(),
             references: vec![Vec::new(); states.len()],
@@ -113,9 +118,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Evaluates everything that is still pending.
-    pub(super) fn evaluate_all(mut self) -> EvaluatedValues<'e> {
+    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluatedValues<'e> {
         for at in 0..self.states.len() {
-            for parameter in self.states[at].pending() {
+            for parameter in self.states[at].pending_parameters() {
                 self.settle(ParameterId { component: at, parameter });
             }
         }
@@ -127,9 +132,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
-    pub(super) fn evaluate_one(&mut self, id: ParameterId) -> (&ValueState, &[EstateFault]) {
+    pub(super) fn evaluate_parameter(&mut self, id: ParameterId) -> (&ValueState, &[EstateFault]) {
         self.settle(id);
-        (self.states[id.component].state(id.parameter), &self.faults)
+        (self.states[id.component].value_state(id.parameter), &self.faults)
     }
 
     fn server(&self) -> &'e ServerName {
@@ -151,11 +156,14 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Why the values are more than a node file should hold.
-    fn too_large(&self) -> Option<FaultKind> {
+    fn too_large(&self) -> Option<EstateFaultKind> {
         if self.sizes.values > MAX_NODE_WEIGHT {
-            return Some(FaultKind::TooLarge { what: "the values of this server", limit: MAX_NODE_WEIGHT });
+            return Some(EstateFaultKind::TooLarge {
+                what: "the values of this server",
+                limit: MAX_NODE_WEIGHT,
+            });
         }
-        (self.sizes.provenance > MAX_PROVENANCE_WEIGHT).then_some(FaultKind::TooLarge {
+        (self.sizes.provenance > MAX_PROVENANCE_WEIGHT).then_some(EstateFaultKind::TooLarge {
             what: "the values that its roles, groups, environment and components have for this server",
             limit: MAX_PROVENANCE_WEIGHT,
         })
@@ -163,11 +171,11 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// Evaluates one pending parameter, once. Stops when the values exceed their limits.
     fn settle(&mut self, id: ParameterId) {
-        let is_pending = matches!(self.states[id.component].state(id.parameter), ValueState::Pending);
+        let is_pending = matches!(self.states[id.component].value_state(id.parameter), ValueState::Pending);
         if !is_pending || self.too_large().is_some() {
             return;
         }
-        self.states[id.component].set(id.parameter, ValueState::Begun);
+        self.states[id.component].set_value_state(id.parameter, ValueState::Begun);
         self.path.push(ValueInEvaluation { id, of_server: false });
         let faults = self.faults.len();
         let value = self.evaluate(id);
@@ -179,7 +187,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Some(None) if self.faults.len() == faults => ValueState::Absent { of_server },
             _ => ValueState::Failed,
         };
-        self.states[id.component].set(id.parameter, state);
+        self.states[id.component].set_value_state(id.parameter, state);
     }
 
     fn operations_of(&mut self, component: usize) -> Rc<ComponentOperations<'a, 'e>> {
@@ -197,7 +205,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let (name, (key, parameter)) =
             (components[id.component].name, components[id.component].parameters[id.parameter]);
         let component_operations = self.operations_of(id.component);
-        let mut operations = component_operations.operations_for(key, parameter);
+        let mut operations = component_operations.operations_on_parameter(key, parameter);
         if operations.iter().any(|operation| matches!(operation.place, Place::Server(_))) {
             self.depend_on_server();
         }
@@ -216,7 +224,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             }
             let site = ValueSite { component: name, key, place: operation.place };
             let mut value = match has_references(value) {
-                true => Arc::new(self.expand(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?),
+                true => Arc::new(self.expand_references(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?),
                 false => Arc::clone(value),
             };
             joined += estimate_value_size(&value);
@@ -226,7 +234,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             for (stronger_at, stronger) in operations[..at].iter().enumerate() {
                 if let ValueOperation::RemoveEntry(path) = stronger.what
                     && stronger.effective
-                    && prune(&mut value, path)
+                    && remove_map_entry(&mut value, path)
                 {
                     removals_with_part.push(stronger_at);
                 }
@@ -245,7 +253,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             )?;
         }
         let several = contributions.len() > 1;
-        let merged = match merge(parameter.merge, &contributions) {
+        let merged = match merge_values(parameter.merge, &contributions) {
             Ok(Some(merged)) => merged,
             Ok(None) if parameter.required => return self.missing(name, key, parameter),
             Ok(None) => return Some(None),
@@ -301,7 +309,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     fn missing<T>(&mut self, name: &Name, key: &Key, parameter: &Parameter) -> Option<T> {
         let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
-        let kind = FaultKind::Missing { component, key: key.clone(), description };
+        let kind = EstateFaultKind::Missing { component, key: key.clone(), description };
         let place = Place::Server(self.server().clone());
         self.faults.push(EstateFault::new(place, kind).with_key(name, key));
         None
@@ -341,7 +349,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
-        let kind = FaultKind::WrongValue { component, key, message };
+        let kind = EstateFaultKind::WrongValue { component, key, message };
         self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
@@ -349,7 +357,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
 /// The faults of values for parameters that the chosen components do not declare, of the layers and components that are
 /// `checked`.
-pub(super) fn unknown_parameter_faults(
+pub(super) fn find_unknown_parameters(
     stack: &PlaceStack<'_>,
     components: &[ComponentParameters<'_>],
     checked: impl Fn(usize, usize) -> bool,
@@ -360,12 +368,12 @@ pub(super) fn unknown_parameter_faults(
             let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
                 continue;
             };
-            if !checked(at, found) || at >= stack.effective_layers(name) {
+            if !checked(at, found) || at >= stack.count_effective_layers(name) {
                 continue;
             }
             let component = components[found].component;
             for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
-                faults.push(unknown_parameter(layer.place.clone(), component, key));
+                faults.push(unknown_parameter_fault(layer.place.clone(), component, key));
             }
         }
     }
@@ -373,10 +381,10 @@ pub(super) fn unknown_parameter_faults(
 }
 
 /// The fault of a value for a parameter the component does not declare.
-pub(super) fn unknown_parameter(place: Place, component: &Component, key: &Key) -> EstateFault {
+pub(super) fn unknown_parameter_fault(place: Place, component: &Component, key: &Key) -> EstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = suggest_spelling(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
-    let kind = FaultKind::UnknownParameter {
+    let kind = EstateFaultKind::UnknownParameter {
         component: component.name.clone(),
         version: component.version.clone(),
         key: key.clone(),

@@ -1,6 +1,6 @@
 //! Explains values from a node alone, so that every caller gets the same answer.
 
-use super::merge::entry_at;
+use super::merge::find_map_entry;
 use crate::{
     estate::Place,
     format::dotted_path::{join_escaped, split_unescaped_dots},
@@ -21,7 +21,7 @@ pub struct ExplainError(String);
 
 /// Explains `component.parameter`, an entry of a map (`component.parameter.entry`), or the version of a whole
 /// `component`.
-pub fn explain(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
+pub fn explain_key(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
     let mut parts = split_unescaped_dots(key).into_iter();
     let name = parts.next().unwrap_or_default();
     let Some((name, component)) = node.components.get_key_value(name.as_str()) else {
@@ -46,7 +46,7 @@ pub fn explain(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
 }
 
 /// Explains the version and every value of every component, in the order of their names.
-pub fn explain_all(node: &Node) -> Vec<Explanation> {
+pub fn explain_all_values(node: &Node) -> Vec<Explanation> {
     let components = node.components.iter();
     let of_component = |(name, component): (&Name, &std::sync::Arc<NodeComponent>)| {
         let values = component.values.iter().map(|(key, value)| explain_value(name, key, value));
@@ -94,7 +94,7 @@ fn removed_by(removal: &Provenance, provenance: &[Provenance]) -> Vec<String> {
         Some(path) => {
             let path = split_unescaped_dots(path);
             let has_entry = |other: &&Provenance| {
-                other.value.as_ref().is_some_and(|value| entry_at(value, &path).is_some())
+                other.value.as_ref().is_some_and(|value| find_map_entry(value, &path).is_some())
             };
             others.filter(has_entry).map(|other| other.place.to_string()).collect()
         }
@@ -143,7 +143,7 @@ fn entry_source<'p>(provenance: &'p [Provenance], path: &[String]) -> Option<&'p
     let mut values = provenance.iter().filter(|entry| entry.effective && !entry.removes);
     values
         .clone()
-        .find(|entry| entry.value.as_ref().is_some_and(|value| entry_at(value, path).is_some()))
+        .find(|entry| entry.value.as_ref().is_some_and(|value| find_map_entry(value, path).is_some()))
         .or_else(|| values.find(|entry| entry.value.as_deref().and_then(Value::as_text).is_some()))
 }
 
@@ -163,9 +163,9 @@ fn explain_entry(
             entries: Vec::new(),
         });
     }
-    let Some(entry) = entry_at(&value.value, path) else {
+    let Some(entry) = find_map_entry(&value.value, path) else {
         let (parent, last) = path.split_at(path.len() - 1);
-        let known: Vec<&str> = match entry_at(&value.value, parent) {
+        let known: Vec<&str> = match find_map_entry(&value.value, parent) {
             Some(Value::Map(map)) => map.keys().map(String::as_str).collect(),
             _ => Vec::new(),
         };
@@ -177,7 +177,7 @@ fn explain_entry(
     };
     let source = entry_source(&value.provenance, path).map(|source| &source.place);
     let of_entry = value.provenance.iter().filter_map(|provenance| {
-        let at_path = provenance.value.as_ref().and_then(|value| entry_at(value, path));
+        let at_path = provenance.value.as_ref().and_then(|value| find_map_entry(value, path));
         let removes_it = provenance.removes
             && provenance.value.as_deref().is_none_or(|removed| is_at_or_above(removed, path));
         let value = at_path.cloned().map(std::sync::Arc::new);

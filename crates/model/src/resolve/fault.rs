@@ -28,12 +28,12 @@ pub struct EstateFault {
     /// The parameter it is about.
     pub key: Option<Key>,
     /// What is wrong.
-    pub kind: FaultKind,
+    pub kind: EstateFaultKind,
 }
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FaultKind {
+pub enum EstateFaultKind {
     /// A server, role, group or environment that does not exist.
     #[error("there is no {what} `{name}`")]
     Unknown {
@@ -171,15 +171,17 @@ pub enum FaultKind {
     Unreadable(String),
 }
 
-impl FaultKind {
+impl EstateFaultKind {
     /// What to do next, where the message does not say so.
     pub fn hint(&self) -> Option<String> {
         match self {
-            FaultKind::Unknown { near, .. } | FaultKind::UnknownReference { near, .. } => {
+            EstateFaultKind::Unknown { near, .. } | EstateFaultKind::UnknownReference { near, .. } => {
                 nearest_name_hint(near, &[])
             }
-            FaultKind::UnknownParameter { near, known, .. } => nearest_name_hint(near, known),
-            FaultKind::UnknownComponent { near, channels, .. } => Some(other_channels_hint(near, channels)),
+            EstateFaultKind::UnknownParameter { near, known, .. } => nearest_name_hint(near, known),
+            EstateFaultKind::UnknownComponent { near, channels, .. } => {
+                Some(other_channels_hint(near, channels))
+            }
             _ => None,
         }
     }
@@ -205,7 +207,7 @@ pub struct EstateFinding {
 }
 
 impl EstateFault {
-    pub(super) fn new(place: Place, kind: FaultKind) -> Self {
+    pub(super) fn new(place: Place, kind: EstateFaultKind) -> Self {
         Self { place, component: None, key: None, kind }
     }
 
@@ -222,13 +224,13 @@ impl EstateFault {
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
     pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
-        self.clone().into_finding().locate(documents)
+        self.clone().into_finding().to_located_fault(documents)
     }
 
     pub(super) fn into_finding(self) -> EstateFinding {
         let list_entry = match &self.kind {
-            FaultKind::Unknown { name, .. } => Some(name.clone()),
-            FaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
+            EstateFaultKind::Unknown { name, .. } => Some(name.clone()),
+            EstateFaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
             _ => None,
         };
         EstateFinding {
@@ -245,7 +247,7 @@ impl EstateFault {
 
 impl EstateFinding {
     /// The note with the file, line and column to correct, for estates that come from documents.
-    pub fn locate(&self, documents: &EstateYamlByPath) -> Fault {
+    pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
         let found =
@@ -275,7 +277,7 @@ impl std::error::Error for ResolveError {}
 
 impl ResolveError {
     /// The first fault as a sentence.
-    pub fn first_fault(&self) -> String {
+    pub fn first_fault_message(&self) -> String {
         self.faults.first().map(ToString::to_string).unwrap_or_default()
     }
 }

@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use super::fault::{EstateFault, FaultKind};
+use super::fault::{EstateFault, EstateFaultKind};
 use crate::{
     estate::{Place, Role},
     name::Name,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The largest number of roles one role may inherit, itself included.
-pub(super) const MAX_ROLES: usize = 500;
+pub(super) const MAX_INHERITED_ROLES: usize = 500;
 
 /// The number of roles of a cycle that a fault names.
 const MAX_SHOWN: usize = 16;
@@ -43,7 +43,7 @@ impl<'a> RoleHierarchy<'a> {
     }
 
     /// The role and all it inherits, strongest first. Linearised once, its parents first.
-    pub(super) fn linearisation(&self, role: &Name) -> Option<RoleOrder<'a>> {
+    pub(super) fn linearise_role(&self, role: &Name) -> Option<RoleOrder<'a>> {
         if let Some(known) = self.orders.borrow().get(role) {
             return Some(known.clone());
         }
@@ -61,7 +61,7 @@ impl<'a> RoleHierarchy<'a> {
         let mut faults = Vec::new();
         let mut orders = Vec::new();
         for name in wanted {
-            match self.linearisation(name) {
+            match self.linearise_role(name) {
                 Some(Ok(names)) => orders.push(OrderedRoles { names, owner: Place::Role(name.clone()) }),
                 Some(Err(fault)) if faults.contains(&fault) => (),
                 Some(Err(fault)) => faults.push(fault),
@@ -83,7 +83,7 @@ impl<'a> RoleHierarchy<'a> {
         let name = name.to_string();
         EstateFault::new(
             owner.clone(),
-            FaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) },
+            EstateFaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) },
         )
     }
 
@@ -130,8 +130,11 @@ impl<'a> RoleHierarchy<'a> {
             .map_err(|mut faults| Box::new(faults.swap_remove(0)))?;
         let mut order = vec![name];
         order.extend(rest);
-        if order.len() > MAX_ROLES {
-            return Err(Box::new(EstateFault::new(owner, FaultKind::TooManyRoles(MAX_ROLES))));
+        if order.len() > MAX_INHERITED_ROLES {
+            return Err(Box::new(EstateFault::new(
+                owner,
+                EstateFaultKind::TooManyRoles(MAX_INHERITED_ROLES),
+            )));
         }
         Ok(order)
     }
@@ -144,7 +147,7 @@ fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
     let more = names.len().saturating_sub(MAX_SHOWN);
     let place = Place::Role(names[0].clone());
     let names = names.into_iter().take(MAX_SHOWN).cloned().collect();
-    EstateFault::new(place, FaultKind::CyclicRoles { names, more })
+    EstateFault::new(place, EstateFaultKind::CyclicRoles { names, more })
 }
 
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
@@ -161,7 +164,7 @@ fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Na
         let Some(first) = waiting.clone().next() else { return Ok(merged) };
         let Some(free) = waiting.find(|name| behind.get(*name).is_none_or(|count| *count == 0)).copied()
         else {
-            let kind = FaultKind::Inconsistent(contradiction(first, orders, &heads));
+            let kind = EstateFaultKind::Inconsistent(contradiction(first, orders, &heads));
             return Err(Box::new(EstateFault::new(owner.clone(), kind)));
         };
         merged.push(free);

@@ -21,7 +21,7 @@ pub(super) struct MergedValue {
 /// Merges values of several places, strongest first. A value that stands alone is shared, not copied.
 ///
 /// On failure the index of the first value that is not of the shape the merge needs.
-pub(super) fn merge(how: MergeStrategy, values: &[Arc<Value>]) -> Result<Option<MergedValue>, usize> {
+pub(super) fn merge_values(how: MergeStrategy, values: &[Arc<Value>]) -> Result<Option<MergedValue>, usize> {
     let Some(strongest) = values.first() else { return Ok(None) };
     match how {
         MergeStrategy::Replace => {
@@ -87,8 +87,8 @@ fn fill(strong: &mut BTreeMap<String, Value>, weak: &BTreeMap<String, Value>) ->
 }
 
 /// Takes the entry at `path` out of a map, which is copied only if it has one; whether it had.
-pub(super) fn prune(value: &mut Arc<Value>, path: &[String]) -> bool {
-    if entry_at(value, path).is_none() {
+pub(super) fn remove_map_entry(value: &mut Arc<Value>, path: &[String]) -> bool {
+    if find_map_entry(value, path).is_none() {
         return false;
     }
     let Some((last, way)) = path.split_last() else { return false };
@@ -105,7 +105,7 @@ pub(super) fn prune(value: &mut Arc<Value>, path: &[String]) -> bool {
 }
 
 /// The entry of a map at `path`.
-pub(super) fn entry_at<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
+pub(super) fn find_map_entry<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
     path.iter().try_fold(value, |value, step| match value {
         Value::Map(map) => map.get(step),
         _ => None,
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn list_that_adds_nothing_has_no_part() {
-        let merged = merge(MergeStrategy::Append, &[list(&["a", "b"]), list(&["b"]), list(&["c"])]);
+        let merged = merge_values(MergeStrategy::Append, &[list(&["a", "b"]), list(&["b"]), list(&["c"])]);
         let merged = merged.unwrap().unwrap();
         assert_eq!(merged, MergedValue { value: list(&["a", "b", "c"]), has_part: vec![true, false, true] });
     }
@@ -136,7 +136,7 @@ mod tests {
         let strong = map(&[("a", 1.into()), ("deep", Value::clone(&map(&[("x", 1.into())])))]);
         let weak = map(&[("deep", Value::clone(&map(&[("x", 2.into())])))]);
         let weakest = map(&[("deep", Value::clone(&map(&[("y", 3.into())])))]);
-        let merged = merge(MergeStrategy::Deep, &[strong, weak, weakest]).unwrap().unwrap();
+        let merged = merge_values(MergeStrategy::Deep, &[strong, weak, weakest]).unwrap().unwrap();
         assert_eq!(merged.has_part, [true, false, true]);
         assert_eq!(merged.value.to_string(), r#"{"a":1,"deep":{"x":1,"y":3}}"#);
     }
@@ -146,7 +146,7 @@ mod tests {
         for (how, value) in
             [(MergeStrategy::Append, list(&["a"])), (MergeStrategy::Deep, map(&[("a", 1.into())]))]
         {
-            let merged = merge(how, &[Arc::clone(&value)]).unwrap().unwrap();
+            let merged = merge_values(how, &[Arc::clone(&value)]).unwrap().unwrap();
             assert!(Arc::ptr_eq(&merged.value, &value));
         }
     }

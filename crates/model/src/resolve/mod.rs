@@ -44,21 +44,21 @@ mod explain;
 mod enc;
 
 pub use self::{
-    check::{CheckedChange, check, check_change, effects_of_catalog_change},
-    complete::complete_node,
-    enc::enc,
-    explain::{ExplainError, explain, explain_all},
-    fault::{EstateFault, EstateFinding, FaultKind, ResolveError},
-    reach::{ChangedInputs, ReadsIndex},
+    check::{CheckedEstateChange, check_estate, check_estate_change, find_catalog_change_effects},
+    complete::complete_node_with_defaults,
+    enc::write_enc_yaml,
+    explain::{ExplainError, explain_all_values, explain_key},
+    fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
+    reach::{ChangedInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{RequirementConflict, choose_requirements},
+    requirements::{RequirementConflict, choose_required_versions},
 };
 use self::{
     choose_versions::choose_versions,
     component_cache::ComponentCache,
     evaluate::EvaluationSubject,
     linearise::RoleHierarchy,
-    other_servers::{ServerReader, ServerValues},
+    other_servers::{OtherServerReader, ServerValueCache},
     place_stack::{PlaceStack, ServerPlaces},
     server_evaluation::{EvaluatedServer, ServerEvaluation},
 };
@@ -80,7 +80,7 @@ pub struct Resolver<'a> {
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
     components: ComponentCache<'a>,
-    server_values: ServerValues,
+    server_values: ServerValueCache,
 }
 
 /// A resolved server.
@@ -99,8 +99,8 @@ pub struct Resolution {
 /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
 ///
 /// For many servers create one [`Resolver`].
-pub fn resolve(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
-    Resolver::new(estate, catalog).resolve(server).map(|resolution| resolution.node)
+pub fn resolve_server(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
+    Resolver::new(estate, catalog).resolve_server(server).map(|resolution| resolution.node)
 }
 
 impl<'a> Resolver<'a> {
@@ -111,12 +111,12 @@ impl<'a> Resolver<'a> {
             catalog,
             hierarchy: RoleHierarchy::new(&estate.roles),
             components: ComponentCache::default(),
-            server_values: ServerValues::default(),
+            server_values: ServerValueCache::default(),
         }
     }
 
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
-    pub fn resolve(&self, server: &ServerName) -> Result<Resolution, ResolveError> {
+    pub fn resolve_server(&self, server: &ServerName) -> Result<Resolution, ResolveError> {
         let places = self.places_of(server)?;
         let evaluation = self.server_evaluation(&places)?;
         self.resolve_evaluation(&places, &evaluation)
@@ -128,10 +128,10 @@ impl<'a> Resolver<'a> {
         places: &ServerPlaces<'a>,
         evaluation: &ServerEvaluation<'a>,
     ) -> Result<Resolution, ResolveError> {
-        let others = ServerReader::new(self, &places.server.environment);
+        let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
         let EvaluatedServer { components, faults, weight } =
-            evaluation.evaluate(&self.components, subject, self.catalog);
+            evaluation.evaluate_server(&self.components, subject, self.catalog);
         if !faults.is_empty() {
             return Err(faults.into());
         }
@@ -150,7 +150,7 @@ impl<'a> Resolver<'a> {
         }
         let digests = node.components.keys().zip(component_digests.iter().copied());
         let digest = digest_node_from_components(&node.server, &node.environment, &node.channel, digests);
-        let selection = others.into_reads();
+        let selection = others.into_selection_reads();
         let layers = stack.layers.iter().map(|layer| layer.place.clone());
         let reads = ResolutionReads {
             places: selection.environments.into_iter().chain(layers).collect(),
@@ -173,7 +173,7 @@ impl<'a> Resolver<'a> {
 
     /// A server and the places it names.
     fn places_of(&self, server: &ServerName) -> Result<ServerPlaces<'a>, Vec<EstateFault>> {
-        ServerPlaces::find(self.estate, server).map_err(|mut faults| {
+        ServerPlaces::find_server_places(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
                 let place = Place::Server(name.clone());
@@ -187,12 +187,13 @@ impl<'a> Resolver<'a> {
 
     /// The places of a server below its own layer.
     fn stack_without_server(&self, places: &ServerPlaces<'a>) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
-        Ok(places.stack_roles(self.estate, &self.hierarchy)?.below(&places.groups))
+        Ok(places.stack_roles(self.estate, &self.hierarchy)?.below_stronger_layers(&places.groups))
     }
 
     /// The places of a server with the versions chosen for them.
     fn server_evaluation(&self, places: &ServerPlaces<'a>) -> Result<ServerEvaluation<'a>, ResolveError> {
-        let stack = self.stack_without_server(places)?.below(std::slice::from_ref(&places.own));
+        let stack =
+            self.stack_without_server(places)?.below_stronger_layers(std::slice::from_ref(&places.own));
         let chosen = choose_versions(self.catalog, &stack, &places.own.place)?;
         Ok(ServerEvaluation::new(&self.components, stack, chosen))
     }
@@ -201,6 +202,7 @@ impl<'a> Resolver<'a> {
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveError> {
     node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
-        EstateFault::new(Place::Server(node.server.clone()), FaultKind::Unreadable(error.message)).into()
+        EstateFault::new(Place::Server(node.server.clone()), EstateFaultKind::Unreadable(error.message))
+            .into()
     })
 }

@@ -67,8 +67,8 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
         });
         Self {
             sources: sources.collect(),
-            effective_layers: stack.effective_layers(component),
-            removal: stack.removal_of(component),
+            effective_layers: stack.count_effective_layers(component),
+            removal: stack.find_component_removal(component),
             default: Place::Default(component.clone()),
             joins_defaults: true,
         }
@@ -84,7 +84,7 @@ impl<'a, 'l> ComponentOperations<'a, 'l> {
     ///
     /// A removal concerns places, never the default: a list or map that is merged always has the default in it, and
     /// a value that is replaced falls back to the default when no place is left that sets one.
-    pub(super) fn operations_for<'s>(
+    pub(super) fn operations_on_parameter<'s>(
         &'s self,
         key: &Key,
         parameter: &'s Parameter,

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Resolver,
-    evaluate::{EvaluationSubject, OtherServers, ValueState},
+    evaluate::{EvaluationSubject, OtherServerValues, ValueState},
     place_stack::ServerPlaces,
 };
 use crate::{
@@ -25,7 +25,7 @@ const MAX_CHAIN: usize = 32;
 
 /// What was read of servers, once for all that read it.
 #[derive(Default)]
-pub(super) struct ServerValues {
+pub(super) struct ServerValueCache {
     /// The servers of each selection, by name.
     selected: RefCell<HashMap<Selection, SelectedServers>>,
     /// The lists that selections became, each with the length of the longest chain in it.
@@ -50,7 +50,7 @@ type ListKey = (Selection, Vec<ParameterName>, bool);
 type ReadValue = Result<Option<Arc<NodeValue>>, String>;
 
 /// Reads other servers for one server, and remembers what it read.
-pub(super) struct ServerReader<'r, 'a> {
+pub(super) struct OtherServerReader<'r, 'a> {
     resolver: &'r Resolver<'a>,
     environment: &'a Name,
     reads: RefCell<SelectionReads>,
@@ -64,12 +64,12 @@ pub(super) struct SelectionReads {
     pub(super) servers: BTreeSet<ServerName>,
 }
 
-impl<'r, 'a> ServerReader<'r, 'a> {
+impl<'r, 'a> OtherServerReader<'r, 'a> {
     pub(super) fn new(resolver: &'r Resolver<'a>, environment: &'a Name) -> Self {
         Self { resolver, environment, reads: RefCell::default() }
     }
 
-    pub(super) fn into_reads(self) -> SelectionReads {
+    pub(super) fn into_selection_reads(self) -> SelectionReads {
         self.reads.into_inner()
     }
 
@@ -99,7 +99,7 @@ impl<'r, 'a> ServerReader<'r, 'a> {
     }
 }
 
-impl OtherServers for ServerReader<'_, '_> {
+impl OtherServerValues for OtherServerReader<'_, '_> {
     fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String> {
         let mut reads = self.reads.borrow_mut();
         reads.environments.insert(Place::Environment(selection.environment.clone()));
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
             if selection.group.as_ref().is_some_and(|group| !server.groups.contains(group)) {
                 continue;
             }
-            match self.has_role_and_component(name, selection) {
+            match self.matches_role_and_component(name, selection) {
                 Ok(true) => selected.push(name.clone()),
                 Ok(false) => (),
                 Err(why) => {
@@ -141,7 +141,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether a server has the role and runs the component of a selection.
-    pub(super) fn has_role_and_component(
+    pub(super) fn matches_role_and_component(
         &self,
         server: &ServerName,
         selection: &Selection,
@@ -255,10 +255,10 @@ impl<'a> Resolver<'a> {
         let places = self.places_of(server).map_err(|faults| why(first_fault(&faults)))?;
         let evaluation = self.server_evaluation(&places).map_err(|error| why(first_fault(&error.faults)))?;
         let Some(id) = evaluation.find_parameter(&read.component, &read.key) else { return Ok(None) };
-        let others = ServerReader::new(self, places.stack_environment());
+        let others = OtherServerReader::new(self, places.stack_environment());
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let mut evaluator = evaluation.evaluator(subject, Some(self.catalog));
-        match evaluator.evaluate_one(id) {
+        let mut evaluator = evaluation.parameter_evaluator(subject, Some(self.catalog));
+        match evaluator.evaluate_parameter(id) {
             (ValueState::Final { value, .. }, _) => Ok(Some(Arc::clone(value))),
             (ValueState::Absent { .. }, _) => Ok(None),
             (_, faults) => Err(why(first_fault(faults))),
@@ -266,7 +266,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-impl ServerValues {
+impl ServerValueCache {
     /// Notes that what is in evaluation reads a chain of this length, unless that is too long.
     fn add_chain(&self, length: usize) -> Result<(), String> {
         let before = self.path.borrow().len();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    fault::{EstateFault, FaultKind},
+    fault::{EstateFault, EstateFaultKind},
     linearise::RoleHierarchy,
 };
 use crate::{
@@ -48,7 +48,10 @@ pub(super) struct ServerPlaces<'a> {
 impl<'a> ServerPlaces<'a> {
     /// Finds the server, its groups and its environment; its roles are linearised apart, once for all servers that
     /// have the same.
-    pub(super) fn find(estate: &'a Estate, server: &ServerName) -> Result<Self, Vec<EstateFault>> {
+    pub(super) fn find_server_places(
+        estate: &'a Estate,
+        server: &ServerName,
+    ) -> Result<Self, Vec<EstateFault>> {
         let Some((name, server)) = estate.servers.get_key_value(server) else {
             let known = estate.servers.keys().map(ServerName::as_str);
             return Err(vec![unknown(Place::Server(server.clone()), "server", server.as_str(), known)]);
@@ -105,18 +108,21 @@ impl<'a> PlaceStack<'a> {
     }
 
     /// This stack below stronger layers.
-    pub(super) fn below(&self, stronger: &[PlaceLayer<'a>]) -> Self {
+    pub(super) fn below_stronger_layers(&self, stronger: &[PlaceLayer<'a>]) -> Self {
         let layers = stronger.iter().chain(&self.layers).cloned().collect();
         Self::new(self.environment, self.channel, layers)
     }
 
     /// The number of layers that have an effect on a component.
-    pub(super) fn effective_layers(&self, component: &Name) -> usize {
+    pub(super) fn count_effective_layers(&self, component: &Name) -> usize {
         self.component_removals.get(component).map_or(self.layers.len(), |(index, _)| index + 1)
     }
 
     /// The place that removes a component from weaker ones, and the revision that added the removal.
-    pub(super) fn removal_of(&self, component: &Name) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
+    pub(super) fn find_component_removal(
+        &self,
+        component: &Name,
+    ) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
         self.component_removals.get(component).map(|(index, origin)| (&self.layers[*index].place, *origin))
     }
 }
@@ -146,5 +152,5 @@ fn unknown<'n>(
     known: impl Iterator<Item = &'n str>,
 ) -> EstateFault {
     let near = suggest_spelling(name, known).map(str::to_owned);
-    EstateFault::new(place, FaultKind::Unknown { what, name: name.to_owned(), near })
+    EstateFault::new(place, EstateFaultKind::Unknown { what, name: name.to_owned(), near })
 }

@@ -26,7 +26,7 @@ pub struct ChangedInputs {
 
 /// The reads of all servers, by what was read.
 #[derive(Debug, Clone, Default)]
-pub struct ReadsIndex {
+pub struct ResolutionReadsIndex {
     reads: BTreeMap<ServerName, Arc<ResolutionReads>>,
     by_place: HashMap<Place, BTreeSet<ServerName>>,
     by_offer: HashMap<(Name, Name), BTreeSet<ServerName>>,
@@ -37,7 +37,7 @@ pub struct ReadsIndex {
 
 impl ChangedInputs {
     /// What differs between two estates.
-    pub fn between_estates(old: &Estate, new: &Estate) -> Self {
+    pub fn diff_estates(old: &Estate, new: &Estate) -> Self {
         let mut changed = Self::default();
         let roles = differing(&old.roles, &new.roles, |one, other| {
             (&one.inherits, &one.overrides) == (&other.inherits, &other.overrides)
@@ -60,7 +60,7 @@ impl ChangedInputs {
     }
 
     /// What differs between two catalogs.
-    pub fn between_catalogs(old: &Catalog, new: &Catalog) -> Self {
+    pub fn diff_catalogs(old: &Catalog, new: &Catalog) -> Self {
         let mut changed = Self::default();
         let nothing = BTreeMap::new();
         let channels: BTreeSet<&Name> = old.channels.keys().chain(new.channels.keys()).collect();
@@ -95,18 +95,18 @@ fn differing<'a, K: Ord + Clone, V>(
     gone.chain(changed.map(|(key, _)| key)).cloned()
 }
 
-impl ReadsIndex {
+impl ResolutionReadsIndex {
     /// What a server's resolution read, if it is known.
-    pub fn reads(&self, server: &ServerName) -> Option<&Arc<ResolutionReads>> {
+    pub fn reads_of_server(&self, server: &ServerName) -> Option<&Arc<ResolutionReads>> {
         self.reads.get(server)
     }
 
     /// Records what the resolution of a server read, instead of what it read before.
-    pub fn insert(&mut self, server: &ServerName, reads: Arc<ResolutionReads>) {
+    pub fn insert_reads(&mut self, server: &ServerName, reads: Arc<ResolutionReads>) {
         if self.reads.get(server).is_some_and(|known| *known == reads) {
             return;
         }
-        self.remove(server);
+        self.remove_server(server);
         for place in &reads.places {
             add(&mut self.by_place, place, server);
         }
@@ -133,11 +133,11 @@ impl ReadsIndex {
             Ok(resolution) => resolution.reads.clone(),
             Err(_) => ResolutionReads { failed: true, ..ResolutionReads::default() },
         };
-        self.insert(server, Arc::new(reads));
+        self.insert_reads(server, Arc::new(reads));
     }
 
     /// Forgets a server.
-    pub fn remove(&mut self, server: &ServerName) {
+    pub fn remove_server(&mut self, server: &ServerName) {
         let Some(reads) = self.reads.remove(server) else { return };
         for place in &reads.places {
             take(&mut self.by_place, place, server);
@@ -158,7 +158,7 @@ impl ReadsIndex {
 
     /// The servers whose nodes a change can change: those that read something of it, those that could not be resolved
     /// before, and those that read such a server or select one. A server that comes is among them; one that goes is not.
-    pub fn reached(&self, changed: &ChangedInputs, new: &Estate) -> BTreeSet<ServerName> {
+    pub fn find_reached_servers(&self, changed: &ChangedInputs, new: &Estate) -> BTreeSet<ServerName> {
         let mut reached = BTreeSet::new();
         let mut open: Vec<ServerName> = self.failed.iter().cloned().collect();
         for place in &changed.places {

@@ -27,7 +27,7 @@ pub(super) enum ReferenceTarget {
 /// References to the server itself.
 pub(super) const SERVER_REFERENCES: [&str; 2] = ["server.name", "server.environment"];
 
-/// Whether anything in the value needs [`reference_parts`].
+/// Whether anything in the value needs [`split_at_references`].
 pub(super) fn has_references(value: &Value) -> bool {
     match value {
         Value::Text(text) => text.contains("${"),
@@ -38,7 +38,7 @@ pub(super) fn has_references(value: &Value) -> bool {
 }
 
 /// Cuts a text at its references; `None` when a `${` is never closed.
-pub(super) fn reference_parts(text: &str) -> Option<Vec<ReferencePart<'_>>> {
+pub(super) fn split_at_references(text: &str) -> Option<Vec<ReferencePart<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -63,7 +63,7 @@ pub(super) fn reference_parts(text: &str) -> Option<Vec<ReferencePart<'_>>> {
 }
 
 /// What the inside of `${}` means; `None` when it is of no known form.
-pub(super) fn reference_target(inside: &str) -> Option<ReferenceTarget> {
+pub(super) fn parse_reference_target(inside: &str) -> Option<ReferenceTarget> {
     match inside.split_once('.')? {
         ("server", "name") => Some(ReferenceTarget::ServerName),
         ("server", "environment") => Some(ReferenceTarget::ServerEnvironment),
@@ -91,16 +91,16 @@ mod tests {
             ("$${${a.b}", vec![Text("${"), Reference("a.b")]),
             ("", vec![]),
         ] {
-            assert_eq!(reference_parts(text), Some(expected), "{text}");
+            assert_eq!(split_at_references(text), Some(expected), "{text}");
         }
-        assert_eq!(reference_parts("x ${a.b"), None);
+        assert_eq!(split_at_references("x ${a.b"), None);
     }
 
     #[test]
     fn server_name_is_a_reference_target_and_unknown_names_are_not() {
-        assert_eq!(reference_target("server.name"), Some(ReferenceTarget::ServerName));
-        assert_eq!(reference_target("server.nam"), None);
-        assert_eq!(reference_target("HOME"), None);
-        assert_eq!(reference_target("a.b.c"), None);
+        assert_eq!(parse_reference_target("server.name"), Some(ReferenceTarget::ServerName));
+        assert_eq!(parse_reference_target("server.nam"), None);
+        assert_eq!(parse_reference_target("HOME"), None);
+        assert_eq!(parse_reference_target("a.b.c"), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    fault::FaultKind,
+    fault::EstateFaultKind,
     version_search::{SearchScope, VersionSearch},
 };
 use crate::{
@@ -29,15 +29,15 @@ pub enum RequirementConflict {
 
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
-pub fn choose_requirements<'a>(
+pub fn choose_required_versions<'a>(
     catalog: &'a Catalog,
     root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
 ) -> Result<Vec<&'a Arc<PublishedVersion>>, RequirementConflict> {
     let mut search = VersionSearch::new(catalog, SearchScope::Channels { root, channels });
-    search.require(&root.component.name, None);
-    let chosen = search.run().map_err(|fault| match fault.kind {
-        FaultKind::NoVersion { component, constraints, .. } => {
+    search.require_component(&root.component.name, None);
+    let chosen = search.search_versions().map_err(|fault| match fault.kind {
+        EstateFaultKind::NoVersion { component, constraints, .. } => {
             let required_by = constraints.into_iter().filter_map(|(place, range)| match place {
                 Place::Default(requirer) => Some((requirer, range)),
                 _ => None,

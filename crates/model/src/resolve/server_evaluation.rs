@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
-    component_cache::{ComponentCache, EvaluatedComponent, ReferredValue, SignatureId},
+    component_cache::{ComponentCache, ComponentInputsId, EvaluatedComponent, ReferencedValue},
     evaluate::{
-        ComponentParameters, ComponentStates, EvaluatedValues, EvaluationSubject, ParameterId, SharedStates,
-        ValueEvaluator, ValueState, final_values, find_parameter, unknown_parameter_faults,
+        ComponentParameters, ComponentValueStates, EvaluatedValues, EvaluationSubject, ParameterId,
+        SharedValueStates, ValueEvaluator, ValueState, collect_final_values, find_parameter,
+        find_unknown_parameters,
     },
     fault::EstateFault,
     place_stack::PlaceStack,
@@ -24,7 +25,7 @@ pub(super) struct ServerEvaluation<'a> {
     pub(super) stack: PlaceStack<'a>,
     pub(super) chosen: ChosenComponents<'a>,
     parameters: Vec<ComponentParameters<'a>>,
-    signatures: Vec<SignatureId>,
+    signatures: Vec<ComponentInputsId>,
     /// The components that are known from other servers.
     shared: Vec<Option<Rc<EvaluatedComponent<'a>>>>,
 }
@@ -45,12 +46,15 @@ impl<'a> ServerEvaluation<'a> {
         chosen: ChosenComponents<'a>,
     ) -> Self {
         let components: Vec<_> = chosen.components.iter().map(|(name, chosen)| (*name, chosen)).collect();
-        let signatures = cache.signatures(&stack, &components);
-        let shared = signatures.iter().map(|id| cache.find(*id, &stack, &chosen.components)).collect();
+        let signatures = cache.component_inputs_ids(&stack, &components);
+        let shared = signatures
+            .iter()
+            .map(|id| cache.find_evaluated_component(*id, &stack, &chosen.components))
+            .collect();
         let parameters = components.iter().map(|(name, chosen)| ComponentParameters {
             name,
             component: &chosen.published.component,
-            parameters: cache.parameters(chosen.published),
+            parameters: cache.parameters_of_version(chosen.published),
         });
         let parameters = parameters.collect();
         Self { stack, parameters, signatures, shared, chosen }
@@ -62,7 +66,7 @@ impl<'a> ServerEvaluation<'a> {
     }
 
     /// An evaluator of single parameters.
-    pub(super) fn evaluator<'s>(
+    pub(super) fn parameter_evaluator<'s>(
         &'s self,
         subject: EvaluationSubject<'s>,
         catalog: Option<&'s Catalog>,
@@ -72,14 +76,14 @@ impl<'a> ServerEvaluation<'a> {
 
     /// What is known from other servers, but for everything that the server's own layer touches, that depends on the
     /// server otherwise, or that refers to such a value.
-    fn initial_states(&self) -> Vec<ComponentStates<'_>> {
+    fn initial_states(&self) -> Vec<ComponentValueStates<'_>> {
         let states = self.shared.iter().zip(&self.parameters).map(|(shared, component)| match shared {
-            Some(shared) => ComponentStates::Shared(&shared.states),
-            None => ComponentStates::pending_all(component),
+            Some(shared) => ComponentValueStates::Shared(&shared.states),
+            None => ComponentValueStates::all_pending(component),
         });
         let mut states: Vec<_> = states.collect();
         for (component, shared) in self.shared.iter().enumerate() {
-            for parameter in shared.iter().flat_map(|shared| shared.states.unsettled()) {
+            for parameter in shared.iter().flat_map(|shared| shared.states.unsettled_parameters()) {
                 states[component].mark_pending(parameter);
             }
         }
@@ -94,7 +98,7 @@ impl<'a> ServerEvaluation<'a> {
             | InheritedItem::Value(name, _)
             | InheritedItem::Entry(name, _, _)) = &removal.what;
             if let Ok(component) = self.parameters.binary_search_by(|known| known.name.cmp(name)) {
-                states[component] = ComponentStates::pending_all(&self.parameters[component]);
+                states[component] = ComponentValueStates::all_pending(&self.parameters[component]);
             }
         }
         self.mark_referrers(&mut states);
@@ -102,7 +106,7 @@ impl<'a> ServerEvaluation<'a> {
     }
 
     /// Marks every value that refers to one that is to be evaluated, until there is none left.
-    fn mark_referrers(&self, states: &mut [ComponentStates<'_>]) {
+    fn mark_referrers(&self, states: &mut [ComponentValueStates<'_>]) {
         let references = self.shared.iter().enumerate().flat_map(|(component, shared)| {
             let references = shared.iter().flat_map(|shared| &shared.references);
             references.filter_map(move |(parameter, name, key)| {
@@ -127,26 +131,28 @@ impl<'a> ServerEvaluation<'a> {
     }
 
     /// Evaluates every value that is not known from other servers, and keeps for them what does not depend on this one.
-    pub(super) fn evaluate(
+    pub(super) fn evaluate_server(
         &self,
         cache: &ComponentCache<'a>,
         subject: EvaluationSubject<'_>,
         catalog: &Catalog,
     ) -> EvaluatedServer {
         let EvaluatedValues { states, faults: value_faults, references, sizes } =
-            self.evaluator(subject, Some(catalog)).evaluate_all();
+            self.parameter_evaluator(subject, Some(catalog)).evaluate_pending_parameters();
         let is_fresh = |at: usize| self.shared[at].is_none();
         // Of a shared component only the server's own layer was not checked yet.
         let is_checked = |layer: usize, component: usize| layer == 0 || is_fresh(component);
-        let mut faults = unknown_parameter_faults(&self.stack, &self.parameters, is_checked);
+        let mut faults = find_unknown_parameters(&self.stack, &self.parameters, is_checked);
         faults.extend(value_faults);
         let mut components = Vec::with_capacity(states.len());
         for (at, (states, chosen)) in states.into_iter().zip(self.chosen.components.values()).enumerate() {
-            let build =
-                |states: &[ValueState]| node_component(chosen, final_values(&self.parameters[at], states));
-            match (states.into_own(), &self.shared[at]) {
+            let build = |states: &[ValueState]| {
+                node_component(chosen, collect_final_values(&self.parameters[at], states))
+            };
+            match (states.into_owned_states(), &self.shared[at]) {
                 (None, Some(shared)) => {
-                    let component = shared.node_component(chosen, || build(shared.states.states()));
+                    let component =
+                        shared.shared_node_component(chosen, || build(shared.states.value_states()));
                     components.push((component, shared.digest));
                 }
                 (own, _) => {
@@ -154,10 +160,10 @@ impl<'a> ServerEvaluation<'a> {
                     let component = Arc::new(build(&own));
                     let digest = digest_node_component(&component);
                     if faults.is_empty() && is_fresh(at) {
-                        let states = SharedStates::without_values_of_server(own);
+                        let states = SharedValueStates::without_server_values(own);
                         let (direct, referred) = self.references_of(at, &references);
                         let evaluated = EvaluatedComponent::new(referred, direct, states, &component, digest);
-                        cache.insert(self.signatures[at], evaluated);
+                        cache.insert_evaluated_component(self.signatures[at], evaluated);
                     }
                     components.push((component, digest));
                 }
@@ -172,7 +178,7 @@ impl<'a> ServerEvaluation<'a> {
         &self,
         component: usize,
         evaluated: &[Vec<(usize, ParameterId)>],
-    ) -> (Vec<(usize, &'a Name, &'a Key)>, Vec<ReferredValue<'a>>) {
+    ) -> (Vec<(usize, &'a Name, &'a Key)>, Vec<ReferencedValue<'a>>) {
         let named = |id: ParameterId| {
             let referred = &self.parameters[id.component];
             (referred.name, referred.parameters[id.parameter].0)
@@ -201,7 +207,7 @@ impl<'a> ServerEvaluation<'a> {
         });
         let referred = visited.into_iter().filter_map(|id| {
             let (name, key) = named(id);
-            ReferredValue::find(&self.stack, &self.chosen.components, name, key)
+            ReferencedValue::find_value_places(&self.stack, &self.chosen.components, name, key)
         });
         (direct.collect(), referred.collect())
     }

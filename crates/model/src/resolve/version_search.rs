@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFault, FaultKind},
+    fault::{EstateFault, EstateFaultKind},
     place_stack::PlaceStack,
 };
 use crate::{
@@ -38,7 +38,7 @@ impl<'a> VersionConstraint<'a> {
     }
 
     /// A place constrains the component's version.
-    pub(super) fn of_place(place: &Place, range: &'a VersionRange) -> Self {
+    pub(super) fn constrained_by(place: &Place, range: &'a VersionRange) -> Self {
         Self { place: place.clone(), range, depth: None, is_requirement: false }
     }
 
@@ -137,7 +137,9 @@ impl<'a> SearchScope<'a, '_> {
 
     fn removal_of(&self, component: &Name) -> Option<Place> {
         match self {
-            SearchScope::Places { stack, .. } => stack.removal_of(component).map(|(place, _)| place.clone()),
+            SearchScope::Places { stack, .. } => {
+                stack.find_component_removal(component).map(|(place, _)| place.clone())
+            }
             SearchScope::Channels { .. } => None,
         }
     }
@@ -170,19 +172,19 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Adds a place's requirement; without a constraint, every version that is offered will do.
-    pub(super) fn require(&mut self, name: &'a Name, constraint: Option<VersionConstraint<'a>>) {
+    pub(super) fn require_component(&mut self, name: &'a Name, constraint: Option<VersionConstraint<'a>>) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
         self.constraints.entry(name).or_default().extend(constraint);
     }
 
     /// Adds a place's constraint, which holds if the component is required.
-    pub(super) fn constrain(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
+    pub(super) fn constrain_version(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
         self.constraints.entry(name).or_default().push(constraint);
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn run(mut self) -> Result<FoundVersions<'a>, Box<EstateFault>> {
+    pub(super) fn search_versions(mut self) -> Result<FoundVersions<'a>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -215,7 +217,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     /// The fault of a search that reached its limit.
     fn too_many_choices(&self) -> EstateFault {
         let first = self.first_conflict.as_ref().map(|fault| fault.kind.to_string());
-        let kind = FaultKind::TooManyChoices { tried: MAX_STEPS, first };
+        let kind = EstateFaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = self.scope.place();
         match self.first_conflict.as_ref().and_then(|fault| fault.component.as_ref()) {
             Some(component) => EstateFault::new(server, kind).with_component(component),
@@ -339,7 +341,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let required_by_place = self.constraints.get(required).is_some_and(|constraints| {
             constraints.iter().any(|constraint| constraint.depth.is_none() && constraint.is_requirement)
         });
-        let kind = FaultKind::RemovedButRequired {
+        let kind = EstateFaultKind::RemovedButRequired {
             component: required.clone(),
             requirer: name.clone(),
             range: range.clone(),
@@ -359,7 +361,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let channel = self.scope.channel().unwrap_or(name).clone();
         EstateFault::new(
             place,
-            FaultKind::NoVersion { component: name.clone(), channel, constraints, available },
+            EstateFaultKind::NoVersion { component: name.clone(), channel, constraints, available },
         )
         .with_component(name)
     }

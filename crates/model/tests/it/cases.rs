@@ -78,7 +78,7 @@ fn answers(case: &Path) -> String {
     for question in ask.lines() {
         let words: Vec<&str> = question.split_whitespace().collect();
         let node_of = |server: &str| {
-            let resolved = resolver.resolve(&ServerName::new(server).unwrap());
+            let resolved = resolver.resolve_server(&ServerName::new(server).unwrap());
             resolved.map(|resolution| resolution.node).map_err(|error| {
                 error
                     .faults
@@ -88,11 +88,11 @@ fn answers(case: &Path) -> String {
             })
         };
         let answer = match words[..] {
-            ["check"] => resolve::check(&estate, &catalog)
+            ["check"] => resolve::check_estate(&estate, &catalog)
                 .iter()
                 .map(|note| {
                     let severity = if note.severity == Severity::Error { "error" } else { "warning" };
-                    format!("{severity}: {}\n", note.locate(&documents))
+                    format!("{severity}: {}\n", note.to_located_fault(&documents))
                 })
                 .collect(),
             ["places", server] => {
@@ -113,8 +113,8 @@ fn answers(case: &Path) -> String {
                     node::write_node_yaml(&node)
                 },
             ),
-            ["enc", server] => resolve::enc(&node_of(server).unwrap()),
-            ["explain", server, key] => match resolve::explain(&node_of(server).unwrap(), key) {
+            ["enc", server] => resolve::write_enc_yaml(&node_of(server).unwrap()),
+            ["explain", server, key] => match resolve::explain_key(&node_of(server).unwrap(), key) {
                 Ok(explanation) => format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap()),
                 Err(error) => format!("{error}\n"),
             },
@@ -129,7 +129,7 @@ fn completed(catalog: &Catalog, node: &Node) -> Node {
     let component = |(name, component): (&Name, &Arc<NodeComponent>)| {
         (name.clone(), &catalog.components[name][&component.version].component)
     };
-    resolve::complete_node(node, &node.components.iter().map(component).collect()).unwrap()
+    resolve::complete_node_with_defaults(node, &node.components.iter().map(component).collect()).unwrap()
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use model::{
     estate::Estate,
     fault::Severity,
     format::estate,
-    resolve::{self, EstateFinding, ReadsIndex, Resolver},
+    resolve::{self, EstateFinding, ResolutionReadsIndex, Resolver},
 };
 use proptest::prelude::*;
 
@@ -21,11 +21,11 @@ fn found(notes: &[EstateFinding], severity: Severity) -> Vec<String> {
 }
 
 /// What the servers of an estate depend on.
-pub(crate) fn recorded(estate: &Estate, catalog: &Catalog) -> ReadsIndex {
+pub(crate) fn recorded(estate: &Estate, catalog: &Catalog) -> ResolutionReadsIndex {
     let resolver = Resolver::new(estate, catalog);
-    let mut recorded = ReadsIndex::default();
+    let mut recorded = ResolutionReadsIndex::default();
     for name in estate.servers.keys() {
-        recorded.insert_resolution(name, &resolver.resolve(name));
+        recorded.insert_resolution(name, &resolver.resolve_server(name));
     }
     recorded
 }
@@ -35,8 +35,8 @@ proptest! {
     fn check_change_from_an_empty_estate_equals_check(estate in random::estate()) {
         let catalog = Catalog::default();
         prop_assert_eq!(
-            resolve::check_change(&Estate::default(), &estate, &catalog, &ReadsIndex::default()).findings,
-            resolve::check(&estate, &catalog)
+            resolve::check_estate_change(&Estate::default(), &estate, &catalog, &ResolutionReadsIndex::default()).findings,
+            resolve::check_estate(&estate, &catalog)
         );
     }
 
@@ -44,7 +44,7 @@ proptest! {
     fn check_change_of_an_unchanged_estate_is_empty(estate in random::estate()) {
         let recorded = recorded(&estate, &Catalog::default());
         // Servers that cannot be resolved are looked at again, and are as they were.
-        let change = resolve::check_change(&estate, &estate.clone(), &Catalog::default(), &recorded);
+        let change = resolve::check_estate_change(&estate, &estate.clone(), &Catalog::default(), &recorded);
         prop_assert_eq!(found(&change.findings, Severity::Error), [""; 0]);
         prop_assert!(change.effects.values().all(Vec::is_empty));
     }
@@ -71,14 +71,15 @@ fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
     let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
     let healthy = recorded(&old, &catalog);
     let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
-    let notes = resolve::check_change(&old, &edited, &catalog, &healthy).findings;
+    let notes = resolve::check_estate_change(&old, &edited, &catalog, &healthy).findings;
     assert_eq!(found(&notes, Severity::Error), [""; 0]);
     let warnings = found(&notes, Severity::Warning).join("\n");
     assert!(warnings.contains("no component `shop`"), "what was broken before is said: {warnings}");
 
     let worse = broken("format: geppetto/role/1\ncomponents: {shop: '1', till: '1'}\n");
     let fatal =
-        found(&resolve::check_change(&old, &worse, &catalog, &healthy).findings, Severity::Error).join("\n");
+        found(&resolve::check_estate_change(&old, &worse, &catalog, &healthy).findings, Severity::Error)
+            .join("\n");
     assert!(fatal.contains("`till`") && !fatal.contains("`shop`"), "{fatal}");
 }
 
@@ -94,9 +95,9 @@ fn invalid_unused_value_is_an_error_once_a_server_uses_it() {
         ])
     };
     let (old, new) = (files(unused), files(SERVER));
-    assert_eq!(found(&resolve::check(&old, &catalog), Severity::Error), [""; 0]);
-    let whole = found(&resolve::check(&new, &catalog), Severity::Error);
-    let change = resolve::check_change(&old, &new, &catalog, &recorded(&old, &catalog));
+    assert_eq!(found(&resolve::check_estate(&old, &catalog), Severity::Error), [""; 0]);
+    let whole = found(&resolve::check_estate(&new, &catalog), Severity::Error);
+    let change = resolve::check_estate_change(&old, &new, &catalog, &recorded(&old, &catalog));
     assert_eq!(found(&change.findings, Severity::Error), whole);
     assert!(!whole.is_empty());
 }

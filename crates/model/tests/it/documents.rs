@@ -106,7 +106,7 @@ fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() 
     let estate = estate::parse_estate_yaml(&files).unwrap();
     let resolver = Resolver::new(&estate, &catalog);
     let nodes: BTreeMap<_, Node> =
-        estate.servers.keys().map(|name| (name, resolver.resolve(name).unwrap().node)).collect();
+        estate.servers.keys().map(|name| (name, resolver.resolve_server(name).unwrap().node)).collect();
     let (mut versions, mut values) = (Vec::new(), Vec::new());
     for (server, node) in &nodes {
         for (name, component) in &node.components {

@@ -11,7 +11,7 @@ use model::{
         estate::{self, EstateYamlByPath},
         yaml,
     },
-    resolve::{ChangedInputs, EstateFinding, check, check_change, resolve},
+    resolve::{ChangedInputs, EstateFinding, check_estate, check_estate_change, resolve_server},
 };
 use proptest::{collection, prelude::*};
 
@@ -131,7 +131,7 @@ proptest! {
         edited in collection::btree_set(0..10usize, 1..4),
     ) {
         let catalog = catalog();
-        prop_assume!(fatal(check(&read(&old), &catalog)).is_empty());
+        prop_assume!(fatal(check_estate(&read(&old), &catalog)).is_empty());
         let mut files = old.clone();
         let paths: BTreeSet<&String> = old.keys().chain(edit.keys()).collect();
         for (_, path) in paths.into_iter().enumerate().filter(|(at, _)| edited.contains(at)) {
@@ -142,19 +142,19 @@ proptest! {
         }
         let (before, after) = (read(&old), read(&files));
         let recorded = recorded(&before, &catalog);
-        let found = fatal(check_change(&before, &after, &catalog, &recorded).findings);
-        let whole = fatal(check(&after, &catalog));
+        let found = fatal(check_estate_change(&before, &after, &catalog, &recorded).findings);
+        let whole = fatal(check_estate(&after, &catalog));
         prop_assert!(found.iter().all(|note| whole.contains(note)), "{:?}\n{:?}", found, whole);
         for note in whole.iter().filter(|note| !found.contains(note)) {
             // What nobody changed is not held against an edit, as long as every server has its node.
             let path = estate::document_path(&note.place).unwrap();
             prop_assert_eq!(old.get(&path), files.get(&path), "{}", note);
         }
-        let resolved = after.servers.keys().all(|name| resolve(&after, &catalog, name).is_ok());
+        let resolved = after.servers.keys().all(|name| resolve_server(&after, &catalog, name).is_ok());
         prop_assert!(resolved || !found.is_empty());
-        let reached = recorded.reached(&ChangedInputs::between_estates(&before, &after), &after);
+        let reached = recorded.find_reached_servers(&ChangedInputs::diff_estates(&before, &after), &after);
         for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
-            prop_assert_eq!(resolve(&before, &catalog, name), resolve(&after, &catalog, name));
+            prop_assert_eq!(resolve_server(&before, &catalog, name), resolve_server(&after, &catalog, name));
         }
     }
 }
@@ -173,9 +173,9 @@ fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
         ("servers/s2.yaml".to_owned(), server("components: {shop: \"1\"}\n")),
     ]);
     let before = read(&files);
-    assert_eq!(fatal(check(&before, &catalog())), []);
+    assert_eq!(fatal(check_estate(&before, &catalog())), []);
     // The new server does without the component; the value fits the version that the other one has.
     files.insert("servers/s0.yaml".to_owned(), server(""));
     let recorded = recorded(&before, &catalog());
-    assert_eq!(fatal(check_change(&before, &read(&files), &catalog(), &recorded).findings), []);
+    assert_eq!(fatal(check_estate_change(&before, &read(&files), &catalog(), &recorded).findings), []);
 }

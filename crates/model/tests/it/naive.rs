@@ -10,7 +10,7 @@ use ::model::{
     catalog::Catalog,
     name::ServerName,
     node::Node,
-    resolve::{Resolver, complete_node},
+    resolve::{Resolver, complete_node_with_defaults},
 };
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ fn completed(catalog: &Catalog, node: &Node) -> Node {
         .components
         .iter()
         .map(|(name, component)| (name.clone(), &catalog.components[name][&component.version].component));
-    complete_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
+    complete_node_with_defaults(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
 }
 
 proptest! {
@@ -41,7 +41,7 @@ proptest! {
         let resolver = Resolver::new(&estate, &catalog);
         let naive = Naive { estate: &estate, catalog: &catalog };
         for server in estate.servers.keys() {
-            match (resolver.resolve(server), naive.node(server)) {
+            match (resolver.resolve_server(server), naive.node(server)) {
                 (Ok(found), Ok(expected)) => prop_assert_eq!(comparable(&found.node), expected, "{}", server),
                 (Err(_), Err(_)) => (),
                 (found, expected) => {
@@ -61,10 +61,10 @@ proptest! {
         let resolver = Resolver::new(&estate, &catalog);
         let servers: Vec<&ServerName> = estate.servers.keys().collect();
         for server in order.into_iter().filter_map(|at: usize| servers.get(at)) {
-            let (shared, alone) = (resolver.resolve(server), Resolver::new(&estate, &catalog).resolve(server));
+            let (shared, alone) = (resolver.resolve_server(server), Resolver::new(&estate, &catalog).resolve_server(server));
             // Of a cycle, each server tells its own beginning.
             prop_assert_eq!(shared.is_err(), alone.is_err(), "{}: {:?}", server, shared.or(alone));
-            prop_assert_eq!(resolver.resolve(server).ok(), Resolver::new(&estate, &catalog).resolve(server).ok());
+            prop_assert_eq!(resolver.resolve_server(server).ok(), Resolver::new(&estate, &catalog).resolve_server(server).ok());
         }
     }
 
@@ -72,7 +72,7 @@ proptest! {
     fn complete_node_leaves_a_resolved_node_as_it_is(scene in scene()) {
         let (estate, catalog) = (scene.estate(), scene.catalog());
         let resolver = Resolver::new(&estate, &catalog);
-        for resolved in estate.servers.keys().filter_map(|server| resolver.resolve(server).ok()) {
+        for resolved in estate.servers.keys().filter_map(|server| resolver.resolve_server(server).ok()) {
             prop_assert_eq!(completed(&catalog, &resolved.node), resolved.node);
         }
     }

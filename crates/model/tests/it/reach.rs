@@ -21,7 +21,9 @@ fn changed(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
         let (estate, catalog) = (scene.estate(), scene.catalog());
         let resolver = Resolver::new(&estate, &catalog);
         let servers = estate.servers.keys();
-        servers.map(|name| (name.clone(), resolver.resolve(name).ok().map(|found| found.digest))).collect()
+        servers
+            .map(|name| (name.clone(), resolver.resolve_server(name).ok().map(|found| found.digest)))
+            .collect()
     };
     let before = digests(before);
     let same = |server: &(ServerName, Option<ContentDigest>)| before.contains(server);
@@ -31,9 +33,9 @@ fn changed(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
 fn reached(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
     let (old, new) = (before.estate(), after.estate());
     let recorded = recorded(&old, &before.catalog());
-    let mut reached = recorded.reached(&ChangedInputs::between_estates(&old, &new), &new);
-    let changed = ChangedInputs::between_catalogs(&before.catalog(), &after.catalog());
-    reached.extend(recorded.reached(&changed, &new));
+    let mut reached = recorded.find_reached_servers(&ChangedInputs::diff_estates(&old, &new), &new);
+    let changed = ChangedInputs::diff_catalogs(&before.catalog(), &after.catalog());
+    reached.extend(recorded.find_reached_servers(&changed, &new));
     reached
 }
 

@@ -148,7 +148,7 @@ proptest! {
 
     #[test]
     fn check_of_a_random_estate_does_not_panic_and_its_notes_are_short(estate in random::estate()) {
-        let notes = resolve::check(&estate, &Catalog::default());
+        let notes = resolve::check_estate(&estate, &Catalog::default());
         for note in notes {
             prop_assert!(note.to_string().len() < 4000);
         }
@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn unchanged_estate_has_no_changed_inputs(estate in random::estate()) {
-        let unchanged = ChangedInputs::between_estates(&estate, &estate.clone());
+        let unchanged = ChangedInputs::diff_estates(&estate, &estate.clone());
         prop_assert_eq!(unchanged, ChangedInputs::default());
     }
 
@@ -202,15 +202,20 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
         let text = format!("format: geppetto/node/1\ncomponents: {{shop: {{version: 1, values: {values}}}}}");
         node::parse_node_yaml("node.yaml", &text).unwrap()
     };
-    let complete =
-        resolve::complete_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components).unwrap();
+    let complete = resolve::complete_node_with_defaults(
+        &written("{port: 8080, key: x, shell: '${HOME}$${a'}"),
+        &components,
+    )
+    .unwrap();
     let shop = &complete.components["shop"];
     assert_eq!(*shop.values["url"].value, Value::from("http://localhost:8080/"));
     assert_eq!(*shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
     assert!(shop.values["key"].secret, "what the component declares secret is secret");
-    assert_eq!(resolve::complete_node(&complete, &components), Ok(complete.clone()));
+    assert_eq!(resolve::complete_node_with_defaults(&complete, &components), Ok(complete.clone()));
 
-    let wrong = resolve::complete_node(&written("{prot: 1, port: no}"), &components).unwrap_err().to_string();
+    let wrong = resolve::complete_node_with_defaults(&written("{prot: 1, port: no}"), &components)
+        .unwrap_err()
+        .to_string();
     assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
     assert!(wrong.contains("`shop.port` must be a port from 1 to 65535, not the string \"no\""), "{wrong}");
     assert!(wrong.contains("`shop.key` (Secret) must have a value"), "{wrong}");
@@ -239,12 +244,13 @@ fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
 
 /// Resolves `s`, writes its node file, reads it as punch does and completes it.
 fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
-    let node = resolve::resolve(estate, catalog, &server()).map_err(|error| error.to_string())?;
+    let node = resolve::resolve_server(estate, catalog, &server()).map_err(|error| error.to_string())?;
     let read = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node))
         .map_err(|error| format!("punch: {error}"))?;
     let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
     let components = BTreeMap::from([(component.name.clone(), component)]);
-    let complete = resolve::complete_node(&read, &components).map_err(|error| format!("punch: {error}"))?;
+    let complete = resolve::complete_node_with_defaults(&read, &components)
+        .map_err(|error| format!("punch: {error}"))?;
     assert!(complete == node);
     Ok(())
 }
@@ -281,9 +287,9 @@ fn node_file_too_large_to_read_again_is_refused() {
     let text = "\\u0001".repeat(400_000);
     let values = format!("k0: \"{text}\", k1: \"${{shop.k0}}\", k2: \"${{shop.k0}}\", k3: \"${{shop.k0}}\"");
     let (estate, catalog) = shop(&keys.join(", "), &values);
-    let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
+    let error = resolve::resolve_server(&estate, &catalog, &server()).unwrap_err().to_string();
     assert!(error.starts_with("server s: its node file could not be read again (it has "), "{error}");
-    assert!(resolve::check(&estate, &catalog).iter().any(|note| note.message.contains("read again")));
+    assert!(resolve::check_estate(&estate, &catalog).iter().any(|note| note.message.contains("read again")));
 }
 
 #[test]
@@ -293,7 +299,7 @@ fn references_are_followed_no_further_than_a_value_may_grow() {
         format!("a: {}, b: [\"${{shop.a}}\", \"${{shop.a}}\", \"${{shop.nothing}}\"]", "x".repeat(400_000));
     let (estate, catalog) = shop(texts, &values);
     assert_eq!(
-        resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string(),
+        resolve::resolve_server(&estate, &catalog, &server()).unwrap_err().to_string(),
         "role web: `shop.b` grows beyond 524288 bytes by its references; shorten it"
     );
 }
@@ -322,7 +328,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     for versions in catalog.channels.values_mut().flat_map(|names| names.values_mut()) {
         versions.sort();
     }
-    let error = resolve::resolve(&estate, &catalog, &server()).unwrap_err().to_string();
+    let error = resolve::resolve_server(&estate, &catalog, &server()).unwrap_err().to_string();
     assert!(
         error.starts_with(
             "server s: no versions that satisfy all constraints were found in 50000 attempts; require exact versions \
@@ -355,15 +361,15 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
         .write_to_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
     assert_eq!(stored, second);
 
-    let node = resolve::resolve(&second, &catalog, &server()).unwrap();
+    let node = resolve::resolve_server(&second, &catalog, &server()).unwrap();
     let node = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node)).unwrap();
     assert_eq!(
-        resolve::explain(&node, "shop").unwrap().to_string(),
+        resolve::explain_key(&node, "shop").unwrap().to_string(),
         "shop = \"1-1\"\n  effective   server s sets \"1\" (revision 2 by bob)\n  \
          overridden  role web sets \"*\" (revision 1 by ann)"
     );
     assert_eq!(
-        resolve::explain(&node, "shop.a").unwrap().to_string(),
+        resolve::explain_key(&node, "shop.a").unwrap().to_string(),
         "shop.a = \"x\"\n  effective   default of shop sets \"x\"\n  \
          effective   server s removes what is set by role web (revision 2 by bob)\n  \
          overridden  role web sets \"y\" (revision 1 by ann)"
@@ -378,7 +384,7 @@ fn overridden_value_change_keeps_the_digest() {
         let (stronger, _) = shop(parameters, of_server);
         let overrides = &mut estate.servers.get_mut("s").unwrap().overrides;
         overrides.values = stronger.roles["web"].overrides.values.clone();
-        Resolver::new(&estate, &catalog).resolve(&server()).unwrap().digest
+        Resolver::new(&estate, &catalog).resolve_server(&server()).unwrap().digest
     };
     let first = digest("a: old", "a: mine");
     assert_eq!(digest("a: new", "a: mine"), first);

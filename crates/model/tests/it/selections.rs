@@ -37,10 +37,10 @@ fn selected_servers_that_are_larger_than_a_value_may_be_are_refused() {
     let text = format!("values: {{lb: {{text: {}}}}}\n", "x".repeat(300_000));
     let (one, catalog) = servers(parameters, "all: {role: lb}", std::slice::from_ref(&text));
     let first = ServerName::new("s00").unwrap();
-    assert!(Resolver::new(&one, &catalog).resolve(&first).is_ok());
+    assert!(Resolver::new(&one, &catalog).resolve_server(&first).is_ok());
     let (two, catalog) = servers(parameters, "all: {role: lb}", &[text.clone(), text]);
     assert_eq!(
-        Resolver::new(&two, &catalog).resolve(&first).unwrap_err().to_string(),
+        Resolver::new(&two, &catalog).resolve_server(&first).unwrap_err().to_string(),
         "role lb: `lb.all` must not hold more than 524288 bytes; put large data into a file"
     );
 }
@@ -60,7 +60,7 @@ fn chain_of_servers_over_the_limit_is_refused_in_whatever_order_servers_are_reso
     chain.push("groups: [g40]\nvalues: {lb: {map: {x: 1}, next: nobody}}\n".to_owned());
     let (estate, catalog) = servers(parameters, role, &chain);
     let names: Vec<ServerName> = estate.servers.keys().cloned().collect();
-    let alone = |name: &ServerName| Resolver::new(&estate, &catalog).resolve(name).is_ok();
+    let alone = |name: &ServerName| Resolver::new(&estate, &catalog).resolve_server(name).is_ok();
     let expected: Vec<bool> = names.iter().map(alone).collect();
     assert_eq!(expected, (0..41).map(|at| 40 - at <= 32).collect::<Vec<_>>());
     for is_reversed in [false, true] {
@@ -70,7 +70,7 @@ fn chain_of_servers_over_the_limit_is_refused_in_whatever_order_servers_are_reso
         if is_reversed {
             order.reverse();
         }
-        resolved.extend(order.iter().map(|name| resolver.resolve(name).is_ok()));
+        resolved.extend(order.iter().map(|name| resolver.resolve_server(name).is_ok()));
         if is_reversed {
             resolved.reverse();
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, PublishedVersion},
     name::Name,
-    resolve::{RequirementConflict, choose_requirements},
+    resolve::{RequirementConflict, choose_required_versions},
     version::{Version, VersionRange},
     wire::PublicationResult,
 };
@@ -114,7 +114,7 @@ fn closure<'a>(
     from: &'a Name,
     to: &'a Name,
 ) -> Result<Vec<&'a Arc<PublishedVersion>>> {
-    choose_requirements(catalog, root, &[to, from]).map_err(|conflict| {
+    choose_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.

@@ -6,7 +6,7 @@ use model::{
     exit::Exit,
     format::node,
     name::ServerName,
-    resolve::{explain, explain_all},
+    resolve::{explain_all_values, explain_key},
     wire::Explanation,
 };
 
@@ -86,7 +86,7 @@ impl ExplainArgs {
                 good.node
             }
         };
-        let Some(key) = &self.key else { return Ok(explain_all(&node)) };
-        Ok(vec![explain(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?])
+        let Some(key) = &self.key else { return Ok(explain_all_values(&node)) };
+        Ok(vec![explain_key(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?])
     }
 }

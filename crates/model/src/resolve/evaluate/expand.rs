@@ -6,8 +6,10 @@ use super::{ParameterId, ValueEvaluator, ValueSite, ValueState};
 use crate::{
     parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
-        fault::{EstateFault, FaultKind},
-        reference::{ReferencePart, ReferenceTarget, SERVER_REFERENCES, reference_parts, reference_target},
+        fault::{EstateFault, EstateFaultKind},
+        reference::{
+            ReferencePart, ReferenceTarget, SERVER_REFERENCES, parse_reference_target, split_at_references,
+        },
     },
     suggest_spelling,
     value::Value,
@@ -20,7 +22,7 @@ impl ValueEvaluator<'_, '_> {
     /// Replaces the references in a value; `None` when one of them has no value. What it becomes is
     /// subtracted from `left` piece by piece, so that it never exceeds the limit, not even for a
     /// moment.
-    pub(super) fn expand(
+    pub(super) fn expand_references(
         &mut self,
         site: &ValueSite<'_>,
         value: &Value,
@@ -37,7 +39,7 @@ impl ValueEvaluator<'_, '_> {
                 self.charge(site, left, VALUE_ITEM_OVERHEAD_BYTES)?;
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
-                    list.push(self.expand(site, item, secret, left)?);
+                    list.push(self.expand_references(site, item, secret, left)?);
                 }
                 Some(Value::List(list))
             }
@@ -46,7 +48,7 @@ impl ValueEvaluator<'_, '_> {
                 let mut map = BTreeMap::new();
                 for (key, item) in entries {
                     self.charge(site, left, key.len() + VALUE_ITEM_OVERHEAD_BYTES)?;
-                    map.insert(key.clone(), self.expand(site, item, secret, left)?);
+                    map.insert(key.clone(), self.expand_references(site, item, secret, left)?);
                 }
                 Some(Value::Map(map))
             }
@@ -68,7 +70,7 @@ impl ValueEvaluator<'_, '_> {
     }
 
     fn expand_text(&mut self, site: &ValueSite<'_>, text: &str, secret: &mut bool) -> Option<Value> {
-        let Some(parts) = reference_parts(text) else {
+        let Some(parts) = split_at_references(text) else {
             return self.wrong(site, "has a `${` without `}`; write `$${` for the text `${`".to_owned());
         };
         if let [ReferencePart::Reference(inside)] = parts[..] {
@@ -101,7 +103,7 @@ impl ValueEvaluator<'_, '_> {
 
     /// Returns the value a reference refers to.
     fn resolve_reference(&mut self, site: &ValueSite<'_>, inside: &str, secret: &mut bool) -> Option<Value> {
-        let (name, key) = match reference_target(inside) {
+        let (name, key) = match parse_reference_target(inside) {
             Some(ReferenceTarget::ServerName) => {
                 self.depend_on_server();
                 return Some(Value::Text(self.server().to_string()));
@@ -144,7 +146,7 @@ impl ValueEvaluator<'_, '_> {
                 .wrong(site, format!("is at the end of more than {MAX_CHAIN} references; write it out"));
         }
         self.settle(id);
-        match self.states[found].state(parameter) {
+        match self.states[found].value_state(parameter) {
             ValueState::Final { value, of_server, .. } => {
                 *secret |= value.secret;
                 let (value, of_server) = (Value::clone(&value.value), *of_server);
@@ -159,7 +161,7 @@ impl ValueEvaluator<'_, '_> {
             ValueState::Begun => {
                 let start = self.path.iter().position(|at| at.id == id).unwrap_or_default();
                 let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.id)).collect();
-                let fault = EstateFault::new(site.place.clone(), FaultKind::CyclicReferences(cycle));
+                let fault = EstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
@@ -187,7 +189,7 @@ impl ValueEvaluator<'_, '_> {
             return self.wrong(site, message.to_owned());
         }
         let (component, key, reference) = (site.component.clone(), site.key.clone(), shorten(inside));
-        let kind = FaultKind::UnknownReference { component, key, reference, reason, near };
+        let kind = EstateFaultKind::UnknownReference { component, key, reference, reason, near };
         self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }

@@ -26,7 +26,7 @@ pub(in crate::resolve) struct ComponentParameters<'a> {
 pub(in crate::resolve) type ParameterList<'a> = Rc<[(&'a Key, &'a Parameter)]>;
 
 /// Numbers the parameters of the chosen components; these come in the order of their names.
-pub(in crate::resolve) fn component_parameters<'a>(
+pub(in crate::resolve) fn collect_component_parameters<'a>(
     chosen: impl IntoIterator<Item = (&'a Name, &'a Component)>,
 ) -> Vec<ComponentParameters<'a>> {
     let numbered = chosen.into_iter().map(|(name, component)| {

@@ -43,51 +43,51 @@ impl Sum for ValueSizes {
 }
 
 /// The states of one component's parameters: those of a shared stack, or a copy in which some are evaluated again.
-pub(in crate::resolve) enum ComponentStates<'e> {
-    Shared(&'e SharedStates),
+pub(in crate::resolve) enum ComponentValueStates<'e> {
+    Shared(&'e SharedValueStates),
     Own(Vec<ValueState>),
 }
 
 /// The states of one component's parameters in a stack that servers share.
-pub(in crate::resolve) struct SharedStates {
+pub(in crate::resolve) struct SharedValueStates {
     states: Vec<ValueState>,
     sizes: ValueSizes,
 }
 
 /// What an evaluation comes to.
 pub(in crate::resolve) struct EvaluatedValues<'e> {
-    pub(in crate::resolve) states: Vec<ComponentStates<'e>>,
+    pub(in crate::resolve) states: Vec<ComponentValueStates<'e>>,
     pub(in crate::resolve) faults: Vec<EstateFault>,
     /// For each component, its evaluated values with those they refer to.
     pub(in crate::resolve) references: Vec<Vec<(usize, ParameterId)>>,
     pub(in crate::resolve) sizes: ValueSizes,
 }
 
-impl SharedStates {
+impl SharedValueStates {
     /// The states without the values that depend on the server.
-    pub(in crate::resolve) fn without_values_of_server(mut states: Vec<ValueState>) -> Self {
+    pub(in crate::resolve) fn without_server_values(mut states: Vec<ValueState>) -> Self {
         for state in &mut states {
             if let ValueState::Final { of_server: true, .. } | ValueState::Absent { of_server: true } = state
             {
                 *state = ValueState::Unsettled;
             }
         }
-        Self { sizes: sizes(&states), states }
+        Self { sizes: total_value_sizes(&states), states }
     }
 
     /// The state of every parameter.
-    pub(in crate::resolve) fn states(&self) -> &[ValueState] {
+    pub(in crate::resolve) fn value_states(&self) -> &[ValueState] {
         &self.states
     }
 
     /// The positions of the parameters that must be evaluated for each server.
-    pub(in crate::resolve) fn unsettled(&self) -> impl Iterator<Item = usize> {
+    pub(in crate::resolve) fn unsettled_parameters(&self) -> impl Iterator<Item = usize> {
         let states = self.states.iter().enumerate();
         states.filter(|(_, state)| matches!(state, ValueState::Unsettled)).map(|(at, _)| at)
     }
 }
 
-fn sizes(states: &[ValueState]) -> ValueSizes {
+fn total_value_sizes(states: &[ValueState]) -> ValueSizes {
     let finals = states.iter().filter_map(|state| match state {
         ValueState::Final { sizes, .. } => Some(*sizes),
         _ => None,
@@ -95,34 +95,34 @@ fn sizes(states: &[ValueState]) -> ValueSizes {
     finals.sum()
 }
 
-impl<'e> ComponentStates<'e> {
+impl<'e> ComponentValueStates<'e> {
     /// All parameters of a component, none of them evaluated.
-    pub(in crate::resolve) fn pending_all(component: &ComponentParameters<'_>) -> Self {
+    pub(in crate::resolve) fn all_pending(component: &ComponentParameters<'_>) -> Self {
         Self::Own(vec![ValueState::Pending; component.parameters.len()])
     }
 
     /// Marks a parameter to be evaluated; whether it was not marked yet.
     pub(in crate::resolve) fn mark_pending(&mut self, parameter: usize) -> bool {
-        if matches!(self.state(parameter), ValueState::Pending) {
+        if matches!(self.value_state(parameter), ValueState::Pending) {
             return false;
         }
-        self.set(parameter, ValueState::Pending);
+        self.set_value_state(parameter, ValueState::Pending);
         true
     }
 
     /// Whether a parameter is to be evaluated.
     pub(in crate::resolve) fn is_pending(&self, parameter: usize) -> bool {
-        matches!(self.state(parameter), ValueState::Pending)
+        matches!(self.value_state(parameter), ValueState::Pending)
     }
 
-    pub(in crate::resolve) fn state(&self, parameter: usize) -> &ValueState {
+    pub(in crate::resolve) fn value_state(&self, parameter: usize) -> &ValueState {
         match self {
             Self::Shared(shared) => &shared.states[parameter],
             Self::Own(states) => &states[parameter],
         }
     }
 
-    pub(super) fn set(&mut self, parameter: usize, state: ValueState) {
+    pub(super) fn set_value_state(&mut self, parameter: usize, state: ValueState) {
         if let Self::Shared(shared) = self {
             *self = Self::Own(shared.states.clone());
         }
@@ -132,7 +132,7 @@ impl<'e> ComponentStates<'e> {
     }
 
     /// The positions of the pending parameters.
-    pub(super) fn pending(&self) -> Vec<usize> {
+    pub(super) fn pending_parameters(&self) -> Vec<usize> {
         match self {
             Self::Shared(_) => Vec::new(),
             Self::Own(states) => {
@@ -145,12 +145,12 @@ impl<'e> ComponentStates<'e> {
     pub(super) fn sizes(&self) -> ValueSizes {
         match self {
             Self::Shared(shared) => shared.sizes,
-            Self::Own(states) => sizes(states),
+            Self::Own(states) => total_value_sizes(states),
         }
     }
 
     /// The states by themselves; `None` if they are those of the shared stack.
-    pub(in crate::resolve) fn into_own(self) -> Option<Vec<ValueState>> {
+    pub(in crate::resolve) fn into_owned_states(self) -> Option<Vec<ValueState>> {
         match self {
             Self::Shared(_) => None,
             Self::Own(states) => Some(states),
@@ -159,7 +159,7 @@ impl<'e> ComponentStates<'e> {
 }
 
 /// The final values among the states.
-pub(in crate::resolve) fn final_values(
+pub(in crate::resolve) fn collect_final_values(
     component: &ComponentParameters<'_>,
     states: &[ValueState],
 ) -> BTreeMap<Key, Arc<NodeValue>> {

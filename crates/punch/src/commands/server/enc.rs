@@ -39,7 +39,7 @@ impl ServerEncArgs {
             .with_hint("use a token with the role operator"));
         }
         let node = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
-        let yaml = resolve::enc(&node);
+        let yaml = resolve::write_enc_yaml(&node);
         context.output.print_line(&yaml);
         context.output.print_json(&Classification { server: self.server.to_string(), yaml });
         Ok(Exit::Done)
