@@ -20,7 +20,7 @@ use std::{
 
 use crate::{
     daemon_error::DaemonError,
-    store::{Database, DatabaseUrl},
+    store::{DatabaseLocation, DatabaseUrl},
 };
 
 /// The folder of a control plane, and what of it lies elsewhere.
@@ -58,7 +58,7 @@ impl DataFolder {
                 .map_err(|error| failed(root, error))?;
         }
         // SQLite gives its write-ahead log the mode of the database file.
-        if let Database::File(database) = folder.database()
+        if let DatabaseLocation::File(database) = folder.database()
             && !database.exists()
         {
             OpenOptions::new()
@@ -78,10 +78,10 @@ impl DataFolder {
     }
 
     /// The database.
-    pub(crate) fn database(&self) -> Database {
+    pub(crate) fn database(&self) -> DatabaseLocation {
         match &self.database {
-            Some(url) => Database::Url(url.clone()),
-            None => Database::File(self.root.join("geppetto.db")),
+            Some(url) => DatabaseLocation::Url(url.clone()),
+            None => DatabaseLocation::File(self.root.join("geppetto.db")),
         }
     }
 

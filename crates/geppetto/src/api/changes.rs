@@ -74,5 +74,5 @@ pub(super) async fn estate(
     permit: Permit<Viewer>,
     QueryParameters(query): QueryParameters<ExportQuery>,
 ) -> Result<Json<wire::EstateExport>, ProblemResponse> {
-    Ok(Json(app.back_office.export(&permit, query.revision).await?))
+    Ok(Json(app.back_office.export_estate(&permit, query.revision).await?))
 }

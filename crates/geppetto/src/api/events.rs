@@ -70,7 +70,7 @@ struct Listener {
 impl Listener {
     /// Sends events until the client is gone or may not listen any more.
     async fn forward(mut self, back_office: &BackOffice) -> Result<(), BackOfficeError> {
-        let mut events = back_office.subscribe();
+        let mut events = back_office.subscribe_to_events();
         let mut check_at = Instant::now() + CHECK_AGAIN_AFTER;
         let mut next = Event::Resynchronize {};
         loop {
@@ -81,7 +81,7 @@ impl Listener {
                 }
                 check_at = Instant::now() + CHECK_AGAIN_AFTER;
             }
-            if back_office.may_hear(&self.principal, &next).await?
+            if back_office.may_receive_event(&self.principal, &next).await?
                 && self.sender.send(Ok(message(&next))).await.is_err()
             {
                 return Ok(());

@@ -23,7 +23,7 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3600, i
 
 /// The routes below `/repository`.
 pub(super) fn routes(app: &ApiState) -> Router<ApiState> {
-    let files = ServeDir::new(app.back_office.served_folder()).append_index_html_on_directories(false);
+    let files = ServeDir::new(app.back_office.channels_folder_path()).append_index_html_on_directories(false);
     let inside = Router::new()
         .route("/keys.asc", get(keys))
         .route("/{channel}/mirrorlist", get(mirrorlist))
@@ -34,7 +34,7 @@ pub(super) fn routes(app: &ApiState) -> Router<ApiState> {
 }
 
 async fn keys(State(app): State<ApiState>) -> Result<Response, ProblemResponse> {
-    let keys = app.back_office.package_keys().await?;
+    let keys = app.back_office.package_keys_armored().await?;
     Ok(([(header::CONTENT_TYPE, "application/pgp-keys")], keys).into_response())
 }
 
@@ -50,7 +50,7 @@ async fn mirrorlist(
         Some(url) => url.clone(),
         None => format!("http://{}", requested_host(&headers)?),
     };
-    let folder = app.back_office.generation_path(channel).await?;
+    let folder = app.back_office.channel_generation_path(channel).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, format!("{base}/repository/{}/\n", folder.display())).into_response())
 }

@@ -20,6 +20,6 @@ pub(super) struct HealthStatus {
     responses((status = 200, description = "It works", body = HealthStatus))
 )]
 pub(super) async fn health(State(app): State<ApiState>) -> Result<Json<HealthStatus>, ProblemResponse> {
-    app.back_office.ping().await?;
+    app.back_office.ping_database().await?;
     Ok(Json(HealthStatus { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

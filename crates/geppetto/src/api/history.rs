@@ -21,7 +21,7 @@ pub(super) async fn revisions(
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
-    Ok(Json(app.back_office.revisions(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(app.back_office.list_revisions(&permit, page.before, extract::limit(page.limit)?).await?))
 }
 
 /// Which revisions are compared.
@@ -47,7 +47,7 @@ pub(super) async fn diff(
     permit: Permit<Viewer>,
     QueryParameters(query): QueryParameters<DiffQuery>,
 ) -> Result<Json<wire::RevisionDiff>, ProblemResponse> {
-    Ok(Json(app.back_office.revision_diff(&permit, query.from, query.to).await?))
+    Ok(Json(app.back_office.diff_revisions(&permit, query.from, query.to).await?))
 }
 
 /// The audit log, newest first
@@ -60,5 +60,5 @@ pub(super) async fn audit(
     permit: Permit<Operator>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
-    Ok(Json(app.back_office.audit(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(app.back_office.list_audit_entries(&permit, page.before, extract::limit(page.limit)?).await?))
 }

@@ -38,7 +38,7 @@ pub(super) async fn list(
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::JobPage>, ProblemResponse> {
-    Ok(Json(app.back_office.jobs(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(app.back_office.list_jobs(&permit, page.before, extract::limit(page.limit)?).await?))
 }
 
 /// One job with its log
@@ -55,7 +55,7 @@ pub(super) async fn show(
     permit: Permit<Viewer>,
     PathParameters(job): PathParameters<u64>,
 ) -> Result<Json<wire::Job>, ProblemResponse> {
-    Ok(Json(app.back_office.job(&permit, job).await?))
+    Ok(Json(app.back_office.get_job(&permit, job).await?))
 }
 
 /// Ask a job to stop

@@ -15,7 +15,7 @@ pub(super) async fn list(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
 ) -> Result<Json<wire::KeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.trusted_keys(&permit).await?))
+    Ok(Json(app.back_office.list_trusted_keys(&permit).await?))
 }
 
 /// Trust packages signed by these keys

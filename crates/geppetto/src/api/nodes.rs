@@ -49,12 +49,12 @@ pub(super) async fn node(
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
     // Principals that may see secrets are answered from the generation number alone.
-    if let Some(version) = app.back_office.signed_version_for(&principal, &server).await?
+    if let Some(version) = app.back_office.current_signed_node_version(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let node = app.back_office.serve_node(&principal, &server, None).await?;
+    let node = app.back_office.serve_node_file(&principal, &server, None).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let node = app.back_office.serve_node(&principal, &server, Some(generation)).await?;
+    let node = app.back_office.serve_node_file(&principal, &server, Some(generation)).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn explain(
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(question): QueryParameters<ExplainQuery>,
 ) -> Result<Json<Explanation>, ProblemResponse> {
-    Ok(Json(app.back_office.explain(&principal, &server, &question.key).await?))
+    Ok(Json(app.back_office.explain_value(&principal, &server, &question.key).await?))
 }
 
 /// Why every value is what it is
@@ -122,7 +122,7 @@ pub(super) async fn explanations(
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Json<Vec<Explanation>>, ProblemResponse> {
-    Ok(Json(app.back_office.explain_all(&principal, &server).await?))
+    Ok(Json(app.back_office.explain_all_values(&principal, &server).await?))
 }
 
 /// A node file to try on another machine

@@ -57,7 +57,7 @@ pub(super) async fn receive(
             ),
         ));
     }
-    let received = app.back_office.receive(&permit, upload::body_reader(body), &file, limit).await?;
+    let received = app.back_office.receive_package(&permit, upload::body_reader(body), &file, limit).await?;
     Ok((StatusCode::CREATED, Json(received)))
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn publish_files(
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<ChannelChange>, ProblemResponse> {
-    Ok(Json(app.back_office.publish(&permit, &channel, publication).await?))
+    Ok(Json(app.back_office.publish_packages(&permit, &channel, publication).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -94,7 +94,7 @@ pub(super) async fn promote(
     permit: Permit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
 ) -> Result<Json<ChannelChange>, ProblemResponse> {
-    Ok(Json(app.back_office.promote(&permit, &promotion).await?))
+    Ok(Json(app.back_office.promote_version(&permit, &promotion).await?))
 }
 
 /// Take a version out of a channel
@@ -113,7 +113,7 @@ pub(super) async fn withdraw(
     permit: Permit<Developer>,
     extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
 ) -> Result<Json<ChannelChange>, ProblemResponse> {
-    Ok(Json(app.back_office.withdraw(&permit, &withdrawal).await?))
+    Ok(Json(app.back_office.withdraw_version(&permit, &withdrawal).await?))
 }
 
 /// All channels
@@ -126,7 +126,7 @@ pub(super) async fn channels(
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
-    Ok(Json(app.back_office.channels(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_channels(&permit, &page.request()?).await?))
 }
 
 /// Create a channel
@@ -160,7 +160,7 @@ pub(super) async fn components(
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    Ok(Json(app.back_office.components(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_components(&permit, &page.request()?).await?))
 }
 
 /// The versions of a component, newest first
@@ -179,7 +179,7 @@ pub(super) async fn versions(
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)? as usize;
-    let mut items = app.back_office.versions(&permit, &name).await?;
+    let mut items = app.back_office.list_component_versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
             ProblemResponse::bad_request(format!(

@@ -30,7 +30,7 @@ macro_rules! place_handlers {
             permit: Permit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
-            Ok(Json(app.back_office.places(&permit, PlaceKind::$kind, &page.request()?).await?))
+            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.request()?).await?))
         }
 
         #[doc = concat!("One ", $title)]
@@ -47,7 +47,7 @@ macro_rules! place_handlers {
             permit: Permit<Viewer>,
             PathParameters(name): PathParameters<Name>,
         ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
-            Ok(Json(app.back_office.place_document(&permit, &Place::$kind(name)).await?))
+            Ok(Json(app.back_office.get_place_document(&permit, &Place::$kind(name)).await?))
         }
     };
 }
@@ -73,7 +73,7 @@ pub(super) async fn servers(
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ServerPage>, ProblemResponse> {
-    Ok(Json(app.back_office.servers(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_servers(&permit, &page.request()?).await?))
 }
 
 /// One server
@@ -90,5 +90,5 @@ pub(super) async fn server(
     permit: Permit<Viewer>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
-    Ok(Json(app.back_office.place_document(&permit, &Place::Server(server)).await?))
+    Ok(Json(app.back_office.get_place_document(&permit, &Place::Server(server)).await?))
 }

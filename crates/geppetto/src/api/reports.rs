@@ -51,7 +51,7 @@ pub(super) async fn reports(
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
     let limit = extract::limit(page.limit)?;
-    Ok(Json(app.back_office.reports(&principal, &server, page.before, limit).await?))
+    Ok(Json(app.back_office.list_reports(&principal, &server, page.before, limit).await?))
 }
 
 /// One report, whole
@@ -71,5 +71,5 @@ pub(super) async fn report(
     principal: Principal,
     PathParameters((server, report)): PathParameters<(ServerName, u64)>,
 ) -> Result<Json<wire::StoredReport>, ProblemResponse> {
-    Ok(Json(app.back_office.report(&principal, &server, report).await?))
+    Ok(Json(app.back_office.get_report(&principal, &server, report).await?))
 }

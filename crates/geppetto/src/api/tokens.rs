@@ -48,7 +48,7 @@ pub(super) async fn list(
     State(app): State<ApiState>,
     permit: Permit<Admin>,
 ) -> Result<Json<wire::TokenList>, ProblemResponse> {
-    Ok(Json(app.back_office.tokens(&permit).await?))
+    Ok(Json(app.back_office.list_tokens(&permit).await?))
 }
 
 /// Revoke a token

@@ -17,7 +17,7 @@ impl BackOffice {
         let Some(presented) = PresentedSecret::parse(secret) else { return Ok(None) };
         match presented.kind {
             SecretKind::Token => {
-                let token = self.store.token(&presented.id, self.clock.now_us()).await?;
+                let token = self.store.read_valid_token(&presented.id, self.clock.now_us()).await?;
                 let Some(token) = token.filter(|token| presented.matches(&token.hash)) else {
                     return Ok(None);
                 };
@@ -25,7 +25,7 @@ impl BackOffice {
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
             SecretKind::Server => {
-                let credential = self.store.credential(&presented.id).await?;
+                let credential = self.store.read_server_credential(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches(hash)) else {
                     return Ok(None);
                 };
@@ -59,7 +59,7 @@ impl BackOffice {
     }
 
     /// Whether a principal may hear of this event, by what it may see.
-    pub(crate) async fn may_hear(
+    pub(crate) async fn may_receive_event(
         &self,
         principal: &Principal,
         event: &Event,
@@ -95,7 +95,7 @@ fn read_grant(row: &GrantRow) -> Result<Grant, StoreError> {
 }
 
 /// The row of a grant.
-pub(super) fn grant_row(grant: &Grant) -> GrantRow {
+pub(super) fn grant_to_row(grant: &Grant) -> GrantRow {
     GrantRow {
         access_level: grant.level.to_string(),
         environment: grant.environment.as_ref().map(Name::to_string),
@@ -104,6 +104,6 @@ pub(super) fn grant_row(grant: &Grant) -> GrantRow {
 }
 
 /// The text of a grant that is stored.
-pub(super) fn grant_text(row: &GrantRow) -> Result<String, StoreError> {
+pub(super) fn grant_text_from_row(row: &GrantRow) -> Result<String, StoreError> {
     Ok(read_grant(row)?.to_string())
 }

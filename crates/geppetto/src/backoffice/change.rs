@@ -21,10 +21,10 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
-    effects::{effect_scopes, summarize_effects},
+    effects::{find_effect_scopes, summarize_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_cache::resolution_row,
+    resolution_cache::build_resolution_row,
 };
 use crate::{
     auth::{EffectScope, Operator, Permit},
@@ -106,7 +106,7 @@ impl BackOffice {
         let documents = proposed_documents(&state, &proposal.proposed)?;
         let actor = permit.actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
-        let (catalog, secrets) = (self.catalog().await?, self.secret_parameters().await?);
+        let (catalog, secrets) = (self.read_catalog().await?, self.secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
@@ -154,7 +154,7 @@ impl BackOffice {
         }
         let objects = match base == state.revision {
             true => BTreeMap::new(),
-            false => self.store.places_changed_since(base).await?,
+            false => self.store.read_places_changed_since(base).await?,
         };
         Ok(Newer { base, objects })
     }
@@ -175,7 +175,7 @@ impl Newer {
             .iter()
             .filter_map(|change| {
                 let (revision, by) = self.objects.get(&change.path)?;
-                Some(format!("\n  {} in revision {revision} by {by}", place_title(&change.path)))
+                Some(format!("\n  {} in revision {revision} by {by}", place_title_from_path(&change.path)))
             })
             .collect();
         if lines.is_empty() {
@@ -258,7 +258,7 @@ fn evaluate_proposal(
     let mut edited = estate::parse_estate_yaml(&edited)
         .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
     estate::update_override_origins(&state.estate, &mut edited, origin);
-    let origins = estate_snapshot::override_origins(&mut edited);
+    let origins = estate_snapshot::override_origins_by_path(&mut edited);
     let texts = estate::write_estate_yaml(&edited);
     check_readable(&texts)?;
 
@@ -274,7 +274,7 @@ fn evaluate_proposal(
         let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
         changes.push(PlaceChange { path, becomes: Some(PlaceText { text, origins }) });
     }
-    estate_snapshot::overlay_estate(&mut next.estate, edited);
+    estate_snapshot::overlay_places(&mut next.estate, edited);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     newer.check_no_overwrite(&changes)?;
 
@@ -288,7 +288,7 @@ fn evaluate_proposal(
         return Err(BackOfficeError::Invalid(errors));
     }
     let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
-    let scopes = effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
+    let scopes = find_effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
     let mut read_environments = BTreeSet::new();
     for (server, resolution) in
         checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?)))
@@ -302,7 +302,7 @@ fn evaluate_proposal(
     let resolutions = checked
         .resolutions
         .iter()
-        .map(|(server, resolved)| resolution_row(server, resolved, catalog))
+        .map(|(server, resolved)| build_resolution_row(server, resolved, catalog))
         .collect();
     let effects = summarize_effects(checked.effects, secrets);
     let result = ChangeResult { revision: None, objects, effects, warnings };
@@ -332,8 +332,10 @@ fn masked_diffs(
     secrets: &SecretParameters,
 ) -> Vec<ChangedPlace> {
     let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-    let (mut old, mut new) =
-        (estate_snapshot::partial_estate(old, &paths), estate_snapshot::partial_estate(new, &paths));
+    let (mut old, mut new) = (
+        estate_snapshot::select_places_by_path(old, &paths),
+        estate_snapshot::select_places_by_path(new, &paths),
+    );
     secrets.mask_compared_estates(&mut old, &mut new);
     let (old, new) = (estate::write_estate_yaml(&old), estate::write_estate_yaml(&new));
     changes
@@ -348,12 +350,12 @@ fn masked_diffs(
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
-            ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
+            ChangedPlace { object: place_title_from_path(path), how: how.to_owned(), diff }
         })
         .collect()
 }
 
 /// An object by the path of its file, as people call it: `role web`.
-pub(super) fn place_title(path: &str) -> String {
+pub(super) fn place_title_from_path(path: &str) -> String {
     estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
 }

@@ -11,14 +11,14 @@ use model::{
     wire::{ChannelChange, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
 };
 
-use super::{BackOffice, BackOfficeError, effects::summarize_effects, packages::AuditNote};
+use super::{BackOffice, BackOfficeError, effects::summarize_effects, packages::RepositoryAuditEntry};
 use crate::auth::{Developer, EffectScope, Permit};
 
 impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
     ///
     /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
-    pub(crate) async fn publish(
+    pub(crate) async fn publish_packages(
         &self,
         permit: &Permit<Developer>,
         channel: &Name,
@@ -43,18 +43,23 @@ impl BackOffice {
             let added = PublicationResult { channel: channel.to_string(), added: files, present: Vec::new() };
             return self.channel_change(added, effects, true).await;
         }
-        let entry = AuditNote::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
-            .with_event(channel);
-        let (channel, now) = (channel.clone(), self.unix_seconds());
+        let entry =
+            RepositoryAuditEntry::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
+                .with_channel_event(channel);
+        let (channel, now) = (channel.clone(), self.now_unix_seconds());
         let published = self
-            .audited(entry, move |repository| repository.publish_packages(&channel, &files, now), describe)
+            .change_repository_audited(
+                entry,
+                move |repository| repository.publish_packages(&channel, &files, now),
+                describe,
+            )
             .await?;
         self.secret_parameters().await?;
         self.channel_change(published, effects, false).await
     }
 
     /// Makes a version, and what it requires, visible in one more channel.
-    pub(crate) async fn promote(
+    pub(crate) async fn promote_version(
         &self,
         permit: &Permit<Developer>,
         promotion: &PromotionRequest,
@@ -72,7 +77,7 @@ impl BackOffice {
         required.check(&taken_along.iter().map(|(name, _)| name.clone()).collect())?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
-            let catalog = self.catalog().await?;
+            let catalog = self.read_catalog().await?;
             let is_visible =
                 catalog.versions_in_channel(&to, &name).iter().any(|visible| visible.satisfies(&version));
             let (mut added, mut present) = (Vec::new(), Vec::new());
@@ -83,10 +88,11 @@ impl BackOffice {
         }
         let detail = format!("from {from} to {to}");
         let subject = format!("{name}@{version}");
-        let entry = AuditNote::new(&permit.actor(), "promote", &subject, &detail).with_event(&to);
-        let now = self.unix_seconds();
+        let entry =
+            RepositoryAuditEntry::new(&permit.actor(), "promote", &subject, &detail).with_channel_event(&to);
+        let now = self.now_unix_seconds();
         let promoted = self
-            .audited(
+            .change_repository_audited(
                 entry,
                 move |repository| {
                     let allow = |components: &BTreeSet<Name>| required.check(components);
@@ -99,7 +105,7 @@ impl BackOffice {
     }
 
     /// Takes a version out of a channel. Its packages stay in other channels and in the pool.
-    pub(crate) async fn withdraw(
+    pub(crate) async fn withdraw_version(
         &self,
         permit: &Permit<Developer>,
         withdrawal: &WithdrawalRequest,
@@ -126,11 +132,11 @@ impl BackOffice {
         if withdrawal.preview {
             return Ok(change);
         }
-        let entry =
-            AuditNote::new(&permit.actor(), "withdraw", &subject, &format!("from {from}")).with_event(&from);
-        let now = self.unix_seconds();
+        let entry = RepositoryAuditEntry::new(&permit.actor(), "withdraw", &subject, &format!("from {from}"))
+            .with_channel_event(&from);
+        let now = self.now_unix_seconds();
         let withdrawn = self
-            .audited(
+            .change_repository_audited(
                 entry,
                 move |repository| {
                     let allow = |_: &Catalog| Ok::<_, BackOfficeError>(());
@@ -148,7 +154,7 @@ impl BackOffice {
         permit: &Permit<Developer>,
         after: Arc<Catalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
-        let (state, before) = (self.current_estate().await?, self.catalog().await?);
+        let (state, before) = (self.current_estate().await?, self.read_catalog().await?);
         let recorded = self.resolution_reads().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {

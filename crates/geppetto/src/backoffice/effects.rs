@@ -70,7 +70,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
 }
 
 /// Where effects fall, and what else a change touches: a grant is needed in each.
-pub(super) fn effect_scopes(
+pub(super) fn find_effect_scopes(
     effects: &BTreeMap<ServerName, Vec<Effect>>,
     old: &Estate,
     new: &Estate,

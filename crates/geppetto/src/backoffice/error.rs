@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BackOfficeError {
     /// An unknown name.
-    #[error("{}", unknown(.what, .name, .nearest.as_deref(), .list))]
+    #[error("{}", unknown_name_message(.what, .name, .nearest.as_deref(), .list))]
     Unknown {
         /// `server`
         what: &'static str,
@@ -68,7 +68,7 @@ pub(crate) enum BackOfficeError {
     Broken(String),
 }
 
-fn unknown(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String {
+fn unknown_name_message(what: &str, name: &str, nearest: Option<&str>, list: &str) -> String {
     let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
     match nearest {
         Some(nearest) => format!("there is no {what} `{name}`; did you mean `{nearest}`?"),

@@ -27,8 +27,8 @@ pub(super) struct EstateSnapshot {
 impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
     pub(super) async fn current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
-        let revision = self.store.current_revision().await?;
-        if let Some(state) = self.cache().snapshot(revision) {
+        let revision = self.store.read_current_revision().await?;
+        if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state);
         }
         let state = Arc::new(read_current_estate(&self.store).await?);
@@ -37,7 +37,7 @@ impl BackOffice {
 
     /// The estate in any revision.
     pub(super) async fn estate_of_revision(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
-        let newest = self.store.current_revision().await?;
+        let newest = self.store.read_current_revision().await?;
         if revision > newest {
             return Err(BackOfficeError::Unknown {
                 what: "revision",
@@ -46,14 +46,14 @@ impl BackOffice {
                 list: "nothing was imported yet (`punch import DIR`)",
             });
         }
-        let places = self.store.places_of_revision(revision).await?;
+        let places = self.store.read_places_of_revision(revision).await?;
         read(revision, places)
     }
 }
 
 /// The estate in the newest revision, read from the database.
 pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
-    let (revision, places) = store.current_places().await?;
+    let (revision, places) = store.read_current_places().await?;
     read(revision, places)
 }
 
@@ -77,7 +77,7 @@ fn read(revision: u64, places: BTreeMap<String, PlaceText>) -> Result<EstateSnap
 }
 
 /// The stored origins of every place's overrides, by path.
-pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> {
+pub(super) fn override_origins_by_path(estate: &mut Estate) -> BTreeMap<String, String> {
     overrides_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
@@ -87,7 +87,7 @@ pub(super) fn override_origins(estate: &mut Estate) -> BTreeMap<String, String> 
 }
 
 /// The places of an estate whose files have these paths.
-pub(super) fn partial_estate(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
+pub(super) fn select_places_by_path(estate: &Estate, paths: &BTreeSet<&str>) -> Estate {
     let mut part = Estate::default();
     for place in paths.iter().filter_map(|path| estate::place_of_document_path(path).ok()) {
         match place {
@@ -106,7 +106,7 @@ fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)
 }
 
 /// Adds the places of `part` to an estate, over those of the same name.
-pub(super) fn overlay_estate(estate: &mut Estate, part: Estate) {
+pub(super) fn overlay_places(estate: &mut Estate, part: Estate) {
     estate.roles.extend(part.roles);
     estate.groups.extend(part.groups);
     estate.environments.extend(part.environments);

@@ -12,7 +12,7 @@ use crate::auth::{Permit, Principal, Viewer};
 impl BackOffice {
     /// The documents of a revision; of the newest if none is named. Places of environments that the principal may
     /// not see are left out, and secrets masked where it is no operator: `complete` says that neither can have happened.
-    pub(crate) async fn export(
+    pub(crate) async fn export_estate(
         &self,
         permit: &Permit<Viewer>,
         revision: Option<u64>,
@@ -23,8 +23,8 @@ impl BackOffice {
         };
         let principal = permit.principal();
         let mut documents = state.documents.clone();
-        documents.retain(|path, _| may_see(principal, &state.estate, &state.estate, path));
-        let shown = self.masked_for(principal, &state.estate, documents).await?;
+        documents.retain(|path, _| may_see_place(principal, &state.estate, &state.estate, path));
+        let shown = self.mask_documents_for(principal, &state.estate, documents).await?;
         Ok(wire::EstateExport {
             revision: state.revision,
             complete: principal.sees_secrets(None) && shown == state.documents,
@@ -34,7 +34,7 @@ impl BackOffice {
 }
 
 /// Whether the principal may see a place that is in one of two estates.
-pub(super) fn may_see(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
+pub(super) fn may_see_place(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
     match estate::place_of_document_path(path) {
         Ok(Place::Environment(name)) => principal.sees_environment(&name),
         Ok(Place::Server(name)) => [old, new]

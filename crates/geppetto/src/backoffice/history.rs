@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::wire;
 
-use super::{BackOffice, BackOfficeError, change::place_title};
+use super::{BackOffice, BackOfficeError, change::place_title_from_path};
 use crate::auth::{Operator, Permit, Viewer};
 
 /// How many lines of the difference of one place are shown.
@@ -12,13 +12,13 @@ const DIFF_LINES: usize = 1_000;
 
 impl BackOffice {
     /// Revisions before `before`, newest first.
-    pub(crate) async fn revisions(
+    pub(crate) async fn list_revisions(
         &self,
         _permit: &Permit<Viewer>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::RevisionPage, BackOfficeError> {
-        let found = self.store.revisions(before, limit).await?;
+        let found = self.store.read_revisions(before, limit).await?;
         let next = found.last().filter(|last| found.len() == limit as usize && last.number > 1);
         let next = next.map(|last| last.number);
         let items = found
@@ -36,7 +36,7 @@ impl BackOffice {
     /// What differs between two revisions, secrets masked as the principal sees them.
     ///
     /// A secret that differs and is masked shows as a place that changed without a difference.
-    pub(crate) async fn revision_diff(
+    pub(crate) async fn diff_revisions(
         &self,
         permit: &Permit<Viewer>,
         from: u64,
@@ -61,11 +61,11 @@ impl BackOffice {
             };
             changed.iter().filter_map(text).collect()
         };
-        let before = self.masked_for(principal, &old.estate, side(false)).await?;
-        let after = self.masked_for(principal, &new.estate, side(true)).await?;
+        let before = self.mask_documents_for(principal, &old.estate, side(false)).await?;
+        let after = self.mask_documents_for(principal, &new.estate, side(true)).await?;
         let places = changed
             .keys()
-            .filter(|path| super::export::may_see(principal, &old.estate, &new.estate, path))
+            .filter(|path| super::export::may_see_place(principal, &old.estate, &new.estate, path))
             .map(|path| {
                 let (before, after) = (before.get(path), after.get(path));
                 let how = match (before, after) {
@@ -76,21 +76,21 @@ impl BackOffice {
                 let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
                 let diff = model::unified_diff(before, after, 3, DIFF_LINES);
                 let diff = format!("--- a/{path}\n+++ b/{path}\n{diff}");
-                wire::ChangedPlace { object: place_title(path), how: how.to_owned(), diff }
+                wire::ChangedPlace { object: place_title_from_path(path), how: how.to_owned(), diff }
             })
             .collect();
         Ok(wire::RevisionDiff { from, to, places })
     }
 
     /// The newest entries of the audit log before `before`, newest first.
-    pub(crate) async fn audit(
+    pub(crate) async fn list_audit_entries(
         &self,
         permit: &Permit<Operator>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::AuditPage, BackOfficeError> {
         permit.require_everywhere()?;
-        let found = self.store.audit(before, limit).await?;
+        let found = self.store.read_audit_entries(before, limit).await?;
         let next =
             found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
         let items = found

@@ -32,7 +32,7 @@ impl BackOffice {
             due_us: now_us,
             max_attempts: MAX_ATTEMPTS,
         };
-        let id = self.store.create_job(&new, &self.audit_context(&permit.actor())).await?;
+        let id = self.store.insert_job(&new, &self.audit_context(&permit.actor())).await?;
         if let Some(key) = kind.unique_key() {
             self.store.wake_job(key, now_us).await?;
         }
@@ -40,21 +40,25 @@ impl BackOffice {
     }
 
     /// Jobs before `before`, newest first.
-    pub(crate) async fn jobs(
+    pub(crate) async fn list_jobs(
         &self,
         permit: &Permit<Viewer>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::JobPage, BackOfficeError> {
         permit.require_everywhere()?;
-        let found = self.store.jobs(before, limit).await?;
+        let found = self.store.read_jobs(before, limit).await?;
         let next =
             found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
         Ok(wire::JobPage { items: found.into_iter().map(wire_job).collect(), next })
     }
 
     /// One job with its log.
-    pub(crate) async fn job(&self, permit: &Permit<Viewer>, id: u64) -> Result<wire::Job, BackOfficeError> {
+    pub(crate) async fn get_job(
+        &self,
+        permit: &Permit<Viewer>,
+        id: u64,
+    ) -> Result<wire::Job, BackOfficeError> {
         permit.require_everywhere()?;
         self.stored_job(id).await
     }
@@ -84,7 +88,7 @@ impl BackOffice {
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_everywhere()?;
-        let job = self.store.job(id).await?.ok_or_else(|| unknown_job(id))?;
+        let job = self.store.read_job(id).await?.ok_or_else(|| unknown_job(id))?;
         if matches!(job.state, JobState::Waiting | JobState::Running) {
             let state = job.state.as_str();
             return Err(BackOfficeError::Conflict(format!(
@@ -100,8 +104,8 @@ impl BackOffice {
     }
 
     async fn stored_job(&self, id: u64) -> Result<wire::Job, BackOfficeError> {
-        let job = self.store.job(id).await?.ok_or_else(|| unknown_job(id))?;
-        let log = self.store.job_log(id).await?;
+        let job = self.store.read_job(id).await?.ok_or_else(|| unknown_job(id))?;
+        let log = self.store.read_job_log(id).await?;
         let log =
             log.into_iter().map(|line| wire::JobLogEntry { at_us: line.at_us, text: line.text }).collect();
         Ok(wire::Job { log, ..wire_job(job) })

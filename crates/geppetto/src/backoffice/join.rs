@@ -25,27 +25,27 @@ impl BackOffice {
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
-        let environment = self.environment_of(permit.principal(), server).await?;
+        let environment = self.environment_of_server(permit.principal(), server).await?;
         permit.require(&EffectScope::environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let generated = generate_secret(SecretKind::Join, &mut OsRng);
         let token =
             JoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
-        self.store.create_join_token(&token, &self.audit_context(&permit.actor())).await?;
+        self.store.insert_join_token(&token, &self.audit_context(&permit.actor())).await?;
         Ok(wire::IssuedJoinToken { token: generated.text, server: server.to_string(), expires_us })
     }
 
     /// Gives the server its credential, if the token is good; `None` if it is not.
     ///
     /// The answer does not say why a token is refused, so that it reveals nothing about valid tokens.
-    pub(crate) async fn join(
+    pub(crate) async fn join_server(
         &self,
         join: &wire::JoinRequest,
     ) -> Result<Option<wire::JoinResponse>, BackOfficeError> {
         let Some(presented) = PresentedSecret::parse(&join.token) else { return Ok(None) };
         let now_us = self.clock.now_us();
-        let Some(hash) = self.store.join_token(&presented.id, &join.server, now_us).await? else {
+        let Some(hash) = self.store.read_join_token_hash(&presented.id, &join.server, now_us).await? else {
             return Ok(None);
         };
         if presented.kind != SecretKind::Join || !presented.matches(&hash) {
@@ -54,14 +54,18 @@ impl BackOffice {
         let credential = generate_secret(SecretKind::Server, &mut OsRng);
         let actor = format!("server {}", join.server);
         let context = self.audit_context(&actor);
-        if !self.store.join(&presented.id, &join.server, &credential.id, &credential.hash, &context).await? {
+        if !self
+            .store
+            .redeem_join_token(&presented.id, &join.server, &credential.id, &credential.hash, &context)
+            .await?
+        {
             return Ok(None);
         }
         Ok(Some(wire::JoinResponse {
             server: join.server.clone(),
             credential: credential.text,
-            node_key: keys::public_text(&self.node_key),
-            package_keys: self.package_keys().await?,
+            node_key: keys::public_key_base64(&self.node_key),
+            package_keys: self.package_keys_armored().await?,
         }))
     }
 
@@ -77,10 +81,12 @@ impl BackOffice {
             // A server that left the estate belongs to no environment.
             None => permit.require_everywhere()?,
         }
-        let revoked =
-            self.store.revoke_credential(server.as_str(), &self.audit_context(&permit.actor())).await?;
+        let revoked = self
+            .store
+            .revoke_server_credential(server.as_str(), &self.audit_context(&permit.actor()))
+            .await?;
         if !revoked {
-            self.environment_of(permit.principal(), server).await?;
+            self.environment_of_server(permit.principal(), server).await?;
         }
         Ok(revoked)
     }

@@ -39,7 +39,7 @@ const STORE: KeyKind = KeyKind {
 };
 
 /// The key that signs node files. It is made if there is none, unless the database was `used` with one before.
-pub(super) fn node_key(
+pub(super) fn load_or_create_node_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
@@ -49,7 +49,7 @@ pub(super) fn node_key(
 
 /// The key that seals what is secret in the database. It is made if there is none, unless the database was `used`
 /// with one before.
-pub(super) fn store_key(
+pub(super) fn load_or_create_database_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
@@ -109,7 +109,7 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.
-pub(super) fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
+pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
     let failed =
         |error: &dyn std::fmt::Display| DaemonError::input(format!("the repository cannot be used: {error}"));
     if !Repository::exists(root) {
@@ -126,7 +126,7 @@ pub(super) fn repository(root: &Path, now_us: i64) -> Result<Repository, DaemonE
 }
 
 /// The public half, as servers keep it: base64.
-pub(super) fn public_text(key: &SigningKey) -> String {
+pub(super) fn public_key_base64(key: &SigningKey) -> String {
     STANDARD.encode(key.verifying_key().as_bytes())
 }
 
@@ -140,8 +140,8 @@ mod tests {
     fn key_is_made_once_and_read_back_after() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("node.key");
-        let made = node_key(&path, false, &mut OsRng).unwrap();
-        assert_eq!(node_key(&path, false, &mut OsRng).unwrap().to_bytes(), made.to_bytes());
+        let made = load_or_create_node_key(&path, false, &mut OsRng).unwrap();
+        assert_eq!(load_or_create_node_key(&path, false, &mut OsRng).unwrap().to_bytes(), made.to_bytes());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -149,7 +149,7 @@ mod tests {
     fn missing_key_of_a_used_database_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.key");
-        let error = store_key(&path, true, &mut OsRng).unwrap_err().to_string();
+        let error = load_or_create_database_key(&path, true, &mut OsRng).unwrap_err().to_string();
         assert!(error.contains("the store key") && error.contains("backup"), "{error}");
         assert!(!path.exists());
     }
@@ -158,15 +158,15 @@ mod tests {
     fn key_that_others_can_read_or_that_is_malformed_is_refused_without_showing_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("node.key");
-        node_key(&path, false, &mut OsRng).unwrap();
+        load_or_create_node_key(&path, false, &mut OsRng).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let error = node_key(&path, false, &mut OsRng).unwrap_err().to_string();
+        let error = load_or_create_node_key(&path, false, &mut OsRng).unwrap_err().to_string();
         assert!(error.contains("mode 0644") && error.contains("chmod 600"), "{error}");
         assert!(!error.contains(text.trim()));
         fs::write(&path, "c2hvcnQ=").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let error = node_key(&path, false, &mut OsRng).unwrap_err().to_string();
+        let error = load_or_create_node_key(&path, false, &mut OsRng).unwrap_err().to_string();
         assert!(error.contains("is not a node key"), "{error}");
     }
 }

@@ -38,23 +38,23 @@ pub(super) struct SecretParameters {
 }
 
 /// The catalog whose secrets are remembered, and all that are.
-pub(super) type KnownSecrets = Option<(Arc<Catalog>, Arc<Parameters>)>;
+pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel.
     pub(super) async fn secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
-        let catalog = self.catalog().await?;
+        let catalog = self.read_catalog().await?;
         let known = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         if let Some((of, ever)) = known
             && Arc::ptr_eq(&of, &catalog)
         {
             return Ok(SecretParameters { catalog, ever });
         }
-        let mut ever = self.store.secret_parameters().await?;
+        let mut ever = self.store.read_secret_parameters().await?;
         let new: Vec<(String, String)> =
             declared_secrets(&catalog).into_iter().filter(|parameter| !ever.contains(parameter)).collect();
         if !new.is_empty() {
-            self.store.remember_secret(&new).await?;
+            self.store.insert_secret_parameters(&new).await?;
             ever.extend(new);
         }
         let ever = Arc::new(ever);

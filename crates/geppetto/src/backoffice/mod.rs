@@ -45,7 +45,7 @@ use crate::{
     clock::Clock,
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    store::{AuditContext, Seal, Store, UnsealedStore},
+    store::{AuditContext, SealingKey, Store, UnsealedStore},
 };
 
 /// A control plane's data, opened.
@@ -58,7 +58,7 @@ pub(crate) struct BackOffice {
     /// What was resolved, for as long as it holds.
     cache: Mutex<resolution_cache::ResolutionCache>,
     /// What is secret for ever.
-    secrets: Mutex<mask::KnownSecrets>,
+    secrets: Mutex<mask::CachedSecretParameters>,
     /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     resolutions: AtomicU64,
@@ -69,10 +69,14 @@ impl BackOffice {
     /// others before.
     pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonError> {
         let opened = UnsealedStore::open(&data.database()).await?;
-        let seal = Seal::new(&keys::store_key(&data.store_key(), opened.is_sealed(), &mut OsRng)?);
-        let node_key = keys::node_key(&data.node_key(), opened.is_sealed(), &mut OsRng)?;
-        let store = opened.unseal(seal, &keys::public_text(&node_key)).await?;
-        let repository = Arc::new(keys::repository(&data.repository(), clock.now_us())?);
+        let seal = SealingKey::new(&keys::load_or_create_database_key(
+            &data.store_key(),
+            opened.has_been_sealed(),
+            &mut OsRng,
+        )?);
+        let node_key = keys::load_or_create_node_key(&data.node_key(), opened.has_been_sealed(), &mut OsRng)?;
+        let store = opened.unseal(seal, &keys::public_key_base64(&node_key)).await?;
+        let repository = Arc::new(keys::open_or_create_repository(&data.repository(), clock.now_us())?);
         let (cache, secrets, changing, resolutions) = Default::default();
         Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })
     }
@@ -83,13 +87,13 @@ impl BackOffice {
     }
 
     /// Whether the database answers.
-    pub(crate) async fn ping(&self) -> Result<(), BackOfficeError> {
-        Ok(self.store.ping().await?)
+    pub(crate) async fn ping_database(&self) -> Result<(), BackOfficeError> {
+        Ok(self.store.ping_database().await?)
     }
 
     /// What changes from now on, on every control plane of this database.
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
-        self.store.subscribe()
+    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<Event> {
+        self.store.subscribe_to_events()
     }
 
     fn cache(&self) -> MutexGuard<'_, resolution_cache::ResolutionCache> {

@@ -13,11 +13,11 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, mask,
-    resolution_cache::{offers_digest, resolution_row},
+    resolution_cache::{build_resolution_row, catalog_reads_digest},
 };
 use crate::{
     auth::Principal,
-    store::{NewNode, StoredNode},
+    store::{NewNodeFile, StoredNodeFile},
 };
 
 /// How often a node is resolved again after a concurrent commit.
@@ -36,21 +36,21 @@ pub(crate) struct NodeVersion {
 #[derive(Debug, Clone)]
 pub(crate) enum ServedNode {
     /// The signed text, for the server itself and for operators of its environment.
-    Signed(StoredNode),
+    Signed(StoredNodeFile),
     /// Secrets are masked and there is no signature: no server would take it.
     Masked(Box<Node>),
 }
 
 /// A node before it has a number, and what it was made from.
 pub(super) struct NodeDraft {
-    latest: Option<StoredNode>,
+    latest: Option<StoredNodeFile>,
     revision: u64,
     catalog: Arc<Catalog>,
     pub(super) resolution: Resolution,
 }
 
-impl From<&StoredNode> for NodeVersion {
-    fn from(node: &StoredNode) -> Self {
+impl From<&StoredNodeFile> for NodeVersion {
+    fn from(node: &StoredNodeFile) -> Self {
         Self { generation: node.generation, digest: node.digest.clone() }
     }
 }
@@ -58,7 +58,7 @@ impl From<&StoredNode> for NodeVersion {
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
-    pub(crate) async fn signed_version_for(
+    pub(crate) async fn current_signed_node_version(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -70,7 +70,7 @@ impl BackOffice {
     }
 
     /// The node file that a server must be made like now, or one of its earlier generations.
-    pub(crate) async fn serve_node(
+    pub(crate) async fn serve_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -78,8 +78,8 @@ impl BackOffice {
     ) -> Result<ServedNode, BackOfficeError> {
         let (stored, signed) = match generation {
             Some(generation) => {
-                let stored = self.store.node(server.as_str(), generation).await?;
-                self.require_history_of(principal, server, stored.is_some()).await?;
+                let stored = self.store.read_node_generation(server.as_str(), generation).await?;
+                self.require_view_of_server_history(principal, server, stored.is_some()).await?;
                 let signed = match self.has_server(server).await? {
                     true => self.may_have_signed(principal, server).await?,
                     false => principal.sees_secrets(None),
@@ -92,7 +92,7 @@ impl BackOffice {
             }
             None => {
                 let signed = self.may_have_signed(principal, server).await?;
-                (self.signed_node(server).await?, signed)
+                (self.current_signed_node_file(server).await?, signed)
             }
         };
         Ok(match signed {
@@ -102,7 +102,7 @@ impl BackOffice {
     }
 
     /// Why a value of a server is what it is. Secrets are never shown.
-    pub(crate) async fn explain(
+    pub(crate) async fn explain_value(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -113,7 +113,7 @@ impl BackOffice {
     }
 
     /// Why every value of a server is what it is. Secrets are never shown.
-    pub(crate) async fn explain_all(
+    pub(crate) async fn explain_all_values(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -128,8 +128,8 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Node, BackOfficeError> {
-        self.environment_of(principal, server).await?;
-        Ok(self.resolve_node(server).await?.resolution.node)
+        self.environment_of_server(principal, server).await?;
+        Ok(self.resolve_node_draft(server).await?.resolution.node)
     }
 
     /// A node file to try on another machine: unsigned, and with placeholders for the secrets.
@@ -147,7 +147,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
-        let environment = self.environment_of(principal, server).await?;
+        let environment = self.environment_of_server(principal, server).await?;
         Ok(principal.is_this_server(server) || principal.sees_secrets(Some(&environment)))
     }
 
@@ -159,7 +159,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<NodeVersion, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (revision, catalog) = (self.store.current_revision().await?, self.catalog().await?);
+            let (revision, catalog) = (self.store.read_current_revision().await?, self.read_catalog().await?);
             if let Some(version) = self.cache().cached_node(server, revision, &catalog) {
                 return Ok(version);
             }
@@ -167,9 +167,9 @@ impl BackOffice {
                 self.cache().insert_node(server, &version, &reads, revision, &catalog);
                 return Ok(version);
             }
-            let draft = self.resolve_node(server).await?;
+            let draft = self.resolve_node_draft(server).await?;
             let Some(version) = self.assign_generation(&draft).await? else { continue };
-            let row = resolution_row(server, &Ok(draft.resolution), &draft.catalog);
+            let row = build_resolution_row(server, &Ok(draft.resolution), &draft.catalog);
             self.store.store_resolution(draft.revision, &row, self.clock.now_us()).await?;
             self.cache().insert_node(server, &version, &row.reads, draft.revision, &draft.catalog);
             return Ok(version);
@@ -187,25 +187,28 @@ impl BackOffice {
         revision: u64,
         catalog: &Catalog,
     ) -> Result<Option<(NodeVersion, ResolutionReads)>, BackOfficeError> {
-        let Some(stored) = self.store.resolution(server.as_str()).await? else { return Ok(None) };
+        let Some(stored) = self.store.read_resolution(server.as_str()).await? else { return Ok(None) };
         let holds = match stored.reads.selections.is_empty() {
             true => !stored.is_outdated,
             // Which servers are selected may change with any of them.
             false => stored.revision == revision,
         };
-        if !holds || stored.reads.failed || stored.offers != offers_digest(&stored.reads, catalog) {
+        if !holds || stored.reads.failed || stored.offers != catalog_reads_digest(&stored.reads, catalog) {
             return Ok(None);
         }
-        let latest = self.store.latest_node_version(server.as_str()).await?;
+        let latest = self.store.read_latest_node_version(server.as_str()).await?;
         Ok(latest
             .filter(|(_, digest)| *digest == stored.digest)
             .map(|(generation, digest)| (NodeVersion { generation, digest }, stored.reads)))
     }
 
     /// The signed text of the current node version.
-    pub(super) async fn signed_node(&self, server: &ServerName) -> Result<StoredNode, BackOfficeError> {
+    pub(super) async fn current_signed_node_file(
+        &self,
+        server: &ServerName,
+    ) -> Result<StoredNodeFile, BackOfficeError> {
         let version = self.current_node_version(server).await?;
-        let stored = self.store.node(server.as_str(), version.generation).await?;
+        let stored = self.store.read_node_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
         })
@@ -216,7 +219,7 @@ impl BackOffice {
         server: &ServerName,
         generation: u64,
     ) -> Result<BackOfficeError, BackOfficeError> {
-        let latest = self.store.latest_node(server.as_str()).await?;
+        let latest = self.store.read_latest_node_file(server.as_str()).await?;
         Ok(BackOfficeError::Unknown {
             what: "generation",
             name: format!("{generation} of {server}"),
@@ -228,10 +231,10 @@ impl BackOffice {
     /// Resolves the node of a server as everything is now.
     ///
     /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
-    pub(super) async fn resolve_node(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
-        self.environment_of(&Principal::CONTROL_PLANE, server).await?;
-        let latest = self.store.latest_node(server.as_str()).await?;
-        let (state, catalog) = (self.current_estate().await?, self.catalog().await?);
+    pub(super) async fn resolve_node_draft(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
+        self.environment_of_server(&Principal::CONTROL_PLANE, server).await?;
+        let latest = self.store.read_latest_node_file(server.as_str()).await?;
+        let (state, catalog) = (self.current_estate().await?, self.read_catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         let resolve = move || Resolver::new(&estate.estate, &offer).resolve_server(&name);
@@ -264,7 +267,7 @@ impl BackOffice {
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
         let text = NodeWriter::default().write_signed_node(&numbered, &self.node_key);
-        let new = NewNode {
+        let new = NewNodeFile {
             server: numbered.server.as_str(),
             generation,
             digest: &digest,
@@ -273,7 +276,7 @@ impl BackOffice {
             components: &components,
         };
         let actor = Principal::CONTROL_PLANE.actor();
-        let added = self.store.add_node(&new, &self.audit_context(&actor)).await?;
+        let added = self.store.insert_node_file(&new, &self.audit_context(&actor)).await?;
         Ok(added.then_some(NodeVersion { generation, digest }))
     }
 
@@ -285,14 +288,14 @@ impl BackOffice {
 }
 
 /// A stored node file as a node.
-fn read_stored_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+fn read_stored_node(server: &ServerName, stored: &StoredNodeFile) -> Result<Node, BackOfficeError> {
     let file = format!("generation {} of {server}", stored.generation);
     node::parse_node_yaml(&file, &stored.text)
         .map_err(|error| BackOfficeError::Broken(format!("a stored node file cannot be read: {error}")))
 }
 
 /// A stored node file for principals that may not see secrets.
-fn masked_node(server: &ServerName, stored: &StoredNode) -> Result<Node, BackOfficeError> {
+fn masked_node(server: &ServerName, stored: &StoredNodeFile) -> Result<Node, BackOfficeError> {
     let mut node = read_stored_node(server, stored)?;
     mask::mask_node(&mut node);
     Ok(node)

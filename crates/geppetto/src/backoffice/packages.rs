@@ -38,9 +38,9 @@ impl BackOffice {
     }
 
     /// Changes the repository, with two entries in the audit log: one when it is begun, one of how it ended.
-    pub(super) async fn audited<T, E>(
+    pub(super) async fn change_repository_audited<T, E>(
         &self,
-        entry: AuditNote,
+        entry: RepositoryAuditEntry,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
         describe: impl FnOnce(&T) -> String + Send + 'static,
     ) -> Result<T, BackOfficeError>
@@ -51,7 +51,13 @@ impl BackOffice {
     {
         let begun = format!("begun: {}", entry.detail);
         self.store
-            .record(&self.audit_context(&entry.actor), entry.action, &entry.subject, &begun, None)
+            .record_repository_write(
+                &self.audit_context(&entry.actor),
+                entry.action,
+                &entry.subject,
+                &begun,
+                None,
+            )
             .await?;
         self.record_outcome(entry, work, describe).await
     }
@@ -59,7 +65,7 @@ impl BackOffice {
     /// Changes the repository, with an audit entry of the result. The change completes even when the client disconnects.
     async fn record_outcome<T, E>(
         &self,
-        entry: AuditNote,
+        entry: RepositoryAuditEntry,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
         describe: impl FnOnce(&T) -> String + Send + 'static,
     ) -> Result<T, BackOfficeError>
@@ -81,7 +87,9 @@ impl BackOffice {
             };
             let context = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
             let event = entry.event.filter(|_| done.is_ok());
-            if let Err(error) = store.record(&context, entry.action, &entry.subject, &outcome, event).await {
+            if let Err(error) =
+                store.record_repository_write(&context, entry.action, &entry.subject, &outcome, event).await
+            {
                 // It is done or not done all the same; that it was begun is recorded.
                 tracing::error!(error = %error_chain(&error), "the outcome of a {} is not recorded", entry.action);
             }
@@ -91,29 +99,32 @@ impl BackOffice {
     }
 
     /// The folder whose sub-folders are the channels.
-    pub(crate) fn served_folder(&self) -> std::path::PathBuf {
+    pub(crate) fn channels_folder_path(&self) -> std::path::PathBuf {
         self.repository.served_channels_folder()
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::served_folder`].
-    pub(crate) async fn generation_path(&self, channel: Name) -> Result<std::path::PathBuf, BackOfficeError> {
+    pub(crate) async fn channel_generation_path(
+        &self,
+        channel: Name,
+    ) -> Result<std::path::PathBuf, BackOfficeError> {
         self.with_repository(move |repository| repository.current_generation_path(&channel)).await
     }
 
     /// What the channels hold.
-    pub(super) async fn catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
+    pub(super) async fn read_catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.with_repository(Repository::read_catalog).await?;
         self.cache().insert_catalog(&catalog);
         Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
-    pub(crate) async fn package_keys(&self) -> Result<String, BackOfficeError> {
+    pub(crate) async fn package_keys_armored(&self) -> Result<String, BackOfficeError> {
         self.with_repository(Repository::read_armored_trusted_keys).await
     }
 
     /// Takes in a package, which is visible in no channel yet.
-    pub(crate) async fn receive(
+    pub(crate) async fn receive_package(
         &self,
         permit: &Permit<Developer>,
         reader: impl Read + Send + 'static,
@@ -121,7 +132,7 @@ impl BackOffice {
         limit: u64,
     ) -> Result<ReceivedPackage, BackOfficeError> {
         let name = file.to_owned();
-        let entry = AuditNote::new(&permit.actor(), "receive", file, "");
+        let entry = RepositoryAuditEntry::new(&permit.actor(), "receive", file, "");
         self.record_outcome(
             entry,
             move |repository| repository.receive_package(reader, &name, limit),
@@ -140,10 +151,10 @@ impl BackOffice {
     ) -> Result<bool, BackOfficeError> {
         permit.require_everywhere()?;
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
-        let entry =
-            AuditNote::new(&permit.actor(), "create-channel", channel.as_str(), &place).with_event(channel);
-        let (channel, after, now) = (channel.clone(), after.cloned(), self.unix_seconds());
-        self.audited(
+        let entry = RepositoryAuditEntry::new(&permit.actor(), "create-channel", channel.as_str(), &place)
+            .with_channel_event(channel);
+        let (channel, after, now) = (channel.clone(), after.cloned(), self.now_unix_seconds());
+        self.change_repository_audited(
             entry,
             move |repository| repository.create_channel(&channel, after.as_ref(), now),
             |new| if *new { "created" } else { "existed already" }.to_owned(),
@@ -172,9 +183,9 @@ impl BackOffice {
         armored: String,
     ) -> Result<wire::KeyList, BackOfficeError> {
         permit.require_everywhere()?;
-        let entry = AuditNote::new(&permit.actor(), "trust-keys", "packages", "a key was given");
+        let entry = RepositoryAuditEntry::new(&permit.actor(), "trust-keys", "packages", "a key was given");
         let trusted: Vec<KeyFingerprint> = self
-            .audited(
+            .change_repository_audited(
                 entry,
                 move |repository| repository.trust_keys(&armored),
                 |keys: &Vec<KeyFingerprint>| {
@@ -186,7 +197,7 @@ impl BackOffice {
     }
 
     /// The keys that packages and metadata are trusted by.
-    pub(crate) async fn trusted_keys(
+    pub(crate) async fn list_trusted_keys(
         &self,
         _permit: &Permit<Viewer>,
     ) -> Result<wire::KeyList, BackOfficeError> {
@@ -195,31 +206,31 @@ impl BackOffice {
     }
 
     /// All channels, in the order of promotion.
-    pub(crate) async fn channels(
+    pub(crate) async fn list_channels(
         &self,
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ChannelPage, BackOfficeError> {
-        let catalog = self.catalog().await?;
+        let catalog = self.read_catalog().await?;
         let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
-        let PageSlice { items, next } = page.slice(all);
+        let PageSlice { items, next } = page.slice_page(all);
         let summary =
             |(name, components): (&str, usize)| wire::ChannelSummary { name: name.to_owned(), components };
         Ok(wire::ChannelPage { items: items.into_iter().map(summary).collect(), next })
     }
 
     /// All components of the repository, with their newest version in each channel.
-    pub(crate) async fn components(
+    pub(crate) async fn list_components(
         &self,
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ComponentPage, BackOfficeError> {
-        let catalog = self.catalog().await?;
+        let catalog = self.read_catalog().await?;
         let newest = catalog
             .components
             .iter()
             .filter_map(|(name, versions)| Some((name.as_str(), (name, versions.values().next_back()?))));
-        let PageSlice { items, next } = page.slice(newest);
+        let PageSlice { items, next } = page.slice_page(newest);
         let items = items
             .into_iter()
             .map(|(_, (name, newest))| wire::ComponentSummary {
@@ -242,7 +253,7 @@ impl BackOffice {
     }
 
     /// The versions of a component, newest first.
-    pub(crate) async fn versions(
+    pub(crate) async fn list_component_versions(
         &self,
         _permit: &Permit<Viewer>,
         name: &Name,
@@ -251,7 +262,7 @@ impl BackOffice {
         let versions =
             self.with_repository(move |repository| repository.list_component_versions(&wanted)).await?;
         if versions.is_empty() {
-            let catalog = self.catalog().await?;
+            let catalog = self.read_catalog().await?;
             let names = catalog.components.keys().map(Name::as_str);
             return Err(BackOfficeError::unknown(
                 "component",
@@ -264,13 +275,13 @@ impl BackOffice {
     }
 
     /// The time as OpenPGP keeps it.
-    pub(super) fn unix_seconds(&self) -> u32 {
+    pub(super) fn now_unix_seconds(&self) -> u32 {
         u32::try_from(self.clock.now_us() / 1_000_000).unwrap_or(u32::MAX)
     }
 }
 
 /// The audit log entry of a repository operation.
-pub(super) struct AuditNote {
+pub(super) struct RepositoryAuditEntry {
     actor: String,
     action: &'static str,
     subject: String,
@@ -285,7 +296,7 @@ fn key_list(keys: &[KeyFingerprint]) -> wire::KeyList {
     }
 }
 
-impl AuditNote {
+impl RepositoryAuditEntry {
     pub(super) fn new(actor: &str, action: &'static str, subject: &str, detail: &str) -> Self {
         Self {
             actor: actor.to_owned(),
@@ -297,7 +308,7 @@ impl AuditNote {
     }
 
     /// The same, and the channel is announced as changed when it is done.
-    pub(super) fn with_event(self, channel: &Name) -> Self {
+    pub(super) fn with_channel_event(self, channel: &Name) -> Self {
         Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct PageSlice<'a, T> {
 
 impl PageRequest {
     /// The part of a list that is asked for. The names are in order.
-    pub(super) fn slice<'a, T>(&self, all: impl Iterator<Item = (&'a str, T)>) -> PageSlice<'a, T> {
+    pub(super) fn slice_page<'a, T>(&self, all: impl Iterator<Item = (&'a str, T)>) -> PageSlice<'a, T> {
         let limit = self.limit as usize;
         let after = self.after.as_deref().unwrap_or_default();
         let mut items: Vec<_> = all.filter(|(name, _)| *name > after).take(limit + 1).collect();

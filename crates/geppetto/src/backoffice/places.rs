@@ -36,7 +36,7 @@ impl PlaceKind {
 
 impl BackOffice {
     /// A page of the places of one kind that the principal may see.
-    pub(crate) async fn places(
+    pub(crate) async fn list_places(
         &self,
         permit: &Permit<Viewer>,
         kind: PlaceKind,
@@ -47,18 +47,18 @@ impl BackOffice {
         let principal = permit.principal();
         let PageSlice { items, next } = match kind {
             PlaceKind::Role => {
-                page.slice(roles.iter().map(|(name, role)| (name.as_str(), &role.description)))
+                page.slice_page(roles.iter().map(|(name, role)| (name.as_str(), &role.description)))
             }
             PlaceKind::Group => {
-                page.slice(groups.iter().map(|(name, group)| (name.as_str(), &group.description)))
+                page.slice_page(groups.iter().map(|(name, group)| (name.as_str(), &group.description)))
             }
-            PlaceKind::Environment => page.slice(
+            PlaceKind::Environment => page.slice_page(
                 environments
                     .iter()
                     .filter(|(name, _)| principal.sees_environment(name))
                     .map(|(name, environment)| (name.as_str(), &environment.description)),
             ),
-            PlaceKind::Server => page.slice(
+            PlaceKind::Server => page.slice_page(
                 servers
                     .iter()
                     .filter(|(_, server)| principal.sees_environment(&server.environment))
@@ -73,7 +73,7 @@ impl BackOffice {
     }
 
     /// A page of the servers that the principal may see, with how they are.
-    pub(crate) async fn servers(
+    pub(crate) async fn list_servers(
         &self,
         permit: &Permit<Viewer>,
         page: &PageRequest,
@@ -85,11 +85,11 @@ impl BackOffice {
             .iter()
             .filter(|(_, server)| permit.principal().sees_environment(&server.environment))
             .map(|(name, server)| (name.as_str(), server));
-        let PageSlice { items, next } = page.slice(visible);
+        let PageSlice { items, next } = page.slice_page(visible);
         let (Some((first, _)), Some((last, _))) = (items.first(), items.last()) else {
             return Ok(wire::ServerPage { items: Vec::new(), next });
         };
-        let mut states = self.store.server_states(first, last).await?;
+        let mut states = self.store.read_server_statuses(first, last).await?;
         let summary = |(name, server): (&str, &model::estate::Server)| {
             let status = states.remove(name).unwrap_or_default();
             wire::ServerSummary {
@@ -107,7 +107,7 @@ impl BackOffice {
     }
 
     /// The document of a place in the newest revision.
-    pub(crate) async fn place_document(
+    pub(crate) async fn get_place_document(
         &self,
         permit: &Permit<Viewer>,
         place: &Place,
@@ -143,13 +143,13 @@ impl BackOffice {
         }
         let alone = EstateYamlByPath::from([(path.clone(), text.clone())]);
         let document =
-            self.masked_for(principal, &state.estate, alone).await?.remove(&path).unwrap_or_default();
+            self.mask_documents_for(principal, &state.estate, alone).await?.remove(&path).unwrap_or_default();
         Ok(wire::PlaceDocument { path, revision: state.revision, document })
     }
 
     /// The documents as the principal may see them: secrets are masked in those of environments, and of places
     /// above them, for which it has no grant of an operator.
-    pub(super) async fn masked_for(
+    pub(super) async fn mask_documents_for(
         &self,
         principal: &Principal,
         estate: &Estate,
@@ -175,7 +175,7 @@ impl BackOffice {
     }
 
     /// The environment of a server in the newest revision; refused where the principal may not see it.
-    pub(super) async fn environment_of(
+    pub(super) async fn environment_of_server(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -191,12 +191,12 @@ impl BackOffice {
 
     /// The environment of a server in the newest revision; no other document is read for it.
     async fn stored_environment_of(&self, server: &ServerName) -> Result<Option<Name>, BackOfficeError> {
-        let revision = self.store.current_revision().await?;
-        if let Some(state) = self.cache().snapshot(revision) {
+        let revision = self.store.read_current_revision().await?;
+        if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
         }
         let path = format!("servers/{server}.yaml");
-        let (_, Some(text)) = self.store.current_place(&path).await? else { return Ok(None) };
+        let (_, Some(text)) = self.store.read_current_place(&path).await? else { return Ok(None) };
         let broken =
             |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
         Ok(Some(model::format::server::parse_server_yaml(&path, &text).map_err(broken)?.environment))
@@ -204,7 +204,7 @@ impl BackOffice {
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs
     /// to no environment; what is stored of it is seen by those who see every environment.
-    pub(super) async fn require_history_of(
+    pub(super) async fn require_view_of_server_history(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -214,7 +214,7 @@ impl BackOffice {
         if stored && sees_all {
             return Ok(());
         }
-        self.environment_of(principal, server).await.map(drop)
+        self.environment_of_server(principal, server).await.map(drop)
     }
 }
 

@@ -52,20 +52,20 @@ impl BackOffice {
             entries: report.entries.len() as u64,
         };
         let new = NewReport { server: server.as_str(), head, json: &json };
-        let id = self.store.add_report(&new, &self.audit_context(&principal.actor())).await?;
-        self.report(principal, server, id).await
+        let id = self.store.insert_report(&new, &self.audit_context(&principal.actor())).await?;
+        self.get_report(principal, server, id).await
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub(crate) async fn reports(
+    pub(crate) async fn list_reports(
         &self,
         principal: &Principal,
         server: &ServerName,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::ReportPage, BackOfficeError> {
-        let stored = self.store.reports(server.as_str(), before, limit).await?;
-        self.require_history_of(principal, server, !stored.is_empty()).await?;
+        let stored = self.store.read_report_heads(server.as_str(), before, limit).await?;
+        self.require_view_of_server_history(principal, server, !stored.is_empty()).await?;
         let full = stored.len() == limit as usize;
         let next = stored.last().filter(|_| full).map(|(last, _)| last.id);
         let items = stored
@@ -87,14 +87,14 @@ impl BackOffice {
     }
 
     /// One report of a server, whole.
-    pub(crate) async fn report(
+    pub(crate) async fn get_report(
         &self,
         principal: &Principal,
         server: &ServerName,
         id: u64,
     ) -> Result<wire::StoredReport, BackOfficeError> {
-        let stored = self.store.report(server.as_str(), id).await?;
-        self.require_history_of(principal, server, stored.is_some()).await?;
+        let stored = self.store.read_report(server.as_str(), id).await?;
+        self.require_view_of_server_history(principal, server, stored.is_some()).await?;
         let Some(stored) = stored else {
             return Err(BackOfficeError::Absent(format!(
                 "there is no report {id} of {server}: it may be too old to be kept; \

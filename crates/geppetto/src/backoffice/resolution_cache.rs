@@ -30,7 +30,7 @@ pub(super) struct ResolutionCache {
 
 impl ResolutionCache {
     /// The state of a revision, if it is known.
-    pub(super) fn snapshot(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
+    pub(super) fn cached_snapshot(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
         self.state.clone().filter(|state| state.revision == revision)
     }
 
@@ -122,7 +122,7 @@ impl BackOffice {
     pub(super) async fn resolution_reads(&self) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();
         let since = self.cache().reads_at_us.map_or(i64::MIN, |at| at - CLOCK_MARGIN_US);
-        let written = self.store.resolution_reads_since(since).await?;
+        let written = self.store.read_resolution_reads_since(since).await?;
         let mut cache = self.cache();
         for (server, reads) in &written {
             cache.insert_reads(server, reads);
@@ -133,7 +133,7 @@ impl BackOffice {
 }
 
 /// The row of a resolution, whether the server could be resolved or not.
-pub(super) fn resolution_row(
+pub(super) fn build_resolution_row(
     server: &ServerName,
     resolved: &Result<Resolution, ResolveError>,
     catalog: &Catalog,
@@ -142,7 +142,7 @@ pub(super) fn resolution_row(
         Ok(resolution) => ResolutionRow {
             server: server.clone(),
             digest: resolution.digest.to_string(),
-            offers: offers_digest(&resolution.reads, catalog),
+            offers: catalog_reads_digest(&resolution.reads, catalog),
             reads: resolution.reads.clone(),
         },
         Err(_) => {
@@ -153,7 +153,7 @@ pub(super) fn resolution_row(
 }
 
 /// A digest of what a resolution read of the catalog.
-pub(super) fn offers_digest(reads: &ResolutionReads, catalog: &Catalog) -> String {
+pub(super) fn catalog_reads_digest(reads: &ResolutionReads, catalog: &Catalog) -> String {
     // The values of selected servers depend on what their channels offer.
     if !reads.selections.is_empty() {
         let channels = catalog.channels.iter();

@@ -8,7 +8,7 @@ use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
 use packaging::repository::{RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
-use super::{BackOffice, BackOfficeError, estate_snapshot, packages::AuditNote};
+use super::{BackOffice, BackOfficeError, estate_snapshot, packages::RepositoryAuditEntry};
 use crate::{
     auth::{Operator, Permit},
     store::{Store, StoreError},
@@ -25,7 +25,7 @@ impl BackOffice {
         keep: usize,
     ) -> Result<RetentionResult, BackOfficeError> {
         permit.require_everywhere()?;
-        let entry = AuditNote::new(
+        let entry = RepositoryAuditEntry::new(
             &permit.actor(),
             "retain",
             "repository",
@@ -33,9 +33,9 @@ impl BackOffice {
         );
         // The removed version may be the last that declares a parameter secret.
         self.secret_parameters().await?;
-        let (store, now) = (self.store.clone(), self.unix_seconds());
+        let (store, now) = (self.store.clone(), self.now_unix_seconds());
         let runtime = Handle::current();
-        self.audited(
+        self.change_repository_audited(
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
@@ -68,7 +68,7 @@ impl BackOffice {
     ) -> Result<(u64, u64), BackOfficeError> {
         permit.require_everywhere()?;
         let mut reports = 0;
-        for server in self.store.servers_with_many_reports().await? {
+        for server in self.store.read_servers_with_many_reports().await? {
             reports += self.store.prune_reports(&server).await?;
         }
         let jobs = self.store.prune_jobs(self.clock.now_us() - KEPT_JOBS_US).await?;
@@ -82,14 +82,14 @@ impl BackOffice {
         channel: Name,
     ) -> Result<(), BackOfficeError> {
         permit.require_everywhere()?;
-        let entry = AuditNote::new(
+        let entry = RepositoryAuditEntry::new(
             &permit.actor(),
             "rebuild",
             &format!("channel {channel}"),
             "its metadata and links",
         );
-        let now = self.unix_seconds();
-        self.audited(
+        let now = self.now_unix_seconds();
+        self.change_repository_audited(
             entry,
             move |repository| repository.rebuild_channel(&channel, now),
             |()| "metadata written anew".to_owned(),
@@ -104,7 +104,7 @@ async fn needed_versions(
     catalog: &Catalog,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
-    for (name, version) in store.needed_versions().await? {
+    for (name, version) in store.read_needed_component_versions().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
         let name = Name::new(&name).map_err(|_| corrupt())?;
         let version: Version = version.parse().map_err(|_| corrupt())?;

@@ -80,7 +80,7 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish(&admin().lowered(), &Name::new(channel).unwrap(), publication)
+            .publish_packages(&admin().lowered(), &Name::new(channel).unwrap(), publication)
             .await
             .unwrap();
     }
@@ -88,7 +88,7 @@ impl Story {
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         self.back_office
-            .receive(&admin().lowered(), fs::File::open(path).unwrap(), &name, 1 << 20)
+            .receive_package(&admin().lowered(), fs::File::open(path).unwrap(), &name, 1 << 20)
             .await
             .unwrap();
         name
@@ -234,7 +234,7 @@ async fn selection_of_another_environment_needs_a_view_of_it() {
 
     // A server that gets the role is among the backends at once; one that leaves it is not any more.
     let backends = async || {
-        let node = story.back_office.resolve_node(&server("lb-01")).await.unwrap().resolution.node;
+        let node = story.back_office.resolve_node_draft(&server("lb-01")).await.unwrap().resolution.node;
         node.components["balancer"].values["backends"].value.to_string()
     };
     assert!(backends().await.contains("web-01"));
@@ -255,12 +255,12 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let slow = back_office.resolve_node(&server("web-01")).await.unwrap();
+    let slow = back_office.resolve_node_draft(&server("web-01")).await.unwrap();
     story.publish("1.1.0", SHOP, "prod").await;
     let fast = back_office.current_node_version(&server("web-01")).await.unwrap();
     assert_eq!(back_office.assign_generation(&slow).await.unwrap(), None, "it was overtaken");
     assert_eq!(back_office.current_node_version(&server("web-01")).await.unwrap(), fast);
-    assert!(back_office.signed_node(&server("web-01")).await.unwrap().text.contains("1.1.0"));
+    assert!(back_office.current_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,7 +277,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     story.change(&web).await.unwrap();
     let removed = story.back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
-    let node = story.back_office.signed_node(&server("web-01")).await.unwrap();
+    let node = story.back_office.current_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
 }
 
@@ -293,13 +293,13 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
     back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
-    let shop = &back_office.catalog().await.unwrap().components["shop"];
+    let shop = &back_office.read_catalog().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
     let again = story.open_again().await;
     for back_office in [back_office.as_ref(), &again] {
         let shown = back_office
-            .place_document(&permit(&["viewer"]), &Place::Role(Name::new("spare").unwrap()))
+            .get_place_document(&permit(&["viewer"]), &Place::Role(Name::new("spare").unwrap()))
             .await
             .unwrap()
             .document;
@@ -339,10 +339,10 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
     story
         .back_office
-        .publish(&admin().lowered(), &nowhere, PublicationRequest { files: many, preview: false })
+        .publish_packages(&admin().lowered(), &nowhere, PublicationRequest { files: many, preview: false })
         .await
         .unwrap_err();
-    let log = story.back_office.store.audit(None, 100).await.unwrap();
+    let log = story.back_office.store.read_audit_entries(None, 100).await.unwrap();
     let details = |action: &str| -> Vec<&str> {
         log.iter().rev().filter(|entry| entry.action == action).map(|entry| entry.detail.as_str()).collect()
     };
@@ -422,7 +422,7 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     let publish = async |grants: &[&str], channel: &Name| {
         story
             .back_office
-            .publish(&permit(grants), channel, PublicationRequest { files: files(), preview: false })
+            .publish_packages(&permit(grants), channel, PublicationRequest { files: files(), preview: false })
             .await
     };
     for grants in [["developer:test"], ["developer:prod/mail"]] {
@@ -442,7 +442,7 @@ async fn promotion_needs_a_grant_for_each_component_it_takes_along() {
     let promote = async |grants: &[&str]| {
         let [name, version, from, to] = ["app", "1.0.0", "dev", "prod"].map(str::to_owned);
         let request = model::wire::PromotionRequest { name, version, from, to, preview: false };
-        story.back_office.promote(&permit(grants), &request).await
+        story.back_office.promote_version(&permit(grants), &request).await
     };
     let error = promote(&["developer:prod/app"]).await.unwrap_err();
     assert!(matches!(error, BackOfficeError::Denied(_)) && error.to_string().contains("lib"), "{error}");
@@ -456,12 +456,13 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
     two_environments(&story).await;
     let page = PageRequest { limit: 100, after: None };
     let servers = async |grants: &[&str]| {
-        let page = story.back_office.servers(&permit(grants), &page).await.unwrap();
+        let page = story.back_office.list_servers(&permit(grants), &page).await.unwrap();
         page.items.into_iter().map(|server| server.name).collect::<Vec<_>>()
     };
     assert_eq!(servers(&["viewer"]).await, ["web-01", "web-02"]);
     assert_eq!(servers(&["viewer:test"]).await, ["web-02"]);
-    let exported = async |grants: &[&str]| story.back_office.export(&permit(grants), None).await.unwrap();
+    let exported =
+        async |grants: &[&str]| story.back_office.export_estate(&permit(grants), None).await.unwrap();
     assert!(exported(&["operator"]).await.complete);
     let partly = exported(&["operator:test"]).await;
     assert!(!partly.complete);
@@ -471,7 +472,7 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
     );
     let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
     let node = async |grants: &[&str]| {
-        story.back_office.serve_node(&principal(grants), &server("web-02"), None).await
+        story.back_office.serve_node_file(&principal(grants), &server("web-02"), None).await
     };
     assert!(matches!(node(&["operator:test"]).await.unwrap(), ServedNode::Signed(_)));
     assert!(matches!(node(&["viewer:test"]).await.unwrap(), ServedNode::Masked(_)));

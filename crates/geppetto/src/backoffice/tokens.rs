@@ -41,10 +41,10 @@ impl BackOffice {
             .map_err(|error: crate::auth::InvalidGrant| BackOfficeError::Refused(error.to_string()))?;
         let now_us = self.clock.now_us();
         let generated = generate_secret(SecretKind::Token, &mut OsRng);
-        let rows: Vec<_> = grants.iter().map(access::grant_row).collect();
+        let rows: Vec<_> = grants.iter().map(access::grant_to_row).collect();
         let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
         let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
-        self.store.create_token(&token, &self.audit_context(&permit.actor())).await?;
+        self.store.insert_token(&token, &self.audit_context(&permit.actor())).await?;
         let grants = grants.iter().map(Grant::to_string).collect();
         Ok(wire::IssuedToken {
             token: generated.text,
@@ -56,11 +56,14 @@ impl BackOffice {
     }
 
     /// All tokens ever made, newest first.
-    pub(crate) async fn tokens(&self, permit: &Permit<Admin>) -> Result<wire::TokenList, BackOfficeError> {
+    pub(crate) async fn list_tokens(
+        &self,
+        permit: &Permit<Admin>,
+    ) -> Result<wire::TokenList, BackOfficeError> {
         permit.require_everywhere()?;
         let now_us = self.clock.now_us();
         let mut items = Vec::new();
-        for token in self.store.tokens().await? {
+        for token in self.store.read_tokens().await? {
             let state = match (token.revoked_us, token.expires_us) {
                 (Some(_), _) => "revoked",
                 (None, Some(expires_us)) if expires_us <= now_us => "expired",
@@ -69,7 +72,7 @@ impl BackOffice {
             items.push(wire::TokenSummary {
                 id: token.id,
                 name: token.name,
-                grants: token.grants.iter().map(access::grant_text).collect::<Result<_, _>>()?,
+                grants: token.grants.iter().map(access::grant_text_from_row).collect::<Result<_, _>>()?,
                 state: state.to_owned(),
                 created_us: token.created_us,
                 created_by: token.created_by,
@@ -89,7 +92,7 @@ impl BackOffice {
         if self.store.revoke_token(name, &self.audit_context(&permit.actor())).await? {
             return Ok(());
         }
-        let tokens = self.store.tokens().await?;
+        let tokens = self.store.read_tokens().await?;
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
         Err(BackOfficeError::unknown("token", name, valid, "`punch token list` lists them"))
     }

@@ -16,7 +16,7 @@ use crate::{
     auth::{Admin, Permit},
     backoffice::{BackOffice, BackOfficeError},
     daemon_error::error_chain,
-    store::{JobState, JobTaken, NewJob, StoreError},
+    store::{JobState, NewJob, StoreError, TakenJob},
 };
 
 /// How long a job belongs to the control plane that took it, in microseconds. When that was killed, another one
@@ -84,7 +84,7 @@ pub(crate) async fn work(
     schedule: Schedule,
     mut end: watch::Receiver<bool>,
 ) {
-    let mut events = back_office.subscribe();
+    let mut events = back_office.subscribe_to_events();
     while !*end.borrow() {
         let worker = Worker { back_office: &back_office, owner: &owner, schedule };
         let pause = match worker.take_and_run(&mut end).await {
@@ -146,7 +146,7 @@ impl Worker<'_> {
             self.ensure(&kind, now_us).await?;
         }
         let Some(taken) = store.take_job(self.owner, now_us, now_us + LEASE_US).await? else {
-            let due_us = store.next_due_us().await?.unwrap_or(i64::MAX);
+            let due_us = store.read_next_job_due_us().await?.unwrap_or(i64::MAX);
             let pause = Duration::from_micros(u64::try_from(due_us.saturating_sub(now_us)).unwrap_or(0));
             return Ok(Taken::NothingUntil(pause.clamp(Duration::from_millis(50), LOOK_AGAIN_AFTER)));
         };
@@ -175,11 +175,11 @@ impl Worker<'_> {
             due_us: now_us + kind.repeats_after_us(&self.schedule).unwrap_or(0),
             max_attempts: RECONCILER_ATTEMPTS,
         };
-        self.back_office.store.ensure_job(&first, now_us).await
+        self.back_office.store.ensure_unfinished_job(&first, now_us).await
     }
 
     /// Runs a job and renews its lease until it is done.
-    async fn run(&self, taken: &JobTaken, job: &Arc<JobContext>, end: &mut watch::Receiver<bool>) -> Ended {
+    async fn run(&self, taken: &TakenJob, job: &Arc<JobContext>, end: &mut watch::Receiver<bool>) -> Ended {
         if taken.job.attempt > taken.job.max_attempts {
             // Its control plane was killed each time: it may well be the job that does it.
             let why = format!("it was begun {} times and never ended", taken.job.max_attempts);
@@ -222,7 +222,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn renew(&self, taken: &JobTaken, job: &JobContext) -> Result<Option<bool>, StoreError> {
+    async fn renew(&self, taken: &TakenJob, job: &JobContext) -> Result<Option<bool>, StoreError> {
         let now_us = self.back_office.clock.now_us();
         let renewed = self.back_office.store.renew_job(taken, now_us + LEASE_US, job.progress()).await?;
         if renewed.is_some() {
@@ -231,7 +231,7 @@ impl Worker<'_> {
         Ok(renewed)
     }
 
-    async fn flush_log(&self, taken: &JobTaken, job: &JobContext) -> Result<(), StoreError> {
+    async fn flush_log(&self, taken: &TakenJob, job: &JobContext) -> Result<(), StoreError> {
         let lines = job.take_log();
         match lines.is_empty() {
             true => Ok(()),
@@ -241,7 +241,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn store_end(&self, taken: &JobTaken, job: &JobContext, ended: Ended) -> Result<(), StoreError> {
+    async fn store_end(&self, taken: &TakenJob, job: &JobContext, ended: Ended) -> Result<(), StoreError> {
         let now_us = self.back_office.clock.now_us();
         let kind = JobKind::read(&taken.job.kind, &taken.job.input).ok();
         let (state, result, again_us) = match ended {
@@ -268,7 +268,10 @@ impl Worker<'_> {
             max_attempts: RECONCILER_ATTEMPTS,
         });
         let store = &self.back_office.store;
-        if !store.end_job(taken, state, result.as_deref(), again_us, next.as_ref(), now_us).await? {
+        if !store
+            .end_or_reschedule_job(taken, state, result.as_deref(), again_us, next.as_ref(), now_us)
+            .await?
+        {
             tracing::warn!(job = taken.job.id, "a job was taken over before its end was stored");
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{Store, StoreError, Transaction, signed, unsigned};
+use super::{Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// A write, as the audit log records it.
 #[derive(Debug, Clone)]
@@ -34,8 +34,8 @@ pub(crate) struct AuditRow {
 const DETAIL: usize = 2000;
 
 /// Adds an entry within the transaction of the write it is about.
-pub(super) async fn record(
-    transaction: &mut Transaction,
+pub(super) async fn insert_audit_entry(
+    transaction: &mut WriteTransaction,
     context: &AuditContext<'_>,
     action: &str,
     subject: &str,
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// Once before it is tried, so that nothing happens unseen when the machine stops in between, and once when
     /// it is done or refused; `event` is then announced.
-    pub(crate) async fn record(
+    pub(crate) async fn record_repository_write(
         &self,
         context: &AuditContext<'_>,
         action: &str,
@@ -77,13 +77,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         let doing = "writing the audit log";
         let mut transaction = self.begin(doing).await?;
-        record(&mut transaction, context, action, subject, detail).await?;
-        event.into_iter().for_each(|event| transaction.announce(event));
+        insert_audit_entry(&mut transaction, context, action, subject, detail).await?;
+        event.into_iter().for_each(|event| transaction.announce_on_commit(event));
         transaction.commit(doing).await
     }
 
     /// The newest entries before `before`, newest first.
-    pub(crate) async fn audit(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
+    pub(crate) async fn read_audit_entries(
+        &self,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
         let doing = "reading the audit log";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(i64, i64, String, String, String, String)> = fetch_all!(

@@ -10,19 +10,19 @@ use super::{EventSender, StoreError, postgres, query_error, sqlite};
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
-pub(super) enum Pool {
+pub(super) enum DatabasePool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
 
 /// A connection for statements that only read, each of which sees one state.
-pub(super) enum Connection {
+pub(super) enum ReadConnection {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
 }
 
 /// A transaction that writes: the statements, the audit entry and the events of one write.
-pub(super) struct Transaction {
+pub(super) struct WriteTransaction {
     begun: Begun,
     sender: EventSender,
     events: Vec<Event>,
@@ -34,61 +34,70 @@ enum Begun {
 }
 
 /// What a statement runs on.
-pub(super) enum Handle<'a> {
+pub(super) enum SqlExecutor<'a> {
     Sqlite(&'a mut SqliteConnection),
     Postgres(&'a mut PgConnection),
 }
 
-impl Pool {
+impl DatabasePool {
     /// A connection to read with.
-    pub(super) async fn acquire(&self, doing: &'static str) -> Result<Connection, StoreError> {
+    pub(super) async fn acquire_read_connection(
+        &self,
+        doing: &'static str,
+    ) -> Result<ReadConnection, StoreError> {
         Ok(match self {
-            Pool::Sqlite(pool) => Connection::Sqlite(pool.acquire().await.map_err(query_error(doing))?),
-            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await.map_err(query_error(doing))?),
+            DatabasePool::Sqlite(pool) => {
+                ReadConnection::Sqlite(pool.acquire().await.map_err(query_error(doing))?)
+            }
+            DatabasePool::Postgres(pool) => {
+                ReadConnection::Postgres(pool.acquire().await.map_err(query_error(doing))?)
+            }
         })
     }
 
     /// Begins a transaction that will write.
-    pub(super) async fn begin(
+    pub(super) async fn begin_transaction(
         &self,
         doing: &'static str,
         sender: EventSender,
-    ) -> Result<Transaction, StoreError> {
+    ) -> Result<WriteTransaction, StoreError> {
         let begun = match self {
-            Pool::Sqlite(pool) => Begun::Sqlite(sqlite::begin(pool).await.map_err(query_error(doing))?),
-            Pool::Postgres(pool) => Begun::Postgres(pool.begin().await.map_err(query_error(doing))?),
+            DatabasePool::Sqlite(pool) => {
+                Begun::Sqlite(sqlite::begin_write_transaction(pool).await.map_err(query_error(doing))?)
+            }
+            DatabasePool::Postgres(pool) => Begun::Postgres(pool.begin().await.map_err(query_error(doing))?),
         };
-        Ok(Transaction { begun, sender, events: Vec::new() })
+        Ok(WriteTransaction { begun, sender, events: Vec::new() })
     }
 
     /// Waits for what is being written and closes all connections.
     pub(super) async fn close(&self) {
         match self {
-            Pool::Sqlite(pool) => pool.close().await,
-            Pool::Postgres(pool) => pool.close().await,
+            DatabasePool::Sqlite(pool) => pool.close().await,
+            DatabasePool::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-impl Connection {
-    pub(super) fn handle(&mut self) -> Handle<'_> {
+impl ReadConnection {
+    pub(super) fn sql_executor(&mut self) -> SqlExecutor<'_> {
         match self {
-            Connection::Sqlite(connection) => Handle::Sqlite(connection),
-            Connection::Postgres(connection) => Handle::Postgres(connection),
+            ReadConnection::Sqlite(connection) => SqlExecutor::Sqlite(connection),
+            ReadConnection::Postgres(connection) => SqlExecutor::Postgres(connection),
         }
     }
 }
 
-impl Transaction {
-    pub(super) fn handle(&mut self) -> Handle<'_> {
+impl WriteTransaction {
+    pub(super) fn sql_executor(&mut self) -> SqlExecutor<'_> {
         match &mut self.begun {
-            Begun::Sqlite(transaction) => Handle::Sqlite(transaction),
-            Begun::Postgres(transaction) => Handle::Postgres(transaction),
+            Begun::Sqlite(transaction) => SqlExecutor::Sqlite(transaction),
+            Begun::Postgres(transaction) => SqlExecutor::Postgres(transaction),
         }
     }
 
     /// Adds an event, which listeners get once the transaction is committed.
-    pub(super) fn announce(&mut self, event: Event) {
+    pub(super) fn announce_on_commit(&mut self, event: Event) {
         self.events.push(event);
     }
 
@@ -102,7 +111,7 @@ impl Transaction {
                 events.into_iter().for_each(|event| _ = sender.send(event));
             }
             Begun::Postgres(mut transaction) => {
-                postgres::notify(&mut transaction, &events).await.map_err(query_error(doing))?;
+                postgres::notify_events(&mut transaction, &events).await.map_err(query_error(doing))?;
                 transaction.commit().await.map_err(query_error(doing))?;
             }
         }
@@ -120,11 +129,11 @@ macro_rules! execute {
 /// Runs a statement; gives how many rows it changed, or the database's own error.
 macro_rules! execute_raw {
     ($on:expr, $sql:expr $(, $value:expr)* $(,)?) => {
-        match $on.handle() {
-            $crate::store::connection::Handle::Sqlite(connection) => {
+        match $on.sql_executor() {
+            $crate::store::connection::SqlExecutor::Sqlite(connection) => {
                 sqlx::query($sql)$(.bind($value))*.execute(connection).await.map(|done| done.rows_affected())
             }
-            $crate::store::connection::Handle::Postgres(connection) => {
+            $crate::store::connection::SqlExecutor::Postgres(connection) => {
                 sqlx::query($sql)$(.bind($value))*.execute(connection).await.map(|done| done.rows_affected())
             }
         }
@@ -133,11 +142,11 @@ macro_rules! execute_raw {
 
 macro_rules! fetch {
     ($method:ident, $on:expr, $doing:expr, $sql:expr $(, $value:expr)*) => {
-        match $on.handle() {
-            $crate::store::connection::Handle::Sqlite(connection) => {
+        match $on.sql_executor() {
+            $crate::store::connection::SqlExecutor::Sqlite(connection) => {
                 sqlx::query_as($sql)$(.bind($value))*.$method(connection).await
             }
-            $crate::store::connection::Handle::Postgres(connection) => {
+            $crate::store::connection::SqlExecutor::Postgres(connection) => {
                 sqlx::query_as($sql)$(.bind($value))*.$method(connection).await
             }
         }

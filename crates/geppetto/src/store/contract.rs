@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    test_database::{Engine, TestDatabase},
+    test_database::{DatabaseEngine, TestDatabase},
     *,
 };
 
@@ -11,14 +11,14 @@ use super::{
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            use super::Engine;
+            use super::DatabaseEngine;
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() { super::$test(Engine::Sqlite).await; })*
+            async fn $test() { super::$test(DatabaseEngine::Sqlite).await; })*
         }
         mod postgres {
-            use super::Engine;
+            use super::DatabaseEngine;
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() { super::$test(Engine::Postgres).await; })*
+            async fn $test() { super::$test(DatabaseEngine::Postgres).await; })*
         }
     };
 }
@@ -49,14 +49,14 @@ on_both_engines!(
 );
 
 /// A store on an empty database, which lives as long as what is beside it.
-async fn store(engine: Engine) -> Option<(Store, TestDatabase)> {
+async fn store(engine: DatabaseEngine) -> Option<(Store, TestDatabase)> {
     let database = TestDatabase::new(engine)?;
     Some((open(&database).await, database))
 }
 
 async fn open(database: &TestDatabase) -> Store {
     let opened = UnsealedStore::open(&database.database).await.unwrap();
-    opened.unseal(Seal::new(&[7; 32]), "node key").await.unwrap()
+    opened.unseal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
 const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "token ann" };
@@ -79,33 +79,39 @@ fn texts(objects: BTreeMap<String, PlaceText>) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
 }
 
-async fn every_revision_can_be_read_back_whole(engine: Engine) {
+async fn every_revision_can_be_read_back_whole(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    assert_eq!(store.current_revision().await.unwrap(), 0);
+    assert_eq!(store.read_current_revision().await.unwrap(), 0);
     let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     assert_eq!(store.commit_revision(0, &first, "start", &[], &ANN).await.unwrap(), 1);
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &[], &ANN).await.unwrap();
     store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &[], &ANN).await.unwrap();
 
-    assert!(store.places_of_revision(0).await.unwrap().is_empty());
-    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
-    assert_eq!(texts(store.places_of_revision(2).await.unwrap()), ["roles/a.yaml=a2"]);
-    assert_eq!(texts(store.places_of_revision(3).await.unwrap()), ["roles/a.yaml=a2", "roles/b.yaml=b3"]);
-    let history = store.revisions(None, 2).await.unwrap();
+    assert!(store.read_places_of_revision(0).await.unwrap().is_empty());
+    assert_eq!(
+        texts(store.read_places_of_revision(1).await.unwrap()),
+        ["roles/a.yaml=a1", "roles/b.yaml=b1"]
+    );
+    assert_eq!(texts(store.read_places_of_revision(2).await.unwrap()), ["roles/a.yaml=a2"]);
+    assert_eq!(
+        texts(store.read_places_of_revision(3).await.unwrap()),
+        ["roles/a.yaml=a2", "roles/b.yaml=b3"]
+    );
+    let history = store.read_revisions(None, 2).await.unwrap();
     assert_eq!(history.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 2]);
-    assert_eq!(store.revisions(Some(2), 10).await.unwrap()[0].message, "start");
+    assert_eq!(store.read_revisions(Some(2), 10).await.unwrap()[0].message, "start");
 }
 
-async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: Engine) {
+async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &[], &ANN).await.unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
-    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(texts(store.read_places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: Engine) {
+async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -115,85 +121,93 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: Engine) 
         });
     }
     assert_eq!(attempts.join_all().await.into_iter().filter(|won| *won).count(), 1);
-    assert_eq!(store.current_revision().await.unwrap(), 1);
+    assert_eq!(store.read_current_revision().await.unwrap(), 1);
 }
 
-async fn token_is_valid_until_it_expires_or_is_revoked(engine: Engine) {
+async fn token_is_valid_until_it_expires_or_is_revoked(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let grants = [grant("developer", Some("staging"), None), grant("viewer", None, Some("shop"))];
     let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
-    store.create_token(&ci, &ANN).await.unwrap();
-    assert_eq!(store.token("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
-    assert_eq!(store.tokens().await.unwrap()[0].grants, grants);
-    assert_eq!(store.token("1", 2_000).await.unwrap(), None);
+    store.insert_token(&ci, &ANN).await.unwrap();
+    assert_eq!(store.read_valid_token("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
+    assert_eq!(store.read_tokens().await.unwrap()[0].grants, grants);
+    assert_eq!(store.read_valid_token("1", 2_000).await.unwrap(), None);
 
     let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
     assert!(
-        matches!(store.create_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
+        matches!(store.insert_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
     );
     assert!(store.revoke_token("ci", &ANN).await.unwrap());
     assert!(!store.revoke_token("ci", &ANN).await.unwrap());
-    assert_eq!(store.token("1", 1_500).await.unwrap(), None);
-    store.create_token(&again, &ANN).await.unwrap();
-    assert!(store.token("2", i64::MAX).await.unwrap().is_some());
+    assert_eq!(store.read_valid_token("1", 1_500).await.unwrap(), None);
+    store.insert_token(&again, &ANN).await.unwrap();
+    assert!(store.read_valid_token("2", i64::MAX).await.unwrap().is_some());
 
     // The name of an expired token can be given again.
     let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
-    store.create_token(&short, &AuditContext { at_us: 400, ..ANN }).await.unwrap();
-    store.create_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
-    assert_eq!(store.tokens().await.unwrap().len(), 4);
+    store.insert_token(&short, &AuditContext { at_us: 400, ..ANN }).await.unwrap();
+    store.insert_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
+    assert_eq!(store.read_tokens().await.unwrap().len(), 4);
 }
 
-async fn join_token_is_accepted_once_and_only_before_it_expires(engine: Engine) {
+async fn join_token_is_accepted_once_and_only_before_it_expires(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.create_join_token(&token, &ANN).await.unwrap();
-    assert_eq!(store.join_token("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
-    assert_eq!(store.join_token("j", "web-02", 1_000).await.unwrap(), None);
-    assert_eq!(store.join_token("j", "web-01", 2_000).await.unwrap(), None);
+    store.insert_join_token(&token, &ANN).await.unwrap();
+    assert_eq!(store.read_join_token_hash("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
+    assert_eq!(store.read_join_token_hash("j", "web-02", 1_000).await.unwrap(), None);
+    assert_eq!(store.read_join_token_hash("j", "web-01", 2_000).await.unwrap(), None);
 
-    assert!(!store.join("j", "web-01", "c0", "h0", &AuditContext { at_us: 2_000, ..ANN }).await.unwrap());
-    assert!(store.join("j", "web-01", "c1", "h1", &ANN).await.unwrap());
-    assert!(!store.join("j", "web-01", "c2", "h2", &ANN).await.unwrap());
-    assert_eq!(store.credential("c1").await.unwrap(), Some(("web-01".to_owned(), "h1".to_owned())));
-    assert_eq!(store.credential("c2").await.unwrap(), None);
+    assert!(
+        !store
+            .redeem_join_token("j", "web-01", "c0", "h0", &AuditContext { at_us: 2_000, ..ANN })
+            .await
+            .unwrap()
+    );
+    assert!(store.redeem_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
+    assert!(!store.redeem_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
+    assert_eq!(
+        store.read_server_credential("c1").await.unwrap(),
+        Some(("web-01".to_owned(), "h1".to_owned()))
+    );
+    assert_eq!(store.read_server_credential("c2").await.unwrap(), None);
 }
 
-async fn joining_again_revokes_the_earlier_credential(engine: Engine) {
+async fn joining_again_revokes_the_earlier_credential(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
         let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.create_join_token(&token, &ANN).await.unwrap();
-        assert!(store.join(token.id, "web-01", credential, "h", &ANN).await.unwrap());
+        store.insert_join_token(&token, &ANN).await.unwrap();
+        assert!(store.redeem_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap());
     }
-    assert_eq!(store.credential("c1").await.unwrap(), None);
-    assert!(store.credential("c2").await.unwrap().is_some());
+    assert_eq!(store.read_server_credential("c1").await.unwrap(), None);
+    assert!(store.read_server_credential("c2").await.unwrap().is_some());
 }
 
-fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNode<'a> {
-    NewNode { server: "web-01", generation, digest, text: "text", revision: 1, components }
+fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNodeFile<'a> {
+    NewNodeFile { server: "web-01", generation, digest, text: "text", revision: 1, components }
 }
 
-async fn generation_is_stored_once_and_kept(engine: Engine) {
+async fn generation_is_stored_once_and_kept(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
-    assert_eq!(store.latest_node("web-01").await.unwrap(), None);
-    assert!(store.add_node(&node(1, "d1", &shop), &ANN).await.unwrap());
-    assert!(!store.add_node(&node(1, "other", &[]), &ANN).await.unwrap());
-    assert!(store.add_node(&node(2, "d2", &[]), &ANN).await.unwrap());
-    assert_eq!(store.latest_node("web-01").await.unwrap().unwrap().digest, "d2");
-    assert_eq!(store.node("web-01", 1).await.unwrap().unwrap().digest, "d1");
-    assert_eq!(store.node("web-02", 1).await.unwrap(), None);
-    assert_eq!(store.needed_versions().await.unwrap(), shop.into());
+    assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
+    assert!(store.insert_node_file(&node(1, "d1", &shop), &ANN).await.unwrap());
+    assert!(!store.insert_node_file(&node(1, "other", &[]), &ANN).await.unwrap());
+    assert!(store.insert_node_file(&node(2, "d2", &[]), &ANN).await.unwrap());
+    assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
+    assert_eq!(store.read_node_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
+    assert_eq!(store.read_node_generation("web-02", 1).await.unwrap(), None);
+    assert_eq!(store.read_needed_component_versions().await.unwrap(), shop.into());
 }
 
-async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: Engine) {
+async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
-    assert!(!store.add_node(&node(1, "old", &[]), &ANN).await.unwrap());
-    assert_eq!(store.latest_node("web-01").await.unwrap(), None);
+    assert!(!store.insert_node_file(&node(1, "old", &[]), &ANN).await.unwrap());
+    assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
 }
 
 async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
@@ -205,10 +219,10 @@ async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> 
         unchanged: 3,
         entries: 4,
     };
-    store.add_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
+    store.insert_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
 }
 
-async fn reports_are_listed_newest_first_in_pages(engine: Engine) {
+async fn reports_are_listed_newest_first_in_pages(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     for generation in 1..=5 {
         report(&store, "web-01", generation, "changed").await;
@@ -217,35 +231,35 @@ async fn reports_are_listed_newest_first_in_pages(engine: Engine) {
     let generations = |page: &[(super::reports::ReportId, ReportHead)]| -> Vec<u64> {
         page.iter().map(|(_, head)| head.generation).collect()
     };
-    let page = store.reports("web-01", None, 2).await.unwrap();
+    let page = store.read_report_heads("web-01", None, 2).await.unwrap();
     assert_eq!(generations(&page), [5, 4]);
-    let states = store.server_states("web-01", "web-03").await.unwrap();
+    let states = store.read_server_statuses("web-01", "web-03").await.unwrap();
     assert_eq!(states.keys().collect::<Vec<_>>(), ["web-01", "web-02"]);
     let state = &states["web-01"];
     assert_eq!((state.reported_generation, state.outcome.as_deref()), (Some(5), Some("changed")));
-    let rest = store.reports("web-01", Some(page[1].0.id), 10).await.unwrap();
+    let rest = store.read_report_heads("web-01", Some(page[1].0.id), 10).await.unwrap();
     assert_eq!(generations(&rest), [3, 2, 1]);
-    let whole = store.report("web-01", page[0].0.id).await.unwrap().unwrap();
+    let whole = store.read_report("web-01", page[0].0.id).await.unwrap().unwrap();
     assert_eq!(whole.report, "5");
-    assert_eq!(store.report("web-02", page[0].0.id).await.unwrap(), None);
+    assert_eq!(store.read_report("web-02", page[0].0.id).await.unwrap(), None);
 }
 
-async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: Engine) {
+async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let first = report(&store, "web-01", 1, "failed").await;
     assert_eq!(report(&store, "web-01", 1, "failed").await, first);
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 1);
     for generation in 2..=600 {
         report(&store, "web-01", generation, "unchanged").await;
     }
-    assert_eq!(store.servers_with_many_reports().await.unwrap(), ["web-01"]);
+    assert_eq!(store.read_servers_with_many_reports().await.unwrap(), ["web-01"]);
     assert_eq!(store.prune_reports("web-01").await.unwrap(), 99);
-    let all = store.reports("web-01", None, 1000).await.unwrap();
+    let all = store.read_report_heads("web-01", None, 1000).await.unwrap();
     assert_eq!(all.len(), 501);
     assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
 
-async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: Engine) {
+async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     store.commit_revision(0, &both, "", &[], &ANN).await.unwrap();
@@ -254,45 +268,45 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: E
     store.commit_revision(2, &[removal], "", &[], &AuditContext { actor: "token bob", ..ANN }).await.unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
-        store.places_changed_since(1).await.unwrap(),
+        store.read_places_changed_since(1).await.unwrap(),
         [changed("roles/a.yaml", 2, "token ann"), changed("roles/b.yaml", 3, "token bob")].into()
     );
     assert_eq!(
-        store.places_changed_since(2).await.unwrap(),
+        store.read_places_changed_since(2).await.unwrap(),
         [changed("roles/b.yaml", 3, "token bob")].into()
     );
-    let (newest, objects) = store.current_places().await.unwrap();
+    let (newest, objects) = store.read_current_places().await.unwrap();
     assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
-async fn credential_of_a_removed_or_revoked_server_is_refused(engine: Engine) {
+async fn credential_of_a_removed_or_revoked_server_is_refused(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &[], &ANN).await.unwrap();
     let join = async |token: &'static str, credential: &str| {
         let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.create_join_token(&new, &ANN).await.unwrap();
-        assert!(store.join(token, "web-01", credential, "h", &ANN).await.unwrap());
+        store.insert_join_token(&new, &ANN).await.unwrap();
+        assert!(store.redeem_join_token(token, "web-01", credential, "h", &ANN).await.unwrap());
     };
     join("j1", "c1").await;
-    assert!(store.revoke_credential("web-01", &ANN).await.unwrap());
-    assert!(!store.revoke_credential("web-01", &ANN).await.unwrap());
-    assert_eq!(store.credential("c1").await.unwrap(), None);
+    assert!(store.revoke_server_credential("web-01", &ANN).await.unwrap());
+    assert!(!store.revoke_server_credential("web-01", &ANN).await.unwrap());
+    assert_eq!(store.read_server_credential("c1").await.unwrap(), None);
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.create_join_token(&spare, &ANN).await.unwrap();
+    store.insert_join_token(&spare, &ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
-    assert_eq!(store.credential("c2").await.unwrap(), None);
-    assert_eq!(store.join_token("j3", "web-01", 1_000).await.unwrap(), None);
+    assert_eq!(store.read_server_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
-async fn every_write_is_in_the_audit_log_which_only_grows(engine: Engine) {
+async fn every_write_is_in_the_audit_log_which_only_grows(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
-    store.create_token(&ci, &ANN).await.unwrap();
+    store.insert_token(&ci, &ANN).await.unwrap();
     store.commit_revision(0, &[], "why", &[], &ANN).await.unwrap();
-    store.record(&ANN, "publish", "shop", "to dev", None).await.unwrap();
-    let log = store.audit(None, 10).await.unwrap();
+    store.record_repository_write(&ANN, "publish", "shop", "to dev", None).await.unwrap();
+    let log = store.read_audit_entries(None, 10).await.unwrap();
     assert_eq!(
         log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(),
         ["publish", "commit", "create-token"]
@@ -304,29 +318,29 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: Engine) {
         assert!(error.to_string().contains("append-only"), "{error}");
     }
     // A write that fails leaves no entry.
-    store.create_token(&ci, &ANN).await.unwrap_err();
-    assert_eq!(store.audit(None, 10).await.unwrap().len(), 3);
+    store.insert_token(&ci, &ANN).await.unwrap_err();
+    assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 3);
 }
 
-async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: Engine) {
+async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: DatabaseEngine) {
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     store.close().await;
     let opened = async || UnsealedStore::open(&database.database).await.unwrap();
-    assert!(opened().await.is_sealed());
-    let wrong = opened().await.unseal(Seal::new(&[8; 32]), "node key").await;
+    assert!(opened().await.has_been_sealed());
+    let wrong = opened().await.unseal(SealingKey::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
-    let wrong = opened().await.unseal(Seal::new(&[7; 32]), "another node key").await;
+    let wrong = opened().await.unseal(SealingKey::new(&[7; 32]), "another node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
     let store = open(&database).await;
-    assert_eq!(texts(store.places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(texts(store.read_places_of_revision(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: Engine) {
+async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: DatabaseEngine) {
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &[], &ANN).await.unwrap();
-    let secret = NewNode { text: "hunter2", ..node(1, "the digest", &[]) };
-    assert!(store.add_node(&secret, &ANN).await.unwrap());
+    let secret = NewNodeFile { text: "hunter2", ..node(1, "the digest", &[]) };
+    assert!(store.insert_node_file(&secret, &ANN).await.unwrap());
     let mut connection = store.connection("testing").await.unwrap();
     let stored: Vec<(String,)> = fetch_all!(
         connection,
@@ -346,11 +360,11 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     drop(connection);
     store.close().await;
     let opened = UnsealedStore::open(&database.database).await.unwrap();
-    let unsealed = opened.unseal(Seal::new(&[7; 32]), "node key").await;
+    let unsealed = opened.unseal(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
 
-async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: Engine) {
+async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let mut joins = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -358,23 +372,23 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: Engin
         joins.spawn(async move {
             let (token, credential) = (format!("j{n}"), format!("c{n}"));
             let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
-            store.create_join_token(&row, &ANN).await.unwrap();
-            store.join(&token, "web-01", &credential, "h", &ANN).await.unwrap()
+            store.insert_join_token(&row, &ANN).await.unwrap();
+            store.redeem_join_token(&token, "web-01", &credential, "h", &ANN).await.unwrap()
         });
     }
     assert!(joins.join_all().await.into_iter().all(|joined| joined));
     let mut valid = 0;
     for n in 0..8 {
-        valid += usize::from(store.credential(&format!("c{n}")).await.unwrap().is_some());
+        valid += usize::from(store.read_server_credential(&format!("c{n}")).await.unwrap().is_some());
     }
     assert_eq!(valid, 1);
 }
 
-async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: Engine) {
+async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: DatabaseEngine) {
     let Some(database) = TestDatabase::new(engine) else { return };
     let open = async |key: u8| {
         let opened = UnsealedStore::open(&database.database).await?;
-        opened.unseal(Seal::new(&[key; 32]), "node key").await
+        opened.unseal(SealingKey::new(&[key; 32]), "node key").await
     };
     let (one, other) = tokio::join!(open(1), open(2));
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
@@ -386,17 +400,17 @@ async fn next_event(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Eve
     tokio::time::timeout(std::time::Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
 }
 
-async fn events_are_received_after_the_commit_and_not_before(engine: Engine) {
+async fn events_are_received_after_the_commit_and_not_before(engine: DatabaseEngine) {
     let Some((store, database)) = store(engine).await else { return };
-    let mut events = store.subscribe();
+    let mut events = store.subscribe_to_events();
     // On PostgreSQL another control plane hears of it too.
     let other = open(&database).await;
-    let mut heard = other.subscribe();
+    let mut heard = other.subscribe_to_events();
     let refused = store.commit_revision(7, &[], "", &[], &ANN).await;
     assert!(refused.is_err(), "there is no revision 7 to make one from");
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
-    if engine == Engine::Postgres {
+    if engine == DatabaseEngine::Postgres {
         assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
     }
 }
@@ -404,80 +418,89 @@ async fn events_are_received_after_the_commit_and_not_before(engine: Engine) {
 const CHECK: NewJob<'static> =
     NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
 
-async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: Engine) {
+async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.take_job("early", 999, 2_000).await.unwrap(), None);
     let mut takers = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
         takers.spawn(async move { store.take_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
     }
-    let taken: Vec<JobTaken> = takers.join_all().await.into_iter().flatten().collect();
+    let taken: Vec<TakenJob> = takers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), 1);
     let first = &taken[0];
     assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
     assert_eq!(store.renew_job(first, 3_000, (1, 4)).await.unwrap(), Some(false));
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
-    assert_eq!(store.next_due_us().await.unwrap(), Some(3_000));
+    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
     assert_eq!(store.take_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
     let second = store.take_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
     assert_eq!(store.renew_job(first, 9_000, (2, 4)).await.unwrap(), None, "it was taken over");
-    assert!(!store.end_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
-    assert!(store.end_job(&second, JobState::Failed, Some("why"), Some(5_000), None, 4_000).await.unwrap());
-    let waiting = store.job(id).await.unwrap().unwrap();
+    assert!(!store.end_or_reschedule_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
+    assert!(
+        store
+            .end_or_reschedule_job(&second, JobState::Failed, Some("why"), Some(5_000), None, 4_000)
+            .await
+            .unwrap()
+    );
+    let waiting = store.read_job(id).await.unwrap().unwrap();
     assert_eq!(
         (waiting.state, waiting.due_us, waiting.result.as_deref()),
         (JobState::Waiting, 5_000, Some("why"))
     );
     let third = store.take_job("other", 5_000, 9_000).await.unwrap().unwrap();
-    assert!(store.end_job(&third, JobState::Done, Some("{}"), None, None, 6_000).await.unwrap());
-    assert_eq!(store.job(id).await.unwrap().unwrap().finished_us, Some(6_000));
-    let log: Vec<String> = store.job_log(id).await.unwrap().into_iter().map(|line| line.text).collect();
+    assert!(
+        store.end_or_reschedule_job(&third, JobState::Done, Some("{}"), None, None, 6_000).await.unwrap()
+    );
+    assert_eq!(store.read_job(id).await.unwrap().unwrap().finished_us, Some(6_000));
+    let log: Vec<String> = store.read_job_log(id).await.unwrap().into_iter().map(|line| line.text).collect();
     assert_eq!(log, ["one", "two"]);
 }
 
-async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: Engine) {
+async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.ensure_job(&CHECK, 0).await.unwrap();
-    store.ensure_job(&CHECK, 0).await.unwrap();
-    let id = store.create_job(&CHECK, &ANN).await.unwrap();
-    assert_eq!(store.jobs(None, 10).await.unwrap().len(), 1);
+    store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
+    store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
+    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
     let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(taken.job.id, id);
     let next = NewJob { due_us: 90_000, ..CHECK };
-    assert!(store.end_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap());
-    assert_eq!(store.next_due_us().await.unwrap(), Some(90_000));
+    assert!(
+        store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
+    );
+    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(90_000));
     store.wake_job("check", 2_000).await.unwrap();
-    assert_eq!(store.next_due_us().await.unwrap(), Some(2_000));
-    assert_eq!(store.jobs(None, 10).await.unwrap().len(), 2);
+    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(2_000));
+    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 2);
 }
 
-async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: Engine) {
+async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
     let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), Some(JobState::Running));
     assert_eq!(store.renew_job(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
-    assert!(store.end_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
+    assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), None);
-    let waiting = store.create_job(&CHECK, &ANN).await.unwrap();
+    let waiting = store.insert_job(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.cancel_job(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
     assert_eq!(store.take_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
-async fn old_jobs_are_pruned_with_their_logs(engine: Engine) {
+async fn old_jobs_are_pruned_with_their_logs(engine: DatabaseEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.create_job(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
     let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
-    assert!(store.end_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
-    let waiting = store.create_job(&CHECK, &ANN).await.unwrap();
+    assert!(store.end_or_reschedule_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
+    let waiting = store.insert_job(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.prune_jobs(2_000).await.unwrap(), 0);
     assert_eq!(store.prune_jobs(2_001).await.unwrap(), 1);
-    assert_eq!(store.job(id).await.unwrap(), None);
-    assert!(store.job_log(id).await.unwrap().is_empty());
-    assert!(store.job(waiting).await.unwrap().is_some());
+    assert_eq!(store.read_job(id).await.unwrap(), None);
+    assert!(store.read_job_log(id).await.unwrap().is_empty());
+    assert!(store.read_job(waiting).await.unwrap().is_some());
 }

@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, Transaction, audit, signed, unsigned};
+use super::{AuditContext, Store, StoreError, WriteTransaction, audit, signed, unsigned};
 
 /// A job to be stored.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ pub(crate) struct JobRow {
 
 /// A job that this control plane works on, until its lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct JobTaken {
+pub(crate) struct TakenJob {
     /// The job.
     pub(crate) job: JobRow,
     /// The name this control plane took it under.
@@ -159,7 +159,7 @@ fn job_row(columns: Columns) -> Result<JobRow, StoreError> {
 }
 
 async fn insert(
-    transaction: &mut Transaction,
+    transaction: &mut WriteTransaction,
     job: &NewJob<'_>,
     created_us: i64,
     created_by: &str,
@@ -180,7 +180,7 @@ async fn insert(
     )?;
     let id = added.map(|(id,)| unsigned(id, "job")).transpose()?;
     if let Some(id) = id {
-        transaction.announce(Event::JobChanged { job: id });
+        transaction.announce_on_commit(Event::JobChanged { job: id });
     }
     Ok(id)
 }
@@ -188,7 +188,7 @@ async fn insert(
 impl Store {
     /// Stores a job that somebody asked for, and gives its number; of an unfinished job with the same key, the
     /// number that has.
-    pub(crate) async fn create_job(
+    pub(crate) async fn insert_job(
         &self,
         job: &NewJob<'_>,
         context: &AuditContext<'_>,
@@ -197,7 +197,7 @@ impl Store {
         loop {
             let mut transaction = self.begin(doing).await?;
             if let Some(id) = insert(&mut transaction, job, context.at_us, context.actor).await? {
-                audit::record(
+                audit::insert_audit_entry(
                     &mut transaction,
                     context,
                     "create-job",
@@ -222,7 +222,11 @@ impl Store {
     }
 
     /// Makes sure that an unfinished job with this key exists; nobody asked for it, so it is not in the audit log.
-    pub(crate) async fn ensure_job(&self, job: &NewJob<'_>, now_us: i64) -> Result<(), StoreError> {
+    pub(crate) async fn ensure_unfinished_job(
+        &self,
+        job: &NewJob<'_>,
+        now_us: i64,
+    ) -> Result<(), StoreError> {
         let doing = "storing a job";
         let mut transaction = self.begin(doing).await?;
         insert(&mut transaction, job, now_us, "geppetto").await?;
@@ -241,7 +245,7 @@ impl Store {
             unique_key,
         )?;
         if let Some((id,)) = woken {
-            transaction.announce(Event::JobChanged { job: unsigned(id, "job")? });
+            transaction.announce_on_commit(Event::JobChanged { job: unsigned(id, "job")? });
         }
         transaction.commit(doing).await
     }
@@ -254,7 +258,7 @@ impl Store {
         owner: &str,
         now_us: i64,
         lease_until_us: i64,
-    ) -> Result<Option<JobTaken>, StoreError> {
+    ) -> Result<Option<TakenJob>, StoreError> {
         let doing = "taking a job";
         let mut transaction = self.begin(doing).await?;
         let taken: Option<Columns> = fetch_optional!(
@@ -275,16 +279,16 @@ impl Store {
         )?;
         let Some(columns) = taken else { return Ok(None) };
         let job = job_row(columns)?;
-        transaction.announce(Event::JobChanged { job: job.id });
+        transaction.announce_on_commit(Event::JobChanged { job: job.id });
         transaction.commit(doing).await?;
-        Ok(Some(JobTaken { job, owner: owner.to_owned() }))
+        Ok(Some(TakenJob { job, owner: owner.to_owned() }))
     }
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
     pub(crate) async fn renew_job(
         &self,
-        taken: &JobTaken,
+        taken: &TakenJob,
         lease_until_us: i64,
         progress: (u64, u64),
     ) -> Result<Option<bool>, StoreError> {
@@ -302,7 +306,7 @@ impl Store {
             &taken.owner,
             signed(taken.job.attempt),
         )?;
-        transaction.announce(Event::JobChanged { job: taken.job.id });
+        transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
         transaction.commit(doing).await?;
         Ok(row.map(|(cancel,)| cancel.is_some()))
     }
@@ -310,7 +314,7 @@ impl Store {
     /// Adds lines to a job's log, after `from` lines that it has.
     pub(crate) async fn append_job_log(
         &self,
-        taken: &JobTaken,
+        taken: &TakenJob,
         at_us: i64,
         lines: &[String],
     ) -> Result<(), StoreError> {
@@ -343,9 +347,9 @@ impl Store {
     /// Ends a job, or lets it wait until `again_us`; `false` if another control plane took it over.
     ///
     /// `next` is stored in the same transaction: a reconciler's next run.
-    pub(crate) async fn end_job(
+    pub(crate) async fn end_or_reschedule_job(
         &self,
-        taken: &JobTaken,
+        taken: &TakenJob,
         state: JobState,
         result: Option<&str>,
         again_us: Option<i64>,
@@ -374,7 +378,7 @@ impl Store {
         if let (Some(next), None) = (next, again_us) {
             insert(&mut transaction, next, now_us, "geppetto").await?;
         }
-        transaction.announce(Event::JobChanged { job: taken.job.id });
+        transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
         transaction.commit(doing).await?;
         Ok(true)
     }
@@ -398,14 +402,15 @@ impl Store {
             signed(id),
         )?;
         let Some((kind, state)) = row else { return Ok(None) };
-        audit::record(&mut transaction, context, "cancel-job", &kind, &format!("job {id}")).await?;
-        transaction.announce(Event::JobChanged { job: id });
+        audit::insert_audit_entry(&mut transaction, context, "cancel-job", &kind, &format!("job {id}"))
+            .await?;
+        transaction.announce_on_commit(Event::JobChanged { job: id });
         transaction.commit(doing).await?;
         Ok(JobState::ALL.into_iter().find(|known| known.as_str() == state))
     }
 
     /// Jobs before `before`, newest first.
-    pub(crate) async fn jobs(&self, before: Option<u64>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+    pub(crate) async fn read_jobs(&self, before: Option<u64>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         let doing = "reading the jobs";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<Columns> = fetch_all!(
@@ -419,7 +424,7 @@ impl Store {
     }
 
     /// One job.
-    pub(crate) async fn job(&self, id: u64) -> Result<Option<JobRow>, StoreError> {
+    pub(crate) async fn read_job(&self, id: u64) -> Result<Option<JobRow>, StoreError> {
         let doing = "reading a job";
         let mut connection = self.connection(doing).await?;
         let row: Option<Columns> =
@@ -428,7 +433,7 @@ impl Store {
     }
 
     /// A job's log, oldest line first.
-    pub(crate) async fn job_log(&self, id: u64) -> Result<Vec<JobLogLine>, StoreError> {
+    pub(crate) async fn read_job_log(&self, id: u64) -> Result<Vec<JobLogLine>, StoreError> {
         let doing = "reading a job's log";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(i64, String)> = fetch_all!(
@@ -441,7 +446,7 @@ impl Store {
     }
 
     /// When the next job may start, if one waits: in microseconds since 1970-01-01 UTC.
-    pub(crate) async fn next_due_us(&self) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn read_next_job_due_us(&self) -> Result<Option<i64>, StoreError> {
         let doing = "reading when the next job is due";
         let mut connection = self.connection(doing).await?;
         let (due,): (Option<i64>,) = fetch_one!(

@@ -30,14 +30,14 @@ use model::wire::Event;
 use tokio::sync::broadcast;
 
 pub(crate) use audit::AuditContext;
-use connection::{Connection, Pool, Transaction};
-pub(crate) use jobs::{JobRow, JobState, JobTaken, NewJob};
-pub(crate) use nodes::{NewNode, StoredNode};
+use connection::{DatabasePool, ReadConnection, WriteTransaction};
+pub(crate) use jobs::{JobRow, JobState, NewJob, TakenJob};
+pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
 pub(crate) use reports::{NewReport, ReportHead};
 pub(crate) use resolutions::ResolutionRow;
 pub(crate) use revisions::{PlaceChange, PlaceText};
-pub(crate) use seal::Seal;
+pub(crate) use seal::SealingKey;
 pub(crate) use servers::JoinTokenRow;
 pub(crate) use tokens::{GrantRow, NewTokenRow};
 
@@ -48,18 +48,18 @@ type EventSender = broadcast::Sender<Event>;
 
 /// Which database.
 #[derive(Debug, Clone)]
-pub(crate) enum Database {
+pub(crate) enum DatabaseLocation {
     /// A file of SQLite.
     File(PathBuf),
     /// A database of PostgreSQL.
     Url(DatabaseUrl),
 }
 
-impl std::fmt::Display for Database {
+impl std::fmt::Display for DatabaseLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Database::File(path) => path.display().fmt(f),
-            Database::Url(url) => url.fmt(f),
+            DatabaseLocation::File(path) => path.display().fmt(f),
+            DatabaseLocation::Url(url) => url.fmt(f),
         }
     }
 }
@@ -67,15 +67,15 @@ impl std::fmt::Display for Database {
 /// The database. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    pool: Pool,
-    seal: Seal,
+    pool: DatabasePool,
+    seal: SealingKey,
     events: EventSender,
 }
 
 /// A database that is open, but whose seal was not checked yet: nothing can be read from it.
 #[derive(Debug)]
 pub(crate) struct UnsealedStore {
-    pool: Pool,
+    pool: DatabasePool,
     name: String,
     sealed: Option<(String, String)>,
 }
@@ -143,9 +143,9 @@ impl StoreError {
             _ => return false,
         };
         match source {
-            sqlx::Error::Database(error) => {
-                error.code().is_some_and(|code| code == sqlite::DISK_FULL || code == postgres::DISK_FULL)
-            }
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                code == sqlite::DISK_FULL_ERROR_CODE || code == postgres::DISK_FULL_ERROR_CODE
+            }),
             sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
@@ -177,10 +177,10 @@ const SEAL_CONTEXT: &str = "the seal";
 
 impl UnsealedStore {
     /// Opens the database, creates its file if it is missing, and brings its tables up to date.
-    pub(crate) async fn open(database: &Database) -> Result<Self, StoreError> {
+    pub(crate) async fn open(database: &DatabaseLocation) -> Result<Self, StoreError> {
         let pool = match database {
-            Database::File(path) => Pool::Sqlite(sqlite::open(path).await?),
-            Database::Url(url) => Pool::Postgres(postgres::open(url).await?),
+            DatabaseLocation::File(path) => DatabasePool::Sqlite(sqlite::open_sqlite(path).await?),
+            DatabaseLocation::Url(url) => DatabasePool::Postgres(postgres::connect_postgres(url).await?),
         };
         let mut store = Self { pool, name: database.to_string(), sealed: None };
         store.sealed = store.read_seal().await?;
@@ -188,16 +188,16 @@ impl UnsealedStore {
     }
 
     /// Whether a control plane has used this database before.
-    pub(crate) fn is_sealed(&self) -> bool {
+    pub(crate) fn has_been_sealed(&self) -> bool {
         self.sealed.is_some()
     }
 
     /// Makes sure that the database belongs to these two keys; an empty one does from now on.
-    pub(crate) async fn unseal(mut self, seal: Seal, node_key: &str) -> Result<Store, StoreError> {
+    pub(crate) async fn unseal(mut self, seal: SealingKey, node_key: &str) -> Result<Store, StoreError> {
         let doing = "sealing the database";
         let (events, _) = broadcast::channel(WAITING_EVENTS);
         if self.sealed.is_none() {
-            let mut transaction = self.pool.begin(doing, events.clone()).await?;
+            let mut transaction = self.pool.begin_transaction(doing, events.clone()).await?;
             let (revisions,): (i64,) = fetch_one!(transaction, doing, "SELECT COUNT(*) FROM revisions")?;
             if revisions > 0 {
                 return Err(StoreError::Unsealed(self.name));
@@ -207,29 +207,30 @@ impl UnsealedStore {
                 transaction,
                 doing,
                 "INSERT INTO control_plane (only_row, sealed, node_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
-                seal.seal(SEAL_CONTEXT, "whole")?,
+                seal.seal_text(SEAL_CONTEXT, "whole")?,
                 node_key,
             )?;
             transaction.commit(doing).await?;
             self.sealed = self.read_seal().await?;
         }
         let (sealed, known_node_key) = self.sealed.unwrap_or_default();
-        if seal.open(SEAL_CONTEXT, &sealed).is_err() {
+        if seal.open_sealed_text(SEAL_CONTEXT, &sealed).is_err() {
             return Err(StoreError::WrongKey(self.name));
         }
         if known_node_key != node_key {
             return Err(StoreError::WrongNodeKey(self.name));
         }
-        if let Pool::Postgres(pool) = &self.pool {
-            let listener = postgres::listen(pool).await.map_err(query_error("listening to events"))?;
-            tokio::spawn(postgres::pass_on_events(pool.clone(), listener, events.clone()));
+        if let DatabasePool::Postgres(pool) = &self.pool {
+            let listener =
+                postgres::listen_for_events(pool).await.map_err(query_error("listening to events"))?;
+            tokio::spawn(postgres::forward_events(pool.clone(), listener, events.clone()));
         }
         Ok(Store { pool: self.pool, seal, events })
     }
 
     async fn read_seal(&self) -> Result<Option<(String, String)>, StoreError> {
         let doing = "reading the seal of the database";
-        let mut connection = self.pool.acquire(doing).await?;
+        let mut connection = self.pool.acquire_read_connection(doing).await?;
         fetch_optional!(connection, doing, "SELECT sealed, node_key FROM control_plane")
     }
 }
@@ -241,23 +242,23 @@ impl Store {
     }
 
     /// Whether the database answers.
-    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+    pub(crate) async fn ping_database(&self) -> Result<(), StoreError> {
         let doing = "being asked whether it works";
-        let mut connection = self.pool.acquire(doing).await?;
+        let mut connection = self.pool.acquire_read_connection(doing).await?;
         execute!(connection, doing, "SELECT 1").map(drop)
     }
 
     /// What changes from now on.
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
 
-    async fn connection(&self, doing: &'static str) -> Result<Connection, StoreError> {
-        self.pool.acquire(doing).await
+    async fn connection(&self, doing: &'static str) -> Result<ReadConnection, StoreError> {
+        self.pool.acquire_read_connection(doing).await
     }
 
     /// Begins a transaction that will write.
-    async fn begin(&self, doing: &'static str) -> Result<Transaction, StoreError> {
-        self.pool.begin(doing, self.events.clone()).await
+    async fn begin(&self, doing: &'static str) -> Result<WriteTransaction, StoreError> {
+        self.pool.begin_transaction(doing, self.events.clone()).await
     }
 }

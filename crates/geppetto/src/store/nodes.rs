@@ -8,7 +8,7 @@ use super::{AuditContext, Store, StoreError, audit, signed, unsigned};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredNode {
+pub(crate) struct StoredNodeFile {
     /// Counted from 1, for each server.
     pub(crate) generation: u64,
     /// Of its content without the number.
@@ -21,7 +21,7 @@ pub(crate) struct StoredNode {
 
 /// A node file to be stored.
 #[derive(Debug, Clone)]
-pub(crate) struct NewNode<'a> {
+pub(crate) struct NewNodeFile<'a> {
     /// The server.
     pub(crate) server: &'a str,
     /// Counted from 1, for each server.
@@ -46,19 +46,22 @@ fn seal_context(server: &str, generation: i64) -> (String, String) {
 }
 
 impl Store {
-    fn stored_node(&self, server: &str, row: Row) -> Result<StoredNode, StoreError> {
+    fn stored_node(&self, server: &str, row: Row) -> Result<StoredNodeFile, StoreError> {
         let (generation, digest, text, created_us) = row;
         let (of_text, of_digest) = seal_context(server, generation);
-        Ok(StoredNode {
+        Ok(StoredNodeFile {
             generation: unsigned(generation, "generation")?,
-            digest: self.seal.open(&of_digest, &digest)?,
-            text: self.seal.open(&of_text, &text)?,
+            digest: self.seal.open_sealed_text(&of_digest, &digest)?,
+            text: self.seal.open_sealed_text(&of_text, &text)?,
             created_us,
         })
     }
 
     /// The newest node file of a server.
-    pub(crate) async fn latest_node(&self, server: &str) -> Result<Option<StoredNode>, StoreError> {
+    pub(crate) async fn read_latest_node_file(
+        &self,
+        server: &str,
+    ) -> Result<Option<StoredNodeFile>, StoreError> {
         let doing = "reading a node file";
         let mut connection = self.connection(doing).await?;
         let row: Option<Row> = fetch_optional!(
@@ -72,7 +75,7 @@ impl Store {
     }
 
     /// The number and content digest of the newest node file of a server.
-    pub(crate) async fn latest_node_version(
+    pub(crate) async fn read_latest_node_version(
         &self,
         server: &str,
     ) -> Result<Option<(u64, String)>, StoreError> {
@@ -86,11 +89,15 @@ impl Store {
         )?;
         let Some((generation, digest)) = row else { return Ok(None) };
         let (_, of_digest) = seal_context(server, generation);
-        Ok(Some((unsigned(generation, "generation")?, self.seal.open(&of_digest, &digest)?)))
+        Ok(Some((unsigned(generation, "generation")?, self.seal.open_sealed_text(&of_digest, &digest)?)))
     }
 
     /// One generation of a server's node file.
-    pub(crate) async fn node(&self, server: &str, generation: u64) -> Result<Option<StoredNode>, StoreError> {
+    pub(crate) async fn read_node_generation(
+        &self,
+        server: &str,
+        generation: u64,
+    ) -> Result<Option<StoredNodeFile>, StoreError> {
         let doing = "reading a node file";
         let mut connection = self.connection(doing).await?;
         let row: Option<Row> = fetch_optional!(
@@ -109,9 +116,9 @@ impl Store {
     /// The number is the one after the latest that was read *before* the content was made, and it is a key: a slow
     /// request can never put an older content above a newer one. The look at the revision only spares a
     /// generation that would be old already.
-    pub(crate) async fn add_node(
+    pub(crate) async fn insert_node_file(
         &self,
-        node: &NewNode<'_>,
+        node: &NewNodeFile<'_>,
         context: &AuditContext<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "storing a node file";
@@ -126,8 +133,8 @@ impl Store {
              ON CONFLICT DO NOTHING",
             node.server,
             signed(node.generation),
-            self.seal.seal(&of_digest, node.digest)?,
-            self.seal.seal(&of_text, node.text)?,
+            self.seal.seal_text(&of_digest, node.digest)?,
+            self.seal.seal_text(&of_text, node.text)?,
             signed(node.revision),
             context.at_us,
         )?;
@@ -154,15 +161,17 @@ impl Store {
             signed(node.generation),
         )?;
         let detail = format!("generation {} from revision {}", node.generation, node.revision);
-        audit::record(&mut transaction, context, "generate-node", node.server, &detail).await?;
+        audit::insert_audit_entry(&mut transaction, context, "generate-node", node.server, &detail).await?;
         let server = node.server.to_owned();
-        transaction.announce(Event::NodeGenerated { server, generation: node.generation });
+        transaction.announce_on_commit(Event::NodeGenerated { server, generation: node.generation });
         transaction.commit(doing).await?;
         Ok(true)
     }
 
     /// Every component version some kept node file needs: retention must keep these.
-    pub(crate) async fn needed_versions(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
+    pub(crate) async fn read_needed_component_versions(
+        &self,
+    ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which versions node files need";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(String, String)> =

@@ -11,7 +11,7 @@ use sqlx::{
 use super::{EventSender, StoreError};
 
 /// The error code `disk_full`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-pub(super) const DISK_FULL: &str = "53100";
+pub(super) const DISK_FULL_ERROR_CODE: &str = "53100";
 /// The channel of NOTIFY that events travel on.
 const EVENTS: &str = "geppetto_events";
 /// How long to wait before listening is tried again.
@@ -19,7 +19,7 @@ const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Connects to the database and brings its tables up to date. Control planes that start at once wait for each
 /// other: the migrations hold an advisory lock.
-pub(super) async fn open(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
+pub(super) async fn connect_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
     let name = url.to_string();
     let options = PgConnectOptions::from_str(&url.0)
         .map_err(|source| StoreError::Open { database: name.clone(), source })?
@@ -40,7 +40,10 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
 }
 
 /// Announces events to every control plane on this database, once the transaction is committed.
-pub(super) async fn notify(connection: &mut PgConnection, events: &[Event]) -> Result<(), sqlx::Error> {
+pub(super) async fn notify_events(
+    connection: &mut PgConnection,
+    events: &[Event],
+) -> Result<(), sqlx::Error> {
     for event in events {
         // An event is identifiers and numbers: it always has a JSON form.
         let Ok(payload) = serde_json::to_string(event) else { continue };
@@ -50,7 +53,7 @@ pub(super) async fn notify(connection: &mut PgConnection, events: &[Event]) -> R
 }
 
 /// Listens to the events of all control planes on this database.
-pub(super) async fn listen(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+pub(super) async fn listen_for_events(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(EVENTS).await?;
     Ok(listener)
@@ -59,7 +62,7 @@ pub(super) async fn listen(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
 /// Passes on the events of all control planes on this database until its connections are closed.
 ///
 /// When a connection was lost, events may have been missed: listeners are told to look at everything.
-pub(super) async fn pass_on_events(pool: PgPool, mut listener: PgListener, sender: EventSender) {
+pub(super) async fn forward_events(pool: PgPool, mut listener: PgListener, sender: EventSender) {
     loop {
         if let Err(error) = pass_on_until_lost(&mut listener, &sender).await {
             tracing::warn!(%error, "the events of the database cannot be listened to; trying again");
@@ -68,7 +71,7 @@ pub(super) async fn pass_on_events(pool: PgPool, mut listener: PgListener, sende
             if pool.is_closed() {
                 return;
             }
-            match listen(&pool).await {
+            match listen_for_events(&pool).await {
                 Ok(again) => break listener = again,
                 Err(_) => tokio::time::sleep(LISTEN_AGAIN_AFTER).await,
             }

@@ -78,7 +78,7 @@ type StatusRow = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>)
 
 impl Store {
     /// How the servers from `first` to `last` are, in the order of their names: newest node file and last report.
-    pub(crate) async fn server_states(
+    pub(crate) async fn read_server_statuses(
         &self,
         first: &str,
         last: &str,
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Stores a server's report and gives its number; of a run that was reported before, the number it has.
-    pub(crate) async fn add_report(
+    pub(crate) async fn insert_report(
         &self,
         report: &NewReport<'_>,
         context: &AuditContext<'_>,
@@ -149,10 +149,10 @@ impl Store {
             context.at_us,
         )?;
         let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
-        audit::record(&mut transaction, context, "report", report.server, &detail).await?;
+        audit::insert_audit_entry(&mut transaction, context, "report", report.server, &detail).await?;
         let id = unsigned(id, "report")?;
         let (server, outcome) = (report.server.to_owned(), report.head.outcome.clone());
-        transaction.announce(Event::ServerReported { server, report: id, outcome });
+        transaction.announce_on_commit(Event::ServerReported { server, report: id, outcome });
         transaction.commit(doing).await?;
         Ok(id)
     }
@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// The servers that have more reports than are kept in any case.
-    pub(crate) async fn servers_with_many_reports(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) async fn read_servers_with_many_reports(&self) -> Result<Vec<String>, StoreError> {
         let doing = "looking for old reports";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(String,)> = fetch_all!(
@@ -191,7 +191,7 @@ impl Store {
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub(crate) async fn reports(
+    pub(crate) async fn read_report_heads(
         &self,
         server: &str,
         before: Option<u64>,
@@ -224,7 +224,7 @@ impl Store {
     }
 
     /// One report of a server, whole.
-    pub(crate) async fn report(&self, server: &str, id: u64) -> Result<Option<ReportRow>, StoreError> {
+    pub(crate) async fn read_report(&self, server: &str, id: u64) -> Result<Option<ReportRow>, StoreError> {
         let doing = "reading a report";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String)> = fetch_optional!(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::name::ServerName;
 use model::resolve::ResolutionReads;
 
-use super::{Seal, Store, StoreError, Transaction, signed, unsigned};
+use super::{SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// The resolution of a server, to be stored.
 #[derive(Debug, Clone)]
@@ -46,9 +46,9 @@ fn read_reads(server: &str, text: &str) -> Result<ResolutionReads, StoreError> {
 }
 
 /// Writes resolutions from revision `revision` over earlier ones.
-pub(super) async fn write(
-    transaction: &mut Transaction,
-    seal: &Seal,
+pub(super) async fn write_resolutions(
+    transaction: &mut WriteTransaction,
+    seal: &SealingKey,
     revision: u64,
     resolutions: &[ResolutionRow],
     at_us: i64,
@@ -66,7 +66,7 @@ pub(super) async fn write(
              WHERE resolutions.revision <= excluded.revision",
             server,
             signed(revision),
-            seal.seal(&seal_context(server), &row.digest)?,
+            seal.seal_text(&seal_context(server), &row.digest)?,
             serde_json::to_string(&row.reads).unwrap_or_default(),
             &row.offers,
             at_us,
@@ -77,8 +77,8 @@ pub(super) async fn write(
 
 /// Lets the resolutions with selections of revision `base` hold for revision `next` too: those that it reaches were
 /// written before. Selections depend on all servers, so only such a row says that none of them matters.
-pub(super) async fn carry_selections(
-    transaction: &mut Transaction,
+pub(super) async fn carry_over_selection_resolutions(
+    transaction: &mut WriteTransaction,
     base: u64,
     next: u64,
 ) -> Result<(), StoreError> {
@@ -102,12 +102,12 @@ impl Store {
     ) -> Result<(), StoreError> {
         let doing = "storing a resolution";
         let mut transaction = self.begin(doing).await?;
-        write(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us).await?;
+        write_resolutions(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us).await?;
         transaction.commit(doing).await
     }
 
     /// The stored resolution of a server. Looks only at the places that it read, whatever else there is.
-    pub(crate) async fn resolution(&self, server: &str) -> Result<Option<StoredResolution>, StoreError> {
+    pub(crate) async fn read_resolution(&self, server: &str) -> Result<Option<StoredResolution>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -135,7 +135,7 @@ impl Store {
         }
         Ok(Some(StoredResolution {
             revision: unsigned(revision, "revision")?,
-            digest: self.seal.open(&seal_context(server), &digest)?,
+            digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,
             offers,
             is_outdated,
@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// What the resolutions read that were written at or after a time, by server.
-    pub(crate) async fn resolution_reads_since(
+    pub(crate) async fn read_resolution_reads_since(
         &self,
         since_us: i64,
     ) -> Result<BTreeMap<ServerName, ResolutionReads>, StoreError> {

@@ -61,7 +61,7 @@ fn seal_context(path: &str, since: i64) -> String {
 
 impl Store {
     /// The number of the newest revision; 0 before the first.
-    pub(crate) async fn current_revision(&self) -> Result<u64, StoreError> {
+    pub(crate) async fn read_current_revision(&self) -> Result<u64, StoreError> {
         let doing = "reading the current revision";
         let mut connection = self.connection(doing).await?;
         let (newest,): (i64,) =
@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Revisions before `before`, newest first.
-    pub(crate) async fn revisions(
+    pub(crate) async fn read_revisions(
         &self,
         before: Option<u64>,
         limit: u32,
@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// The number of the newest revision, and all places in it, by path. Reads nothing of the history.
-    pub(crate) async fn current_places(&self) -> Result<(u64, BTreeMap<String, PlaceText>), StoreError> {
+    pub(crate) async fn read_current_places(&self) -> Result<(u64, BTreeMap<String, PlaceText>), StoreError> {
         let doing = "reading the newest revision";
         let mut connection = self.connection(doing).await?;
         // One statement sees one state, even when others commit.
@@ -111,14 +111,14 @@ impl Store {
     fn unseal_by_path(&self, rows: Vec<PlaceRow>) -> Result<BTreeMap<String, PlaceText>, StoreError> {
         rows.into_iter()
             .map(|(path, since, sealed, origins)| {
-                let text = self.seal.open(&seal_context(&path, since), &sealed)?;
+                let text = self.seal.open_sealed_text(&seal_context(&path, since), &sealed)?;
                 Ok((path, PlaceText { text, origins }))
             })
             .collect()
     }
 
     /// The text of one place in the newest revision, and the number of that revision.
-    pub(crate) async fn current_place(&self, path: &str) -> Result<(u64, Option<String>), StoreError> {
+    pub(crate) async fn read_current_place(&self, path: &str) -> Result<(u64, Option<String>), StoreError> {
         let doing = "reading a place";
         let mut connection = self.connection(doing).await?;
         let (newest, since, text): (i64, Option<i64>, Option<String>) = fetch_one!(
@@ -130,14 +130,14 @@ impl Store {
             path,
         )?;
         let text = match since.zip(text) {
-            Some((since, sealed)) => Some(self.seal.open(&seal_context(path, since), &sealed)?),
+            Some((since, sealed)) => Some(self.seal.open_sealed_text(&seal_context(path, since), &sealed)?),
             None => None,
         };
         Ok((unsigned(newest, "revision")?, text))
     }
 
     /// The places that were changed or removed after a revision: in which one last, and by whom.
-    pub(crate) async fn places_changed_since(
+    pub(crate) async fn read_places_changed_since(
         &self,
         revision: u64,
     ) -> Result<BTreeMap<String, (u64, String)>, StoreError> {
@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// All places as they were in a revision, by path.
-    pub(crate) async fn places_of_revision(
+    pub(crate) async fn read_places_of_revision(
         &self,
         revision: u64,
     ) -> Result<BTreeMap<String, PlaceText>, StoreError> {
@@ -201,7 +201,7 @@ impl Store {
             drop(transaction);
             let is_overtaken = is_taken(&error);
             return Err(match is_overtaken {
-                true => StoreError::Overtaken { base, found: self.current_revision().await? },
+                true => StoreError::Overtaken { base, found: self.read_current_revision().await? },
                 false => query_error(doing)(error),
             });
         }
@@ -215,7 +215,8 @@ impl Store {
             )?;
             let Some(place) = &change.becomes else {
                 if let Some(server) = server_of_path(&change.path) {
-                    servers::revoke(&mut transaction, server, context.at_us).await?;
+                    servers::revoke_credential_in_transaction(&mut transaction, server, context.at_us)
+                        .await?;
                     execute!(transaction, doing, "DELETE FROM resolutions WHERE server = $1", server)?;
                 }
                 continue;
@@ -226,15 +227,17 @@ impl Store {
                 "INSERT INTO places (path, since, text, origins) VALUES ($1, $2, $3, $4)",
                 &change.path,
                 signed(next),
-                self.seal.seal(&seal_context(&change.path, signed(next)), &place.text)?,
+                self.seal.seal_text(&seal_context(&change.path, signed(next)), &place.text)?,
                 &place.origins,
             )?;
         }
-        resolutions::write(&mut transaction, &self.seal, next, resolutions, context.at_us).await?;
-        resolutions::carry_selections(&mut transaction, base, next).await?;
+        resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
+            .await?;
+        resolutions::carry_over_selection_resolutions(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
-        audit::record(&mut transaction, context, "commit", &format!("revision {next}"), &detail).await?;
-        transaction.announce(Event::RevisionCommitted { revision: next });
+        audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
+            .await?;
+        transaction.announce_on_commit(Event::RevisionCommitted { revision: next });
         transaction.commit(doing).await?;
         Ok(next)
     }

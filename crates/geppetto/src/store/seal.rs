@@ -17,16 +17,16 @@ const NONCE: usize = 12;
 
 /// Seals texts, and opens them again.
 #[derive(Clone)]
-pub(crate) struct Seal(Aes256Gcm);
+pub(crate) struct SealingKey(Aes256Gcm);
 
-impl Seal {
+impl SealingKey {
     /// With this key.
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         Self(Aes256Gcm::new(Key::<Aes256Gcm>::from_slice(key)))
     }
 
     /// Seals a text; `of` is authenticated with it.
-    pub(super) fn seal(&self, of: &str, text: &str) -> Result<String, StoreError> {
+    pub(super) fn seal_text(&self, of: &str, text: &str) -> Result<String, StoreError> {
         let nonce = Aes256Gcm::generate_nonce(&mut OsRng);
         let payload = Payload { msg: text.as_bytes(), aad: of.as_bytes() };
         let sealed = self.0.encrypt(&nonce, payload).map_err(|_| StoreError::Sealed(of.to_owned()))?;
@@ -36,7 +36,7 @@ impl Seal {
     }
 
     /// Opens a text that was sealed with the same `of`.
-    pub(super) fn open(&self, of: &str, sealed: &str) -> Result<String, StoreError> {
+    pub(super) fn open_sealed_text(&self, of: &str, sealed: &str) -> Result<String, StoreError> {
         let opened = || {
             let bytes = STANDARD.decode(sealed.strip_prefix(PREFIX)?).ok()?;
             let (nonce, sealed) = bytes.split_at_checked(NONCE)?;
@@ -48,7 +48,7 @@ impl Seal {
     }
 }
 
-impl std::fmt::Debug for Seal {
+impl std::fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Seal")
     }
@@ -60,10 +60,10 @@ mod tests {
 
     #[test]
     fn sealed_text_opens_only_with_its_key_and_context() {
-        let (mine, other) = (Seal::new(&[1; 32]), Seal::new(&[2; 32]));
-        let sealed = mine.seal("roles/a.yaml", "hunter2").unwrap();
-        assert!(!sealed.contains("hunter2") && sealed != mine.seal("roles/a.yaml", "hunter2").unwrap());
-        assert_eq!(mine.open("roles/a.yaml", &sealed).unwrap(), "hunter2");
+        let (mine, other) = (SealingKey::new(&[1; 32]), SealingKey::new(&[2; 32]));
+        let sealed = mine.seal_text("roles/a.yaml", "hunter2").unwrap();
+        assert!(!sealed.contains("hunter2") && sealed != mine.seal_text("roles/a.yaml", "hunter2").unwrap());
+        assert_eq!(mine.open_sealed_text("roles/a.yaml", &sealed).unwrap(), "hunter2");
         for (seal, of, text) in [
             (&other, "roles/a.yaml", sealed.as_str()),
             (&mine, "roles/b.yaml", &sealed),
@@ -71,7 +71,7 @@ mod tests {
             (&mine, "roles/a.yaml", "hunter2"),
             (&mine, "roles/a.yaml", "sealed1:AA=="),
         ] {
-            assert!(matches!(seal.open(of, text), Err(StoreError::Sealed(_))), "{of} {text}");
+            assert!(matches!(seal.open_sealed_text(of, text), Err(StoreError::Sealed(_))), "{of} {text}");
         }
     }
 }

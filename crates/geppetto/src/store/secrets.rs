@@ -6,7 +6,7 @@ use super::{Store, StoreError};
 
 impl Store {
     /// All parameters that were ever a secret, by component.
-    pub(crate) async fn secret_parameters(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
+    pub(crate) async fn read_secret_parameters(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which parameters are secret";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(String, String)> =
@@ -17,7 +17,10 @@ impl Store {
     /// Remembers that these parameters are secret, for ever.
     ///
     /// Not in the audit log: the publication that declares them is.
-    pub(crate) async fn remember_secret(&self, parameters: &[(String, String)]) -> Result<(), StoreError> {
+    pub(crate) async fn insert_secret_parameters(
+        &self,
+        parameters: &[(String, String)],
+    ) -> Result<(), StoreError> {
         let doing = "remembering which parameters are secret";
         let mut transaction = self.begin(doing).await?;
         for (component, parameter) in parameters {

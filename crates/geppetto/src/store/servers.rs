@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, Transaction, audit, is_taken, query_error};
+use super::{AuditContext, Store, StoreError, WriteTransaction, audit, is_taken, query_error};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
@@ -22,8 +22,8 @@ pub(crate) struct JoinTokenRow<'a> {
 const JOIN_ATTEMPTS: usize = 50;
 
 /// Revokes a server's credential and the join tokens made for it; whether it had a credential.
-pub(super) async fn revoke(
-    transaction: &mut Transaction,
+pub(super) async fn revoke_credential_in_transaction(
+    transaction: &mut WriteTransaction,
     server: &str,
     at_us: i64,
 ) -> Result<bool, StoreError> {
@@ -47,7 +47,7 @@ pub(super) async fn revoke(
 
 impl Store {
     /// Stores a join token.
-    pub(crate) async fn create_join_token(
+    pub(crate) async fn insert_join_token(
         &self,
         token: &JoinTokenRow<'_>,
         context: &AuditContext<'_>,
@@ -67,12 +67,13 @@ impl Store {
             token.expires_us,
         )?;
         let detail = format!("id {}", token.id);
-        audit::record(&mut transaction, context, "create-join-token", token.server, &detail).await?;
+        audit::insert_audit_entry(&mut transaction, context, "create-join-token", token.server, &detail)
+            .await?;
         transaction.commit(doing).await
     }
 
     /// The hash of the join token with this public part, if it is for `server` and good at `now_us`.
-    pub(crate) async fn join_token(
+    pub(crate) async fn read_join_token_hash(
         &self,
         id: &str,
         server: &str,
@@ -96,7 +97,7 @@ impl Store {
     ///
     /// `false`, and nothing is changed, if the token was used up or expired in the meantime: of two who
     /// show the same token at the same moment, one gets in.
-    pub(crate) async fn join(
+    pub(crate) async fn redeem_join_token(
         &self,
         join_token_id: &str,
         server: &str,
@@ -145,14 +146,17 @@ impl Store {
                 Err(error) => return Err(query_error(doing)(error)),
             }
             let detail = format!("join token {join_token_id}, credential {credential_id}");
-            audit::record(&mut transaction, context, "join", server, &detail).await?;
+            audit::insert_audit_entry(&mut transaction, context, "join", server, &detail).await?;
             transaction.commit(doing).await?;
             return Ok(true);
         }
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub(crate) async fn credential(&self, id: &str) -> Result<Option<(String, String)>, StoreError> {
+    pub(crate) async fn read_server_credential(
+        &self,
+        id: &str,
+    ) -> Result<Option<(String, String)>, StoreError> {
         let doing = "looking up a credential";
         let mut connection = self.connection(doing).await?;
         fetch_optional!(
@@ -164,17 +168,17 @@ impl Store {
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
-    pub(crate) async fn revoke_credential(
+    pub(crate) async fn revoke_server_credential(
         &self,
         server: &str,
         context: &AuditContext<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "revoking a credential";
         let mut transaction = self.begin(doing).await?;
-        let revoked = revoke(&mut transaction, server, context.at_us).await?;
+        let revoked = revoke_credential_in_transaction(&mut transaction, server, context.at_us).await?;
         if revoked {
-            audit::record(&mut transaction, context, "revoke-credential", server, "").await?;
-            transaction.announce(Event::AccessChanged {});
+            audit::insert_audit_entry(&mut transaction, context, "revoke-credential", server, "").await?;
+            transaction.announce_on_commit(Event::AccessChanged {});
         }
         transaction.commit(doing).await?;
         Ok(revoked)

@@ -10,13 +10,13 @@ use sqlx::{
 use super::StoreError;
 
 /// The result code SQLITE_FULL: <https://sqlite.org/rescode.html#full>.
-pub(super) const DISK_FULL: &str = "13";
+pub(super) const DISK_FULL_ERROR_CODE: &str = "13";
 
 /// How often opening is tried: of two programs that make the file at the same moment one fails at first.
 const ATTEMPTS: u32 = 5;
 
 /// Opens the database file, creates it if it is missing and brings its tables up to date.
-pub(super) async fn open(path: &Path) -> Result<SqlitePool, StoreError> {
+pub(super) async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
     let mut attempt = 1;
     loop {
         match open_once(path).await {
@@ -54,6 +54,8 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
 ///
 /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
 /// a read, fails at once when another connection wrote in between. Nothing but that depends on the lock.
-pub(super) async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+pub(super) async fn begin_write_transaction(
+    pool: &SqlitePool,
+) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
     pool.begin_with("BEGIN IMMEDIATE").await
 }

@@ -7,7 +7,7 @@ mod postgres_cluster;
 
 /// Which engine a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Engine {
+pub(crate) enum DatabaseEngine {
     Sqlite,
     Postgres,
 }
@@ -15,17 +15,19 @@ pub(crate) enum Engine {
 /// An empty database, which lives as long as this.
 pub(crate) struct TestDatabase {
     _folder: tempfile::TempDir,
-    pub(crate) database: Database,
+    pub(crate) database: DatabaseLocation,
 }
 
 impl TestDatabase {
     /// A new one; `None` when PostgreSQL is not installed, which is printed, and a failure with
     /// `GEPPETTO_NO_SKIP=1`.
-    pub(crate) fn new(engine: Engine) -> Option<Self> {
+    pub(crate) fn new(engine: DatabaseEngine) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let database = match engine {
-            Engine::Sqlite => Database::File(folder.path().join("geppetto.db")),
-            Engine::Postgres => Database::Url(postgres_cluster::create_database()?.parse().unwrap()),
+            DatabaseEngine::Sqlite => DatabaseLocation::File(folder.path().join("geppetto.db")),
+            DatabaseEngine::Postgres => {
+                DatabaseLocation::Url(postgres_cluster::create_database()?.parse().unwrap())
+            }
         };
         Some(Self { _folder: folder, database })
     }

@@ -34,7 +34,7 @@ pub(crate) struct NewTokenRow<'a> {
 
 /// A token that is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredToken {
+pub(crate) struct ValidTokenRow {
     /// Whose it is.
     pub(crate) name: String,
     /// What it may do.
@@ -75,7 +75,7 @@ fn grant_row((access_level, environment, component): GrantColumns) -> GrantRow {
 
 impl Store {
     /// Stores a token; its name must be free.
-    pub(crate) async fn create_token(
+    pub(crate) async fn insert_token(
         &self,
         token: &NewTokenRow<'_>,
         context: &AuditContext<'_>,
@@ -121,12 +121,16 @@ impl Store {
             )?;
             detail.push_str(&format!(", {} on {environment}/{component}", grant.access_level));
         }
-        audit::record(&mut transaction, context, "create-token", token.name, &detail).await?;
+        audit::insert_audit_entry(&mut transaction, context, "create-token", token.name, &detail).await?;
         transaction.commit(doing).await
     }
 
     /// The token with this public part, if it is good at `now_us`.
-    pub(crate) async fn token(&self, id: &str, now_us: i64) -> Result<Option<StoredToken>, StoreError> {
+    pub(crate) async fn read_valid_token(
+        &self,
+        id: &str,
+        now_us: i64,
+    ) -> Result<Option<ValidTokenRow>, StoreError> {
         let doing = "looking up a token";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(String, String, String, String, String)> = fetch_all!(
@@ -137,16 +141,16 @@ impl Store {
             id,
             now_us,
         )?;
-        let mut found: Option<StoredToken> = None;
+        let mut found: Option<ValidTokenRow> = None;
         for (name, hash, access_level, environment, component) in rows {
-            let token = found.get_or_insert(StoredToken { name, grants: Vec::new(), hash });
+            let token = found.get_or_insert(ValidTokenRow { name, grants: Vec::new(), hash });
             token.grants.push(grant_row((access_level, environment, component)));
         }
         Ok(found)
     }
 
     /// All tokens ever made, newest first.
-    pub(crate) async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+    pub(crate) async fn read_tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         let doing = "reading the tokens";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<TokenColumns> = fetch_all!(
@@ -190,8 +194,8 @@ impl Store {
         if revoked == 0 {
             return Ok(false);
         }
-        audit::record(&mut transaction, context, "revoke-token", name, "").await?;
-        transaction.announce(Event::AccessChanged {});
+        audit::insert_audit_entry(&mut transaction, context, "revoke-token", name, "").await?;
+        transaction.announce_on_commit(Event::AccessChanged {});
         transaction.commit(doing).await?;
         Ok(true)
     }
