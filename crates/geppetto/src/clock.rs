@@ -8,7 +8,7 @@ pub(crate) struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 
 impl Clock {
     /// The machine's clock.
-    pub(crate) fn system() -> Self {
+    pub(crate) fn system_clock() -> Self {
         Self(Arc::new(|| {
             #[expect(clippy::disallowed_methods, reason = "this is the edge that asks the machine")]
             let now = SystemTime::now();

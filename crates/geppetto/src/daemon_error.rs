@@ -17,12 +17,12 @@ pub(crate) struct DaemonError {
 
 impl DaemonError {
     /// The user's input is wrong.
-    pub(crate) fn input(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_input(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
     }
 
     /// Something that should work did not.
-    pub(crate) fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn operation_failed(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into(), hint: None }
     }
 
@@ -35,7 +35,7 @@ impl DaemonError {
 }
 
 /// An error and its sources, joined: `Display` of each names only itself.
-pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn error_chain_text(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -34,15 +34,18 @@ pub(crate) struct DataFolder {
 impl DataFolder {
     /// Opens the folder and makes what is missing of it. The database is a file in it, or at a URL; the repository
     /// is in it, or in a shared folder.
-    pub(crate) fn create(
+    pub(crate) fn create_or_open(
         root: &Path,
         database: Option<DatabaseUrl>,
         repository: Option<PathBuf>,
     ) -> Result<Self, DaemonError> {
         let folder = Self { root: root.to_owned(), database, repository };
         let failed = |path: &Path, error: io::Error| {
-            DaemonError::input(format!("the data folder `{}` could not be made: {error}", path.display()))
-                .with_hint("choose a folder you may write to with --data DIR")
+            DaemonError::invalid_input(format!(
+                "the data folder `{}` could not be made: {error}",
+                path.display()
+            ))
+            .with_hint("choose a folder you may write to with --data DIR")
         };
         for path in [folder.root.clone(), folder.keys()] {
             DirBuilder::new()
@@ -58,7 +61,7 @@ impl DataFolder {
                 .map_err(|error| failed(root, error))?;
         }
         // SQLite gives its write-ahead log the mode of the database file.
-        if let DatabaseLocation::File(database) = folder.database()
+        if let DatabaseLocation::File(database) = folder.database_location()
             && !database.exists()
         {
             OpenOptions::new()
@@ -73,12 +76,12 @@ impl DataFolder {
     }
 
     /// The folder itself.
-    pub(crate) fn root(&self) -> &Path {
+    pub(crate) fn folder_path(&self) -> &Path {
         &self.root
     }
 
     /// The database.
-    pub(crate) fn database(&self) -> DatabaseLocation {
+    pub(crate) fn database_location(&self) -> DatabaseLocation {
         match &self.database {
             Some(url) => DatabaseLocation::Url(url.clone()),
             None => DatabaseLocation::File(self.root.join("geppetto.db")),
@@ -86,7 +89,7 @@ impl DataFolder {
     }
 
     /// The socket of the local administrator.
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket_path(&self) -> PathBuf {
         self.root.join("geppetto.sock")
     }
 
@@ -95,17 +98,17 @@ impl DataFolder {
     }
 
     /// The key that signs node files.
-    pub(crate) fn node_key(&self) -> PathBuf {
+    pub(crate) fn node_key_path(&self) -> PathBuf {
         self.keys().join("node.key")
     }
 
     /// The key that seals what is secret in the database.
-    pub(crate) fn store_key(&self) -> PathBuf {
+    pub(crate) fn database_key_path(&self) -> PathBuf {
         self.keys().join("store.key")
     }
 
     /// The repository's folder.
-    pub(crate) fn repository(&self) -> PathBuf {
+    pub(crate) fn repository_path(&self) -> PathBuf {
         self.repository.clone().unwrap_or_else(|| self.root.join("repository"))
     }
 }
@@ -114,7 +117,7 @@ impl DataFolder {
 ///
 /// `AlreadyExists` when there is one: of two programs that start on an empty folder, both must go on with the
 /// same key.
-pub(crate) fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_secret_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // A temporary file is 0600 from its first moment.
     let mut aside = tempfile::NamedTempFile::new_in(folder)?;
@@ -138,14 +141,14 @@ mod tests {
         let root = temporary.path().join("data");
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-        let folder = DataFolder::create(&root, None, None).unwrap();
+        let folder = DataFolder::create_or_open(&root, None, None).unwrap();
         assert_eq!(mode(&root), 0o700);
         assert_eq!(mode(&root.join("geppetto.db")), 0o600);
         assert_eq!(mode(&root.join("keys")), 0o700);
-        write_secret(&folder.node_key(), b"x").unwrap();
-        assert_eq!(mode(&folder.node_key()), 0o600);
-        let again = write_secret(&folder.node_key(), b"y").unwrap_err();
+        write_secret_file(&folder.node_key_path(), b"x").unwrap();
+        assert_eq!(mode(&folder.node_key_path()), 0o600);
+        let again = write_secret_file(&folder.node_key_path(), b"y").unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(fs::read(folder.node_key()).unwrap(), b"x");
+        assert_eq!(fs::read(folder.node_key_path()).unwrap(), b"x");
     }
 }

@@ -15,13 +15,13 @@ use crate::{api::LocalPeer, daemon_error::DaemonError, serve};
 const MAX_PATH_BYTES: usize = 107;
 
 /// Binds the socket at `path`. What an ended control plane left there is replaced.
-pub(crate) fn bind(path: &Path) -> Result<UnixListener, DaemonError> {
+pub(crate) fn bind_local_socket(path: &Path) -> Result<UnixListener, DaemonError> {
     let failed = |error: io::Error| {
-        DaemonError::input(format!("the socket `{}` could not be made: {error}", path.display()))
+        DaemonError::invalid_input(format!("the socket `{}` could not be made: {error}", path.display()))
             .with_hint("choose a data folder that this user may write to, with --data DIR")
     };
     if path.as_os_str().len() > MAX_PATH_BYTES {
-        return Err(DaemonError::input(format!(
+        return Err(DaemonError::invalid_input(format!(
             "the path of the socket `{}` is longer than the {MAX_PATH_BYTES} bytes that the kernel allows",
             path.display()
         ))
@@ -29,7 +29,7 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, DaemonError> {
     }
     match fs::symlink_metadata(path) {
         Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-            return Err(DaemonError::input(format!(
+            return Err(DaemonError::invalid_input(format!(
                 "another control plane serves from this data folder: it answers on `{}`",
                 path.display()
             ))
@@ -45,9 +45,13 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, DaemonError> {
 }
 
 /// Answers requests of the local administrator until `end` is ready, then lets those in progress finish.
-pub(crate) async fn serve_local(listener: UnixListener, router: Router, end: impl Future<Output = ()>) {
+pub(crate) async fn serve_local_connections(
+    listener: UnixListener,
+    router: Router,
+    end: impl Future<Output = ()>,
+) {
     let own_uid = nix::unistd::geteuid().as_raw();
-    let builder = serve::connection_builder();
+    let builder = serve::http1_connection_builder();
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
     loop {
@@ -85,7 +89,7 @@ pub(crate) async fn serve_local(listener: UnixListener, router: Router, end: imp
         });
     }
     drop(listener);
-    serve::shut_down(graceful).await;
+    serve::finish_open_requests(graceful).await;
 }
 
 #[cfg(test)]
@@ -96,13 +100,13 @@ mod tests {
     async fn socket_is_private_and_an_old_one_is_replaced_but_not_one_in_use() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("geppetto.sock");
-        let first = bind(&path).unwrap();
+        let first = bind_local_socket(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let error = bind(&path).unwrap_err().to_string();
+        let error = bind_local_socket(&path).unwrap_err().to_string();
         assert!(error.contains("another control plane serves"), "{error}");
         drop(first);
-        bind(&path).unwrap();
+        bind_local_socket(&path).unwrap();
         let long = folder.path().join("x".repeat(120));
-        assert!(bind(&long).unwrap_err().to_string().contains("longer than the 107 bytes"));
+        assert!(bind_local_socket(&long).unwrap_err().to_string().contains("longer than the 107 bytes"));
     }
 }

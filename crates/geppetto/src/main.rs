@@ -44,17 +44,21 @@ fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    panic_hook::install_panic_hook(if cli.serves() { PanicReaction::GoOn } else { PanicReaction::End });
-    let workers = if cli.serves() { 2 } else { 1 };
+    panic_hook::install_panic_hook(if cli.is_serve_command() {
+        PanicReaction::GoOn
+    } else {
+        PanicReaction::End
+    });
+    let workers = if cli.is_serve_command() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli, Clock::system())),
-        Err(error) => Err(DaemonError::failed(format!("no threads could be started: {error}"))),
+        Ok(runtime) => runtime.block_on(commands::run_command(cli, Clock::system_clock())),
+        Err(error) => Err(DaemonError::operation_failed(format!("no threads could be started: {error}"))),
     };
     match result {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
-            output::failure(&failure);
+            output::print_failure(&failure);
             ExitCode::from(failure.exit as u8)
         }
     }

@@ -22,13 +22,13 @@ const HEAD_BYTES: usize = 64 * 1024;
 const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// Answers requests until `end` is ready, then lets those in progress finish.
-pub(crate) async fn serve(
+pub(crate) async fn serve_tcp_connections(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
     end: impl Future<Output = ()>,
 ) {
-    let builder = connection_builder();
+    let builder = http1_connection_builder();
     let slots = Arc::new(ConnectionSlots::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
@@ -62,11 +62,11 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
-    shut_down(graceful).await;
+    finish_open_requests(graceful).await;
 }
 
 /// HTTP/1 with bounded heads.
-pub(crate) fn connection_builder() -> http1::Builder {
+pub(crate) fn http1_connection_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
     builder
@@ -80,7 +80,7 @@ pub(crate) async fn pause_after_failed_accept(error: &std::io::Error) {
 }
 
 /// Lets requests in progress finish, for a while.
-pub(crate) async fn shut_down(graceful: GracefulShutdown) {
+pub(crate) async fn finish_open_requests(graceful: GracefulShutdown) {
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(END_WITHIN) => {
@@ -124,7 +124,7 @@ mod tests {
             .route("/bug", get(async || -> &'static str { panic!("a bug in a request") }));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        tokio::spawn(serve_tcp_connections(listener, router, limits, std::future::pending()));
         address
     }
 

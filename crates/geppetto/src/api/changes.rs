@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     ApiState,
-    extract::{JsonBody, LargeBody, QueryParameters},
+    extract::{JsonBody, LargeBodySlot, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::{
@@ -20,17 +20,17 @@ use crate::{
 /// `base`, a change of what others changed since that revision is refused. It needs a grant of an operator wherever
 /// its effects fall: in the environment of each server whose node file changes, for each component that does.
 #[utoipa::path(
-    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
+    post, operation_id = "change", path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
         (status = 422, description = "It cannot be accepted; `faults` lists every reason", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn change(
+pub(super) async fn submit_change(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
-    _turn: LargeBody,
+    _turn: LargeBodySlot,
     JsonBody(change): JsonBody<wire::ChangeRequest>,
 ) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
     let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base } = change;
@@ -63,13 +63,13 @@ pub(super) struct ExportQuery {
 ///
 /// What the token may not see is left out or masked; `complete` says whether that happened.
 #[utoipa::path(
-    get, path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
+    get, operation_id = "estate", path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
     responses(
         (status = 200, description = "The documents", body = wire::EstateExport),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn estate(
+pub(super) async fn export_estate(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(query): QueryParameters<ExportQuery>,

@@ -27,22 +27,22 @@ pub(super) async fn add_etag(request: Request, next: Next) -> Response {
     let (mut head, text) = response.into_parts();
     let text: Bytes = match body::to_bytes(text, LARGEST).await {
         Ok(text) => text,
-        Err(error) => return ProblemResponse::internal(&error).into_response(),
+        Err(error) => return ProblemResponse::internal_error(&error).into_response(),
     };
-    let etag = etag_of(&text);
+    let etag = compute_etag(&text);
     if matches_if_none_match(&asked, &etag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     head.headers.insert(header::ETAG, etag);
-    head.headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE);
+    head.headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE_NO_CACHE);
     Response::from_parts(head, Body::from(text))
 }
 
 /// Shared caches must not store it.
-pub(super) const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(super) const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The tag of a text.
-pub(super) fn etag_of(text: &[u8]) -> HeaderValue {
+pub(super) fn compute_etag(text: &[u8]) -> HeaderValue {
     quote_etag(&hex::encode(&Sha256::digest(text)[..16]))
 }
 

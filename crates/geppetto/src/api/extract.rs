@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ApiState, problem::ProblemResponse};
 use crate::{
-    auth::{Permit, Principal, RequiredLevel},
+    auth::{Permit, Principal, RequiredAccessLevel},
     backoffice::PageRequest,
 };
 
@@ -83,29 +83,29 @@ pub(super) fn bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, Problem
     }
 }
 
-impl<L: RequiredLevel> FromRequestParts<ApiState> for Permit<L> {
+impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for Permit<L> {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let principal = Principal::from_request_parts(parts, app).await?;
-        principal.permit().map_err(|denied| ProblemResponse::forbidden(denied.to_string()))
+        principal.require_access_level().map_err(|denied| ProblemResponse::forbidden(denied.to_string()))
     }
 }
 
 /// A place among the few large bodies that are held at once.
 ///
 /// To be taken after the caller is known and before the body is read.
-pub(super) struct LargeBody {
+pub(super) struct LargeBodySlot {
     _place: OwnedSemaphorePermit,
 }
 
-impl FromRequestParts<ApiState> for LargeBody {
+impl FromRequestParts<ApiState> for LargeBodySlot {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(_parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let place = Arc::clone(&app.large_bodies).acquire_owned().await;
         // The semaphore is never closed.
-        let _place = place.map_err(|error| ProblemResponse::internal(&error))?;
+        let _place = place.map_err(|error| ProblemResponse::internal_error(&error))?;
         Ok(Self { _place })
     }
 }
@@ -132,13 +132,13 @@ pub(super) struct HistoryQuery {
 
 impl PageQuery {
     /// The page, if its size is allowed.
-    pub(super) fn request(self) -> Result<PageRequest, ProblemResponse> {
-        Ok(PageRequest { limit: limit(self.limit)?, after: self.after })
+    pub(super) fn into_page_request(self) -> Result<PageRequest, ProblemResponse> {
+        Ok(PageRequest { limit: check_page_limit(self.limit)?, after: self.after })
     }
 }
 
 /// How many items a page has.
-pub(super) fn limit(asked: Option<u32>) -> Result<u32, ProblemResponse> {
+pub(super) fn check_page_limit(asked: Option<u32>) -> Result<u32, ProblemResponse> {
     match asked {
         None => Ok(100),
         Some(limit @ 1..=1000) => Ok(limit),

@@ -22,7 +22,7 @@ use super::{ApiState, extract::PathParameters, problem::ProblemResponse};
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3600, immutable");
 
 /// The routes below `/repository`.
-pub(super) fn routes(app: &ApiState) -> Router<ApiState> {
+pub(super) fn repository_file_routes(app: &ApiState) -> Router<ApiState> {
     let files = ServeDir::new(app.back_office.channels_folder_path()).append_index_html_on_directories(false);
     let inside = Router::new()
         .route("/keys.asc", get(keys))

@@ -16,10 +16,12 @@ pub(super) struct HealthStatus {
 
 /// Whether the control plane works
 #[utoipa::path(
-    get, path = "/api/v1/health", tag = "control plane", security(()),
+    get, operation_id = "health", path = "/api/v1/health", tag = "control plane", security(()),
     responses((status = 200, description = "It works", body = HealthStatus))
 )]
-pub(super) async fn health(State(app): State<ApiState>) -> Result<Json<HealthStatus>, ProblemResponse> {
+pub(super) async fn get_health_status(
+    State(app): State<ApiState>,
+) -> Result<Json<HealthStatus>, ProblemResponse> {
     app.back_office.ping_database().await?;
     Ok(Json(HealthStatus { status: "ok", version: env!("CARGO_PKG_VERSION") }))
 }

@@ -13,15 +13,17 @@ use crate::auth::{Operator, Permit, Viewer};
 
 /// Revisions, newest first
 #[utoipa::path(
-    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
+    get, operation_id = "revisions", path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
     responses((status = 200, description = "A page of revisions", body = wire::RevisionPage))
 )]
-pub(super) async fn revisions(
+pub(super) async fn list_revisions(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_revisions(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(
+        app.back_office.list_revisions(&permit, page.before, extract::check_page_limit(page.limit)?).await?,
+    ))
 }
 
 /// Which revisions are compared.
@@ -36,13 +38,13 @@ pub(super) struct DiffQuery {
 
 /// What differs between two revisions
 #[utoipa::path(
-    get, path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
+    get, operation_id = "diff", path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
     responses(
         (status = 200, description = "The places that differ; secrets are masked where the token may not see them", body = wire::RevisionDiff),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn diff(
+pub(super) async fn diff_revisions(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(query): QueryParameters<DiffQuery>,
@@ -52,13 +54,17 @@ pub(super) async fn diff(
 
 /// The audit log, newest first
 #[utoipa::path(
-    get, path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
+    get, operation_id = "audit", path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
     responses((status = 200, description = "A page of the audit log", body = wire::AuditPage))
 )]
-pub(super) async fn audit(
+pub(super) async fn list_audit_entries(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_audit_entries(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(
+        app.back_office
+            .list_audit_entries(&permit, page.before, extract::check_page_limit(page.limit)?)
+            .await?,
+    ))
 }

@@ -14,13 +14,13 @@ use crate::auth::{Operator, Permit, Viewer};
 ///
 /// A job that needs no input and waits already is started instead.
 #[utoipa::path(
-    post, path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
+    post, operation_id = "create", path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
     responses(
         (status = 202, description = "It waits for a control plane to take it", body = wire::Job),
         (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn create(
+pub(super) async fn create_job(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,
@@ -30,27 +30,27 @@ pub(super) async fn create(
 
 /// Jobs, newest first
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
+    get, operation_id = "list", path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
     responses((status = 200, description = "A page of jobs, without their logs", body = wire::JobPage))
 )]
-pub(super) async fn list(
+pub(super) async fn list_jobs(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::JobPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_jobs(&permit, page.before, extract::limit(page.limit)?).await?))
+    Ok(Json(app.back_office.list_jobs(&permit, page.before, extract::check_page_limit(page.limit)?).await?))
 }
 
 /// One job with its log
 #[utoipa::path(
-    get, path = "/api/v1/jobs/{job}", tag = "control plane",
+    get, operation_id = "show", path = "/api/v1/jobs/{job}", tag = "control plane",
     params(("job" = u64, Path, description = "Its number")),
     responses(
         (status = 200, description = "The job", body = wire::Job),
         (status = 404, description = "There is none", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn show(
+pub(super) async fn get_job(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     PathParameters(job): PathParameters<u64>,
@@ -60,7 +60,7 @@ pub(super) async fn show(
 
 /// Ask a job to stop
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/cancel", tag = "control plane",
+    post, operation_id = "cancel", path = "/api/v1/jobs/{job}/cancel", tag = "control plane",
     params(("job" = u64, Path, description = "Its number")),
     responses(
         (status = 200, description = "It ended, or will be stopped within seconds", body = wire::Job),
@@ -68,7 +68,7 @@ pub(super) async fn show(
         (status = 409, description = "It ended already", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn cancel(
+pub(super) async fn cancel_job(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     PathParameters(job): PathParameters<u64>,
@@ -78,7 +78,7 @@ pub(super) async fn cancel(
 
 /// Create a job that does again what one that ended should have done
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{job}/retry", tag = "control plane",
+    post, operation_id = "retry", path = "/api/v1/jobs/{job}/retry", tag = "control plane",
     params(("job" = u64, Path, description = "The number of the one that ended")),
     responses(
         (status = 202, description = "The new job", body = wire::Job),
@@ -86,7 +86,7 @@ pub(super) async fn cancel(
         (status = 409, description = "It has not ended yet", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn retry(
+pub(super) async fn retry_job(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     PathParameters(job): PathParameters<u64>,

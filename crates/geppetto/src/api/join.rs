@@ -26,10 +26,10 @@ pub(super) async fn create_join_token(
 ///
 /// An earlier credential of the same server is good no longer.
 #[utoipa::path(
-    post, path = "/api/v1/join", tag = "servers", request_body = wire::JoinRequest, security(()),
+    post, operation_id = "join", path = "/api/v1/join", tag = "servers", request_body = wire::JoinRequest, security(()),
     responses((status = 200, description = "What the server needs from now on", body = wire::JoinResponse))
 )]
-pub(super) async fn join(
+pub(super) async fn join_server(
     State(app): State<ApiState>,
     JsonBody(join): JsonBody<wire::JoinRequest>,
 ) -> Result<axum::Json<wire::JoinResponse>, ProblemResponse> {

@@ -23,7 +23,7 @@ mod upload;
 use std::sync::Arc;
 
 pub(crate) use extract::LocalPeer;
-pub(crate) use router::{document, router};
+pub(crate) use router::{build_router, openapi_document};
 use tokio::sync::{Semaphore, watch};
 
 use crate::backoffice::BackOffice;

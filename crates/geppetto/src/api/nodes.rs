@@ -30,7 +30,7 @@ use crate::{
 ///
 /// The signed text for the server itself and operators; masked and unsigned for others.
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/node", tag = "servers",
+    get, operation_id = "node", path = "/api/v1/servers/{server}/node", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of the one you have"),
@@ -42,7 +42,7 @@ use crate::{
         (status = 409, description = "It cannot be made: versions or values contradict each other", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn node(
+pub(super) async fn get_node_file(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
@@ -60,7 +60,7 @@ pub(super) async fn node(
 
 /// One generation of a server's node file
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/node/{generation}", tag = "servers",
+    get, operation_id = "generation", path = "/api/v1/servers/{server}/node/{generation}", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("generation" = u64, Path, description = "Counted from 1"),
@@ -72,7 +72,7 @@ pub(super) async fn node(
         (status = 404, description = "It was never made", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn generation(
+pub(super) async fn get_node_file_generation(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
@@ -92,14 +92,14 @@ pub(super) struct ExplainQuery {
 
 /// Why a value is what it is
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/explain", tag = "servers",
+    get, operation_id = "explain", path = "/api/v1/servers/{server}/explain", tag = "servers",
     params(("server" = String, Path, description = "The server"), ExplainQuery),
     responses(
         (status = 200, description = "The provenance; secrets are never shown", body = Explanation),
         (status = 404, description = "There is no such server or key", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn explain(
+pub(super) async fn explain_value(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
@@ -110,14 +110,14 @@ pub(super) async fn explain(
 
 /// Why every value is what it is
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/explanations", tag = "servers",
+    get, operation_id = "explanations", path = "/api/v1/servers/{server}/explanations", tag = "servers",
     params(("server" = String, Path, description = "The server")),
     responses(
         (status = 200, description = "All components and values with their provenance; secrets are never shown", body = Vec<Explanation>),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn explanations(
+pub(super) async fn explain_all_values(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
@@ -129,14 +129,14 @@ pub(super) async fn explanations(
 ///
 /// Unsigned, generation 0, and with a placeholder for each secret.
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/local-node", tag = "servers",
+    get, operation_id = "local_node", path = "/api/v1/servers/{server}/local-node", tag = "servers",
     params(("server" = String, Path, description = "The server")),
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn local_node(
+pub(super) async fn get_local_node_file(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
@@ -144,7 +144,7 @@ pub(super) async fn local_node(
     let text = app.back_office.local_node_file(&principal, &server).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
-        (header::CACHE_CONTROL, etag::PRIVATE),
+        (header::CACHE_CONTROL, etag::PRIVATE_NO_CACHE),
     ];
     Ok((headers, text).into_response())
 }
@@ -160,7 +160,7 @@ fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
         ServedNode::Masked(node) => {
             let text = format::node::write_node_yaml(node);
             // Not the digest of the whole: that would let a secret be guessed at.
-            let tag = etag::etag_of(text.as_bytes());
+            let tag = etag::compute_etag(text.as_bytes());
             (text, tag)
         }
     };
@@ -170,7 +170,7 @@ fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
     let headers = [
         (header::ETAG, tag),
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
-        (header::CACHE_CONTROL, etag::PRIVATE),
+        (header::CACHE_CONTROL, etag::PRIVATE_NO_CACHE),
     ];
     (headers, text).into_response()
 }

@@ -26,7 +26,7 @@ use crate::auth::{Developer, Operator, Permit, Viewer};
 /// The body is the file. It is streamed to the disk, checked and either kept whole or not at all. The same
 /// file again is no error.
 #[utoipa::path(
-    put, path = "/api/v1/packages/{file}", tag = "packages",
+    put, operation_id = "receive", path = "/api/v1/packages/{file}", tag = "packages",
     params(("file" = String, Path, description = "`NAME-VERSION-RELEASE.ARCH.rpm`")),
     request_body(content = inline(Vec<u8>), content_type = "application/x-rpm"),
     responses(
@@ -36,7 +36,7 @@ use crate::auth::{Developer, Operator, Permit, Viewer};
         (status = 422, description = "It is no package, or not signed by a trusted key", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn receive(
+pub(super) async fn upload_package(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     PathParameters(file): PathParameters<String>,
@@ -57,13 +57,14 @@ pub(super) async fn receive(
             ),
         ));
     }
-    let received = app.back_office.receive_package(&permit, upload::body_reader(body), &file, limit).await?;
+    let received =
+        app.back_office.receive_package(&permit, upload::blocking_body_reader(body), &file, limit).await?;
     Ok((StatusCode::CREATED, Json(received)))
 }
 
 /// Make received packages visible in a channel, all or none
 #[utoipa::path(
-    post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
+    post, operation_id = "publish_files", path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
     params(("channel" = String, Path, description = "The channel")),
     responses(
         (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
@@ -71,7 +72,7 @@ pub(super) async fn receive(
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn publish_files(
+pub(super) async fn publish_packages(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     PathParameters(channel): PathParameters<Name>,
@@ -82,14 +83,14 @@ pub(super) async fn publish_files(
 
 /// Make a version, and what it requires, visible in one more channel
 #[utoipa::path(
-    post, path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
+    post, operation_id = "promote", path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
     responses(
         (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
         (status = 409, description = "Something it requires is missing", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn promote(
+pub(super) async fn promote_version(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
@@ -101,14 +102,14 @@ pub(super) async fn promote(
 ///
 /// Its packages stay in other channels. Servers that get another version by it, or none, are named in the effects.
 #[utoipa::path(
-    post, path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
+    post, operation_id = "withdraw", path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
     responses(
         (status = 200, description = "It is not visible any more; with `preview`, it would not be", body = ChannelChange),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
         (status = 409, description = "Another version in the channel requires it", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn withdraw(
+pub(super) async fn withdraw_version(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
@@ -118,15 +119,15 @@ pub(super) async fn withdraw(
 
 /// All channels
 #[utoipa::path(
-    get, path = "/api/v1/channels", tag = "packages", params(PageQuery),
+    get, operation_id = "channels", path = "/api/v1/channels", tag = "packages", params(PageQuery),
     responses((status = 200, description = "A page of them", body = wire::ChannelPage))
 )]
-pub(super) async fn channels(
+pub(super) async fn list_channels(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_channels(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_channels(&permit, &page.into_page_request()?).await?))
 }
 
 /// Create a channel
@@ -152,33 +153,33 @@ pub(super) async fn create_channel(
 
 /// All components of the repository
 #[utoipa::path(
-    get, path = "/api/v1/components", tag = "packages", params(PageQuery),
+    get, operation_id = "components", path = "/api/v1/components", tag = "packages", params(PageQuery),
     responses((status = 200, description = "A page of them", body = wire::ComponentPage))
 )]
-pub(super) async fn components(
+pub(super) async fn list_components(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_components(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_components(&permit, &page.into_page_request()?).await?))
 }
 
 /// The versions of a component, newest first
 #[utoipa::path(
-    get, path = "/api/v1/components/{name}/versions", tag = "packages",
+    get, operation_id = "versions", path = "/api/v1/components/{name}/versions", tag = "packages",
     params(("name" = String, Path, description = "The component"), PageQuery),
     responses(
         (status = 200, description = "A page of them, with the channels each is visible in", body = ComponentVersionPage),
         (status = 404, description = "There is no such component", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn versions(
+pub(super) async fn list_component_versions(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     PathParameters(name): PathParameters<Name>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
-    let limit = extract::limit(page.limit)? as usize;
+    let limit = extract::check_page_limit(page.limit)? as usize;
     let mut items = app.back_office.list_component_versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {

@@ -30,7 +30,7 @@ macro_rules! place_handlers {
             permit: Permit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
-            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.request()?).await?))
+            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.into_page_request()?).await?))
         }
 
         #[doc = concat!("One ", $title)]
@@ -65,27 +65,27 @@ place_handlers!(
 
 /// All servers
 #[utoipa::path(
-    get, path = "/api/v1/servers", tag = "servers", params(PageQuery),
+    get, operation_id = "servers", path = "/api/v1/servers", tag = "servers", params(PageQuery),
     responses((status = 200, description = "A page of them, with how they are", body = wire::ServerPage))
 )]
-pub(super) async fn servers(
+pub(super) async fn list_servers(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ServerPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_servers(&permit, &page.request()?).await?))
+    Ok(Json(app.back_office.list_servers(&permit, &page.into_page_request()?).await?))
 }
 
 /// One server
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}", tag = "servers",
+    get, operation_id = "server", path = "/api/v1/servers/{server}", tag = "servers",
     params(("server" = String, Path, description = "Its name")),
     responses(
         (status = 200, description = "Its document", body = wire::PlaceDocument),
         (status = 404, description = "There is none", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn server(
+pub(super) async fn get_server_document(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
     PathParameters(server): PathParameters<ServerName>,

@@ -9,7 +9,7 @@ use axum::{
 };
 use model::{fault::Fault, wire};
 
-use crate::{backoffice::BackOfficeError, daemon_error::error_chain, store::StoreError};
+use crate::{backoffice::BackOfficeError, daemon_error::error_chain_text, store::StoreError};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -55,8 +55,8 @@ impl ProblemResponse {
     }
 
     /// An internal error. The details are logged and not sent to the client.
-    pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        let cause = error_chain(error);
+    pub(crate) fn internal_error(error: &(dyn std::error::Error + 'static)) -> Self {
+        let cause = error_chain_text(error);
         tracing::error!(error = %cause, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -70,7 +70,7 @@ impl ProblemResponse {
 impl ProblemResponse {
     /// The control plane's disk is full. The log has the details.
     fn disk_full(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %error_chain(error), "a request failed: the disk is full");
+        tracing::error!(error = %error_chain_text(error), "a request failed: the disk is full");
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",
@@ -122,7 +122,7 @@ impl From<StoreError> for ProblemResponse {
                 format!("{error}; choose another one or revoke that token first"),
             ),
             other if other.is_disk_full() => Self::disk_full(&other),
-            other => Self::internal(&other),
+            other => Self::internal_error(&other),
         }
     }
 }
@@ -154,7 +154,7 @@ impl From<BackOfficeError> for ProblemResponse {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail)
             }
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => Self::internal(&error),
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => Self::internal_error(&error),
         }
     }
 }
@@ -185,7 +185,7 @@ impl From<rejection::QueryRejection> for ProblemResponse {
 }
 
 /// Gives refusals that come from below the handlers (unknown paths, wrong methods, timeouts) the same form.
-pub(super) async fn problem_layer(request: Request, next: Next) -> Response {
+pub(super) async fn format_errors_as_problems(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let method = request.method().clone();
     let response = next.run(request).await;

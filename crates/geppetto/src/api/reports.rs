@@ -37,26 +37,26 @@ pub(super) async fn add_report(
 
 /// A server's reports, newest first
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/reports", tag = "servers",
+    get, operation_id = "reports", path = "/api/v1/servers/{server}/reports", tag = "servers",
     params(("server" = String, Path, description = "The server"), HistoryQuery),
     responses(
         (status = 200, description = "A page of reports, without what was done", body = wire::ReportPage),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn reports(
+pub(super) async fn list_reports(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(page): QueryParameters<HistoryQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
-    let limit = extract::limit(page.limit)?;
+    let limit = extract::check_page_limit(page.limit)?;
     Ok(Json(app.back_office.list_reports(&principal, &server, page.before, limit).await?))
 }
 
 /// One report, whole
 #[utoipa::path(
-    get, path = "/api/v1/servers/{server}/reports/{report}", tag = "servers",
+    get, operation_id = "report", path = "/api/v1/servers/{server}/reports/{report}", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("report" = u64, Path, description = "Its number"),
@@ -66,7 +66,7 @@ pub(super) async fn reports(
         (status = 404, description = "There is none, or it is too old to be kept", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn report(
+pub(super) async fn get_report(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters((server, report)): PathParameters<(ServerName, u64)>,

@@ -33,80 +33,82 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 fn api() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(api_info())
-        .routes(routes!(health::health))
-        .routes(routes!(join::join))
+        .routes(routes!(health::get_health_status))
+        .routes(routes!(join::join_server))
         .routes(routes!(join::create_join_token))
-        .routes(routes!(places::servers))
-        .routes(routes!(places::server))
-        .routes(routes!(nodes::node))
-        .routes(routes!(nodes::generation))
-        .routes(routes!(nodes::explain))
-        .routes(routes!(nodes::explanations))
-        .routes(routes!(nodes::local_node))
-        .routes(routes!(reports::report))
-        .routes(routes!(servers::revoke))
+        .routes(routes!(places::list_servers))
+        .routes(routes!(places::get_server_document))
+        .routes(routes!(nodes::get_node_file))
+        .routes(routes!(nodes::get_node_file_generation))
+        .routes(routes!(nodes::explain_value))
+        .routes(routes!(nodes::explain_all_values))
+        .routes(routes!(nodes::get_local_node_file))
+        .routes(routes!(reports::get_report))
+        .routes(routes!(servers::revoke_server_credential))
         .routes(routes!(places::roles))
         .routes(routes!(places::role))
         .routes(routes!(places::groups))
         .routes(routes!(places::group))
         .routes(routes!(places::environments))
         .routes(routes!(places::environment))
-        .routes(routes!(changes::estate))
-        .routes(routes!(history::revisions))
-        .routes(routes!(history::diff))
-        .routes(routes!(packages::promote))
-        .routes(routes!(packages::withdraw))
-        .routes(routes!(packages::channels, packages::create_channel))
-        .routes(routes!(packages::components))
-        .routes(routes!(packages::versions))
-        .routes(routes!(history::audit))
+        .routes(routes!(changes::export_estate))
+        .routes(routes!(history::list_revisions))
+        .routes(routes!(history::diff_revisions))
+        .routes(routes!(packages::promote_version))
+        .routes(routes!(packages::withdraw_version))
+        .routes(routes!(packages::list_channels, packages::create_channel))
+        .routes(routes!(packages::list_components))
+        .routes(routes!(packages::list_component_versions))
+        .routes(routes!(history::list_audit_entries))
         .routes(routes!(tokens::whoami))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(jobs::list, jobs::create))
-        .routes(routes!(jobs::show))
-        .routes(routes!(jobs::cancel))
-        .routes(routes!(jobs::retry))
+        .routes(routes!(tokens::list_tokens, tokens::create_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(jobs::list_jobs, jobs::create_job))
+        .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(jobs::retry_job))
         .layer(DefaultBodyLimit::max(WORDS_BYTES))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(reports::reports, reports::add_report))
-                .routes(routes!(packages::publish_files))
-                .routes(routes!(keys::list, keys::trust))
+                .routes(routes!(reports::list_reports, reports::add_report))
+                .routes(routes!(packages::publish_packages))
+                .routes(routes!(keys::list_trusted_keys, keys::trust_package_keys))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),
         )
         .merge(
-            OpenApiRouter::new().routes(routes!(changes::change)).layer(DefaultBodyLimit::max(CHANGE_BYTES)),
+            OpenApiRouter::new()
+                .routes(routes!(changes::submit_change))
+                .layer(DefaultBodyLimit::max(CHANGE_BYTES)),
         )
 }
 
 /// Uploads take as long as they take; how long a client may be silent is bounded where they are read.
 fn uploads() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(packages::receive))
+    OpenApiRouter::new().routes(routes!(packages::upload_package))
 }
 
 /// Streams last until the listener, its token or the program ends.
 fn streams() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(events::events))
+    OpenApiRouter::new().routes(routes!(events::stream_events))
 }
 
 /// Everything the control plane answers.
-pub(crate) fn router(app: ApiState) -> Router {
+pub(crate) fn build_router(app: ApiState) -> Router {
     let (routes, _) = api().split_for_parts();
     let (uploads, _) = uploads().split_for_parts();
     let (streams, _) = streams().split_for_parts();
     let uploads = uploads.layer(middleware::from_fn(upload::drain_refused_body));
-    let document = Arc::new(document());
+    let document = Arc::new(openapi_document());
     routes
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
         .layer(middleware::from_fn(etag::add_etag))
         .merge(uploads)
         .merge(streams)
-        .merge(files::routes(&app))
+        .merge(files::repository_file_routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(middleware::from_fn(problem::problem_layer))
+        .layer(middleware::from_fn(problem::format_errors_as_problems))
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())
@@ -115,7 +117,7 @@ pub(crate) fn router(app: ApiState) -> Router {
 }
 
 /// The OpenAPI document.
-pub(crate) fn document() -> OpenApi {
+pub(crate) fn openapi_document() -> OpenApi {
     let mut document = api().merge(uploads()).merge(streams()).split_for_parts().1;
     for item in document.paths.paths.values_mut() {
         for operation in

@@ -8,14 +8,14 @@ use crate::auth::{Operator, Permit};
 
 /// Revoke a server's credential and join tokens; it must join again
 #[utoipa::path(
-    delete, path = "/api/v1/servers/{server}/credential", tag = "servers",
+    delete, operation_id = "revoke", path = "/api/v1/servers/{server}/credential", tag = "servers",
     params(("server" = String, Path, description = "The server, also one that is not in the estate any more")),
     responses(
         (status = 204, description = "It has none"),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn revoke(
+pub(super) async fn revoke_server_credential(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     PathParameters(server): PathParameters<ServerName>,

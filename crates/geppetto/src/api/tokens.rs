@@ -24,14 +24,14 @@ pub(super) async fn whoami(
 
 /// Create a token
 #[utoipa::path(
-    post, path = "/api/v1/tokens", tag = "control plane", request_body = wire::TokenRequest,
+    post, operation_id = "create", path = "/api/v1/tokens", tag = "control plane", request_body = wire::TokenRequest,
     responses(
         (status = 201, description = "The token; it is shown once", body = wire::IssuedToken),
         (status = 409, description = "There is a token of this name", body = wire::ProblemDetails),
         (status = 422, description = "The name or a grant is malformed", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn create(
+pub(super) async fn create_token(
     State(app): State<ApiState>,
     permit: Permit<Admin>,
     JsonBody(request): JsonBody<wire::TokenRequest>,
@@ -41,10 +41,10 @@ pub(super) async fn create(
 
 /// All tokens ever made, newest first
 #[utoipa::path(
-    get, path = "/api/v1/tokens", tag = "control plane",
+    get, operation_id = "list", path = "/api/v1/tokens", tag = "control plane",
     responses((status = 200, description = "The tokens, without their secrets", body = wire::TokenList))
 )]
-pub(super) async fn list(
+pub(super) async fn list_tokens(
     State(app): State<ApiState>,
     permit: Permit<Admin>,
 ) -> Result<Json<wire::TokenList>, ProblemResponse> {
@@ -53,14 +53,14 @@ pub(super) async fn list(
 
 /// Revoke a token
 #[utoipa::path(
-    delete, path = "/api/v1/tokens/{name}", tag = "control plane",
+    delete, operation_id = "revoke", path = "/api/v1/tokens/{name}", tag = "control plane",
     params(("name" = String, Path, description = "Whose it is")),
     responses(
         (status = 204, description = "It is refused from now on"),
         (status = 404, description = "There is no valid token of this name", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn revoke(
+pub(super) async fn revoke_token(
     State(app): State<ApiState>,
     permit: Permit<Admin>,
     PathParameters(name): PathParameters<String>,

@@ -40,7 +40,7 @@ impl Grant {
     }
 
     /// Whether it allows anything of `level` in this environment.
-    pub(crate) fn reaches(&self, level: AccessLevel, environment: &Name) -> bool {
+    pub(crate) fn reaches_environment(&self, level: AccessLevel, environment: &Name) -> bool {
         self.level >= level && self.environment.as_ref().is_none_or(|mine| mine == environment)
     }
 }
@@ -50,12 +50,12 @@ impl EffectScope {
     pub(crate) const EVERYWHERE: EffectScope = EffectScope { environment: None, component: None };
 
     /// All components in one environment.
-    pub(crate) fn environment(environment: &Name) -> Self {
+    pub(crate) fn in_environment(environment: &Name) -> Self {
         Self { environment: Some(environment.clone()), component: None }
     }
 
     /// One component in one environment.
-    pub(crate) fn component(environment: &Name, component: &Name) -> Self {
+    pub(crate) fn of_component(environment: &Name, component: &Name) -> Self {
         Self { environment: Some(environment.clone()), component: Some(component.clone()) }
     }
 }
@@ -139,18 +139,18 @@ mod tests {
         let (prod, test) = (Name::new("prod").unwrap(), Name::new("test").unwrap());
         let (shop, mail) = (Name::new("shop").unwrap(), Name::new("mail").unwrap());
         let covers = |text: &str, scope: &EffectScope| grant(text).covers(AccessLevel::Developer, scope);
-        let of_shop = EffectScope::component(&prod, &shop);
+        let of_shop = EffectScope::of_component(&prod, &shop);
         for text in ["developer", "admin:prod", "developer:prod/shop", "operator:*/shop"] {
             assert!(covers(text, &of_shop), "{text}");
         }
         for text in ["viewer", "developer:test", "developer:prod/mail", "admin:*/mail"] {
             assert!(!covers(text, &of_shop), "{text}");
         }
-        assert!(!covers("developer:prod/shop", &EffectScope::component(&prod, &mail)));
-        assert!(!covers("developer:prod/shop", &EffectScope::environment(&prod)));
+        assert!(!covers("developer:prod/shop", &EffectScope::of_component(&prod, &mail)));
+        assert!(!covers("developer:prod/shop", &EffectScope::in_environment(&prod)));
         assert!(!covers("developer:prod", &EffectScope::EVERYWHERE));
-        assert!(!covers("developer:prod", &EffectScope::environment(&test)));
-        assert!(grant("viewer:prod/shop").reaches(AccessLevel::Viewer, &prod));
-        assert!(!grant("viewer:prod/shop").reaches(AccessLevel::Viewer, &test));
+        assert!(!covers("developer:prod", &EffectScope::in_environment(&test)));
+        assert!(grant("viewer:prod/shop").reaches_environment(AccessLevel::Viewer, &prod));
+        assert!(!grant("viewer:prod/shop").reaches_environment(AccessLevel::Viewer, &test));
     }
 }

@@ -8,6 +8,6 @@ mod secret;
 
 pub(crate) use access_level::AccessLevel;
 pub(crate) use grant::{EffectScope, Grant, InvalidGrant};
-pub(crate) use permit::{Admin, Developer, Operator, Permit, RequiredLevel, Viewer};
+pub(crate) use permit::{Admin, Developer, Operator, Permit, RequiredAccessLevel, Viewer};
 pub(crate) use principal::{AccessDenied, Principal};
 pub(crate) use secret::{PresentedSecret, SecretKind, generate_secret};

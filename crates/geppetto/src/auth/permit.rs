@@ -11,7 +11,7 @@ use model::name::Name;
 use super::{AccessDenied, AccessLevel, EffectScope, Grant, Principal};
 
 /// An access level as a type.
-pub(crate) trait RequiredLevel: Send + Sync + 'static {
+pub(crate) trait RequiredAccessLevel: Send + Sync + 'static {
     /// The weakest level allowed.
     const LEVEL: AccessLevel;
 }
@@ -21,7 +21,7 @@ macro_rules! levels {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub(crate) struct $name;
-        impl RequiredLevel for $name {
+        impl RequiredAccessLevel for $name {
             const LEVEL: AccessLevel = AccessLevel::$name;
         }
     )* };
@@ -46,45 +46,45 @@ pub(crate) struct Permit<L> {
 
 impl Principal {
     /// The permit of this level; refused when no grant has it anywhere.
-    pub(crate) fn permit<L: RequiredLevel>(self) -> Result<Permit<L>, AccessDenied> {
+    pub(crate) fn require_access_level<L: RequiredAccessLevel>(self) -> Result<Permit<L>, AccessDenied> {
         if self.grants().iter().any(|grant| grant.level >= L::LEVEL) {
             return Ok(Permit { principal: self, level: PhantomData });
         }
-        Err(self.denied(L::LEVEL, None))
+        Err(self.access_denied(L::LEVEL, None))
     }
 }
 
-impl<L: RequiredLevel> Permit<L> {
+impl<L: RequiredAccessLevel> Permit<L> {
     /// Who asks.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
 
     /// Who asks, as the audit log names it.
-    pub(crate) fn actor(&self) -> String {
-        self.principal.actor()
+    pub(crate) fn audit_actor(&self) -> String {
+        self.principal.audit_actor()
     }
 
     /// Refuses what has effects where the principal has no grant of this level.
-    pub(crate) fn require(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
+    pub(crate) fn require_scope(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
         match self.principal.is_granted(L::LEVEL, scope) {
             true => Ok(()),
-            false => Err(self.principal.denied(L::LEVEL, Some(scope))),
+            false => Err(self.principal.access_denied(L::LEVEL, Some(scope))),
         }
     }
 
     /// Refuses what shows an environment to whoever may not see it.
     pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
-        let scope = EffectScope::environment(environment);
+        let scope = EffectScope::in_environment(environment);
         match self.principal.is_granted(AccessLevel::Viewer, &scope) {
             true => Ok(()),
-            false => Err(self.principal.denied(AccessLevel::Viewer, Some(&scope))),
+            false => Err(self.principal.access_denied(AccessLevel::Viewer, Some(&scope))),
         }
     }
 
     /// Refuses what concerns the whole control plane without a grant that holds everywhere.
     pub(crate) fn require_everywhere(&self) -> Result<(), AccessDenied> {
-        self.require(&EffectScope::EVERYWHERE)
+        self.require_scope(&EffectScope::EVERYWHERE)
     }
 
     /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
@@ -97,24 +97,24 @@ impl<L: RequiredLevel> Permit<L> {
             return Ok(());
         }
         let scope = EffectScope { environment: None, component: Some(component.clone()) };
-        Err(self.principal.denied(L::LEVEL, Some(&scope)))
+        Err(self.principal.access_denied(L::LEVEL, Some(&scope)))
     }
 }
 
 impl Permit<Admin> {
     /// The permit of a job.
-    pub(crate) fn of_job(created_by: &str) -> Self {
+    pub(crate) fn for_job(created_by: &str) -> Self {
         let on_behalf_of = Some(created_by.to_owned());
         Self { principal: Principal::ControlPlane { on_behalf_of }, level: PhantomData }
     }
 
     /// The permit of the user that runs this program, who owns the data folder.
-    pub(crate) fn of_local_administrator(uid: u32) -> Self {
+    pub(crate) fn for_local_administrator(uid: u32) -> Self {
         Self { principal: Principal::LocalAdministrator { uid }, level: PhantomData }
     }
 
     /// The same principal's permit of a lower level.
-    pub(crate) fn lowered<L: RequiredLevel>(&self) -> Permit<L> {
+    pub(crate) fn to_lower_level<L: RequiredAccessLevel>(&self) -> Permit<L> {
         Permit { principal: self.principal.clone(), level: PhantomData }
     }
 }
@@ -132,19 +132,24 @@ mod tests {
 
     #[test]
     fn permit_of_a_level_needs_a_grant_of_it_somewhere() {
-        assert!(token(&["viewer", "operator:staging"]).permit::<Operator>().is_ok());
-        let denied = token(&["viewer", "developer:staging"]).permit::<Operator>().unwrap_err().to_string();
+        assert!(token(&["viewer", "operator:staging"]).require_access_level::<Operator>().is_ok());
+        let denied = token(&["viewer", "developer:staging"])
+            .require_access_level::<Operator>()
+            .unwrap_err()
+            .to_string();
         assert!(denied.contains("operator") && denied.contains("viewer, developer:staging"), "{denied}");
-        assert!(Principal::Server(ServerName::new("web-01").unwrap()).permit::<Viewer>().is_err());
-        assert!(Principal::LocalAdministrator { uid: 0 }.permit::<Admin>().is_ok());
+        assert!(
+            Principal::Server(ServerName::new("web-01").unwrap()).require_access_level::<Viewer>().is_err()
+        );
+        assert!(Principal::LocalAdministrator { uid: 0 }.require_access_level::<Admin>().is_ok());
     }
 
     #[test]
     fn effect_outside_of_the_grants_is_refused_naming_its_scope() {
-        let permit = token(&["operator:staging"]).permit::<Operator>().unwrap();
+        let permit = token(&["operator:staging"]).require_access_level::<Operator>().unwrap();
         let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
-        assert!(permit.require(&EffectScope::environment(&staging)).is_ok());
-        let denied = permit.require(&EffectScope::environment(&prod)).unwrap_err().to_string();
+        assert!(permit.require_scope(&EffectScope::in_environment(&staging)).is_ok());
+        let denied = permit.require_scope(&EffectScope::in_environment(&prod)).unwrap_err().to_string();
         assert!(denied.contains("the environment prod") && denied.contains("operator:staging"), "{denied}");
         assert!(permit.require_everywhere().is_err());
     }

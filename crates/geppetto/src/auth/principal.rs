@@ -46,7 +46,7 @@ impl Principal {
     pub(crate) const CONTROL_PLANE: Principal = Principal::ControlPlane { on_behalf_of: None };
 
     /// The caller as the audit log names it.
-    pub(crate) fn actor(&self) -> String {
+    pub(crate) fn audit_actor(&self) -> String {
         match self {
             Principal::LocalAdministrator { uid } => format!("local administrator (uid {uid})"),
             Principal::ControlPlane { on_behalf_of } => {
@@ -80,17 +80,17 @@ impl Principal {
 
     /// Whether the caller may see something of an environment.
     pub(crate) fn sees_environment(&self, environment: &Name) -> bool {
-        self.grants().iter().any(|grant| grant.reaches(AccessLevel::Viewer, environment))
+        self.grants().iter().any(|grant| grant.reaches_environment(AccessLevel::Viewer, environment))
     }
 
     /// Whether the caller may see the secrets of an environment; of all places if there is none.
     pub(crate) fn sees_secrets(&self, environment: Option<&Name>) -> bool {
-        let scope = environment.map_or(EffectScope::EVERYWHERE, EffectScope::environment);
+        let scope = environment.map_or(EffectScope::EVERYWHERE, EffectScope::in_environment);
         self.is_granted(AccessLevel::Operator, &scope)
     }
 
     /// Refuses a caller that may see nothing of this server.
-    pub(crate) fn require_view_of(
+    pub(crate) fn require_view_of_server(
         &self,
         server: &ServerName,
         environment: &Name,
@@ -102,18 +102,18 @@ impl Principal {
             Principal::Server(other) => {
                 AccessDenied(format!("this is the credential of {other}; it opens nothing of {server}"))
             }
-            _ => self.denied(AccessLevel::Viewer, Some(&EffectScope::environment(environment))),
+            _ => self.access_denied(AccessLevel::Viewer, Some(&EffectScope::in_environment(environment))),
         })
     }
 
-    pub(super) fn denied(&self, level: AccessLevel, scope: Option<&EffectScope>) -> AccessDenied {
+    pub(super) fn access_denied(&self, level: AccessLevel, scope: Option<&EffectScope>) -> AccessDenied {
         let at = scope.map_or_else(String::new, |scope| format!(" on {scope}"));
         let has = match self {
             Principal::Token { name, grants } => {
                 let grants: Vec<String> = grants.iter().map(Grant::to_string).collect();
                 format!("the token `{name}` has only {}", grants.join(", "))
             }
-            _ => format!("this is {}", self.actor()),
+            _ => format!("this is {}", self.audit_actor()),
         };
         AccessDenied(format!(
             "this needs the access level {level}{at}, and {has}; ask an administrator for a token with that grant \
@@ -136,10 +136,10 @@ mod tests {
         let (web, mail) = (ServerName::new("web-01").unwrap(), ServerName::new("mail-01").unwrap());
         let prod = Name::new("prod").unwrap();
         let server = Principal::Server(web.clone());
-        assert!(server.require_view_of(&web, &prod).is_ok());
-        let denied = server.require_view_of(&mail, &prod).unwrap_err().to_string();
+        assert!(server.require_view_of_server(&web, &prod).is_ok());
+        let denied = server.require_view_of_server(&mail, &prod).unwrap_err().to_string();
         assert!(denied.contains("credential of web-01"), "{denied}");
-        assert!(token(&["viewer:prod"]).require_view_of(&mail, &prod).is_ok());
-        assert!(token(&["admin:test"]).require_view_of(&mail, &prod).is_err());
+        assert!(token(&["viewer:prod"]).require_view_of_server(&mail, &prod).is_ok());
+        assert!(token(&["admin:test"]).require_view_of_server(&mail, &prod).is_err());
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct PresentedSecret {
 
 impl PresentedSecret {
     /// Whether it is the secret with this hash, in a time that does not depend on where the two differ.
-    pub(crate) fn matches(&self, hash: &str) -> bool {
+    pub(crate) fn matches_hash(&self, hash: &str) -> bool {
         self.hash.as_bytes().ct_eq(hash.as_bytes()).into()
     }
 
@@ -104,11 +104,11 @@ mod tests {
         let generated = generate_secret(SecretKind::Token, &mut OsRng);
         let presented = PresentedSecret::parse(&generated.text).unwrap();
         assert_eq!((presented.kind, &presented.id), (SecretKind::Token, &generated.id));
-        assert!(presented.matches(&generated.hash));
+        assert!(presented.matches_hash(&generated.hash));
         let mut forged = generated.text.clone();
         forged.pop();
-        assert!(!PresentedSecret::parse(&forged).unwrap().matches(&generated.hash));
-        assert!(!presented.matches(""));
+        assert!(!PresentedSecret::parse(&forged).unwrap().matches_hash(&generated.hash));
+        assert!(!presented.matches_hash(""));
     }
 
     #[test]

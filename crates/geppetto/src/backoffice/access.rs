@@ -18,7 +18,7 @@ impl BackOffice {
         match presented.kind {
             SecretKind::Token => {
                 let token = self.store.read_valid_token(&presented.id, self.clock.now_us()).await?;
-                let Some(token) = token.filter(|token| presented.matches(&token.hash)) else {
+                let Some(token) = token.filter(|token| presented.matches_hash(&token.hash)) else {
                     return Ok(None);
                 };
                 let grants = token.grants.iter().map(read_grant).collect::<Result<_, _>>()?;
@@ -26,7 +26,7 @@ impl BackOffice {
             }
             SecretKind::Server => {
                 let credential = self.store.read_server_credential(&presented.id).await?;
-                let Some((server, _)) = credential.filter(|(_, hash)| presented.matches(hash)) else {
+                let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };
                 let server = ServerName::new(&server)
@@ -53,7 +53,7 @@ impl BackOffice {
         };
         wire::PrincipalInfo {
             kind: kind.to_owned(),
-            name: principal.actor(),
+            name: principal.audit_actor(),
             grants: principal.grants().iter().map(Grant::to_string).collect(),
         }
     }
@@ -71,7 +71,7 @@ impl BackOffice {
                 let state = self.current_estate().await?;
                 let environment = state.estate.servers.get(&server).map(|server| &server.environment);
                 match environment {
-                    Some(environment) => principal.require_view_of(&server, environment).is_ok(),
+                    Some(environment) => principal.require_view_of_server(&server, environment).is_ok(),
                     None => everywhere(AccessLevel::Viewer),
                 }
             }

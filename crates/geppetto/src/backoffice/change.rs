@@ -104,7 +104,7 @@ impl BackOffice {
     ) -> Result<ChangeResult, BackOfficeError> {
         let state = self.current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
-        let actor = permit.actor();
+        let actor = permit.audit_actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) = (self.read_catalog().await?, self.secret_parameters().await?);
         let newer = match base {
@@ -122,7 +122,7 @@ impl BackOffice {
         let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } =
             evaluated;
         for scope in &scopes {
-            permit.require(scope)?;
+            permit.require_scope(scope)?;
         }
         for environment in &read_environments {
             permit.require_view_of_environment(environment)?;
@@ -217,7 +217,7 @@ fn proposed_documents(
                     None => {
                         let known = documents.keys().map(String::as_str);
                         let list = "nothing is there to remove";
-                        return Err(BackOfficeError::unknown("object", path, known, list));
+                        return Err(BackOfficeError::unknown_name("object", path, known, list));
                     }
                 }
             }

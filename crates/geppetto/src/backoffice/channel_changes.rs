@@ -44,7 +44,7 @@ impl BackOffice {
             return self.channel_change(added, effects, true).await;
         }
         let entry =
-            RepositoryAuditEntry::new(&permit.actor(), "publish", channel.as_str(), &files.join(", "))
+            RepositoryAuditEntry::new(&permit.audit_actor(), "publish", channel.as_str(), &files.join(", "))
                 .with_channel_event(channel);
         let (channel, now) = (channel.clone(), self.now_unix_seconds());
         let published = self
@@ -88,8 +88,8 @@ impl BackOffice {
         }
         let detail = format!("from {from} to {to}");
         let subject = format!("{name}@{version}");
-        let entry =
-            RepositoryAuditEntry::new(&permit.actor(), "promote", &subject, &detail).with_channel_event(&to);
+        let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "promote", &subject, &detail)
+            .with_channel_event(&to);
         let now = self.now_unix_seconds();
         let promoted = self
             .change_repository_audited(
@@ -132,8 +132,9 @@ impl BackOffice {
         if withdrawal.preview {
             return Ok(change);
         }
-        let entry = RepositoryAuditEntry::new(&permit.actor(), "withdraw", &subject, &format!("from {from}"))
-            .with_channel_event(&from);
+        let entry =
+            RepositoryAuditEntry::new(&permit.audit_actor(), "withdraw", &subject, &format!("from {from}"))
+                .with_channel_event(&from);
         let now = self.now_unix_seconds();
         let withdrawn = self
             .change_repository_audited(
@@ -166,8 +167,10 @@ impl BackOffice {
             let Some(server) = state.estate.servers.get(server) else { continue };
             for effect in effects {
                 let environment = Some(server.environment.clone());
-                permit
-                    .require(&EffectScope { environment, component: effect.affected_component().cloned() })?;
+                permit.require_scope(&EffectScope {
+                    environment,
+                    component: effect.affected_component().cloned(),
+                })?;
             }
         }
         Ok(effects)
@@ -215,7 +218,7 @@ impl PublicationScopes {
         for component in components {
             self.permit.require_component(component)?;
             for environment in &self.environments {
-                self.permit.require(&EffectScope::component(environment, component))?;
+                self.permit.require_scope(&EffectScope::of_component(environment, component))?;
             }
         }
         Ok(())

@@ -22,9 +22,9 @@ impl BackOffice {
         permit.require_everywhere()?;
         let channel = request.channel.as_deref().map(Name::new).transpose();
         let channel = channel.map_err(|error| BackOfficeError::Refused(error.to_string()))?;
-        let kind = JobKind::new(&request.kind, request.keep, channel)
+        let kind = JobKind::from_request(&request.kind, request.keep, channel)
             .map_err(|error: JobKindError| BackOfficeError::Refused(error.to_string()))?;
-        let (input, now_us) = (kind.input(), self.clock.now_us());
+        let (input, now_us) = (kind.input_json(), self.clock.now_us());
         let new = NewJob {
             kind: kind.name(),
             input: &input,
@@ -32,7 +32,7 @@ impl BackOffice {
             due_us: now_us,
             max_attempts: MAX_ATTEMPTS,
         };
-        let id = self.store.insert_job(&new, &self.audit_context(&permit.actor())).await?;
+        let id = self.store.insert_job(&new, &self.audit_context(&permit.audit_actor())).await?;
         if let Some(key) = kind.unique_key() {
             self.store.wake_job(key, now_us).await?;
         }
@@ -70,7 +70,7 @@ impl BackOffice {
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_everywhere()?;
-        let cancelled = self.store.cancel_job(id, &self.audit_context(&permit.actor())).await?;
+        let cancelled = self.store.cancel_job(id, &self.audit_context(&permit.audit_actor())).await?;
         let job = self.stored_job(id).await?;
         match cancelled {
             Some(_) => Ok(job),
@@ -95,9 +95,9 @@ impl BackOffice {
                 "job {id} is {state}; it can be tried again once it ended"
             )));
         }
-        let kind = JobKind::read(&job.kind, &job.input)
+        let kind = JobKind::from_stored(&job.kind, &job.input)
             .map_err(|error| BackOfficeError::Refused(format!("job {id} cannot be tried again: {error}")))?;
-        let (keep, channel) = kind.parts();
+        let (keep, channel) = kind.keep_and_channel();
         let request =
             wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
         self.create_job(permit, &request).await

@@ -26,13 +26,13 @@ impl BackOffice {
             )));
         }
         let environment = self.environment_of_server(permit.principal(), server).await?;
-        permit.require(&EffectScope::environment(&environment))?;
+        permit.require_scope(&EffectScope::in_environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let generated = generate_secret(SecretKind::Join, &mut OsRng);
         let token =
             JoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
-        self.store.insert_join_token(&token, &self.audit_context(&permit.actor())).await?;
+        self.store.insert_join_token(&token, &self.audit_context(&permit.audit_actor())).await?;
         Ok(wire::IssuedJoinToken { token: generated.text, server: server.to_string(), expires_us })
     }
 
@@ -48,7 +48,7 @@ impl BackOffice {
         let Some(hash) = self.store.read_join_token_hash(&presented.id, &join.server, now_us).await? else {
             return Ok(None);
         };
-        if presented.kind != SecretKind::Join || !presented.matches(&hash) {
+        if presented.kind != SecretKind::Join || !presented.matches_hash(&hash) {
             return Ok(None);
         }
         let credential = generate_secret(SecretKind::Server, &mut OsRng);
@@ -77,13 +77,13 @@ impl BackOffice {
     ) -> Result<bool, BackOfficeError> {
         let state = self.current_estate().await?;
         match state.estate.servers.get(server) {
-            Some(found) => permit.require(&EffectScope::environment(&found.environment))?,
+            Some(found) => permit.require_scope(&EffectScope::in_environment(&found.environment))?,
             // A server that left the estate belongs to no environment.
             None => permit.require_everywhere()?,
         }
         let revoked = self
             .store
-            .revoke_server_credential(server.as_str(), &self.audit_context(&permit.actor()))
+            .revoke_server_credential(server.as_str(), &self.audit_context(&permit.audit_actor()))
             .await?;
         if !revoked {
             self.environment_of_server(permit.principal(), server).await?;

@@ -68,15 +68,16 @@ impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
     /// others before.
     pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonError> {
-        let opened = UnsealedStore::open(&data.database()).await?;
+        let opened = UnsealedStore::open(&data.database_location()).await?;
         let seal = SealingKey::new(&keys::load_or_create_database_key(
-            &data.store_key(),
+            &data.database_key_path(),
             opened.has_been_sealed(),
             &mut OsRng,
         )?);
-        let node_key = keys::load_or_create_node_key(&data.node_key(), opened.has_been_sealed(), &mut OsRng)?;
+        let node_key =
+            keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
         let store = opened.unseal(seal, &keys::public_key_base64(&node_key)).await?;
-        let repository = Arc::new(keys::open_or_create_repository(&data.repository(), clock.now_us())?);
+        let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, resolutions) = Default::default();
         Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })
     }

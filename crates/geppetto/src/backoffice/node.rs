@@ -275,7 +275,7 @@ impl BackOffice {
             revision: draft.revision,
             components: &components,
         };
-        let actor = Principal::CONTROL_PLANE.actor();
+        let actor = Principal::CONTROL_PLANE.audit_actor();
         let added = self.store.insert_node_file(&new, &self.audit_context(&actor)).await?;
         Ok(added.then_some(NodeVersion { generation, digest }))
     }

@@ -15,7 +15,7 @@ use packaging::{
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
     auth::{Admin, Developer, Operator, Permit, Viewer},
-    daemon_error::error_chain,
+    daemon_error::error_chain_text,
     store::AuditContext,
 };
 
@@ -91,7 +91,7 @@ impl BackOffice {
                 store.record_repository_write(&context, entry.action, &entry.subject, &outcome, event).await
             {
                 // It is done or not done all the same; that it was begun is recorded.
-                tracing::error!(error = %error_chain(&error), "the outcome of a {} is not recorded", entry.action);
+                tracing::error!(error = %error_chain_text(&error), "the outcome of a {} is not recorded", entry.action);
             }
             done
         });
@@ -132,7 +132,7 @@ impl BackOffice {
         limit: u64,
     ) -> Result<ReceivedPackage, BackOfficeError> {
         let name = file.to_owned();
-        let entry = RepositoryAuditEntry::new(&permit.actor(), "receive", file, "");
+        let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "receive", file, "");
         self.record_outcome(
             entry,
             move |repository| repository.receive_package(reader, &name, limit),
@@ -151,8 +151,9 @@ impl BackOffice {
     ) -> Result<bool, BackOfficeError> {
         permit.require_everywhere()?;
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
-        let entry = RepositoryAuditEntry::new(&permit.actor(), "create-channel", channel.as_str(), &place)
-            .with_channel_event(channel);
+        let entry =
+            RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), &place)
+                .with_channel_event(channel);
         let (channel, after, now) = (channel.clone(), after.cloned(), self.now_unix_seconds());
         self.change_repository_audited(
             entry,
@@ -183,7 +184,8 @@ impl BackOffice {
         armored: String,
     ) -> Result<wire::KeyList, BackOfficeError> {
         permit.require_everywhere()?;
-        let entry = RepositoryAuditEntry::new(&permit.actor(), "trust-keys", "packages", "a key was given");
+        let entry =
+            RepositoryAuditEntry::new(&permit.audit_actor(), "trust-keys", "packages", "a key was given");
         let trusted: Vec<KeyFingerprint> = self
             .change_repository_audited(
                 entry,
@@ -264,7 +266,7 @@ impl BackOffice {
         if versions.is_empty() {
             let catalog = self.read_catalog().await?;
             let names = catalog.components.keys().map(Name::as_str);
-            return Err(BackOfficeError::unknown(
+            return Err(BackOfficeError::unknown_name(
                 "component",
                 name.as_str(),
                 names,

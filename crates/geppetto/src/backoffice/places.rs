@@ -130,14 +130,14 @@ impl BackOffice {
         let path = format!("{}s/{name}.yaml", kind.title());
         let Some(text) = state.documents.get(&path) else {
             let names = visible_names(&state.estate, kind, principal);
-            return Err(BackOfficeError::unknown(kind.title(), name, names, list));
+            return Err(BackOfficeError::unknown_name(kind.title(), name, names, list));
         };
         match place {
             Place::Server(server) => {
-                principal.require_view_of(server, &state.estate.servers[server].environment)?;
+                principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
             Place::Environment(name) if !principal.sees_environment(name) => {
-                permit.require(&EffectScope::environment(name))?;
+                permit.require_scope(&EffectScope::in_environment(name))?;
             }
             _ => {}
         }
@@ -181,12 +181,12 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<Name, BackOfficeError> {
         if let Some(environment) = self.stored_environment_of(server).await? {
-            principal.require_view_of(server, &environment)?;
+            principal.require_view_of_server(server, &environment)?;
             return Ok(environment);
         }
         let state = self.current_estate().await?;
         let names = visible_names(&state.estate, PlaceKind::Server, principal);
-        Err(BackOfficeError::unknown("server", server.as_str(), names, NO_SERVER))
+        Err(BackOfficeError::unknown_name("server", server.as_str(), names, NO_SERVER))
     }
 
     /// The environment of a server in the newest revision; no other document is read for it.

@@ -26,7 +26,7 @@ impl BackOffice {
     ) -> Result<RetentionResult, BackOfficeError> {
         permit.require_everywhere()?;
         let entry = RepositoryAuditEntry::new(
-            &permit.actor(),
+            &permit.audit_actor(),
             "retain",
             "repository",
             &format!("keep the newest {keep} of each component"),
@@ -83,7 +83,7 @@ impl BackOffice {
     ) -> Result<(), BackOfficeError> {
         permit.require_everywhere()?;
         let entry = RepositoryAuditEntry::new(
-            &permit.actor(),
+            &permit.audit_actor(),
             "rebuild",
             &format!("channel {channel}"),
             "its metadata and links",

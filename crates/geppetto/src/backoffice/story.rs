@@ -10,7 +10,7 @@ use model::{
 use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 
 use super::*;
-use crate::auth::{Admin, Permit, Principal, RequiredLevel};
+use crate::auth::{Admin, Permit, Principal, RequiredAccessLevel};
 
 const NOW: u32 = 1_700_000_000;
 const SHOP: &str = "parameters:\n  port: {type: port, description: Where, default: 80}\n";
@@ -24,18 +24,18 @@ struct Story {
 }
 
 async fn open(folder: &tempfile::TempDir) -> BackOffice {
-    let data = DataFolder::create(&folder.path().join("data"), None, None).unwrap();
+    let data = DataFolder::create_or_open(&folder.path().join("data"), None, None).unwrap();
     BackOffice::open(&data, Clock::from_fn(|| i64::from(NOW) * 1_000_000)).await.unwrap()
 }
 
 fn admin() -> Permit<Admin> {
-    Permit::of_local_administrator(0)
+    Permit::for_local_administrator(0)
 }
 
 /// The permit of a token with these grants.
-fn permit<L: RequiredLevel>(grants: &[&str]) -> Permit<L> {
+fn permit<L: RequiredAccessLevel>(grants: &[&str]) -> Permit<L> {
     let grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
-    Principal::Token { name: "ci".to_owned(), grants }.permit().unwrap()
+    Principal::Token { name: "ci".to_owned(), grants }.require_access_level().unwrap()
 }
 
 impl Story {
@@ -43,7 +43,7 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let back_office = Arc::new(open(&folder).await);
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
-        back_office.create_first_channels(&admin().lowered(), &channels).await.unwrap();
+        back_office.create_first_channels(&admin().to_lower_level(), &channels).await.unwrap();
         let key = SecretKey::generate("CI", NOW).unwrap();
         back_office.trust_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
         Self { back_office, key, folder }
@@ -80,7 +80,7 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish_packages(&admin().lowered(), &Name::new(channel).unwrap(), publication)
+            .publish_packages(&admin().to_lower_level(), &Name::new(channel).unwrap(), publication)
             .await
             .unwrap();
     }
@@ -88,7 +88,7 @@ impl Story {
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         self.back_office
-            .receive_package(&admin().lowered(), fs::File::open(path).unwrap(), &name, 1 << 20)
+            .receive_package(&admin().to_lower_level(), fs::File::open(path).unwrap(), &name, 1 << 20)
             .await
             .unwrap();
         name
@@ -106,7 +106,7 @@ async fn change(
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some(documents);
     let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
-    back_office.submit_change(&admin().lowered(), proposal).await
+    back_office.submit_change(&admin().to_lower_level(), proposal).await
 }
 
 fn server(name: &str) -> ServerName {
@@ -275,7 +275,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let removed = story.back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
+    let removed = story.back_office.retain_versions(&admin().to_lower_level(), 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.current_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
@@ -292,7 +292,7 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let role = "format: geppetto/role/1\nvalues: {shop: {password: hunter2, note: hunter3}}\n";
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
-    back_office.retain_versions(&admin().lowered(), 1).await.unwrap();
+    back_office.retain_versions(&admin().to_lower_level(), 1).await.unwrap();
     let shop = &back_office.read_catalog().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
@@ -339,7 +339,11 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
     story
         .back_office
-        .publish_packages(&admin().lowered(), &nowhere, PublicationRequest { files: many, preview: false })
+        .publish_packages(
+            &admin().to_lower_level(),
+            &nowhere,
+            PublicationRequest { files: many, preview: false },
+        )
         .await
         .unwrap_err();
     let log = story.back_office.store.read_audit_entries(None, 100).await.unwrap();

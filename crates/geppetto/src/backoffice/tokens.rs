@@ -44,7 +44,7 @@ impl BackOffice {
         let rows: Vec<_> = grants.iter().map(access::grant_to_row).collect();
         let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
         let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
-        self.store.insert_token(&token, &self.audit_context(&permit.actor())).await?;
+        self.store.insert_token(&token, &self.audit_context(&permit.audit_actor())).await?;
         let grants = grants.iter().map(Grant::to_string).collect();
         Ok(wire::IssuedToken {
             token: generated.text,
@@ -89,11 +89,11 @@ impl BackOffice {
         name: &str,
     ) -> Result<(), BackOfficeError> {
         permit.require_everywhere()?;
-        if self.store.revoke_token(name, &self.audit_context(&permit.actor())).await? {
+        if self.store.revoke_token(name, &self.audit_context(&permit.audit_actor())).await? {
             return Ok(());
         }
         let tokens = self.store.read_tokens().await?;
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
-        Err(BackOfficeError::unknown("token", name, valid, "`punch token list` lists them"))
+        Err(BackOfficeError::unknown_name("token", name, valid, "`punch token list` lists them"))
     }
 }

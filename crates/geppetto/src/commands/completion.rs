@@ -20,7 +20,7 @@ impl DaemonCompletionArgs {
     pub(crate) fn run(self, mut command: clap::Command) -> Result<(), DaemonError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "geppetto", &mut script);
-        output::data(&String::from_utf8_lossy(&script));
+        output::print_data(&String::from_utf8_lossy(&script));
         Ok(())
     }
 }

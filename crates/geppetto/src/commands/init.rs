@@ -43,17 +43,17 @@ impl InitArgs {
     pub(crate) async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
         let (data, back_office) = create_control_plane(context, &self.storage, &self.channels).await?;
         back_office.close().await;
-        output::note(&format!(
+        output::print_note(&format!(
             "the control plane in {} is ready: start it with `geppetto serve`; `punch` on this machine then needs no \
              token (`punch whoami`)",
-            data.root().display()
+            data.folder_path().display()
         ));
         Ok(())
     }
 }
 
 /// [`DEFAULT_CHANNELS`] as names.
-pub(super) fn default_channels() -> Vec<Name> {
+pub(super) fn default_channel_names() -> Vec<Name> {
     DEFAULT_CHANNELS.iter().filter_map(|name| Name::new(name).ok()).collect()
 }
 
@@ -67,13 +67,13 @@ pub(super) async fn create_control_plane(
     // Parsed here, because the command line would print a wrong value with its password.
     let database: Option<DatabaseUrl> =
         database.as_deref().map(str::parse).transpose().map_err(|why: String| {
-            DaemonError::input(format!(
+            DaemonError::invalid_input(format!(
                 "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
             ))
         })?;
-    let data = DataFolder::create(&context.data, database, repository.clone())?;
+    let data = DataFolder::create_or_open(&context.data, database, repository.clone())?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
-    let permit = Permit::of_local_administrator(nix::unistd::geteuid().as_raw());
-    back_office.create_first_channels(&permit.lowered(), channels).await?;
+    let permit = Permit::for_local_administrator(nix::unistd::geteuid().as_raw());
+    back_office.create_first_channels(&permit.to_lower_level(), channels).await?;
     Ok((data, back_office))
 }

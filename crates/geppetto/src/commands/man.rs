@@ -17,7 +17,7 @@ impl DaemonManArgs {
     /// Writes the pages of `command`.
     pub(crate) fn run(self, command: clap::Command) -> Result<(), DaemonError> {
         let failed = |error: std::io::Error| {
-            DaemonError::failed(format!(
+            DaemonError::operation_failed(format!(
                 "the manual pages could not be written to `{}`: {error}",
                 self.folder.display()
             ))
@@ -26,7 +26,7 @@ impl DaemonManArgs {
         let command = hide_environment_values(command);
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         clap_mangen::generate_to(command, &self.folder).map_err(failed)?;
-        output::note(&format!("wrote the manual pages to {}", self.folder.display()));
+        output::print_note(&format!("wrote the manual pages to {}", self.folder.display()));
         Ok(())
     }
 }

@@ -53,7 +53,7 @@ pub(crate) enum GeppettoVerb {
 
 impl GeppettoCli {
     /// Whether this is the long-running command.
-    pub(crate) fn serves(&self) -> bool {
+    pub(crate) fn is_serve_command(&self) -> bool {
         matches!(self.verb, GeppettoVerb::Serve(_))
     }
 }
@@ -67,7 +67,7 @@ pub(crate) struct DaemonContext {
 }
 
 /// Runs the verb of a command line.
-pub(crate) async fn run(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
+pub(crate) async fn run_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
     let context = DaemonContext { data: cli.data, clock };
     match cli.verb {
         GeppettoVerb::Init(init) => init.run(&context).await,

@@ -10,10 +10,10 @@ pub(crate) struct OpenapiArgs {}
 impl OpenapiArgs {
     /// Prints the document.
     pub(crate) fn run(self) -> Result<(), DaemonError> {
-        let text = serde_json::to_string_pretty(&api::document()).map_err(|error| {
-            DaemonError::failed(format!("the API's description has no JSON form: {error}"))
+        let text = serde_json::to_string_pretty(&api::openapi_document()).map_err(|error| {
+            DaemonError::operation_failed(format!("the API's description has no JSON form: {error}"))
         })?;
-        output::line(&text);
+        output::print_line(&text);
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     api::{self, ApiState},
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    jobs::{self, Schedule},
+    jobs::{self, ReconcilerSchedule},
     local_socket, output, serve,
 };
 
@@ -78,11 +78,11 @@ impl ServeArgs {
             .with_target(false)
             .init();
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
-        let address = listener
-            .local_addr()
-            .map_err(|error| DaemonError::failed(format!("{} is not an address: {error}", self.listen)))?;
+        let address = listener.local_addr().map_err(|error| {
+            DaemonError::operation_failed(format!("{} is not an address: {error}", self.listen))
+        })?;
         let (data, back_office) =
-            init::create_control_plane(context, &self.storage, &init::default_channels()).await?;
+            init::create_control_plane(context, &self.storage, &init::default_channel_names()).await?;
         let back_office = Arc::new(back_office);
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::shutdown_signal();
@@ -94,11 +94,12 @@ impl ServeArgs {
             ending.clone(),
         );
         let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
-        let router = api::router(app);
-        let socket = data.socket();
-        let local = local_socket::bind(&socket)?;
-        let local = tokio::spawn(local_socket::serve_local(local, router.clone(), ended(ending.clone())));
-        let schedule = Schedule {
+        let router = api::build_router(app);
+        let socket = data.socket_path();
+        let local = local_socket::bind_local_socket(&socket)?;
+        let local =
+            tokio::spawn(local_socket::serve_local_connections(local, router.clone(), ended(ending.clone())));
+        let schedule = ReconcilerSchedule {
             check_repository_every: Some(self.check_repository_hours).filter(|hours| *hours > 0),
             keep_versions: self.keep_versions,
         };
@@ -106,7 +107,7 @@ impl ServeArgs {
         let workers: Vec<_> = (0..WORKERS)
             .map(|n| {
                 let owner = format!("{owner} worker {n}");
-                tokio::spawn(jobs::work(Arc::clone(&back_office), owner, schedule, ending.clone()))
+                tokio::spawn(jobs::run_job_worker(Arc::clone(&back_office), owner, schedule, ending.clone()))
             })
             .collect();
 
@@ -115,13 +116,13 @@ impl ServeArgs {
         if let Some(file) = &self.ready_file {
             write(file, &url)?;
         }
-        output::line(&url);
-        tracing::info!(%url, data = %data.root().display(), database = %data.database(), "ready");
+        output::print_line(&url);
+        tracing::info!(%url, data = %data.folder_path().display(), database = %data.database_location(), "ready");
         let announce = async {
             signal.await;
             let _ = end.send(true);
         };
-        serve::serve(listener, router, serve::ConnectionLimits::default(), announce).await;
+        serve::serve_tcp_connections(listener, router, serve::ConnectionLimits::default(), announce).await;
         let _ = local.await;
         for worker in workers {
             let _ = worker.await;
@@ -150,7 +151,7 @@ fn worker_name(address: SocketAddr) -> String {
 
 /// The file in which a running control plane stores its URL.
 fn place(data: &DataFolder) -> PathBuf {
-    data.root().join("serve.url")
+    data.folder_path().join("serve.url")
 }
 
 /// What others reach this address by: all addresses of a machine have its name.
@@ -172,26 +173,27 @@ fn write(path: &Path, url: &str) -> Result<(), DaemonError> {
         fs::rename(&aside, path)
     };
     written().map_err(|error: io::Error| {
-        DaemonError::input(format!("`{}` could not be written: {error}", path.display()))
+        DaemonError::invalid_input(format!("`{}` could not be written: {error}", path.display()))
     })
 }
 
 fn occupied(address: SocketAddr, error: &io::Error) -> DaemonError {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            DaemonError::input(format!("another program listens on {address} already")).with_hint(format!(
-                "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
-                address.port()
-            ))
-        }
-        io::ErrorKind::PermissionDenied => DaemonError::input(format!(
+        io::ErrorKind::AddrInUse => DaemonError::invalid_input(format!(
+            "another program listens on {address} already"
+        ))
+        .with_hint(format!(
+            "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
+            address.port()
+        )),
+        io::ErrorKind::PermissionDenied => DaemonError::invalid_input(format!(
             "this user may not listen on {address}"
         ))
         .with_hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
         io::ErrorKind::AddrNotAvailable => {
-            DaemonError::input(format!("{address} is not an address of this machine"))
+            DaemonError::invalid_input(format!("{address} is not an address of this machine"))
                 .with_hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
-        _ => DaemonError::input(format!("cannot listen on {address}: {error}")),
+        _ => DaemonError::invalid_input(format!("cannot listen on {address}: {error}")),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::worker::{JobContext, Schedule};
+use super::worker::{JobContext, ReconcilerSchedule};
 use crate::backoffice::BackOfficeError;
 
 /// A kind of job with its input.
@@ -51,7 +51,11 @@ struct Input {
 
 impl JobKind {
     /// The job of this name, with what it needs.
-    pub(crate) fn new(name: &str, keep: Option<u32>, channel: Option<Name>) -> Result<Self, JobKindError> {
+    pub(crate) fn from_request(
+        name: &str,
+        keep: Option<u32>,
+        channel: Option<Name>,
+    ) -> Result<Self, JobKindError> {
         let kind = match (name, keep, channel) {
             (CHECK_REPOSITORY, None, None) => JobKind::CheckRepository,
             (PRUNE_HISTORY, None, None) => JobKind::PruneHistory,
@@ -78,10 +82,10 @@ impl JobKind {
     }
 
     /// A job as it is stored.
-    pub(crate) fn read(name: &str, input: &str) -> Result<Self, JobKindError> {
+    pub(crate) fn from_stored(name: &str, input: &str) -> Result<Self, JobKindError> {
         let Input { keep, channel } = serde_json::from_str(input)
             .map_err(|error| JobKindError(format!("the input of {name} cannot be read: {error}")))?;
-        Self::new(name, keep, channel)
+        Self::from_request(name, keep, channel)
     }
 
     /// `check-repository`
@@ -95,14 +99,14 @@ impl JobKind {
     }
 
     /// What is stored of it beside its name: JSON.
-    pub(crate) fn input(&self) -> String {
-        let (keep, channel) = self.parts();
+    pub(crate) fn input_json(&self) -> String {
+        let (keep, channel) = self.keep_and_channel();
         // Names and numbers always have a JSON form.
         serde_json::to_string(&Input { keep, channel }).unwrap_or_else(|_| "{}".to_owned())
     }
 
     /// Its input: how many versions are kept, and the channel.
-    pub(crate) fn parts(&self) -> (Option<u32>, Option<Name>) {
+    pub(crate) fn keep_and_channel(&self) -> (Option<u32>, Option<Name>) {
         match self {
             JobKind::RetainVersions { keep } => (*keep, None),
             JobKind::RebuildChannel { channel } => (None, Some(channel.clone())),
@@ -121,7 +125,7 @@ impl JobKind {
     }
 
     /// The reconcilers that run by themselves.
-    pub(crate) fn reconcilers(schedule: &Schedule) -> Vec<JobKind> {
+    pub(crate) fn scheduled_reconcilers(schedule: &ReconcilerSchedule) -> Vec<JobKind> {
         let mut kinds = vec![JobKind::PruneHistory];
         if schedule.check_repository_every.is_some() {
             kinds.push(JobKind::CheckRepository);
@@ -133,7 +137,7 @@ impl JobKind {
     }
 
     /// After how long a reconciler runs again, in microseconds; `None` if it does not.
-    pub(crate) fn repeats_after_us(&self, schedule: &Schedule) -> Option<i64> {
+    pub(crate) fn repeat_interval_us(&self, schedule: &ReconcilerSchedule) -> Option<i64> {
         match self {
             JobKind::PruneHistory => Some(HOUR_US),
             JobKind::CheckRepository => {
@@ -145,15 +149,15 @@ impl JobKind {
     }
 
     /// Does it; gives one line about what came of it.
-    pub(crate) async fn run(&self, job: &Arc<JobContext>) -> Result<String, BackOfficeError> {
-        let (back_office, permit) = (&job.back_office, job.permit.lowered());
+    pub(crate) async fn run_job(&self, job: &Arc<JobContext>) -> Result<String, BackOfficeError> {
+        let (back_office, permit) = (&job.back_office, job.permit.to_lower_level());
         match self {
             JobKind::CheckRepository => {
                 let progress = Arc::clone(job);
                 let report = move |done, total| progress.report_progress(done, total);
                 let findings = back_office.check_repository(&permit, report).await?;
                 for finding in &findings {
-                    job.log(finding.to_string());
+                    job.append_log_line(finding.to_string());
                 }
                 match findings.len() {
                     0 => Ok("the repository is whole".to_owned()),
@@ -169,7 +173,7 @@ impl JobKind {
                 };
                 let removed = back_office.retain_versions(&permit, keep as usize).await?;
                 for file in &removed.files {
-                    job.log(format!("removed {file}"));
+                    job.append_log_line(format!("removed {file}"));
                 }
                 Ok(format!(
                     "{} files removed; their {} bytes are free once readers of older metadata had their hour and the \
@@ -204,9 +208,10 @@ mod tests {
             JobKind::RebuildChannel { channel: Name::new("prod").unwrap() },
             JobKind::PruneHistory,
         ] {
-            assert_eq!(JobKind::read(kind.name(), &kind.input()).unwrap(), kind);
+            assert_eq!(JobKind::from_stored(kind.name(), &kind.input_json()).unwrap(), kind);
         }
-        let refused = |name: &str, keep, channel| JobKind::new(name, keep, channel).unwrap_err().to_string();
+        let refused =
+            |name: &str, keep, channel| JobKind::from_request(name, keep, channel).unwrap_err().to_string();
         assert!(refused("check-repository", Some(3), None).contains("does not take"));
         assert!(refused("rebuild-channel", None, None).contains("needs a `channel`"));
         assert!(refused("retain-versions", Some(3), prod()).contains("does not take"));

@@ -7,4 +7,4 @@ mod kind;
 mod worker;
 
 pub(crate) use kind::{JobKind, JobKindError};
-pub(crate) use worker::{Schedule, work};
+pub(crate) use worker::{ReconcilerSchedule, run_job_worker};

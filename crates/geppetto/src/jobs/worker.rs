@@ -15,7 +15,7 @@ use super::JobKind;
 use crate::{
     auth::{Admin, Permit},
     backoffice::{BackOffice, BackOfficeError},
-    daemon_error::error_chain,
+    daemon_error::error_chain_text,
     store::{JobState, NewJob, StoreError, TakenJob},
 };
 
@@ -33,7 +33,7 @@ const RECONCILER_ATTEMPTS: u32 = 3;
 
 /// What a control plane does by itself, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Schedule {
+pub(crate) struct ReconcilerSchedule {
     /// Every how many hours the repository is checked; never if absent.
     pub(crate) check_repository_every: Option<u32>,
     /// How many of the newest versions of each component are kept; all if absent.
@@ -47,7 +47,7 @@ pub(crate) struct JobContext {
     /// On whose behalf it works.
     pub(crate) permit: Permit<Admin>,
     /// What this control plane does by itself.
-    pub(crate) schedule: Schedule,
+    pub(crate) schedule: ReconcilerSchedule,
     log: Mutex<Vec<String>>,
     done: AtomicU64,
     total: AtomicU64,
@@ -57,7 +57,7 @@ pub(crate) struct JobContext {
 
 impl JobContext {
     /// Adds a line to the job's log.
-    pub(crate) fn log(&self, line: String) {
+    pub(crate) fn append_log_line(&self, line: String) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
@@ -78,10 +78,10 @@ impl JobContext {
 }
 
 /// Takes jobs and runs them, one after the other, until `end` is true.
-pub(crate) async fn work(
+pub(crate) async fn run_job_worker(
     back_office: Arc<BackOffice>,
     owner: String,
-    schedule: Schedule,
+    schedule: ReconcilerSchedule,
     mut end: watch::Receiver<bool>,
 ) {
     let mut events = back_office.subscribe_to_events();
@@ -91,7 +91,7 @@ pub(crate) async fn work(
             Ok(Taken::Job) => continue,
             Ok(Taken::NothingUntil(pause)) => pause,
             Err(error) => {
-                tracing::warn!(error = %error_chain(&error), "jobs cannot be taken; trying again");
+                tracing::warn!(error = %error_chain_text(&error), "jobs cannot be taken; trying again");
                 LOOK_AGAIN_AFTER
             }
         };
@@ -135,14 +135,14 @@ enum Ended {
 struct Worker<'a> {
     back_office: &'a Arc<BackOffice>,
     owner: &'a str,
-    schedule: Schedule,
+    schedule: ReconcilerSchedule,
 }
 
 impl Worker<'_> {
     async fn take_and_run(&self, end: &mut watch::Receiver<bool>) -> Result<Taken, StoreError> {
         let store = &self.back_office.store;
         let now_us = self.back_office.clock.now_us();
-        for kind in JobKind::reconcilers(&self.schedule) {
+        for kind in JobKind::scheduled_reconcilers(&self.schedule) {
             self.ensure(&kind, now_us).await?;
         }
         let Some(taken) = store.take_job(self.owner, now_us, now_us + LEASE_US).await? else {
@@ -152,7 +152,7 @@ impl Worker<'_> {
         };
         let job = Arc::new(JobContext {
             back_office: Arc::clone(self.back_office),
-            permit: Permit::of_job(&taken.job.created_by),
+            permit: Permit::for_job(&taken.job.created_by),
             schedule: self.schedule,
             log: Mutex::default(),
             done: AtomicU64::new(0),
@@ -167,12 +167,12 @@ impl Worker<'_> {
     }
 
     async fn ensure(&self, kind: &JobKind, now_us: i64) -> Result<(), StoreError> {
-        let input = kind.input();
+        let input = kind.input_json();
         let first = NewJob {
             kind: kind.name(),
             input: &input,
             unique_key: kind.unique_key(),
-            due_us: now_us + kind.repeats_after_us(&self.schedule).unwrap_or(0),
+            due_us: now_us + kind.repeat_interval_us(&self.schedule).unwrap_or(0),
             max_attempts: RECONCILER_ATTEMPTS,
         };
         self.back_office.store.ensure_unfinished_job(&first, now_us).await
@@ -185,13 +185,13 @@ impl Worker<'_> {
             let why = format!("it was begun {} times and never ended", taken.job.max_attempts);
             return Ended::Finished(Err(BackOfficeError::Refused(why)));
         }
-        let kind = match JobKind::read(&taken.job.kind, &taken.job.input) {
+        let kind = match JobKind::from_stored(&taken.job.kind, &taken.job.input) {
             Ok(kind) => kind,
             Err(error) => return Ended::Finished(Err(BackOfficeError::Refused(error.to_string()))),
         };
         let work = {
             let job = Arc::clone(job);
-            tokio::spawn(async move { kind.run(&job).await })
+            tokio::spawn(async move { kind.run_job(&job).await })
         };
         let abort = work.abort_handle();
         let mut work = work;
@@ -217,7 +217,9 @@ impl Worker<'_> {
                     return Ended::LeaseLost;
                 }
                 // The lease holds for some time yet.
-                Err(error) => tracing::warn!(error = %error_chain(&error), "a job's lease is not renewed"),
+                Err(error) => {
+                    tracing::warn!(error = %error_chain_text(&error), "a job's lease is not renewed")
+                }
             }
         }
     }
@@ -243,7 +245,7 @@ impl Worker<'_> {
 
     async fn store_end(&self, taken: &TakenJob, job: &JobContext, ended: Ended) -> Result<(), StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let kind = JobKind::read(&taken.job.kind, &taken.job.input).ok();
+        let kind = JobKind::from_stored(&taken.job.kind, &taken.job.input).ok();
         let (state, result, again_us) = match ended {
             Ended::LeaseLost => return Ok(()),
             Ended::Interrupted => (JobState::Waiting, None, Some(now_us)),
@@ -253,13 +255,13 @@ impl Worker<'_> {
                 let again = error.is_internal() && taken.job.attempt < taken.job.max_attempts;
                 let doublings = u32::try_from(taken.job.attempt.saturating_sub(1).min(10)).unwrap_or(10);
                 let again_us = again.then(|| now_us + (RETRY_AFTER_US << doublings));
-                tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %error_chain(&error), "a job failed");
+                tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %error_chain_text(&error), "a job failed");
                 (JobState::Failed, Some(error.to_string()), again_us)
             }
         };
         self.flush_log(taken, job).await?;
-        let next_us = kind.as_ref().and_then(|kind| kind.repeats_after_us(&self.schedule));
-        let input = kind.as_ref().map(JobKind::input).unwrap_or_default();
+        let next_us = kind.as_ref().and_then(|kind| kind.repeat_interval_us(&self.schedule));
+        let input = kind.as_ref().map(JobKind::input_json).unwrap_or_default();
         let next = kind.as_ref().zip(next_us).map(|(kind, after_us)| NewJob {
             kind: kind.name(),
             input: &input,
