@@ -21,7 +21,7 @@ use self::{
     measure::TimedCommand,
     results::{PeerResult, ResultRow, Target},
 };
-use crate::{command_failure::CommandFailure, developer::Developer, output};
+use crate::{command_failure::CommandFailure, developer::DeveloperWorkspace, output};
 
 /// What the run needs to know.
 pub(crate) struct Bench<'a> {
@@ -84,7 +84,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
 fn run_parts(bench: &Bench<'_>, rows: &mut Vec<ResultRow>) -> Result<(), CommandFailure> {
     let wanted = |part| bench.only.is_none_or(|only| only == part);
     let developer =
-        |folder| Developer::create(bench.root, bench.work, folder, &bench.programs, bench.profile);
+        |folder| DeveloperWorkspace::create(bench.root, bench.work, folder, &bench.programs, bench.profile);
     let mut weight = Ok(());
     if wanted(BenchPart::Commands) {
         let developer = developer("bench")?;
@@ -108,7 +108,7 @@ fn run_parts(bench: &Bench<'_>, rows: &mut Vec<ResultRow>) -> Result<(), Command
 /// Times all cases; returns how long punch takes to start.
 fn compare_commands(
     bench: &Bench<'_>,
-    developer: &Developer,
+    developer: &DeveloperWorkspace,
     prepared: &cases::Prepared,
     rows: &mut Vec<ResultRow>,
 ) -> Result<Duration, CommandFailure> {

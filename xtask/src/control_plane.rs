@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
     cpu_clock::CpuClock,
-    run::Terminal,
 };
 
 /// The control plane of one run.
@@ -35,12 +35,16 @@ impl ControlPlane {
     }
 
     /// Starts it from `terminal` and waits until it answers. The command line is what a person would type.
-    pub(crate) fn start(terminal: &Terminal, typed: &str, url: &str) -> Result<ControlPlane, CommandFailure> {
-        let log = terminal.folder().join("geppetto.log");
+    pub(crate) fn start(
+        terminal: &CommandShell,
+        typed: &str,
+        url: &str,
+    ) -> Result<ControlPlane, CommandFailure> {
+        let log = terminal.working_folder().join("geppetto.log");
         terminal.print_command_line(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
-        let file = fs::File::create(&log).map_err(io("create", &log))?;
-        let errors = file.try_clone().map_err(io("write", &log))?;
+        let file = fs::File::create(&log).map_err(io_failure_at("create", &log))?;
+        let errors = file.try_clone().map_err(io_failure_at("write", &log))?;
         // It must not outlive this process, whatever ends it.
         let server = terminal
             .new_command(&format!("exec setpriv --pdeathsig TERM {typed}"))
@@ -70,7 +74,7 @@ impl ControlPlane {
     /// The memory it holds, in bytes.
     pub(crate) fn resident_bytes(&self) -> Result<u64, CommandFailure> {
         let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
-        let status = fs::read_to_string(&path).map_err(io("read", &path))?;
+        let status = fs::read_to_string(&path).map_err(io_failure_at("read", &path))?;
         let kilobytes =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
         let kilobytes = kilobytes.and_then(|number| number.parse::<u64>().ok());
@@ -81,7 +85,7 @@ impl ControlPlane {
 
     /// How much CPU time it took so far.
     pub(crate) fn cpu_clock(&self) -> Result<CpuClock, CommandFailure> {
-        CpuClock::read(self.server.id())
+        CpuClock::read_process_clock(self.server.id())
     }
 
     /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
@@ -116,7 +120,7 @@ impl ControlPlane {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        let here = Terminal::on_this_machine(Path::new("/"));
+        let here = CommandShell::on_this_machine(Path::new("/"));
         // Politely first, so that it finishes what it writes.
         here.run_any_exit(&format!("kill {}", self.server.id())).ok();
         for _ in 0..100 {

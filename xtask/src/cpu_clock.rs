@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::command_failure::{CommandFailure, io};
+use crate::command_failure::{CommandFailure, io_failure_at};
 
 /// The length of the steps in which the kernel counts the time of whole processes.
 const STEP: Duration = Duration::from_millis(10);
@@ -17,17 +17,17 @@ pub(crate) struct CpuClock {
 
 impl CpuClock {
     /// Reads the clock of the process `id`.
-    pub(crate) fn read(id: u32) -> Result<CpuClock, CommandFailure> {
+    pub(crate) fn read_process_clock(id: u32) -> Result<CpuClock, CommandFailure> {
         let folder = PathBuf::from(format!("/proc/{id}"));
         let path = folder.join("stat");
-        let stat = fs::read_to_string(&path).map_err(io("read", &path))?;
+        let stat = fs::read_to_string(&path).map_err(io_failure_at("read", &path))?;
         // The program's name, in parentheses, may hold spaces. User and system time are the fields 14 and 15.
         let after_name = stat.rsplit(") ").next().unwrap_or_default();
         let steps: u32 =
             after_name.split(' ').skip(11).take(2).filter_map(|steps| steps.parse::<u32>().ok()).sum();
         let tasks = folder.join("task");
         let mut threads = Duration::ZERO;
-        for task in fs::read_dir(&tasks).map_err(io("list", &tasks))?.flatten() {
+        for task in fs::read_dir(&tasks).map_err(io_failure_at("list", &tasks))?.flatten() {
             // A thread may end while this reads.
             let schedule = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
             let nanoseconds = schedule.split(' ').next().and_then(|number| number.parse().ok());
@@ -37,7 +37,7 @@ impl CpuClock {
     }
 
     /// The time since an earlier reading: that of the threads, unless so much is missing from it that one has ended.
-    pub(crate) fn since(self, earlier: CpuClock) -> Duration {
+    pub(crate) fn elapsed_since(self, earlier: CpuClock) -> Duration {
         let process = self.process.saturating_sub(earlier.process);
         match self.threads.checked_sub(earlier.threads) {
             Some(threads) if threads + 2 * STEP >= process => threads,
@@ -57,14 +57,14 @@ mod tests {
     #[test]
     fn time_of_threads_counts_unless_one_has_ended() {
         let earlier = clock(100, 100);
-        assert_eq!(clock(110, 103).since(earlier), Duration::from_millis(3));
-        assert_eq!(clock(200, 150).since(earlier), Duration::from_millis(100));
-        assert_eq!(clock(110, 40).since(earlier), Duration::from_millis(10));
+        assert_eq!(clock(110, 103).elapsed_since(earlier), Duration::from_millis(3));
+        assert_eq!(clock(200, 150).elapsed_since(earlier), Duration::from_millis(100));
+        assert_eq!(clock(110, 40).elapsed_since(earlier), Duration::from_millis(10));
     }
 
     #[test]
     fn own_process_has_a_clock() {
-        let clock = CpuClock::read(std::process::id()).unwrap();
+        let clock = CpuClock::read_process_clock(std::process::id()).unwrap();
         assert!(clock.threads > Duration::ZERO);
     }
 }

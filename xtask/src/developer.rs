@@ -6,20 +6,20 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
     control_plane::ControlPlane,
-    run::Terminal,
 };
 
 /// A fresh folder and a developer who types in it.
-pub(crate) struct Developer {
+pub(crate) struct DeveloperWorkspace {
     /// The folder, which is also his home.
     pub(crate) folder: PathBuf,
     /// His terminal: our programs come first in its path.
-    pub(crate) terminal: Terminal,
+    pub(crate) terminal: CommandShell,
 }
 
-impl Developer {
+impl DeveloperWorkspace {
     /// Empties `work/NAME` and opens a terminal there.
     pub(crate) fn create(
         root: &Path,
@@ -27,7 +27,7 @@ impl Developer {
         name: &str,
         programs: &Path,
         profile: &str,
-    ) -> Result<Developer, CommandFailure> {
+    ) -> Result<DeveloperWorkspace, CommandFailure> {
         for program in ["geppetto", "punch"] {
             let path = programs.join(program);
             if !path.exists() {
@@ -39,11 +39,11 @@ impl Developer {
         }
         let folder = work.join(name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(io("empty", &folder))?;
+            fs::remove_dir_all(&folder).map_err(io_failure_at("empty", &folder))?;
         }
-        fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
         let home = folder.display().to_string();
-        let terminal = Terminal::on_this_machine(&folder)
+        let terminal = CommandShell::on_this_machine(&folder)
             .with_variable("PATH", format!("{}:{}", programs.display(), path()))
             .with_variable("HOME", &home)
             .with_variable("USER", "alice")
@@ -53,13 +53,13 @@ impl Developer {
             .with_variable("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
             .with_variable("GEPPETTO_DATA", format!("{home}/data"))
             .with_variable("GEPPETTO_PROFILE", profile);
-        Ok(Developer { folder, terminal })
+        Ok(DeveloperWorkspace { folder, terminal })
     }
 }
 
 /// Starts the control plane at `address` on a free port.
 pub(crate) fn start_control_plane(
-    terminal: &Terminal,
+    terminal: &CommandShell,
     address: &str,
 ) -> Result<ControlPlane, CommandFailure> {
     let port = ControlPlane::find_free_port(address)?;
@@ -72,7 +72,7 @@ pub(crate) fn start_control_plane(
 
 /// Signs the developer in, makes his key and has the repository trust it.
 pub(crate) fn log_in_developer(
-    terminal: &Terminal,
+    terminal: &CommandShell,
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
     // Beside the control plane nobody needs a token to make one.
@@ -84,7 +84,7 @@ pub(crate) fn log_in_developer(
 }
 
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
-pub(crate) fn package_two_shop_versions(developer: &Developer) -> Result<(), CommandFailure> {
+pub(crate) fn package_two_shop_versions(developer: &DeveloperWorkspace) -> Result<(), CommandFailure> {
     let terminal = &developer.terminal;
     terminal.run("punch new web-service shop --set version=1.0.0")?;
     terminal.run("punch test shop")?;
@@ -94,7 +94,7 @@ pub(crate) fn package_two_shop_versions(developer: &Developer) -> Result<(), Com
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
-pub(crate) fn package_second_shop_version(terminal: &Terminal) -> Result<(), CommandFailure> {
+pub(crate) fn package_second_shop_version(terminal: &CommandShell) -> Result<(), CommandFailure> {
     terminal.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
     terminal.run(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
@@ -105,7 +105,7 @@ pub(crate) fn package_second_shop_version(terminal: &Terminal) -> Result<(), Com
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
 pub(crate) fn list_packaged_components(dist: &Path) -> Result<Vec<String>, CommandFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
-        .map_err(io("list", dist))?
+        .map_err(io_failure_at("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| {
             let (name, rest) = file.strip_suffix("-1.noarch.rpm")?.rsplit_once("-deployment-")?;
@@ -118,7 +118,7 @@ pub(crate) fn list_packaged_components(dist: &Path) -> Result<Vec<String>, Comma
 
 /// Installs punch on a host by the host's own rpm, as a person would.
 pub(crate) fn install_punch_on_host(
-    shell: &Terminal,
+    shell: &CommandShell,
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
     shell.run(&format!(

@@ -82,11 +82,11 @@ impl Inventory {
     /// Makes the inventory of so many servers.
     pub(crate) fn generate(servers: usize) -> Inventory {
         Inventory {
-            components: catalog::components(),
-            roles: places::roles(),
-            environments: places::environments(),
-            groups: places::groups(),
-            servers: (1..=servers).map(places::server).collect(),
+            components: catalog::all_components(),
+            roles: places::all_roles(),
+            environments: places::all_environments(),
+            groups: places::all_groups(),
+            servers: (1..=servers).map(places::generate_server).collect(),
         }
     }
 
@@ -104,7 +104,7 @@ impl Inventory {
     }
 
     /// The names of `count` servers, spread over all in the order of their names: those `resolve-estate` shows.
-    pub(crate) fn sample(&self, count: usize) -> Vec<&str> {
+    pub(crate) fn sample_servers(&self, count: usize) -> Vec<&str> {
         let names: BTreeSet<&str> = self.servers.iter().map(|server| server.place.name.as_str()).collect();
         let step = (names.len() / count.max(1)).max(1);
         names.into_iter().step_by(step).take(count).collect()
@@ -125,7 +125,7 @@ mod tests {
         let parameters = inventory.components.iter().map(|component| component.parameters.len());
         assert_eq!((inventory.components.len(), parameters.sum::<usize>()), (25, 550));
         assert!(inventory.servers.iter().all(|server| (3..=4).contains(&server.roles.len())));
-        assert_eq!(inventory.sample(4), ["web-0001", "web-0011", "web-0021", "web-0031"]);
+        assert_eq!(inventory.sample_servers(4), ["web-0001", "web-0011", "web-0021", "web-0031"]);
         let again = Inventory::generate(40);
         let values = |inventory: &Inventory| inventory.servers[39].place.values.clone();
         assert_eq!(values(&inventory), values(&again));

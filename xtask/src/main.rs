@@ -2,6 +2,7 @@
 
 mod bench;
 mod command_failure;
+mod command_shell;
 mod control_plane;
 mod cpu_clock;
 mod demo;
@@ -10,7 +11,6 @@ mod e2e;
 mod inventory;
 mod output;
 mod resolve_estate;
-mod run;
 mod test_host;
 mod tidy;
 

@@ -42,7 +42,7 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Starts a stopwatch.
 #[expect(clippy::disallowed_methods, reason = "the chores say how long things take")]
-pub(crate) fn now() -> Instant {
+pub(crate) fn start_stopwatch() -> Instant {
     Instant::now()
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct StepPrinter {
 impl StepPrinter {
     /// Starts the clock.
     pub(crate) fn start() -> StepPrinter {
-        StepPrinter { taken: Vec::new(), started: now() }
+        StepPrinter { taken: Vec::new(), started: start_stopwatch() }
     }
 
     /// Says what is done next, and does it.
@@ -65,7 +65,7 @@ impl StepPrinter {
         work: impl FnOnce() -> Result<T, CommandFailure>,
     ) -> Result<T, CommandFailure> {
         println!("\n[{:2}] {what}", self.taken.len() + 1);
-        let began = now();
+        let began = start_stopwatch();
         let done = work().map_err(|trouble| CommandFailure {
             what: format!("step {} ({what}): {}", self.taken.len() + 1, trouble.what),
             ..trouble

@@ -28,7 +28,7 @@ use model::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     inventory::CHANNEL,
     output,
 };
@@ -142,9 +142,9 @@ fn read_component(file: &str, text: &str) -> Result<Component, Vec<FormatError>>
 /// The files of a folder and their texts.
 fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, CommandFailure> {
     let mut texts = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io("list", folder))? {
-        let entry = entry.map_err(io("list", folder))?;
-        let text = fs::read_to_string(entry.path()).map_err(io("read", &entry.path()))?;
+    for entry in fs::read_dir(folder).map_err(io_failure_at("list", folder))? {
+        let entry = entry.map_err(io_failure_at("list", folder))?;
+        let text = fs::read_to_string(entry.path()).map_err(io_failure_at("read", &entry.path()))?;
         texts.push((entry.file_name().to_string_lossy().into_owned(), text));
     }
     Ok(texts)
@@ -171,7 +171,7 @@ fn values_as_json(node: &Node) -> serde_json::Value {
 /// The most memory this process ever held.
 fn peak_memory_kb() -> Result<u64, CommandFailure> {
     let path = Path::new("/proc/self/status");
-    let status = fs::read_to_string(path).map_err(io("read", path))?;
+    let status = fs::read_to_string(path).map_err(io_failure_at("read", path))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     number.ok_or_else(|| CommandFailure::new("no VmHWM line", path.display().to_string()))

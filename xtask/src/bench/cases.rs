@@ -4,9 +4,9 @@ use std::fs;
 
 use super::{Case, results::Target};
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     control_plane::ControlPlane,
-    developer::{self, Developer},
+    developer::{self, DeveloperWorkspace},
 };
 
 /// How many packages the repositories of the comparison with createrepo_c hold.
@@ -25,7 +25,7 @@ pub(super) struct Prepared {
 }
 
 /// Makes the folders all commands work on.
-pub(super) fn prepare(developer: &Developer) -> Result<Prepared, CommandFailure> {
+pub(super) fn prepare(developer: &DeveloperWorkspace) -> Result<Prepared, CommandFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
     developer.terminal.run(&format!("geppetto init --data data{channels}"))?;
     let control_plane = developer::start_control_plane(&developer.terminal, "127.0.0.1")?;
@@ -39,7 +39,7 @@ pub(super) fn prepare(developer: &Developer) -> Result<Prepared, CommandFailure>
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
-fn packaging(developer: &Developer) -> Result<Case, CommandFailure> {
+fn packaging(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
     let terminal = &developer.terminal;
     let component = "format: geppetto/component/1\nname: bulk\nversion: 1.0.0\nkind: processing\n\
                      summary: Files to measure packaging with\nlicense: Apache-2.0\n\
@@ -78,7 +78,7 @@ fn packaging(developer: &Developer) -> Result<Case, CommandFailure> {
 ///
 /// Ours is the whole way: checked, sent, its signature verified, flushed to the disk, the metadata signed. The
 /// peer's is the metadata alone, unsigned and not flushed.
-fn publishing(developer: &Developer, packages: usize) -> Result<Case, CommandFailure> {
+fn publishing(developer: &DeveloperWorkspace, packages: usize) -> Result<Case, CommandFailure> {
     let terminal = &developer.terminal;
     let name = format!("small{packages}");
     let component = |version: usize| {
@@ -121,7 +121,7 @@ fn publishing(developer: &Developer, packages: usize) -> Result<Case, CommandFai
 }
 
 /// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
-fn unchanged_apply(developer: &Developer) -> Result<Case, CommandFailure> {
+fn unchanged_apply(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
     let terminal = &developer.terminal;
     let root = developer.folder.join("root");
     let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();
@@ -170,10 +170,10 @@ fn start_up() -> Case {
     }
 }
 
-fn write(developer: &Developer, path: &str, text: &str) -> Result<(), CommandFailure> {
+fn write(developer: &DeveloperWorkspace, path: &str, text: &str) -> Result<(), CommandFailure> {
     let file = developer.folder.join(path);
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
     }
-    fs::write(&file, text).map_err(io("write", &file))
+    fs::write(&file, text).map_err(io_failure_at("write", &file))
 }

@@ -9,9 +9,9 @@ use super::{
     results::{PeerResult, ResultRow, Target},
 };
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     control_plane::ControlPlane,
-    developer::{self, Developer},
+    developer::{self, DeveloperWorkspace},
     inventory::{self, CHANNEL, Inventory},
     output,
 };
@@ -31,7 +31,7 @@ const RESTARTS: usize = 5;
 /// Times the three. `peer_costs` is what resolving the whole inventory cost each peer, when it was measured.
 pub(super) fn run(
     bench: &Bench<'_>,
-    developer: &Developer,
+    developer: &DeveloperWorkspace,
     peers: &[InventoryPeer],
     peer_costs: &[Cost],
     rows: &mut Vec<ResultRow>,
@@ -80,7 +80,7 @@ pub(super) fn run(
     inventory.write_both(&folder)?;
     let mut others = Vec::new();
     for peer in peers {
-        let typed = peer.values(&folder.join("reclass"), &inventory.sample(1));
+        let typed = peer.values(&folder.join("reclass"), &inventory.sample_servers(1));
         let timed = TimedCommand { before: "", typed: &typed, control_plane: None };
         others.push(peer.result(timed.measure(terminal, bench.runs)?));
     }
@@ -90,14 +90,14 @@ pub(super) fn run(
 }
 
 /// Starts the control plane at the port the developer is signed in to.
-fn start(developer: &Developer, port: u16) -> Result<ControlPlane, CommandFailure> {
+fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlane, CommandFailure> {
     let typed = format!("geppetto serve --data data --listen 127.0.0.1:{port}");
     ControlPlane::start(&developer.terminal, &typed, &format!("http://127.0.0.1:{port}"))
 }
 
 /// Packages and publishes every component.
 fn publish_components(
-    developer: &Developer,
+    developer: &DeveloperWorkspace,
     control_plane: &ControlPlane,
     inventory: &Inventory,
 ) -> Result<(), CommandFailure> {
@@ -112,21 +112,21 @@ fn publish_components(
 /// The first answer for one server after a start: the request alone, and what the control plane did for it. Each
 /// start asks for another server, whose node file was never made.
 fn first_answers(
-    developer: &Developer,
+    developer: &DeveloperWorkspace,
     port: u16,
     inventory: &Inventory,
     starts: usize,
 ) -> Result<Cost, CommandFailure> {
     let token = developer.folder.join("alice.token");
-    let token = fs::read_to_string(&token).map_err(io("read", &token))?;
+    let token = fs::read_to_string(&token).map_err(io_failure_at("read", &token))?;
     let mut costs = Vec::new();
-    for server in inventory.sample(starts) {
+    for server in inventory.sample_servers(starts) {
         let control_plane = start(developer, port)?;
         let before = control_plane.cpu_clock()?;
-        let began = output::now();
+        let began = output::start_stopwatch();
         control_plane.fetch(&format!("/api/v1/servers/{server}/node"), token.trim())?;
         let wall = began.elapsed();
-        costs.push(Cost { wall, cpu: control_plane.cpu_clock()?.since(before), peak_kb: None });
+        costs.push(Cost { wall, cpu: control_plane.cpu_clock()?.elapsed_since(before), peak_kb: None });
     }
     Ok(medians(&costs))
 }

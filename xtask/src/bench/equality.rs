@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::{command_failure::CommandFailure, run::Terminal};
+use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// Compares what two command lines print: `{server: {component: {key: value}}}`. The order of list items does not
 /// count, since reclass puts the weakest places' items first and we the strongest's. Returns the number of values.
-pub(super) fn check(terminal: &Terminal, ours: &str, peer: (&str, &str)) -> Result<usize, CommandFailure> {
+pub(super) fn check(
+    terminal: &CommandShell,
+    ours: &str,
+    peer: (&str, &str),
+) -> Result<usize, CommandFailure> {
     let (name, theirs) = peer;
     let our_servers = printed_map(terminal, ours)?;
     let their_servers = printed_map(terminal, theirs)?;
@@ -39,7 +43,7 @@ fn compare(ours: &Map<String, Value>, theirs: &Map<String, Value>, peer: &str) -
     Ok(compared)
 }
 
-fn printed_map(terminal: &Terminal, typed: &str) -> Result<Map<String, Value>, CommandFailure> {
+fn printed_map(terminal: &CommandShell, typed: &str) -> Result<Map<String, Value>, CommandFailure> {
     let answer = terminal.run(typed)?;
     serde_json::from_str(&answer.out).map_err(|error| CommandFailure {
         command: Some(typed.to_owned()),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::{command_failure::CommandFailure, control_plane::ControlPlane, output, run::Terminal};
+use crate::{
+    command_failure::CommandFailure, command_shell::CommandShell, control_plane::ControlPlane, output,
+};
 
 /// No command is repeated beyond this.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -40,7 +42,7 @@ pub(super) struct TimedCommand<'a> {
 impl TimedCommand<'_> {
     /// Runs it once to warm up and then `runs` times, or until 20 s are over. A command whose first run takes
     /// longer than that is not repeated: that run counts.
-    pub(super) fn measure(&self, terminal: &Terminal, runs: usize) -> Result<Cost, CommandFailure> {
+    pub(super) fn measure(&self, terminal: &CommandShell, runs: usize) -> Result<Cost, CommandFailure> {
         let warm_up = self.run_once(terminal)?;
         if warm_up.wall > LONGEST {
             return Ok(warm_up);
@@ -53,18 +55,18 @@ impl TimedCommand<'_> {
     }
 
     /// Runs it once.
-    pub(super) fn run_once(&self, terminal: &Terminal) -> Result<Cost, CommandFailure> {
+    pub(super) fn run_once(&self, terminal: &CommandShell) -> Result<Cost, CommandFailure> {
         if !self.before.is_empty() {
             terminal.run(self.before)?;
         }
         let server_before = self.control_plane.map(ControlPlane::cpu_clock).transpose()?;
         let children_before = children_cpu_time()?;
-        let began = output::now();
+        let began = output::start_stopwatch();
         let answer = terminal.run(self.typed)?;
         let wall = began.elapsed();
         let children = children_cpu_time()?.saturating_sub(children_before);
         let server = match (self.control_plane, server_before) {
-            (Some(control_plane), Some(before)) => control_plane.cpu_clock()?.since(before),
+            (Some(control_plane), Some(before)) => control_plane.cpu_clock()?.elapsed_since(before),
             _ => Duration::ZERO,
         };
         Ok(Cost { wall, cpu: children + server, peak_kb: peak_kb(&answer.out) })

@@ -3,9 +3,9 @@
 use std::{fs, path::Path, path::PathBuf};
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
     output,
-    run::Terminal,
 };
 
 /// What pip installs; the packages' names and versions, so that figures of two runs can be compared.
@@ -35,8 +35,8 @@ impl InventoryPeer {
 
 /// Both peers, or none where Python cannot have them. `work` keeps them for the next run.
 pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure> {
-    fs::create_dir_all(work).map_err(io("create", work))?;
-    let terminal = Terminal::on_this_machine(work);
+    fs::create_dir_all(work).map_err(io_failure_at("create", work))?;
+    let terminal = CommandShell::on_this_machine(work);
     let complete = format!("peers/bin/pip install --quiet --no-index {PACKAGES}");
     if terminal.run_any_exit(&complete)?.code != 0 {
         let install =
@@ -56,7 +56,7 @@ pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure>
     let mut installed = Vec::new();
     for (name, package, file, text) in peers {
         let script = work.join("peers").join(file);
-        fs::write(&script, text).map_err(io("write", &script))?;
+        fs::write(&script, text).map_err(io_failure_at("write", &script))?;
         let ask = format!(
             "{} -c 'from importlib.metadata import version; print(version(\"{package}\"))'",
             python.display()

@@ -9,10 +9,10 @@ use super::{
     results::{PeerResult, ResultRow, Target},
 };
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
     inventory::Inventory,
     output,
-    run::Terminal,
 };
 
 /// The number of servers of the smaller inventory.
@@ -30,7 +30,7 @@ const LARGE_TARGET: Target = Target::CpuAndPeak(Duration::from_millis(850), 300_
 /// Proves that all sides give the same values, and times them. Returns what the larger inventory cost each peer.
 pub(super) fn run(
     bench: &Bench<'_>,
-    terminal: &Terminal,
+    terminal: &CommandShell,
     peers: &[InventoryPeer],
     rows: &mut Vec<ResultRow>,
 ) -> Result<Vec<Cost>, CommandFailure> {
@@ -42,14 +42,14 @@ pub(super) fn run(
 
 fn resolve_all(
     bench: &Bench<'_>,
-    terminal: &Terminal,
+    terminal: &CommandShell,
     peers: &[InventoryPeer],
     (servers, target): (usize, Target),
     rows: &mut Vec<ResultRow>,
 ) -> Result<Vec<Cost>, CommandFailure> {
-    let folder = terminal.folder().join(format!("inventory-{servers}"));
+    let folder = terminal.working_folder().join(format!("inventory-{servers}"));
     if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(io("remove", &folder))?;
+        fs::remove_dir_all(&folder).map_err(io_failure_at("remove", &folder))?;
     }
     let inventory = Inventory::generate(servers);
     inventory.write_both(&folder)?;
@@ -64,7 +64,7 @@ fn resolve_all(
     let ours = format!("{} resolve-estate {}", program.display(), estate.display());
     let sample = format!("{ours} --json-sample {COMPARED}");
     for peer in peers {
-        let theirs = peer.values(&reclass, &inventory.sample(COMPARED));
+        let theirs = peer.values(&reclass, &inventory.sample_servers(COMPARED));
         let compared = equality::check(terminal, &sample, (peer.name, &theirs))?;
         output::print_note(&format!(
             "{compared} values of {COMPARED} servers of {servers} are {}'s too",

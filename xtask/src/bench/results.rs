@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::measure::Cost;
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     output,
 };
 
@@ -129,12 +129,12 @@ pub(super) fn print_head() {
 /// Writes all rows as `bench/results.json` in the checkout `root`.
 pub(super) fn write(root: &Path, rows: &[ResultRow]) -> Result<(), CommandFailure> {
     let folder = root.join("bench");
-    fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+    fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
     let file = folder.join("results.json");
     let rows: Vec<Value> = rows.iter().map(ResultRow::as_json).collect();
     let text = serde_json::to_string_pretty(&rows)
         .map_err(|error| CommandFailure::new(format!("no JSON: {error}"), file.display().to_string()))?;
-    fs::write(&file, text + "\n").map_err(io("write", &file))?;
+    fs::write(&file, text + "\n").map_err(io_failure_at("write", &file))?;
     output::print_line(&format!(
         "Ratio: how many times our CPU time the peer took. The same figures are in {}.",
         file.display()

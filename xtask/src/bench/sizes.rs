@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     control_plane::ControlPlane,
     output,
 };
@@ -34,7 +34,7 @@ pub(super) fn check(
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     for program in ["geppetto", "punch"].iter().filter(|_| released) {
         let path = programs.join(program);
-        let size = fs::metadata(&path).map_err(io("read", &path))?.len();
+        let size = fs::metadata(&path).map_err(io_failure_at("read", &path))?.len();
         found(&format!("the program {program}"), megabytes(size), megabytes(BINARY_BYTES), "MB");
     }
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;

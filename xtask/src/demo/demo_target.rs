@@ -4,8 +4,8 @@ use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
     command_failure::CommandFailure,
+    command_shell::{CommandOutput, CommandShell},
     output,
-    run::{CommandOutput, Terminal},
     test_host::BootedHost,
 };
 
@@ -18,7 +18,7 @@ pub(super) enum DemoTarget {
         /// The folder.
         root: PathBuf,
         /// Where commands are typed.
-        terminal: Terminal,
+        terminal: CommandShell,
     },
 }
 
@@ -52,7 +52,7 @@ impl DemoTarget {
         version: &str,
         footer: Option<&str>,
     ) -> Result<(), CommandFailure> {
-        let here = Terminal::on_this_machine(std::path::Path::new("/")).with_echo();
+        let here = CommandShell::on_this_machine(std::path::Path::new("/")).with_echo();
         match self {
             DemoTarget::Booted(host) => {
                 let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.ip_address()))?;
@@ -99,7 +99,7 @@ impl DemoTarget {
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));
-            let here = Terminal::on_this_machine(std::path::Path::new("/")).with_echo();
+            let here = CommandShell::on_this_machine(std::path::Path::new("/")).with_echo();
             let answer =
                 here.run_any_exit(&format!("curl -sS --max-time 5 http://{}:{port}/", host.ip_address()))?;
             output::print_quoted(&answer.all_output());

@@ -10,9 +10,9 @@ use std::{
 use demo_target::DemoTarget;
 
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
     control_plane::ControlPlane,
-    developer::{self, Developer},
+    developer::{self, DeveloperWorkspace},
     output::{self, StepPrinter},
     test_host,
 };
@@ -49,9 +49,9 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
 
     let mut steps = StepPrinter::start();
     let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHosts::bridge_address);
-    let developer = Developer::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
+    let developer = DeveloperWorkspace::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
     let terminal = developer.terminal.clone().with_echo();
-    output::print_line(&format!("Everything below is typed in {}", terminal.folder().display()));
+    output::print_line(&format!("Everything below is typed in {}", terminal.working_folder().display()));
 
     let control_plane = steps.run_step("Start the control plane on a new data folder", || {
         developer::start_control_plane(&terminal, &address)
@@ -103,7 +103,9 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
             output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
             Ok(DemoTarget::Booted(hosts.boot_host(image, "web-01")?))
         })?,
-        _ => DemoTarget::Folder { root: terminal.folder().join("web-01"), terminal: terminal.clone() },
+        _ => {
+            DemoTarget::Folder { root: terminal.working_folder().join("web-01"), terminal: terminal.clone() }
+        }
     };
     if let DemoTarget::Booted(host) = &place {
         steps.run_step("Install punch on it, from the repository", || {
@@ -122,7 +124,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         place.expect_service_answer(8080, "Welcome to shop", "1.0.0", None)
     })?;
 
-    let role = terminal.folder().join("estate/roles/web.yaml");
+    let role = terminal.working_folder().join("estate/roles/web.yaml");
     steps.run_step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
@@ -162,14 +164,14 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
 
 /// Replaces `old` in a file, once; the file must hold it.
 fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
-    let text = fs::read_to_string(file).map_err(io("read", file))?;
+    let text = fs::read_to_string(file).map_err(io_failure_at("read", file))?;
     if !text.contains(old) {
         return Err(CommandFailure::new(
             format!("{} does not hold `{}`", file.display(), old.trim()),
             file.display().to_string(),
         ));
     }
-    fs::write(file, text.replacen(old, new, 1)).map_err(io("write", file))
+    fs::write(file, text.replacen(old, new, 1)).map_err(io_failure_at("write", file))
 }
 
 /// Keeps everything running for somebody who is there to look.

@@ -112,7 +112,7 @@ struct CheckResults {
 impl CheckResults {
     /// Runs one check; `None` when it failed.
     fn run_check<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, CommandFailure>) -> Option<T> {
-        let began = output::now();
+        let began = output::start_stopwatch();
         let result = check();
         let time = output::format_seconds(began.elapsed());
         match result {

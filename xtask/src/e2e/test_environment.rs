@@ -4,10 +4,10 @@ use std::{fs, thread::sleep, time::Duration};
 
 use super::E2eSettings;
 use crate::{
-    command_failure::{CommandFailure, io},
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::{CommandOutput, CommandShell},
     control_plane::ControlPlane,
-    developer::{self, Developer},
-    run::{CommandOutput, Terminal},
+    developer::{self, DeveloperWorkspace},
     test_host::{BootedHost, HostImage, TestHosts},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct TestEnvironment {
     /// The control plane; absent while a check has stopped it.
     pub(super) control_plane: Option<ControlPlane>,
     /// The developer.
-    pub(super) developer: Developer,
+    pub(super) developer: DeveloperWorkspace,
     _hosts: TestHosts,
 }
 
@@ -47,7 +47,7 @@ impl TestEnvironment {
     pub(super) fn prepare(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, CommandFailure> {
         let mut hosts = TestHosts::prepare(e2e.work)?;
         let image = HostImage::build_debian(e2e.work)?.with_package_archive(e2e.work)?;
-        let developer = Developer::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
+        let developer = DeveloperWorkspace::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
         let terminal = &developer.terminal;
         let control_plane = developer::start_control_plane(terminal, &hosts.bridge_address())?;
         developer::log_in_developer(terminal, &control_plane)?;
@@ -88,7 +88,7 @@ impl TestEnvironment {
     }
 
     /// The developer's terminal.
-    pub(super) fn developer_terminal(&self) -> &Terminal {
+    pub(super) fn developer_terminal(&self) -> &CommandShell {
         &self.developer.terminal
     }
 
@@ -120,7 +120,7 @@ impl TestEnvironment {
 
     /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
     pub(super) fn expect_http_text(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
-        let here = Terminal::on_this_machine(&self.developer.folder);
+        let here = CommandShell::on_this_machine(&self.developer.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.ip_address());
         for _ in 0..60 {
             let answer = here.run_any_exit(&typed)?;
@@ -148,8 +148,8 @@ impl TestEnvironment {
     fn write(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
         let file = self.developer.folder.join("estate").join(path);
         if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).map_err(io("create", folder))?;
+            fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
         }
-        fs::write(&file, text).map_err(io("write", &file))
+        fs::write(&file, text).map_err(io_failure_at("write", &file))
     }
 }

@@ -54,7 +54,7 @@ pub(super) const SETTABLE: [&str; 18] = [
 ];
 
 /// All components.
-pub(super) fn components() -> Vec<InventoryComponent> {
+pub(super) fn all_components() -> Vec<InventoryComponent> {
     let names = BASE.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten());
     names
         .enumerate()
@@ -111,14 +111,14 @@ fn parameters(index: usize, name: &str) -> Vec<InventoryParameter> {
 
 /// What `place` sets `component.key` to. List items and most map entries carry the place's name, so that no two
 /// places add the same item.
-pub(super) fn value(key: &str, component: &str, place: &str, numbers: &mut NumberSequence) -> Value {
-    let number = numbers.below(1000) as u64;
+pub(super) fn generate_value(key: &str, component: &str, place: &str, numbers: &mut NumberSequence) -> Value {
+    let number = numbers.next_below(1000) as u64;
     match key {
         "contact" => json!(format!("{place}@example.org")),
         "title" => json!(format!("The {component} of {place}")),
-        "log_level" => json!(numbers.pick(&["debug", "info", "warning", "error"])),
+        "log_level" => json!(numbers.pick_one(&["debug", "info", "warning", "error"])),
         "banner" => json!(format!("${{server.name}} runs {component} at ${{{component}.port}} for {place}")),
-        "upstream" => json!(format!("${{{}.endpoint}}", numbers.pick(&BASE))),
+        "upstream" => json!(format!("${{{}.endpoint}}", numbers.pick_one(&BASE))),
         "port" => json!(10_000 + number),
         "workers" => json!(1 + number % 32),
         "tls" | "verbose" => json!(number.is_multiple_of(2)),

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::{
     CHANNEL, Inventory, InventoryComponent, InventoryPlace, PlaceValues, VERSION, yaml_text::write_map,
 };
-use crate::command_failure::{CommandFailure, io};
+use crate::command_failure::{CommandFailure, io_failure_at};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
 pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
     for kind in ["roles", "groups", "environments", "servers"] {
         let folder = folder.join(kind);
-        fs::create_dir_all(&folder).map_err(io("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
     }
     for role in &inventory.roles {
         let components = role.components.iter().map(|name| ((*name).to_owned(), json!("^1.0")));
@@ -39,10 +39,10 @@ pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), C
 
 /// Writes every component's description as `NAME.yaml` into `folder`.
 pub(super) fn write_catalog(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
-    fs::create_dir_all(folder).map_err(io("create", folder))?;
+    fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
     for component in &inventory.components {
         let file = folder.join(format!("{}.yaml", component.name));
-        fs::write(&file, component_text(component)).map_err(io("write", &file))?;
+        fs::write(&file, component_text(component)).map_err(io_failure_at("write", &file))?;
     }
     Ok(())
 }
@@ -52,14 +52,14 @@ pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> R
     for component in &inventory.components {
         let name = component.name;
         let deploy = folder.join(name).join("deploy");
-        fs::create_dir_all(&deploy).map_err(io("create", &deploy))?;
+        fs::create_dir_all(&deploy).map_err(io_failure_at("create", &deploy))?;
         let file = folder.join(name).join("component.yaml");
-        fs::write(&file, component_text(component)).map_err(io("write", &file))?;
+        fs::write(&file, component_text(component)).map_err(io_failure_at("write", &file))?;
         let manifest = deploy.join("manifest.yaml");
         let text = format!(
             "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}.conf\n    content: \"{{{{ title }}}}\\n\"\n"
         );
-        fs::write(&manifest, text).map_err(io("write", &manifest))?;
+        fs::write(&manifest, text).map_err(io_failure_at("write", &manifest))?;
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn write_place<const N: usize>(
     text.push_str("values:\n");
     write_map(&mut text, &by_component(&place.values), 2);
     let file = folder.join(format!("{kind}s")).join(format!("{}.yaml", place.name));
-    fs::write(&file, text).map_err(io("write", &file))
+    fs::write(&file, text).map_err(io_failure_at("write", &file))
 }
 
 fn by_component(values: &PlaceValues) -> Map<String, Value> {

@@ -45,7 +45,7 @@ impl Track {
 }
 
 /// All roles.
-pub(super) fn roles() -> Vec<InventoryRole> {
+pub(super) fn all_roles() -> Vec<InventoryRole> {
     let mut values = place_values("base", &BASE, 56);
     // The one `user` of the file, which no other place sets: an edit of this line reaches every server.
     values.entry("openssh").or_default().insert("user", json!("sshd"));
@@ -77,13 +77,13 @@ pub(super) fn roles() -> Vec<InventoryRole> {
 }
 
 /// All environments. They and the groups set values of the components that every server has.
-pub(super) fn environments() -> Vec<InventoryPlace> {
+pub(super) fn all_environments() -> Vec<InventoryPlace> {
     let place = |name: &str| InventoryPlace { name: name.to_owned(), values: place_values(name, &BASE, 20) };
     ENVIRONMENTS.into_iter().map(place).collect()
 }
 
 /// All groups.
-pub(super) fn groups() -> Vec<InventoryPlace> {
+pub(super) fn all_groups() -> Vec<InventoryPlace> {
     let place = |number| {
         let name = group(number);
         InventoryPlace { values: place_values(&name, &BASE, 8), name }
@@ -92,23 +92,23 @@ pub(super) fn groups() -> Vec<InventoryPlace> {
 }
 
 /// The server of a number, counted from 1.
-pub(super) fn server(number: usize) -> InventoryServer {
+pub(super) fn generate_server(number: usize) -> InventoryServer {
     let name = format!("web-{number:04}");
-    let mut numbers = NumberSequence::of(&format!("server {name}"));
+    let mut numbers = NumberSequence::for_place(&format!("server {name}"));
     let mut roles: Vec<String> =
-        TRACKS[..3].iter().map(|track| track.leaf(numbers.below(track.leaves))).collect();
-    if numbers.below(2) == 0 {
+        TRACKS[..3].iter().map(|track| track.leaf(numbers.next_below(track.leaves))).collect();
+    if numbers.next_below(2) == 0 {
         let operations = &TRACKS[3];
-        roles.insert(numbers.below(4), operations.leaf(numbers.below(operations.leaves)));
+        roles.insert(numbers.next_below(4), operations.leaf(numbers.next_below(operations.leaves)));
     }
-    let first = numbers.below(GROUPS);
+    let first = numbers.next_below(GROUPS);
     let mut groups = vec![group(first)];
-    if numbers.below(2) == 0 {
-        groups.push(group((first + 1 + numbers.below(GROUPS - 1)) % GROUPS));
+    if numbers.next_below(2) == 0 {
+        groups.push(group((first + 1 + numbers.next_below(GROUPS - 1)) % GROUPS));
     }
-    let environment = (*numbers.pick(&ENVIRONMENTS)).to_owned();
+    let environment = (*numbers.pick_one(&ENVIRONMENTS)).to_owned();
     let may_set: Vec<&'static str> = BASE.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten()).collect();
-    let values = place_values(&name, &may_set, 2 + numbers.below(4));
+    let values = place_values(&name, &may_set, 2 + numbers.next_below(4));
     InventoryServer { place: InventoryPlace { name, values }, environment, groups, roles }
 }
 
@@ -128,15 +128,15 @@ fn settable_components(index: usize) -> Vec<&'static str> {
 
 /// So many values of the given components, in an order of the place's own.
 fn place_values(place: &str, components: &[&'static str], count: usize) -> PlaceValues {
-    let mut numbers = NumberSequence::of(place);
+    let mut numbers = NumberSequence::for_place(place);
     let mut values = PlaceValues::new();
     let mut set = 0;
     while set < count {
-        let component = *numbers.pick(components);
-        let key = *numbers.pick(&SETTABLE);
+        let component = *numbers.pick_one(components);
+        let key = *numbers.pick_one(&SETTABLE);
         let keys = values.entry(component).or_default();
         if !keys.contains_key(key) {
-            keys.insert(key, catalog::value(key, component, place, &mut numbers));
+            keys.insert(key, catalog::generate_value(key, component, place, &mut numbers));
             set += 1;
         }
     }

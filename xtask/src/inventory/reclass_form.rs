@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::{Inventory, PlaceValues, yaml_text::write_map};
-use crate::command_failure::{CommandFailure, io};
+use crate::command_failure::{CommandFailure, io_failure_at};
 
 /// Writes the inventory into `folder`.
 pub(super) fn write_reclass(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
@@ -50,7 +50,7 @@ fn write(
     classes: Vec<String>,
     values: &PlaceValues,
 ) -> Result<(), CommandFailure> {
-    fs::create_dir_all(folder).map_err(io("create", folder))?;
+    fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
     let parameters: Map<String, Value> = values
         .iter()
         .map(|(component, keys)| {
@@ -65,7 +65,7 @@ fn write(
     text.push_str("parameters:\n");
     write_map(&mut text, &parameters, 2);
     let file = folder.join(format!("{name}.yml"));
-    fs::write(&file, text).map_err(io("write", &file))
+    fs::write(&file, text).map_err(io_failure_at("write", &file))
 }
 
 /// The value with its references as reclass writes them: `${component:key}`.

@@ -5,7 +5,7 @@ pub(super) struct NumberSequence(u64);
 
 impl NumberSequence {
     /// The sequence of a place, so that one place's numbers do not depend on what other places took.
-    pub(super) fn of(place: &str) -> NumberSequence {
+    pub(super) fn for_place(place: &str) -> NumberSequence {
         // FNV-1a.
         let start = place.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -14,7 +14,7 @@ impl NumberSequence {
     }
 
     /// A number from 0 to `limit - 1`.
-    pub(super) fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn next_below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl NumberSequence {
     }
 
     /// One of several.
-    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
+    pub(super) fn pick_one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.next_below(of.len())]
     }
 }

@@ -13,8 +13,8 @@ use super::{
     control_groups::{CONTROL_GROUP_FOLDERS, remove_control_groups},
 };
 use crate::{
-    command_failure::{CommandFailure, io},
-    run::Terminal,
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
 };
 
 /// How often a state is looked at while waiting for it.
@@ -42,7 +42,7 @@ impl BootedHost {
         let machine = format!("{RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
-            fs::create_dir_all(folder.join(part)).map_err(io("create", &folder))?;
+            fs::create_dir_all(folder.join(part)).map_err(io_failure_at("create", &folder))?;
         }
         let etc = folder.join("upper/etc");
         let names = format!("127.0.0.1 localhost\n{} {name}\n", network.host_address(number));
@@ -50,10 +50,11 @@ impl BootedHost {
         for (file, text) in
             [("hostname", format!("{name}\n")), ("hosts", names), ("resolv.conf", String::new())]
         {
-            fs::write(etc.join(file), text).map_err(io("write", &etc.join(file)))?;
+            fs::write(etc.join(file), text).map_err(io_failure_at("write", &etc.join(file)))?;
         }
-        let console = fs::File::create(folder.join("console.log")).map_err(io("create", &folder))?;
-        let errors = console.try_clone().map_err(io("write", &folder))?;
+        let console =
+            fs::File::create(folder.join("console.log")).map_err(io_failure_at("create", &folder))?;
+        let errors = console.try_clone().map_err(io_failure_at("write", &folder))?;
         let container = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
             .arg(script(image, &folder, &machine, &network.veth_name(number)))
@@ -92,13 +93,13 @@ impl BootedHost {
     }
 
     /// A root shell on it.
-    pub(crate) fn open_root_terminal(&self) -> Terminal {
+    pub(crate) fn open_root_terminal(&self) -> CommandShell {
         let enter = format!(
             "nsenter -t {} -m -u -i -n -p -r -w -- env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             self.init
         );
-        Terminal::with_command_prefix(
+        CommandShell::with_command_prefix(
             &format!("{}#", self.name),
             enter.split_whitespace().map(str::to_owned).collect(),
         )
@@ -151,7 +152,7 @@ impl BootedHost {
 
 impl Drop for BootedHost {
     fn drop(&mut self) {
-        let here = Terminal::on_this_machine(Path::new("/"));
+        let here = CommandShell::on_this_machine(Path::new("/"));
         if self.init != 0 {
             // SIGRTMIN+4 asks a systemd to power off.
             here.run_any_exit(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();

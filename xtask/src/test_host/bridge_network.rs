@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::RESOURCE_NAME_PREFIX;
-use crate::{command_failure::CommandFailure, run::Terminal};
+use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// A bridge; removed when dropped.
 pub(crate) struct BridgeNetwork {
@@ -15,7 +15,7 @@ pub(crate) struct BridgeNetwork {
 impl BridgeNetwork {
     /// Creates the bridge of this process on a subnet nobody uses.
     pub(crate) fn create() -> Result<BridgeNetwork, CommandFailure> {
-        let here = Terminal::on_this_machine(Path::new("/"));
+        let here = CommandShell::on_this_machine(Path::new("/"));
         let process = std::process::id();
         let taken = here.run("ip -o -4 addr show; ip -4 route show")?.out;
         let subnet = (0..250)
@@ -53,7 +53,7 @@ impl BridgeNetwork {
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
     pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
-        let here = Terminal::on_this_machine(Path::new("/"));
+        let here = CommandShell::on_this_machine(Path::new("/"));
         here.run(&format!("ip link set {} master {} up", self.veth_name(number), self.bridge))?;
         here.run(&format!(
             "nsenter -t {pid} -n sh -c 'ip addr add {}/24 dev host0 && ip link set lo up && ip link set host0 up \
@@ -68,6 +68,8 @@ impl BridgeNetwork {
 impl Drop for BridgeNetwork {
     fn drop(&mut self) {
         // Nothing to do about a failure here; the next run sweeps it.
-        Terminal::on_this_machine(Path::new("/")).run_any_exit(&format!("ip link del {}", self.bridge)).ok();
+        CommandShell::on_this_machine(Path::new("/"))
+            .run_any_exit(&format!("ip link del {}", self.bridge))
+            .ok();
     }
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io},
-    run::Terminal,
+    command_failure::{CommandFailure, io_failure_at},
+    command_shell::CommandShell,
 };
 
 /// What every host has from the start, beside Debian's smallest system.
@@ -30,10 +30,10 @@ impl HostImage {
     /// Debian with what every host needs.
     pub(crate) fn build_debian(work: &Path) -> Result<HostImage, CommandFailure> {
         let hosts = work.join("hosts");
-        fs::create_dir_all(&hosts).map_err(io("create", &hosts))?;
+        fs::create_dir_all(&hosts).map_err(io_failure_at("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
         cached_layer(&layer, |partial| {
-            Terminal::on_this_machine(&hosts).run(&format!(
+            CommandShell::on_this_machine(&hosts).run(&format!(
                 "mmdebstrap --mode=root --variant=minbase --include={BASE} \
                  --aptopt='APT::Install-Recommends \"false\"' \
                  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -57,7 +57,7 @@ impl HostImage {
                 .replace("PARTIAL", &partial.display().to_string())
                 .replace("BELOW", &below)
                 .replace("PACKAGES", &packages);
-            Terminal::on_this_machine(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
+            CommandShell::on_this_machine(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
         })?;
         let layers = [layer].into_iter().chain(self.layers.iter().cloned()).collect();
         Ok(HostImage { layers })
@@ -92,7 +92,7 @@ const FILL: &str = "
 /// Makes `layer` by filling a folder beside it and renaming that, unless it is there already.
 fn cached_layer(
     layer: &Path,
-    fill: impl FnOnce(&Path) -> Result<crate::run::CommandOutput, CommandFailure>,
+    fill: impl FnOnce(&Path) -> Result<crate::command_shell::CommandOutput, CommandFailure>,
 ) -> Result<(), CommandFailure> {
     if layer.exists() {
         return Ok(());
@@ -101,7 +101,7 @@ fn cached_layer(
     for suffix in ["", ".scratch", ".root"] {
         let left = PathBuf::from(format!("{}{suffix}", partial.display()));
         if left.exists() {
-            fs::remove_dir_all(&left).map_err(io("remove", &left))?;
+            fs::remove_dir_all(&left).map_err(io_failure_at("remove", &left))?;
         }
     }
     fill(&partial).map_err(|trouble| CommandFailure {
@@ -109,7 +109,7 @@ fn cached_layer(
         look: "is Debian's mirror reachable? (apt-get update)".to_owned(),
         ..trouble
     })?;
-    fs::rename(&partial, layer).map_err(io("rename", &partial))
+    fs::rename(&partial, layer).map_err(io_failure_at("rename", &partial))
 }
 
 /// A number that changes when what an image is made from changes.

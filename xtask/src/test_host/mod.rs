@@ -18,7 +18,7 @@ pub(crate) use booted_host::BootedHost;
 pub(crate) use bridge_network::BridgeNetwork;
 pub(crate) use host_image::HostImage;
 
-use crate::{command_failure::CommandFailure, run::Terminal};
+use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// Everything whose name starts so on this machine is ours to remove.
 pub(crate) const RESOURCE_NAME_PREFIX: &str = "gpt-";
@@ -36,7 +36,7 @@ impl TestHosts {
     /// Prepares the network, and removes what killed runs left behind.
     pub(crate) fn prepare(work: &Path) -> Result<TestHosts, CommandFailure> {
         let folder = work.join("hosts");
-        std::fs::create_dir_all(&folder).map_err(crate::command_failure::io("create", &folder))?;
+        std::fs::create_dir_all(&folder).map_err(crate::command_failure::io_failure_at("create", &folder))?;
         remove_leftovers::remove_leftovers(&folder);
         let janitor = cleanup_process::CleanupProcess::start(&folder)?;
         Ok(TestHosts { network: BridgeNetwork::create()?, folder, booted: 0, _janitor: janitor })
@@ -56,7 +56,7 @@ impl TestHosts {
 
 /// Why hosts cannot be booted here, in words; nothing when they can.
 pub(crate) fn unavailable_reason(work: &Path) -> Option<String> {
-    let here = Terminal::on_this_machine(Path::new("/"));
+    let here = CommandShell::on_this_machine(Path::new("/"));
     let says = |typed: &str| here.run_any_exit(typed).is_ok_and(|answer| answer.code == 0);
     if !says("test \"$(id -u)\" = 0") {
         return Some("booting a host needs root".to_owned());

@@ -6,14 +6,14 @@ use super::{
     RESOURCE_NAME_PREFIX,
     control_groups::{CONTROL_GROUP_FOLDERS, list_folder_names, remove_control_groups},
 };
-use crate::run::Terminal;
+use crate::command_shell::CommandShell;
 
 /// Removes everything that carries the id of a process that is gone. Failures are left for the next run.
 pub(super) fn remove_leftovers(folder: &Path) {
     for name in list_folder_names(folder).filter(|name| orphaned(name)) {
         fs::remove_dir_all(folder.join(name)).ok();
     }
-    let here = Terminal::on_this_machine(Path::new("/"));
+    let here = CommandShell::on_this_machine(Path::new("/"));
     for link in list_folder_names(Path::new("/sys/class/net")).filter(|name| orphaned(name)) {
         here.run_any_exit(&format!("ip link del {link}")).ok();
     }

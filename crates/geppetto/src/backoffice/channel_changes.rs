@@ -141,7 +141,7 @@ impl BackOffice {
                 entry,
                 move |repository| {
                     let allow = |_: &Catalog| Ok::<_, BackOfficeError>(());
-                    repository.withdraw(&name, &version, &from, allow, now)
+                    repository.withdraw_version(&name, &version, &from, allow, now)
                 },
                 |withdrawn| withdrawn.files.join(", "),
             )

@@ -25,7 +25,7 @@ pub(super) struct BatchComponentPackages {
 }
 
 impl BatchComponentPackages {
-    pub(super) fn add(&mut self, record: Arc<PackageRecord>) {
+    pub(super) fn add_record(&mut self, record: Arc<PackageRecord>) {
         match &record.what {
             RecordedPackageRole::Payload(_) => {
                 if let Some((_, version)) = record.component_version() {
@@ -91,7 +91,7 @@ impl Repository {
     fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
         let mut halves = BatchComponentPackages::default();
         for listed in &batch.packages {
-            halves.add(self.load_listed_package_record(listed)?);
+            halves.add_record(self.load_listed_package_record(listed)?);
         }
         Ok(halves)
     }

@@ -62,7 +62,7 @@ impl Repository {
     }
 
     /// The catalog as it would be when `version` of `name` was withdrawn from `channel`. Fails as
-    /// [`Repository::withdraw`] would.
+    /// [`Repository::withdraw_version`] would.
     pub fn catalog_after_withdrawal(
         &self,
         name: &Name,
@@ -89,7 +89,7 @@ impl Repository {
             let is_changed = channel == *change.channel;
             if is_changed {
                 let mut added = BatchComponentPackages::default();
-                change.added.iter().for_each(|record| added.add(Arc::clone(record)));
+                change.added.iter().for_each(|record| added.add_record(Arc::clone(record)));
                 halves.push(Arc::new(added));
             }
             add_channel(&mut looked_at, &before, channel, &halves, |component, record| {

@@ -90,7 +90,12 @@ impl Repository {
                 self.remove_obsolete_files(&channel, now)?;
                 continue;
             }
-            self.commit_generation(&channel, without(&channel, &gone), UnflushedWrites::default(), now)?;
+            self.commit_generation(
+                &channel,
+                batches_without_packages(&channel, &gone),
+                UnflushedWrites::default(),
+                now,
+            )?;
             removed.channels.insert(name, gone.into_iter().collect());
         }
         self.empty_pool(&needed, now, &mut removed)?;
@@ -192,7 +197,10 @@ fn kept_components(
 }
 
 /// The channel's batches without the packages in `gone`.
-pub(super) fn without(channel: &ChannelGeneration, gone: &BTreeSet<String>) -> Vec<GenerationPart> {
+pub(super) fn batches_without_packages(
+    channel: &ChannelGeneration,
+    gone: &BTreeSet<String>,
+) -> Vec<GenerationPart> {
     let mut parts = Vec::new();
     for batch in &channel.batches {
         let left: Vec<ChannelPackage> =

@@ -11,7 +11,7 @@ use model::{
 use super::{
     Repository, RepositoryError, Result, catalog_after::ChannelChange, channel_generation::ChannelGeneration,
     durable_files::UnflushedWrites, package_record::PackageRecord, promote::find_visible_version,
-    retain_versions::without,
+    retain_versions::batches_without_packages,
 };
 
 /// What a withdrawal took out of the channel.
@@ -38,7 +38,7 @@ impl Repository {
     /// no other version there fits.
     ///
     /// `allow` is given the catalog as it would be, and may refuse.
-    pub fn withdraw<E: From<RepositoryError>>(
+    pub fn withdraw_version<E: From<RepositoryError>>(
         &self,
         name: &Name,
         version: &Version,
@@ -53,7 +53,12 @@ impl Repository {
         let files: BTreeSet<String> = removed.iter().map(|record| record.file.clone()).collect();
         let change = ChannelChange { channel: &channel.name, added: Vec::new(), removed };
         allow(&*self.catalog_after_change(&change)?)?;
-        self.commit_generation(&channel, without(&channel, &files), UnflushedWrites::default(), now)?;
+        self.commit_generation(
+            &channel,
+            batches_without_packages(&channel, &files),
+            UnflushedWrites::default(),
+            now,
+        )?;
         Ok(WithdrawalResult { files: files.into_iter().collect() })
     }
 

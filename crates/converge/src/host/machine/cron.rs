@@ -9,7 +9,7 @@ use super::{account_database::AccountDatabase, paths};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// The observation of a cron file: its content, or why cron would ignore it.
-pub(super) fn observe(
+pub(super) fn observe_cron_file(
     root: &HostRoot,
     accounts: &AccountDatabase,
     id: &ResourceId,
@@ -35,7 +35,7 @@ pub(super) fn observe(
 }
 
 /// Writes a job's file. A `secret` one is not everybody's to read.
-pub(super) fn apply(
+pub(super) fn apply_cron_file(
     root: &HostRoot,
     id: &ResourceId,
     cron: &CronResource,
@@ -48,7 +48,7 @@ pub(super) fn apply(
 }
 
 /// Removes a job's file.
-pub(super) fn remove(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+pub(super) fn remove_cron_file(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
     paths::remove_path(root, &ResourceId::new(ResourceKind::File, &path(id)))
 }
 

@@ -132,7 +132,9 @@ impl Machine {
                 }
                 self.systemd.apply(&self.root, name, service, &facts)?;
             }
-            ResourceBody::Cron(cron) => cron::apply(&self.root, &resource.id, cron, resource.secret)?,
+            ResourceBody::Cron(cron) => {
+                cron::apply_cron_file(&self.root, &resource.id, cron, resource.secret)?
+            }
             ResourceBody::Package(package) => self.os_packages.install(name, package.version.as_deref())?,
             ResourceBody::Exec(exec) => {
                 let runner =
@@ -150,7 +152,7 @@ impl Machine {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
                 paths::remove_path(&self.root, id)
             }
-            ResourceKind::Cron => cron::remove(&self.root, id),
+            ResourceKind::Cron => cron::remove_cron_file(&self.root, id),
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
             ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
@@ -206,7 +208,7 @@ impl Host for Machine {
                 }
                 ResourceKind::Cron => {
                     let secret = requirement.is_some_and(|requirement| requirement.secret);
-                    cron::observe(&self.root, &accounts, id, secret)
+                    cron::observe_cron_file(&self.root, &accounts, id, secret)
                 }
                 ResourceKind::User => accounts.observe_user(&self.root, &id.name, requirement),
                 ResourceKind::Group => accounts.observe_group(&id.name),

@@ -54,7 +54,7 @@ impl AccountDatabase {
         ]);
         if let Some(requirement) = requirement.filter(|requirement| requirement.authorized_keys.is_some()) {
             let home = requirement.home.as_ref().unwrap_or(&user.home);
-            match authorized_keys::observe(root, home, user.uid) {
+            match authorized_keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
                 Err(error) => {
                     let because = explain_io_error(&error);
@@ -119,7 +119,7 @@ impl AccountTools<'_> {
             && wants(FactName::AuthorizedKeys)
         {
             let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
-            authorized_keys::write(root, &accounts, name, keys)?;
+            authorized_keys::write_authorized_keys(root, &accounts, name, keys)?;
         }
         Ok(())
     }

@@ -117,7 +117,7 @@ fn preview_of_a_withdrawal_equals_the_catalog_after_it() {
             seen = Some(catalog.clone());
             Ok::<(), RepositoryError>(())
         };
-        test.repository.withdraw(&component, &wanted, &channel, see, NOON).unwrap();
+        test.repository.withdraw_version(&component, &wanted, &channel, see, NOON).unwrap();
         assert_eq!(seen.as_ref(), Some(&*preview), "what `allow` is shown");
         assert_eq!(*preview, *test.repository.read_catalog().unwrap());
         assert_eq!(*preview, read_afresh(&test));
@@ -137,7 +137,7 @@ fn preview_of_packages_of_several_architectures_equals_the_catalog_after_it() {
     assert_eq!(*preview, read_afresh(&test));
     let (shop, wanted, dev) = (name("shop"), version("1.0"), name("dev"));
     let preview = test.repository.catalog_after_withdrawal(&shop, &wanted, &dev).unwrap();
-    let withdrawn = test.repository.withdraw(&shop, &wanted, &dev, allowed, NOON).unwrap();
+    let withdrawn = test.repository.withdraw_version(&shop, &wanted, &dev, allowed, NOON).unwrap();
     assert_eq!(withdrawn.files.len(), 3);
     assert_eq!(*preview, read_afresh(&test));
 }
@@ -181,7 +181,10 @@ fn preview_fails_exactly_as_the_operation() {
         let (component, wanted, channel) = (name(component), version(wanted), name(channel));
         assert_eq!(
             test.repository.catalog_after_withdrawal(&component, &wanted, &channel).unwrap_err().to_string(),
-            test.repository.withdraw(&component, &wanted, &channel, allowed, NOON).unwrap_err().to_string()
+            test.repository
+                .withdraw_version(&component, &wanted, &channel, allowed, NOON)
+                .unwrap_err()
+                .to_string()
         );
     }
 }

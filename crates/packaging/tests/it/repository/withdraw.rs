@@ -16,7 +16,7 @@ use crate::{
 
 fn withdraw(test: &TestRepository, component: &str, version: &str) -> Result<Vec<String>, String> {
     test.repository
-        .withdraw(
+        .withdraw_version(
             &name(component),
             &version.parse().unwrap(),
             &name("dev"),
@@ -157,7 +157,7 @@ fn withdrawal_of_an_unknown_version_or_channel_is_refused_naming_the_known_ones(
         withdraw(&test, "cart", "1.0").unwrap_err(),
         "channel `dev` has no version `1.0` of `cart` (it has none of its versions; other channels do)"
     );
-    let withdrawn = test.repository.withdraw(
+    let withdrawn = test.repository.withdraw_version(
         &name("shop"),
         &"1.0".parse().unwrap(),
         &name("prodd"),
@@ -184,7 +184,7 @@ fn withdrawal_refused_by_the_caller_changes_nothing() {
     };
     let before = tree(&test.root());
     let version = "2.0".parse().unwrap();
-    assert!(test.repository.withdraw(&name("shop"), &version, &name("dev"), refuse, NOON).is_err());
+    assert!(test.repository.withdraw_version(&name("shop"), &version, &name("dev"), refuse, NOON).is_err());
     assert_eq!(tree(&test.root()), before);
     assert!(visible(&test, "dev").contains(&new[0]));
 }

@@ -25,7 +25,7 @@ use crate::{
 const MOST: u64 = 1024 * 1024;
 
 /// The authorized keys of a user as a fact: a set, or the reason they cannot be used.
-pub(super) fn observe(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
+pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
     let nothing = || Fact::Set(BTreeSet::new());
     let home = match root.open_folder(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
@@ -65,7 +65,7 @@ pub(super) fn observe(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact>
 }
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
-pub(super) fn write(
+pub(super) fn write_authorized_keys(
     root: &HostRoot,
     accounts: &AccountDatabase,
     name: &str,

@@ -66,7 +66,7 @@ impl CommandOutput {
 
 /// A place where commands are typed.
 #[derive(Debug, Clone)]
-pub(crate) struct Terminal {
+pub(crate) struct CommandShell {
     /// What stands before a command when it is shown: `$`, `web-01#`.
     pub(crate) prompt: String,
     prefix: Vec<String>,
@@ -75,10 +75,10 @@ pub(crate) struct Terminal {
     loud: bool,
 }
 
-impl Terminal {
+impl CommandShell {
     /// A terminal on this machine, in `folder`.
-    pub(crate) fn on_this_machine(folder: &Path) -> Terminal {
-        Terminal {
+    pub(crate) fn on_this_machine(folder: &Path) -> CommandShell {
+        CommandShell {
             prompt: "$".to_owned(),
             prefix: Vec::new(),
             folder: folder.to_owned(),
@@ -88,8 +88,8 @@ impl Terminal {
     }
 
     /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
-    pub(crate) fn with_command_prefix(prompt: &str, prefix: Vec<String>) -> Terminal {
-        Terminal {
+    pub(crate) fn with_command_prefix(prompt: &str, prefix: Vec<String>) -> CommandShell {
+        CommandShell {
             prompt: prompt.to_owned(),
             prefix,
             folder: PathBuf::from("/"),
@@ -99,19 +99,19 @@ impl Terminal {
     }
 
     /// The same terminal with a variable set.
-    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> Terminal {
+    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> CommandShell {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
 
     /// The same terminal, showing every command before running it.
-    pub(crate) fn with_echo(mut self) -> Terminal {
+    pub(crate) fn with_echo(mut self) -> CommandShell {
         self.loud = true;
         self
     }
 
     /// The same terminal, showing nothing.
-    pub(crate) fn without_echo(mut self) -> Terminal {
+    pub(crate) fn without_echo(mut self) -> CommandShell {
         self.loud = false;
         self
     }
@@ -124,7 +124,7 @@ impl Terminal {
     }
 
     /// The folder its commands run in.
-    pub(crate) fn folder(&self) -> &Path {
+    pub(crate) fn working_folder(&self) -> &Path {
         &self.folder
     }
 
