@@ -26,7 +26,7 @@ impl BackOffice {
             .map_err(|error: JobKindError| BackOfficeError::Refused(error.to_string()))?;
         let (input, now_us) = (kind.input_json(), self.clock.now_us());
         let new = NewJob {
-            kind: kind.name(),
+            kind: kind.job_name(),
             input: &input,
             unique_key: kind.unique_key(),
             due_us: now_us,

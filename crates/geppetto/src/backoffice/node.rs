@@ -138,7 +138,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<String, BackOfficeError> {
-        Ok(node::write_local(&self.resolved_node(principal, server).await?))
+        Ok(node::write_local_node_yaml(&self.resolved_node(principal, server).await?))
     }
 
     /// Whether the principal may have the signed text; refused where it may see nothing of the server.

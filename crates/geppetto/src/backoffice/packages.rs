@@ -103,7 +103,7 @@ impl BackOffice {
         self.repository.served_channels_folder()
     }
 
-    /// The folder of the generation that a channel shows now, relative to [`BackOffice::served_folder`].
+    /// The folder of the generation that a channel shows now, relative to [`BackOffice::channels_folder_path`].
     pub(crate) async fn channel_generation_path(
         &self,
         channel: Name,

@@ -89,7 +89,7 @@ impl JobKind {
     }
 
     /// `check-repository`
-    pub(crate) fn name(&self) -> &'static str {
+    pub(crate) fn job_name(&self) -> &'static str {
         match self {
             JobKind::CheckRepository => CHECK_REPOSITORY,
             JobKind::RetainVersions { .. } => RETAIN_VERSIONS,
@@ -118,7 +118,7 @@ impl JobKind {
     pub(crate) fn unique_key(&self) -> Option<&'static str> {
         match self {
             JobKind::CheckRepository | JobKind::PruneHistory | JobKind::RetainVersions { keep: None } => {
-                Some(self.name())
+                Some(self.job_name())
             }
             JobKind::RetainVersions { keep: Some(_) } | JobKind::RebuildChannel { .. } => None,
         }
@@ -208,7 +208,7 @@ mod tests {
             JobKind::RebuildChannel { channel: Name::new("prod").unwrap() },
             JobKind::PruneHistory,
         ] {
-            assert_eq!(JobKind::from_stored(kind.name(), &kind.input_json()).unwrap(), kind);
+            assert_eq!(JobKind::from_stored(kind.job_name(), &kind.input_json()).unwrap(), kind);
         }
         let refused =
             |name: &str, keep, channel| JobKind::from_request(name, keep, channel).unwrap_err().to_string();

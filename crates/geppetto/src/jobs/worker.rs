@@ -169,7 +169,7 @@ impl Worker<'_> {
     async fn ensure(&self, kind: &JobKind, now_us: i64) -> Result<(), StoreError> {
         let input = kind.input_json();
         let first = NewJob {
-            kind: kind.name(),
+            kind: kind.job_name(),
             input: &input,
             unique_key: kind.unique_key(),
             due_us: now_us + kind.repeat_interval_us(&self.schedule).unwrap_or(0),
@@ -263,7 +263,7 @@ impl Worker<'_> {
         let next_us = kind.as_ref().and_then(|kind| kind.repeat_interval_us(&self.schedule));
         let input = kind.as_ref().map(JobKind::input_json).unwrap_or_default();
         let next = kind.as_ref().zip(next_us).map(|(kind, after_us)| NewJob {
-            kind: kind.name(),
+            kind: kind.job_name(),
             input: &input,
             unique_key: kind.unique_key(),
             due_us: now_us + after_us,

@@ -119,7 +119,7 @@ impl Store {
         let Some((revision, digest, reads, offers)) = row else { return Ok(None) };
         let reads = read_reads(server, &reads)?;
         let mut is_outdated = false;
-        for path in reads.places.iter().filter_map(model::format::estate::document_path) {
+        for path in reads.places.iter().filter_map(model::format::estate::document_path_of_place) {
             let (changed,): (i64,) = fetch_one!(
                 connection,
                 doing,

@@ -51,7 +51,7 @@ pub fn write_estate_yaml(estate: &Estate) -> EstateYamlByPath {
 }
 
 /// The path of a place's file; a component's defaults have none here.
-pub fn document_path(place: &Place) -> Option<String> {
+pub fn document_path_of_place(place: &Place) -> Option<String> {
     match place {
         Place::Role(name) => Some(format!("roles/{name}.yaml")),
         Place::Group(name) => Some(format!("groups/{name}.yaml")),
@@ -217,7 +217,7 @@ pub fn find_document_position(
     key: Option<&str>,
     list_entry: Option<&str>,
 ) -> Option<(String, Option<(u64, u64)>)> {
-    let path = document_path(place)?;
+    let path = document_path_of_place(place)?;
     let text = documents.get(&path)?;
     let spans = yaml::parse_yaml::<DocumentSpans>(&path, text).ok();
     let location = spans.and_then(|spans| spans.find(component, key, list_entry));

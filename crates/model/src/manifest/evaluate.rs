@@ -53,11 +53,12 @@ pub fn evaluate_manifest(
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
-    evaluate(manifest, files, scope).map_err(|errors| errors.into_iter().map(FormatError::from).collect())
+    evaluate_with_template_errors(manifest, files, scope)
+        .map_err(|errors| errors.into_iter().map(FormatError::from).collect())
 }
 
 /// The same; an error knows the expression it is about.
-pub(super) fn evaluate(
+pub(super) fn evaluate_with_template_errors(
     manifest: &Manifest,
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,

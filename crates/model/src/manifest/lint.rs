@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
-    evaluate::{RESERVED_VARIABLES, evaluate},
+    evaluate::{RESERVED_VARIABLES, evaluate_with_template_errors},
 };
 use crate::{
     component::Component,
@@ -71,7 +71,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
             others: BTreeMap::new(),
             family: None,
         };
-        if let Err(errors) = evaluate(manifest, files, &scope) {
+        if let Err(errors) = evaluate_with_template_errors(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
             let errors = errors.into_iter().filter(|error| !error.failed_on_variable("components"));
             faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
@@ -121,8 +121,8 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
     for declaration in &manifest.resources {
         let Some(kind) = build::resource_kind_from_keyword(&declaration.kind) else { continue };
         match &declaration.subject {
-            Value::Text(name) if template::has_expressions(name) => _ = open.insert(kind.keyword()),
-            Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.keyword())),
+            Value::Text(name) if template::has_expressions(name) => _ = open.insert(kind.manifest_keyword()),
+            Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.manifest_keyword())),
             _ => (),
         }
     }
@@ -133,7 +133,7 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
             };
             match ResourceId::try_from(id.to_owned()) {
                 Err(message) => found(message, None),
-                Ok(parsed) if open.contains(parsed.kind.keyword()) || known.contains(id) => (),
+                Ok(parsed) if open.contains(parsed.kind.manifest_keyword()) || known.contains(id) => (),
                 Ok(_) => {
                     let near = suggest_spelling(id, known.iter().map(String::as_str));
                     let hint = near.map(|near| format!("did you mean `{near}`?"));

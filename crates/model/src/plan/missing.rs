@@ -50,7 +50,7 @@ pub(crate) fn missing_resource_hint(id: &ResourceId) -> String {
     let ResourceId { kind, name } = id;
     match kind {
         ResourceKind::User | ResourceKind::Group => {
-            let word = kind.keyword();
+            let word = kind.manifest_keyword();
             format!("there is no {word} `{name}` on this host; add a `{word}: {name}` resource")
         }
         ResourceKind::Directory => {

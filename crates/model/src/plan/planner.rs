@@ -363,7 +363,7 @@ fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>
     let other = *observed != wanted && !(replaceable.contains(observed) && replaceable.contains(&wanted));
     other.then(|| {
         if !resource.present {
-            let word = resource.id.kind.keyword();
+            let word = resource.id.kind.manifest_keyword();
             return format!(
                 "a {observed} is there, which `{word}: {}` does not remove; move it away, or name it by what it is",
                 resource.id.name

@@ -108,7 +108,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             stack,
             components,
             catalog,
-            sizes: states.iter().map(ComponentValueStates::sizes).sum(),
+            sizes: states.iter().map(ComponentValueStates::value_sizes).sum(),
             operations: states.iter().map(|_| None).collect(),
             path: Vec::new(),
             references: vec![Vec::new(); states.len()],

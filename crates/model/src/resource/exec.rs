@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{is_account_name, is_plain_name, name_problem_unless, path_problem},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
 };
 use crate::{
     manifest::{
@@ -66,7 +66,7 @@ pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
     name_problem: |name| name_problem_unless(is_plain_name(name, "-. /:"), ResourceKind::Exec),
-    path: has_no_path,
+    path: no_resource_path,
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Contents,

@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceKind,
     names::{is_account_name, name_problem_unless},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{
@@ -37,7 +37,7 @@ pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
         ResourceBody::Group(GroupResource { gid: fields.read_numeric_id("gid"), system })
     },
     name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::Group),
-    path: has_no_path,
+    path: no_resource_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Groups,

@@ -99,7 +99,7 @@ impl ResourceKind {
     ];
 
     /// The word manifests use.
-    pub fn keyword(self) -> &'static str {
+    pub fn manifest_keyword(self) -> &'static str {
         match self {
             ResourceKind::File => "file",
             ResourceKind::Directory => "directory",
@@ -116,7 +116,7 @@ impl ResourceKind {
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.keyword(), self.name)
+        write!(f, "{}:{}", self.kind.manifest_keyword(), self.name)
     }
 }
 impl From<ResourceId> for String {
@@ -129,7 +129,7 @@ impl TryFrom<String> for ResourceId {
     fn try_from(text: String) -> Result<Self, String> {
         text.split_once(':')
             .and_then(|(word, name)| {
-                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.keyword() == word)?;
+                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.manifest_keyword() == word)?;
                 (!name.is_empty()).then(|| ResourceId::new(kind, name))
             })
             .ok_or_else(|| {

@@ -33,7 +33,7 @@ pub(super) fn is_plain_name(name: &str, more: &str) -> bool {
 
 /// The complaint about a name that is not `right`.
 pub(super) fn name_problem_unless(right: bool, kind: ResourceKind) -> Option<String> {
-    (!right).then(|| format!("this is no name for a {}", kind.keyword()))
+    (!right).then(|| format!("this is no name for a {}", kind.manifest_keyword()))
 }
 
 /// The folders above a path, the nearest first.

@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceKind,
     names::{is_plain_name, name_problem_unless},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{FieldShape::Text, ResourceSchema},
@@ -30,7 +30,7 @@ pub(super) const PACKAGE_RULES: ResourceKindRules = ResourceKindRules {
     }],
     build: |fields, _| ResourceBody::Package(PackageResource { version: fields.read_text("version") }),
     name_problem: |name| name_problem_unless(is_plain_name(name, "-.+:"), ResourceKind::Package),
-    path: has_no_path,
+    path: no_resource_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::OsPackages,

@@ -72,7 +72,7 @@ pub(crate) trait ResourceRules {
 }
 
 /// For kinds that lie at no path.
-pub(super) fn has_no_path(_: &str) -> Option<String> {
+pub(super) fn no_resource_path(_: &str) -> Option<String> {
     None
 }
 

@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{is_plain_name, name_problem_unless},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{
@@ -60,7 +60,7 @@ pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
         })
     },
     name_problem: |name| name_problem_unless(is_plain_name(name, "-.@:\\"), ResourceKind::Service),
-    path: has_no_path,
+    path: no_resource_path,
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Services,

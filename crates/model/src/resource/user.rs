@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{is_account_name, name_problem_unless, path_problem},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, has_no_path, never_gone_while_present},
+    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
     manifest::{
@@ -55,7 +55,7 @@ pub(super) const USER_RULES: ResourceKindRules = ResourceKindRules {
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
     name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::User),
-    path: has_no_path,
+    path: no_resource_path,
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Users,

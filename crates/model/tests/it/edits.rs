@@ -147,7 +147,7 @@ proptest! {
         prop_assert!(found.iter().all(|note| whole.contains(note)), "{:?}\n{:?}", found, whole);
         for note in whole.iter().filter(|note| !found.contains(note)) {
             // What nobody changed is not held against an edit, as long as every server has its node.
-            let path = estate::document_path(&note.place).unwrap();
+            let path = estate::document_path_of_place(&note.place).unwrap();
             prop_assert_eq!(old.get(&path), files.get(&path), "{}", note);
         }
         let resolved = after.servers.keys().all(|name| resolve_server(&after, &catalog, name).is_ok());

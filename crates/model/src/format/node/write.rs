@@ -94,7 +94,7 @@ impl NodeWriter {
 }
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
-pub fn write_local(node: &Node) -> String {
+pub fn write_local_node_yaml(node: &Node) -> String {
     NodeWriter::default().write_local_node_yaml(node)
 }
 

@@ -142,7 +142,7 @@ impl<'e> ComponentValueStates<'e> {
         }
     }
 
-    pub(super) fn sizes(&self) -> ValueSizes {
+    pub(super) fn value_sizes(&self) -> ValueSizes {
         match self {
             Self::Shared(shared) => shared.sizes,
             Self::Own(states) => total_value_sizes(states),
