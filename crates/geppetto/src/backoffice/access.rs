@@ -25,7 +25,7 @@ impl BackOffice {
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
             SecretKind::Server => {
-                let credential = self.store.read_server_credential(&presented.id).await?;
+                let credential = self.store.read_credential(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };

@@ -46,7 +46,7 @@ impl BackOffice {
                 list: "nothing was imported yet (`punch import DIR`)",
             });
         }
-        let places = self.store.read_places_of_revision(revision).await?;
+        let places = self.store.read_revision_places(revision).await?;
         read(revision, places)
     }
 }

@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// All places as they were in a revision, by path.
-    pub(crate) async fn read_places_of_revision(
+    pub(crate) async fn read_revision_places(
         &self,
         revision: u64,
     ) -> Result<BTreeMap<String, PlaceText>, StoreError> {

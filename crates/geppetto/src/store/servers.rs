@@ -153,10 +153,7 @@ impl Store {
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub(crate) async fn read_server_credential(
-        &self,
-        id: &str,
-    ) -> Result<Option<(String, String)>, StoreError> {
+    pub(crate) async fn read_credential(&self, id: &str) -> Result<Option<(String, String)>, StoreError> {
         let doing = "looking up a credential";
         let mut connection = self.connection(doing).await?;
         fetch_optional!(
