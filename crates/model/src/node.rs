@@ -1,6 +1,7 @@
 //! The node: everything one server must be. What resolution makes and punch applies.
 
 mod digest;
+mod values;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,13 +9,16 @@ use crate::{
     catalog::PackageFile,
     component::ComponentKind,
     estate::{Place, RevisionOrigin},
-    name::{Key, Name, ServerName},
+    name::{Name, ServerName},
     value::Value,
     version::{Version, VersionRange},
 };
 
-pub(crate) use digest::digest_node_from_components;
+pub(crate) use digest::{
+    CanonicalPart, ComponentDigester, canonical_packages, canonical_value, digest_node_from_components,
+};
 pub use digest::{ContentDigest, digest_node, digest_node_component};
+pub use values::NodeValues;
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +49,7 @@ pub struct NodeComponent {
     /// The requirements, constraints and removals of this component: of places, strongest first, then of components.
     pub requirements: Arc<Vec<RequirementProvenance>>,
     /// Final values, by parameter.
-    pub values: BTreeMap<Key, Arc<NodeValue>>,
+    pub values: NodeValues,
 }
 
 /// A requirement, constraint or removal of a component by a place, or by a component that requires it.
@@ -87,7 +91,7 @@ pub struct NodeValue {
     /// Never shown.
     pub secret: bool,
     /// The places that set or removed it, winner first. Empty for a node file written by hand.
-    pub provenance: Vec<Provenance>,
+    pub provenance: Arc<[Provenance]>,
 }
 
 /// One place's part in a value.

@@ -162,7 +162,7 @@ pub(super) fn catalog_reads_digest(reads: &ResolutionReads, catalog: &Catalog) -
         return digests.collect::<Vec<_>>().join(" ");
     }
     match &reads.channel {
-        Some(channel) => catalog.channel_versions_digest(channel, &reads.components),
+        Some(channel) => catalog.channel_versions_digest(channel, reads.components.iter()),
         None => String::new(),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     fault::{Fault, Severity},
     format::FormatError,
     name::Key,
-    node::NodeValue,
+    node::{NodeValue, NodeValues},
     parameter::ParameterType,
     resource::ResourceId,
     suggest_spelling, template,
@@ -157,7 +157,7 @@ fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &
 }
 
 /// A value for each parameter: its default, or one its type allows.
-fn samples(component: &Component) -> BTreeMap<Key, Arc<NodeValue>> {
+fn samples(component: &Component) -> NodeValues {
     let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
         (_, ParameterType::Servers) => Value::List(Vec::new()),
         (Some(default), _) => Value::clone(default),
@@ -182,7 +182,7 @@ fn samples(component: &Component) -> BTreeMap<Key, Arc<NodeValue>> {
             let value = NodeValue {
                 value: Arc::new(value(parameter)),
                 secret: parameter.secret,
-                provenance: Vec::new(),
+                provenance: Arc::default(),
             };
             (key.clone(), Arc::new(value))
         })

@@ -1,16 +1,18 @@
 //! The digest of what a node makes a server be: the same for nodes that differ only in generation or provenance.
 //!
-//! SHA-256 over a compact canonical form: every text and list is preceded by its length as eight bytes, every value by a
-//! byte for its type. A component has a digest of its own, so that servers which share it also share the work.
+//! SHA-256 over a compact canonical form: every text and list is preceded by its length (LEB128, as in WebAssembly and
+//! DWARF), every value by a byte for its type. The form of a whole value or of a component's packages is replaced by its own
+//! SHA-256 where it is longer than [`MAX_INLINE`]. A component has a digest of its own. So servers that share a value or a
+//! component also share the work.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::{Node, NodeComponent};
+use super::{Node, NodeComponent, NodeValue};
 use crate::{
     catalog::PackageFile,
-    name::{Name, ServerName},
+    name::{Key, Name, ServerName},
     value::Value,
 };
 
@@ -26,19 +28,86 @@ pub fn digest_node(node: &Node) -> ContentDigest {
 
 /// Digests a component of a node. Requirements and provenance do not count.
 pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
+    let mut digester = ComponentDigester::new(&canonical_packages(component));
+    for (key, value) in component.values.iter() {
+        digester.add(&canonical_value(key, value));
+    }
+    digester.finish()
+}
+
+/// Digests a component whose parts are in their canonical form already.
+#[derive(Clone)]
+pub(crate) struct ComponentDigester(Sha256);
+
+impl ComponentDigester {
+    /// Begins with what [`canonical_packages`] made.
+    pub(crate) fn new(packages: &CanonicalPart) -> Self {
+        let mut digester = Self(Sha256::new());
+        digester.add(packages);
+        digester
+    }
+
+    /// Adds the next value, as [`canonical_value`] made it.
+    pub(crate) fn add(&mut self, part: &CanonicalPart) {
+        self.0.update(part.as_bytes());
+    }
+
+    pub(crate) fn finish(self) -> ContentDigest {
+        ContentDigest(self.0.finalize().into())
+    }
+}
+
+/// The longest form that is not replaced by its digest, in bytes: one block of SHA-256.
+const MAX_INLINE: usize = 63;
+
+/// A part of a canonical form: its length and itself, or a mark and its digest.
+#[derive(Clone)]
+pub(crate) struct CanonicalPart {
+    bytes: [u8; MAX_INLINE + 1],
+}
+
+impl CanonicalPart {
+    fn new(form: &[u8]) -> Self {
+        let mut bytes = [0; MAX_INLINE + 1];
+        match u8::try_from(form.len()) {
+            Ok(length) if form.len() <= MAX_INLINE => {
+                bytes[0] = length;
+                bytes[1..=form.len()].copy_from_slice(form);
+            }
+            _ => {
+                bytes[0] = u8::MAX;
+                bytes[1..33].copy_from_slice(&Sha256::digest(form));
+            }
+        }
+        Self { bytes }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self.bytes[0] {
+            u8::MAX => &self.bytes[..33],
+            length => &self.bytes[..=usize::from(length)],
+        }
+    }
+}
+
+/// The canonical form of a component's version, kind and packages.
+pub(crate) fn canonical_packages(component: &NodeComponent) -> CanonicalPart {
     let mut form = CanonicalForm::default();
     form.text(component.version.version_part());
     form.text(component.version.release_part().unwrap_or_default());
     form.bytes.push(component.kind.map_or(0, |kind| kind as u8 + 1));
     form.package(component.payload.as_deref());
     form.package(component.deployment.as_deref());
-    form.length(component.values.len());
-    for (key, value) in &component.values {
-        form.text(key.as_str());
-        form.bytes.push(value.secret.into());
-        form.value(&value.value);
-    }
-    form.digest()
+    CanonicalPart::new(&form.bytes)
+}
+
+/// The canonical form of a parameter and its value.
+pub(crate) fn canonical_value(key: &Key, value: &NodeValue) -> CanonicalPart {
+    let mut form = CanonicalForm { bytes: Vec::with_capacity(2 * MAX_INLINE) };
+    form.text(key.as_str());
+    form.bytes.push(value.secret.into());
+    form.value(&value.value);
+    CanonicalPart::new(&form.bytes)
 }
 
 /// Digests a node whose components are digested already, in the order of their names.
@@ -65,8 +134,12 @@ struct CanonicalForm {
 }
 
 impl CanonicalForm {
-    fn length(&mut self, length: usize) {
-        self.bytes.extend((length as u64).to_le_bytes());
+    fn length(&mut self, mut length: usize) {
+        while length > 0x7f {
+            self.bytes.push((length & 0x7f) as u8 | 0x80);
+            length >>= 7;
+        }
+        self.bytes.push(length as u8);
     }
 
     fn text(&mut self, text: &str) {

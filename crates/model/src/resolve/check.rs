@@ -173,11 +173,10 @@ impl<'a> PlaceUsage<'a> {
         let evaluation = match resolver.server_evaluation(&places) {
             Ok(evaluation) => evaluation,
             Err(error) => {
-                match resolver.stack_without_server(&places) {
+                match places.stack(resolver.estate, &resolver.hierarchy) {
                     Ok(stack) => self.used.extend(stack.layers.into_iter().map(|layer| layer.place)),
                     Err(_) => self.used.extend(places_named_by_server(name, places.server)),
                 }
-                self.used.insert(places.own.place);
                 return Err(error);
             }
         };
@@ -192,7 +191,7 @@ impl<'a> PlaceUsage<'a> {
                 self.used.insert(layer.place.clone());
             }
             for component in layer.overrides.values.keys() {
-                let Some(found) = evaluation.chosen.components.get(component) else { continue };
+                let Some(found) = evaluation.components.find(component) else { continue };
                 let described = &found.published.component;
                 if self.recorded.insert((overrides, described)) {
                     let versions = self.chosen.entry((layer.place.clone(), component)).or_default();

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::{InheritedItem, Place, Requirement, RevisionOrigin},
+    estate::{InheritedItem, Overrides, Place, Requirement, RevisionOrigin},
     name::Name,
     node::{RequirementOperation, RequirementProvenance},
     suggest_spelling,
@@ -27,6 +27,32 @@ pub(super) struct ChosenComponents<'a> {
     pub(super) components: BTreeMap<&'a Name, ChosenComponent<'a>>,
     /// Every component whose versions in the channel were looked at, chosen or not.
     pub(super) consulted: BTreeSet<Name>,
+}
+
+/// The places that require, constrain or remove components, with the channel: what the choice of versions depends on.
+/// They are told apart by the addresses of their overrides.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct RequirementPlaces {
+    channel: *const Name,
+    places: Vec<*const Overrides>,
+}
+
+impl RequirementPlaces {
+    pub(super) fn new(stack: &PlaceStack<'_>) -> Self {
+        let removes = |overrides: &Overrides| {
+            let mut removals = overrides.remove.iter();
+            removals.any(|removal| matches!(removal.what, InheritedItem::Component(_)))
+        };
+        let counts = |overrides: &&Overrides| {
+            !overrides.components.is_empty() || !overrides.versions.is_empty() || removes(overrides)
+        };
+        let places = stack.layers.iter().map(|layer| layer.overrides).filter(counts);
+        Self { channel: stack.channel, places: places.map(std::ptr::from_ref).collect() }
+    }
+
+    pub(super) fn has_place(&self, overrides: *const Overrides) -> bool {
+        self.places.contains(&overrides)
+    }
 }
 
 /// A component in its chosen version.

@@ -1,15 +1,14 @@
 //! Completes a node file written by hand with what resolution would have added, by the same code.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
-    evaluate::{
-        ComponentValueStates, EvaluationSubject, ValueEvaluator, collect_component_parameters,
-        collect_final_values, find_unknown_parameters,
-    },
-    fault::ResolveError,
+    component_set::ComponentSet,
+    evaluate::{EvaluationSubject, ValueEvaluator, ValueState, unknown_parameter_fault},
+    fault::{EstateFault, ResolveError},
     place_stack::{PlaceLayer, PlaceStack},
     reference::has_references,
+    value_cache::ValueSizes,
 };
 use crate::{
     component::Component,
@@ -31,25 +30,35 @@ pub fn complete_node_with_defaults(
     let layer = PlaceLayer { place: Place::Server(node.server.clone()), overrides: &overrides };
     let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
-    let parameters = collect_component_parameters(declared);
-    let states = parameters.iter().map(ComponentValueStates::all_pending).collect();
+    let set = ComponentSet::new(declared, |_| 0);
+    let states = (vec![ValueState::Pending; set.parameters.len()], ValueSizes::default());
     let subject = EvaluationSubject::FinalNode { server: &node.server };
+    let touched = [Rc::new(set.touched_by(&overrides))];
     let evaluated =
-        ValueEvaluator::new(subject, &stack, &parameters, None, states).evaluate_pending_parameters();
-    let mut faults = find_unknown_parameters(&stack, &parameters, |_, _| true);
-    faults.extend(evaluated.faults);
+        ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
+    let undeclared = touched[0].undeclared.iter();
+    let undeclared = undeclared.map(|&(component, key)| {
+        unknown_parameter_fault(Place::Server(node.server.clone()), set.components[component].component, key)
+    });
+    let faults: Vec<EstateFault> = undeclared.chain(evaluated.faults).collect();
     if !faults.is_empty() {
         return Err(faults.into());
     }
     let mut complete = node.clone();
-    for (declared, states) in parameters.iter().zip(evaluated.states) {
-        let Some(component) = complete.components.get_mut(declared.name) else { continue };
+    for (parameter, state) in set.parameters.iter().zip(evaluated.states) {
+        let ValueState::Final(value) = state else { continue };
+        let Some(value) = &value.value else { continue };
+        let Some(component) = complete.components.get_mut(set.components[parameter.component].name) else {
+            continue;
+        };
         let component = Arc::make_mut(component);
-        for (key, value) in collect_final_values(declared, &states.into_owned_states().unwrap_or_default()) {
-            let given = component.values.entry(key).or_insert_with(|| Arc::clone(&value));
-            if value.secret && !given.secret {
-                *given = Arc::new(NodeValue { secret: true, ..NodeValue::clone(given) });
+        match component.values.get(parameter.key) {
+            None => component.values.insert(parameter.key.clone(), Arc::clone(value)),
+            Some(given) if value.secret && !given.secret => {
+                let given = NodeValue { secret: true, ..NodeValue::clone(given) };
+                component.values.insert(parameter.key.clone(), Arc::new(given));
             }
+            Some(_) => (),
         }
     }
     Ok(complete)

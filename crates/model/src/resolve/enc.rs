@@ -21,7 +21,7 @@ pub fn write_enc_yaml(node: &Node) -> String {
         text.push_str("\n  ");
         write_map_key(&mut text, &puppet_name(name.as_str()));
         text.push_str(if is_empty { ": {}" } else { ":" });
-        for (key, value) in &component.values {
+        for (key, value) in component.values.iter() {
             text.push_str("\n    ");
             write_map_key(&mut text, key.as_str());
             text.push_str(": ");

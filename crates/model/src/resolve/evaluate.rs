@@ -1,29 +1,21 @@
 //! Evaluation: merges the operations on each parameter, resolves references and checks the final values.
 //!
 //! A value that depends on the server, by its name or by what it reads of other servers, is marked as such: all others
-//! are the same for every server of which the same places say the same.
+//! are kept for every server of which the same places say the same.
 
 mod expand;
-mod parameters;
-mod value_states;
+mod known_values;
 
 use std::{rc::Rc, sync::Arc};
 
-pub(super) use self::{
-    parameters::{
-        ComponentParameters, ParameterId, ParameterList, collect_component_parameters, find_parameter,
-    },
-    value_states::{
-        ComponentValueStates, EvaluatedValues, SharedValueStates, ValueSizes, ValueState,
-        collect_final_values,
-    },
-};
 use super::{
+    component_set::{ComponentSet, SetParameter, TouchedSlots},
     fault::{EstateFault, EstateFaultKind},
     merge::{merge_values, remove_map_entry},
-    operations::{ComponentOperations, PlaceOperation, ValueOperation},
+    operations::{PlaceOperation, ValueOperation, operations_on_parameter},
     place_stack::PlaceStack,
     reference::has_references,
+    value_cache::{FinalValue, PlaceList, ValueCache, ValueSizes},
 };
 use crate::{
     catalog::Catalog,
@@ -67,24 +59,69 @@ pub(super) trait OtherServerValues {
 pub(super) struct ValueEvaluator<'e, 'a> {
     subject: EvaluationSubject<'e>,
     stack: &'e PlaceStack<'a>,
-    components: &'e [ComponentParameters<'a>],
+    set: &'e ComponentSet<'a>,
+    /// What each layer of the stack touches.
+    touched: &'e [Rc<TouchedSlots<'a>>],
     /// Tells which parameters are secret in other versions, when there is one.
     catalog: Option<&'e Catalog>,
-    states: Vec<ComponentValueStates<'e>>,
-    operations: Vec<Option<Rc<ComponentOperations<'a, 'e>>>>,
+    /// What is known from other servers.
+    known: Option<KnownValues<'e>>,
+    /// One for each slot.
+    states: Vec<ValueState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
-    /// For each component, its values with those they refer to.
-    references: Vec<Vec<(usize, ParameterId)>>,
     faults: Vec<EstateFault>,
     sizes: ValueSizes,
 }
 
+/// What is known from other servers, and where it may be used.
+#[derive(Clone, Copy)]
+pub(super) struct KnownValues<'e> {
+    pub(super) cache: &'e ValueCache,
+    /// The places that touch each slot, but for the server's own layer.
+    pub(super) touching: &'e [PlaceList],
+    /// The slots that the server's own layer touches, in their order.
+    pub(super) own: &'e [usize],
+}
+
+/// The state of a value's evaluation.
+#[derive(Clone)]
+pub(super) enum ValueState {
+    /// Not evaluated yet.
+    Pending,
+    /// In evaluation, possibly because another value refers to it.
+    Begun,
+    /// Evaluated.
+    Final(Rc<FinalValue>),
+    /// Its fault is recorded.
+    Failed,
+}
+
+/// What an evaluation comes to.
+pub(super) struct EvaluatedValues {
+    /// One for each slot.
+    pub(super) states: Vec<ValueState>,
+    pub(super) faults: Vec<EstateFault>,
+    pub(super) sizes: ValueSizes,
+}
+
 /// A value in evaluation.
 struct ValueInEvaluation {
-    id: ParameterId,
+    slot: usize,
     /// Whether it depends on the server.
     of_server: bool,
+    /// Whether it names the environment.
+    of_environment: bool,
+    /// The length of the longest chain of references that begins with it.
+    chain: usize,
+    /// The slots it refers to.
+    references: Vec<usize>,
+}
+
+impl ValueInEvaluation {
+    fn new(slot: usize) -> Self {
+        Self { slot, of_server: false, of_environment: false, chain: 0, references: Vec::new() }
+    }
 }
 
 /// The place and parameter a value belongs to, for faults.
@@ -95,46 +132,41 @@ struct ValueSite<'s> {
 }
 
 impl<'e, 'a> ValueEvaluator<'e, 'a> {
-    /// `states` holds what is known already.
+    /// `touched` says what each layer of the stack touches; `states` holds what is evaluated already, and what that weighs.
     pub(super) fn new(
         subject: EvaluationSubject<'e>,
-        stack: &'e PlaceStack<'a>,
-        components: &'e [ComponentParameters<'a>],
-        catalog: Option<&'e Catalog>,
-        states: Vec<ComponentValueStates<'e>>,
+        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<TouchedSlots<'a>>]),
+        set: &'e ComponentSet<'a>,
+        states: (Vec<ValueState>, ValueSizes),
     ) -> Self {
-        Self {
-            subject,
-            stack,
-            components,
-            catalog,
-            sizes: states.iter().map(ComponentValueStates::value_sizes).sum(),
-            operations: states.iter().map(|_| None).collect(),
-            path: Vec::new(),
-            references: vec![Vec::new(); states.len()],
-            states,
-            faults: Vec::new(),
-        }
+        let (states, sizes) = states;
+        let (path, faults) = (Vec::new(), Vec::new());
+        Self { subject, stack, touched, set, catalog: None, known: None, states, path, faults, sizes }
+    }
+
+    /// The same, using what is known from other servers, and the catalog to tell which values are secret.
+    pub(super) fn with_known_values(mut self, known: KnownValues<'e>, catalog: &'e Catalog) -> Self {
+        self.known = Some(known);
+        self.catalog = Some(catalog);
+        self
     }
 
     /// Evaluates everything that is still pending.
-    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluatedValues<'e> {
-        for at in 0..self.states.len() {
-            for parameter in self.states[at].pending_parameters() {
-                self.settle(ParameterId { component: at, parameter });
-            }
+    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluatedValues {
+        for slot in 0..self.states.len() {
+            self.settle(slot);
         }
         if let Some(kind) = self.too_large() {
             self.faults.push(EstateFault::new(Place::Server(self.server().clone()), kind));
         }
-        let Self { states, faults, references, sizes, .. } = self;
-        EvaluatedValues { states, faults, references, sizes }
+        let Self { states, faults, sizes, .. } = self;
+        EvaluatedValues { states, faults, sizes }
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
-    pub(super) fn evaluate_parameter(&mut self, id: ParameterId) -> (&ValueState, &[EstateFault]) {
-        self.settle(id);
-        (self.states[id.component].value_state(id.parameter), &self.faults)
+    pub(super) fn evaluate_parameter(&mut self, slot: usize) -> (&ValueState, &[EstateFault]) {
+        self.settle(slot);
+        (&self.states[slot], &self.faults)
     }
 
     fn server(&self) -> &'e ServerName {
@@ -149,6 +181,26 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         if let Some(value) = self.path.last_mut() {
             value.of_server = true;
         }
+    }
+
+    /// Notes that the value in evaluation names the environment.
+    fn depend_on_environment(&mut self) {
+        if let Some(value) = self.path.last_mut() {
+            value.of_environment = true;
+        }
+    }
+
+    /// Forgets what was noted of the value in evaluation.
+    fn begin_evaluation(&mut self, slot: usize) {
+        let of_server = self.is_own(slot);
+        if let Some(value) = self.path.last_mut() {
+            *value = ValueInEvaluation { of_server, ..ValueInEvaluation::new(slot) };
+        }
+    }
+
+    /// Whether the server's own layer touches a value.
+    fn is_own(&self, slot: usize) -> bool {
+        self.known.is_some_and(|known| known.own.binary_search(&slot).is_ok())
     }
 
     fn is_final_node(&self) -> bool {
@@ -170,45 +222,38 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Evaluates one pending parameter, once. Stops when the values exceed their limits.
-    fn settle(&mut self, id: ParameterId) {
-        let is_pending = matches!(self.states[id.component].value_state(id.parameter), ValueState::Pending);
-        if !is_pending || self.too_large().is_some() {
+    fn settle(&mut self, slot: usize) {
+        if !matches!(self.states[slot], ValueState::Pending) || self.too_large().is_some() {
             return;
         }
-        self.states[id.component].set_value_state(id.parameter, ValueState::Begun);
-        self.path.push(ValueInEvaluation { id, of_server: false });
+        self.states[slot] = ValueState::Begun;
+        self.path.push(ValueInEvaluation::new(slot));
         let faults = self.faults.len();
-        let value = self.evaluate(id);
-        let of_server = self.path.pop().is_some_and(|value| value.of_server);
-        let state = match value {
-            Some(Some((value, sizes))) if self.faults.len() == faults => {
-                ValueState::Final { value, sizes, of_server }
+        let value = match self.known_value(slot) {
+            Some(known) => Some(known),
+            None => self.evaluate(slot),
+        };
+        self.path.pop();
+        self.states[slot] = match value {
+            Some(value) if self.faults.len() == faults => {
+                self.sizes.add(value.sizes);
+                ValueState::Final(value)
             }
-            Some(None) if self.faults.len() == faults => ValueState::Absent { of_server },
             _ => ValueState::Failed,
         };
-        self.states[id.component].set_value_state(id.parameter, state);
     }
 
-    fn operations_of(&mut self, component: usize) -> Rc<ComponentOperations<'a, 'e>> {
-        let (stack, name, is_final) = (self.stack, self.components[component].name, self.is_final_node());
-        let operations = self.operations[component].get_or_insert_with(|| {
-            let operations = ComponentOperations::new(stack, name);
-            Rc::new(if is_final { operations.without_joined_defaults() } else { operations })
-        });
-        Rc::clone(operations)
-    }
-
-    /// `None` when a value it needs failed; `Some(None)` when it has no value.
-    fn evaluate(&mut self, id: ParameterId) -> Option<Option<(Arc<NodeValue>, ValueSizes)>> {
-        let components = self.components;
-        let (name, (key, parameter)) =
-            (components[id.component].name, components[id.component].parameters[id.parameter]);
-        let component_operations = self.operations_of(id.component);
-        let mut operations = component_operations.operations_on_parameter(key, parameter);
-        if operations.iter().any(|operation| matches!(operation.place, Place::Server(_))) {
-            self.depend_on_server();
-        }
+    /// `None` when a value it needs failed.
+    fn evaluate(&mut self, slot: usize) -> Option<Rc<FinalValue>> {
+        let SetParameter { component, key, parameter, .. } = self.set.parameters[slot];
+        let name = self.set.components[component].name;
+        let default = Place::Default(name.clone());
+        let joins_defaults = !self.is_final_node();
+        let touched = self.touched;
+        let touching = (0..touched.len()).filter(|layer| touched[*layer].slots.binary_search(&slot).is_ok());
+        let mut operations =
+            operations_on_parameter(self.stack, (name, key, parameter), touching, &default, joins_defaults);
+        self.begin_evaluation(slot);
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
         let mut indexes = Vec::new();
@@ -242,7 +287,6 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             contributions.push(value);
             indexes.push(at);
         }
-        self.sizes.provenance += provenance_size;
         // Each by itself, so that a fault names the place that set the value.
         for (value, at) in contributions.iter().zip(&indexes) {
             self.check(
@@ -256,7 +300,10 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let merged = match merge_values(parameter.merge, &contributions) {
             Ok(Some(merged)) => merged,
             Ok(None) if parameter.required => return self.missing(name, key, parameter),
-            Ok(None) => return Some(None),
+            Ok(None) => {
+                let sizes = ValueSizes { values: 0, provenance: provenance_size };
+                return Some(self.keep(slot, self.final_value(None, sizes), None));
+            }
             Err(at) => {
                 let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
                 return self
@@ -278,11 +325,23 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             }
             _ => merged.value,
         };
-        let size = estimate_value_size(&value) + key.as_str().len() + ENTRY_WEIGHT;
-        self.sizes.values += size;
+        let template = match (&contributions[..], operations[indexes[0]].what) {
+            ([_], ValueOperation::Value(text)) if parameter.kind != ParameterType::Servers => text.as_text(),
+            _ => None,
+        };
         let provenance = provenance(operations, secret);
-        let sizes = ValueSizes { values: size, provenance: provenance_size };
-        Some(Some((Arc::new(NodeValue { value, secret, provenance }), sizes)))
+        let sizes = ValueSizes { values: value_weight(key, &value), provenance: provenance_size };
+        let evaluated = self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes);
+        Some(self.keep(slot, evaluated, template))
+    }
+
+    fn final_value(&self, value: Option<Arc<NodeValue>>, sizes: ValueSizes) -> FinalValue {
+        let mut value = FinalValue::new(value, sizes);
+        if let Some(at) = self.path.last() {
+            (value.chain, value.of_server, value.of_environment) =
+                (at.chain, at.of_server, at.of_environment);
+        }
+        value
     }
 
     /// The servers that a selection stands for.
@@ -342,8 +401,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// Whether errors must not show this value.
     fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
-        let declared = self.components.iter().find(|declared| declared.name == component);
-        declared.and_then(|declared| declared.component.parameters.get(key)).is_some_and(|found| found.secret)
+        let declared = self.set.find_slot(component, key).map(|slot| self.set.parameters[slot].parameter);
+        declared.is_some_and(|declared| declared.secret)
             || self.catalog.is_some_and(|catalog| catalog.is_secret_parameter(component, key) == Some(true))
     }
 
@@ -355,29 +414,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 }
 
-/// The faults of values for parameters that the chosen components do not declare, of the layers and components that are
-/// `checked`.
-pub(super) fn find_unknown_parameters(
-    stack: &PlaceStack<'_>,
-    components: &[ComponentParameters<'_>],
-    checked: impl Fn(usize, usize) -> bool,
-) -> Vec<EstateFault> {
-    let mut faults = Vec::new();
-    for (at, layer) in stack.layers.iter().enumerate() {
-        for (name, values) in &layer.overrides.values {
-            let Ok(found) = components.binary_search_by(|component| component.name.cmp(name)) else {
-                continue;
-            };
-            if !checked(at, found) || at >= stack.count_effective_layers(name) {
-                continue;
-            }
-            let component = components[found].component;
-            for key in values.keys().filter(|key| !component.parameters.contains_key(*key)) {
-                faults.push(unknown_parameter_fault(layer.place.clone(), component, key));
-            }
-        }
-    }
-    faults
+/// What a value weighs.
+fn value_weight(key: &Key, value: &Value) -> usize {
+    estimate_value_size(value) + key.as_str().len() + ENTRY_WEIGHT
 }
 
 /// The fault of a value for a parameter the component does not declare.
@@ -409,7 +448,7 @@ fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize])
 }
 
 /// The provenance: effective values, then effective removals, then the rest, each strongest first.
-fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Vec<Provenance> {
+fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Arc<[Provenance]> {
     let mut provenance: Vec<Provenance> = operations
         .into_iter()
         .map(|entry| Provenance {
@@ -428,5 +467,5 @@ fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Vec<Prov
     if provenance.len() > 1 {
         provenance.sort_by_key(|entry| (!entry.effective, entry.removes && entry.effective));
     }
-    provenance
+    provenance.into()
 }

@@ -9,6 +9,8 @@ use std::{
     rc::Rc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::fault::{EstateFault, EstateFaultKind};
 use crate::{
     estate::{Place, Role},
@@ -153,16 +155,17 @@ fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
 fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
     // How many lists hold a name behind their head; a name is free when none does.
-    let mut behind: BTreeMap<&Name, usize> = BTreeMap::new();
+    let mut behind: HashMap<&str, usize, RandomState> = HashMap::default();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
-        *behind.entry(name).or_default() += 1;
+        *behind.entry(name.as_str()).or_default() += 1;
     }
     let mut heads = vec![0; orders.len()];
     let mut merged = Vec::new();
     loop {
         let mut waiting = orders.iter().zip(&heads).filter_map(|(order, head)| order.names.get(*head));
         let Some(first) = waiting.clone().next() else { return Ok(merged) };
-        let Some(free) = waiting.find(|name| behind.get(*name).is_none_or(|count| *count == 0)).copied()
+        let Some(free) =
+            waiting.find(|name| behind.get(name.as_str()).is_none_or(|count| *count == 0)).copied()
         else {
             let kind = EstateFaultKind::Inconsistent(contradiction(first, orders, &heads));
             return Err(Box::new(EstateFault::new(owner.clone(), kind)));
@@ -171,7 +174,7 @@ fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Na
         for (order, head) in orders.iter().zip(&mut heads) {
             if order.names.get(*head) == Some(&free) {
                 *head += 1;
-                if let Some(count) = order.names.get(*head).and_then(|name| behind.get_mut(name)) {
+                if let Some(count) = order.names.get(*head).and_then(|name| behind.get_mut(name.as_str())) {
                     *count -= 1;
                 }
             }

@@ -1,8 +1,8 @@
 //! Resolution: roles, groups, environment and server become one node.
 //!
 //! The modules are in the order of the work: linearise the roles, stack the places that apply to a
-//! server, choose versions, then collect, merge and evaluate each value. A component of which the same places say the
-//! same is evaluated once for all servers that have it. `complete` does the last steps for a node file written by hand;
+//! server, choose versions, then collect, merge and evaluate each value. A value of which the same places say the same is
+//! evaluated once for all servers that have it. `complete` does the last steps for a node file written by hand;
 //! `check`, `reach` and `explain` use the result.
 
 mod linearise;
@@ -17,13 +17,19 @@ mod requirements;
 
 mod reference;
 
+mod component_set;
+
 mod operations;
 
 mod merge;
 
+mod text_template;
+
+mod value_cache;
+
 mod evaluate;
 
-mod component_cache;
+mod node_components;
 
 mod server_evaluation;
 
@@ -43,6 +49,10 @@ mod explain;
 
 mod enc;
 
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+
+use foldhash::fast::FixedState;
+
 pub use self::{
     check::{CheckedEstateChange, check_estate, check_estate_change, find_catalog_change_effects},
     complete::complete_node_with_defaults,
@@ -54,13 +64,14 @@ pub use self::{
     requirements::{RequirementConflict, choose_required_versions},
 };
 use self::{
-    choose_versions::choose_versions,
-    component_cache::ComponentCache,
+    choose_versions::{RequirementPlaces, choose_versions},
     evaluate::EvaluationSubject,
     linearise::RoleHierarchy,
+    node_components::NodeComponents,
     other_servers::{OtherServerReader, ServerValueCache},
     place_stack::{PlaceStack, ServerPlaces},
-    server_evaluation::{EvaluatedServer, ServerEvaluation},
+    server_evaluation::{EvaluatedServer, ServerComponents, ServerEvaluation},
+    value_cache::ValueCache,
 };
 use crate::{
     catalog::Catalog,
@@ -74,12 +85,18 @@ use crate::{
 /// around a value is in its weight.
 const ALWAYS_READABLE_WEIGHT: usize = MAX_DOCUMENT_BYTES / 8;
 
+/// How many sets of components are kept at most.
+const MAX_KEPT_SETS: usize = 1_000;
+
 /// Resolves servers of one estate against one catalog. What servers share is computed once.
 pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
-    components: ComponentCache<'a>,
+    /// The components of servers whose places require the same.
+    components: RefCell<HashMap<RequirementPlaces, Rc<ServerComponents<'a>>, FixedState>>,
+    values: ValueCache,
+    node_components: NodeComponents,
     server_values: ServerValueCache,
 }
 
@@ -110,7 +127,9 @@ impl<'a> Resolver<'a> {
             estate,
             catalog,
             hierarchy: RoleHierarchy::new(&estate.roles),
-            components: ComponentCache::default(),
+            components: RefCell::default(),
+            values: ValueCache::default(),
+            node_components: NodeComponents::default(),
             server_values: ServerValueCache::default(),
         }
     }
@@ -131,13 +150,13 @@ impl<'a> Resolver<'a> {
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
         let EvaluatedServer { components, faults, weight } =
-            evaluation.evaluate_server(&self.components, subject, self.catalog);
+            evaluation.evaluate_server((&self.values, &self.node_components), subject, self.catalog);
         if !faults.is_empty() {
             return Err(faults.into());
         }
-        let (stack, chosen) = (&evaluation.stack, &evaluation.chosen);
+        let (stack, chosen) = (&evaluation.stack, &evaluation.components);
         let component_digests: Vec<_> = components.iter().map(|(_, digest)| *digest).collect();
-        let names = chosen.components.keys().copied().cloned();
+        let names = chosen.chosen.iter().map(|(name, _)| (*name).clone());
         let node = Node {
             server: places.name.clone(),
             environment: stack.environment.clone(),
@@ -155,7 +174,7 @@ impl<'a> Resolver<'a> {
         let reads = ResolutionReads {
             places: selection.environments.into_iter().chain(layers).collect(),
             channel: Some(node.channel.clone()),
-            components: chosen.consulted.clone(),
+            components: Arc::clone(&chosen.consulted),
             selections: selection.selections,
             servers: selection.servers,
             failed: false,
@@ -165,10 +184,8 @@ impl<'a> Resolver<'a> {
 
     /// The places that apply to a server, strongest first.
     pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
-        let places = self.places_of(server)?;
-        let stack = self.stack_without_server(&places)?;
-        let below = stack.layers.iter().map(|layer| layer.place.clone());
-        Ok(std::iter::once(places.own.place).chain(below).collect())
+        let stack = self.places_of(server)?.stack(self.estate, &self.hierarchy)?;
+        Ok(stack.layers.into_iter().map(|layer| layer.place).collect())
     }
 
     /// A server and the places it names.
@@ -185,17 +202,28 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The places of a server below its own layer.
-    fn stack_without_server(&self, places: &ServerPlaces<'a>) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
-        Ok(places.stack_roles(self.estate, &self.hierarchy)?.below_stronger_layers(&places.groups))
-    }
-
     /// The places of a server with the versions chosen for them.
     fn server_evaluation(&self, places: &ServerPlaces<'a>) -> Result<ServerEvaluation<'a>, ResolveError> {
-        let stack =
-            self.stack_without_server(places)?.below_stronger_layers(std::slice::from_ref(&places.own));
-        let chosen = choose_versions(self.catalog, &stack, &places.own.place)?;
-        Ok(ServerEvaluation::new(&self.components, stack, chosen))
+        let stack = places.stack(self.estate, &self.hierarchy)?;
+        let components = self.server_components(&stack)?;
+        Ok(ServerEvaluation::new(&self.values, stack, components))
+    }
+
+    /// The components that the places of a stack require, the first of which is the server itself.
+    fn server_components(&self, stack: &PlaceStack<'a>) -> Result<Rc<ServerComponents<'a>>, ResolveError> {
+        let key = RequirementPlaces::new(stack);
+        if let Some(known) = self.components.borrow().get(&key) {
+            return Ok(Rc::clone(known));
+        }
+        let chosen = choose_versions(self.catalog, stack, &stack.layers[0].place)?;
+        let components = Rc::new(ServerComponents::new(&self.values, &self.node_components, chosen));
+        // What a server requires by itself no other one does.
+        let mut kept = self.components.borrow_mut();
+        if !key.has_place(stack.layers[0].overrides) && kept.len() < MAX_KEPT_SETS {
+            kept.insert(key, Rc::clone(&components));
+        }
+        drop(kept);
+        Ok(components)
     }
 }
 

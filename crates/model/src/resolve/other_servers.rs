@@ -9,7 +9,6 @@ use std::{
 use super::{
     Resolver,
     evaluate::{EvaluationSubject, OtherServerValues, ValueState},
-    place_stack::ServerPlaces,
 };
 use crate::{
     estate::Place,
@@ -149,17 +148,19 @@ impl<'a> Resolver<'a> {
         if selection.role.is_none() && selection.component.is_none() {
             return Ok(true);
         }
-        let places = self.places_of(server).map_err(|faults| first_fault(&faults))?;
+        let places = self.places_of(server).map_err(|faults| first_fault_message(&faults))?;
         if let Some(role) = &selection.role {
-            let stack = self.stack_without_server(&places).map_err(|faults| first_fault(&faults))?;
+            let stack =
+                places.stack(self.estate, &self.hierarchy).map_err(|faults| first_fault_message(&faults))?;
             let has_role = |place: &Place| matches!(place, Place::Role(name) if name == role);
             if !stack.layers.iter().any(|layer| has_role(&layer.place)) {
                 return Ok(false);
             }
         }
         let Some(component) = &selection.component else { return Ok(true) };
-        let evaluation = self.server_evaluation(&places).map_err(|error| first_fault(&error.faults))?;
-        Ok(evaluation.chosen.components.contains_key(component))
+        let evaluation =
+            self.server_evaluation(&places).map_err(|error| first_fault_message(&error.faults))?;
+        Ok(evaluation.components.find(component).is_some())
     }
 
     /// The list that a selection becomes.
@@ -217,7 +218,7 @@ impl<'a> Resolver<'a> {
     fn is_shared(&self, server: &ServerName, read: &ParameterName) -> bool {
         let Ok(places) = self.places_of(server) else { return false };
         let Ok(evaluation) = self.server_evaluation(&places) else { return false };
-        let chosen = evaluation.chosen.components.get(&read.component);
+        let chosen = evaluation.components.find(&read.component);
         let parameter = chosen.and_then(|chosen| chosen.published.component.parameters.get(&read.key));
         parameter.is_some_and(|parameter| parameter.shared)
     }
@@ -252,16 +253,16 @@ impl<'a> Resolver<'a> {
 
     fn evaluate_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
         let why = |why: String| format!("reads `{read}` of server {server}, which cannot be resolved: {why}");
-        let places = self.places_of(server).map_err(|faults| why(first_fault(&faults)))?;
-        let evaluation = self.server_evaluation(&places).map_err(|error| why(first_fault(&error.faults)))?;
-        let Some(id) = evaluation.find_parameter(&read.component, &read.key) else { return Ok(None) };
-        let others = OtherServerReader::new(self, places.stack_environment());
+        let places = self.places_of(server).map_err(|faults| why(first_fault_message(&faults)))?;
+        let evaluation =
+            self.server_evaluation(&places).map_err(|error| why(first_fault_message(&error.faults)))?;
+        let Some(slot) = evaluation.find_slot(&read.component, &read.key) else { return Ok(None) };
+        let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let mut evaluator = evaluation.parameter_evaluator(subject, Some(self.catalog));
-        match evaluator.evaluate_parameter(id) {
-            (ValueState::Final { value, .. }, _) => Ok(Some(Arc::clone(value))),
-            (ValueState::Absent { .. }, _) => Ok(None),
-            (_, faults) => Err(why(first_fault(faults))),
+        let mut evaluator = evaluation.parameter_evaluator(&self.values, subject, self.catalog);
+        match evaluator.evaluate_parameter(slot) {
+            (ValueState::Final(value), _) => Ok(value.value.clone()),
+            (_, faults) => Err(why(first_fault_message(faults))),
         }
     }
 }
@@ -288,12 +289,6 @@ impl ServerValueCache {
     }
 }
 
-impl<'a> ServerPlaces<'a> {
-    fn stack_environment(&self) -> &'a Name {
-        &self.server.environment
-    }
-}
-
-fn first_fault(faults: &[super::EstateFault]) -> String {
+fn first_fault_message(faults: &[super::EstateFault]) -> String {
     faults.first().map_or_else(|| "its values are too large".to_owned(), ToString::to_string)
 }

@@ -1,7 +1,4 @@
 //! The stack of places that apply to one server, strongest first.
-//!
-//! Servers that have the same environment and roles share the lower part of their stacks, and those that are also in
-//! the same groups all of it but their own layer.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +13,6 @@ use crate::{
 };
 
 /// Places and their overrides, strongest first.
-#[derive(Clone)]
 pub(super) struct PlaceStack<'a> {
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
@@ -32,22 +28,19 @@ pub(super) struct PlaceLayer<'a> {
     pub(super) overrides: &'a Overrides,
 }
 
-/// The places of a server, by how many servers share them.
+/// A server and the places it names, but for its roles.
 pub(super) struct ServerPlaces<'a> {
     pub(super) name: &'a ServerName,
     pub(super) server: &'a Server,
     /// The name as the environment has it: one address for all its servers.
-    pub(super) environment_name: &'a Name,
-    pub(super) environment: &'a Environment,
-    /// The server's own layer.
-    pub(super) own: PlaceLayer<'a>,
-    /// Its groups, strongest first.
-    pub(super) groups: Vec<PlaceLayer<'a>>,
+    environment_name: &'a Name,
+    environment: &'a Environment,
+    /// Strongest first.
+    groups: Vec<PlaceLayer<'a>>,
 }
 
 impl<'a> ServerPlaces<'a> {
-    /// Finds the server, its groups and its environment; its roles are linearised apart, once for all servers that
-    /// have the same.
+    /// Finds the server, its groups and its environment.
     pub(super) fn find_server_places(
         estate: &'a Estate,
         server: &ServerName,
@@ -56,7 +49,7 @@ impl<'a> ServerPlaces<'a> {
             let known = estate.servers.keys().map(ServerName::as_str);
             return Err(vec![unknown(Place::Server(server.clone()), "server", server.as_str(), known)]);
         };
-        let place = Place::Server(name.clone());
+        let place = || Place::Server(name.clone());
         let mut faults = Vec::new();
         let mut groups = Vec::with_capacity(server.groups.len());
         for group in &server.groups {
@@ -65,39 +58,41 @@ impl<'a> ServerPlaces<'a> {
                     groups
                         .push(PlaceLayer { place: Place::Group(group.clone()), overrides: &found.overrides });
                 }
-                None => faults.push(unknown(place.clone(), "group", group.as_str(), names(&estate.groups))),
+                None => faults.push(unknown(place(), "group", group.as_str(), names(&estate.groups))),
             }
         }
         match estate.environments.get_key_value(&server.environment) {
             Some((environment_name, environment)) if faults.is_empty() => {
-                let own = PlaceLayer { place, overrides: &server.overrides };
-                Ok(Self { name, server, environment_name, environment, own, groups })
+                Ok(Self { name, server, environment_name, environment, groups })
             }
             Some(_) => Err(faults),
             None => {
                 let known = names(&estate.environments);
-                faults.push(unknown(place, "environment", server.environment.as_str(), known));
+                faults.push(unknown(place(), "environment", server.environment.as_str(), known));
                 Err(faults)
             }
         }
     }
 
-    /// The stack below its groups: its environment and its roles.
-    pub(super) fn stack_roles(
+    /// All places: the server itself, its groups, its environment, and its roles in their order.
+    pub(super) fn stack(
         &self,
         estate: &'a Estate,
         hierarchy: &RoleHierarchy<'a>,
     ) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
-        let order = hierarchy.merge_linearisations(&self.own.place, &self.server.roles)?;
-        let environment = PlaceLayer {
-            place: Place::Environment(self.server.environment.clone()),
+        let place = Place::Server(self.name.clone());
+        let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;
+        let mut layers = Vec::with_capacity(order.len() + self.groups.len() + 2);
+        layers.push(PlaceLayer { place, overrides: &self.server.overrides });
+        layers.extend_from_slice(&self.groups);
+        layers.push(PlaceLayer {
+            place: Place::Environment(self.environment_name.clone()),
             overrides: &self.environment.overrides,
-        };
-        let roles = order.into_iter().filter_map(|role| {
+        });
+        layers.extend(order.into_iter().filter_map(|role| {
             let overrides = &estate.roles.get(role)?.overrides;
             Some(PlaceLayer { place: Place::Role(role.clone()), overrides })
-        });
-        let layers = std::iter::once(environment).chain(roles).collect();
+        }));
         Ok(PlaceStack::new(self.environment_name, &self.environment.channel, layers))
     }
 }
@@ -105,12 +100,6 @@ impl<'a> ServerPlaces<'a> {
 impl<'a> PlaceStack<'a> {
     pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceLayer<'a>>) -> Self {
         Self { environment, channel, component_removals: component_removals(&layers), layers }
-    }
-
-    /// This stack below stronger layers.
-    pub(super) fn below_stronger_layers(&self, stronger: &[PlaceLayer<'a>]) -> Self {
-        let layers = stronger.iter().chain(&self.layers).cloned().collect();
-        Self::new(self.environment, self.channel, layers)
     }
 
     /// The number of layers that have an effect on a component.

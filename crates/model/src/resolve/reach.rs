@@ -110,7 +110,7 @@ impl ResolutionReadsIndex {
         for place in &reads.places {
             add(&mut self.by_place, place, server);
         }
-        for component in &reads.components {
+        for component in reads.components.iter() {
             if let Some(channel) = &reads.channel {
                 add(&mut self.by_offer, &(channel.clone(), component.clone()), server);
             }
@@ -142,7 +142,7 @@ impl ResolutionReadsIndex {
         for place in &reads.places {
             take(&mut self.by_place, place, server);
         }
-        for component in &reads.components {
+        for component in reads.components.iter() {
             if let Some(channel) = &reads.channel {
                 take(&mut self.by_offer, &(channel.clone(), component.clone()), server);
             }

@@ -1,6 +1,6 @@
 //! What the resolution of a server read: everything its node depends on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct ResolutionReads {
     /// The channel of its environment.
     pub channel: Option<Name>,
     /// The components whose versions in that channel were looked at.
-    pub components: BTreeSet<Name>,
+    pub components: Arc<BTreeSet<Name>>,
     /// The selections of other servers.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub selections: BTreeSet<Selection>,

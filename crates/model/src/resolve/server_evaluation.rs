@@ -1,226 +1,185 @@
-//! The values of one server: components that other servers share are taken as they are, the rest is evaluated.
+//! The values of one server: what other servers share is taken as it is, the rest is evaluated.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
-    component_cache::{ComponentCache, ComponentInputsId, EvaluatedComponent, ReferencedValue},
+    component_set::{ComponentSet, TouchedSlots},
     evaluate::{
-        ComponentParameters, ComponentValueStates, EvaluatedValues, EvaluationSubject, ParameterId,
-        SharedValueStates, ValueEvaluator, ValueState, collect_final_values, find_parameter,
-        find_unknown_parameters,
+        EvaluatedValues, EvaluationSubject, KnownValues, ValueEvaluator, ValueState, unknown_parameter_fault,
     },
     fault::EstateFault,
+    node_components::{BuiltComponent, ComponentWithoutValues, NodeComponents},
     place_stack::PlaceStack,
+    value_cache::{PlaceList, ValueCache, ValueSizes},
 };
 use crate::{
     catalog::Catalog,
-    estate::InheritedItem,
     name::{Key, Name},
-    node::{ContentDigest, NodeComponent, NodeValue, digest_node_component},
 };
 
-/// A server's places with the versions chosen for them, ready for evaluation.
+/// The components of servers whose places require the same.
+pub(super) struct ServerComponents<'a> {
+    /// By name.
+    pub(super) chosen: Vec<(&'a Name, ChosenComponent<'a>)>,
+    /// Every component whose versions in the channel were looked at, chosen or not.
+    pub(super) consulted: Arc<BTreeSet<Name>>,
+    set: ComponentSet<'a>,
+    without_values: Vec<Rc<ComponentWithoutValues>>,
+    defaults: RefCell<DefaultValues>,
+}
+
+/// The values of parameters that no place touches, as far as they are known and refer to nothing.
+struct DefaultValues {
+    states: Vec<ValueState>,
+    sizes: ValueSizes,
+}
+
+/// A server's places with the components chosen for them, ready for evaluation.
 pub(super) struct ServerEvaluation<'a> {
     pub(super) stack: PlaceStack<'a>,
-    pub(super) chosen: ChosenComponents<'a>,
-    parameters: Vec<ComponentParameters<'a>>,
-    signatures: Vec<ComponentInputsId>,
-    /// The components that are known from other servers.
-    shared: Vec<Option<Rc<EvaluatedComponent<'a>>>>,
+    pub(super) components: Rc<ServerComponents<'a>>,
+    /// What each layer of the stack touches; the first is the server's own.
+    touched: Vec<Rc<TouchedSlots<'a>>>,
+    /// The other places that touch each slot.
+    touching: Vec<PlaceList>,
 }
 
 /// The components of a server, in the order of their names, and what is wrong.
 pub(super) struct EvaluatedServer {
-    pub(super) components: Vec<(Arc<NodeComponent>, ContentDigest)>,
+    pub(super) components: Vec<BuiltComponent>,
     pub(super) faults: Vec<EstateFault>,
     /// The estimated size of the values and their provenance.
     pub(super) weight: usize,
 }
 
-impl<'a> ServerEvaluation<'a> {
-    /// Looks up what is known from other servers.
-    pub(super) fn new(
-        cache: &ComponentCache<'a>,
-        stack: PlaceStack<'a>,
-        chosen: ChosenComponents<'a>,
-    ) -> Self {
-        let components: Vec<_> = chosen.components.iter().map(|(name, chosen)| (*name, chosen)).collect();
-        let signatures = cache.component_inputs_ids(&stack, &components);
-        let shared = signatures
-            .iter()
-            .map(|id| cache.find_evaluated_component(*id, &stack, &chosen.components))
-            .collect();
-        let parameters = components.iter().map(|(name, chosen)| ComponentParameters {
-            name,
-            component: &chosen.published.component,
-            parameters: cache.parameters_of_version(chosen.published),
-        });
-        let parameters = parameters.collect();
-        Self { stack, parameters, signatures, shared, chosen }
+impl<'a> ServerComponents<'a> {
+    pub(super) fn new(cache: &ValueCache, built: &NodeComponents, chosen: ChosenComponents<'a>) -> Self {
+        let ChosenComponents { components, consulted } = chosen;
+        let described = components.iter().map(|(name, chosen)| (*name, &chosen.published.component));
+        let set = ComponentSet::new(described, |component| cache.number(component));
+        let states = vec![ValueState::Pending; set.parameters.len()];
+        let defaults = DefaultValues { states, sizes: ValueSizes::default() };
+        let without_values = components.values().map(|chosen| built.without_values(chosen)).collect();
+        let (chosen, consulted) = (components.into_iter().collect(), Arc::new(consulted));
+        Self { chosen, consulted, set, without_values, defaults: RefCell::new(defaults) }
     }
 
-    /// The number of a parameter of a chosen component.
-    pub(super) fn find_parameter(&self, name: &Name, key: &Key) -> Option<ParameterId> {
-        find_parameter(&self.parameters, name, key)
-    }
-
-    /// An evaluator of single parameters.
-    pub(super) fn parameter_evaluator<'s>(
-        &'s self,
-        subject: EvaluationSubject<'s>,
-        catalog: Option<&'s Catalog>,
-    ) -> ValueEvaluator<'s, 'a> {
-        ValueEvaluator::new(subject, &self.stack, &self.parameters, catalog, self.initial_states())
-    }
-
-    /// What is known from other servers, but for everything that the server's own layer touches, that depends on the
-    /// server otherwise, or that refers to such a value.
-    fn initial_states(&self) -> Vec<ComponentValueStates<'_>> {
-        let states = self.shared.iter().zip(&self.parameters).map(|(shared, component)| match shared {
-            Some(shared) => ComponentValueStates::Shared(&shared.states),
-            None => ComponentValueStates::all_pending(component),
-        });
-        let mut states: Vec<_> = states.collect();
-        for (component, shared) in self.shared.iter().enumerate() {
-            for parameter in shared.iter().flat_map(|shared| shared.states.unsettled_parameters()) {
-                states[component].mark_pending(parameter);
-            }
-        }
-        let own = self.stack.layers[0].overrides;
-        for (name, values) in &own.values {
-            for id in values.keys().filter_map(|key| find_parameter(&self.parameters, name, key)) {
-                states[id.component].mark_pending(id.parameter);
-            }
-        }
-        for removal in &own.remove {
-            let (InheritedItem::Component(name)
-            | InheritedItem::Value(name, _)
-            | InheritedItem::Entry(name, _, _)) = &removal.what;
-            if let Ok(component) = self.parameters.binary_search_by(|known| known.name.cmp(name)) {
-                states[component] = ComponentValueStates::all_pending(&self.parameters[component]);
-            }
-        }
-        self.mark_referrers(&mut states);
-        states
-    }
-
-    /// Marks every value that refers to one that is to be evaluated, until there is none left.
-    fn mark_referrers(&self, states: &mut [ComponentValueStates<'_>]) {
-        let references = self.shared.iter().enumerate().flat_map(|(component, shared)| {
-            let references = shared.iter().flat_map(|shared| &shared.references);
-            references.filter_map(move |(parameter, name, key)| {
-                Some((
-                    ParameterId { component, parameter: *parameter },
-                    find_parameter(&self.parameters, name, key)?,
-                ))
-            })
-        });
-        let references: Vec<(ParameterId, ParameterId)> = references.collect();
-        loop {
-            let mut marked = false;
-            for (referrer, referred) in &references {
-                if states[referred.component].is_pending(referred.parameter) {
-                    marked |= states[referrer.component].mark_pending(referrer.parameter);
-                }
-            }
-            if !marked {
-                return;
-            }
-        }
-    }
-
-    /// Evaluates every value that is not known from other servers, and keeps for them what does not depend on this one.
-    pub(super) fn evaluate_server(
-        &self,
-        cache: &ComponentCache<'a>,
-        subject: EvaluationSubject<'_>,
-        catalog: &Catalog,
-    ) -> EvaluatedServer {
-        let EvaluatedValues { states, faults: value_faults, references, sizes } =
-            self.parameter_evaluator(subject, Some(catalog)).evaluate_pending_parameters();
-        let is_fresh = |at: usize| self.shared[at].is_none();
-        // Of a shared component only the server's own layer was not checked yet.
-        let is_checked = |layer: usize, component: usize| layer == 0 || is_fresh(component);
-        let mut faults = find_unknown_parameters(&self.stack, &self.parameters, is_checked);
-        faults.extend(value_faults);
-        let mut components = Vec::with_capacity(states.len());
-        for (at, (states, chosen)) in states.into_iter().zip(self.chosen.components.values()).enumerate() {
-            let build = |states: &[ValueState]| {
-                node_component(chosen, collect_final_values(&self.parameters[at], states))
-            };
-            match (states.into_owned_states(), &self.shared[at]) {
-                (None, Some(shared)) => {
-                    let component =
-                        shared.shared_node_component(chosen, || build(shared.states.value_states()));
-                    components.push((component, shared.digest));
-                }
-                (own, _) => {
-                    let own = own.unwrap_or_default();
-                    let component = Arc::new(build(&own));
-                    let digest = digest_node_component(&component);
-                    if faults.is_empty() && is_fresh(at) {
-                        let states = SharedValueStates::without_server_values(own);
-                        let (direct, referred) = self.references_of(at, &references);
-                        let evaluated = EvaluatedComponent::new(referred, direct, states, &component, digest);
-                        cache.insert_evaluated_component(self.signatures[at], evaluated);
-                    }
-                    components.push((component, digest));
-                }
-            }
-        }
-        EvaluatedServer { components, faults, weight: sizes.values + sizes.provenance }
-    }
-
-    /// The values that a component refers to directly, each with the parameter that does, and all that it refers to
-    /// through others too.
-    fn references_of(
-        &self,
-        component: usize,
-        evaluated: &[Vec<(usize, ParameterId)>],
-    ) -> (Vec<(usize, &'a Name, &'a Key)>, Vec<ReferencedValue<'a>>) {
-        let named = |id: ParameterId| {
-            let referred = &self.parameters[id.component];
-            (referred.name, referred.parameters[id.parameter].0)
-        };
-        let direct = &evaluated[component];
-        let mut visited: Vec<ParameterId> = Vec::new();
-        let mut open: Vec<ParameterId> = direct.iter().map(|(_, referred)| *referred).collect();
-        while let Some(id) = open.pop() {
-            if visited.contains(&id) {
-                continue;
-            }
-            visited.push(id);
-            let of_value = evaluated[id.component].iter().filter(|(parameter, _)| *parameter == id.parameter);
-            open.extend(of_value.map(|(_, referred)| *referred));
-            for (_, name, key) in self.shared[id.component]
-                .iter()
-                .flat_map(|shared| &shared.references)
-                .filter(|(parameter, ..)| *parameter == id.parameter)
-            {
-                open.extend(find_parameter(&self.parameters, name, key));
-            }
-        }
-        let direct = direct.iter().map(|(parameter, referred)| {
-            let (name, key) = named(*referred);
-            (*parameter, name, key)
-        });
-        let referred = visited.into_iter().filter_map(|id| {
-            let (name, key) = named(id);
-            ReferencedValue::find_value_places(&self.stack, &self.chosen.components, name, key)
-        });
-        (direct.collect(), referred.collect())
+    /// A chosen component.
+    pub(super) fn find(&self, name: &Name) -> Option<&ChosenComponent<'a>> {
+        self.set.find_component(name).map(|found| &self.chosen[found].1)
     }
 }
 
-fn node_component(chosen: &ChosenComponent<'_>, values: BTreeMap<Key, Arc<NodeValue>>) -> NodeComponent {
-    let published = chosen.published;
-    NodeComponent {
-        version: published.component.version.clone(),
-        kind: Some(published.component.kind),
-        payload: Some(Arc::clone(&published.payload)),
-        deployment: Some(Arc::clone(&published.deployment)),
-        requirements: Arc::clone(&chosen.requirements),
-        values,
+impl<'a> ServerEvaluation<'a> {
+    /// Finds out which places touch which values.
+    pub(super) fn new(
+        cache: &ValueCache,
+        stack: PlaceStack<'a>,
+        components: Rc<ServerComponents<'a>>,
+    ) -> Self {
+        let set = &components.set;
+        let mut touching = vec![PlaceList::EMPTY; set.parameters.len()];
+        let mut touched = Vec::with_capacity(stack.layers.len());
+        touched.push(Rc::new(set.touched_by(stack.layers[0].overrides)));
+        for layer in &stack.layers[1..] {
+            let slots = set.touched_by_shared(layer.overrides);
+            for slot in &slots.slots {
+                touching[*slot] = cache.add_weaker(touching[*slot], layer.overrides);
+            }
+            touched.push(slots);
+        }
+        Self { stack, touched, touching, components }
+    }
+
+    /// The slot of a parameter of a chosen component.
+    pub(super) fn find_slot(&self, name: &Name, key: &Key) -> Option<usize> {
+        self.components.set.find_slot(name, key)
+    }
+
+    /// An evaluator of the values that are not known.
+    pub(super) fn parameter_evaluator<'s>(
+        &'s self,
+        cache: &'s ValueCache,
+        subject: EvaluationSubject<'s>,
+        catalog: &'s Catalog,
+    ) -> ValueEvaluator<'s, 'a> {
+        let known = KnownValues { cache, touching: &self.touching, own: &self.touched[0].slots };
+        ValueEvaluator::new(
+            subject,
+            (&self.stack, &self.touched),
+            &self.components.set,
+            self.initial_states(),
+        )
+        .with_known_values(known, catalog)
+    }
+
+    /// The defaults of everything that no place touches.
+    fn initial_states(&self) -> (Vec<ValueState>, ValueSizes) {
+        let defaults = self.components.defaults.borrow();
+        let (mut states, mut sizes) = (defaults.states.clone(), defaults.sizes);
+        let touched = self.touching.iter().enumerate().filter(|(_, places)| **places != PlaceList::EMPTY);
+        for slot in touched.map(|(slot, _)| slot).chain(self.touched[0].slots.iter().copied()) {
+            if let ValueState::Final(default) = std::mem::replace(&mut states[slot], ValueState::Pending) {
+                sizes.subtract(default.sizes);
+            }
+        }
+        (states, sizes)
+    }
+
+    /// Remembers the defaults of parameters that nothing touches here.
+    fn keep_defaults(&self, states: &[ValueState]) {
+        let mut defaults = self.components.defaults.borrow_mut();
+        for (slot, state) in states.iter().enumerate() {
+            if self.touching[slot] != PlaceList::EMPTY
+                || !matches!(defaults.states[slot], ValueState::Pending)
+            {
+                continue;
+            }
+            if let ValueState::Final(value) = state
+                && value.number != 0
+                && value.chain == 0
+                && !value.of_environment
+            {
+                defaults.sizes.add(value.sizes);
+                defaults.states[slot] = state.clone();
+            }
+        }
+    }
+
+    /// Evaluates every value that is not known from other servers.
+    pub(super) fn evaluate_server(
+        &self,
+        (cache, built): (&ValueCache, &NodeComponents),
+        subject: EvaluationSubject<'_>,
+        catalog: &Catalog,
+    ) -> EvaluatedServer {
+        let EvaluatedValues { states, faults: value_faults, sizes } =
+            self.parameter_evaluator(cache, subject, catalog).evaluate_pending_parameters();
+        let mut faults = self.undeclared_parameter_faults();
+        faults.extend(value_faults);
+        self.keep_defaults(&states);
+        let ServerComponents { set, without_values, .. } = &*self.components;
+        let components =
+            set.components.iter().zip(without_values).filter_map(|(component, without_values)| {
+                let slots = component.slots.clone();
+                built.build(without_values, &set.parameters[slots.clone()], &states[slots])
+            });
+        EvaluatedServer { components: components.collect(), faults, weight: sizes.values + sizes.provenance }
+    }
+
+    /// The faults of values for parameters that the chosen components do not declare.
+    fn undeclared_parameter_faults(&self) -> Vec<EstateFault> {
+        let set = &self.components.set;
+        let mut faults = Vec::new();
+        for (at, (layer, touched)) in self.stack.layers.iter().zip(&self.touched).enumerate() {
+            for (component, key) in &touched.undeclared {
+                let component = &set.components[*component];
+                if at < self.stack.count_effective_layers(component.name) {
+                    faults.push(unknown_parameter_fault(layer.place.clone(), component.component, key));
+                }
+            }
+        }
+        faults
     }
 }

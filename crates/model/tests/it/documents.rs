@@ -115,7 +115,7 @@ fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() 
             };
             let place = component.requirements.iter().find(requires).unwrap().place.to_string();
             versions.push(vec![server.to_string(), name.to_string(), component.version.to_string(), place]);
-            for (key, value) in &component.values {
+            for (key, value) in component.values.iter() {
                 let has_part = |entry: &&Provenance| entry.effective && !entry.removes;
                 let place = value.provenance.iter().find(has_part).unwrap().place.to_string();
                 values.push(vec![

@@ -7,7 +7,7 @@ use model::{
     health::HealthProbe,
     manifest::{self, DeploymentFiles, EvaluationContext},
     name::Key,
-    node::NodeValue,
+    node::{NodeValue, NodeValues},
     resource::{Resource, ResourceBody},
     value::Value,
 };
@@ -25,9 +25,9 @@ const PARAMETERS: &str = r#"{
     "password": {"type": "string", "description": "of the database", "secret": true}
 }"#;
 
-fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, Arc<NodeValue>> {
+fn values(pairs: &[(&str, Value, bool)]) -> NodeValues {
     let value = |value: &Value, secret| {
-        Arc::new(NodeValue { value: Arc::new(value.clone()), secret, provenance: Vec::new() })
+        Arc::new(NodeValue { value: Arc::new(value.clone()), secret, provenance: Arc::default() })
     };
     pairs.iter().map(|(key, text, secret)| (Key::new(key).unwrap(), value(text, *secret))).collect()
 }
@@ -35,7 +35,7 @@ fn values(pairs: &[(&str, Value, bool)]) -> BTreeMap<Key, Arc<NodeValue>> {
 fn evaluate(
     text: &str,
     files: &DeploymentFiles,
-    values: &BTreeMap<Key, Arc<NodeValue>>,
+    values: &NodeValues,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest = manifest::read_manifest("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
@@ -53,7 +53,7 @@ fn evaluate(
 
 fn refused(entry: &str) -> String {
     let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
-    evaluate(&text, &DeploymentFiles::new(), &BTreeMap::new()).unwrap_err().join("\n")
+    evaluate(&text, &DeploymentFiles::new(), &NodeValues::default()).unwrap_err().join("\n")
 }
 
 fn resources(text: &str) -> Vec<Resource> {

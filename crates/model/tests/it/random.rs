@@ -93,7 +93,7 @@ fn entry() -> impl Strategy<Value = Provenance> {
 pub(crate) fn node() -> impl Strategy<Value = Node> {
     let node_value =
         (value(), any::<bool>(), collection::vec(entry(), 0..3)).prop_map(|(value, secret, provenance)| {
-            Arc::new(NodeValue { value: Arc::new(value), secret, provenance })
+            Arc::new(NodeValue { value: Arc::new(value), secret, provenance: provenance.into() })
         });
     let what = prop_oneof![
         range().prop_map(RequirementOperation::Requires),
@@ -111,7 +111,14 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
             .prop_map(|(version, requirements, values)| {
                 let (kind, payload, deployment) = (None, None, None);
                 let requirements = Arc::new(requirements);
-                Arc::new(NodeComponent { version, kind, payload, deployment, requirements, values })
+                Arc::new(NodeComponent {
+                    version,
+                    kind,
+                    payload,
+                    deployment,
+                    requirements,
+                    values: values.into_iter().collect(),
+                })
             });
     (server_name(), name(), name(), any::<u64>(), collection::btree_map(name(), component, 0..3)).prop_map(
         |(server, environment, channel, generation, components)| Node {

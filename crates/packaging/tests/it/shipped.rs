@@ -13,7 +13,7 @@ use model::{
     health::HealthProbe,
     manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, read_manifest},
     name::Key,
-    node::NodeValue,
+    node::{NodeValue, NodeValues},
     observe::OsFamily,
     resource::ResourceBody,
     value::Value,
@@ -58,9 +58,9 @@ fn deployed(
     family: Option<OsFamily>,
 ) -> EvaluatedManifest {
     let plain = |value: &Value| {
-        Arc::new(NodeValue { value: Arc::new(value.clone()), secret: false, provenance: Vec::new() })
+        Arc::new(NodeValue { value: Arc::new(value.clone()), secret: false, provenance: Arc::default() })
     };
-    let mut all: BTreeMap<Key, Arc<NodeValue>> = BTreeMap::new();
+    let mut all = NodeValues::default();
     for (key, parameter) in &source.component.parameters {
         all.insert(key.clone(), plain(parameter.default.as_ref().unwrap()));
     }

@@ -119,7 +119,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
     }
     if !component.values.is_empty() {
         text.push_str("\n    values:");
-        for (key, value) in &component.values {
+        for (key, value) in component.values.iter() {
             text.push_str("\n      ");
             write_map_key(text, key.as_str());
             text.push_str(": ");
@@ -141,7 +141,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
             text.push_str("\n      ");
             write_map_key(text, key.as_str());
             text.push(':');
-            for entry in &value.provenance {
+            for entry in value.provenance.iter() {
                 text.push_str("\n      - ");
                 write_provenance(text, entry);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ParameterId, ValueEvaluator, ValueSite, ValueState};
+use super::{ValueEvaluator, ValueSite, ValueState};
 use crate::{
     parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The longest chain of references.
-const MAX_CHAIN: usize = 32;
+pub(super) const MAX_CHAIN: usize = 32;
 
 impl ValueEvaluator<'_, '_> {
     /// Replaces the references in a value; `None` when one of them has no value. What it becomes is
@@ -109,6 +109,7 @@ impl ValueEvaluator<'_, '_> {
                 return Some(Value::Text(self.server().to_string()));
             }
             Some(ReferenceTarget::ServerEnvironment) => {
+                self.depend_on_environment();
                 return Some(Value::Text(self.stack.environment.to_string()));
             }
             Some(ReferenceTarget::Value(name, key)) => (name, key),
@@ -122,56 +123,83 @@ impl ValueEvaluator<'_, '_> {
                 return self.unknown_reference(site, inside, reason, near);
             }
         };
-        let components = self.components;
-        let Ok(found) = components.binary_search_by(|component| component.name.cmp(&name)) else {
-            let near =
-                suggest_spelling(name.as_str(), components.iter().map(|component| component.name.as_str()));
+        let set = self.set;
+        let Some(found) = set.find_component(&name) else {
+            let near = suggest_spelling(
+                name.as_str(),
+                set.components.iter().map(|component| component.name.as_str()),
+            );
             let near = near.map(|near| format!("{near}.{key}"));
             let reason = format!("but this server has no component `{name}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let parameters = &components[found].parameters;
-        let Ok(parameter) = parameters.binary_search_by(|(known, _)| (*known).cmp(&key)) else {
-            let near = suggest_spelling(key.as_str(), parameters.iter().map(|(key, _)| key.as_str()));
+        let Some(slot) = set.find_key(found, &key) else {
+            let parameters = &set.parameters[set.components[found].slots.clone()];
+            let near =
+                suggest_spelling(key.as_str(), parameters.iter().map(|parameter| parameter.key.as_str()));
             let near = near.map(|near| format!("{name}.{near}"));
             let reason = format!("but `{name}` has no parameter `{key}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let id = ParameterId { component: found, parameter };
-        if let Some(referrer) = self.path.last() {
-            self.references[referrer.id.component].push((referrer.id.parameter, id));
-        }
-        if self.path.len() > MAX_CHAIN {
+        let chain = match self.path.len() > MAX_CHAIN {
+            true => Err(()),
+            false => self.settle_reference(slot),
+        };
+        if chain.is_err() {
             return self
                 .wrong(site, format!("is at the end of more than {MAX_CHAIN} references; write it out"));
         }
-        self.settle(id);
-        match self.states[found].value_state(parameter) {
-            ValueState::Final { value, of_server, .. } => {
-                *secret |= value.secret;
-                let (value, of_server) = (Value::clone(&value.value), *of_server);
-                if of_server {
-                    self.depend_on_server();
+        match &self.states[slot] {
+            ValueState::Final(found) => match found.value.clone() {
+                Some(value) => {
+                    *secret |= value.secret;
+                    Some(Value::clone(&value.value))
                 }
-                Some(value)
-            }
-            ValueState::Absent { .. } => {
-                self.unknown_reference(site, inside, "but it has no value and no default".to_owned(), None)
-            }
+                None => self.unknown_reference(
+                    site,
+                    inside,
+                    "but it has no value and no default".to_owned(),
+                    None,
+                ),
+            },
             ValueState::Begun => {
-                let start = self.path.iter().position(|at| at.id == id).unwrap_or_default();
-                let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.id)).collect();
+                let start = self.path.iter().position(|at| at.slot == slot).unwrap_or_default();
+                let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.slot)).collect();
                 let fault = EstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
-            ValueState::Unsettled | ValueState::Failed | ValueState::Pending => None,
+            ValueState::Failed | ValueState::Pending => None,
         }
     }
 
-    fn parameter_name(&self, id: ParameterId) -> String {
-        let component = &self.components[id.component];
-        format!("{}.{}", component.name, component.parameters[id.parameter].0)
+    /// Evaluates a value that the one in evaluation refers to, and notes that it does. The error is a chain of
+    /// references that is too long.
+    pub(super) fn settle_reference(&mut self, slot: usize) -> Result<(), ()> {
+        self.settle(slot);
+        if let Some(at) = self.path.last_mut() {
+            at.references.push(slot);
+        }
+        self.count_reference(slot)
+    }
+
+    /// Notes what follows from a reference to an evaluated value. The error is a chain of references that is too long.
+    pub(super) fn count_reference(&mut self, slot: usize) -> Result<(), ()> {
+        let referred = match &self.states[slot] {
+            ValueState::Final(value) => Some((value.chain, value.of_server)),
+            _ => None,
+        };
+        let Some(at) = self.path.last_mut() else { return Ok(()) };
+        if let Some((chain, of_server)) = referred {
+            at.chain = at.chain.max(chain + 1);
+            at.of_server |= of_server;
+        }
+        if at.chain > MAX_CHAIN { Err(()) } else { Ok(()) }
+    }
+
+    fn parameter_name(&self, slot: usize) -> String {
+        let parameter = self.set.parameters[slot];
+        format!("{}.{}", self.set.components[parameter.component].name, parameter.key)
     }
 
     /// Adds the fault of a reference that cannot be resolved. In a secret value it could be part of the secret, and so could the names

@@ -1,0 +1,172 @@
+//! Values that are known from other servers, and texts that need only be filled in.
+
+use std::{fmt::Write, rc::Rc, sync::Arc};
+
+use super::{KnownValues, ValueEvaluator, ValueState, expand::MAX_CHAIN, value_weight};
+use crate::{
+    node::NodeValue,
+    parameter::MAX_VALUE_SIZE,
+    resolve::{
+        component_set::SetParameter,
+        text_template::{TemplatePart, TextTemplate, template_parts},
+        value_cache::{CacheEntry, FinalValue, ValueCache, ValueSizes, ValueVariant},
+    },
+    value::Value,
+};
+
+/// So many known values are compared before a text is filled in instead.
+const MAX_COMPARED: usize = 8;
+
+impl ValueEvaluator<'_, '_> {
+    /// The value that other servers have, if what it depends on is the same here.
+    pub(super) fn known_value(&mut self, slot: usize) -> Option<Rc<FinalValue>> {
+        let KnownValues { cache, touching, .. } = self.known?;
+        if self.is_own(slot) {
+            return None;
+        }
+        let entry = cache.entry(self.set.parameters[slot].number, touching[slot])?;
+        let template = entry.template();
+        let mut at = 0;
+        while let Some(variant) = entry.variant(at) {
+            if self.holds_here(&variant) {
+                return Some(Rc::clone(&variant.value));
+            }
+            at += 1;
+            if template.is_some() && at >= MAX_COMPARED {
+                break;
+            }
+        }
+        let template = template?;
+        let filled = self.fill_in(slot, &template)?;
+        Some(match filled.of_server {
+            true => Rc::new(filled),
+            false => {
+                let numbers = template.parts.iter().filter_map(|part| match part {
+                    TemplatePart::Value(number) => self.set.slot_of_number(*number),
+                    _ => None,
+                });
+                self.keep_variant(cache, &entry, filled, numbers)
+            }
+        })
+    }
+
+    /// Whether everything a known value depends on is the same here.
+    fn holds_here(&mut self, variant: &ValueVariant) -> bool {
+        if variant.environment.is_some_and(|environment| !std::ptr::eq(environment, self.stack.environment)) {
+            return false;
+        }
+        variant.references.iter().all(|(number, value)| {
+            self.set.slot_of_number(*number).is_some_and(|slot| {
+                self.settle(slot);
+                matches!(&self.states[slot], ValueState::Final(now) if Rc::ptr_eq(now, value))
+            })
+        })
+    }
+
+    /// Fills in a text; `None` if anything about it is not as it was, so that it must be evaluated.
+    fn fill_in(&mut self, slot: usize, template: &TextTemplate) -> Option<FinalValue> {
+        if self.path.len() > MAX_CHAIN {
+            return None;
+        }
+        self.begin_evaluation(slot);
+        let SetParameter { key, parameter, .. } = self.set.parameters[slot];
+        let mut secret = parameter.secret;
+        let value = if let [TemplatePart::Value(number)] = template.parts[..] {
+            let referred = self.referred_value(number)?;
+            secret |= referred.secret;
+            Arc::clone(&referred.value)
+        } else {
+            let mut text = String::with_capacity(template.capacity);
+            for part in &template.parts {
+                match part {
+                    TemplatePart::Text(part) => text.push_str(part),
+                    TemplatePart::ServerName => {
+                        self.depend_on_server();
+                        text.push_str(self.server().as_str());
+                    }
+                    TemplatePart::ServerEnvironment => {
+                        self.depend_on_environment();
+                        text.push_str(self.stack.environment.as_str());
+                    }
+                    TemplatePart::Value(number) => {
+                        let referred = self.referred_value(*number)?;
+                        secret |= referred.secret;
+                        match &*referred.value {
+                            Value::Text(part) => text.push_str(part),
+                            part @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
+                                _ = write!(text, "{part}");
+                            }
+                            _ => return None,
+                        }
+                    }
+                }
+                if text.len() > MAX_VALUE_SIZE {
+                    return None;
+                }
+            }
+            Arc::new(Value::Text(text))
+        };
+        if secret != template.secret || parameter.check_value_masked(&value, true).is_err() {
+            return None;
+        }
+        let sizes = ValueSizes { values: value_weight(key, &value), provenance: template.provenance_size };
+        let provenance = Arc::clone(&template.provenance);
+        Some(self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes))
+    }
+
+    /// The value of the parameter with this number, if it has one here.
+    fn referred_value(&mut self, number: u32) -> Option<Arc<NodeValue>> {
+        let slot = self.set.slot_of_number(number)?;
+        self.settle(slot);
+        self.count_reference(slot).ok()?;
+        match &self.states[slot] {
+            ValueState::Final(referred) => referred.value.clone(),
+            _ => None,
+        }
+    }
+
+    /// Keeps the value in evaluation for other servers, if it is the same for them; `text` is what it was made of.
+    pub(super) fn keep(&self, slot: usize, value: FinalValue, text: Option<&str>) -> Rc<FinalValue> {
+        let (Some(KnownValues { cache, touching, .. }), Some(at)) = (self.known, self.path.last()) else {
+            return Rc::new(value);
+        };
+        if self.is_own(slot) || cache.is_full() {
+            return Rc::new(value);
+        }
+        let entry = cache.entry_or_new(self.set.parameters[slot].number, touching[slot]);
+        let text = text.filter(|text| text.contains("${"));
+        if let (Some(parts), Some(node)) =
+            (text.and_then(|text| template_parts(text, self.set)), &value.value)
+        {
+            let (secret, provenance) = (node.secret, Arc::clone(&node.provenance));
+            let provenance_size = value.sizes.provenance;
+            // A name can be longer elsewhere.
+            let capacity = node.value.as_text().map_or(0, str::len) + 16;
+            entry.set_template(TextTemplate { parts, capacity, secret, provenance, provenance_size });
+        }
+        match value.of_server {
+            true => Rc::new(value),
+            false => self.keep_variant(cache, &entry, value, at.references.iter().copied()),
+        }
+    }
+
+    /// Keeps a value that refers to those in `slots`.
+    fn keep_variant(
+        &self,
+        cache: &ValueCache,
+        entry: &CacheEntry,
+        mut value: FinalValue,
+        slots: impl Iterator<Item = usize>,
+    ) -> Rc<FinalValue> {
+        let Some(number) = cache.next_kept(entry) else { return Rc::new(value) };
+        value.number = number;
+        let value = Rc::new(value);
+        let references = slots.filter_map(|slot| match &self.states[slot] {
+            ValueState::Final(referred) => Some((self.set.parameters[slot].number, Rc::clone(referred))),
+            _ => None,
+        });
+        let environment = value.of_environment.then_some(std::ptr::from_ref(self.stack.environment));
+        entry.keep(ValueVariant { references: references.collect(), environment, value: Rc::clone(&value) });
+        value
+    }
+}

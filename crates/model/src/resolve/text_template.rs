@@ -1,0 +1,44 @@
+//! A text with references whose value is made anew for each server, without looking at its places again.
+
+use std::sync::Arc;
+
+use super::{
+    component_set::ComponentSet,
+    reference::{ReferencePart, ReferenceTarget, parse_reference_target, split_at_references},
+};
+use crate::node::Provenance;
+
+/// A text with references, which one place or the default alone has set.
+pub(super) struct TextTemplate {
+    pub(super) parts: Vec<TemplatePart>,
+    /// About how long the text becomes.
+    pub(super) capacity: usize,
+    /// Whether the value was secret when the provenance was made.
+    pub(super) secret: bool,
+    pub(super) provenance: Arc<[Provenance]>,
+    pub(super) provenance_size: usize,
+}
+
+/// A piece of a text.
+pub(super) enum TemplatePart {
+    Text(Box<str>),
+    ServerName,
+    ServerEnvironment,
+    /// The value of a parameter, by its number.
+    Value(u32),
+}
+
+/// Cuts a text at its references, which are all known in the set.
+pub(super) fn template_parts(text: &str, set: &ComponentSet<'_>) -> Option<Vec<TemplatePart>> {
+    let parts = split_at_references(text)?.into_iter().map(|part| match part {
+        ReferencePart::Text(text) => Some(TemplatePart::Text(text.into())),
+        ReferencePart::Reference(inside) => Some(match parse_reference_target(inside)? {
+            ReferenceTarget::ServerName => TemplatePart::ServerName,
+            ReferenceTarget::ServerEnvironment => TemplatePart::ServerEnvironment,
+            ReferenceTarget::Value(name, key) => {
+                TemplatePart::Value(set.parameters[set.find_slot(&name, &key)?].number)
+            }
+        }),
+    });
+    parts.collect()
+}

@@ -1,0 +1,175 @@
+//! Evaluated values, shared by all servers of which the same places say the same.
+//!
+//! A value follows from the version of its component, from the places that touch it, and from the values it refers to.
+//! The server's own layer does not count: what it touches is evaluated for each server.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+};
+
+use foldhash::fast::FixedState;
+
+use super::text_template::TextTemplate;
+use crate::{
+    component::Component,
+    estate::Overrides,
+    name::{Key, Name},
+    node::{CanonicalPart, NodeValue, canonical_value},
+};
+
+/// How many values are kept at most: an estate in which servers have little in common must not fill the memory.
+const MAX_KEPT_VALUES: u32 = 200_000;
+
+/// How many values that differ in what they refer to are kept of one parameter and the same places.
+const MAX_VARIANTS: usize = 64;
+
+/// What was evaluated, for as long as estate and catalog stay as they are. The addresses in it are of parts of both.
+#[derive(Default)]
+pub(super) struct ValueCache {
+    /// The number of each version's first parameter.
+    numbers: RefCell<HashMap<*const Component, u32, FixedState>>,
+    next_number: Cell<u32>,
+    lists: RefCell<HashMap<(PlaceList, *const Overrides), PlaceList, FixedState>>,
+    entries: RefCell<HashMap<(u32, PlaceList), Rc<CacheEntry>, FixedState>>,
+    kept: Cell<u32>,
+}
+
+/// The number of a list of places, strongest first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct PlaceList(u32);
+
+/// What is known of a parameter that the same places touch.
+#[derive(Default)]
+pub(super) struct CacheEntry {
+    variants: RefCell<Vec<Rc<ValueVariant>>>,
+    /// How its text is made for each server, if it is a text with references.
+    template: RefCell<Option<Rc<TextTemplate>>>,
+}
+
+/// A value, and what it holds for.
+pub(super) struct ValueVariant {
+    /// The parameters it refers to, by their numbers, with the values they had.
+    pub(super) references: Vec<(u32, Rc<FinalValue>)>,
+    /// The address of the environment's name, if the value depends on it.
+    pub(super) environment: Option<*const Name>,
+    pub(super) value: Rc<FinalValue>,
+}
+
+/// An evaluated value.
+pub(super) struct FinalValue {
+    /// Its number among the kept values; 0 if it is of one server only.
+    pub(super) number: u32,
+    /// `None` if no value is set, and none is required.
+    pub(super) value: Option<Arc<NodeValue>>,
+    pub(super) sizes: ValueSizes,
+    /// The length of the longest chain of references that begins with it.
+    pub(super) chain: usize,
+    /// Whether it depends on the server, and not only on places that others share.
+    pub(super) of_server: bool,
+    /// Whether it names the environment.
+    pub(super) of_environment: bool,
+    canonical: OnceCell<CanonicalPart>,
+}
+
+/// What values and their provenance weigh; see [`crate::parameter::estimate_value_size`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ValueSizes {
+    pub(super) values: usize,
+    pub(super) provenance: usize,
+}
+
+impl PlaceList {
+    /// The list without any place.
+    pub(super) const EMPTY: Self = Self(0);
+}
+
+impl ValueCache {
+    /// The number of a version's first parameter.
+    pub(super) fn number(&self, component: &Component) -> u32 {
+        let mut known = self.numbers.borrow_mut();
+        *known.entry(component).or_insert_with(|| {
+            let count = u32::try_from(component.parameters.len()).unwrap_or(u32::MAX);
+            // Versions without parameters have numbers of their own, too.
+            self.next_number.replace(self.next_number.get().saturating_add(count.max(1)))
+        })
+    }
+
+    /// The list with one more place, which is weaker than those in it.
+    pub(super) fn add_weaker(&self, list: PlaceList, place: *const Overrides) -> PlaceList {
+        let mut known = self.lists.borrow_mut();
+        let next = PlaceList(u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1));
+        *known.entry((list, place)).or_insert(next)
+    }
+
+    /// What is known of a parameter that these places touch.
+    pub(super) fn entry(&self, parameter: u32, places: PlaceList) -> Option<Rc<CacheEntry>> {
+        self.entries.borrow().get(&(parameter, places)).cloned()
+    }
+
+    /// The same, which is made if there is none.
+    pub(super) fn entry_or_new(&self, parameter: u32, places: PlaceList) -> Rc<CacheEntry> {
+        Rc::clone(self.entries.borrow_mut().entry((parameter, places)).or_default())
+    }
+
+    /// The number of the next value, if it is to be kept.
+    pub(super) fn next_kept(&self, entry: &CacheEntry) -> Option<u32> {
+        let number = self.kept.get() + 1;
+        (number <= MAX_KEPT_VALUES && entry.variants.borrow().len() < MAX_VARIANTS).then(|| {
+            self.kept.set(number);
+            number
+        })
+    }
+
+    /// Whether nothing more is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.kept.get() >= MAX_KEPT_VALUES
+    }
+}
+
+impl CacheEntry {
+    /// One of the known values.
+    pub(super) fn variant(&self, at: usize) -> Option<Rc<ValueVariant>> {
+        self.variants.borrow().get(at).cloned()
+    }
+
+    pub(super) fn template(&self) -> Option<Rc<TextTemplate>> {
+        self.template.borrow().clone()
+    }
+
+    pub(super) fn set_template(&self, template: TextTemplate) {
+        *self.template.borrow_mut() = Some(Rc::new(template));
+    }
+
+    /// Keeps a value for other servers.
+    pub(super) fn keep(&self, variant: ValueVariant) {
+        self.variants.borrow_mut().push(Rc::new(variant));
+    }
+}
+
+impl FinalValue {
+    pub(super) fn new(value: Option<Arc<NodeValue>>, sizes: ValueSizes) -> Self {
+        let (number, chain, of_server, of_environment) = (0, 0, false, false);
+        Self { number, value, sizes, chain, of_server, of_environment, canonical: OnceCell::new() }
+    }
+
+    /// The value in the form that digests are made of, if there is one.
+    pub(super) fn canonical(&self, key: &Key) -> Option<&CanonicalPart> {
+        let value = self.value.as_ref()?;
+        Some(self.canonical.get_or_init(|| canonical_value(key, value)))
+    }
+}
+
+impl ValueSizes {
+    pub(super) fn add(&mut self, other: Self) {
+        self.values += other.values;
+        self.provenance += other.provenance;
+    }
+
+    pub(super) fn subtract(&mut self, other: Self) {
+        self.values -= other.values;
+        self.provenance -= other.provenance;
+    }
+}
