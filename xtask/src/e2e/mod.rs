@@ -4,6 +4,7 @@
 //! not build on one another: each can run alone.
 
 mod archetypes;
+mod balancer;
 mod examples;
 mod failures;
 mod service;
@@ -43,7 +44,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 4] = [
+static STORIES: [Story; 5] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -63,6 +64,11 @@ static STORIES: [Story; 4] = [
         name: "examples",
         summary: "components around software of others, and our own two programs",
         checks: examples::EXAMPLE_CHECKS,
+    },
+    Story {
+        name: "balancer",
+        summary: "a balancer's backends follow the servers that have a role",
+        checks: balancer::BALANCER_CHECKS,
     },
 ];
 

@@ -12,12 +12,13 @@ use crate::{
 };
 
 /// Components the hosts get beside `shop`, by their folder in the checkout.
-const COMPONENTS: [&str; 7] = [
+const COMPONENTS: [&str; 8] = [
     "library/punch",
     "library/geppetto",
     "library/os-config/motd",
     "library/os-config/ssh-server",
     "library/os-config/admins",
+    "examples/haproxy",
     "examples/node-exporter",
     "examples/tomcat-examples",
 ];
@@ -31,15 +32,18 @@ const GENERATED_COMPONENTS: [(&str, &str); 5] = [
     ("webapp", "portal"),
 ];
 
-/// Everything that runs. Its fields are dropped in this order: the host needs the network of `_hosts`.
+/// Everything that runs. Its fields are dropped in this order: the hosts need the network of `hosts`.
 pub(super) struct TestEnvironment {
     /// The server web-01.
     pub(super) host: BootedHost,
+    /// Servers that a story has added, in the order of their arrival.
+    pub(super) added_hosts: Vec<BootedHost>,
     /// The control plane; absent while a check has stopped it.
     pub(super) control_plane: Option<ControlPlane>,
     /// The developer.
     pub(super) developer: DeveloperWorkspace,
-    _hosts: TestHosts,
+    image: HostImage,
+    hosts: TestHosts,
 }
 
 impl TestEnvironment {
@@ -69,7 +73,8 @@ impl TestEnvironment {
         }
         let host = hosts.boot_host(&image, "web-01")?;
         developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
-        let test = TestEnvironment { host, control_plane: Some(control_plane), developer, _hosts: hosts };
+        let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
+        let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
         test.write("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
         test.write(
@@ -78,8 +83,21 @@ impl TestEnvironment {
         )?;
         test.write("roles/base.yaml", "format: geppetto/role/1\n")?;
         test.import_estate()?;
-        test.join()?;
+        test.join(&test.host)?;
         Ok(test)
+    }
+
+    /// Boots one more host and joins it as the server of its name, which the estate must have.
+    pub(super) fn add_host(&mut self, name: &str) -> Result<(), CommandFailure> {
+        let host = self.hosts.boot_host(&self.image, name)?;
+        let control_plane = self
+            .control_plane
+            .as_ref()
+            .ok_or_else(|| CommandFailure::new("no control plane is running", "the check that stopped it"))?;
+        developer::install_punch_on_host(&host.open_root_terminal(), control_plane)?;
+        self.join(&host)?;
+        self.added_hosts.push(host);
+        Ok(())
     }
 
     /// Where the control plane answers.
@@ -114,14 +132,24 @@ impl TestEnvironment {
 
     /// Restores the host, which must succeed.
     pub(super) fn restore_host(&self) -> Result<CommandOutput, CommandFailure> {
-        self.run_on_host("punch restore")?
-            .expect_exit_code(0, "`punch history` on web-01, and the output above")
+        restore(&self.host)
     }
 
-    /// Asks a path of the host from outside, for as long as a minute: a servlet container takes its time.
+    /// Asks a path of web-01 from outside, for as long as a minute: a servlet container takes its time.
     pub(super) fn expect_http_text(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
+        self.expect_http_text_of(&self.host, port, path, text)
+    }
+
+    /// The same, of any host.
+    pub(super) fn expect_http_text_of(
+        &self,
+        host: &BootedHost,
+        port: u16,
+        path: &str,
+        text: &str,
+    ) -> Result<(), CommandFailure> {
         let here = CommandShell::on_this_machine(&self.developer.folder);
-        let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", self.host.ip_address());
+        let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", host.ip_address());
         for _ in 0..60 {
             let answer = here.run_any_exit(&typed)?;
             if answer.code == 0 && answer.out.contains(text) {
@@ -132,12 +160,12 @@ impl TestEnvironment {
         here.run(&typed)?.expect_text(text).map(drop)
     }
 
-    fn join(&self) -> Result<(), CommandFailure> {
-        let token = self.developer_terminal().run("punch server join-token web-01")?.out;
+    fn join(&self, host: &BootedHost) -> Result<(), CommandFailure> {
+        let name = host.host_name();
+        let token = self.developer_terminal().run(&format!("punch server join-token {name}"))?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        self.run_on_host(&format!("punch join {} --server web-01 --token {token}", self.control_plane_url()))?
-            .expect_exit_code(0, "geppetto.log")
-            .map(drop)
+        let typed = format!("punch join {} --server {name} --token {token}", self.control_plane_url());
+        host.open_root_terminal().run_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
     }
 
     fn role(&self, components: &str, values: &str) -> Result<(), CommandFailure> {
@@ -145,11 +173,18 @@ impl TestEnvironment {
         self.write("roles/web.yaml", &text)
     }
 
-    fn write(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
+    /// Writes a file of the estate's folder.
+    pub(super) fn write(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
         let file = self.developer.folder.join("estate").join(path);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
         }
         fs::write(&file, text).map_err(io_failure_at("write", &file))
     }
+}
+
+/// Restores a host, which must succeed.
+pub(super) fn restore(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
+    let look = format!("`punch history` on {}, and the output above", host.host_name());
+    host.open_root_terminal().run_any_exit("punch restore")?.expect_exit_code(0, &look)
 }

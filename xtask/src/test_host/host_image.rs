@@ -15,7 +15,8 @@ use crate::{
 const BASE: &str = "systemd,systemd-sysv,dbus,udev,passwd,procps,iproute2,rpm,cron,curl,python3,sqlite3";
 
 /// Packages that a host can install with apt-get though it has no internet: they are in a local archive.
-const ARCHIVE: [&str; 4] = ["prometheus-node-exporter", "tomcat10", "openssh-server", "postgresql"];
+const ARCHIVE: [&str; 5] =
+    ["prometheus-node-exporter", "tomcat10", "openssh-server", "postgresql", "haproxy"];
 
 /// What makes a minimal Debian a good host: names, and the folder whose absence breaks Java's packages.
 const FINISH: &str = "printf '127.0.0.1 localhost\\n' > \"$1/etc/hosts\"; mkdir -p \"$1/usr/share/man/man1\"; \

@@ -62,7 +62,10 @@ fn deployed(
     };
     let mut all = NodeValues::default();
     for (key, parameter) in &source.component.parameters {
-        all.insert(key.clone(), plain(parameter.default.as_ref().unwrap()));
+        // What must be set is among the given values.
+        if let Some(default) = &parameter.default {
+            all.insert(key.clone(), plain(default));
+        }
     }
     for (key, value) in values {
         all.insert(Key::new(key).unwrap(), plain(value));
@@ -107,6 +110,7 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
         "library/os-config/motd",
         "library/os-config/ssh-server",
         "library/os-config/admins",
+        "examples/haproxy",
         "examples/node-exporter",
         "examples/tomcat-examples",
     ] {
@@ -171,6 +175,29 @@ fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
         file(&everywhere, "/etc/default/prometheus-node-exporter").contains("--web.listen-address=:9100")
     );
     assert_eq!(asked(&everywhere), ["http://127.0.0.1:9100/metrics"]);
+}
+
+#[test]
+fn balancer_has_a_line_for_each_server_with_an_address_and_the_shop() {
+    let haproxy = ComponentSource::load(&checkout().join("examples/haproxy")).unwrap();
+    let server = |name: &str, address: &str, shop: &str| {
+        format!(r#"{{"name": "{name}", "address": "{address}", "values": {{{shop}}}}}"#)
+    };
+    let shop = |port: u16| format!(r#""shop": {{"http_port": {port}}}"#);
+    let backends = format!(
+        "[{}, {}, {}, {}]",
+        server("web-01", "10.0.0.11", &shop(8080)),
+        server("web-02", "2001:db8::7", &shop(8081)),
+        server("web-03", "", &shop(8080)),
+        server("web-04", "10.0.0.14", ""),
+    );
+    let backends: Value = serde_json::from_str(&backends).unwrap();
+    let text = file(&deployed(&haproxy, &[("backends", backends)], None), "/etc/haproxy/haproxy.cfg");
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("server ")).collect();
+    assert_eq!(lines, ["server web-01 10.0.0.11:8080 check", "server web-02 [2001:db8::7]:8081 check"]);
+    let none =
+        file(&deployed(&haproxy, &[("backends", Value::List(Vec::new()))], None), "/etc/haproxy/haproxy.cfg");
+    assert!(none.ends_with("option httpchk GET /health\n"), "{none}");
 }
 
 #[test]
