@@ -125,7 +125,14 @@ impl TemplateRenderer {
         let expression = error.range().and_then(|range| source.get(range)).map(str::trim);
         let detail = error.detail().unwrap_or_default();
         let message = match (error.kind(), expression) {
-            (ErrorKind::UndefinedError, Some(expression)) => self.undefined(expression),
+            (ErrorKind::UndefinedError, Some(expression)) => match local_variable(source, expression) {
+                Some(variable) => format!(
+                    "`{}` is not defined; what `{variable}` stands for here does not have it (`{{% if \"x\" in y %}}` \
+                     asks first)",
+                    shorten(expression.trim_matches(HOLE))
+                ),
+                None => self.undefined(expression),
+            },
             (ErrorKind::OutOfFuel, _) => {
                 "the template does too much work: is there a loop over a huge range?".to_owned()
             }
@@ -183,6 +190,16 @@ pub fn find_undeclared_variables(source: &str) -> BTreeSet<String> {
         .into_iter()
         .filter(|name| !builtin.contains(name.split('.').next().unwrap_or(name)))
         .collect()
+}
+
+/// The variable that an expression begins with, if the template sets it itself: by a loop, for instance.
+fn local_variable<'e>(source: &str, expression: &'e str) -> Option<&'e str> {
+    let expression = expression.trim_matches(HOLE);
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let variable = &expression[..expression.find(|c| !is_name(c)).unwrap_or(expression.len())];
+    let undeclared = find_undeclared_variables(source);
+    let is_from_outside = undeclared.iter().any(|name| name.split('.').next() == Some(variable));
+    (!variable.is_empty() && !is_from_outside).then_some(variable)
 }
 
 /// Whether a text has any expression.
@@ -249,6 +266,16 @@ mod tests {
         assert_eq!(
             output("a\n{{ server.nmae }}\n"),
             "motd.j2:2: `server.nmae` is not defined; did you mean `server.name`?"
+        );
+    }
+
+    #[test]
+    fn missing_entry_of_a_loop_variable_is_not_taken_for_a_variable() {
+        let source = "a\n{% for host in [server] %}\n{{ host.adress }}\n{% endfor %}\n";
+        let error = output(source);
+        assert!(
+            error.starts_with("motd.j2:3: `host.adress` is not defined; what `host` stands for here"),
+            "{error}"
         );
     }
 
