@@ -7,6 +7,7 @@ mod change;
 mod deployments;
 mod documents;
 mod edits;
+mod enc;
 mod formats;
 mod hostile;
 mod manifest;
@@ -21,3 +22,6 @@ mod removals;
 mod resolution;
 mod selections;
 mod signatures;
+
+#[path = "../../../../tests/skip.rs"]
+mod skip;
