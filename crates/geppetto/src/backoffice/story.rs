@@ -1,5 +1,7 @@
 //! The back-office as a whole, in one process: what must hold between changes, publications and node files.
 
+mod removal;
+
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use model::{
