@@ -1,6 +1,6 @@
 //! Resolution of whole inventories, beside reclass and reclass-rs.
 
-use std::{fs, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use super::{
     Bench, equality,
@@ -27,6 +27,9 @@ const SMALL_TARGET: Target = Target::Cpu(Duration::from_millis(160));
 /// The most CPU time and memory, in kB, for the larger inventory.
 const LARGE_TARGET: Target = Target::CpuAndPeak(Duration::from_millis(850), 300_000);
 
+/// How long it may take to write and sign the node files of all servers of the larger inventory, its resolution included.
+const NODE_FILES_TARGET: Target = Target::Wall(Duration::from_secs(10));
+
 /// Proves that all sides give the same values, and times them. Returns what the larger inventory cost each peer.
 pub(super) fn run(
     bench: &Bench<'_>,
@@ -37,7 +40,33 @@ pub(super) fn run(
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
     }
-    resolve_all(bench, terminal, peers, (bench.servers, LARGE_TARGET), rows)
+    let costs = resolve_all(bench, terminal, peers, (bench.servers, LARGE_TARGET), rows)?;
+    write_node_files(bench, terminal, rows)?;
+    Ok(costs)
+}
+
+/// Writes and signs all node files, in memory.
+fn write_node_files(
+    bench: &Bench<'_>,
+    terminal: &CommandShell,
+    rows: &mut Vec<ResultRow>,
+) -> Result<(), CommandFailure> {
+    let servers = bench.servers;
+    let estate = inventory_folder(terminal, servers).join("estate");
+    let program = bench.programs.join("xtask");
+    let typed = format!("{} resolve-estate {} --node-files", program.display(), estate.display());
+    let command = TimedCommand { before: "", typed: &typed, control_plane: None };
+    let ours = command.measure(terminal, bench.runs)?;
+    let what = format!("load and resolve {servers} servers, write and sign their node files");
+    let name = format!("node-files-{servers}");
+    let row = ResultRow { name, what, ours, peer: None, target: NODE_FILES_TARGET };
+    row.print();
+    rows.push(row);
+    Ok(())
+}
+
+fn inventory_folder(terminal: &CommandShell, servers: usize) -> PathBuf {
+    terminal.working_folder().join(format!("inventory-{servers}"))
 }
 
 fn resolve_all(
@@ -47,7 +76,7 @@ fn resolve_all(
     (servers, target): (usize, Target),
     rows: &mut Vec<ResultRow>,
 ) -> Result<Vec<Cost>, CommandFailure> {
-    let folder = terminal.working_folder().join(format!("inventory-{servers}"));
+    let folder = inventory_folder(terminal, servers);
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io_failure_at("remove", &folder))?;
     }
