@@ -173,7 +173,7 @@ impl<'a> PlaceUsage<'a> {
         let evaluation = match resolver.server_evaluation(&places) {
             Ok(evaluation) => evaluation,
             Err(error) => {
-                match places.stack(resolver.estate, &resolver.hierarchy) {
+                match places.stack_places(resolver.estate, &resolver.hierarchy) {
                     Ok(stack) => self.used.extend(stack.layers.into_iter().map(|layer| layer.place)),
                     Err(_) => self.used.extend(places_named_by_server(name, places.server)),
                 }

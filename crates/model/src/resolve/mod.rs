@@ -184,7 +184,7 @@ impl<'a> Resolver<'a> {
 
     /// The places that apply to a server, strongest first.
     pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
-        let stack = self.places_of(server)?.stack(self.estate, &self.hierarchy)?;
+        let stack = self.places_of(server)?.stack_places(self.estate, &self.hierarchy)?;
         Ok(stack.layers.into_iter().map(|layer| layer.place).collect())
     }
 
@@ -204,7 +204,7 @@ impl<'a> Resolver<'a> {
 
     /// The places of a server with the versions chosen for them.
     fn server_evaluation(&self, places: &ServerPlaces<'a>) -> Result<ServerEvaluation<'a>, ResolveError> {
-        let stack = places.stack(self.estate, &self.hierarchy)?;
+        let stack = places.stack_places(self.estate, &self.hierarchy)?;
         let components = self.server_components(&stack)?;
         Ok(ServerEvaluation::new(&self.values, stack, components))
     }

@@ -150,8 +150,9 @@ impl<'a> Resolver<'a> {
         }
         let places = self.places_of(server).map_err(|faults| first_fault_message(&faults))?;
         if let Some(role) = &selection.role {
-            let stack =
-                places.stack(self.estate, &self.hierarchy).map_err(|faults| first_fault_message(&faults))?;
+            let stack = places
+                .stack_places(self.estate, &self.hierarchy)
+                .map_err(|faults| first_fault_message(&faults))?;
             let has_role = |place: &Place| matches!(place, Place::Role(name) if name == role);
             if !stack.layers.iter().any(|layer| has_role(&layer.place)) {
                 return Ok(false);

@@ -75,7 +75,7 @@ impl<'a> ServerPlaces<'a> {
     }
 
     /// All places: the server itself, its groups, its environment, and its roles in their order.
-    pub(super) fn stack(
+    pub(super) fn stack_places(
         &self,
         estate: &'a Estate,
         hierarchy: &RoleHierarchy<'a>,
