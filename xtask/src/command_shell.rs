@@ -129,7 +129,7 @@ impl CommandShell {
     }
 
     /// The process a command line becomes.
-    pub(crate) fn new_command(&self, typed: &str) -> Command {
+    pub(crate) fn command_for_shell_line(&self, typed: &str) -> Command {
         let mut words = self.prefix.iter().map(String::as_str).chain(["sh", "-c", typed]);
         let mut command = Command::new(words.next().unwrap_or("sh"));
         command.args(words).current_dir(&self.folder).stdin(Stdio::null());
@@ -143,7 +143,7 @@ impl CommandShell {
     /// Runs a command line; any exit code is an answer.
     pub(crate) fn run_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.print_command_line(typed);
-        let output = self.new_command(typed).output().map_err(|error| CommandFailure {
+        let output = self.command_for_shell_line(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),
             output: String::new(),

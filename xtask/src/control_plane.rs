@@ -47,7 +47,7 @@ impl ControlPlane {
         let errors = file.try_clone().map_err(io_failure_at("write", &log))?;
         // It must not outlive this process, whatever ends it.
         let server = terminal
-            .new_command(&format!("exec setpriv --pdeathsig TERM {typed}"))
+            .command_for_shell_line(&format!("exec setpriv --pdeathsig TERM {typed}"))
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(errors)

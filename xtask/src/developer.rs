@@ -71,7 +71,7 @@ pub(crate) fn start_control_plane(
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn log_in_developer(
+pub(crate) fn set_up_developer(
     terminal: &CommandShell,
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {

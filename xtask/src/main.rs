@@ -187,7 +187,7 @@ fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), Comm
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host
         .open_root_terminal()
-        .new_command(&typed)
+        .command_for_shell_line(&typed)
         .stdin(std::process::Stdio::inherit())
         .status()
         .map_err(|error| CommandFailure::new(format!("cannot enter the host: {error}"), "nsenter"))?;

@@ -19,7 +19,8 @@ use model::{
 
 use self::journal::RunJournal;
 use crate::{
-    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health, inspect::HostInspection,
+    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health,
+    inspect::DesiredAndObservedHost,
 };
 
 /// How far a run is.
@@ -53,7 +54,7 @@ pub struct FetchedPackages {
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
 /// touched. A plan that is blocked installs nothing.
 pub fn fetch_packages(
-    look: &HostInspection,
+    look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
 ) -> Result<FetchedPackages, InspectionError> {
@@ -89,7 +90,7 @@ pub fn fetch_packages(
 )]
 pub fn apply_plan(
     node: &Node,
-    look: &HostInspection,
+    look: &DesiredAndObservedHost,
     plan: &Plan,
     fetched: &FetchedPackages,
     host: &mut dyn Host,
@@ -131,7 +132,7 @@ pub fn apply_plan(
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    run.journal.forget_removed_resources();
+    run.journal.forget_unwanted_managed_resources();
     run.journal.finish_run(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
 }
 

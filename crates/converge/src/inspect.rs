@@ -21,7 +21,7 @@ use crate::{
 
 /// The desired and the observed state of a host: all that a plan needs.
 #[derive(Debug, Clone)]
-pub struct HostInspection {
+pub struct DesiredAndObservedHost {
     /// What the host must be.
     pub wanted: DesiredHost,
     /// What it is.
@@ -74,7 +74,7 @@ pub fn inspect_host(
     state: &HostState,
     packages: &mut dyn PackageFetcher,
     began_us: i64,
-) -> Result<HostInspection, Vec<InspectionError>> {
+) -> Result<DesiredAndObservedHost, Vec<InspectionError>> {
     let managed =
         state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
     let installed = host.observe_packages(&packages_to_observe(node, &managed));
@@ -109,7 +109,7 @@ pub fn inspect_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
     };
-    Ok(HostInspection { wanted, observed, pins, began_us })
+    Ok(DesiredAndObservedHost { wanted, observed, pins, began_us })
 }
 
 /// The deployment of a component: the installed one when its version is the wanted one, else the one in

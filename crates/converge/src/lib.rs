@@ -17,5 +17,5 @@ pub use apply::{ApplyEvent, FetchedPackages, apply_plan, fetch_packages};
 pub use host::{Host, HostError, HttpGetFunction, Machine, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
 pub use host_state::{HostState, RunLock, STATE_FOLDER, StateError};
-pub use inspect::{HostInspection, InspectionError, inspect_host};
+pub use inspect::{DesiredAndObservedHost, InspectionError, inspect_host};
 pub use package_fetcher::{PackageFetchError, PackageFetcher, PackagePin};

@@ -95,7 +95,7 @@ pub struct Role {
     pub description: String,
     /// The roles it inherits, strongest first.
     pub inherits: Vec<Name>,
-    /// Its overrides.
+    /// What it requires, sets and removes.
     pub overrides: Overrides,
 }
 
@@ -104,7 +104,7 @@ pub struct Role {
 pub struct Group {
     /// What it is for.
     pub description: String,
-    /// Its overrides.
+    /// What it requires, sets and removes.
     pub overrides: Overrides,
 }
 
@@ -117,7 +117,7 @@ pub struct Environment {
     pub channel: Name,
     /// The environments whose servers may select servers of this one.
     pub readable_from: BTreeSet<Name>,
-    /// Its overrides.
+    /// What it requires, sets and removes.
     pub overrides: Overrides,
 }
 

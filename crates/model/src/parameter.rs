@@ -40,7 +40,7 @@ pub struct Parameter {
     pub one_of: Vec<String>,
     /// The values read from each selected server (of type `servers`): `shop.http_port`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub reads: Vec<ParameterName>,
+    pub reads: Vec<QualifiedParameterName>,
     /// Other servers may read this secret, into a parameter that is secret itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
@@ -55,14 +55,14 @@ pub struct Parameter {
 /// A parameter of a component: `shop.http_port`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ParameterName {
+pub struct QualifiedParameterName {
     /// The component.
     pub component: Name,
     /// The parameter.
     pub key: Key,
 }
 
-impl std::str::FromStr for ParameterName {
+impl std::str::FromStr for QualifiedParameterName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let parts = text.split_once('.').and_then(|(component, key)| {
@@ -75,26 +75,26 @@ impl std::str::FromStr for ParameterName {
     }
 }
 
-impl TryFrom<String> for ParameterName {
+impl TryFrom<String> for QualifiedParameterName {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
 }
 
-impl From<ParameterName> for String {
-    fn from(name: ParameterName) -> String {
+impl From<QualifiedParameterName> for String {
+    fn from(name: QualifiedParameterName) -> String {
         name.to_string()
     }
 }
 
-impl std::fmt::Display for ParameterName {
+impl std::fmt::Display for QualifiedParameterName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.component, self.key)
     }
 }
 
-impl schemars::JsonSchema for ParameterName {
+impl schemars::JsonSchema for QualifiedParameterName {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ParameterName".into()
     }

@@ -40,7 +40,7 @@ pub(crate) struct AgentState {
 pub(crate) struct LastGoodNode {
     /// Its text, signature included.
     pub(crate) text: String,
-    /// Its overrides.
+    /// The same, parsed.
     pub(crate) node: Node,
     /// What the back-office called it.
     pub(crate) tag: Option<String>,

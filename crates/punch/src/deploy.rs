@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyEvent, HostInspection, HostState, Machine, RunLock, SecretMaskingHost};
+use converge::{ApplyEvent, DesiredAndObservedHost, HostState, Machine, RunLock, SecretMaskingHost};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -28,7 +28,7 @@ use crate::{
 /// What a run found and what it would do.
 pub(crate) struct PreparedDeployment {
     machine: SecretMaskingHost<Machine>,
-    look: HostInspection,
+    look: DesiredAndObservedHost,
     /// What is done, in order.
     pub(crate) plan: Plan,
 }
@@ -65,7 +65,7 @@ impl DeploymentResult {
 }
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
-pub(crate) fn prepare_deployment(
+pub(crate) fn inspect_and_plan_deployment(
     root: &HostFiles,
     requirement: &TrustedNode,
     last: Option<&LastGoodNode>,
@@ -128,7 +128,7 @@ pub(crate) fn run_deployment(
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match prepare_deployment(root, requirement, last, source, limits, started) {
+    let mut prepared = match inspect_and_plan_deployment(root, requirement, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };

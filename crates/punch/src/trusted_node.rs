@@ -20,7 +20,7 @@ pub(crate) struct TrustedNode {
     pub(crate) file: String,
     /// The text, signature included.
     pub(crate) text: String,
-    /// Its content.
+    /// The node it describes.
     pub(crate) node: Node,
     /// Its ETag at the back-office.
     pub(crate) tag: Option<String>,

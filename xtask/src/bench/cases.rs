@@ -29,7 +29,7 @@ pub(super) fn prepare(developer: &DeveloperWorkspace) -> Result<Prepared, Comman
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
     developer.terminal.run(&format!("geppetto init --data data{channels}"))?;
     let control_plane = developer::start_control_plane(&developer.terminal, "127.0.0.1")?;
-    developer::log_in_developer(&developer.terminal, &control_plane)?;
+    developer::set_up_developer(&developer.terminal, &control_plane)?;
     let mut cases = vec![packaging(developer)?];
     for packages in PACKAGES {
         cases.push(publishing(developer, packages)?);

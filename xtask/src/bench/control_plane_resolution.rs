@@ -101,7 +101,7 @@ fn publish_components(
     control_plane: &ControlPlane,
     inventory: &Inventory,
 ) -> Result<(), CommandFailure> {
-    developer::log_in_developer(&developer.terminal, control_plane)?;
+    developer::set_up_developer(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run(&format!("punch package components/{name} --out dist --key alice.key"))?;

@@ -57,7 +57,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         developer::start_control_plane(&terminal, &address)
     })?;
     steps.run_step("Sign in, and make the key that signs packages", || {
-        developer::log_in_developer(&terminal, &control_plane)
+        developer::set_up_developer(&terminal, &control_plane)
     })?;
     steps.run_step("Create a web service from its archetype", || {
         let about = terminal.run("punch new web-service shop --set version=1.0.0")?;

@@ -54,7 +54,7 @@ impl TestEnvironment {
         let developer = DeveloperWorkspace::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
         let terminal = &developer.terminal;
         let control_plane = developer::start_control_plane(terminal, &hosts.bridge_address())?;
-        developer::log_in_developer(terminal, &control_plane)?;
+        developer::set_up_developer(terminal, &control_plane)?;
         developer::package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run(&format!("punch new {archetype} {name}"))?;

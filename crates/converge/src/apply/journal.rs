@@ -15,13 +15,13 @@ use model::{
 use crate::{
     HostState, StateError,
     host_state::{ManagedStateChange, RunJournalFile},
-    inspect::HostInspection,
+    inspect::DesiredAndObservedHost,
 };
 
 pub(super) struct RunJournal<'a> {
     state: &'a HostState,
     clock: &'a dyn Fn() -> i64,
-    look: &'a HostInspection,
+    look: &'a DesiredAndObservedHost,
     managed: ManagedState,
     /// All resources the node file still describes.
     wanted: BTreeMap<&'a ResourceId, &'a Resource>,
@@ -35,7 +35,7 @@ pub(super) struct RunJournal<'a> {
 impl<'a> RunJournal<'a> {
     pub(super) fn start(
         node: &Node,
-        look: &'a HostInspection,
+        look: &'a DesiredAndObservedHost,
         plan: &Plan,
         state: &'a HostState,
         clock: &'a dyn Fn() -> i64,
@@ -172,7 +172,7 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Forgets resources that are neither wanted nor present, after a successful run.
-    pub(super) fn forget_removed_resources(&mut self) {
+    pub(super) fn forget_unwanted_managed_resources(&mut self) {
         let Self { managed, wanted, owed, look, .. } = self;
         managed.pending.retain(|id| owed.contains(id));
         let packages: BTreeSet<String> = look

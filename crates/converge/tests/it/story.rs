@@ -7,7 +7,7 @@ use std::{
 };
 
 use converge::{
-    Host, HostInspection, HostState, InspectionError, PackageFetchError, PackageFetcher, PackagePin,
+    DesiredAndObservedHost, Host, HostState, InspectionError, PackageFetchError, PackageFetcher, PackagePin,
 };
 use model::{
     format,
@@ -113,7 +113,7 @@ pub(crate) fn look(
     host: &dyn Host,
     state: &HostState,
     package_folder: &mut PackageFolder,
-) -> Result<HostInspection, Vec<InspectionError>> {
+) -> Result<DesiredAndObservedHost, Vec<InspectionError>> {
     converge::inspect_host(node, host, state, package_folder, 1_700_000_000_000_000)
 }
 

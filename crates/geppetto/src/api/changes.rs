@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::{Operator, Permit, Viewer},
-    backoffice::{ChangeProposal, ProposedEstate},
+    backoffice::{ChangeSubmission, ProposedEstate},
 };
 
 /// Change some places or the whole estate, or preview a change
@@ -47,7 +47,7 @@ pub(super) async fn submit_change(
         }
         false => ProposedEstate::Some(documents),
     };
-    let proposal = ChangeProposal { proposed, message, preview, base };
+    let proposal = ChangeSubmission { proposed, message, preview, base };
     Ok(Json(app.back_office.submit_change(&permit, proposal).await?))
 }
 

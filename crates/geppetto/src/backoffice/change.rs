@@ -42,7 +42,7 @@ const ALWAYS_READABLE_BYTES: usize = 256 * 1024;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
-pub(crate) struct ChangeProposal {
+pub(crate) struct ChangeSubmission {
     /// The proposed estate.
     pub(crate) proposed: ProposedEstate,
     /// Why, for the history.
@@ -72,7 +72,7 @@ impl BackOffice {
     pub(crate) async fn submit_change(
         &self,
         permit: &Permit<Operator>,
-        proposal: ChangeProposal,
+        proposal: ChangeSubmission,
     ) -> Result<ChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
         let _turn = match proposal.preview {
@@ -99,7 +99,7 @@ impl BackOffice {
     async fn try_change(
         &self,
         permit: &Permit<Operator>,
-        proposal: &ChangeProposal,
+        proposal: &ChangeSubmission,
         base: Option<u64>,
     ) -> Result<ChangeResult, BackOfficeError> {
         let state = self.current_estate().await?;

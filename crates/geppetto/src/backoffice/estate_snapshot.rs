@@ -18,7 +18,7 @@ use crate::store::{PlaceText, Store};
 pub(super) struct EstateSnapshot {
     /// The revision; 0 before the first.
     pub(crate) revision: u64,
-    /// Its overrides.
+    /// All its places.
     pub(crate) estate: Estate,
     /// The canonical texts it was read from.
     pub(crate) documents: EstateYamlByPath,

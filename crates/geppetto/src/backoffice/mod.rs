@@ -34,7 +34,7 @@ use packaging::repository::Repository;
 use rand::rngs::OsRng;
 use tokio::sync::broadcast;
 
-pub(crate) use change::{ChangeProposal, ProposedEstate};
+pub(crate) use change::{ChangeSubmission, ProposedEstate};
 pub(crate) use error::BackOfficeError;
 use estate_snapshot::EstateSnapshot;
 pub(crate) use node::{NodeVersion, ServedNode};

@@ -138,7 +138,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<String, BackOfficeError> {
-        Ok(node::write_local_node_yaml(&self.resolved_node(principal, server).await?))
+        Ok(node::write_trial_node_yaml(&self.resolved_node(principal, server).await?))
     }
 
     /// Whether the principal may have the signed text; refused where it may see nothing of the server.
@@ -170,7 +170,7 @@ impl BackOffice {
             let draft = self.resolve_node_draft(server).await?;
             let Some(version) = self.assign_generation(&draft).await? else { continue };
             let row = build_resolution_row(server, &Ok(draft.resolution), &draft.catalog);
-            self.store.store_resolution(draft.revision, &row, self.clock.now_us()).await?;
+            self.store.store_resolution_reads(draft.revision, &row, self.clock.now_us()).await?;
             self.cache().insert_node(server, &version, &row.reads, draft.revision, &draft.catalog);
             return Ok(version);
         }

@@ -107,7 +107,7 @@ async fn change(
     documents: BTreeMap<String, Option<String>>,
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some(documents);
-    let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
+    let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
     back_office.submit_change(&admin().to_lower_level(), proposal).await
 }
 
@@ -387,7 +387,7 @@ async fn try_change(
     text: &str,
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = ProposedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
-    let proposal = ChangeProposal { proposed, message: String::new(), preview: false, base: None };
+    let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
     story.back_office.submit_change(&permit(grants), proposal).await
 }
 

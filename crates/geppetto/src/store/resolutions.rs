@@ -94,7 +94,7 @@ pub(super) async fn carry_over_selection_resolutions(
 
 impl Store {
     /// Stores the resolution of a server from revision `revision`, unless one of a newer revision is there.
-    pub(crate) async fn store_resolution(
+    pub(crate) async fn store_resolution_reads(
         &self,
         revision: u64,
         row: &ResolutionRow,

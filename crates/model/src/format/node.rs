@@ -10,7 +10,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::{NodeWriter, write_local_node_yaml};
+pub use self::write::{NodeWriter, write_trial_node_yaml};
 pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
 use super::yaml::{self, DocumentFormat, FormatError};
 use crate::{

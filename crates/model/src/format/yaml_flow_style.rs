@@ -39,7 +39,7 @@ pub(crate) fn write_flow_value(text: &mut String, value: &Value) {
 }
 
 /// Writes a name that is the key of a map: in quotes only where YAML 1.1 or 1.2 would read something else.
-pub(crate) fn write_map_key(text: &mut String, key: &str) {
+pub(crate) fn write_name_as_key(text: &mut String, key: &str) {
     const OTHER_MEANING: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     match OTHER_MEANING.contains(&key) {
         true => write_quoted_text(text, key),

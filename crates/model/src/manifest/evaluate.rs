@@ -69,7 +69,7 @@ pub(super) fn evaluate_with_template_errors(
         files,
         renderer: TemplateRenderer::new(&context),
         context,
-        secrets: SecretTexts::from_context(scope),
+        secrets: SecretTexts::collect_context_secrets(scope),
         errors: Vec::new(),
     };
     let mut evaluated = EvaluatedManifest::default();

@@ -137,18 +137,19 @@ pub enum CommandRunReason {
 pub struct FileContent {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFF_BYTES`] bytes and no secret.
+    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFFABLE_BYTES`] bytes and no secret.
     #[serde(skip)]
     pub text: Option<String>,
 }
 
 impl FileContent {
     /// The largest content kept for diffs, in bytes.
-    pub const MAX_DIFF_BYTES: usize = 64 * 1024;
+    pub const MAX_DIFFABLE_BYTES: usize = 64 * 1024;
 
     /// The content `bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let text = (bytes.len() <= Self::MAX_DIFF_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
+        let text =
+            (bytes.len() <= Self::MAX_DIFFABLE_BYTES).then(|| std::str::from_utf8(bytes).ok()).flatten();
         Self { sha256: sha256_hex(bytes), text: text.map(str::to_owned) }
     }
 }

@@ -15,7 +15,7 @@ impl Planner<'_> {
             .required_accounts()
             .into_iter()
             .find(|id| absent(id) && !self.is_provided_by_plan(id))?;
-        Some(missing_resource_hint(&missing))
+        Some(absent_prerequisite_hint(&missing))
     }
 
     /// Whether something in this plan brings what is not there yet.
@@ -46,7 +46,7 @@ impl Planner<'_> {
 }
 
 /// What to do about something that is not there and does not come.
-pub(crate) fn missing_resource_hint(id: &ResourceId) -> String {
+pub(crate) fn absent_prerequisite_hint(id: &ResourceId) -> String {
     let ResourceId { kind, name } = id;
     match kind {
         ResourceKind::User | ResourceKind::Group => {

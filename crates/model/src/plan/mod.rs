@@ -21,7 +21,7 @@ use crate::{
 
 pub use compare::desired_facts;
 pub use display::PlanCounts;
-pub(crate) use missing::missing_resource_hint;
+pub(crate) use missing::absent_prerequisite_hint;
 pub(crate) use order::ComponentResource;
 pub(crate) use planner::Planner;
 pub use planner::{plan_host_changes, plan_repairs_after_packages};

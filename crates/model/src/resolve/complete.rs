@@ -6,7 +6,7 @@ use super::{
     component_set::ComponentSet,
     evaluate::{EvaluationSubject, ValueEvaluator, ValueState, unknown_parameter_fault},
     fault::{EstateFault, ResolveError},
-    place_stack::{PlaceLayer, PlaceStack},
+    place_stack::{PlaceOverrides, PlaceStack},
     reference::has_references,
     value_cache::ValueSizes,
 };
@@ -27,7 +27,7 @@ pub fn complete_node_with_defaults(
     components: &BTreeMap<Name, &Component>,
 ) -> Result<Node, ResolveError> {
     let overrides = overrides_of_node(node);
-    let layer = PlaceLayer { place: Place::Server(node.server.clone()), overrides: &overrides };
+    let layer = PlaceOverrides { place: Place::Server(node.server.clone()), overrides: &overrides };
     let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
     let set = ComponentSet::new(declared, |_| 0);

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use crate::{
-    format::yaml_flow_style::{write_flow_value, write_map_key, write_quoted_text},
+    format::yaml_flow_style::{write_flow_value, write_name_as_key, write_quoted_text},
     node::Node,
 };
 
@@ -19,11 +19,11 @@ pub fn write_enc_yaml(node: &Node) -> String {
     for (name, component) in &node.components {
         let is_empty = component.values.is_empty();
         text.push_str("\n  ");
-        write_map_key(&mut text, &puppet_name(name.as_str()));
+        write_name_as_key(&mut text, &puppet_name(name.as_str()));
         text.push_str(if is_empty { ": {}" } else { ":" });
         for (key, value) in component.values.iter() {
             text.push_str("\n    ");
-            write_map_key(&mut text, key.as_str());
+            write_name_as_key(&mut text, key.as_str());
             text.push_str(": ");
             write_flow_value(&mut text, &value.value);
         }
@@ -44,7 +44,7 @@ pub fn write_enc_yaml(node: &Node) -> String {
     _ = write!(text, "\n    generation: {}\n    versions:", node.generation);
     for (name, component) in &node.components {
         text.push_str("\n      ");
-        write_map_key(&mut text, name.as_str());
+        write_name_as_key(&mut text, name.as_str());
         text.push_str(": ");
         write_quoted_text(&mut text, &component.version.to_string());
     }

@@ -15,7 +15,7 @@ use super::{
     operations::{PlaceOperation, ValueOperation, operations_on_parameter},
     place_stack::PlaceStack,
     reference::has_references,
-    value_cache::{FinalValue, PlaceList, ValueCache, ValueSizes},
+    value_cache::{FinalValue, PlaceListId, ValueCache, ValueSizes},
 };
 use crate::{
     catalog::Catalog,
@@ -79,7 +79,7 @@ pub(super) struct ValueEvaluator<'e, 'a> {
 pub(super) struct KnownValues<'e> {
     pub(super) cache: &'e ValueCache,
     /// The places that touch each slot, but for the server's own layer.
-    pub(super) touching: &'e [PlaceList],
+    pub(super) touching: &'e [PlaceListId],
     /// The slots that the server's own layer touches, in their order.
     pub(super) own: &'e [usize],
 }
@@ -98,7 +98,7 @@ pub(super) enum ValueState {
 }
 
 /// What an evaluation comes to.
-pub(super) struct EvaluatedValues {
+pub(super) struct EvaluationOutcome {
     /// One for each slot.
     pub(super) states: Vec<ValueState>,
     pub(super) faults: Vec<EstateFault>,
@@ -152,7 +152,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Evaluates everything that is still pending.
-    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluatedValues {
+    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluationOutcome {
         for slot in 0..self.states.len() {
             self.settle(slot);
         }
@@ -160,7 +160,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             self.faults.push(EstateFault::new(Place::Server(self.server().clone()), kind));
         }
         let Self { states, faults, sizes, .. } = self;
-        EvaluatedValues { states, faults, sizes }
+        EvaluationOutcome { states, faults, sizes }
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.

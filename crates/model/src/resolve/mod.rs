@@ -190,7 +190,7 @@ impl<'a> Resolver<'a> {
 
     /// A server and the places it names.
     fn places_of(&self, server: &ServerName) -> Result<ServerPlaces<'a>, Vec<EstateFault>> {
-        ServerPlaces::find_server_places(self.estate, server).map_err(|mut faults| {
+        ServerPlaces::find_places_without_roles(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
                 let place = Place::Server(name.clone());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place_stack::{PlaceLayer, PlaceStack};
+use super::place_stack::{PlaceOverrides, PlaceStack};
 use crate::{
     estate::{InheritedItem, Place, RevisionOrigin},
     name::{Key, Name},
@@ -47,7 +47,7 @@ pub(super) fn operations_on_parameter<'a, 'l>(
     let mut is_removed = false;
     let mut has_value = false;
     for at in touching {
-        let PlaceLayer { place, overrides } = &stack.layers[at];
+        let PlaceOverrides { place, overrides } = &stack.layers[at];
         if let Some(assignment) = overrides.values.get(component).and_then(|values| values.get(key)) {
             if at >= effective_layers && !is_removed {
                 // A stronger place removes the whole component: its removal is the reason.

@@ -14,7 +14,7 @@ use crate::{
     estate::Place,
     name::{Name, ServerName},
     node::NodeValue,
-    parameter::{Parameter, ParameterName},
+    parameter::{Parameter, QualifiedParameterName},
     selection::Selection,
     value::Value,
 };
@@ -30,9 +30,9 @@ pub(super) struct ServerValueCache {
     /// The lists that selections became, each with the length of the longest chain in it.
     lists: RefCell<HashMap<ListKey, (Arc<Value>, usize)>>,
     /// Single values, each with the length of the longest chain that begins with it.
-    values: RefCell<HashMap<(ServerName, ParameterName), (ReadValue, usize)>>,
+    values: RefCell<HashMap<(ServerName, QualifiedParameterName), (ReadValue, usize)>>,
     /// The values in evaluation, each because the one before reads it.
-    path: RefCell<Vec<(ServerName, ParameterName)>>,
+    path: RefCell<Vec<(ServerName, QualifiedParameterName)>>,
     /// The longest chain read for what is in evaluation.
     longest: Cell<usize>,
     /// Whether what is in evaluation fails because of [`MAX_CHAIN`]: then it is not known how it ends by itself.
@@ -43,7 +43,7 @@ pub(super) struct ServerValueCache {
 type SelectedServers = Result<Arc<Vec<ServerName>>, String>;
 
 /// What a list of selected servers depends on.
-type ListKey = (Selection, Vec<ParameterName>, bool);
+type ListKey = (Selection, Vec<QualifiedParameterName>, bool);
 
 /// A value of another server; `None` if it has none. The error completes the sentence "`component.key` ...".
 type ReadValue = Result<Option<Arc<NodeValue>>, String>;
@@ -216,7 +216,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether the component that holds a secret lets other servers read it.
-    fn is_shared(&self, server: &ServerName, read: &ParameterName) -> bool {
+    fn is_shared(&self, server: &ServerName, read: &QualifiedParameterName) -> bool {
         let Ok(places) = self.places_of(server) else { return false };
         let Ok(evaluation) = self.server_evaluation(&places) else { return false };
         let chosen = evaluation.components.find(&read.component);
@@ -225,7 +225,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A value of a server, evaluated without the rest of its node.
-    fn read_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
+    fn read_value(&self, server: &ServerName, read: &QualifiedParameterName) -> ReadValue {
         let key = (server.clone(), read.clone());
         let all = &self.server_values;
         if let Some((known, length)) = all.values.borrow().get(&key) {
@@ -252,7 +252,7 @@ impl<'a> Resolver<'a> {
         value
     }
 
-    fn evaluate_value(&self, server: &ServerName, read: &ParameterName) -> ReadValue {
+    fn evaluate_value(&self, server: &ServerName, read: &QualifiedParameterName) -> ReadValue {
         let why = |why: String| format!("reads `{read}` of server {server}, which cannot be resolved: {why}");
         let places = self.places_of(server).map_err(|faults| why(first_fault_message(&faults)))?;
         let evaluation =

@@ -16,14 +16,14 @@ use crate::{
 pub(super) struct PlaceStack<'a> {
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
-    pub(super) layers: Vec<PlaceLayer<'a>>,
+    pub(super) layers: Vec<PlaceOverrides<'a>>,
     /// The strongest layer that removes each component: weaker ones have no effect on it.
     component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
 }
 
 /// One place and its overrides.
 #[derive(Clone)]
-pub(super) struct PlaceLayer<'a> {
+pub(super) struct PlaceOverrides<'a> {
     pub(super) place: Place,
     pub(super) overrides: &'a Overrides,
 }
@@ -36,12 +36,12 @@ pub(super) struct ServerPlaces<'a> {
     environment_name: &'a Name,
     environment: &'a Environment,
     /// Strongest first.
-    groups: Vec<PlaceLayer<'a>>,
+    groups: Vec<PlaceOverrides<'a>>,
 }
 
 impl<'a> ServerPlaces<'a> {
     /// Finds the server, its groups and its environment.
-    pub(super) fn find_server_places(
+    pub(super) fn find_places_without_roles(
         estate: &'a Estate,
         server: &ServerName,
     ) -> Result<Self, Vec<EstateFault>> {
@@ -55,8 +55,10 @@ impl<'a> ServerPlaces<'a> {
         for group in &server.groups {
             match estate.groups.get(group) {
                 Some(found) => {
-                    groups
-                        .push(PlaceLayer { place: Place::Group(group.clone()), overrides: &found.overrides });
+                    groups.push(PlaceOverrides {
+                        place: Place::Group(group.clone()),
+                        overrides: &found.overrides,
+                    });
                 }
                 None => faults.push(unknown(place(), "group", group.as_str(), names(&estate.groups))),
             }
@@ -83,22 +85,22 @@ impl<'a> ServerPlaces<'a> {
         let place = Place::Server(self.name.clone());
         let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;
         let mut layers = Vec::with_capacity(order.len() + self.groups.len() + 2);
-        layers.push(PlaceLayer { place, overrides: &self.server.overrides });
+        layers.push(PlaceOverrides { place, overrides: &self.server.overrides });
         layers.extend_from_slice(&self.groups);
-        layers.push(PlaceLayer {
+        layers.push(PlaceOverrides {
             place: Place::Environment(self.environment_name.clone()),
             overrides: &self.environment.overrides,
         });
         layers.extend(order.into_iter().filter_map(|role| {
             let overrides = &estate.roles.get(role)?.overrides;
-            Some(PlaceLayer { place: Place::Role(role.clone()), overrides })
+            Some(PlaceOverrides { place: Place::Role(role.clone()), overrides })
         }));
         Ok(PlaceStack::new(self.environment_name, &self.environment.channel, layers))
     }
 }
 
 impl<'a> PlaceStack<'a> {
-    pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceLayer<'a>>) -> Self {
+    pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceOverrides<'a>>) -> Self {
         Self { environment, channel, component_removals: component_removals(&layers), layers }
     }
 
@@ -117,7 +119,7 @@ impl<'a> PlaceStack<'a> {
 }
 
 fn component_removals<'a>(
-    layers: &[PlaceLayer<'a>],
+    layers: &[PlaceOverrides<'a>],
 ) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
     let mut removals = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {

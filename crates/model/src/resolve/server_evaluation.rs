@@ -6,12 +6,13 @@ use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
     component_set::{ComponentSet, TouchedSlots},
     evaluate::{
-        EvaluatedValues, EvaluationSubject, KnownValues, ValueEvaluator, ValueState, unknown_parameter_fault,
+        EvaluationOutcome, EvaluationSubject, KnownValues, ValueEvaluator, ValueState,
+        unknown_parameter_fault,
     },
     fault::EstateFault,
     node_components::{BuiltComponent, ComponentWithoutValues, NodeComponents},
     place_stack::PlaceStack,
-    value_cache::{PlaceList, ValueCache, ValueSizes},
+    value_cache::{PlaceListId, ValueCache, ValueSizes},
 };
 use crate::{
     catalog::Catalog,
@@ -42,7 +43,7 @@ pub(super) struct ServerEvaluation<'a> {
     /// What each layer of the stack touches; the first is the server's own.
     touched: Vec<Rc<TouchedSlots<'a>>>,
     /// The other places that touch each slot.
-    touching: Vec<PlaceList>,
+    touching: Vec<PlaceListId>,
 }
 
 /// The components of a server, in the order of their names, and what is wrong.
@@ -79,7 +80,7 @@ impl<'a> ServerEvaluation<'a> {
         components: Rc<ServerComponents<'a>>,
     ) -> Self {
         let set = &components.set;
-        let mut touching = vec![PlaceList::EMPTY; set.parameters.len()];
+        let mut touching = vec![PlaceListId::EMPTY; set.parameters.len()];
         let mut touched = Vec::with_capacity(stack.layers.len());
         touched.push(Rc::new(set.touched_by(stack.layers[0].overrides)));
         for layer in &stack.layers[1..] {
@@ -118,7 +119,7 @@ impl<'a> ServerEvaluation<'a> {
     fn initial_states(&self) -> (Vec<ValueState>, ValueSizes) {
         let defaults = self.components.defaults.borrow();
         let (mut states, mut sizes) = (defaults.states.clone(), defaults.sizes);
-        let touched = self.touching.iter().enumerate().filter(|(_, places)| **places != PlaceList::EMPTY);
+        let touched = self.touching.iter().enumerate().filter(|(_, places)| **places != PlaceListId::EMPTY);
         for slot in touched.map(|(slot, _)| slot).chain(self.touched[0].slots.iter().copied()) {
             if let ValueState::Final(default) = std::mem::replace(&mut states[slot], ValueState::Pending) {
                 sizes.subtract(default.sizes);
@@ -131,7 +132,7 @@ impl<'a> ServerEvaluation<'a> {
     fn keep_defaults(&self, states: &[ValueState]) {
         let mut defaults = self.components.defaults.borrow_mut();
         for (slot, state) in states.iter().enumerate() {
-            if self.touching[slot] != PlaceList::EMPTY
+            if self.touching[slot] != PlaceListId::EMPTY
                 || !matches!(defaults.states[slot], ValueState::Pending)
             {
                 continue;
@@ -154,7 +155,7 @@ impl<'a> ServerEvaluation<'a> {
         subject: EvaluationSubject<'_>,
         catalog: &Catalog,
     ) -> EvaluatedServer {
-        let EvaluatedValues { states, faults: value_faults, sizes } =
+        let EvaluationOutcome { states, faults: value_faults, sizes } =
             self.parameter_evaluator(cache, subject, catalog).evaluate_pending_parameters();
         let mut faults = self.undeclared_parameter_faults();
         faults.extend(value_faults);

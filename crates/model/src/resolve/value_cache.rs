@@ -32,14 +32,14 @@ pub(super) struct ValueCache {
     /// The number of each version's first parameter.
     numbers: RefCell<HashMap<*const Component, u32, FixedState>>,
     next_number: Cell<u32>,
-    lists: RefCell<HashMap<(PlaceList, *const Overrides), PlaceList, FixedState>>,
-    entries: RefCell<HashMap<(u32, PlaceList), Rc<CacheEntry>, FixedState>>,
+    lists: RefCell<HashMap<(PlaceListId, *const Overrides), PlaceListId, FixedState>>,
+    entries: RefCell<HashMap<(u32, PlaceListId), Rc<CacheEntry>, FixedState>>,
     kept: Cell<u32>,
 }
 
 /// The number of a list of places, strongest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(super) struct PlaceList(u32);
+pub(super) struct PlaceListId(u32);
 
 /// What is known of a parameter that the same places touch.
 #[derive(Default)]
@@ -81,7 +81,7 @@ pub(super) struct ValueSizes {
     pub(super) provenance: usize,
 }
 
-impl PlaceList {
+impl PlaceListId {
     /// The list without any place.
     pub(super) const EMPTY: Self = Self(0);
 }
@@ -98,19 +98,19 @@ impl ValueCache {
     }
 
     /// The list with one more place, which is weaker than those in it.
-    pub(super) fn add_weaker(&self, list: PlaceList, place: *const Overrides) -> PlaceList {
+    pub(super) fn add_weaker(&self, list: PlaceListId, place: *const Overrides) -> PlaceListId {
         let mut known = self.lists.borrow_mut();
-        let next = PlaceList(u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1));
+        let next = PlaceListId(u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1));
         *known.entry((list, place)).or_insert(next)
     }
 
     /// What is known of a parameter that these places touch.
-    pub(super) fn entry(&self, parameter: u32, places: PlaceList) -> Option<Rc<CacheEntry>> {
+    pub(super) fn entry(&self, parameter: u32, places: PlaceListId) -> Option<Rc<CacheEntry>> {
         self.entries.borrow().get(&(parameter, places)).cloned()
     }
 
     /// The same, which is made if there is none.
-    pub(super) fn entry_or_new(&self, parameter: u32, places: PlaceList) -> Rc<CacheEntry> {
+    pub(super) fn entry_or_new(&self, parameter: u32, places: PlaceListId) -> Rc<CacheEntry> {
         Rc::clone(self.entries.borrow_mut().entry((parameter, places)).or_default())
     }
 

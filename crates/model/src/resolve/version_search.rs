@@ -48,7 +48,7 @@ impl<'a> VersionConstraint<'a> {
 }
 
 /// A version that was passed over because it requires a component that a place removes.
-pub(super) struct VersionExclusion<'a> {
+pub(super) struct VersionExcludedByRemoval<'a> {
     /// The place that removes what it requires.
     pub(super) place: Place,
     pub(super) version: &'a Version,
@@ -60,7 +60,7 @@ pub(super) struct VersionChoice<'a> {
     pub(super) name: &'a Name,
     pub(super) published: &'a Arc<PublishedVersion>,
     pub(super) constraints: Vec<VersionConstraint<'a>>,
-    pub(super) exclusions: Vec<VersionExclusion<'a>>,
+    pub(super) exclusions: Vec<VersionExcludedByRemoval<'a>>,
 }
 
 /// What a search found.
@@ -154,7 +154,7 @@ struct SearchFrame<'a> {
     /// Indexes of earlier choices that excluded candidates.
     blamed_choices: BTreeSet<usize>,
     /// The candidates that removals excluded.
-    exclusions: Vec<VersionExclusion<'a>>,
+    exclusions: Vec<VersionExcludedByRemoval<'a>>,
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
@@ -271,7 +271,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         for (required, range) in &candidate.component.requires {
             if let Some(fault) = self.removed_but_required(name, required, range) {
                 let (version, requires) = (&candidate.component.version, required);
-                let exclusion = VersionExclusion { place: fault.place.clone(), version, requires };
+                let exclusion = VersionExcludedByRemoval { place: fault.place.clone(), version, requires };
                 self.frames[depth].exclusions.push(exclusion);
                 self.first_conflict.get_or_insert(fault);
                 return false;

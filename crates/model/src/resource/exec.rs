@@ -17,7 +17,7 @@ use crate::{
     },
     name::Name,
     observe::{CommandRunReason, Fact, FactName, Observation, ObservedHost, ResourceFacts},
-    plan::{ComponentResource, FactDifference, PlannedAction, Planner, missing_resource_hint},
+    plan::{ComponentResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
 };
 
 /// A command run when its guard requires it.
@@ -116,7 +116,7 @@ impl Planner<'_> {
                 let because = match resource.secret {
                     true => "what it needs is not on this host; what that is is not shown, a secret is in it"
                         .to_owned(),
-                    false => missing_resource_hint(first),
+                    false => absent_prerequisite_hint(first),
                 };
                 return self.block_resource((component, resource), because);
             }

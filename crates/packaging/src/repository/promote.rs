@@ -55,7 +55,7 @@ impl Repository {
     ) -> Result<PlannedPromotion> {
         self.load_published_generation(from)?;
         self.load_published_generation(to)?;
-        self.check_promotion_order(from, to)?;
+        self.check_promotion_goes_forward(from, to)?;
         let catalog = self.read_catalog()?;
         let root = find_visible_version(&catalog, from, name, version)?;
         let chosen: Vec<Arc<PublishedVersion>> =

@@ -62,7 +62,7 @@ impl Repository {
     }
 
     /// Refuses a promotion that does not go forward in the order of promotion.
-    pub(super) fn check_promotion_order(&self, from: &Name, to: &Name) -> Result<()> {
+    pub(super) fn check_promotion_goes_forward(&self, from: &Name, to: &Name) -> Result<()> {
         let order = self.list_channels()?;
         if comes_before(&order, from, to) {
             return Ok(());

@@ -54,7 +54,7 @@ impl PlanArgs {
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = PlanLimits { max_removals: self.max_removals };
-        let plan = deploy::prepare_deployment(
+        let plan = deploy::inspect_and_plan_deployment(
             &root,
             &trusted,
             last.as_ref(),

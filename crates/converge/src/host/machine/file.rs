@@ -37,8 +37,8 @@ pub(super) fn apply(
 /// Digests a file of any size; only a small one is kept for diffs.
 pub(super) fn read_file_content(mut file: File) -> io::Result<FileContent> {
     let mut start = Vec::new();
-    (&mut file).take(FileContent::MAX_DIFF_BYTES as u64 + 1).read_to_end(&mut start)?;
-    if start.len() <= FileContent::MAX_DIFF_BYTES {
+    (&mut file).take(FileContent::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileContent::MAX_DIFFABLE_BYTES {
         return Ok(FileContent::from_bytes(&start));
     }
     let mut hash = Sha256::new();

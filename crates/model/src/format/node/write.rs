@@ -13,7 +13,7 @@ use crate::{
     format::{
         signature::sign_node_yaml,
         yaml::DocumentFormat,
-        yaml_flow_style::{write_flow_value, write_map_key, write_quoted_text},
+        yaml_flow_style::{write_flow_value, write_name_as_key, write_quoted_text},
     },
     node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
     value::Value,
@@ -42,7 +42,7 @@ impl NodeWriter {
         text.push('\n');
         for (name, component) in &node.components {
             text.push_str("  ");
-            write_map_key(&mut text, name.as_str());
+            write_name_as_key(&mut text, name.as_str());
             text.push_str(":\n");
             self.write_component(&mut text, component);
         }
@@ -55,7 +55,7 @@ impl NodeWriter {
     }
 
     /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
-    fn write_local_node_yaml(&mut self, node: &Node) -> String {
+    fn write_trial_node_yaml(&mut self, node: &Node) -> String {
         let mut node = Node { generation: 0, ..node.clone() };
         let mut secrets = Vec::new();
         for (name, component) in &mut node.components {
@@ -94,8 +94,8 @@ impl NodeWriter {
 }
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
-pub fn write_local_node_yaml(node: &Node) -> String {
-    NodeWriter::default().write_local_node_yaml(node)
+pub fn write_trial_node_yaml(node: &Node) -> String {
+    NodeWriter::default().write_trial_node_yaml(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {
@@ -121,7 +121,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    values:");
         for (key, value) in component.values.iter() {
             text.push_str("\n      ");
-            write_map_key(text, key.as_str());
+            write_name_as_key(text, key.as_str());
             text.push_str(": ");
             write_flow_value(text, &value.value);
         }
@@ -131,7 +131,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    secrets:");
         for (key, _) in secrets {
             text.push_str("\n    - ");
-            write_map_key(text, key.as_str());
+            write_name_as_key(text, key.as_str());
         }
     }
     let has_provenance = |value: &Arc<NodeValue>| !value.provenance.is_empty();
@@ -139,7 +139,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
         text.push_str("\n    provenance:");
         for (key, value) in component.values.iter().filter(|(_, value)| has_provenance(value)) {
             text.push_str("\n      ");
-            write_map_key(text, key.as_str());
+            write_name_as_key(text, key.as_str());
             text.push(':');
             for entry in value.provenance.iter() {
                 text.push_str("\n      - ");

@@ -19,7 +19,8 @@ pub(super) struct SecretTexts {
 }
 
 impl SecretTexts {
-    pub(super) fn from_context(scope: &EvaluationContext<'_>) -> Self {
+    /// Collects the secret parameters of the component and of the others its templates see, and the secret texts in them.
+    pub(super) fn collect_context_secrets(scope: &EvaluationContext<'_>) -> Self {
         let mut secrets = Self { own: BTreeSet::new(), others: BTreeSet::new(), texts: Vec::new() };
         for (key, value) in scope.values.iter().filter(|(_, value)| value.secret) {
             secrets.own.insert(key.to_string());
