@@ -18,7 +18,7 @@ use model::{
     format::{
         self, FormatError,
         estate::{ESTATE_FOLDERS, EstateYamlByPath},
-        node::NodeWriter,
+        node::NodeYamlWriter,
     },
     name::{Name, ServerName},
     node::Node,
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
     let mut digests = Sha256::new();
     let (mut servers, mut bytes) = (0, 0);
     let key = SigningKey::from_bytes(&[7; 32]);
-    let mut writer = NodeWriter::default();
+    let mut writer = NodeYamlWriter::default();
     for server in
         estate.servers.keys().filter(|name| arguments.server.as_ref().is_none_or(|only| only == *name))
     {

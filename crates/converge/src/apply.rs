@@ -113,7 +113,7 @@ pub fn apply_plan(
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
-        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.title_line() });
+        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.change_title_line() });
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
             _ => run.apply_change(change, files)?,
@@ -159,11 +159,11 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
-            Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.differences_summary())),
+            Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.differences_on_one_line())),
             Err(error) => (EntryResult::Failed, error.to_string()),
         };
-        let entry =
-            self.finish_entry(entry(&change.title_line(), &change.components, result, detail), started);
+        let entry = self
+            .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;
         Ok(result == EntryResult::Done)
     }
@@ -172,7 +172,7 @@ impl ApplyRun<'_, '_> {
     fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.occupied_path().is_some() => {
-                let request = ObservationRequest::for_resources([resource.as_ref()]);
+                let request = ObservationRequest::request_for_resources([resource.as_ref()]);
                 self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
@@ -186,22 +186,23 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         resources: &[(Name, Resource)],
     ) -> Result<bool, StateError> {
-        self.journal.record_step_begin(&change.title_line(), &change.components, &[])?;
+        self.journal.record_step_begin(&change.change_title_line(), &change.components, &[])?;
         let started = (self.clock)();
-        let request = ObservationRequest::for_resources(resources.iter().map(|(_, resource)| resource));
+        let request =
+            ObservationRequest::request_for_resources(resources.iter().map(|(_, resource)| resource));
         let observed = ObservedHost {
             resources: self.host.observe_resources(&request),
             booted: self.host.is_systemd_running(),
             ..ObservedHost::default()
         };
-        let plan = plan::plan_repairs_after_packages(resources, &observed);
+        let plan = plan::plan_repairs_after_package_changes(resources, &observed);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
             (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
             (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
             (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
         };
-        let entry =
-            self.finish_entry(entry(&change.title_line(), &change.components, result, detail), started);
+        let entry = self
+            .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
         if result != EntryResult::Done {
             return Ok(false);
@@ -236,7 +237,7 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
-            Err(answer) => (EntryResult::Failed, check.failure_message(&answer)),
+            Err(answer) => (EntryResult::Failed, check.timed_out_check_message(&answer)),
         };
         let entry = self.finish_entry(entry(title, &components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
@@ -252,8 +253,11 @@ impl ApplyRun<'_, '_> {
 
     /// Ends a failed run: the remaining changes are skipped.
     fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
-        let changes =
-            plan.changes.iter().skip(changes).map(|change| (change.title_line(), change.components.clone()));
+        let changes = plan
+            .changes
+            .iter()
+            .skip(changes)
+            .map(|change| (change.change_title_line(), change.components.clone()));
         let checks = plan
             .health
             .iter()

@@ -3,8 +3,8 @@
 use std::{io::Read, path::Path};
 
 use model::{
-    component::DEPLOYMENTS_FOLDER,
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_DEPLOYMENT_FILE_BYTES},
+    component::INSTALLED_COMPONENTS_FOLDER,
+    deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
     manifest::DeploymentFiles,
     name::Name,
 };
@@ -14,7 +14,7 @@ use model::{
 pub(crate) fn read_from_rpm(name: &Name, rpm: &Path) -> Result<(String, DeploymentFiles), String> {
     let place = rpm.display();
     let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
-    let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}/");
+    let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}/");
     let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
     let mut files = DeploymentFiles::new();
     let mut total = 0;
@@ -28,9 +28,9 @@ pub(crate) fn read_from_rpm(name: &Name, rpm: &Path) -> Result<(String, Deployme
         let read = (&mut file).take(MAX_DEPLOYMENT_FILE_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| format!("{place} is not a readable package: {error}"))?;
         total += bytes.len() as u64;
-        if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || total > MAX_DEPLOYMENT_BYTES {
+        if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || total > MAX_DEPLOYMENT_TOTAL_BYTES {
             return Err(format!(
-                "{place} has more in {path} than a deployment may have ({MAX_DEPLOYMENT_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_BYTES} in all)"
+                "{place} has more in {path} than a deployment may have ({MAX_DEPLOYMENT_FILE_BYTES} bytes a file, {MAX_DEPLOYMENT_TOTAL_BYTES} in all)"
             ));
         }
         files.insert(path, bytes);

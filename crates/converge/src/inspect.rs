@@ -5,12 +5,12 @@
 use std::{collections::BTreeMap, fmt};
 
 use model::{
-    component::{DEPLOYMENTS_FOLDER, deployment_package_name},
+    component::{INSTALLED_COMPONENTS_FOLDER, deployment_package_name},
     deployment::{self, Deployment},
     fault::Fault,
     name::Name,
     node::{Node, NodeComponent},
-    observe::{Observation, ObservationRequest, ObservedHost, packages_to_observe},
+    observe::{Observation, ObservationRequest, ObservedHost, package_names_to_observe},
     plan::DesiredHost,
     version::Version,
 };
@@ -77,7 +77,7 @@ pub fn inspect_host(
 ) -> Result<DesiredAndObservedHost, Vec<InspectionError>> {
     let managed =
         state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
-    let installed = host.observe_packages(&packages_to_observe(node, &managed));
+    let installed = host.observe_packages(&package_names_to_observe(node, &managed));
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -123,13 +123,13 @@ fn read_deployment(
 ) -> Result<Deployment, InspectionError> {
     let package = deployment_package_name(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.satisfies(&requirement.version)
+        && version.satisfies_requested_version(&requirement.version)
     {
         match host.read_installed_deployment(name) {
             Observation::Present(files) => {
-                let place = format!("/{DEPLOYMENTS_FOLDER}/{name}");
-                let deployment =
-                    Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
+                let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
+                let deployment = Deployment::parse_deployment_files(name, &place, files)
+                    .map_err(|error| error.to_string())?;
                 if deployment.component.version == *version {
                     return Ok(deployment);
                 }
@@ -148,8 +148,9 @@ fn read_deployment(
         size: file.map(|file| file.size),
     })?;
     let (place, files) = deployment_files::read_from_rpm(name, &path)?;
-    let deployment = Deployment::from_files(name, &place, files).map_err(|error| error.to_string())?;
-    if !deployment.component.version.satisfies(&requirement.version) {
+    let deployment =
+        Deployment::parse_deployment_files(name, &place, files).map_err(|error| error.to_string())?;
+    if !deployment.component.version.satisfies_requested_version(&requirement.version) {
         return Err(InspectionError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),

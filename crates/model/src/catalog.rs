@@ -47,7 +47,7 @@ pub struct PackageFile {
 
 impl Catalog {
     /// The versions of `name` visible in `channel`, oldest first.
-    pub fn versions_in_channel(&self, channel: &Name, name: &Name) -> &[Version] {
+    pub fn component_versions_in_channel(&self, channel: &Name, name: &Name) -> &[Version] {
         self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
@@ -58,13 +58,13 @@ impl Catalog {
             let published = catalog.components.get(name)?.get(version)?;
             Some((Arc::clone(&published.payload), Arc::clone(&published.deployment)))
         };
-        let versions = self.versions_in_channel(channel, name);
-        versions == other.versions_in_channel(channel, name)
+        let versions = self.component_versions_in_channel(channel, name);
+        versions == other.component_versions_in_channel(channel, name)
             && versions.iter().all(|version| packages(self, version) == packages(other, version))
     }
 
     /// A digest of what a channel offers of some components: the same as long as neither versions nor packages change.
-    pub fn channel_versions_digest<'n>(
+    pub fn digest_versions_offered_in_channel<'n>(
         &self,
         channel: &Name,
         components: impl IntoIterator<Item = &'n Name>,
@@ -72,7 +72,7 @@ impl Catalog {
         let mut digest = Sha256::new();
         for name in components {
             digest.update(name.as_str());
-            for version in self.versions_in_channel(channel, name) {
+            for version in self.component_versions_in_channel(channel, name) {
                 digest.update(format!("\n{version}"));
                 let published = self.components.get(name).and_then(|versions| versions.get(version));
                 for package in published.into_iter().flat_map(|found| [&found.payload, &found.deployment]) {
@@ -88,7 +88,7 @@ impl Catalog {
     /// Whether any version of the component declares the parameter a secret; `None` when there is no version.
     ///
     /// Any version: a value that was a secret once is not shown because a later version forgot to say so.
-    pub fn is_secret_parameter(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub fn is_secret_in_any_version(&self, component: &Name, key: &Key) -> Option<bool> {
         let versions = self.components.get(component).filter(|versions| !versions.is_empty())?;
         let mut declared = versions.values().filter_map(|published| published.component.parameters.get(key));
         Some(declared.any(|parameter| parameter.secret))
@@ -102,10 +102,10 @@ impl Catalog {
         ranges: &[&VersionRange],
     ) -> Option<&'a Arc<PublishedVersion>> {
         let version = self
-            .versions_in_channel(channel, name)
+            .component_versions_in_channel(channel, name)
             .iter()
             .rev()
-            .find(|version| ranges.iter().all(|range| range.contains(version)))?;
+            .find(|version| ranges.iter().all(|range| range.contains_version(version)))?;
         self.components.get(name)?.get(version)
     }
 }

@@ -84,7 +84,7 @@ pub struct OsRequirements {
 }
 
 /// The folder of a component's deployment package on a host, relative to its root.
-pub const DEPLOYMENTS_FOLDER: &str = "usr/share/geppetto/components";
+pub const INSTALLED_COMPONENTS_FOLDER: &str = "usr/share/geppetto/components";
 
 impl Component {
     /// The name of the package that holds what runs.
@@ -107,7 +107,7 @@ pub fn deployment_package_name(name: &Name) -> String {
 }
 
 /// Why no component can have this name, though it is a name.
-pub fn reserved_name_problem(name: &Name) -> Option<String> {
+pub fn reserved_component_name_problem(name: &Name) -> Option<String> {
     if name.as_str() == "server" {
         return Some(
             "a component cannot be called `server`: `${server.name}` means the host everywhere; choose another name"

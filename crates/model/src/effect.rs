@@ -11,7 +11,7 @@ use crate::{
     name::{Key, Name, ServerName},
     node::{NodeComponent, NodeValue, RequirementOperation},
     resolve::{Resolution, ResolveError},
-    value::{ExactValue, Value},
+    value::{Value, ValueComparedAsWritten},
     version::Version,
 };
 
@@ -105,13 +105,14 @@ pub struct EffectValue {
 impl PartialEq for EffectValue {
     fn eq(&self, other: &Self) -> bool {
         self.secret == other.secret
-            && (Arc::ptr_eq(&self.value, &other.value) || ExactValue(&self.value) == ExactValue(&other.value))
+            && (Arc::ptr_eq(&self.value, &other.value)
+                || ValueComparedAsWritten(&self.value) == ValueComparedAsWritten(&other.value))
     }
 }
 
 impl Effect {
     /// Whether something is taken away: such effects are shown first.
-    pub fn is_reduction(&self) -> bool {
+    pub fn is_loss_or_downgrade(&self) -> bool {
         matches!(
             self,
             Effect::Leaves
@@ -144,17 +145,20 @@ impl Effect {
         if let Effect::Value { key, from, to, .. } = self {
             key.hash(state);
             for value in [from, to] {
-                value.as_ref().map(|value| (value.secret, ExactValue(&value.value))).hash(state);
+                value.as_ref().map(|value| (value.secret, ValueComparedAsWritten(&value.value))).hash(state);
             }
         }
     }
 }
 
 /// A server before or after a change: resolved, or why not. `None` if it is not in the estate.
-pub type ResolvedServer<'r> = Option<Result<&'r Resolution, &'r ResolveError>>;
+pub type OptionalServerResolution<'r> = Option<Result<&'r Resolution, &'r ResolveError>>;
 
 /// The effects on one server. Nothing is compared whose digests are the same.
-pub fn effects_on_server(before: ResolvedServer<'_>, after: ResolvedServer<'_>) -> Vec<Effect> {
+pub fn find_effects_on_server(
+    before: OptionalServerResolution<'_>,
+    after: OptionalServerResolution<'_>,
+) -> Vec<Effect> {
     let (before, after) = match (before, after) {
         (None, None) => return Vec::new(),
         (Some(_), None) => return vec![Effect::Leaves],
@@ -199,7 +203,7 @@ pub fn effects_on_server(before: ResolvedServer<'_>, after: ResolvedServer<'_>) 
     for ((gone, was), _) in old {
         effects.push(Effect::Removes { component: gone.clone(), version: was.version.clone() });
     }
-    effects.sort_by_key(|effect| !effect.is_reduction());
+    effects.sort_by_key(|effect| !effect.is_loss_or_downgrade());
     effects
 }
 
@@ -265,7 +269,7 @@ impl fmt::Display for Effect {
                 write!(f, "replaces the packages of {component} {version}")
             }
             Effect::Value { component, key, from, to } => {
-                let (from, to) = display_values_masked(from.as_ref(), to.as_ref());
+                let (from, to) = display_effect_values_masked(from.as_ref(), to.as_ref());
                 write!(f, "{component}.{key}: {from} -> {to}")
             }
         }
@@ -273,7 +277,10 @@ impl fmt::Display for Effect {
 }
 
 /// Both values as people see them: secrets are masked, in both if either is one.
-pub fn display_values_masked(from: Option<&EffectValue>, to: Option<&EffectValue>) -> (String, String) {
+pub fn display_effect_values_masked(
+    from: Option<&EffectValue>,
+    to: Option<&EffectValue>,
+) -> (String, String) {
     const NONE: &str = "(none)";
     let secret = [from, to].into_iter().flatten().any(|value| value.secret);
     let shown = |value: Option<&EffectValue>, mask: &str| match value {
@@ -297,7 +304,7 @@ fn shorten(value: &Value) -> String {
 
 /// Servers with the same effects.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EffectGroup {
+pub struct ServersWithSameEffects {
     /// Never empty.
     pub effects: Vec<Effect>,
     /// The servers, in order.
@@ -308,8 +315,8 @@ pub struct EffectGroup {
 /// then the largest.
 pub fn group_servers_by_effects(
     effects: impl IntoIterator<Item = (ServerName, Vec<Effect>)>,
-) -> Vec<EffectGroup> {
-    let mut groups: Vec<EffectGroup> = Vec::new();
+) -> Vec<ServersWithSameEffects> {
+    let mut groups: Vec<ServersWithSameEffects> = Vec::new();
     let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
     for (server, effects) in effects {
         if effects.is_empty() {
@@ -322,16 +329,17 @@ pub fn group_servers_by_effects(
             Some(at) => groups[*at].servers.push(server),
             None => {
                 candidates.push(groups.len());
-                groups.push(EffectGroup { effects, servers: vec![server] });
+                groups.push(ServersWithSameEffects { effects, servers: vec![server] });
             }
         }
     }
     for group in &mut groups {
         group.servers.sort();
     }
-    let takes_away = |group: &EffectGroup| group.effects.iter().any(Effect::is_reduction);
+    let takes_away = |group: &ServersWithSameEffects| group.effects.iter().any(Effect::is_loss_or_downgrade);
     groups.sort_by(|one, other| {
-        let key = |group: &EffectGroup| (!takes_away(group), std::cmp::Reverse(group.servers.len()));
+        let key =
+            |group: &ServersWithSameEffects| (!takes_away(group), std::cmp::Reverse(group.servers.len()));
         key(one).cmp(&key(other)).then_with(|| one.servers.cmp(&other.servers))
     });
     groups

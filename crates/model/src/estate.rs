@@ -31,18 +31,18 @@ pub struct Estate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Required components with their version ranges.
-    pub components: BTreeMap<Name, Requirement>,
+    pub components: BTreeMap<Name, VersionRangeWithOrigin>,
     /// Constraints on the versions of components that some place or component requires.
-    pub versions: BTreeMap<Name, Requirement>,
+    pub versions: BTreeMap<Name, VersionRangeWithOrigin>,
     /// Values, by component and parameter.
-    pub values: BTreeMap<Name, BTreeMap<Key, AssignedValue>>,
+    pub values: BTreeMap<Name, BTreeMap<Key, ValueWithOrigin>>,
     /// Inherited things removed here; weaker places have no effect on them.
     pub remove: Vec<InheritanceRemoval>,
 }
 
 /// The version range of a required or constrained component, and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Requirement {
+pub struct VersionRangeWithOrigin {
     /// The version range.
     pub range: VersionRange,
     /// The revision that added it, if it comes from a stored revision.
@@ -51,7 +51,7 @@ pub struct Requirement {
 
 /// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AssignedValue {
+pub struct ValueWithOrigin {
     /// The value as written; references are still in it.
     pub value: Arc<Value>,
     /// The revision that set it, if it comes from a stored revision.
@@ -62,7 +62,7 @@ pub struct AssignedValue {
 #[derive(Debug, Clone, PartialEq)]
 pub struct InheritanceRemoval {
     /// What is removed.
-    pub what: InheritedItem,
+    pub what: RemovedInheritedItem,
     /// The revision that added it, if it comes from a stored revision.
     pub origin: Option<RevisionOrigin>,
 }
@@ -79,7 +79,7 @@ pub struct RevisionOrigin {
 
 /// Something inherited that a place removes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum InheritedItem {
+pub enum RemovedInheritedItem {
     /// `shop`: the component does not run here.
     Component(Name),
     /// `shop.banner`: weaker places' values do not count.

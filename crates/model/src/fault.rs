@@ -27,7 +27,12 @@ pub struct Fault {
     /// How severe it is.
     pub severity: Severity,
     /// The role, group, environment or server to correct: `role web`.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "place_text")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "serialize_place_as_text",
+        deserialize_with = "parse_place_from_text"
+    )]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub place: Option<Place>,
     /// The component it is about.
@@ -71,7 +76,7 @@ impl Fault {
     }
 
     /// Where it is, as editors and terminals write it: `roles/web.yaml:7:5`; `None` without a file.
-    pub fn location_text(&self) -> Option<String> {
+    pub fn file_and_position_text(&self) -> Option<String> {
         let mut text = self.file.clone()?;
         if let Some(line) = self.line {
             text.push_str(&format!(":{line}"));
@@ -86,7 +91,7 @@ impl Fault {
 /// `roles/web.yaml:7:5: role web: there is no role ...; did you mean ...?`
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(location) = self.location_text() {
+        if let Some(location) = self.file_and_position_text() {
             write!(f, "{location}: ")?;
         }
         if let Some(place) = &self.place {
@@ -105,18 +110,13 @@ pub fn format_fault_list(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {}", fault.to_string().replace('\n', "\n  "))).collect()
 }
 
-/// A place as its text.
-mod place_text {
-    use super::*;
+fn serialize_place_as_text<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
+    place.as_ref().map(Place::to_string).serialize(serializer)
+}
 
-    pub(super) fn serialize<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
-        place.as_ref().map(Place::to_string).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
-        let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
-    }
+fn parse_place_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::fmt;
 
 use crate::{
     manifest::{
-        field_reader::{FieldReader, command_from_value, scalar_to_text},
+        field_reader::{ResourceFieldReader, command_words_from_value, scalar_to_text},
         field_schema::{
-            FieldShape::{Command, Number, Text},
-            ResourceSchema,
+            FieldValueShape::{Command, Number, Text},
+            ResourceOrHealthCheckSchema,
         },
     },
     value::Value,
@@ -27,8 +27,8 @@ pub struct HealthCheck {
 }
 
 /// The kinds of health check.
-pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceSchema] = &[
-    ResourceSchema {
+pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckSchema] = &[
+    ResourceOrHealthCheckSchema {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
         fields: &[
@@ -37,13 +37,13 @@ pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceSchema] = &[
         ],
         required: &[],
     },
-    ResourceSchema {
+    ResourceOrHealthCheckSchema {
         word: "tcp",
         subject: (Text, "HOST:PORT that must accept a connection."),
         fields: &[],
         required: &[],
     },
-    ResourceSchema {
+    ResourceOrHealthCheckSchema {
         word: "command",
         subject: (
             Command,
@@ -63,7 +63,7 @@ impl HealthCheck {
     }
 
     /// What a report says about a check that did not succeed in time; `answer` is the last answer.
-    pub fn failure_message(&self, answer: &str) -> String {
+    pub fn timed_out_check_message(&self, answer: &str) -> String {
         let within = self.within;
         match self.secret {
             true => format!(
@@ -85,17 +85,17 @@ pub struct HttpAnswer {
 }
 
 /// How much of a body is searched, in bytes.
-pub const MAX_HTTP_BODY_BYTES: u64 = 1024 * 1024;
+pub const MAX_SEARCHED_HTTP_BODY_BYTES: u64 = 1024 * 1024;
 
 /// Asks `url` with `get`, which is given the most bytes of the body to read: it must answer with `status`, and
 /// with `contains` in its body. The error says what it answered instead.
-pub fn check_http_answer(
+pub fn request_and_check_http_answer(
     url: &str,
     status: u16,
     contains: Option<&str>,
     get: impl FnOnce(&str, u64) -> Result<HttpAnswer, String>,
 ) -> Result<(), String> {
-    let answer = get(url, if contains.is_some() { MAX_HTTP_BODY_BYTES } else { 0 })?;
+    let answer = get(url, if contains.is_some() { MAX_SEARCHED_HTTP_BODY_BYTES } else { 0 })?;
     if answer.status != status {
         return Err(format!("{url} answered {}, not {status}", answer.status));
     }
@@ -112,16 +112,16 @@ fn shorten(text: &str) -> String {
 }
 
 /// What the health check asks; mistakes are noted in `fields`.
-pub(crate) fn build_health_probe(
+pub(crate) fn read_health_probe_fields(
     word: &str,
     subject: Value,
-    fields: &mut FieldReader<'_>,
+    fields: &mut ResourceFieldReader<'_>,
 ) -> Option<HealthProbe> {
     match word {
-        "command" => match command_from_value(subject) {
+        "command" => match command_words_from_value(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {
-                fields.add_error(
+                fields.add_declaration_error(
                     "`command` must be a list: the program with its absolute path, then its arguments",
                 );
                 None
@@ -131,7 +131,7 @@ pub(crate) fn build_health_probe(
             let address = scalar_to_text(subject).unwrap_or_default();
             let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             if port.is_none_or(|port| port == 0) {
-                fields.add_error("write HOST:PORT, for instance `127.0.0.1:8080`");
+                fields.add_declaration_error("write HOST:PORT, for instance `127.0.0.1:8080`");
             }
             Some(HealthProbe::Tcp { address })
         }
@@ -142,14 +142,14 @@ pub(crate) fn build_health_probe(
                 || rest.starts_with(['/', ':'])
                 || url.contains(|c: char| c.is_whitespace() || c.is_control())
             {
-                fields.add_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
+                fields.add_declaration_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
             }
             let status =
                 fields.read_number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
             if !(100..=599).contains(&status) {
-                fields.add_error("`status` must be from 100 to 599");
+                fields.add_declaration_error("`status` must be from 100 to 599");
             }
-            Some(HealthProbe::Http { url, status, contains: fields.read_text("contains") })
+            Some(HealthProbe::Http { url, status, contains: fields.read_optional_text("contains") })
         }
     }
 }

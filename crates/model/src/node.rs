@@ -15,7 +15,8 @@ use crate::{
 };
 
 pub(crate) use digest::{
-    CanonicalPart, ComponentDigester, canonical_packages, canonical_value, digest_node_from_components,
+    CanonicalDigestPart, ComponentDigester, canonical_parameter_value, canonical_version_and_packages,
+    digest_node_from_components,
 };
 pub use digest::{ContentDigest, digest_node, digest_node_component};
 pub use values::NodeValues;
@@ -91,12 +92,12 @@ pub struct NodeValue {
     /// Never shown.
     pub secret: bool,
     /// The places that set or removed it, winner first. Empty for a node file written by hand.
-    pub provenance: Arc<[Provenance]>,
+    pub provenance: Arc<[ValueProvenanceEntry]>,
 }
 
 /// One place's part in a value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Provenance {
+pub struct ValueProvenanceEntry {
     /// The place.
     pub place: Place,
     /// The value as written; for the removal of one map entry its path. Absent for secrets and

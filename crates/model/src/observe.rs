@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{name::Name, resource::ResourceId, version::Version};
 
 pub use fact::{CommandRunReason, Fact, FactName, FileContent, FileType, ResourceFacts, sha256_hex};
-pub use request::{ObservationRequest, packages_to_observe};
+pub use request::{ObservationRequest, package_names_to_observe};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]

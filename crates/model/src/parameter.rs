@@ -11,7 +11,9 @@ use crate::{
 
 mod check;
 
-pub use check::{MAX_VALUE_NESTING_DEPTH, MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size};
+pub use check::{
+    MAX_ESTIMATED_VALUE_BYTES, MAX_VALUE_NESTING_DEPTH, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size,
+};
 
 /// A parameter a component declares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -131,7 +133,7 @@ pub enum ParameterType {
     StringList,
     /// A map from texts to any values.
     Map,
-    /// Other servers: a place sets a [`Selection`](crate::selection::Selection), which becomes the list of the
+    /// Other servers: a place sets a selection, which becomes the list of the
     /// selected servers with their addresses and the values that `reads` names.
     Servers,
 }

@@ -15,7 +15,7 @@ const KEYS: [&str; 4] = ["role", "group", "component", "environment"];
 /// Which servers are selected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Selection {
+pub struct ServerSelection {
     /// The environment they are in.
     pub environment: Name,
     /// A role they have, directly or by inheritance.
@@ -29,9 +29,9 @@ pub struct Selection {
     pub component: Option<Name>,
 }
 
-impl Selection {
+impl ServerSelection {
     /// Reads the value of a parameter of a server in `environment`. The error is a sentence starting with `must`.
-    pub fn from_value(value: &Value, environment: &Name) -> Result<Self, String> {
+    pub fn parse_selection_value(value: &Value, environment: &Name) -> Result<Self, String> {
         let entries = entries(value)?;
         let name = |key: &str| match entries.get(key) {
             Some(Value::Text(text)) => {
@@ -80,7 +80,7 @@ fn entries(value: &Value) -> Result<&BTreeMap<String, Value>, String> {
     Ok(entries)
 }
 
-impl fmt::Display for Selection {
+impl fmt::Display for ServerSelection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "servers of environment {}", self.environment)?;
         let narrowed = [("role", &self.role), ("group", &self.group), ("component", &self.component)];
@@ -95,9 +95,9 @@ impl fmt::Display for Selection {
 mod tests {
     use super::*;
 
-    fn select(pairs: &[(&str, Value)]) -> Result<Selection, String> {
+    fn select(pairs: &[(&str, Value)]) -> Result<ServerSelection, String> {
         let map = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        Selection::from_value(&Value::Map(map), &Name::new("prod").unwrap())
+        ServerSelection::parse_selection_value(&Value::Map(map), &Name::new("prod").unwrap())
     }
 
     #[test]
@@ -119,7 +119,8 @@ mod tests {
             let error = select(&pairs).unwrap_err();
             assert!(error.starts_with(message), "{error}");
         }
-        let error = Selection::from_value(&Value::from("web"), &Name::new("prod").unwrap()).unwrap_err();
+        let error = ServerSelection::parse_selection_value(&Value::from("web"), &Name::new("prod").unwrap())
+            .unwrap_err();
         assert!(error.starts_with("must be a selection of servers like `{role: web}`"), "{error}");
     }
 }

@@ -141,7 +141,7 @@ impl TemplateRenderer {
         };
         let expression = expression.map(|expression| expression.trim_matches(HOLE).to_owned());
         let error = match error.line() {
-            Some(line) if source.contains('\n') => FormatError::at_line(name, line as u64, message),
+            Some(line) if source.contains('\n') => FormatError::new_at_line(name, line as u64, message),
             _ => FormatError::new(name, message),
         };
         TemplateError { error, expression }

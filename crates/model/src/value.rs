@@ -56,19 +56,22 @@ impl Value {
 
 /// A value compared and hashed by what it is written as: `1` and `1.0` are two values.
 #[derive(Debug, Clone, Copy)]
-pub struct ExactValue<'v>(pub &'v Value);
+pub struct ValueComparedAsWritten<'v>(pub &'v Value);
 
-impl PartialEq for ExactValue<'_> {
+impl PartialEq for ValueComparedAsWritten<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self.0, other.0) {
             (Value::Number(one), Value::Number(other)) => one.to_bits() == other.to_bits(),
             (Value::List(one), Value::List(other)) => {
                 one.len() == other.len()
-                    && one.iter().zip(other).all(|(one, other)| ExactValue(one) == ExactValue(other))
+                    && one
+                        .iter()
+                        .zip(other)
+                        .all(|(one, other)| ValueComparedAsWritten(one) == ValueComparedAsWritten(other))
             }
             (Value::Map(one), Value::Map(other)) => {
                 let is_same = |((key, value), (other_key, other)): ((&String, _), (&String, _))| {
-                    key == other_key && ExactValue(value) == ExactValue(other)
+                    key == other_key && ValueComparedAsWritten(value) == ValueComparedAsWritten(other)
                 };
                 one.len() == other.len() && one.iter().zip(other).all(is_same)
             }
@@ -77,9 +80,9 @@ impl PartialEq for ExactValue<'_> {
     }
 }
 
-impl Eq for ExactValue<'_> {}
+impl Eq for ValueComparedAsWritten<'_> {}
 
-impl Hash for ExactValue<'_> {
+impl Hash for ValueComparedAsWritten<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self.0).hash(state);
         match self.0 {
@@ -88,10 +91,10 @@ impl Hash for ExactValue<'_> {
             Value::Integer(number) => number.hash(state),
             Value::Number(number) => number.to_bits().hash(state),
             Value::Text(text) => text.hash(state),
-            Value::List(items) => items.iter().for_each(|item| ExactValue(item).hash(state)),
+            Value::List(items) => items.iter().for_each(|item| ValueComparedAsWritten(item).hash(state)),
             Value::Map(map) => map.iter().for_each(|(key, value)| {
                 key.hash(state);
-                ExactValue(value).hash(state);
+                ValueComparedAsWritten(value).hash(state);
             }),
         }
     }

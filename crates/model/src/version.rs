@@ -20,7 +20,7 @@ pub enum VersionError {
 /// An exact version: `VERSION` or `VERSION-RELEASE`.
 ///
 /// Kept and compared as RPM does (`rpmvercmp`): `1.0~rc1` is before `1.0`, `1.0^git1` after it.
-/// A version without release comes before the same version with one; [`Version::satisfies`] looks past that.
+/// A version without release comes before the same version with one; [`Version::satisfies_requested_version`] looks past that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
@@ -52,7 +52,7 @@ impl Version {
     }
 
     /// Whether `wanted` names this version: equal, or equal except for a release that `wanted` leaves out.
-    pub fn satisfies(&self, requirement: &Version) -> bool {
+    pub fn satisfies_requested_version(&self, requirement: &Version) -> bool {
         compare(&self.version, &requirement.version) == Ordering::Equal
             && match (&self.release, &requirement.release) {
                 (Some(mine), Some(other)) => compare(mine, other) == Ordering::Equal,
@@ -176,12 +176,12 @@ pub struct VersionRange {
 
 impl VersionRange {
     /// Any version.
-    pub fn any_version() -> Self {
+    pub fn range_of_any_version() -> Self {
         Self { text: "*".to_owned(), bounds: Vec::new() }
     }
 
     /// Exactly `version`.
-    pub fn exactly(version: &Version) -> Self {
+    pub fn range_of_exact_version(version: &Version) -> Self {
         Self {
             text: version.to_string(),
             bounds: vec![VersionBound { comparison: VersionComparison::Equal, version: version.clone() }],
@@ -189,18 +189,26 @@ impl VersionRange {
     }
 
     /// The bounds a version must all keep to; none for `*`.
-    pub fn bounds(&self) -> &[VersionBound] {
+    pub fn range_bounds(&self) -> &[VersionBound] {
         &self.bounds
     }
 
     /// Whether `version` is in the range.
-    pub fn contains(&self, version: &Version) -> bool {
+    pub fn contains_version(&self, version: &Version) -> bool {
         self.bounds.iter().all(|bound| match bound.comparison {
-            VersionComparison::Equal => version.satisfies(&bound.version),
-            VersionComparison::AtLeast => version.satisfies(&bound.version) || *version > bound.version,
-            VersionComparison::Above => !version.satisfies(&bound.version) && *version > bound.version,
-            VersionComparison::AtMost => version.satisfies(&bound.version) || *version < bound.version,
-            VersionComparison::Below => !version.satisfies(&bound.version) && *version < bound.version,
+            VersionComparison::Equal => version.satisfies_requested_version(&bound.version),
+            VersionComparison::AtLeast => {
+                version.satisfies_requested_version(&bound.version) || *version > bound.version
+            }
+            VersionComparison::Above => {
+                !version.satisfies_requested_version(&bound.version) && *version > bound.version
+            }
+            VersionComparison::AtMost => {
+                version.satisfies_requested_version(&bound.version) || *version < bound.version
+            }
+            VersionComparison::Below => {
+                !version.satisfies_requested_version(&bound.version) && *version < bound.version
+            }
         })
     }
 }
@@ -322,8 +330,8 @@ mod tests {
         for pair in sorted.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{pair:?}");
         }
-        assert!(version("1.0-3").satisfies(&version("1.0")));
-        assert!(!version("1.0-3").satisfies(&version("1.0-2")));
+        assert!(version("1.0-3").satisfies_requested_version(&version("1.0")));
+        assert!(!version("1.0-3").satisfies_requested_version(&version("1.0-2")));
     }
 
     #[test]
@@ -338,10 +346,10 @@ mod tests {
         ] {
             let range: VersionRange = range.parse().unwrap();
             for text in inside {
-                assert!(range.contains(&version(text)), "{range} should hold {text}");
+                assert!(range.contains_version(&version(text)), "{range} should hold {text}");
             }
             for text in outside {
-                assert!(!range.contains(&version(text)), "{range} should not hold {text}");
+                assert!(!range.contains_version(&version(text)), "{range} should not hold {text}");
             }
         }
     }

@@ -140,7 +140,7 @@ struct Description {
     answers: BTreeMap<Key, ArchetypeQuestion>,
 }
 
-impl yaml::DocumentFormat for Description {
+impl yaml::VersionedYamlFormat for Description {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {

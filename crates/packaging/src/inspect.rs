@@ -117,13 +117,13 @@ pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackag
                 inspected.name
             )));
         }
-        if let Some(why) = model::component::reserved_name_problem(&name) {
+        if let Some(why) = model::component::reserved_component_name_problem(&name) {
             return Err(wrong(why));
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = PackageRole::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDES_NAME).map_err(wrong)? {
-        if let Some(why) = model::component::reserved_name_problem(&name) {
+        if let Some(why) = model::component::reserved_component_name_problem(&name) {
             return Err(wrong(why));
         }
         let component = description(rpm_file, &name)?;
@@ -172,7 +172,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmFileError> {
     let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
-    let wanted = format!("/{}/{name}/component.json", model::component::DEPLOYMENTS_FOLDER);
+    let wanted = format!("/{}/{name}/component.json", model::component::INSTALLED_COMPONENTS_FOLDER);
     let mut reader = PackageReader::open(&rpm_file.path).map_err(unreadable)?;
     let mut unpacked = 0;
     while let Some(mut file) = reader.next_file().map_err(unreadable)? {

@@ -2,7 +2,7 @@
 
 use model::{
     fault::{Fault, Severity},
-    format::component::{FileSource, PackagedFile},
+    format::component::{PackagedFile, PackagedFileContentSource},
     manifest,
     name::Key,
 };
@@ -136,7 +136,7 @@ impl Notes {
                 );
             }
         }
-        let regular = matches!(entry.content_source(), FileSource::Source(_));
+        let regular = matches!(entry.content_source(), PackagedFileContentSource::Source(_));
         if let Some(mode) = entry.mode {
             let shown = format!("{:04o}", mode.0);
             if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
@@ -164,7 +164,7 @@ impl Notes {
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
             );
         }
-        if let FileSource::Source(from) = entry.content_source()
+        if let PackagedFileContentSource::Source(from) = entry.content_source()
             && from.split('/').all(|part| matches!(part, "" | "." | "**"))
         {
             self.warn(
@@ -172,7 +172,7 @@ impl Notes {
                 format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
-        if let FileSource::Source(from) = entry.content_source()
+        if let PackagedFileContentSource::Source(from) = entry.content_source()
             && source.build.is_none()
             && !from.contains(['*', '?'])
             && !source.dir.join(from).exists()
@@ -192,7 +192,7 @@ impl Notes {
             }
             return;
         };
-        let parsed = match manifest::read_manifest(file, text) {
+        let parsed = match manifest::parse_manifest_yaml(file, text) {
             Ok(parsed) => parsed,
             Err(error) => return self.0.push(error.into()),
         };

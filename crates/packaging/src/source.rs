@@ -142,7 +142,7 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
         Some(name) => (name, written_in),
         None => (facts.name?.ok_or_else(|| missing("name"))?, from.as_str()),
     };
-    if let Some(why) = component::reserved_name_problem(&name) {
+    if let Some(why) = component::reserved_component_name_problem(&name) {
         return Err(FormatError::new(name_file, why));
     }
     let (version, version_file) = match file.version.clone() {
@@ -195,7 +195,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
     use std::io::Read;
 
-    let most = model::format::yaml::MAX_DOCUMENT_BYTES as u64;
+    let most = model::format::yaml::MAX_YAML_BYTES as u64;
     let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
     // Checked before opening: opening a pipe would block.
     if !std::fs::metadata(path).map_err(cannot)?.is_file() {

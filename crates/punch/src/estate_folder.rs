@@ -12,7 +12,7 @@ use model::{
     format::{
         self,
         estate::{ESTATE_FOLDERS, EstateYamlByPath},
-        yaml::{DocumentFormat, MAX_DOCUMENT_BYTES},
+        yaml::{MAX_YAML_BYTES, VersionedYamlFormat},
     },
     suggest_spelling,
 };
@@ -34,7 +34,7 @@ struct BaseRevision {
     revision: u64,
 }
 
-impl DocumentFormat for BaseRevision {
+impl VersionedYamlFormat for BaseRevision {
     const FORMAT: &'static str = "geppetto/estate/1";
     fn format(&self) -> &str {
         &self.format
@@ -110,9 +110,9 @@ fn read_document(
     let on_disk = folder.join(&path);
     let read = fs::metadata(&on_disk).and_then(|metadata| {
         // The size is checked before reading, so that a huge file does not fill the memory.
-        if metadata.len() > MAX_DOCUMENT_BYTES as u64 {
+        if metadata.len() > MAX_YAML_BYTES as u64 {
             return Ok(Err(format!(
-                "{path} has {} bytes; at most {MAX_DOCUMENT_BYTES} are read",
+                "{path} has {} bytes; at most {MAX_YAML_BYTES} are read",
                 metadata.len()
             )));
         }

@@ -51,7 +51,7 @@ mod tests {
         thread,
     };
 
-    use model::health::check_http_answer;
+    use model::health::request_and_check_http_answer;
 
     use super::*;
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn check(answer: &'static [u8], contains: Option<&str>) -> Result<(), String> {
-        check_http_answer(&serve(answer).0, 200, contains, http_get)
+        request_and_check_http_answer(&serve(answer).0, 200, contains, http_get)
     }
 
     #[test]

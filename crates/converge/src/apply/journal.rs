@@ -89,7 +89,7 @@ impl<'a> RunJournal<'a> {
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(ManagedStateChange::Owed));
         self.apply_state_changes(&marks);
-        self.record_step_begin(&change.title_line(), &change.components, &marks)
+        self.record_step_begin(&change.change_title_line(), &change.components, &marks)
     }
 
     /// Notes that a step which makes nothing begins.

@@ -87,7 +87,7 @@ impl Host for MemoryHost {
     }
 
     fn apply_change(&mut self, change: &PlannedChange, _: &[PathBuf]) -> Result<Option<String>, HostError> {
-        let title = change.title_line();
+        let title = change.change_title_line();
         if self.fails.contains(&title) {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
         }

@@ -257,7 +257,7 @@ fn evaluate_proposal(
         .collect();
     let mut edited = estate::parse_estate_yaml(&edited)
         .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-    estate::update_override_origins(&state.estate, &mut edited, origin);
+    estate::keep_or_set_override_origins(&state.estate, &mut edited, origin);
     let origins = estate_snapshot::override_origins_by_path(&mut edited);
     let texts = estate::write_estate_yaml(&edited);
     check_readable(&texts)?;

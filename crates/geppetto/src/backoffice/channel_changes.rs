@@ -78,8 +78,10 @@ impl BackOffice {
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
             let catalog = self.read_catalog().await?;
-            let is_visible =
-                catalog.versions_in_channel(&to, &name).iter().any(|visible| visible.satisfies(&version));
+            let is_visible = catalog
+                .component_versions_in_channel(&to, &name)
+                .iter()
+                .any(|visible| visible.satisfies_requested_version(&version));
             let (mut added, mut present) = (Vec::new(), Vec::new());
             if is_visible { &mut present } else { &mut added }.push(format!("{name}@{version}"));
             added.extend(taken_along.iter().map(|(name, version)| format!("{name}@{version}")));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    effect::{Effect, display_values_masked, group_servers_by_effects},
+    effect::{Effect, display_effect_values_masked, group_servers_by_effects},
     estate::{Estate, Overrides, Place, Server},
     format::estate,
     name::ServerName,
@@ -50,7 +50,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
         Effect::Upgrades { from, to, .. } => ("upgrades", Some(from.to_string()), Some(to.to_string())),
         Effect::Repackages { version, .. } => ("repackages", None, Some(version.to_string())),
         Effect::Value { from, to, .. } => {
-            let (before, after) = display_values_masked(from.as_ref(), to.as_ref());
+            let (before, after) = display_effect_values_masked(from.as_ref(), to.as_ref());
             ("value", from.is_some().then_some(before), to.is_some().then_some(after))
         }
     };
@@ -64,7 +64,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
         key,
         from,
         to,
-        takes_away: effect.is_reduction(),
+        takes_away: effect.is_loss_or_downgrade(),
         text: effect.to_string(),
     }
 }

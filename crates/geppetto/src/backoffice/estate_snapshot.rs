@@ -71,7 +71,7 @@ fn read(revision: u64, places: BTreeMap<String, PlaceText>) -> Result<EstateSnap
         let Some(place) = places.get(&path) else { continue };
         let origins: OverrideOrigins =
             serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        origins.write_to_overrides(overrides);
+        origins.set_origins_on_overrides(overrides);
     }
     Ok(EstateSnapshot { revision, estate, documents })
 }
@@ -81,7 +81,11 @@ pub(super) fn override_origins_by_path(estate: &mut Estate) -> BTreeMap<String, 
     overrides_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
-            (path, serde_json::to_string(&OverrideOrigins::from_overrides(overrides)).unwrap_or_default())
+            (
+                path,
+                serde_json::to_string(&OverrideOrigins::collect_override_origins(overrides))
+                    .unwrap_or_default(),
+            )
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    estate::{AssignedValue, Estate, Overrides},
+    estate::{Estate, Overrides, ValueWithOrigin},
     name::{Key, Name},
     node::Node,
     value::Value,
@@ -85,7 +85,7 @@ impl SecretParameters {
         versions.any(|published| published.component.parameters.contains_key(key)).then_some(false)
     }
 
-    fn mask(&self, component: &Name, key: &Key, assignment: &mut AssignedValue, changed: bool) {
+    fn mask(&self, component: &Name, key: &Key, assignment: &mut ValueWithOrigin, changed: bool) {
         let text = match (self.is_secret(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,

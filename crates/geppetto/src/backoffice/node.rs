@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use model::{
     catalog::Catalog,
-    format::node::{self, NodeWriter},
+    format::node::{self, NodeYamlWriter},
     name::ServerName,
     node::Node,
     resolve::{self, Resolution, ResolutionReads, Resolver},
@@ -109,7 +109,7 @@ impl BackOffice {
         key: &str,
     ) -> Result<Explanation, BackOfficeError> {
         let node = self.resolved_node(principal, server).await?;
-        resolve::explain_key(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
+        resolve::explain_dotted_key(&node, key).map_err(|error| BackOfficeError::Absent(error.to_string()))
     }
 
     /// Why every value of a server is what it is. Secrets are never shown.
@@ -266,7 +266,7 @@ impl BackOffice {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = NodeWriter::default().write_signed_node(&numbered, &self.node_key);
+        let text = NodeYamlWriter::default().write_signed_node(&numbered, &self.node_key);
         let new = NewNodeFile {
             server: numbered.server.as_str(),
             generation,

@@ -245,7 +245,7 @@ impl BackOffice {
                     .filter_map(|channel| {
                         Some((
                             channel.to_string(),
-                            catalog.versions_in_channel(channel, name).last()?.to_string(),
+                            catalog.component_versions_in_channel(channel, name).last()?.to_string(),
                         ))
                     })
                     .collect(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     catalog::Catalog,
     name::ServerName,
-    resolve::{ChangedInputs, Resolution, ResolutionReads, ResolutionReadsIndex, ResolveError},
+    resolve::{ChangedResolutionInputs, Resolution, ResolutionReads, ResolutionReadsIndex, ResolveError},
 };
 
 use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeVersion};
@@ -41,7 +41,7 @@ impl ResolutionCache {
             // A reader loaded it before the newest was committed.
             Some(known) if known.revision > state.revision => return state,
             Some(known) if known.revision == self.nodes_revision => {
-                let changed = ChangedInputs::diff_estates(&known.estate, &state.estate);
+                let changed = ChangedResolutionInputs::diff_estates(&known.estate, &state.estate);
                 self.forget_reached(&changed, &state);
             }
             // Nodes may be known of the very revision whose state is known only now.
@@ -60,7 +60,7 @@ impl ResolutionCache {
         }
         match (&self.catalog, self.state.clone()) {
             (Some(known), Some(state)) => {
-                let changed = ChangedInputs::diff_catalogs(known, catalog);
+                let changed = ChangedResolutionInputs::diff_catalogs(known, catalog);
                 self.forget_reached(&changed, &state);
             }
             _ => self.nodes.clear(),
@@ -68,8 +68,8 @@ impl ResolutionCache {
         self.catalog = Some(Arc::clone(catalog));
     }
 
-    fn forget_reached(&mut self, changed: &ChangedInputs, state: &EstateSnapshot) {
-        let reached = self.reads.find_reached_servers(changed, &state.estate);
+    fn forget_reached(&mut self, changed: &ChangedResolutionInputs, state: &EstateSnapshot) {
+        let reached = self.reads.find_servers_reached_by_change(changed, &state.estate);
         let servers = &state.estate.servers;
         self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
     }
@@ -157,12 +157,13 @@ pub(super) fn catalog_reads_digest(reads: &ResolutionReads, catalog: &Catalog) -
     // The values of selected servers depend on what their channels offer.
     if !reads.selections.is_empty() {
         let channels = catalog.channels.iter();
-        let digests =
-            channels.map(|(channel, components)| catalog.channel_versions_digest(channel, components.keys()));
+        let digests = channels.map(|(channel, components)| {
+            catalog.digest_versions_offered_in_channel(channel, components.keys())
+        });
         return digests.collect::<Vec<_>>().join(" ");
     }
     match &reads.channel {
-        Some(channel) => catalog.channel_versions_digest(channel, reads.components.iter()),
+        Some(channel) => catalog.digest_versions_offered_in_channel(channel, reads.components.iter()),
         None => String::new(),
     }
 }

@@ -41,7 +41,7 @@ pub fn evaluate_deployments(
             .map(|fault| Fault {
                 component: fault.component,
                 key: fault.key,
-                hint: fault.kind.hint(),
+                hint: fault.kind.correction_hint(),
                 ..Fault::new_error(fault.kind.to_string())
             })
             .collect::<Vec<_>>()
@@ -75,7 +75,7 @@ pub fn check_component_requirements(node: &Node, deployments: &BTreeMap<Name, De
                         "{name} needs component `{required}` ({range}), which the node file does not have"
                     )
                 }
-                (Some(_), Some(other)) if !range.contains(&other.component.version) => {
+                (Some(_), Some(other)) if !range.contains_version(&other.component.version) => {
                     let version = &other.component.version;
                     format!("{name} needs `{required}` {range}; the node file has {version}")
                 }

@@ -18,7 +18,7 @@ pub use evaluate::{check_component_requirements, evaluate_deployments};
 /// The largest file of a deployment that is read, in bytes.
 pub const MAX_DEPLOYMENT_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// The most all files of a deployment may have together, in bytes.
-pub const MAX_DEPLOYMENT_BYTES: u64 = 64 * 1024 * 1024;
+pub const MAX_DEPLOYMENT_TOTAL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How a component is deployed.
 #[derive(Debug, Clone)]
@@ -78,7 +78,11 @@ pub enum DeploymentError {
 impl Deployment {
     /// Reads the deployment of component `name` from its files, by path within the component's folder.
     /// `place` is where the files are, for errors.
-    pub fn from_files(name: &Name, place: &str, mut files: DeploymentFiles) -> Result<Self, DeploymentError> {
+    pub fn parse_deployment_files(
+        name: &Name,
+        place: &str,
+        mut files: DeploymentFiles,
+    ) -> Result<Self, DeploymentError> {
         let component = files
             .remove("component.json")
             .ok_or_else(|| DeploymentError::NoDescription { place: place.to_owned() })?;
@@ -94,7 +98,7 @@ impl Deployment {
         let file = format!("{name}/manifest.yaml");
         let manifest = match files.remove("manifest.yaml") {
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => manifest::read_manifest(&file, &text).map_err(DeploymentError::Manifest)?,
+                Ok(text) => manifest::parse_manifest_yaml(&file, &text).map_err(DeploymentError::Manifest)?,
                 Err(_) => return Err(DeploymentError::NotText { file }),
             },
             None if files.contains_key("manifest.pp") => {
@@ -119,7 +123,7 @@ mod tests {
 
     fn read(files: &[(&str, &str)]) -> Result<Deployment, String> {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-        Deployment::from_files(&Name::new("shop").unwrap(), "/there", files)
+        Deployment::parse_deployment_files(&Name::new("shop").unwrap(), "/there", files)
             .map_err(|error| error.to_string())
     }
 

@@ -10,7 +10,10 @@ mod texts;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::CommandLine;
-pub use entry::{FileMode, FileSource, PackagedFile, check_package_path, check_source_path};
+pub use entry::{
+    FileMode, PackagedFile, PackagedFileContentSource, check_package_path,
+    check_source_path_stays_in_component,
+};
 pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
 use serde::Deserialize;
 pub use texts::{check_single_line_text, normalize_multiline_text};
@@ -24,7 +27,7 @@ use crate::{
 };
 
 /// The first line of every `component.yaml`.
-pub const COMPONENT_FORMAT_VERSION: &str = "geppetto/component/1";
+pub const COMPONENT_FORMAT_NAME_AND_VERSION: &str = "geppetto/component/1";
 
 /// A `component.yaml`, read and checked; what it leaves to the project's own file is `None`.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -117,7 +120,7 @@ pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec
         return Ok(component);
     }
     let error = |(key, message): (&str, String)| match place::find_key_line(text, key, &message) {
-        Some(line) => FormatError::at_line(file, line, message),
+        Some(line) => FormatError::new_at_line(file, line, message),
         None => FormatError::new(file, message),
     };
     Err(mistakes.into_iter().map(error).collect())
@@ -128,8 +131,8 @@ pub fn component_json_schema() -> serde_json::Value {
     schemars::schema_for!(ComponentFile).to_value()
 }
 
-impl yaml::DocumentFormat for ComponentFile {
-    const FORMAT: &'static str = COMPONENT_FORMAT_VERSION;
+impl yaml::VersionedYamlFormat for ComponentFile {
+    const FORMAT: &'static str = COMPONENT_FORMAT_NAME_AND_VERSION;
 
     fn format(&self) -> &str {
         &self.format

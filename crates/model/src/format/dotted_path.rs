@@ -16,7 +16,7 @@ pub(crate) fn split_unescaped_dots(text: &str) -> Vec<String> {
 }
 
 /// The path of these parts, which [`split_unescaped_dots`] cuts into them again.
-pub(crate) fn join_escaped(parts: &[String]) -> String {
+pub(crate) fn join_with_escaped_dots(parts: &[String]) -> String {
     let parts: Vec<String> =
         parts.iter().map(|part| part.replace('\\', "\\\\").replace('.', "\\.")).collect();
     parts.join(".")

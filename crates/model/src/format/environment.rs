@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts,
+        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, DocumentFormat, FormatError},
+    yaml::{self, FormatError, VersionedYamlFormat},
 };
 use crate::{estate::Environment, name::Name};
 
@@ -31,21 +31,21 @@ pub(super) struct EnvironmentFile {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     readable_from: BTreeSet<Name>,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    components: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    components: VersionRangesByComponent,
     /// Constraints on the versions of components, which these do not require: nothing is installed for them.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    versions: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    versions: VersionRangesByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
     values: ValuesByComponent,
     /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<RemovalText>,
+    remove: Vec<RemovalInYaml>,
 }
 
-impl DocumentFormat for EnvironmentFile {
+impl VersionedYamlFormat for EnvironmentFile {
     const FORMAT: &'static str = "geppetto/environment/1";
     fn format(&self) -> &str {
         &self.format
@@ -60,7 +60,7 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, For
         description: document.description,
         channel: document.channel,
         readable_from: document.readable_from,
-        overrides: overrides_from_file_parts(OverrideFileParts {
+        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -71,8 +71,8 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, For
 
 /// Writes an environment file, the same text for the same environment.
 pub fn write_environment_yaml(environment: &Environment) -> String {
-    let OverrideFileParts { components, versions, values, remove } =
-        overrides_to_file_parts(&environment.overrides);
+    let OverrideYamlKeys { components, versions, values, remove } =
+        overrides_to_yaml_keys(&environment.overrides);
     yaml::write_yaml(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),
         description: environment.description.clone(),

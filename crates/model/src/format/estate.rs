@@ -9,7 +9,7 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Overrides, Place, Requirement, RevisionOrigin},
+    estate::{Estate, Overrides, Place, RevisionOrigin, VersionRangeWithOrigin},
     name::{Key, Name, ServerName},
     suggest_spelling,
 };
@@ -92,7 +92,7 @@ pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn update_override_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
+pub fn keep_or_set_override_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
         carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }
@@ -112,7 +112,8 @@ pub fn update_override_origins(old: &Estate, new: &mut Estate, origin: &Revision
 }
 
 fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
-    let update = |old: Option<&BTreeMap<Name, Requirement>>, new: &mut BTreeMap<Name, Requirement>| {
+    let update = |old: Option<&BTreeMap<Name, VersionRangeWithOrigin>>,
+                  new: &mut BTreeMap<Name, VersionRangeWithOrigin>| {
         for (name, requirement) in new {
             requirement.origin = match old.and_then(|old| old.get(name)) {
                 Some(before) if before.range == requirement.range => before.origin.clone(),
@@ -154,7 +155,7 @@ pub struct OverrideOrigins {
 
 impl OverrideOrigins {
     /// Collects the origins of a place's overrides.
-    pub fn from_overrides(overrides: &Overrides) -> Self {
+    pub fn collect_override_origins(overrides: &Overrides) -> Self {
         let mut origins = Self::default();
         for (name, requirement) in &overrides.components {
             origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
@@ -174,7 +175,7 @@ impl OverrideOrigins {
     }
 
     /// Sets the stored origins on a place's overrides.
-    pub fn write_to_overrides(&self, overrides: &mut Overrides) {
+    pub fn set_origins_on_overrides(&self, overrides: &mut Overrides) {
         for (name, requirement) in &mut overrides.components {
             requirement.origin = self.components.get(name).cloned();
         }
@@ -210,7 +211,7 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
 /// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
 ///
 /// Only called when there is a fault to show, so that reading stays cheap.
-pub fn find_document_position(
+pub fn find_setting_in_documents(
     documents: &EstateYamlByPath,
     place: &Place,
     component: Option<&str>,

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts,
+        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, DocumentFormat, FormatError},
+    yaml::{self, FormatError, VersionedYamlFormat},
 };
 use crate::estate::Group;
 
@@ -24,21 +24,21 @@ pub(super) struct GroupFile {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     description: String,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    components: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    components: VersionRangesByComponent,
     /// Constraints on the versions of components, which these do not require: nothing is installed for them.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    versions: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    versions: VersionRangesByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
     values: ValuesByComponent,
     /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<RemovalText>,
+    remove: Vec<RemovalInYaml>,
 }
 
-impl DocumentFormat for GroupFile {
+impl VersionedYamlFormat for GroupFile {
     const FORMAT: &'static str = "geppetto/group/1";
     fn format(&self) -> &str {
         &self.format
@@ -51,7 +51,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
 
     Ok(Group {
         description: document.description,
-        overrides: overrides_from_file_parts(OverrideFileParts {
+        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -62,8 +62,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
 
 /// Writes a group file, the same text for the same group.
 pub fn write_group_yaml(group: &Group) -> String {
-    let OverrideFileParts { components, versions, values, remove } =
-        overrides_to_file_parts(&group.overrides);
+    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&group.overrides);
     yaml::write_yaml(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),

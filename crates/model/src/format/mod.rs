@@ -18,5 +18,5 @@ mod schema;
 mod signature;
 pub(crate) mod yaml_flow_style;
 
-pub use schema::all_json_schemas;
+pub use schema::file_format_json_schemas;
 pub use yaml::FormatError;

@@ -10,15 +10,17 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::{NodeWriter, write_trial_node_yaml};
+pub use self::write::{NodeYamlWriter, write_trial_node_yaml};
 pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
-use super::yaml::{self, DocumentFormat, FormatError};
+use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
     estate::{Place, RevisionOrigin},
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
+    node::{
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+    },
     value::Value,
     version::{Version, VersionRange},
 };
@@ -136,7 +138,7 @@ struct ProvenanceFile {
 #[serde(try_from = "String", into = "String")]
 struct PlaceText(Place);
 
-impl DocumentFormat for NodeFile {
+impl VersionedYamlFormat for NodeFile {
     const FORMAT: &'static str = "geppetto/node/1";
     fn format(&self) -> &str {
         &self.format
@@ -160,9 +162,9 @@ pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
     })
 }
 
-/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeWriter`].
+/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeYamlWriter`].
 pub fn write_node_yaml(node: &Node) -> String {
-    NodeWriter::default().write_unsigned_node(node)
+    NodeYamlWriter::default().write_unsigned_node(node)
 }
 
 /// The node file as JSON, for programs that do not read YAML.
@@ -174,7 +176,7 @@ pub fn node_to_json(node: &Node) -> serde_json::Value {
 /// its [`digest_node`](crate::node::digest_node).
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
-pub fn check_generation_order(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
+pub fn check_generation_may_follow(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
     let Some((had, digest)) = last else { return Ok(()) };
     let (generation, content) = new;
     if generation == 0 {
@@ -299,7 +301,7 @@ impl RequirementFile {
 }
 
 impl ProvenanceFile {
-    fn new(entry: &Provenance) -> Self {
+    fn new(entry: &ValueProvenanceEntry) -> Self {
         Self {
             place: PlaceText(entry.place.clone()),
             value: entry.value.clone(),
@@ -310,8 +312,8 @@ impl ProvenanceFile {
         }
     }
 
-    fn read(self) -> Provenance {
-        Provenance {
+    fn read(self) -> ValueProvenanceEntry {
+        ValueProvenanceEntry {
             place: self.place.0,
             value: self.value,
             removes: self.removes,

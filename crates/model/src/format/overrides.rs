@@ -6,37 +6,40 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    dotted_path::{join_escaped, split_unescaped_dots},
+    dotted_path::{join_with_escaped_dots, split_unescaped_dots},
     yaml::FormatError,
 };
 use crate::{
-    estate::{AssignedValue, InheritanceRemoval, InheritedItem, Overrides, Requirement},
+    estate::{InheritanceRemoval, Overrides, RemovedInheritedItem, ValueWithOrigin, VersionRangeWithOrigin},
     name::{Key, Name},
     value::Value,
     version::VersionRange,
 };
 
 /// `components:` or `versions:` of a file.
-pub(super) type RequirementsByComponent = BTreeMap<Name, VersionRange>;
+pub(super) type VersionRangesByComponent = BTreeMap<Name, VersionRange>;
 
 /// `values:` of a file.
 pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
 /// The four keys of a place's file that hold its overrides.
-pub(super) struct OverrideFileParts {
-    pub(super) components: RequirementsByComponent,
-    pub(super) versions: RequirementsByComponent,
+pub(super) struct OverrideYamlKeys {
+    pub(super) components: VersionRangesByComponent,
+    pub(super) versions: VersionRangesByComponent,
     pub(super) values: ValuesByComponent,
-    pub(super) remove: Vec<RemovalText>,
+    pub(super) remove: Vec<RemovalInYaml>,
 }
 
 /// Builds the overrides from the four keys of a file.
-pub(super) fn overrides_from_file_parts(parts: OverrideFileParts) -> Overrides {
-    let requirements = |ranges: RequirementsByComponent| {
-        ranges.into_iter().map(|(name, range)| (name, Requirement { range, origin: None })).collect()
+pub(super) fn overrides_from_yaml_keys(parts: OverrideYamlKeys) -> Overrides {
+    let requirements = |ranges: VersionRangesByComponent| {
+        ranges
+            .into_iter()
+            .map(|(name, range)| (name, VersionRangeWithOrigin { range, origin: None }))
+            .collect()
     };
     let assignments = |values: BTreeMap<Key, Value>| {
-        let assignment = |value| AssignedValue { value: Arc::new(value), origin: None };
+        let assignment = |value| ValueWithOrigin { value: Arc::new(value), origin: None };
         values.into_iter().map(|(key, value)| (key, assignment(value))).collect()
     };
     let removals = parts.remove.into_iter();
@@ -49,21 +52,21 @@ pub(super) fn overrides_from_file_parts(parts: OverrideFileParts) -> Overrides {
 }
 
 /// Splits overrides into the four keys of a file.
-pub(super) fn overrides_to_file_parts(overrides: &Overrides) -> OverrideFileParts {
-    let ranges = |requirements: &BTreeMap<Name, Requirement>| {
+pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverrideYamlKeys {
+    let ranges = |requirements: &BTreeMap<Name, VersionRangeWithOrigin>| {
         let ranges = requirements.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
         ranges.collect()
     };
-    let values = |assignments: &BTreeMap<Key, AssignedValue>| {
+    let values = |assignments: &BTreeMap<Key, ValueWithOrigin>| {
         let values =
             assignments.iter().map(|(key, assignment)| (key.clone(), Value::clone(&assignment.value)));
         values.collect()
     };
-    OverrideFileParts {
+    OverrideYamlKeys {
         components: ranges(&overrides.components),
         versions: ranges(&overrides.versions),
         values: overrides.values.iter().map(|(name, of_name)| (name.clone(), values(of_name))).collect(),
-        remove: overrides.remove.iter().map(|removed| RemovalText(removed.what.clone())).collect(),
+        remove: overrides.remove.iter().map(|removed| RemovalInYaml(removed.what.clone())).collect(),
     }
 }
 
@@ -82,9 +85,9 @@ pub(super) fn reject_duplicate_names(file: &str, key: &str, names: &[Name]) -> R
 /// A dot inside a key of a map is written `\.`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(super) struct RemovalText(pub(super) InheritedItem);
+pub(super) struct RemovalInYaml(pub(super) RemovedInheritedItem);
 
-impl TryFrom<String> for RemovalText {
+impl TryFrom<String> for RemovalInYaml {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         let wrong = |reason: &str| {
@@ -92,38 +95,38 @@ impl TryFrom<String> for RemovalText {
         };
         let mut parts = split_unescaped_dots(&text).into_iter();
         let name = Name::new(&parts.next().unwrap_or_default()).map_err(|error| wrong(&error.to_string()))?;
-        let Some(key) = parts.next() else { return Ok(Self(InheritedItem::Component(name))) };
+        let Some(key) = parts.next() else { return Ok(Self(RemovedInheritedItem::Component(name))) };
         let key = Key::new(&key).map_err(|error| wrong(&error.to_string()))?;
         let path: Vec<String> = parts.collect();
         if path.iter().any(String::is_empty) {
             return Err(wrong("an entry between dots is empty"));
         }
         Ok(Self(match path.is_empty() {
-            true => InheritedItem::Value(name, key),
-            false => InheritedItem::Entry(name, key, path),
+            true => RemovedInheritedItem::Value(name, key),
+            false => RemovedInheritedItem::Entry(name, key, path),
         }))
     }
 }
 
-impl From<RemovalText> for String {
-    fn from(text: RemovalText) -> String {
+impl From<RemovalInYaml> for String {
+    fn from(text: RemovalInYaml) -> String {
         text.0.to_string()
     }
 }
 
-impl std::fmt::Display for InheritedItem {
+impl std::fmt::Display for RemovedInheritedItem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            InheritedItem::Component(name) => write!(f, "{name}"),
-            InheritedItem::Value(name, key) => write!(f, "{name}.{key}"),
-            InheritedItem::Entry(name, key, path) => {
-                write!(f, "{name}.{key}.{}", join_escaped(path))
+            RemovedInheritedItem::Component(name) => write!(f, "{name}"),
+            RemovedInheritedItem::Value(name, key) => write!(f, "{name}.{key}"),
+            RemovedInheritedItem::Entry(name, key, path) => {
+                write!(f, "{name}.{key}.{}", join_with_escaped_dots(path))
             }
         }
     }
 }
 
-impl JsonSchema for RemovalText {
+impl JsonSchema for RemovalInYaml {
     fn schema_name() -> Cow<'static, str> {
         "Removal".into()
     }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts, reject_duplicate_names,
+        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_duplicate_names,
     },
-    yaml::{self, DocumentFormat, FormatError},
+    yaml::{self, FormatError, VersionedYamlFormat},
 };
 use crate::{estate::Role, name::Name};
 
@@ -27,21 +27,21 @@ pub(super) struct RoleFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     inherits: Vec<Name>,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    components: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    components: VersionRangesByComponent,
     /// Constraints on the versions of components, which these do not require: nothing is installed for them.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    versions: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    versions: VersionRangesByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
     values: ValuesByComponent,
     /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<RemovalText>,
+    remove: Vec<RemovalInYaml>,
 }
 
-impl DocumentFormat for RoleFile {
+impl VersionedYamlFormat for RoleFile {
     const FORMAT: &'static str = "geppetto/role/1";
     fn format(&self) -> &str {
         &self.format
@@ -55,7 +55,7 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        overrides: overrides_from_file_parts(OverrideFileParts {
+        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -66,7 +66,7 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
 
 /// Writes a role file, the same text for the same role.
 pub fn write_role_yaml(role: &Role) -> String {
-    let OverrideFileParts { components, versions, values, remove } = overrides_to_file_parts(&role.overrides);
+    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&role.overrides);
     yaml::write_yaml(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),

@@ -9,7 +9,7 @@ use super::{
 use crate::manifest;
 
 /// The schemas, each with the name of its file.
-pub fn all_json_schemas() -> Vec<(&'static str, String)> {
+pub fn file_format_json_schemas() -> Vec<(&'static str, String)> {
     vec![
         ("component.schema.json", text(&component::component_json_schema())),
         ("manifest.schema.json", text(&manifest::manifest_json_schema())),

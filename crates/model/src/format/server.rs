@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideFileParts, RemovalText, RequirementsByComponent, ValuesByComponent,
-        overrides_from_file_parts, overrides_to_file_parts, reject_duplicate_names,
+        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_duplicate_names,
     },
-    yaml::{self, DocumentFormat, FormatError},
+    yaml::{self, FormatError, VersionedYamlFormat},
 };
 use crate::{
     estate::Server,
@@ -50,21 +50,21 @@ pub(super) struct ServerFile {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     /// Required components, each with its version range: `1.2.0`, `>=1.2, <2`, `^1.2`, `~1.2` or `*`.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    components: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    components: VersionRangesByComponent,
     /// Constraints on the versions of components, which these do not require: nothing is installed for them.
-    #[serde(default, skip_serializing_if = "RequirementsByComponent::is_empty")]
-    versions: RequirementsByComponent,
+    #[serde(default, skip_serializing_if = "VersionRangesByComponent::is_empty")]
+    versions: VersionRangesByComponent,
     /// Values, by component and parameter. `${component.parameter}`, `${server.name}` and
     /// `${server.environment}` are replaced; `$${` stands for `${` itself.
     #[serde(default, skip_serializing_if = "ValuesByComponent::is_empty")]
     values: ValuesByComponent,
     /// Inherited things to take away: `component`, `component.parameter` or `component.parameter.entry`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    remove: Vec<RemovalText>,
+    remove: Vec<RemovalInYaml>,
 }
 
-impl DocumentFormat for ServerFile {
+impl VersionedYamlFormat for ServerFile {
     const FORMAT: &'static str = "geppetto/server/2";
     fn format(&self) -> &str {
         &self.format
@@ -93,7 +93,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
         addresses: document.addresses,
         macs: document.macs,
         labels: document.labels,
-        overrides: overrides_from_file_parts(OverrideFileParts {
+        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -104,8 +104,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
 
 /// Writes a server file, the same text for the same server.
 pub fn write_server_yaml(server: &Server) -> String {
-    let OverrideFileParts { components, versions, values, remove } =
-        overrides_to_file_parts(&server.overrides);
+    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&server.overrides);
     yaml::write_yaml(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),

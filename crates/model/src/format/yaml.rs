@@ -33,12 +33,12 @@ impl FormatError {
     }
 
     /// An error about one line of `file`.
-    pub fn at_line(file: &str, line: u64, message: impl Into<String>) -> Self {
+    pub fn new_at_line(file: &str, line: u64, message: impl Into<String>) -> Self {
         Self { line: Some(line), ..Self::new(file, message) }
     }
 
     /// An error about one place of `file`.
-    pub fn at_line_and_column(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+    pub fn new_at_line_and_column(file: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         Self { line: Some(line), column: Some(column), ..Self::new(file, message) }
     }
 
@@ -59,7 +59,7 @@ impl From<FormatError> for Fault {
 }
 
 /// A file format with a version of its own: `format: geppetto/role/1` is its first line.
-pub trait DocumentFormat: DeserializeOwned {
+pub trait VersionedYamlFormat: DeserializeOwned {
     /// What `format:` must say.
     const FORMAT: &'static str;
     /// The value of `format:`.
@@ -67,7 +67,7 @@ pub trait DocumentFormat: DeserializeOwned {
 }
 
 /// The largest text read, in bytes: far above any file people write.
-pub const MAX_DOCUMENT_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_YAML_BYTES: usize = 8 * 1024 * 1024;
 
 /// So many texts, numbers, lists, maps and keys are read.
 pub const MAX_YAML_NODES: usize = 500_000;
@@ -76,7 +76,7 @@ pub const MAX_YAML_NODES: usize = 500_000;
 pub const MAX_YAML_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
-pub fn parse_versioned_yaml<T: DocumentFormat>(file: &str, text: &str) -> Result<T, FormatError> {
+pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> Result<T, FormatError> {
     match parse_yaml::<T>(file, text) {
         Ok(document) if document.format() == T::FORMAT => Ok(document),
         Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),
@@ -87,11 +87,11 @@ pub fn parse_versioned_yaml<T: DocumentFormat>(file: &str, text: &str) -> Result
 /// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > MAX_DOCUMENT_BYTES {
+    if text.len() > MAX_YAML_BYTES {
         return Err(FormatError::new(
             file,
             format!(
-                "it has {} bytes; at most {MAX_DOCUMENT_BYTES} are read. Is this the right file?",
+                "it has {} bytes; at most {MAX_YAML_BYTES} are read. Is this the right file?",
                 text.len()
             ),
         ));
@@ -102,14 +102,14 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Form
             return FormatError::new(file, sentence(error, ""));
         };
         if let Some(line) = mistakes::find_tab_indented_line(text, error, &at) {
-            return FormatError::at_line_and_column(
+            return FormatError::new_at_line_and_column(
                 file,
                 line,
                 1,
                 "it is indented with a tab; YAML takes only spaces there",
             );
         }
-        FormatError::at_line_and_column(
+        FormatError::new_at_line_and_column(
             file,
             at.line(),
             at.column(),
@@ -135,7 +135,7 @@ fn options() -> serde_saphyr::Options {
             max_nodes: MAX_YAML_NODES,
             max_events: 2 * MAX_YAML_NODES,
             max_aliases: 1_000,
-            max_total_scalar_bytes: MAX_DOCUMENT_BYTES,
+            max_total_scalar_bytes: MAX_YAML_BYTES,
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 100_000,
@@ -178,7 +178,7 @@ fn other_format(file: &str, line: u64, found: &str, wanted: &str) -> FormatError
         ),
         None => format!("its format is `{shown}`; here `format: {wanted}` is needed"),
     };
-    FormatError::at_line(file, line, newer)
+    FormatError::new_at_line(file, line, newer)
 }
 
 /// One sentence about an error of the library, without any scalar of the file but keys. `rest` is what
@@ -198,10 +198,10 @@ fn sentence(error: &Error, rest: &str) -> String {
             format!("expected {expected}, found {found}")
         }
         Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
-            format!("expected a whole number{}", mistakes::whole_number_hint(rest))
+            format!("expected a whole number{}", mistakes::hint_for_wrong_whole_number(rest))
         }
         Error::InvalidScalar { ty, .. } => {
-            format!("expected {ty}, found {}", mistakes::yaml_token_kind(rest))
+            format!("expected {ty}, found {}", mistakes::describe_yaml_token_kind(rest))
         }
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
@@ -216,7 +216,7 @@ fn sentence(error: &Error, rest: &str) -> String {
                 "string scalar" => "a text",
                 other => other,
             },
-            mistakes::yaml_token_kind(rest)
+            mistakes::describe_yaml_token_kind(rest)
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()

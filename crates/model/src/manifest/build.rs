@@ -1,24 +1,24 @@
 //! One filled-in declaration becomes one resource: what a kind is made of, and what it refuses, is in its file.
 
-use super::field_reader::FieldReader;
+use super::field_reader::ResourceFieldReader;
 use crate::resource::{ResourceBody, ResourceKind};
 
 /// The kind a manifest's word stands for: a template is a file after rendering.
 pub(super) fn resource_kind_from_keyword(word: &str) -> Option<ResourceKind> {
-    let mut kinds = ResourceKind::ALL.into_iter();
-    kinds.find(|kind| kind.kind_rules().schemas.iter().any(|schema| schema.word == word))
+    let mut kinds = ResourceKind::ALL_RESOURCE_KINDS.into_iter();
+    kinds.find(|kind| kind.rules_of_kind().schemas.iter().any(|schema| schema.word == word))
 }
 
 /// What the resource must be like; mistakes are noted in `fields`. `source` is the content of a file's source.
-pub(super) fn build_resource_body(
+pub(super) fn read_resource_body_fields(
     kind: ResourceKind,
     name: &str,
-    fields: &mut FieldReader<'_>,
+    fields: &mut ResourceFieldReader<'_>,
     source: Option<Vec<u8>>,
 ) -> ResourceBody {
-    let rules = kind.kind_rules();
+    let rules = kind.rules_of_kind();
     if let Some(problem) = (rules.name_problem)(name) {
-        fields.add_error(&problem);
+        fields.add_declaration_error(&problem);
     }
     (rules.build)(fields, source)
 }

@@ -6,10 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
-use self::secrets::SecretTexts;
+use self::secrets::SecretNamesAndTexts;
 use super::{
     DeploymentFiles, EvaluatedManifest, Manifest, ResourceDeclaration, build,
-    field_reader::{self, FieldReader},
+    field_reader::{self, ResourceFieldReader},
 };
 use crate::{
     component::Component,
@@ -53,12 +53,12 @@ pub fn evaluate_manifest(
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
-    evaluate_with_template_errors(manifest, files, scope)
+    evaluate_manifest_with_template_errors(manifest, files, scope)
         .map_err(|errors| errors.into_iter().map(FormatError::from).collect())
 }
 
 /// The same; an error knows the expression it is about.
-pub(super) fn evaluate_with_template_errors(
+pub(super) fn evaluate_manifest_with_template_errors(
     manifest: &Manifest,
     files: &DeploymentFiles,
     scope: &EvaluationContext<'_>,
@@ -69,7 +69,7 @@ pub(super) fn evaluate_with_template_errors(
         files,
         renderer: TemplateRenderer::new(&context),
         context,
-        secrets: SecretTexts::collect_context_secrets(scope),
+        secrets: SecretNamesAndTexts::collect_context_secrets(scope),
         errors: Vec::new(),
     };
     let mut evaluated = EvaluatedManifest::default();
@@ -84,7 +84,7 @@ pub(super) fn evaluate_with_template_errors(
     }
     let ManifestEvaluator { mut errors, secrets, .. } = evaluator;
     for error in &mut errors {
-        error.error.message = secrets.mask_secrets(&error.error.message);
+        error.error.message = secrets.mask_secret_texts(&error.error.message);
     }
     Err(errors)
 }
@@ -115,7 +115,7 @@ struct ManifestEvaluator<'a> {
     files: &'a DeploymentFiles,
     renderer: TemplateRenderer,
     context: serde_json::Map<String, serde_json::Value>,
-    secrets: SecretTexts,
+    secrets: SecretNamesAndTexts,
     errors: Vec<TemplateError>,
 }
 
@@ -175,11 +175,12 @@ impl<'a> ManifestEvaluator<'a> {
             _ => None,
         };
         let kind = build::resource_kind_from_keyword(&declaration.kind)?;
-        let mut body = build::build_resource_body(kind, &text, &mut fields, template);
+        let mut body = build::read_resource_body_fields(kind, &text, &mut fields, template);
         let present = fields.read_bool("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
-            fields
-                .add_error("it cannot be absent; write `enabled: false` and `running: false` for a service");
+            fields.add_declaration_error(
+                "it cannot be absent; write `enabled: false` and `running: false` for a service",
+            );
         }
         let require = ids(&mut fields, "require");
         let notify = ids(&mut fields, "notify");
@@ -203,7 +204,7 @@ impl<'a> ManifestEvaluator<'a> {
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
-        let probe = health::build_health_probe(&declaration.kind, subject, &mut fields);
+        let probe = health::read_health_probe_fields(&declaration.kind, subject, &mut fields);
         let within = fields.read_number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
@@ -216,7 +217,7 @@ impl<'a> ManifestEvaluator<'a> {
         &mut self,
         declaration: &'f ResourceDeclaration,
         round: &Round<'_>,
-    ) -> Option<(FieldReader<'f>, Value, bool)>
+    ) -> Option<(ResourceFieldReader<'f>, Value, bool)>
     where
         'a: 'f,
     {
@@ -263,7 +264,7 @@ impl<'a> ManifestEvaluator<'a> {
             field_reader::scalar_to_text(name.clone()).unwrap_or_default()
         };
         let what = format!("{} {shown}", declaration.kind);
-        Some((FieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
+        Some((ResourceFieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
     }
 
     /// The content of a rendered template.
@@ -271,7 +272,7 @@ impl<'a> ManifestEvaluator<'a> {
         &mut self,
         declaration: &ResourceDeclaration,
         round: &Round<'_>,
-        fields: &mut FieldReader<'_>,
+        fields: &mut ResourceFieldReader<'_>,
         secret: &mut bool,
     ) -> Option<Vec<u8>> {
         let name = fields.read_required_text("source");
@@ -297,9 +298,9 @@ impl<'a> ManifestEvaluator<'a> {
     fn verbatim(
         &mut self,
         declaration: &ResourceDeclaration,
-        fields: &mut FieldReader<'_>,
+        fields: &mut ResourceFieldReader<'_>,
     ) -> Option<Option<Vec<u8>>> {
-        match fields.read_text("source") {
+        match fields.read_optional_text("source") {
             Some(name) => self.source(declaration, &name).map(|bytes| Some(bytes.to_vec())),
             None => Some(None),
         }
@@ -335,12 +336,12 @@ fn fill(renderer: &TemplateRenderer, place: &str, value: &Value) -> Result<Value
     }
 }
 
-fn ids(fields: &mut FieldReader<'_>, name: &str) -> Vec<ResourceId> {
+fn ids(fields: &mut ResourceFieldReader<'_>, name: &str) -> Vec<ResourceId> {
     let mut ids = Vec::new();
     for text in fields.read_text_list(name).unwrap_or_default() {
         match ResourceId::try_from(text) {
             Ok(id) => ids.push(id),
-            Err(message) => fields.add_error(&format!("{name}: {message}")),
+            Err(message) => fields.add_declaration_error(&format!("{name}: {message}")),
         }
     }
     ids

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{format::FormatError, value::Value};
 
 /// Evaluated fields; errors are collected, so that all are reported at once.
-pub(crate) struct FieldReader<'a> {
+pub(crate) struct ResourceFieldReader<'a> {
     file: &'a str,
     what: String,
     line: u64,
@@ -13,7 +13,7 @@ pub(crate) struct FieldReader<'a> {
     pub(crate) errors: Vec<FormatError>,
 }
 
-impl<'a> FieldReader<'a> {
+impl<'a> ResourceFieldReader<'a> {
     pub(crate) fn new(
         file: &'a str,
         what: String,
@@ -24,12 +24,12 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Notes a mistake about the whole declaration.
-    pub(crate) fn add_error(&mut self, message: &str) {
+    pub(crate) fn add_declaration_error(&mut self, message: &str) {
         self.error(self.line, message.to_owned());
     }
 
     fn error(&mut self, line: u64, message: String) {
-        self.errors.push(FormatError::at_line(self.file, line, format!("{}: {message}", self.what)));
+        self.errors.push(FormatError::new_at_line(self.file, line, format!("{}: {message}", self.what)));
     }
 
     fn take<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
@@ -45,7 +45,7 @@ impl<'a> FieldReader<'a> {
         found
     }
 
-    pub(crate) fn read_text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn read_optional_text(&mut self, name: &str) -> Option<String> {
         self.take(name, "a text without line breaks", |value| {
             scalar_to_text(value).filter(|text| one_line(text))
         })
@@ -53,9 +53,9 @@ impl<'a> FieldReader<'a> {
 
     pub(crate) fn read_required_text(&mut self, name: &str) -> String {
         if !self.values.contains_key(name) {
-            self.add_error(&format!("`{name}` is missing"));
+            self.add_declaration_error(&format!("`{name}` is missing"));
         }
-        self.read_text(name).unwrap_or_default()
+        self.read_optional_text(name).unwrap_or_default()
     }
 
     /// A required text that `check` reads; its error is a sentence about the field.
@@ -117,13 +117,13 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Program and arguments.
-    pub(crate) fn read_command(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn read_command_words(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
-            command_from_value(value)
+            command_words_from_value(value)
         })
     }
 
-    pub(crate) fn read_environment(&mut self) -> BTreeMap<String, String> {
+    pub(crate) fn read_environment_variables(&mut self) -> BTreeMap<String, String> {
         let read = |value| match value {
             Value::Map(map) => map
                 .into_iter()
@@ -142,7 +142,7 @@ impl<'a> FieldReader<'a> {
 }
 
 /// Program and arguments; several lines are fine in an argument (`sh -c`).
-pub(crate) fn command_from_value(value: Value) -> Option<Vec<String>> {
+pub(crate) fn command_words_from_value(value: Value) -> Option<Vec<String>> {
     let Value::List(list) = value else { return None };
     let words: Option<Vec<String>> = list.into_iter().map(scalar_to_text).collect();
     words.filter(|words| words.first().is_some_and(|program| program.starts_with('/')))

@@ -1,14 +1,14 @@
 //! How the words of a manifest are described: kinds and their fields. The table of a kind is in the kind's file.
 
 /// A field: its name, what it holds, what it is for.
-pub(crate) type FieldSchema = (&'static str, FieldShape, &'static str);
+pub(crate) type FieldSchema = (&'static str, FieldValueShape, &'static str);
 
 /// A kind of resource or health check.
-pub(crate) struct ResourceSchema {
+pub(crate) struct ResourceOrHealthCheckSchema {
     /// The word a declaration starts with.
     pub(crate) word: &'static str,
     /// What follows that word.
-    pub(crate) subject: (FieldShape, &'static str),
+    pub(crate) subject: (FieldValueShape, &'static str),
     /// Its own fields.
     pub(crate) fields: &'static [FieldSchema],
     /// Those of them that must be there.
@@ -17,7 +17,7 @@ pub(crate) struct ResourceSchema {
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FieldShape {
+pub(crate) enum FieldValueShape {
     /// A text, or what is written like one.
     Text,
     /// `true` or `false`.

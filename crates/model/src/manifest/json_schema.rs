@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::field_schema::{
     FieldSchema,
-    FieldShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
-    ResourceSchema,
+    FieldValueShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
+    ResourceOrHealthCheckSchema,
 };
 use crate::{health::HEALTH_CHECK_SCHEMAS, resource::ResourceKind};
 
@@ -19,8 +19,8 @@ pub(super) const COMMON_RESOURCE_FIELDS: &[FieldSchema] = &[
 ];
 
 /// The words for resources, in the order of the manual.
-pub(super) fn all_resource_schemas() -> Vec<&'static ResourceSchema> {
-    ResourceKind::ALL.into_iter().flat_map(|kind| kind.kind_rules().schemas).collect()
+pub(super) fn all_resource_schemas() -> Vec<&'static ResourceOrHealthCheckSchema> {
+    ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.rules_of_kind().schemas).collect()
 }
 
 /// The fields every health check may have.
@@ -30,13 +30,13 @@ pub(super) const COMMON_HEALTH_CHECK_FIELDS: &[FieldSchema] = &[
 ];
 
 /// The words for health checks.
-pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceSchema> {
+pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceOrHealthCheckSchema> {
     HEALTH_CHECK_SCHEMAS.iter().collect()
 }
 
 /// The JSON Schema of a manifest.
 pub fn manifest_json_schema() -> Value {
-    let list = |kinds: Vec<&ResourceSchema>, common: &[FieldSchema]| -> Value {
+    let list = |kinds: Vec<&ResourceOrHealthCheckSchema>, common: &[FieldSchema]| -> Value {
         kinds.into_iter().map(|kind| declaration(kind, common)).collect()
     };
     json!({
@@ -47,7 +47,7 @@ pub fn manifest_json_schema() -> Value {
         "additionalProperties": false,
         "required": ["format"],
         "properties": {
-            "format": {"const": super::MANIFEST_FORMAT_VERSION, "description": "The format of this file and its version."},
+            "format": {"const": super::MANIFEST_FORMAT_NAME_AND_VERSION, "description": "The format of this file and its version."},
             "resources": {
                 "description": "What must be on the host, in the order it is applied.",
                 "type": "array",
@@ -62,7 +62,7 @@ pub fn manifest_json_schema() -> Value {
     })
 }
 
-fn declaration(kind: &ResourceSchema, common: &[FieldSchema]) -> Value {
+fn declaration(kind: &ResourceOrHealthCheckSchema, common: &[FieldSchema]) -> Value {
     let mut properties = serde_json::Map::new();
     for (name, shape, about) in kind.fields.iter().chain(common) {
         properties.insert((*name).to_owned(), field(*shape, about));
@@ -72,7 +72,7 @@ fn declaration(kind: &ResourceSchema, common: &[FieldSchema]) -> Value {
     json!({"title": kind.word, "type": "object", "additionalProperties": false, "required": required, "properties": properties})
 }
 
-fn field(shape: FieldShape, about: &str) -> Value {
+fn field(shape: FieldValueShape, about: &str) -> Value {
     let plain = match shape {
         Text => return json!({"description": about, "type": ["string", "number", "boolean"]}),
         Flag => json!({"type": "boolean"}),

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
-    evaluate::{RESERVED_VARIABLES, evaluate_with_template_errors},
+    evaluate::{RESERVED_VARIABLES, evaluate_manifest_with_template_errors},
 };
 use crate::{
     component::Component,
@@ -71,7 +71,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
             others: BTreeMap::new(),
             family: None,
         };
-        if let Err(errors) = evaluate_with_template_errors(manifest, files, &scope) {
+        if let Err(errors) = evaluate_manifest_with_template_errors(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
             let errors = errors.into_iter().filter(|error| !error.failed_on_variable("components"));
             faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));

@@ -18,10 +18,10 @@ use crate::{health::HealthCheck, resource::Resource, value::Value};
 pub use evaluate::{EvaluationContext, evaluate_manifest};
 pub use json_schema::manifest_json_schema;
 pub use lint::lint_manifest;
-pub use read::read_manifest;
+pub use read::parse_manifest_yaml;
 
 /// The format's name and version, on the first line of every manifest.
-pub const MANIFEST_FORMAT_VERSION: &str = "geppetto/manifest/1";
+pub const MANIFEST_FORMAT_NAME_AND_VERSION: &str = "geppetto/manifest/1";
 
 /// Files of `deploy/templates`, by their path in it.
 pub type DeploymentFiles = BTreeMap<String, Vec<u8>>;

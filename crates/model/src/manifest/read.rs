@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    MANIFEST_FORMAT_VERSION, Manifest, ManifestField, ResourceDeclaration,
-    field_schema::{FieldSchema, ResourceSchema},
+    MANIFEST_FORMAT_NAME_AND_VERSION, Manifest, ManifestField, ResourceDeclaration,
+    field_schema::{FieldSchema, ResourceOrHealthCheckSchema},
     json_schema::{
         COMMON_HEALTH_CHECK_FIELDS, COMMON_RESOURCE_FIELDS, all_health_check_schemas, all_resource_schemas,
     },
@@ -35,15 +35,15 @@ struct Document {
     health: Vec<Written>,
 }
 
-impl yaml::DocumentFormat for Document {
-    const FORMAT: &'static str = MANIFEST_FORMAT_VERSION;
+impl yaml::VersionedYamlFormat for Document {
+    const FORMAT: &'static str = MANIFEST_FORMAT_NAME_AND_VERSION;
     fn format(&self) -> &str {
         &self.format
     }
 }
 
 /// Reads a manifest and checks its shape.
-pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
+pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<Manifest, FormatError> {
     let document: Document = yaml::parse_versioned_yaml(file, text)?;
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
@@ -61,7 +61,7 @@ pub fn read_manifest(file: &str, text: &str) -> Result<Manifest, FormatError> {
 fn declaration(
     file: &str,
     written: Written,
-    kinds: &[&ResourceSchema],
+    kinds: &[&ResourceOrHealthCheckSchema],
     common: &[FieldSchema],
 ) -> Result<ResourceDeclaration, FormatError> {
     let line = written.referenced.line();
@@ -103,7 +103,7 @@ fn declaration(
 
 fn unknown<'a>(
     fields: &'a BTreeMap<String, ManifestField>,
-    kind: &'a ResourceSchema,
+    kind: &'a ResourceOrHealthCheckSchema,
     common: &'a [FieldSchema],
 ) -> impl Iterator<Item = (&'a String, &'a ManifestField)> {
     fields.iter().filter(move |(name, _)| {

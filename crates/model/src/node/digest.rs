@@ -28,11 +28,11 @@ pub fn digest_node(node: &Node) -> ContentDigest {
 
 /// Digests a component of a node. Requirements and provenance do not count.
 pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
-    let mut digester = ComponentDigester::new(&canonical_packages(component));
+    let mut digester = ComponentDigester::new(&canonical_version_and_packages(component));
     for (key, value) in component.values.iter() {
-        digester.add(&canonical_value(key, value));
+        digester.add_canonical_part(&canonical_parameter_value(key, value));
     }
-    digester.finish()
+    digester.finish_digest()
 }
 
 /// Digests a component whose parts are in their canonical form already.
@@ -40,19 +40,19 @@ pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
 pub(crate) struct ComponentDigester(Sha256);
 
 impl ComponentDigester {
-    /// Begins with what [`canonical_packages`] made.
-    pub(crate) fn new(packages: &CanonicalPart) -> Self {
+    /// Begins with what [`canonical_version_and_packages`] made.
+    pub(crate) fn new(packages: &CanonicalDigestPart) -> Self {
         let mut digester = Self(Sha256::new());
-        digester.add(packages);
+        digester.add_canonical_part(packages);
         digester
     }
 
-    /// Adds the next value, as [`canonical_value`] made it.
-    pub(crate) fn add(&mut self, part: &CanonicalPart) {
+    /// Adds the next value, as [`canonical_parameter_value`] made it.
+    pub(crate) fn add_canonical_part(&mut self, part: &CanonicalDigestPart) {
         self.0.update(part.as_bytes());
     }
 
-    pub(crate) fn finish(self) -> ContentDigest {
+    pub(crate) fn finish_digest(self) -> ContentDigest {
         ContentDigest(self.0.finalize().into())
     }
 }
@@ -62,11 +62,11 @@ const MAX_INLINE: usize = 63;
 
 /// A part of a canonical form: its length and itself, or a mark and its digest.
 #[derive(Clone)]
-pub(crate) struct CanonicalPart {
+pub(crate) struct CanonicalDigestPart {
     bytes: [u8; MAX_INLINE + 1],
 }
 
-impl CanonicalPart {
+impl CanonicalDigestPart {
     fn new(form: &[u8]) -> Self {
         let mut bytes = [0; MAX_INLINE + 1];
         match u8::try_from(form.len()) {
@@ -91,23 +91,23 @@ impl CanonicalPart {
 }
 
 /// The canonical form of a component's version, kind and packages.
-pub(crate) fn canonical_packages(component: &NodeComponent) -> CanonicalPart {
+pub(crate) fn canonical_version_and_packages(component: &NodeComponent) -> CanonicalDigestPart {
     let mut form = CanonicalForm::default();
     form.text(component.version.version_part());
     form.text(component.version.release_part().unwrap_or_default());
     form.bytes.push(component.kind.map_or(0, |kind| kind as u8 + 1));
     form.package(component.payload.as_deref());
     form.package(component.deployment.as_deref());
-    CanonicalPart::new(&form.bytes)
+    CanonicalDigestPart::new(&form.bytes)
 }
 
 /// The canonical form of a parameter and its value.
-pub(crate) fn canonical_value(key: &Key, value: &NodeValue) -> CanonicalPart {
+pub(crate) fn canonical_parameter_value(key: &Key, value: &NodeValue) -> CanonicalDigestPart {
     let mut form = CanonicalForm { bytes: Vec::with_capacity(2 * MAX_INLINE) };
     form.text(key.as_str());
     form.bytes.push(value.secret.into());
     form.value(&value.value);
-    CanonicalPart::new(&form.bytes)
+    CanonicalDigestPart::new(&form.bytes)
 }
 
 /// Digests a node whose components are digested already, in the order of their names.

@@ -16,7 +16,7 @@ pub struct NodeValues {
 
 impl NodeValues {
     /// Values for keys that are in their order, each once.
-    pub(crate) fn of_sorted_keys(
+    pub(crate) fn from_sorted_keys(
         keys: &Arc<[Key]>,
         values: impl Iterator<Item = Option<Arc<NodeValue>>>,
     ) -> Self {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn values_with_and_without_absent_keys_are_equal() {
         let keys: Arc<[Key]> = [key("a"), key("b"), key("c")].into();
-        let shared = NodeValues::of_sorted_keys(&keys, [Some(value(1)), None, Some(value(3))].into_iter());
+        let shared = NodeValues::from_sorted_keys(&keys, [Some(value(1)), None, Some(value(3))].into_iter());
         let own: NodeValues = [(key("c"), value(3)), (key("a"), value(1))].into_iter().collect();
         assert_eq!(shared, own);
         assert_eq!((shared.len(), shared.contains_key("b"), shared.get("b")), (2, false, None));

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::{MergeStrategy, Parameter, ParameterType};
-use crate::{selection::Selection, value::Value};
+use crate::{selection::ServerSelection, value::Value};
 
 /// The heaviest value allowed; see [`estimate_value_size`].
-pub const MAX_VALUE_SIZE: usize = 512 * 1024;
+pub const MAX_ESTIMATED_VALUE_BYTES: usize = 512 * 1024;
 
 /// Lists and maps inside a value may be nested so deep, so that every file that holds it stays readable.
 pub const MAX_VALUE_NESTING_DEPTH: usize = 32;
@@ -46,9 +46,9 @@ impl Parameter {
         if nesting(value) > MAX_VALUE_NESTING_DEPTH {
             return Err(format!("must not nest lists and maps more than {MAX_VALUE_NESTING_DEPTH} deep"));
         }
-        if estimate_value_size(value) > MAX_VALUE_SIZE {
+        if estimate_value_size(value) > MAX_ESTIMATED_VALUE_BYTES {
             return Err(format!(
-                "must not hold more than {MAX_VALUE_SIZE} bytes; put large data into a file"
+                "must not hold more than {MAX_ESTIMATED_VALUE_BYTES} bytes; put large data into a file"
             ));
         }
         if !self.fits(value) {
@@ -78,7 +78,9 @@ impl Parameter {
     /// The same; when `secret`, the message does not show the value.
     pub fn check_unresolved_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
-            value if self.kind == ParameterType::Servers => Selection::check_unresolved_selection(value),
+            value if self.kind == ParameterType::Servers => {
+                ServerSelection::check_unresolved_selection(value)
+            }
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
                 if only || self.takes_text() {

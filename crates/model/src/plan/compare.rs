@@ -8,11 +8,11 @@ use crate::{
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
 pub fn desired_facts(resource: &Resource) -> ResourceFacts {
-    resource.body.resource_rules().desired_facts()
+    resource.body.rules_of_resource().desired_facts()
 }
 
 /// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.
-pub(super) fn fact_differences(
+pub(super) fn find_fact_differences(
     resource: &Resource,
     observed: &Observation<ResourceFacts>,
     host: &ObservedHost,

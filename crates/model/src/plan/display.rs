@@ -125,7 +125,7 @@ impl fmt::Display for PlannedAction {
 
 impl PlannedChange {
     /// One line that names the change: `create file:/etc/motd`.
-    pub fn title_line(&self) -> String {
+    pub fn change_title_line(&self) -> String {
         match &self.action {
             PlannedAction::Apply(resource) if !matches!(resource.body, ResourceBody::Exec(_)) => {
                 format!("{} {}", if self.creates { "create" } else { "change" }, resource.id)
@@ -135,7 +135,7 @@ impl PlannedChange {
     }
 
     /// What differs, on one line and without contents: `mode 0644 -> 0640, content`.
-    pub fn differences_summary(&self) -> String {
+    pub fn differences_on_one_line(&self) -> String {
         let facts: Vec<String> = self
             .differences
             .iter()
@@ -166,8 +166,8 @@ impl fmt::Display for PlannedChange {
             return Ok(());
         }
         match self.components.is_empty() {
-            true => writeln!(f, "{}", self.title_line())?,
-            false => writeln!(f, "{} ({components})", self.title_line())?,
+            true => writeln!(f, "{}", self.change_title_line())?,
+            false => writeln!(f, "{} ({components})", self.change_title_line())?,
         }
         self.differences.iter().try_for_each(|difference| write_difference(f, difference, self.creates))
     }

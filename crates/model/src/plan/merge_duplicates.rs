@@ -12,12 +12,14 @@ use crate::{
 };
 
 /// A resource with the component it is of; a copy where several descriptions were joined.
-pub(super) type MergedResource<'a> = (&'a Name, Cow<'a, Resource>);
+pub(super) type ComponentAndMergedResource<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn merge_duplicate_resources(wanted: &DesiredHost) -> (Vec<MergedResource<'_>>, Vec<BlockedItem>) {
-    let mut once: Vec<MergedResource<'_>> = Vec::new();
+pub(super) fn merge_duplicate_resources(
+    wanted: &DesiredHost,
+) -> (Vec<ComponentAndMergedResource<'_>>, Vec<BlockedItem>) {
+    let mut once: Vec<ComponentAndMergedResource<'_>> = Vec::new();
     let mut blocked = Vec::new();
     let mut first: BTreeMap<&ResourceId, usize> = BTreeMap::new();
     for component in &wanted.components {
@@ -76,7 +78,7 @@ fn merge_descriptions(first: &mut Cow<'_, Resource>, second: &Resource) -> bool 
 }
 
 /// A path cannot be two things: each run would undo what the one before did.
-fn two_at_one_path(resources: &[MergedResource<'_>]) -> Vec<BlockedItem> {
+fn two_at_one_path(resources: &[ComponentAndMergedResource<'_>]) -> Vec<BlockedItem> {
     let mut first: BTreeMap<String, (&Name, &Resource)> = BTreeMap::new();
     let mut blocked = Vec::new();
     for (component, resource) in resources {

@@ -22,9 +22,9 @@ use crate::{
 pub use compare::desired_facts;
 pub use display::PlanCounts;
 pub(crate) use missing::absent_prerequisite_hint;
-pub(crate) use order::ComponentResource;
+pub(crate) use order::ComponentAndResource;
 pub(crate) use planner::Planner;
-pub use planner::{plan_host_changes, plan_repairs_after_packages};
+pub use planner::{plan_host_changes, plan_repairs_after_package_changes};
 pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView, plan_to_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
@@ -169,7 +169,7 @@ pub enum BlockedSubject {
 
 impl PlannedChange {
     /// Whether it makes, changes or removes this resource.
-    pub fn changes_resource(&self, id: &ResourceId) -> bool {
+    pub fn is_change_of_resource(&self, id: &ResourceId) -> bool {
         match &self.action {
             PlannedAction::Apply(resource) => resource.id == *id,
             PlannedAction::Remove { id: removed, .. } => removed == id,

@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// A resource with the component it is of.
-pub(crate) type ComponentResource<'a> = (&'a Name, &'a Resource);
+pub(crate) type ComponentAndResource<'a> = (&'a Name, &'a Resource);
 
 /// Sorts resources so that what is required comes first, keeping the written order otherwise.
 /// A cycle is returned as the resources on it.
-pub(super) fn sort_by_requirements<'a>(
-    resources: &[ComponentResource<'a>],
-) -> Result<Vec<ComponentResource<'a>>, Vec<ResourceId>> {
+pub(super) fn sort_resources_by_requirements<'a>(
+    resources: &[ComponentAndResource<'a>],
+) -> Result<Vec<ComponentAndResource<'a>>, Vec<ResourceId>> {
     let index: BTreeMap<&ResourceId, usize> =
         resources.iter().enumerate().map(|(at, (_, resource))| (&resource.id, at)).collect();
     let mut first: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); resources.len()];
@@ -22,7 +22,7 @@ pub(super) fn sort_by_requirements<'a>(
         let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
         first[at].extend(resource.require.iter().filter_map(other));
         for implied in
-            resource.body.resource_rules().implied_requirements(&resource.id.name).iter().filter_map(other)
+            resource.body.rules_of_resource().implied_requirements(&resource.id.name).iter().filter_map(other)
         {
             // What goes away goes in the opposite order: files before the folder they are in.
             match (resource.present, resources[implied].1.present) {
@@ -69,13 +69,15 @@ pub(super) fn sort_by_requirements<'a>(
 }
 
 /// The resources that must be there before payloads are installed, and all they require.
-pub(super) fn resources_before_payloads(resources: &[ComponentResource<'_>]) -> BTreeSet<ResourceId> {
+pub(super) fn resources_needed_before_payloads(
+    resources: &[ComponentAndResource<'_>],
+) -> BTreeSet<ResourceId> {
     let by_id: BTreeMap<&ResourceId, &Resource> =
         resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect();
     let mut todo: Vec<&Resource> = resources
         .iter()
         .map(|(_, resource)| *resource)
-        .filter(|resource| resource.id.kind.kind_rules().before_payloads && resource.present)
+        .filter(|resource| resource.id.kind.rules_of_kind().before_payloads && resource.present)
         .collect();
     let mut found = BTreeSet::new();
     while let Some(resource) = todo.pop() {
@@ -94,7 +96,7 @@ enum Visit {
 }
 
 /// The cycle through `start`, by the shortest way.
-fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[ComponentResource<'_>]) -> Vec<ResourceId> {
+fn cycle(first: &[BTreeSet<usize>], start: usize, resources: &[ComponentAndResource<'_>]) -> Vec<ResourceId> {
     let mut from: BTreeMap<usize, usize> = BTreeMap::new();
     let mut todo = std::collections::VecDeque::from([start]);
     while let Some(at) = todo.pop_front() {

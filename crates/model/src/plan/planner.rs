@@ -6,7 +6,7 @@ use super::{
     BlockedItem, BlockedSubject, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange,
     PlannedPackage, compare,
     merge_duplicates::merge_duplicate_resources,
-    order::{self, ComponentResource},
+    order::{self, ComponentAndResource},
 };
 use crate::{
     component::deployment_package_name,
@@ -23,27 +23,27 @@ use crate::{
 /// service. Health checks come after all of them.
 pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) -> Plan {
     let (once, blocked) = merge_duplicate_resources(wanted);
-    let resources: Vec<ComponentResource<'_>> =
+    let resources: Vec<ComponentAndResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
     let mut planner = Planner::new(observed, &resources);
     planner.plan.blocked = blocked;
-    let sorted = match order::sort_by_requirements(&resources) {
+    let sorted = match order::sort_resources_by_requirements(&resources) {
         Ok(sorted) => sorted,
         Err(cycle) => {
             planner.block_cycle(&cycle, &resources);
             return planner.plan;
         }
     };
-    let early = order::resources_before_payloads(&sorted);
+    let early = order::resources_needed_before_payloads(&sorted);
 
     planner.install_packages(wanted, deployment_package_name);
-    planner.plan_removals(wanted, &sorted, limits);
+    planner.plan_removals_of_unwanted(wanted, &sorted, limits);
     for owned in sorted.iter().filter(|(_, resource)| early.contains(&resource.id)) {
         planner.plan_resource(*owned, &[]);
         planner.remember_for_recheck(*owned);
     }
     let changed = planner.install_packages(wanted, Name::to_string);
-    planner.notify_payload_services(&changed, &sorted);
+    planner.notify_services_of_changed_payloads(&changed, &sorted);
     planner.packages |= !changed.is_empty();
     planner.brings |= !changed.is_empty();
     let after_packages = planner.plan.changes.len();
@@ -62,8 +62,8 @@ pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: 
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn plan_repairs_after_packages(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
-    let owned: Vec<ComponentResource<'_>> =
+pub fn plan_repairs_after_package_changes(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
+    let owned: Vec<ComponentAndResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
     let mut planner = Planner::new(observed, &owned);
     for (component, resource) in &owned {
@@ -102,7 +102,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(observed: &'a ObservedHost, resources: &[ComponentResource<'a>]) -> Self {
+    fn new(observed: &'a ObservedHost, resources: &[ComponentAndResource<'a>]) -> Self {
         Self {
             observed,
             plan: Plan::default(),
@@ -127,12 +127,16 @@ impl<'a> Planner<'a> {
         self.plan.blocked.push(BlockedItem { what, components, because });
     }
 
-    pub(crate) fn block_resource(&mut self, (component, resource): ComponentResource<'_>, because: String) {
+    pub(crate) fn add_blocked_resource(
+        &mut self,
+        (component, resource): ComponentAndResource<'_>,
+        because: String,
+    ) {
         let what = BlockedSubject::Resource(resource.id.clone());
         self.add_blocked_item(what, [component.clone()].into(), because);
     }
 
-    fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[ComponentResource<'_>]) {
+    fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[ComponentAndResource<'_>]) {
         let Some(first) = cycle.first() else { return };
         let owned = resources.iter().filter(|(_, resource)| cycle.contains(&resource.id));
         let components = owned.map(|(component, _)| (*component).clone()).collect();
@@ -177,7 +181,7 @@ impl<'a> Planner<'a> {
             let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
-            self.add_change(
+            self.add_planned_change(
                 PlannedAction::InstallPackages(packages),
                 changed.iter().cloned().collect(),
                 differences,
@@ -187,7 +191,7 @@ impl<'a> Planner<'a> {
         changed
     }
 
-    pub(crate) fn add_change(
+    pub(crate) fn add_planned_change(
         &mut self,
         action: PlannedAction,
         components: BTreeSet<Name>,
@@ -203,7 +207,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    fn plan_resource(&mut self, (component, resource): ComponentResource<'a>, changed: &[Name]) {
+    fn plan_resource(&mut self, (component, resource): ComponentAndResource<'a>, changed: &[Name]) {
         let observed = self.observation_of(resource);
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
@@ -230,10 +234,10 @@ impl<'a> Planner<'a> {
             return;
         }
         if let Observation::Unreadable(because) = observed {
-            return self.block_resource((component, resource), because.clone());
+            return self.add_blocked_resource((component, resource), because.clone());
         }
         if let Some(because) = blocking_file_type(resource, observed) {
-            return self.block_resource((component, resource), because);
+            return self.add_blocked_resource((component, resource), because);
         }
         if !resource.present {
             return self.plan_absence((component, resource), observed);
@@ -241,20 +245,20 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let differences = compare::fact_differences(resource, observed, self.observed);
+        let differences = compare::find_fact_differences(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && resource.body.resource_rules().must_exist();
+        let must_be_made = absent && resource.body.rules_of_resource().must_exist();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
         }
         if let Some(because) = self.find_missing_account(resource) {
-            return self.block_resource((component, resource), because);
+            return self.add_blocked_resource((component, resource), because);
         }
         let creates = match &resource.body {
             ResourceBody::Service(service) => {
-                service::is_service_off(observed) && service.is_wanted_running_or_enabled()
+                service::is_service_stopped_and_disabled(observed) && service.is_wanted_running_or_enabled()
             }
             _ => absent || self.inherited.contains(&resource.id),
         };
@@ -267,13 +271,13 @@ impl<'a> Planner<'a> {
             (self.os_packages, self.brings) = (true, true);
         }
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.add_change(action, [component.clone()].into(), differences, creates);
-        self.record_notifications(resource);
+        self.add_planned_change(action, [component.clone()].into(), differences, creates);
+        self.mark_notified_by_resource(resource);
     }
 
     fn plan_absence(
         &mut self,
-        (component, resource): ComponentResource<'_>,
+        (component, resource): ComponentAndResource<'_>,
         observed: &Observation<ResourceFacts>,
     ) {
         if *observed == Observation::Absent {
@@ -281,8 +285,8 @@ impl<'a> Planner<'a> {
             return;
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        self.add_change(action, [component.clone()].into(), Vec::new(), false);
-        self.record_notifications(resource);
+        self.add_planned_change(action, [component.clone()].into(), Vec::new(), false);
+        self.mark_notified_by_resource(resource);
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
@@ -293,11 +297,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Marks what the change just planned notifies.
-    pub(crate) fn record_notifications(&mut self, resource: &Resource) {
-        self.notify_resources(resource.notify.clone());
+    pub(crate) fn mark_notified_by_resource(&mut self, resource: &Resource) {
+        self.mark_resources_notified(resource.notify.clone());
     }
 
-    pub(crate) fn notify_resources(&mut self, notify: Vec<ResourceId>) {
+    pub(crate) fn mark_resources_notified(&mut self, notify: Vec<ResourceId>) {
         for id in &notify {
             self.notified.entry(id.clone()).or_insert(false);
         }
@@ -311,7 +315,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Remembers what a package may undo: it brings and takes away files without asking.
-    fn remember_for_recheck(&mut self, (component, resource): ComponentResource<'_>) {
+    fn remember_for_recheck(&mut self, (component, resource): ComponentAndResource<'_>) {
         if resource.id.occupied_path().is_some() {
             self.doubted.push((component.clone(), resource.clone()));
         }
@@ -335,7 +339,11 @@ impl<'a> Planner<'a> {
 
     /// What cannot be done on this host at all, as a note.
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
-        resource.body.resource_rules().unsupported(self.observed).map(|why| format!("{} {why}", resource.id))
+        resource
+            .body
+            .rules_of_resource()
+            .unsupported(self.observed)
+            .map(|why| format!("{} {why}", resource.id))
     }
 
     fn plan_health_checks(&mut self, wanted: &DesiredHost) {
@@ -356,7 +364,7 @@ impl<'a> Planner<'a> {
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
 fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>) -> Option<String> {
-    let wanted = resource.id.kind.kind_rules().file_type?;
+    let wanted = resource.id.kind.rules_of_kind().file_type?;
     let Observation::Present(facts) = observed else { return None };
     let Some(Fact::Type(observed)) = facts.get(&FactName::Type) else { return None };
     let replaceable = [FileType::File, FileType::Symlink];

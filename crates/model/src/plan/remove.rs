@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentResource, planner::Planner,
+    BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentAndResource, planner::Planner,
 };
 use crate::{
     component::deployment_package_name,
@@ -14,10 +14,10 @@ use crate::{
 
 impl<'a> Planner<'a> {
     /// Plans the removal of what punch made or installed and is no longer wanted.
-    pub(super) fn plan_removals(
+    pub(super) fn plan_removals_of_unwanted(
         &mut self,
         wanted: &DesiredHost,
-        resources: &[ComponentResource<'a>],
+        resources: &[ComponentAndResource<'a>],
         limits: &PlanLimits,
     ) {
         let heirs: BTreeMap<String, &Resource> = resources
@@ -46,7 +46,7 @@ impl<'a> Planner<'a> {
                     }
                 }
                 Observation::Present(facts)
-                    if (managed.id.kind.kind_rules().is_gone)(facts, observed.booted) => {}
+                    if (managed.id.kind.rules_of_kind().is_gone)(facts, observed.booted) => {}
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -64,10 +64,10 @@ impl<'a> Planner<'a> {
         let packages = self.unwanted_packages(wanted);
         self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| managed.id.kind.kind_rules().removal_stage);
+        gone.sort_by_key(|managed| managed.id.kind.rules_of_kind().removal_stage);
         let late = gone
             .iter()
-            .position(|managed| managed.id.kind.kind_rules().removal_stage > RemovalStage::Contents)
+            .position(|managed| managed.id.kind.rules_of_kind().removal_stage > RemovalStage::Contents)
             .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
         let unmanaged = self.unmanaged_services(&gone);
@@ -77,14 +77,19 @@ impl<'a> Planner<'a> {
         // While their packages, which may go too, are still there.
         for (service, component) in &unmanaged {
             let action = PlannedAction::Restart { service: service.clone(), reload: false };
-            self.add_change(action, component.iter().cloned().collect(), Vec::new(), false);
+            self.add_planned_change(action, component.iter().cloned().collect(), Vec::new(), false);
         }
         if !packages.is_empty() {
             let components = packages.iter().map(|(_, component)| (*component).clone()).collect();
             let names = packages.iter().map(|(name, _)| (*name).to_owned()).collect();
             let changing = self.changing_packages(wanted);
             self.packages = true;
-            self.add_change(PlannedAction::RemovePackages { names, changing }, components, Vec::new(), false);
+            self.add_planned_change(
+                PlannedAction::RemovePackages { names, changing },
+                components,
+                Vec::new(),
+                false,
+            );
         }
         for managed in late {
             self.remove_managed(managed, &unmanaged);
@@ -94,10 +99,10 @@ impl<'a> Planner<'a> {
     fn remove_managed(&mut self, managed: &ManagedResource, unmanaged: &BTreeMap<ResourceId, Option<Name>>) {
         let must = managed.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
-        self.add_change(action, [managed.component.clone()].into(), Vec::new(), false);
+        self.add_planned_change(action, [managed.component.clone()].into(), Vec::new(), false);
         let notified =
             managed.notify.iter().filter(|id| self.wanted.contains_key(id) || unmanaged.contains_key(id));
-        self.notify_resources(notified.cloned().collect());
+        self.mark_resources_notified(notified.cloned().collect());
     }
 
     /// Running services that are no longer described and that punch must not stop, with the component
@@ -182,6 +187,6 @@ fn is_folder(id: &ResourceId) -> bool {
 
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
-    let made = kind.kind_rules().file_type;
+    let made = kind.rules_of_kind().file_type;
     made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|observed| *observed != Fact::Type(made)))
 }

@@ -68,7 +68,7 @@ pub struct BlockedItemView {
 /// The plan for programs.
 pub fn plan_to_view(plan: &Plan) -> PlanView {
     let changes = plan.changes.iter().map(|change| PlannedChangeView {
-        action: change.title_line(),
+        action: change.change_title_line(),
         components: change.components.clone(),
         differences: change
             .differences

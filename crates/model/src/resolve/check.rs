@@ -7,14 +7,14 @@ use super::{
     Resolution, Resolver,
     evaluate::unknown_parameter_fault,
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
-    reach::{ChangedInputs, ResolutionReadsIndex},
+    reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     server_evaluation::ServerEvaluation,
 };
 use crate::{
     catalog::Catalog,
     component::Component,
-    effect::{Effect, effects_on_server},
-    estate::{Estate, InheritedItem, Overrides, Place, Server},
+    effect::{Effect, find_effects_on_server},
+    estate::{Estate, Overrides, Place, RemovedInheritedItem, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
     suggest_spelling,
@@ -59,8 +59,8 @@ pub fn check_estate_change(
     catalog: &Catalog,
     recorded: &ResolutionReadsIndex,
 ) -> CheckedEstateChange {
-    let changed = ChangedInputs::diff_estates(old, new);
-    let servers = recorded.find_reached_servers(&changed, new);
+    let changed = ChangedResolutionInputs::diff_estates(old, new);
+    let servers = recorded.find_servers_reached_by_change(&changed, new);
     let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
     let (mut found, resolutions) = findings(&after, &servers, Some(&changed.places));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
@@ -78,7 +78,7 @@ pub fn check_estate_change(
     let mut effects = BTreeMap::new();
     for (name, after) in &resolutions {
         let before = old.servers.contains_key(name).then(|| before.resolve_server(name));
-        let of_server = effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
+        let of_server = find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
         effects.insert(name.clone(), of_server);
     }
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
@@ -94,11 +94,12 @@ pub fn find_catalog_change_effects(
     new: &Catalog,
     recorded: &ResolutionReadsIndex,
 ) -> BTreeMap<ServerName, Vec<Effect>> {
-    let servers = recorded.find_reached_servers(&ChangedInputs::diff_catalogs(old, new), estate);
+    let servers =
+        recorded.find_servers_reached_by_change(&ChangedResolutionInputs::diff_catalogs(old, new), estate);
     let (before, after) = (Resolver::new(estate, old), Resolver::new(estate, new));
     let effects = servers.into_iter().map(|name| {
         let (before, after) = (before.resolve_server(&name), after.resolve_server(&name));
-        let effects = effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
+        let effects = find_effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
         (name, effects)
     });
     effects.filter(|(_, effects)| !effects.is_empty()).collect()
@@ -118,7 +119,7 @@ fn findings<'s>(
     for name in servers.into_iter().filter(|name| estate.servers.contains_key(*name)) {
         let resolved = uses.resolve(resolver, name);
         if let Err(error) = &resolved {
-            notes.extend(error.faults.iter().cloned().map(EstateFault::into_finding));
+            notes.extend(error.faults.iter().cloned().map(EstateFault::into_estate_finding));
         }
         resolutions.insert(name.clone(), resolved);
     }
@@ -130,7 +131,7 @@ fn findings<'s>(
             continue;
         }
         if let Some(Err(fault)) = resolver.hierarchy.linearise_role(name) {
-            notes.push(fault.into_finding());
+            notes.push(fault.into_estate_finding());
         }
         check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
     }
@@ -191,7 +192,7 @@ impl<'a> PlaceUsage<'a> {
                 self.used.insert(layer.place.clone());
             }
             for component in layer.overrides.values.keys() {
-                let Some(found) = evaluation.components.find(component) else { continue };
+                let Some(found) = evaluation.components.find_chosen_component(component) else { continue };
                 let described = &found.published.component;
                 if self.recorded.insert((overrides, described)) {
                     let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
@@ -276,7 +277,7 @@ fn applicable_versions<'c>(
     let all = || published.values().map(|published| &published.component);
     let required: Vec<_> = match overrides.components.get(name) {
         Some(requirement) => {
-            all().filter(|component| requirement.range.contains(&component.version)).collect()
+            all().filter(|component| requirement.range.contains_version(&component.version)).collect()
         }
         None => Vec::new(),
     };
@@ -299,7 +300,7 @@ fn check_value(
                 return Some(unknown_parameter_fault(place.clone(), component, key));
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
-            let secret = || parameter.secret || catalog.is_secret_parameter(name, key) == Some(true);
+            let secret = || parameter.secret || catalog.is_secret_in_any_version(name, key) == Some(true);
             let message = parameter.check_unresolved_value_masked(value, true).err()?;
             let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
             let kind = EstateFaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
@@ -307,7 +308,7 @@ fn check_value(
         })
         .collect();
     let all = wrong.len() == components.len();
-    let mut note = wrong.into_iter().next_back()?.into_finding();
+    let mut note = wrong.into_iter().next_back()?.into_estate_finding();
     if !all && !chosen {
         note.severity = Severity::Warning;
         note.message.push_str(" (in some of its versions)");
@@ -332,10 +333,12 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
-fn check_removal(catalog: &Catalog, place: &Place, removal: &InheritedItem) -> Option<EstateFinding> {
+fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovedInheritedItem) -> Option<EstateFinding> {
     let (name, key) = match removal {
-        InheritedItem::Component(name) => (name, None),
-        InheritedItem::Value(name, key) | InheritedItem::Entry(name, key, _) => (name, Some(key)),
+        RemovedInheritedItem::Component(name) => (name, None),
+        RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
+            (name, Some(key))
+        }
     };
     let hint = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
     let (message, hint) = match (catalog.components.get(name), key) {

@@ -11,11 +11,11 @@ use std::{
 use super::{
     fault::{EstateFault, EstateFaultKind, ResolveError},
     place_stack::PlaceStack,
-    version_search::{SearchScope, VersionChoice, VersionConstraint, VersionSearch},
+    version_search::{VersionChoice, VersionConstraint, VersionSearch, VersionSearchScope},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::{InheritedItem, Overrides, Place, Requirement, RevisionOrigin},
+    estate::{Overrides, Place, RemovedInheritedItem, RevisionOrigin, VersionRangeWithOrigin},
     name::Name,
     node::{RequirementOperation, RequirementProvenance},
     suggest_spelling,
@@ -32,16 +32,16 @@ pub(super) struct ChosenComponents<'a> {
 /// The places that require, constrain or remove components, with the channel: what the choice of versions depends on.
 /// They are told apart by the addresses of their overrides.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct RequirementPlaces {
+pub(super) struct VersionChoiceInputs {
     channel: *const Name,
     places: Vec<*const Overrides>,
 }
 
-impl RequirementPlaces {
+impl VersionChoiceInputs {
     pub(super) fn new(stack: &PlaceStack<'_>) -> Self {
         let removes = |overrides: &Overrides| {
             let mut removals = overrides.remove.iter();
-            removals.any(|removal| matches!(removal.what, InheritedItem::Component(_)))
+            removals.any(|removal| matches!(removal.what, RemovedInheritedItem::Component(_)))
         };
         let counts = |overrides: &&Overrides| {
             !overrides.components.is_empty() || !overrides.versions.is_empty() || removes(overrides)
@@ -64,25 +64,28 @@ pub(super) struct ChosenComponent<'a> {
 
 /// Chooses a version for every component that a place requires, and for all that these require. `blamed` is the place
 /// of a fault that no other place has caused.
-pub(super) fn choose_versions<'a>(
+pub(super) fn choose_component_versions<'a>(
     catalog: &'a Catalog,
     stack: &PlaceStack<'a>,
     blamed: &Place,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
     let operations = operations_by_component(stack);
-    let mut search = VersionSearch::new(catalog, SearchScope::Places { stack, blamed });
+    let mut search = VersionSearch::new(catalog, VersionSearchScope::Places { stack, blamed });
     let mut faults = Vec::new();
     for (name, operations) in &operations {
         let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
         if let Some(PlacedOperation { place, what: PlacedWhat::Requires(range), .. }) = required {
-            if catalog.versions_in_channel(stack.channel, name).is_empty() {
+            if catalog.component_versions_in_channel(stack.channel, name).is_empty() {
                 faults.push(unknown(catalog, stack, place, name));
             }
-            search.require_component(name, Some(VersionConstraint::required_by(place, range)));
+            search.require_component(name, Some(VersionConstraint::constraint_of_requirement(place, range)));
         }
         for operation in operations {
             if let PlacedWhat::Constrains(range) = operation.what {
-                search.constrain_version(name, VersionConstraint::constrained_by(operation.place, range));
+                search.constrain_version(
+                    name,
+                    VersionConstraint::constraint_without_requirement(operation.place, range),
+                );
             }
         }
     }
@@ -169,7 +172,7 @@ fn operations_by_component<'a, 'l>(
     let mut operations: BTreeMap<&Name, Vec<PlacedOperation<'_, '_>>> = BTreeMap::new();
     for (at, layer) in stack.layers.iter().enumerate() {
         let place = &layer.place;
-        let operation = |what, requirement: &'a Requirement, effective| PlacedOperation {
+        let operation = |what, requirement: &'a VersionRangeWithOrigin, effective| PlacedOperation {
             place,
             what,
             origin: requirement.origin.as_ref(),
@@ -178,7 +181,7 @@ fn operations_by_component<'a, 'l>(
         for (name, requirement) in &layer.overrides.components {
             let operations = operations.entry(name).or_default();
             let is_first = operations.iter().all(PlacedOperation::is_constraint);
-            let effective = is_first && at < stack.count_effective_layers(name);
+            let effective = is_first && at < stack.count_layers_down_to_removal(name);
             operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
         }
         for (name, constraint) in &layer.overrides.versions {
@@ -186,8 +189,8 @@ fn operations_by_component<'a, 'l>(
             operations.push(operation(PlacedWhat::Constrains(&constraint.range), constraint, true));
         }
         for removed in &layer.overrides.remove {
-            if let InheritedItem::Component(name) = &removed.what {
-                let is_strongest = at + 1 == stack.count_effective_layers(name);
+            if let RemovedInheritedItem::Component(name) = &removed.what {
+                let is_strongest = at + 1 == stack.count_layers_down_to_removal(name);
                 let removes_some = || {
                     stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
                 };

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
-    component_set::ComponentSet,
-    evaluate::{EvaluationSubject, ValueEvaluator, ValueState, unknown_parameter_fault},
+    component_set::IndexedComponents,
+    evaluate::{EvaluationSubject, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
     fault::{EstateFault, ResolveError},
     place_stack::{PlaceOverrides, PlaceStack},
     reference::has_references,
-    value_cache::ValueSizes,
+    value_cache::ValueAndProvenanceSizes,
 };
 use crate::{
     component::Component,
-    estate::{AssignedValue, Overrides, Place},
+    estate::{Overrides, Place, ValueWithOrigin},
     name::Name,
     node::{Node, NodeValue},
     value::Value,
@@ -30,10 +30,11 @@ pub fn complete_node_with_defaults(
     let layer = PlaceOverrides { place: Place::Server(node.server.clone()), overrides: &overrides };
     let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
-    let set = ComponentSet::new(declared, |_| 0);
-    let states = (vec![ValueState::Pending; set.parameters.len()], ValueSizes::default());
+    let set = IndexedComponents::new(declared, |_| 0);
+    let states =
+        (vec![ValueEvaluationState::Pending; set.parameters.len()], ValueAndProvenanceSizes::default());
     let subject = EvaluationSubject::FinalNode { server: &node.server };
-    let touched = [Rc::new(set.touched_by(&overrides))];
+    let touched = [Rc::new(set.slots_touched_by_place(&overrides))];
     let evaluated =
         ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
     let undeclared = touched[0].undeclared.iter();
@@ -46,7 +47,7 @@ pub fn complete_node_with_defaults(
     }
     let mut complete = node.clone();
     for (parameter, state) in set.parameters.iter().zip(evaluated.states) {
-        let ValueState::Final(value) = state else { continue };
+        let ValueEvaluationState::Final(value) = state else { continue };
         let Some(value) = &value.value else { continue };
         let Some(component) = complete.components.get_mut(set.components[parameter.component].name) else {
             continue;
@@ -73,7 +74,7 @@ fn overrides_of_node(node: &Node) -> Overrides {
                 true => Arc::new(escape_references(&value.value)),
                 false => Arc::clone(&value.value),
             };
-            (key.clone(), AssignedValue { value, origin: None })
+            (key.clone(), ValueWithOrigin { value, origin: None })
         });
         (name.clone(), assignment.collect())
     });

@@ -9,24 +9,24 @@ use foldhash::fast::FixedState;
 
 use crate::{
     component::Component,
-    estate::{InheritedItem, Overrides},
+    estate::{Overrides, RemovedInheritedItem},
     name::{Key, Name},
     parameter::Parameter,
 };
 
 /// Components and their parameters, in the order of their names.
-pub(super) struct ComponentSet<'a> {
-    pub(super) components: Vec<SetComponent<'a>>,
+pub(super) struct IndexedComponents<'a> {
+    pub(super) components: Vec<ComponentInSet<'a>>,
     /// One for each slot.
-    pub(super) parameters: Vec<SetParameter<'a>>,
+    pub(super) parameters: Vec<ParameterInSet<'a>>,
     /// The components with the number of their first parameter, in the order of these numbers.
     by_number: Vec<(u32, usize)>,
     /// What each place touches, by the address of its overrides.
-    touched: RefCell<HashMap<*const Overrides, Rc<TouchedSlots<'a>>, FixedState>>,
+    touched: RefCell<HashMap<*const Overrides, Rc<SlotsTouchedByPlace<'a>>, FixedState>>,
 }
 
 /// A component of a set.
-pub(super) struct SetComponent<'a> {
+pub(super) struct ComponentInSet<'a> {
     pub(super) name: &'a Name,
     pub(super) component: &'a Component,
     /// Its parameters.
@@ -35,7 +35,7 @@ pub(super) struct SetComponent<'a> {
 
 /// A parameter of a component of a set.
 #[derive(Clone, Copy)]
-pub(super) struct SetParameter<'a> {
+pub(super) struct ParameterInSet<'a> {
     /// The position of the component.
     pub(super) component: usize,
     pub(super) key: &'a Key,
@@ -45,14 +45,14 @@ pub(super) struct SetParameter<'a> {
 }
 
 /// What one place says about the components of a set.
-pub(super) struct TouchedSlots<'a> {
+pub(super) struct SlotsTouchedByPlace<'a> {
     /// The parameters it sets, or of which it removes something, in their order.
     pub(super) slots: Vec<usize>,
     /// The parameters it sets that the component, given by its position, does not declare.
     pub(super) undeclared: Vec<(usize, &'a Key)>,
 }
 
-impl<'a> ComponentSet<'a> {
+impl<'a> IndexedComponents<'a> {
     /// Numbers the parameters of components, which come in the order of their names; `number` gives the number of a
     /// component's first parameter.
     pub(super) fn new(
@@ -68,10 +68,10 @@ impl<'a> ComponentSet<'a> {
         for (position, (name, component)) in components.into_iter().enumerate() {
             let (first_slot, first_number) = (set.parameters.len(), number(component));
             let parameters = (first_number..).zip(&component.parameters).map(|(number, (key, parameter))| {
-                SetParameter { component: position, key, parameter, number }
+                ParameterInSet { component: position, key, parameter, number }
             });
             set.parameters.extend(parameters);
-            set.components.push(SetComponent { name, component, slots: first_slot..set.parameters.len() });
+            set.components.push(ComponentInSet { name, component, slots: first_slot..set.parameters.len() });
             set.by_number.push((first_number, position));
         }
         set.by_number.sort_unstable();
@@ -79,12 +79,12 @@ impl<'a> ComponentSet<'a> {
     }
 
     /// The position of a component.
-    pub(super) fn find_component(&self, name: &Name) -> Option<usize> {
+    pub(super) fn find_component_index(&self, name: &Name) -> Option<usize> {
         self.components.binary_search_by(|component| component.name.cmp(name)).ok()
     }
 
     /// The slot of a parameter of the component at a position.
-    pub(super) fn find_key(&self, component: usize, key: &Key) -> Option<usize> {
+    pub(super) fn find_slot_of_component_key(&self, component: usize, key: &Key) -> Option<usize> {
         let slots = self.components[component].slots.clone();
         let found =
             self.parameters[slots.clone()].binary_search_by(|parameter| parameter.key.cmp(key)).ok()?;
@@ -92,12 +92,12 @@ impl<'a> ComponentSet<'a> {
     }
 
     /// The slot of a parameter.
-    pub(super) fn find_slot(&self, name: &Name, key: &Key) -> Option<usize> {
-        self.find_key(self.find_component(name)?, key)
+    pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
+        self.find_slot_of_component_key(self.find_component_index(name)?, key)
     }
 
     /// The slot of a parameter by its number, if this version of its component is in the set.
-    pub(super) fn slot_of_number(&self, number: u32) -> Option<usize> {
+    pub(super) fn find_slot_of_parameter_number(&self, number: u32) -> Option<usize> {
         let at = self.by_number.partition_point(|(first, _)| *first <= number).checked_sub(1)?;
         let (first, component) = self.by_number[at];
         let slots = &self.components[component].slots;
@@ -106,18 +106,21 @@ impl<'a> ComponentSet<'a> {
     }
 
     /// What a place touches that many servers share.
-    pub(super) fn touched_by_shared(&self, overrides: &'a Overrides) -> Rc<TouchedSlots<'a>> {
+    pub(super) fn cached_slots_touched_by_place(
+        &self,
+        overrides: &'a Overrides,
+    ) -> Rc<SlotsTouchedByPlace<'a>> {
         let mut known = self.touched.borrow_mut();
-        Rc::clone(known.entry(overrides).or_insert_with(|| Rc::new(self.touched_by(overrides))))
+        Rc::clone(known.entry(overrides).or_insert_with(|| Rc::new(self.slots_touched_by_place(overrides))))
     }
 
     /// What a place touches.
-    pub(super) fn touched_by(&self, overrides: &'a Overrides) -> TouchedSlots<'a> {
-        let mut touched = TouchedSlots { slots: Vec::new(), undeclared: Vec::new() };
+    pub(super) fn slots_touched_by_place(&self, overrides: &'a Overrides) -> SlotsTouchedByPlace<'a> {
+        let mut touched = SlotsTouchedByPlace { slots: Vec::new(), undeclared: Vec::new() };
         for (name, values) in &overrides.values {
-            let Some(component) = self.find_component(name) else { continue };
+            let Some(component) = self.find_component_index(name) else { continue };
             for key in values.keys() {
-                match self.find_key(component, key) {
+                match self.find_slot_of_component_key(component, key) {
                     Some(slot) => touched.slots.push(slot),
                     None => touched.undeclared.push((component, key)),
                 }
@@ -125,13 +128,13 @@ impl<'a> ComponentSet<'a> {
         }
         for removal in &overrides.remove {
             match &removal.what {
-                InheritedItem::Component(name) => {
+                RemovedInheritedItem::Component(name) => {
                     let component =
-                        self.find_component(name).map(|found| self.components[found].slots.clone());
+                        self.find_component_index(name).map(|found| self.components[found].slots.clone());
                     touched.slots.extend(component.into_iter().flatten());
                 }
-                InheritedItem::Value(name, key) | InheritedItem::Entry(name, key, _) => {
-                    touched.slots.extend(self.find_slot(name, key));
+                RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
+                    touched.slots.extend(self.find_parameter_slot(name, key));
                 }
             }
         }

@@ -9,23 +9,25 @@ mod known_values;
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    component_set::{ComponentSet, SetParameter, TouchedSlots},
+    component_set::{IndexedComponents, ParameterInSet, SlotsTouchedByPlace},
     fault::{EstateFault, EstateFaultKind},
-    merge::{merge_values, remove_map_entry},
-    operations::{PlaceOperation, ValueOperation, operations_on_parameter},
+    merge::{merge_values_of_places, remove_map_entry},
+    operations::{PlaceOperation, ValueOperation, collect_operations_on_parameter},
     place_stack::PlaceStack,
     reference::has_references,
-    value_cache::{FinalValue, PlaceListId, ValueCache, ValueSizes},
+    value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{
     catalog::Catalog,
     component::Component,
     estate::Place,
-    format::dotted_path::join_escaped,
+    format::dotted_path::join_with_escaped_dots,
     name::{Key, Name, ServerName},
-    node::{NodeValue, Provenance},
-    parameter::{MAX_VALUE_SIZE, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
-    selection::Selection,
+    node::{NodeValue, ValueProvenanceEntry},
+    parameter::{
+        MAX_ESTIMATED_VALUE_BYTES, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size,
+    },
+    selection::ServerSelection,
     suggest_spelling,
     value::Value,
 };
@@ -52,31 +54,31 @@ pub(super) enum EvaluationSubject<'e> {
 /// Values of other servers.
 pub(super) trait OtherServerValues {
     /// The selected servers with what `parameter` reads of them. The error completes the sentence "`component.key` ...".
-    fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String>;
+    fn select(&self, selection: &ServerSelection, parameter: &Parameter) -> Result<Arc<Value>, String>;
 }
 
 /// Evaluates the parameters of chosen components.
 pub(super) struct ValueEvaluator<'e, 'a> {
     subject: EvaluationSubject<'e>,
     stack: &'e PlaceStack<'a>,
-    set: &'e ComponentSet<'a>,
+    set: &'e IndexedComponents<'a>,
     /// What each layer of the stack touches.
-    touched: &'e [Rc<TouchedSlots<'a>>],
+    touched: &'e [Rc<SlotsTouchedByPlace<'a>>],
     /// Tells which parameters are secret in other versions, when there is one.
     catalog: Option<&'e Catalog>,
     /// What is known from other servers.
-    known: Option<KnownValues<'e>>,
+    known: Option<ValuesKnownFromOtherServers<'e>>,
     /// One for each slot.
-    states: Vec<ValueState>,
+    states: Vec<ValueEvaluationState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
     faults: Vec<EstateFault>,
-    sizes: ValueSizes,
+    sizes: ValueAndProvenanceSizes,
 }
 
 /// What is known from other servers, and where it may be used.
 #[derive(Clone, Copy)]
-pub(super) struct KnownValues<'e> {
+pub(super) struct ValuesKnownFromOtherServers<'e> {
     pub(super) cache: &'e ValueCache,
     /// The places that touch each slot, but for the server's own layer.
     pub(super) touching: &'e [PlaceListId],
@@ -86,13 +88,13 @@ pub(super) struct KnownValues<'e> {
 
 /// The state of a value's evaluation.
 #[derive(Clone)]
-pub(super) enum ValueState {
+pub(super) enum ValueEvaluationState {
     /// Not evaluated yet.
     Pending,
     /// In evaluation, possibly because another value refers to it.
     Begun,
     /// Evaluated.
-    Final(Rc<FinalValue>),
+    Final(Rc<EvaluatedValue>),
     /// Its fault is recorded.
     Failed,
 }
@@ -100,9 +102,9 @@ pub(super) enum ValueState {
 /// What an evaluation comes to.
 pub(super) struct EvaluationOutcome {
     /// One for each slot.
-    pub(super) states: Vec<ValueState>,
+    pub(super) states: Vec<ValueEvaluationState>,
     pub(super) faults: Vec<EstateFault>,
-    pub(super) sizes: ValueSizes,
+    pub(super) sizes: ValueAndProvenanceSizes,
 }
 
 /// A value in evaluation.
@@ -135,9 +137,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// `touched` says what each layer of the stack touches; `states` holds what is evaluated already, and what that weighs.
     pub(super) fn new(
         subject: EvaluationSubject<'e>,
-        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<TouchedSlots<'a>>]),
-        set: &'e ComponentSet<'a>,
-        states: (Vec<ValueState>, ValueSizes),
+        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<SlotsTouchedByPlace<'a>>]),
+        set: &'e IndexedComponents<'a>,
+        states: (Vec<ValueEvaluationState>, ValueAndProvenanceSizes),
     ) -> Self {
         let (states, sizes) = states;
         let (path, faults) = (Vec::new(), Vec::new());
@@ -145,7 +147,11 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// The same, using what is known from other servers, and the catalog to tell which values are secret.
-    pub(super) fn with_known_values(mut self, known: KnownValues<'e>, catalog: &'e Catalog) -> Self {
+    pub(super) fn with_known_values(
+        mut self,
+        known: ValuesKnownFromOtherServers<'e>,
+        catalog: &'e Catalog,
+    ) -> Self {
         self.known = Some(known);
         self.catalog = Some(catalog);
         self
@@ -164,7 +170,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
-    pub(super) fn evaluate_parameter(&mut self, slot: usize) -> (&ValueState, &[EstateFault]) {
+    pub(super) fn evaluate_parameter(&mut self, slot: usize) -> (&ValueEvaluationState, &[EstateFault]) {
         self.settle(slot);
         (&self.states[slot], &self.faults)
     }
@@ -223,36 +229,41 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// Evaluates one pending parameter, once. Stops when the values exceed their limits.
     fn settle(&mut self, slot: usize) {
-        if !matches!(self.states[slot], ValueState::Pending) || self.too_large().is_some() {
+        if !matches!(self.states[slot], ValueEvaluationState::Pending) || self.too_large().is_some() {
             return;
         }
-        self.states[slot] = ValueState::Begun;
+        self.states[slot] = ValueEvaluationState::Begun;
         self.path.push(ValueInEvaluation::new(slot));
         let faults = self.faults.len();
-        let value = match self.known_value(slot) {
+        let value = match self.find_value_known_from_other_servers(slot) {
             Some(known) => Some(known),
             None => self.evaluate(slot),
         };
         self.path.pop();
         self.states[slot] = match value {
             Some(value) if self.faults.len() == faults => {
-                self.sizes.add(value.sizes);
-                ValueState::Final(value)
+                self.sizes.add_sizes(value.sizes);
+                ValueEvaluationState::Final(value)
             }
-            _ => ValueState::Failed,
+            _ => ValueEvaluationState::Failed,
         };
     }
 
     /// `None` when a value it needs failed.
-    fn evaluate(&mut self, slot: usize) -> Option<Rc<FinalValue>> {
-        let SetParameter { component, key, parameter, .. } = self.set.parameters[slot];
+    fn evaluate(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
+        let ParameterInSet { component, key, parameter, .. } = self.set.parameters[slot];
         let name = self.set.components[component].name;
         let default = Place::Default(name.clone());
         let joins_defaults = !self.is_final_node();
         let touched = self.touched;
         let touching = (0..touched.len()).filter(|layer| touched[*layer].slots.binary_search(&slot).is_ok());
-        let mut operations =
-            operations_on_parameter(self.stack, (name, key, parameter), touching, &default, joins_defaults);
+        let mut operations = collect_operations_on_parameter(
+            self.stack,
+            (name, key, parameter),
+            touching,
+            &default,
+            joins_defaults,
+        );
         self.begin_evaluation(slot);
         let mut secret = parameter.secret;
         let mut contributions = Vec::new();
@@ -269,7 +280,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             }
             let site = ValueSite { component: name, key, place: operation.place };
             let mut value = match has_references(value) {
-                true => Arc::new(self.expand_references(&site, value, &mut secret, &mut { MAX_VALUE_SIZE })?),
+                true => Arc::new(
+                    self.expand_references(&site, value, &mut secret, &mut { MAX_ESTIMATED_VALUE_BYTES })?,
+                ),
                 false => Arc::clone(value),
             };
             joined += estimate_value_size(&value);
@@ -297,12 +310,12 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             )?;
         }
         let several = contributions.len() > 1;
-        let merged = match merge_values(parameter.merge, &contributions) {
+        let merged = match merge_values_of_places(parameter.merge, &contributions) {
             Ok(Some(merged)) => merged,
             Ok(None) if parameter.required => return self.missing(name, key, parameter),
             Ok(None) => {
-                let sizes = ValueSizes { values: 0, provenance: provenance_size };
-                return Some(self.keep(slot, self.final_value(None, sizes), None));
+                let sizes = ValueAndProvenanceSizes { values: 0, provenance: provenance_size };
+                return Some(self.cache_value_for_other_servers(slot, self.final_value(None, sizes), None));
             }
             Err(at) => {
                 let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
@@ -330,13 +343,14 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             _ => None,
         };
         let provenance = provenance(operations, secret);
-        let sizes = ValueSizes { values: value_weight(key, &value), provenance: provenance_size };
+        let sizes =
+            ValueAndProvenanceSizes { values: value_weight(key, &value), provenance: provenance_size };
         let evaluated = self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes);
-        Some(self.keep(slot, evaluated, template))
+        Some(self.cache_value_for_other_servers(slot, evaluated, template))
     }
 
-    fn final_value(&self, value: Option<Arc<NodeValue>>, sizes: ValueSizes) -> FinalValue {
-        let mut value = FinalValue::new(value, sizes);
+    fn final_value(&self, value: Option<Arc<NodeValue>>, sizes: ValueAndProvenanceSizes) -> EvaluatedValue {
+        let mut value = EvaluatedValue::new(value, sizes);
         if let Some(at) = self.path.last() {
             (value.chain, value.of_server, value.of_environment) =
                 (at.chain, at.of_server, at.of_environment);
@@ -346,7 +360,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// The servers that a selection stands for.
     fn select(&mut self, site: &ValueSite<'_>, parameter: &Parameter, value: &Value) -> Option<Arc<Value>> {
-        let selection = match Selection::from_value(value, self.stack.environment) {
+        let selection = match ServerSelection::parse_selection_value(value, self.stack.environment) {
             Ok(selection) => selection,
             Err(message) => return self.wrong(site, message),
         };
@@ -401,9 +415,12 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// Whether errors must not show this value.
     fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
-        let declared = self.set.find_slot(component, key).map(|slot| self.set.parameters[slot].parameter);
+        let declared =
+            self.set.find_parameter_slot(component, key).map(|slot| self.set.parameters[slot].parameter);
         declared.is_some_and(|declared| declared.secret)
-            || self.catalog.is_some_and(|catalog| catalog.is_secret_parameter(component, key) == Some(true))
+            || self
+                .catalog
+                .is_some_and(|catalog| catalog.is_secret_in_any_version(component, key) == Some(true))
     }
 
     fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
@@ -448,17 +465,19 @@ fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize])
 }
 
 /// The provenance: effective values, then effective removals, then the rest, each strongest first.
-fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Arc<[Provenance]> {
-    let mut provenance: Vec<Provenance> = operations
+fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Arc<[ValueProvenanceEntry]> {
+    let mut provenance: Vec<ValueProvenanceEntry> = operations
         .into_iter()
-        .map(|entry| Provenance {
+        .map(|entry| ValueProvenanceEntry {
             place: entry.place.clone(),
             removes: !matches!(entry.what, ValueOperation::Value(_)),
             value: match entry.what {
                 _ if secret => None,
                 ValueOperation::Value(value) => Some(Arc::clone(value)),
                 ValueOperation::RemoveAll => None,
-                ValueOperation::RemoveEntry(path) => Some(Arc::new(Value::Text(join_escaped(path)))),
+                ValueOperation::RemoveEntry(path) => {
+                    Some(Arc::new(Value::Text(join_with_escaped_dots(path))))
+                }
             },
             effective: entry.effective,
             origin: entry.origin.cloned(),

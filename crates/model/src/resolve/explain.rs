@@ -3,9 +3,9 @@
 use super::merge::find_map_entry;
 use crate::{
     estate::Place,
-    format::dotted_path::{join_escaped, split_unescaped_dots},
+    format::dotted_path::{join_with_escaped_dots, split_unescaped_dots},
     name::{Key, Name},
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation},
+    node::{Node, NodeComponent, NodeValue, RequirementOperation, ValueProvenanceEntry},
     suggest_spelling,
     value::Value,
     wire::{ExplainedEntry, ExplainedProvenance, Explanation},
@@ -21,7 +21,7 @@ pub struct ExplainError(String);
 
 /// Explains `component.parameter`, an entry of a map (`component.parameter.entry`), or the version of a whole
 /// `component`.
-pub fn explain_key(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
+pub fn explain_dotted_key(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
     let mut parts = split_unescaped_dots(key).into_iter();
     let name = parts.next().unwrap_or_default();
     let Some((name, component)) = node.components.get_key_value(name.as_str()) else {
@@ -69,7 +69,7 @@ fn explain_value(name: &Name, key: &Key, value: &NodeValue) -> Explanation {
     }
 }
 
-fn explain_provenance(provenance: &[Provenance], secret: bool) -> Vec<ExplainedProvenance> {
+fn explain_provenance(provenance: &[ValueProvenanceEntry], secret: bool) -> Vec<ExplainedProvenance> {
     let explained = provenance.iter().map(|entry| ExplainedProvenance {
         place: entry.place.to_string(),
         value: entry.value.as_ref().filter(|_| !secret).map(|value| json(value)),
@@ -87,20 +87,21 @@ fn explain_provenance(provenance: &[Provenance], secret: bool) -> Vec<ExplainedP
 }
 
 /// The places whose values, or entries, a removal takes away.
-fn removed_by(removal: &Provenance, provenance: &[Provenance]) -> Vec<String> {
+fn removed_by(removal: &ValueProvenanceEntry, provenance: &[ValueProvenanceEntry]) -> Vec<String> {
     let others = provenance.iter().filter(|other| !other.removes && other.place != removal.place);
     match removal.value.as_deref().and_then(Value::as_text) {
         // An entry: the places whose maps have it.
         Some(path) => {
             let path = split_unescaped_dots(path);
-            let has_entry = |other: &&Provenance| {
+            let has_entry = |other: &&ValueProvenanceEntry| {
                 other.value.as_ref().is_some_and(|value| find_map_entry(value, &path).is_some())
             };
             others.filter(has_entry).map(|other| other.place.to_string()).collect()
         }
         // Everything: the values of places that are not effective any more.
         None => {
-            let taken = |other: &&Provenance| !other.effective && !matches!(other.place, Place::Default(_));
+            let taken =
+                |other: &&ValueProvenanceEntry| !other.effective && !matches!(other.place, Place::Default(_));
             others.filter(taken).map(|other| other.place.to_string()).collect()
         }
     }
@@ -118,7 +119,7 @@ fn explain_entries(value: &NodeValue) -> Vec<ExplainedEntry> {
 fn list_entries(
     value: &Value,
     path: &mut Vec<String>,
-    provenance: &[Provenance],
+    provenance: &[ValueProvenanceEntry],
     entries: &mut Vec<ExplainedEntry>,
 ) {
     match value {
@@ -132,14 +133,17 @@ fn list_entries(
         _ if entries.len() >= MAX_ENTRIES => (),
         value => {
             let place = entry_source(provenance, path).map(|entry| entry.place.to_string());
-            entries.push(ExplainedEntry { path: join_escaped(path), value: json(value), place });
+            entries.push(ExplainedEntry { path: join_with_escaped_dots(path), value: json(value), place });
         }
     }
 }
 
 /// The strongest effective place whose map has the entry. A text in the place of a map is a reference, which can hold
 /// any entry.
-fn entry_source<'p>(provenance: &'p [Provenance], path: &[String]) -> Option<&'p Provenance> {
+fn entry_source<'p>(
+    provenance: &'p [ValueProvenanceEntry],
+    path: &[String],
+) -> Option<&'p ValueProvenanceEntry> {
     let mut values = provenance.iter().filter(|entry| entry.effective && !entry.removes);
     values
         .clone()
@@ -153,7 +157,7 @@ fn explain_entry(
     value: &NodeValue,
     path: &[String],
 ) -> Result<Explanation, ExplainError> {
-    let full = format!("{name}.{key}.{}", join_escaped(path));
+    let full = format!("{name}.{key}.{}", join_with_escaped_dots(path));
     if value.secret {
         return Ok(Explanation {
             key: full,
@@ -170,7 +174,7 @@ fn explain_entry(
             _ => Vec::new(),
         };
         return Err(unknown(
-            format!("`{name}.{key}` has no entry `{}`", shorten(&join_escaped(path))),
+            format!("`{name}.{key}` has no entry `{}`", shorten(&join_with_escaped_dots(path))),
             &last[0],
             &known,
         ));
@@ -185,9 +189,9 @@ fn explain_entry(
             return None;
         }
         let effective = provenance.effective && (provenance.removes || source == Some(&provenance.place));
-        Some(Provenance { value, effective, ..provenance.clone() })
+        Some(ValueProvenanceEntry { value, effective, ..provenance.clone() })
     });
-    let of_entry: Vec<Provenance> = of_entry.collect();
+    let of_entry: Vec<ValueProvenanceEntry> = of_entry.collect();
     Ok(Explanation {
         key: full,
         value: Some(json(entry)),
@@ -200,7 +204,7 @@ fn explain_entry(
 /// Whether the removed entry is the one at `path`, or holds it.
 fn is_at_or_above(removed: &Value, path: &[String]) -> bool {
     removed.as_text().is_some_and(|text| {
-        let joined = join_escaped(path);
+        let joined = join_with_escaped_dots(path);
         joined == text || joined.starts_with(&format!("{text}."))
     })
 }

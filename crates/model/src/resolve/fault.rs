@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     estate::Place,
     fault::{Fault, Severity},
-    format::estate::{EstateYamlByPath, find_document_position},
+    format::estate::{EstateYamlByPath, find_setting_in_documents},
     name::{Key, Name},
     version::{Version, VersionRange},
 };
@@ -19,7 +19,7 @@ pub struct ResolveError {
 
 /// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {kind}{}", hint_suffix(.kind.hint()))]
+#[error("{place}: {kind}{}", hint_suffix(.kind.correction_hint()))]
 pub struct EstateFault {
     /// The place to change.
     pub place: Place,
@@ -173,7 +173,7 @@ pub enum EstateFaultKind {
 
 impl EstateFaultKind {
     /// What to do next, where the message does not say so.
-    pub fn hint(&self) -> Option<String> {
+    pub fn correction_hint(&self) -> Option<String> {
         match self {
             EstateFaultKind::Unknown { near, .. } | EstateFaultKind::UnknownReference { near, .. } => {
                 nearest_name_hint(near, &[])
@@ -224,10 +224,10 @@ impl EstateFault {
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
     pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
-        self.clone().into_finding().to_located_fault(documents)
+        self.clone().into_estate_finding().to_located_fault(documents)
     }
 
-    pub(super) fn into_finding(self) -> EstateFinding {
+    pub(super) fn into_estate_finding(self) -> EstateFinding {
         let list_entry = match &self.kind {
             EstateFaultKind::Unknown { name, .. } => Some(name.clone()),
             EstateFaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
@@ -236,7 +236,7 @@ impl EstateFault {
         EstateFinding {
             severity: Severity::Error,
             message: self.kind.to_string(),
-            hint: self.kind.hint(),
+            hint: self.kind.correction_hint(),
             list_entry,
             place: self.place,
             component: self.component,
@@ -251,7 +251,7 @@ impl EstateFinding {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
         let found =
-            find_document_position(documents, &self.place, component, key, self.list_entry.as_deref());
+            find_setting_in_documents(documents, &self.place, component, key, self.list_entry.as_deref());
         let (file, location) = found.map_or((None, None), |(file, location)| (Some(file), location));
         Fault {
             severity: self.severity,

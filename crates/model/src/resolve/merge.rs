@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     parameter::MergeStrategy,
-    value::{ExactValue, Value},
+    value::{Value, ValueComparedAsWritten},
 };
 
 /// A merged value.
@@ -21,7 +21,10 @@ pub(super) struct MergedValue {
 /// Merges values of several places, strongest first. A value that stands alone is shared, not copied.
 ///
 /// On failure the index of the first value that is not of the shape the merge needs.
-pub(super) fn merge_values(how: MergeStrategy, values: &[Arc<Value>]) -> Result<Option<MergedValue>, usize> {
+pub(super) fn merge_values_of_places(
+    how: MergeStrategy,
+    values: &[Arc<Value>],
+) -> Result<Option<MergedValue>, usize> {
     let Some(strongest) = values.first() else { return Ok(None) };
     match how {
         MergeStrategy::Replace => {
@@ -41,7 +44,7 @@ fn append(values: &[Arc<Value>]) -> Result<MergedValue, usize> {
     for (at, value) in values.iter().enumerate() {
         let Value::List(items) = &**value else { return Err(at) };
         let before = joined.len();
-        joined.extend(items.iter().filter(|item| visited.insert(ExactValue(item))));
+        joined.extend(items.iter().filter(|item| visited.insert(ValueComparedAsWritten(item))));
         listed += items.len();
         // An empty list that stands alone is the value, too.
         has_part.push(joined.len() > before || values.len() == 1);
@@ -126,7 +129,8 @@ mod tests {
 
     #[test]
     fn list_that_adds_nothing_has_no_part() {
-        let merged = merge_values(MergeStrategy::Append, &[list(&["a", "b"]), list(&["b"]), list(&["c"])]);
+        let merged =
+            merge_values_of_places(MergeStrategy::Append, &[list(&["a", "b"]), list(&["b"]), list(&["c"])]);
         let merged = merged.unwrap().unwrap();
         assert_eq!(merged, MergedValue { value: list(&["a", "b", "c"]), has_part: vec![true, false, true] });
     }
@@ -136,7 +140,7 @@ mod tests {
         let strong = map(&[("a", 1.into()), ("deep", Value::clone(&map(&[("x", 1.into())])))]);
         let weak = map(&[("deep", Value::clone(&map(&[("x", 2.into())])))]);
         let weakest = map(&[("deep", Value::clone(&map(&[("y", 3.into())])))]);
-        let merged = merge_values(MergeStrategy::Deep, &[strong, weak, weakest]).unwrap().unwrap();
+        let merged = merge_values_of_places(MergeStrategy::Deep, &[strong, weak, weakest]).unwrap().unwrap();
         assert_eq!(merged.has_part, [true, false, true]);
         assert_eq!(merged.value.to_string(), r#"{"a":1,"deep":{"x":1,"y":3}}"#);
     }
@@ -146,7 +150,7 @@ mod tests {
         for (how, value) in
             [(MergeStrategy::Append, list(&["a"])), (MergeStrategy::Deep, map(&[("a", 1.into())]))]
         {
-            let merged = merge_values(how, &[Arc::clone(&value)]).unwrap().unwrap();
+            let merged = merge_values_of_places(how, &[Arc::clone(&value)]).unwrap().unwrap();
             assert!(Arc::ptr_eq(&merged.value, &value));
         }
     }

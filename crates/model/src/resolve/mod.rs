@@ -57,33 +57,33 @@ pub use self::{
     check::{CheckedEstateChange, check_estate, check_estate_change, find_catalog_change_effects},
     complete::complete_node_with_defaults,
     enc::write_enc_yaml,
-    explain::{ExplainError, explain_all_values, explain_key},
+    explain::{ExplainError, explain_all_values, explain_dotted_key},
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
-    reach::{ChangedInputs, ResolutionReadsIndex},
+    reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{RequirementConflict, choose_required_versions},
+    requirements::{VersionRequirementConflict, choose_versions_required_by},
 };
 use self::{
-    choose_versions::{RequirementPlaces, choose_versions},
+    choose_versions::{VersionChoiceInputs, choose_component_versions},
     evaluate::EvaluationSubject,
     linearise::RoleHierarchy,
-    node_components::NodeComponents,
+    node_components::NodeComponentCache,
     other_servers::{OtherServerReader, ServerValueCache},
     place_stack::{PlaceStack, ServerPlaces},
-    server_evaluation::{EvaluatedServer, ServerComponents, ServerEvaluation},
+    server_evaluation::{ComponentsChosenForServers, EvaluatedServerComponents, ServerEvaluation},
     value_cache::ValueCache,
 };
 use crate::{
     catalog::Catalog,
     estate::{Estate, Place},
-    format::{node, yaml::MAX_DOCUMENT_BYTES},
+    format::{node, yaml::MAX_YAML_BYTES},
     name::ServerName,
     node::{ContentDigest, Node, digest_node_from_components},
 };
 
 /// A node below this weight always has a readable file: escapes make a text at most six times longer, and what stands
 /// around a value is in its weight.
-const ALWAYS_READABLE_WEIGHT: usize = MAX_DOCUMENT_BYTES / 8;
+const ALWAYS_READABLE_WEIGHT: usize = MAX_YAML_BYTES / 8;
 
 /// How many sets of components are kept at most.
 const MAX_KEPT_SETS: usize = 1_000;
@@ -94,9 +94,9 @@ pub struct Resolver<'a> {
     catalog: &'a Catalog,
     hierarchy: RoleHierarchy<'a>,
     /// The components of servers whose places require the same.
-    components: RefCell<HashMap<RequirementPlaces, Rc<ServerComponents<'a>>, FixedState>>,
+    components: RefCell<HashMap<VersionChoiceInputs, Rc<ComponentsChosenForServers<'a>>, FixedState>>,
     values: ValueCache,
-    node_components: NodeComponents,
+    node_components: NodeComponentCache,
     server_values: ServerValueCache,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Resolver<'a> {
             hierarchy: RoleHierarchy::new(&estate.roles),
             components: RefCell::default(),
             values: ValueCache::default(),
-            node_components: NodeComponents::default(),
+            node_components: NodeComponentCache::default(),
             server_values: ServerValueCache::default(),
         }
     }
@@ -149,7 +149,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Resolution, ResolveError> {
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let EvaluatedServer { components, faults, weight } =
+        let EvaluatedServerComponents { components, faults, weight } =
             evaluation.evaluate_server((&self.values, &self.node_components), subject, self.catalog);
         if !faults.is_empty() {
             return Err(faults.into());
@@ -210,13 +210,17 @@ impl<'a> Resolver<'a> {
     }
 
     /// The components that the places of a stack require, the first of which is the server itself.
-    fn server_components(&self, stack: &PlaceStack<'a>) -> Result<Rc<ServerComponents<'a>>, ResolveError> {
-        let key = RequirementPlaces::new(stack);
+    fn server_components(
+        &self,
+        stack: &PlaceStack<'a>,
+    ) -> Result<Rc<ComponentsChosenForServers<'a>>, ResolveError> {
+        let key = VersionChoiceInputs::new(stack);
         if let Some(known) = self.components.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
-        let chosen = choose_versions(self.catalog, stack, &stack.layers[0].place)?;
-        let components = Rc::new(ServerComponents::new(&self.values, &self.node_components, chosen));
+        let chosen = choose_component_versions(self.catalog, stack, &stack.layers[0].place)?;
+        let components =
+            Rc::new(ComponentsChosenForServers::new(&self.values, &self.node_components, chosen));
         // What a server requires by itself no other one does.
         let mut kept = self.components.borrow_mut();
         if !key.has_place(stack.layers[0].overrides) && kept.len() < MAX_KEPT_SETS {

@@ -9,11 +9,16 @@ use std::{
 
 use foldhash::fast::FixedState;
 
-use super::{choose_versions::ChosenComponent, component_set::SetParameter, evaluate::ValueState};
+use super::{
+    choose_versions::ChosenComponent, component_set::ParameterInSet, evaluate::ValueEvaluationState,
+};
 use crate::{
     catalog::PublishedVersion,
     name::Key,
-    node::{CanonicalPart, ComponentDigester, ContentDigest, NodeComponent, NodeValues, canonical_packages},
+    node::{
+        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, NodeValues,
+        canonical_version_and_packages,
+    },
 };
 
 /// How many components are kept at most.
@@ -24,16 +29,16 @@ const MAX_VARIANTS: usize = 64;
 
 /// The components that do not depend on a server.
 #[derive(Default)]
-pub(super) struct NodeComponents {
+pub(super) struct NodeComponentCache {
     /// By the address of the version, which the catalog holds.
     without_values: RefCell<HashMap<*const PublishedVersion, Vec<Rc<ComponentWithoutValues>>, FixedState>>,
-    kept: RefCell<HashMap<Box<[usize]>, BuiltComponent, FixedState>>,
+    kept: RefCell<HashMap<Box<[usize]>, NodeComponentAndDigest, FixedState>>,
     /// What was looked up last, to be filled again.
     key: Cell<Vec<usize>>,
 }
 
 /// A component of a node and its digest.
-pub(super) type BuiltComponent = (Arc<NodeComponent>, ContentDigest);
+pub(super) type NodeComponentAndDigest = (Arc<NodeComponent>, ContentDigest);
 
 /// A chosen component without values, and its parameters.
 pub(super) struct ComponentWithoutValues {
@@ -41,7 +46,7 @@ pub(super) struct ComponentWithoutValues {
     number: usize,
     component: NodeComponent,
     keys: Arc<[Key]>,
-    packages: CanonicalPart,
+    packages: CanonicalDigestPart,
 }
 
 impl ComponentWithoutValues {
@@ -56,29 +61,36 @@ impl ComponentWithoutValues {
             values: NodeValues::default(),
         };
         let keys = published.component.parameters.keys().cloned().collect();
-        Self { number, packages: canonical_packages(&component), component, keys }
+        Self { number, packages: canonical_version_and_packages(&component), component, keys }
     }
 
     /// The component with values, one for each of its parameters.
-    fn with_values(&self, parameters: &[SetParameter<'_>], states: &[ValueState]) -> BuiltComponent {
+    fn with_values(
+        &self,
+        parameters: &[ParameterInSet<'_>],
+        states: &[ValueEvaluationState],
+    ) -> NodeComponentAndDigest {
         let mut digester = ComponentDigester::new(&self.packages);
         let values = parameters.iter().zip(states).map(|(parameter, state)| match state {
-            ValueState::Final(value) => {
-                if let Some(canonical) = value.canonical(parameter.key) {
-                    digester.add(canonical);
+            ValueEvaluationState::Final(value) => {
+                if let Some(canonical) = value.canonical_form_for_digest(parameter.key) {
+                    digester.add_canonical_part(canonical);
                 }
                 value.value.clone()
             }
             _ => None,
         });
-        let values = NodeValues::of_sorted_keys(&self.keys, values);
-        (Arc::new(NodeComponent { values, ..self.component.clone() }), digester.finish())
+        let values = NodeValues::from_sorted_keys(&self.keys, values);
+        (Arc::new(NodeComponent { values, ..self.component.clone() }), digester.finish_digest())
     }
 }
 
-impl NodeComponents {
+impl NodeComponentCache {
     /// A chosen component without values.
-    pub(super) fn without_values(&self, chosen: &ChosenComponent<'_>) -> Rc<ComponentWithoutValues> {
+    pub(super) fn cached_component_without_values(
+        &self,
+        chosen: &ChosenComponent<'_>,
+    ) -> Rc<ComponentWithoutValues> {
         let mut kept = self.without_values.borrow_mut();
         let next = kept.values().map(Vec::len).sum::<usize>() + 1;
         let variants = kept.entry(Arc::as_ptr(chosen.published)).or_default();
@@ -95,18 +107,18 @@ impl NodeComponents {
     }
 
     /// The component with these values; `None` if one of them failed.
-    pub(super) fn build(
+    pub(super) fn build_node_component(
         &self,
         component: &ComponentWithoutValues,
-        parameters: &[SetParameter<'_>],
-        states: &[ValueState],
-    ) -> Option<BuiltComponent> {
+        parameters: &[ParameterInSet<'_>],
+        states: &[ValueEvaluationState],
+    ) -> Option<NodeComponentAndDigest> {
         let mut key = self.key.take();
         key.clear();
         key.push(component.number);
         let mut is_shared = component.number != 0;
         for state in states {
-            let ValueState::Final(value) = state else { return None };
+            let ValueEvaluationState::Final(value) = state else { return None };
             is_shared &= value.number != 0;
             key.push(value.number as usize);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::place_stack::{PlaceOverrides, PlaceStack};
 use crate::{
-    estate::{InheritedItem, Place, RevisionOrigin},
+    estate::{Place, RemovedInheritedItem, RevisionOrigin},
     name::{Key, Name},
     parameter::{MergeStrategy, Parameter},
     value::Value,
@@ -34,7 +34,7 @@ pub(super) enum ValueOperation<'a> {
 ///
 /// A removal concerns places, never the default: a list or map that is merged always has the default in it, unless
 /// `joins_defaults` is false, and a value that is replaced falls back to the default when no place is left that sets one.
-pub(super) fn operations_on_parameter<'a, 'l>(
+pub(super) fn collect_operations_on_parameter<'a, 'l>(
     stack: &'l PlaceStack<'a>,
     (component, key, parameter): (&Name, &Key, &'a Parameter),
     touching: impl Iterator<Item = usize>,
@@ -42,7 +42,7 @@ pub(super) fn operations_on_parameter<'a, 'l>(
     joins_defaults: bool,
 ) -> Vec<PlaceOperation<'a, 'l>> {
     let replace = parameter.merge == MergeStrategy::Replace;
-    let effective_layers = stack.count_effective_layers(component);
+    let effective_layers = stack.count_layers_down_to_removal(component);
     let mut operations = Vec::new();
     let mut is_removed = false;
     let mut has_value = false;
@@ -66,8 +66,10 @@ pub(super) fn operations_on_parameter<'a, 'l>(
         let is_removed_by_stronger = is_removed;
         for removed in &overrides.remove {
             let what = match &removed.what {
-                InheritedItem::Value(name, of) if name == component && of == key => ValueOperation::RemoveAll,
-                InheritedItem::Entry(name, of, path) if name == component && of == key => {
+                RemovedInheritedItem::Value(name, of) if name == component && of == key => {
+                    ValueOperation::RemoveAll
+                }
+                RemovedInheritedItem::Entry(name, of, path) if name == component && of == key => {
                     ValueOperation::RemoveEntry(path)
                 }
                 _ => continue,

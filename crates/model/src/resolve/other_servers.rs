@@ -8,14 +8,14 @@ use std::{
 
 use super::{
     Resolver,
-    evaluate::{EvaluationSubject, OtherServerValues, ValueState},
+    evaluate::{EvaluationSubject, OtherServerValues, ValueEvaluationState},
 };
 use crate::{
     estate::Place,
     name::{Name, ServerName},
     node::NodeValue,
     parameter::{Parameter, QualifiedParameterName},
-    selection::Selection,
+    selection::ServerSelection,
     value::Value,
 };
 
@@ -26,7 +26,7 @@ const MAX_CHAIN: usize = 32;
 #[derive(Default)]
 pub(super) struct ServerValueCache {
     /// The servers of each selection, by name.
-    selected: RefCell<HashMap<Selection, SelectedServers>>,
+    selected: RefCell<HashMap<ServerSelection, SelectedServers>>,
     /// The lists that selections became, each with the length of the longest chain in it.
     lists: RefCell<HashMap<ListKey, (Arc<Value>, usize)>>,
     /// Single values, each with the length of the longest chain that begins with it.
@@ -43,7 +43,7 @@ pub(super) struct ServerValueCache {
 type SelectedServers = Result<Arc<Vec<ServerName>>, String>;
 
 /// What a list of selected servers depends on.
-type ListKey = (Selection, Vec<QualifiedParameterName>, bool);
+type ListKey = (ServerSelection, Vec<QualifiedParameterName>, bool);
 
 /// A value of another server; `None` if it has none. The error completes the sentence "`component.key` ...".
 type ReadValue = Result<Option<Arc<NodeValue>>, String>;
@@ -59,7 +59,7 @@ pub(super) struct OtherServerReader<'r, 'a> {
 #[derive(Default)]
 pub(super) struct SelectionReads {
     pub(super) environments: BTreeSet<Place>,
-    pub(super) selections: BTreeSet<Selection>,
+    pub(super) selections: BTreeSet<ServerSelection>,
     pub(super) servers: BTreeSet<ServerName>,
 }
 
@@ -99,7 +99,7 @@ impl<'r, 'a> OtherServerReader<'r, 'a> {
 }
 
 impl OtherServerValues for OtherServerReader<'_, '_> {
-    fn select(&self, selection: &Selection, parameter: &Parameter) -> Result<Arc<Value>, String> {
+    fn select(&self, selection: &ServerSelection, parameter: &Parameter) -> Result<Arc<Value>, String> {
         let mut reads = self.reads.borrow_mut();
         reads.environments.insert(Place::Environment(selection.environment.clone()));
         reads.selections.insert(selection.clone());
@@ -113,7 +113,7 @@ impl OtherServerValues for OtherServerReader<'_, '_> {
 
 impl<'a> Resolver<'a> {
     /// The servers of a selection, in the order of their names.
-    fn selected_servers(&self, selection: &Selection) -> SelectedServers {
+    fn selected_servers(&self, selection: &ServerSelection) -> SelectedServers {
         if let Some(known) = self.server_values.selected.borrow().get(selection) {
             return known.clone();
         }
@@ -143,7 +143,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn matches_role_and_component(
         &self,
         server: &ServerName,
-        selection: &Selection,
+        selection: &ServerSelection,
     ) -> Result<bool, String> {
         if selection.role.is_none() && selection.component.is_none() {
             return Ok(true);
@@ -161,13 +161,13 @@ impl<'a> Resolver<'a> {
         let Some(component) = &selection.component else { return Ok(true) };
         let evaluation =
             self.server_evaluation(&places).map_err(|error| first_fault_message(&error.faults))?;
-        Ok(evaluation.components.find(component).is_some())
+        Ok(evaluation.components.find_chosen_component(component).is_some())
     }
 
     /// The list that a selection becomes.
     fn server_list(
         &self,
-        selection: &Selection,
+        selection: &ServerSelection,
         servers: &[ServerName],
         parameter: &Parameter,
     ) -> Result<Arc<Value>, String> {
@@ -219,7 +219,7 @@ impl<'a> Resolver<'a> {
     fn is_shared(&self, server: &ServerName, read: &QualifiedParameterName) -> bool {
         let Ok(places) = self.places_of(server) else { return false };
         let Ok(evaluation) = self.server_evaluation(&places) else { return false };
-        let chosen = evaluation.components.find(&read.component);
+        let chosen = evaluation.components.find_chosen_component(&read.component);
         let parameter = chosen.and_then(|chosen| chosen.published.component.parameters.get(&read.key));
         parameter.is_some_and(|parameter| parameter.shared)
     }
@@ -257,12 +257,12 @@ impl<'a> Resolver<'a> {
         let places = self.places_of(server).map_err(|faults| why(first_fault_message(&faults)))?;
         let evaluation =
             self.server_evaluation(&places).map_err(|error| why(first_fault_message(&error.faults)))?;
-        let Some(slot) = evaluation.find_slot(&read.component, &read.key) else { return Ok(None) };
+        let Some(slot) = evaluation.find_parameter_slot(&read.component, &read.key) else { return Ok(None) };
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let mut evaluator = evaluation.parameter_evaluator(&self.values, subject, self.catalog);
+        let mut evaluator = evaluation.new_value_evaluator(&self.values, subject, self.catalog);
         match evaluator.evaluate_parameter(slot) {
-            (ValueState::Final(value), _) => Ok(value.value.clone()),
+            (ValueEvaluationState::Final(value), _) => Ok(value.value.clone()),
             (_, faults) => Err(why(first_fault_message(faults))),
         }
     }

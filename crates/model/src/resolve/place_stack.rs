@@ -7,7 +7,7 @@ use super::{
     linearise::RoleHierarchy,
 };
 use crate::{
-    estate::{Environment, Estate, InheritedItem, Overrides, Place, RevisionOrigin, Server},
+    estate::{Environment, Estate, Overrides, Place, RemovedInheritedItem, RevisionOrigin, Server},
     name::{Name, ServerName},
     suggest_spelling,
 };
@@ -105,7 +105,7 @@ impl<'a> PlaceStack<'a> {
     }
 
     /// The number of layers that have an effect on a component.
-    pub(super) fn count_effective_layers(&self, component: &Name) -> usize {
+    pub(super) fn count_layers_down_to_removal(&self, component: &Name) -> usize {
         self.component_removals.get(component).map_or(self.layers.len(), |(index, _)| index + 1)
     }
 
@@ -124,7 +124,7 @@ fn component_removals<'a>(
     let mut removals = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {
         for removed in &layer.overrides.remove {
-            if let InheritedItem::Component(name) = &removed.what {
+            if let RemovedInheritedItem::Component(name) = &removed.what {
                 removals.entry(name).or_insert((at, removed.origin.as_ref()));
             }
         }

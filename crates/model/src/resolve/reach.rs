@@ -10,12 +10,12 @@ use crate::{
     catalog::Catalog,
     estate::{Estate, Place, Server},
     name::{Name, ServerName},
-    selection::Selection,
+    selection::ServerSelection,
 };
 
 /// What changes of all that resolutions can read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChangedInputs {
+pub struct ChangedResolutionInputs {
     /// Roles, groups, environments and servers that differ in more than their description, come or go.
     pub places: BTreeSet<Place>,
     /// Channels with the components whose versions or packages differ in them.
@@ -31,11 +31,11 @@ pub struct ResolutionReadsIndex {
     by_place: HashMap<Place, BTreeSet<ServerName>>,
     by_offer: HashMap<(Name, Name), BTreeSet<ServerName>>,
     by_server: HashMap<ServerName, BTreeSet<ServerName>>,
-    by_selection: HashMap<Selection, BTreeSet<ServerName>>,
+    by_selection: HashMap<ServerSelection, BTreeSet<ServerName>>,
     failed: BTreeSet<ServerName>,
 }
 
-impl ChangedInputs {
+impl ChangedResolutionInputs {
     /// What differs between two estates.
     pub fn diff_estates(old: &Estate, new: &Estate) -> Self {
         let mut changed = Self::default();
@@ -106,7 +106,7 @@ impl ResolutionReadsIndex {
         if self.reads.get(server).is_some_and(|known| *known == reads) {
             return;
         }
-        self.remove_server(server);
+        self.remove_reads_of_server(server);
         for place in &reads.places {
             add(&mut self.by_place, place, server);
         }
@@ -128,7 +128,11 @@ impl ResolutionReadsIndex {
     }
 
     /// Records the resolution of a server, whether it could be resolved or not.
-    pub fn insert_resolution(&mut self, server: &ServerName, resolved: &Result<Resolution, ResolveError>) {
+    pub fn insert_reads_of_resolution(
+        &mut self,
+        server: &ServerName,
+        resolved: &Result<Resolution, ResolveError>,
+    ) {
         let reads = match resolved {
             Ok(resolution) => resolution.reads.clone(),
             Err(_) => ResolutionReads { failed: true, ..ResolutionReads::default() },
@@ -137,7 +141,7 @@ impl ResolutionReadsIndex {
     }
 
     /// Forgets a server.
-    pub fn remove_server(&mut self, server: &ServerName) {
+    pub fn remove_reads_of_server(&mut self, server: &ServerName) {
         let Some(reads) = self.reads.remove(server) else { return };
         for place in &reads.places {
             take(&mut self.by_place, place, server);
@@ -158,7 +162,11 @@ impl ResolutionReadsIndex {
 
     /// The servers whose nodes a change can change: those that read something of it, those that could not be resolved
     /// before, and those that read such a server or select one. A server that comes is among them; one that goes is not.
-    pub fn find_reached_servers(&self, changed: &ChangedInputs, new: &Estate) -> BTreeSet<ServerName> {
+    pub fn find_servers_reached_by_change(
+        &self,
+        changed: &ChangedResolutionInputs,
+        new: &Estate,
+    ) -> BTreeSet<ServerName> {
         let mut reached = BTreeSet::new();
         let mut open: Vec<ServerName> = self.failed.iter().cloned().collect();
         for place in &changed.places {
@@ -197,7 +205,7 @@ impl ResolutionReadsIndex {
         environment: &'i Name,
         groups: &'i [Name],
     ) -> impl Iterator<Item = &'i ServerName> {
-        let can_be_in = move |selection: &Selection| {
+        let can_be_in = move |selection: &ServerSelection| {
             selection.environment == *environment
                 && selection.group.as_ref().is_none_or(|group| groups.contains(group))
         };

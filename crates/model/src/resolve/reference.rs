@@ -25,7 +25,7 @@ pub(super) enum ReferenceTarget {
 }
 
 /// References to the server itself.
-pub(super) const SERVER_REFERENCES: [&str; 2] = ["server.name", "server.environment"];
+pub(super) const OWN_SERVER_REFERENCES: [&str; 2] = ["server.name", "server.environment"];
 
 /// Whether anything in the value needs [`split_at_references`].
 pub(super) fn has_references(value: &Value) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     fault::EstateFaultKind,
-    version_search::{SearchScope, VersionSearch},
+    version_search::{VersionSearch, VersionSearchScope},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
@@ -15,7 +15,7 @@ use crate::{
 
 /// Why no versions satisfy all requirements.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RequirementConflict {
+pub enum VersionRequirementConflict {
     /// No offered version of a component satisfies all that require it.
     NoVersion {
         /// The component.
@@ -29,12 +29,12 @@ pub enum RequirementConflict {
 
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
-pub fn choose_required_versions<'a>(
+pub fn choose_versions_required_by<'a>(
     catalog: &'a Catalog,
     root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
-) -> Result<Vec<&'a Arc<PublishedVersion>>, RequirementConflict> {
-    let mut search = VersionSearch::new(catalog, SearchScope::Channels { root, channels });
+) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionRequirementConflict> {
+    let mut search = VersionSearch::new(catalog, VersionSearchScope::Channels { root, channels });
     search.require_component(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
         EstateFaultKind::NoVersion { component, constraints, .. } => {
@@ -42,9 +42,9 @@ pub fn choose_required_versions<'a>(
                 Place::Default(requirer) => Some((requirer, range)),
                 _ => None,
             });
-            RequirementConflict::NoVersion { component, required_by: required_by.collect() }
+            VersionRequirementConflict::NoVersion { component, required_by: required_by.collect() }
         }
-        _ => RequirementConflict::TooManyChoices,
+        _ => VersionRequirementConflict::TooManyChoices,
     })?;
     Ok(chosen.choices.into_iter().map(|choice| choice.published).collect())
 }

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    component_set::ComponentSet,
+    component_set::IndexedComponents,
     reference::{ReferencePart, ReferenceTarget, parse_reference_target, split_at_references},
 };
-use crate::node::Provenance;
+use crate::node::ValueProvenanceEntry;
 
 /// A text with references, which one place or the default alone has set.
-pub(super) struct TextTemplate {
+pub(super) struct ReferenceTextTemplate {
     pub(super) parts: Vec<TemplatePart>,
     /// About how long the text becomes.
     pub(super) capacity: usize,
     /// Whether the value was secret when the provenance was made.
     pub(super) secret: bool,
-    pub(super) provenance: Arc<[Provenance]>,
+    pub(super) provenance: Arc<[ValueProvenanceEntry]>,
     pub(super) provenance_size: usize,
 }
 
@@ -29,14 +29,17 @@ pub(super) enum TemplatePart {
 }
 
 /// Cuts a text at its references, which are all known in the set.
-pub(super) fn template_parts(text: &str, set: &ComponentSet<'_>) -> Option<Vec<TemplatePart>> {
+pub(super) fn split_text_into_template_parts(
+    text: &str,
+    set: &IndexedComponents<'_>,
+) -> Option<Vec<TemplatePart>> {
     let parts = split_at_references(text)?.into_iter().map(|part| match part {
         ReferencePart::Text(text) => Some(TemplatePart::Text(text.into())),
         ReferencePart::Reference(inside) => Some(match parse_reference_target(inside)? {
             ReferenceTarget::ServerName => TemplatePart::ServerName,
             ReferenceTarget::ServerEnvironment => TemplatePart::ServerEnvironment,
             ReferenceTarget::Value(name, key) => {
-                TemplatePart::Value(set.parameters[set.find_slot(&name, &key)?].number)
+                TemplatePart::Value(set.parameters[set.find_parameter_slot(&name, &key)?].number)
             }
         }),
     });

@@ -12,12 +12,12 @@ use std::{
 
 use foldhash::fast::FixedState;
 
-use super::text_template::TextTemplate;
+use super::text_template::ReferenceTextTemplate;
 use crate::{
     component::Component,
     estate::Overrides,
     name::{Key, Name},
-    node::{CanonicalPart, NodeValue, canonical_value},
+    node::{CanonicalDigestPart, NodeValue, canonical_parameter_value},
 };
 
 /// How many values are kept at most: an estate in which servers have little in common must not fill the memory.
@@ -33,7 +33,7 @@ pub(super) struct ValueCache {
     numbers: RefCell<HashMap<*const Component, u32, FixedState>>,
     next_number: Cell<u32>,
     lists: RefCell<HashMap<(PlaceListId, *const Overrides), PlaceListId, FixedState>>,
-    entries: RefCell<HashMap<(u32, PlaceListId), Rc<CacheEntry>, FixedState>>,
+    entries: RefCell<HashMap<(u32, PlaceListId), Rc<CachedParameterValues>, FixedState>>,
     kept: Cell<u32>,
 }
 
@@ -43,52 +43,52 @@ pub(super) struct PlaceListId(u32);
 
 /// What is known of a parameter that the same places touch.
 #[derive(Default)]
-pub(super) struct CacheEntry {
-    variants: RefCell<Vec<Rc<ValueVariant>>>,
+pub(super) struct CachedParameterValues {
+    variants: RefCell<Vec<Rc<CachedValueAndConditions>>>,
     /// How its text is made for each server, if it is a text with references.
-    template: RefCell<Option<Rc<TextTemplate>>>,
+    template: RefCell<Option<Rc<ReferenceTextTemplate>>>,
 }
 
 /// A value, and what it holds for.
-pub(super) struct ValueVariant {
+pub(super) struct CachedValueAndConditions {
     /// The parameters it refers to, by their numbers, with the values they had.
-    pub(super) references: Vec<(u32, Rc<FinalValue>)>,
+    pub(super) references: Vec<(u32, Rc<EvaluatedValue>)>,
     /// The address of the environment's name, if the value depends on it.
     pub(super) environment: Option<*const Name>,
-    pub(super) value: Rc<FinalValue>,
+    pub(super) value: Rc<EvaluatedValue>,
 }
 
 /// An evaluated value.
-pub(super) struct FinalValue {
+pub(super) struct EvaluatedValue {
     /// Its number among the kept values; 0 if it is of one server only.
     pub(super) number: u32,
     /// `None` if no value is set, and none is required.
     pub(super) value: Option<Arc<NodeValue>>,
-    pub(super) sizes: ValueSizes,
+    pub(super) sizes: ValueAndProvenanceSizes,
     /// The length of the longest chain of references that begins with it.
     pub(super) chain: usize,
     /// Whether it depends on the server, and not only on places that others share.
     pub(super) of_server: bool,
     /// Whether it names the environment.
     pub(super) of_environment: bool,
-    canonical: OnceCell<CanonicalPart>,
+    canonical: OnceCell<CanonicalDigestPart>,
 }
 
 /// What values and their provenance weigh; see [`crate::parameter::estimate_value_size`].
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ValueSizes {
+pub(super) struct ValueAndProvenanceSizes {
     pub(super) values: usize,
     pub(super) provenance: usize,
 }
 
 impl PlaceListId {
     /// The list without any place.
-    pub(super) const EMPTY: Self = Self(0);
+    pub(super) const EMPTY_PLACE_LIST: Self = Self(0);
 }
 
 impl ValueCache {
     /// The number of a version's first parameter.
-    pub(super) fn number(&self, component: &Component) -> u32 {
+    pub(super) fn first_parameter_number(&self, component: &Component) -> u32 {
         let mut known = self.numbers.borrow_mut();
         *known.entry(component).or_insert_with(|| {
             let count = u32::try_from(component.parameters.len()).unwrap_or(u32::MAX);
@@ -98,24 +98,36 @@ impl ValueCache {
     }
 
     /// The list with one more place, which is weaker than those in it.
-    pub(super) fn add_weaker(&self, list: PlaceListId, place: *const Overrides) -> PlaceListId {
+    pub(super) fn list_id_with_weaker_place(
+        &self,
+        list: PlaceListId,
+        place: *const Overrides,
+    ) -> PlaceListId {
         let mut known = self.lists.borrow_mut();
         let next = PlaceListId(u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1));
         *known.entry((list, place)).or_insert(next)
     }
 
     /// What is known of a parameter that these places touch.
-    pub(super) fn entry(&self, parameter: u32, places: PlaceListId) -> Option<Rc<CacheEntry>> {
+    pub(super) fn find_cached_parameter(
+        &self,
+        parameter: u32,
+        places: PlaceListId,
+    ) -> Option<Rc<CachedParameterValues>> {
         self.entries.borrow().get(&(parameter, places)).cloned()
     }
 
     /// The same, which is made if there is none.
-    pub(super) fn entry_or_new(&self, parameter: u32, places: PlaceListId) -> Rc<CacheEntry> {
+    pub(super) fn find_or_add_cached_parameter(
+        &self,
+        parameter: u32,
+        places: PlaceListId,
+    ) -> Rc<CachedParameterValues> {
         Rc::clone(self.entries.borrow_mut().entry((parameter, places)).or_default())
     }
 
     /// The number of the next value, if it is to be kept.
-    pub(super) fn next_kept(&self, entry: &CacheEntry) -> Option<u32> {
+    pub(super) fn reserve_value_number(&self, entry: &CachedParameterValues) -> Option<u32> {
         let number = self.kept.get() + 1;
         (number <= MAX_KEPT_VALUES && entry.variants.borrow().len() < MAX_VARIANTS).then(|| {
             self.kept.set(number);
@@ -129,46 +141,46 @@ impl ValueCache {
     }
 }
 
-impl CacheEntry {
+impl CachedParameterValues {
     /// One of the known values.
-    pub(super) fn variant(&self, at: usize) -> Option<Rc<ValueVariant>> {
+    pub(super) fn cached_value_at(&self, at: usize) -> Option<Rc<CachedValueAndConditions>> {
         self.variants.borrow().get(at).cloned()
     }
 
-    pub(super) fn template(&self) -> Option<Rc<TextTemplate>> {
+    pub(super) fn text_template(&self) -> Option<Rc<ReferenceTextTemplate>> {
         self.template.borrow().clone()
     }
 
-    pub(super) fn set_template(&self, template: TextTemplate) {
+    pub(super) fn set_text_template(&self, template: ReferenceTextTemplate) {
         *self.template.borrow_mut() = Some(Rc::new(template));
     }
 
     /// Keeps a value for other servers.
-    pub(super) fn keep(&self, variant: ValueVariant) {
+    pub(super) fn add_cached_value(&self, variant: CachedValueAndConditions) {
         self.variants.borrow_mut().push(Rc::new(variant));
     }
 }
 
-impl FinalValue {
-    pub(super) fn new(value: Option<Arc<NodeValue>>, sizes: ValueSizes) -> Self {
+impl EvaluatedValue {
+    pub(super) fn new(value: Option<Arc<NodeValue>>, sizes: ValueAndProvenanceSizes) -> Self {
         let (number, chain, of_server, of_environment) = (0, 0, false, false);
         Self { number, value, sizes, chain, of_server, of_environment, canonical: OnceCell::new() }
     }
 
     /// The value in the form that digests are made of, if there is one.
-    pub(super) fn canonical(&self, key: &Key) -> Option<&CanonicalPart> {
+    pub(super) fn canonical_form_for_digest(&self, key: &Key) -> Option<&CanonicalDigestPart> {
         let value = self.value.as_ref()?;
-        Some(self.canonical.get_or_init(|| canonical_value(key, value)))
+        Some(self.canonical.get_or_init(|| canonical_parameter_value(key, value)))
     }
 }
 
-impl ValueSizes {
-    pub(super) fn add(&mut self, other: Self) {
+impl ValueAndProvenanceSizes {
+    pub(super) fn add_sizes(&mut self, other: Self) {
         self.values += other.values;
         self.provenance += other.provenance;
     }
 
-    pub(super) fn subtract(&mut self, other: Self) {
+    pub(super) fn subtract_sizes(&mut self, other: Self) {
         self.values -= other.values;
         self.provenance -= other.provenance;
     }

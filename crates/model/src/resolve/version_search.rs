@@ -33,12 +33,12 @@ pub(super) struct VersionConstraint<'a> {
 
 impl<'a> VersionConstraint<'a> {
     /// A place requires the component.
-    pub(super) fn required_by(place: &Place, range: &'a VersionRange) -> Self {
+    pub(super) fn constraint_of_requirement(place: &Place, range: &'a VersionRange) -> Self {
         Self { place: place.clone(), range, depth: None, is_requirement: true }
     }
 
     /// A place constrains the component's version.
-    pub(super) fn constrained_by(place: &Place, range: &'a VersionRange) -> Self {
+    pub(super) fn constraint_without_requirement(place: &Place, range: &'a VersionRange) -> Self {
         Self { place: place.clone(), range, depth: None, is_requirement: false }
     }
 
@@ -64,7 +64,7 @@ pub(super) struct VersionChoice<'a> {
 }
 
 /// What a search found.
-pub(super) struct FoundVersions<'a> {
+pub(super) struct VersionSearchResult<'a> {
     pub(super) choices: Vec<VersionChoice<'a>>,
     /// Every component whose versions were looked at, chosen or not.
     pub(super) consulted: BTreeSet<Name>,
@@ -72,7 +72,7 @@ pub(super) struct FoundVersions<'a> {
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    scope: SearchScope<'a, 'l>,
+    scope: VersionSearchScope<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
@@ -87,7 +87,7 @@ pub(super) struct VersionSearch<'a, 'l> {
 
 /// What versions are offered, and what is removed.
 #[derive(Clone, Copy)]
-pub(super) enum SearchScope<'a, 'l> {
+pub(super) enum VersionSearchScope<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.
     Places {
         /// The places.
@@ -104,17 +104,17 @@ pub(super) enum SearchScope<'a, 'l> {
     },
 }
 
-impl<'a> SearchScope<'a, '_> {
+impl<'a> VersionSearchScope<'a, '_> {
     /// The versions of a component that are offered, the best first.
     fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<PublishedVersion>> {
         let newest_first = |channel: &Name| {
-            let versions = catalog.versions_in_channel(channel, name).iter().rev();
+            let versions = catalog.component_versions_in_channel(channel, name).iter().rev();
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
-            SearchScope::Places { stack, .. } => newest_first(stack.channel),
-            SearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
-            SearchScope::Channels { channels, .. } => {
+            VersionSearchScope::Places { stack, .. } => newest_first(stack.channel),
+            VersionSearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
+            VersionSearchScope::Channels { channels, .. } => {
                 channels.iter().flat_map(|channel| newest_first(channel)).collect()
             }
         }
@@ -123,24 +123,24 @@ impl<'a> SearchScope<'a, '_> {
     /// The place a fault is blamed on when no other place is.
     fn place(&self) -> Place {
         match self {
-            SearchScope::Places { blamed, .. } => (*blamed).clone(),
-            SearchScope::Channels { root, .. } => Place::Default(root.component.name.clone()),
+            VersionSearchScope::Places { blamed, .. } => (*blamed).clone(),
+            VersionSearchScope::Channels { root, .. } => Place::Default(root.component.name.clone()),
         }
     }
 
     fn channel(&self) -> Option<&'a Name> {
         match self {
-            SearchScope::Places { stack, .. } => Some(stack.channel),
-            SearchScope::Channels { channels, .. } => channels.first().copied(),
+            VersionSearchScope::Places { stack, .. } => Some(stack.channel),
+            VersionSearchScope::Channels { channels, .. } => channels.first().copied(),
         }
     }
 
     fn removal_of(&self, component: &Name) -> Option<Place> {
         match self {
-            SearchScope::Places { stack, .. } => {
+            VersionSearchScope::Places { stack, .. } => {
                 stack.find_component_removal(component).map(|(place, _)| place.clone())
             }
-            SearchScope::Channels { .. } => None,
+            VersionSearchScope::Channels { .. } => None,
         }
     }
 }
@@ -158,7 +158,7 @@ struct SearchFrame<'a> {
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, scope: SearchScope<'a, 'l>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchScope<'a, 'l>) -> Self {
         Self {
             catalog,
             scope,
@@ -184,7 +184,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn search_versions(mut self) -> Result<FoundVersions<'a>, Box<EstateFault>> {
+    pub(super) fn search_versions(mut self) -> Result<VersionSearchResult<'a>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -211,7 +211,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                 exclusions: std::mem::take(&mut frame.exclusions),
             })
         });
-        Ok(FoundVersions { choices: choices.collect(), consulted })
+        Ok(VersionSearchResult { choices: choices.collect(), consulted })
     }
 
     /// The fault of a search that reached its limit.
@@ -233,7 +233,9 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         }
         let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
         let satisfies = |candidate: &&Arc<PublishedVersion>| {
-            constraints.iter().all(|constraint| constraint.range.contains(&candidate.component.version))
+            constraints
+                .iter()
+                .all(|constraint| constraint.range.contains_version(&candidate.component.version))
         };
         let candidates: Vec<_> =
             self.scope.offered(self.catalog, name).into_iter().filter(satisfies).collect();
@@ -282,7 +284,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                 frame.candidates.get(frame.next.checked_sub(1)?)
             });
             if let (Some(at), Some(chosen)) = (at, chosen)
-                && !range.contains(&chosen.component.version)
+                && !range.contains_version(&chosen.component.version)
             {
                 let constraint = VersionConstraint::of_component(name, range, depth);
                 let fault = self.no_version(required, Some(constraint));

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account_name, is_plain_name, name_problem_unless},
+    names::{is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
-        field_reader::FieldReader,
+        field_reader::ResourceFieldReader,
         field_schema::{
-            FieldShape::{Map, Text},
-            ResourceSchema,
+            FieldValueShape::{Map, Text},
+            ResourceOrHealthCheckSchema,
         },
     },
     observe::{Fact, FactName, FileContent, ResourceFacts},
@@ -34,7 +34,7 @@ pub struct CronResource {
 }
 
 pub(super) const CRON_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
         fields: &[
@@ -47,7 +47,9 @@ pub(super) const CRON_RULES: ResourceKindRules = ResourceKindRules {
     }],
     build: |fields, _| ResourceBody::Cron(build(fields)),
     // cron ignores files with a dot in their name.
-    name_problem: |name| name_problem_unless(is_plain_name(name, "-"), ResourceKind::Cron),
+    name_problem: |name| {
+        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-"), ResourceKind::Cron)
+    },
     path: |name| Some(format!("/etc/cron.d/{name}")),
     file_type: None,
     before_payloads: false,
@@ -74,15 +76,15 @@ impl ResourceRules for CronResource {
     }
 }
 
-fn build(fields: &mut FieldReader<'_>) -> CronResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> CronResource {
     let cron = CronResource {
         schedule: fields.read_checked_text("schedule", schedule::normalize_cron_schedule),
-        user: fields.read_text("user").unwrap_or_else(|| "root".to_owned()),
+        user: fields.read_optional_text("user").unwrap_or_else(|| "root".to_owned()),
         command: fields.read_required_text("command"),
-        environment: fields.read_environment(),
+        environment: fields.read_environment_variables(),
     };
-    if !is_account_name(&cron.user) {
-        fields.add_error(&format!("`{}` is no name of a user", cron.user));
+    if !is_valid_account_name(&cron.user) {
+        fields.add_declaration_error(&format!("`{}` is no name of a user", cron.user));
     }
     cron
 }

@@ -2,12 +2,12 @@
 
 use super::{
     Ownership, ResourceBody, ResourceId,
-    names::{parent_folder_ids, path_problem},
+    names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
-    manifest::field_schema::{FieldShape::Text, ResourceSchema},
+    manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
 
@@ -19,7 +19,7 @@ pub struct DirectoryResource {
 }
 
 pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
         fields: &[OWNER_FIELD, GROUP_FIELD, MODE_FIELD],
@@ -28,7 +28,7 @@ pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
     build: |fields, _| {
         ResourceBody::Directory(DirectoryResource { ownership: Ownership::read_ownership_fields(fields) })
     },
-    name_problem: path_problem,
+    name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
     file_type: Some(FileType::Directory),
     before_payloads: false,
@@ -48,6 +48,6 @@ impl ResourceRules for DirectoryResource {
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        parent_folder_ids(name)
+        parent_directory_resource_ids(name)
     }
 }

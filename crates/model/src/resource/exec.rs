@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account_name, is_plain_name, name_problem_unless, path_problem},
+    names::{
+        is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid,
+        resource_path_problem,
+    },
     rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
 };
 use crate::{
     manifest::{
-        field_reader::FieldReader,
+        field_reader::ResourceFieldReader,
         field_schema::{
-            FieldShape::{Command, Flag, Map, Number, Text},
-            ResourceSchema,
+            FieldValueShape::{Command, Flag, Map, Number, Text},
+            ResourceOrHealthCheckSchema,
         },
     },
     name::Name,
     observe::{CommandRunReason, Fact, FactName, Observation, ObservedHost, ResourceFacts},
-    plan::{ComponentResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
+    plan::{ComponentAndResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
 };
 
 /// A command run when its guard requires it.
@@ -44,7 +47,7 @@ pub struct ExecResource {
 }
 
 pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "exec",
         subject: (Text, "A command run when its guard requires it; a name for it."),
         fields: &[
@@ -65,7 +68,9 @@ pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
         required: &["command"],
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
-    name_problem: |name| name_problem_unless(is_plain_name(name, "-. /:"), ResourceKind::Exec),
+    name_problem: |name| {
+        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-. /:"), ResourceKind::Exec)
+    },
     path: no_resource_path,
     file_type: None,
     before_payloads: false,
@@ -95,7 +100,7 @@ impl Planner<'_> {
     /// change before it and may change the result of its guard.
     pub(crate) fn plan_exec(
         &mut self,
-        (component, resource): ComponentResource<'_>,
+        (component, resource): ComponentAndResource<'_>,
         exec: &ExecResource,
         observed: &Observation<ResourceFacts>,
         changed: &[Name],
@@ -118,10 +123,11 @@ impl Planner<'_> {
                         .to_owned(),
                     false => absent_prerequisite_hint(first),
                 };
-                return self.block_resource((component, resource), because);
+                return self.add_blocked_resource((component, resource), because);
             }
         }
-        let requires = |id: &ResourceId| self.plan.changes.iter().any(|change| change.changes_resource(id));
+        let requires =
+            |id: &ResourceId| self.plan.changes.iter().any(|change| change.is_change_of_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
         let because = |reason: CommandRunReason| (Some(Fact::RunReason(reason)), None);
@@ -140,39 +146,39 @@ impl Planner<'_> {
         let secret = resource.secret && due != Some(false);
         let difference = FactDifference { fact: FactName::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.add_change(action, [component.clone()].into(), vec![difference], false);
+        self.add_planned_change(action, [component.clone()].into(), vec![difference], false);
         self.brings = true;
-        self.record_notifications(resource);
+        self.mark_notified_by_resource(resource);
     }
 }
 
-fn build(fields: &mut FieldReader<'_>) -> ExecResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResource {
     let exec = ExecResource {
-        command: fields.read_command("command").unwrap_or_default(),
-        creates: fields.read_text("creates"),
-        unless: fields.read_command("unless"),
-        only_if: fields.read_command("only_if"),
+        command: fields.read_command_words("command").unwrap_or_default(),
+        creates: fields.read_optional_text("creates"),
+        unless: fields.read_command_words("unless"),
+        only_if: fields.read_command_words("only_if"),
         refresh_only: fields.read_bool("refresh_only").unwrap_or(false),
-        user: fields.read_text("user"),
-        directory: fields.read_text("directory"),
-        environment: fields.read_environment(),
+        user: fields.read_optional_text("user"),
+        directory: fields.read_optional_text("directory"),
+        environment: fields.read_environment_variables(),
         timeout: fields.read_number("timeout").unwrap_or(300).clamp(1, 86_400),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
-        fields.add_error(
+        fields.add_declaration_error(
             "`command` is missing: a list of the program with its absolute path, then its arguments",
         );
     }
     if exec.creates.is_none() && exec.unless.is_none() && exec.only_if.is_none() && !exec.refresh_only {
-        fields.add_error("without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`");
+        fields.add_declaration_error("without a guard it would run every time; give it `creates`, `unless`, `only_if` or `refresh_only: true`");
     }
     for (what, path) in [("creates", &exec.creates), ("directory", &exec.directory)] {
-        if let Some(problem) = path.as_deref().and_then(path_problem) {
-            fields.add_error(&format!("`{what}`: {problem}"));
+        if let Some(problem) = path.as_deref().and_then(resource_path_problem) {
+            fields.add_declaration_error(&format!("`{what}`: {problem}"));
         }
     }
-    if let Some(user) = exec.user.as_deref().filter(|user| !is_account_name(user)) {
-        fields.add_error(&format!("`{user}` is no name of a user"));
+    if let Some(user) = exec.user.as_deref().filter(|user| !is_valid_account_name(user)) {
+        fields.add_declaration_error(&format!("`{user}` is no name of a user"));
     }
     exec
 }

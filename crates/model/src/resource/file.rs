@@ -2,14 +2,14 @@
 
 use super::{
     Ownership, ResourceBody, ResourceId,
-    names::{parent_folder_ids, path_problem},
+    names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
-        field_reader::FieldReader,
-        field_schema::{FieldShape::Text, ResourceSchema},
+        field_reader::ResourceFieldReader,
+        field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     },
     observe::{Fact, FactName, FileContent, FileType, ResourceFacts},
 };
@@ -25,7 +25,7 @@ pub struct FileResource {
 
 pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[
-        ResourceSchema {
+        ResourceOrHealthCheckSchema {
             word: "file",
             subject: (Text, "A regular file with given content; its absolute path."),
             fields: &[
@@ -37,7 +37,7 @@ pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
             ],
             required: &[],
         },
-        ResourceSchema {
+        ResourceOrHealthCheckSchema {
             word: "template",
             subject: (
                 Text,
@@ -56,7 +56,7 @@ pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
         let content = content(fields, source);
         ResourceBody::File(FileResource { content, ownership: Ownership::read_ownership_fields(fields) })
     },
-    name_problem: path_problem,
+    name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
     file_type: Some(FileType::File),
     before_payloads: false,
@@ -79,17 +79,17 @@ impl ResourceRules for FileResource {
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        parent_folder_ids(name)
+        parent_directory_resource_ids(name)
     }
 }
 
-fn content(fields: &mut FieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
+fn content(fields: &mut ResourceFieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
     match (fields.read_multiline_text("content"), source) {
         (Some(content), None) => content.into_bytes(),
         (None, Some(source)) => source,
         (None, None) => Vec::new(),
         (Some(_), Some(_)) => {
-            fields.add_error("it has both `content` and `source`; keep one");
+            fields.add_declaration_error("it has both `content` and `source`; keep one");
             Vec::new()
         }
     }

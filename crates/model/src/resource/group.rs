@@ -2,13 +2,13 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_account_name, name_problem_unless},
+    names::{is_valid_account_name, resource_name_problem_unless_valid},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{
-        FieldShape::{Flag, Number, Text},
-        ResourceSchema,
+        FieldValueShape::{Flag, Number, Text},
+        ResourceOrHealthCheckSchema,
     },
     observe::{Fact, FactName, ResourceFacts},
 };
@@ -23,7 +23,7 @@ pub struct GroupResource {
 }
 
 pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "group",
         subject: (Text, "A group of the system; its name."),
         fields: &[
@@ -36,7 +36,7 @@ pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
         let system = fields.read_bool("system").unwrap_or(false);
         ResourceBody::Group(GroupResource { gid: fields.read_numeric_id("gid"), system })
     },
-    name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::Group),
+    name_problem: |name| resource_name_problem_unless_valid(is_valid_account_name(name), ResourceKind::Group),
     path: no_resource_path,
     file_type: None,
     before_payloads: true,

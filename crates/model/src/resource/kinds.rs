@@ -7,7 +7,7 @@ use super::{
 
 impl ResourceKind {
     /// What is the same for all resources of this kind.
-    pub(crate) fn kind_rules(self) -> &'static ResourceKindRules {
+    pub(crate) fn rules_of_kind(self) -> &'static ResourceKindRules {
         match self {
             ResourceKind::File => &super::file::FILE_RULES,
             ResourceKind::Directory => &super::directory::DIRECTORY_RULES,
@@ -24,7 +24,7 @@ impl ResourceKind {
 
 impl ResourceBody {
     /// What this resource says about itself.
-    pub(crate) fn resource_rules(&self) -> &dyn ResourceRules {
+    pub(crate) fn rules_of_resource(&self) -> &dyn ResourceRules {
         match self {
             ResourceBody::File(file) => file,
             ResourceBody::Directory(directory) => directory,

@@ -57,7 +57,7 @@ impl ResourceId {
     /// The path it lies at, when it lies at one: a job of cron is a file. Two resources at one path are
     /// one thing under two names.
     pub fn occupied_path(&self) -> Option<String> {
-        (self.kind.kind_rules().path)(&self.name)
+        (self.kind.rules_of_kind().path)(&self.name)
     }
 }
 
@@ -86,7 +86,7 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// All kinds, in the order of the manual.
-    pub const ALL: [ResourceKind; 9] = [
+    pub const ALL_RESOURCE_KINDS: [ResourceKind; 9] = [
         ResourceKind::File,
         ResourceKind::Directory,
         ResourceKind::Symlink,
@@ -129,7 +129,9 @@ impl TryFrom<String> for ResourceId {
     fn try_from(text: String) -> Result<Self, String> {
         text.split_once(':')
             .and_then(|(word, name)| {
-                let kind = ResourceKind::ALL.into_iter().find(|kind| kind.manifest_keyword() == word)?;
+                let kind = ResourceKind::ALL_RESOURCE_KINDS
+                    .into_iter()
+                    .find(|kind| kind.manifest_keyword() == word)?;
                 (!name.is_empty()).then(|| ResourceId::new(kind, name))
             })
             .ok_or_else(|| {
@@ -158,7 +160,7 @@ pub struct Resource {
 impl Resource {
     /// The users and groups that must be there before it can be made. Numbers, and root, always are.
     pub fn required_accounts(&self) -> Vec<ResourceId> {
-        let accounts = self.body.resource_rules().accounts().into_iter();
+        let accounts = self.body.rules_of_resource().accounts().into_iter();
         accounts.filter(|id| id.name != "root" && id.name.parse::<u32>().is_err()).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::{ResourceId, ResourceKind};
 
 /// Why `path` is no path a resource can lie at.
-pub(super) fn path_problem(path: &str) -> Option<String> {
+pub(super) fn resource_path_problem(path: &str) -> Option<String> {
     let Some(rest) = path.strip_prefix('/') else {
         return Some(format!("`{}` is no absolute path: it must start with `/`", shorten(path)));
     };
@@ -18,26 +18,26 @@ pub(super) fn path_problem(path: &str) -> Option<String> {
 }
 
 /// A name `useradd` takes.
-pub(super) fn is_account_name(name: &str) -> bool {
+pub(super) fn is_valid_account_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')
 }
 
 /// Letters, digits, `_`, and the characters in `more`, which cannot come first.
-pub(super) fn is_plain_name(name: &str, more: &str) -> bool {
+pub(super) fn is_name_of_plain_characters(name: &str, more: &str) -> bool {
     (1..=255).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || more.contains(c))
 }
 
 /// The complaint about a name that is not `right`.
-pub(super) fn name_problem_unless(right: bool, kind: ResourceKind) -> Option<String> {
+pub(super) fn resource_name_problem_unless_valid(right: bool, kind: ResourceKind) -> Option<String> {
     (!right).then(|| format!("this is no name for a {}", kind.manifest_keyword()))
 }
 
 /// The folders above a path, the nearest first.
-pub(super) fn parent_folder_ids(mut path: &str) -> Vec<ResourceId> {
+pub(super) fn parent_directory_resource_ids(mut path: &str) -> Vec<ResourceId> {
     let mut folders = Vec::new();
     while let Some((above, _)) = path.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
         folders.push(ResourceId::new(ResourceKind::Directory, above));

@@ -1,10 +1,10 @@
 //! Who owns what lies at a path, and its mode: the same for files and directories.
 
-use super::{ResourceId, ResourceKind, names::is_account_name};
+use super::{ResourceId, ResourceKind, names::is_valid_account_name};
 use crate::{
     manifest::{
-        field_reader::FieldReader,
-        field_schema::{FieldSchema, FieldShape},
+        field_reader::ResourceFieldReader,
+        field_schema::{FieldSchema, FieldValueShape},
     },
     observe::{Fact, FactName, ResourceFacts},
 };
@@ -20,21 +20,21 @@ pub struct Ownership {
     pub mode: Option<u32>,
 }
 
-pub(super) const OWNER_FIELD: FieldSchema = ("owner", FieldShape::Text, "The user it belongs to.");
-pub(super) const GROUP_FIELD: FieldSchema = ("group", FieldShape::Text, "The group it belongs to.");
+pub(super) const OWNER_FIELD: FieldSchema = ("owner", FieldValueShape::Text, "The user it belongs to.");
+pub(super) const GROUP_FIELD: FieldSchema = ("group", FieldValueShape::Text, "The group it belongs to.");
 pub(super) const MODE_FIELD: FieldSchema =
-    ("mode", FieldShape::Mode, "Its permission bits, in quotes: \"0644\".");
+    ("mode", FieldValueShape::Mode, "Its permission bits, in quotes: \"0644\".");
 
 impl Ownership {
-    pub(super) fn read_ownership_fields(fields: &mut FieldReader<'_>) -> Self {
+    pub(super) fn read_ownership_fields(fields: &mut ResourceFieldReader<'_>) -> Self {
         let ownership = Self {
-            owner: fields.read_text("owner"),
-            group: fields.read_text("group"),
+            owner: fields.read_optional_text("owner"),
+            group: fields.read_optional_text("group"),
             mode: fields.read_file_mode(),
         };
         for name in ownership.owner.iter().chain(&ownership.group) {
-            if !is_account_name(name) && name.parse::<u32>().is_err() {
-                fields.add_error(&format!("`{name}` is no name of a user or group"));
+            if !is_valid_account_name(name) && name.parse::<u32>().is_err() {
+                fields.add_declaration_error(&format!("`{name}` is no name of a user or group"));
             }
         }
         ownership

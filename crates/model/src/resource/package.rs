@@ -2,11 +2,11 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_plain_name, name_problem_unless},
+    names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
-    manifest::field_schema::{FieldShape::Text, ResourceSchema},
+    manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     observe::{Fact, FactName, ObservedHost, ResourceFacts},
 };
 
@@ -18,7 +18,7 @@ pub struct PackageResource {
 }
 
 pub(super) const PACKAGE_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
         fields: &[(
@@ -28,8 +28,12 @@ pub(super) const PACKAGE_RULES: ResourceKindRules = ResourceKindRules {
         )],
         required: &[],
     }],
-    build: |fields, _| ResourceBody::Package(PackageResource { version: fields.read_text("version") }),
-    name_problem: |name| name_problem_unless(is_plain_name(name, "-.+:"), ResourceKind::Package),
+    build: |fields, _| {
+        ResourceBody::Package(PackageResource { version: fields.read_optional_text("version") })
+    },
+    name_problem: |name| {
+        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-.+:"), ResourceKind::Package)
+    },
     path: no_resource_path,
     file_type: None,
     before_payloads: true,

@@ -3,17 +3,17 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{field_reader::FieldReader, field_schema::ResourceSchema},
+    manifest::{field_reader::ResourceFieldReader, field_schema::ResourceOrHealthCheckSchema},
     observe::{FileType, ObservedHost, ResourceFacts},
 };
 
 /// What is the same for all resources of a kind.
 pub(crate) struct ResourceKindRules {
     /// The words of manifests for it, with their fields and what the manual says of them.
-    pub(crate) schemas: &'static [ResourceSchema],
+    pub(crate) schemas: &'static [ResourceOrHealthCheckSchema],
     /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
     /// content of its source.
-    pub(crate) build: fn(&mut FieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
+    pub(crate) build: fn(&mut ResourceFieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
     /// Why no resource of this kind can have this name.
     pub(crate) name_problem: fn(&str) -> Option<String>,
     /// The path it lies at, when it lies at one.

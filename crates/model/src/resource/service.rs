@@ -2,17 +2,17 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_plain_name, name_problem_unless},
+    names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{
-        FieldShape::{Flag, Text},
-        ResourceSchema,
+        FieldValueShape::{Flag, Text},
+        ResourceOrHealthCheckSchema,
     },
     name::Name,
     observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts},
-    plan::{ComponentResource, PlannedAction, Planner},
+    plan::{ComponentAndResource, PlannedAction, Planner},
 };
 
 /// What the name of a unit of systemd can end with; a service may leave its end out.
@@ -42,7 +42,7 @@ pub struct ServiceResource {
 }
 
 pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
         fields: &[
@@ -59,7 +59,9 @@ pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
             reload: fields.read_bool("reload").unwrap_or(false),
         })
     },
-    name_problem: |name| name_problem_unless(is_plain_name(name, "-.@:\\"), ResourceKind::Service),
+    name_problem: |name| {
+        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-.@:\\"), ResourceKind::Service)
+    },
     path: no_resource_path,
     file_type: None,
     before_payloads: false,
@@ -83,7 +85,7 @@ pub(crate) fn is_service_running(observed: Option<&Observation<ResourceFacts>>) 
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_service_off(observed: &Observation<ResourceFacts>) -> bool {
+pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFacts>) -> bool {
     match observed {
         Observation::Present(facts) => {
             [FactName::Enabled, FactName::Running].into_iter().all(|fact| !is_on(facts, fact))
@@ -136,7 +138,11 @@ impl ResourceRules for ServiceResource {
 impl Planner<'_> {
     /// Services of components whose payload changed run the old program until they are restarted, and
     /// commands' guards may answer differently.
-    pub(crate) fn notify_payload_services(&mut self, changed: &[Name], resources: &[ComponentResource<'_>]) {
+    pub(crate) fn notify_services_of_changed_payloads(
+        &mut self,
+        changed: &[Name],
+        resources: &[ComponentAndResource<'_>],
+    ) {
         let mut notifies = Vec::new();
         for (component, resource) in resources {
             if resource.id.kind == ResourceKind::Service && changed.contains(component) {
@@ -150,7 +156,7 @@ impl Planner<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(crate) fn plan_service_restarts(&mut self, resources: &[ComponentResource<'_>]) {
+    pub(crate) fn plan_service_restarts(&mut self, resources: &[ComponentAndResource<'_>]) {
         if !self.observed.booted {
             return;
         }
@@ -171,7 +177,7 @@ impl Planner<'_> {
             }
             let action =
                 PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
-            self.add_change(action, [(*component).clone()].into(), Vec::new(), false);
+            self.add_planned_change(action, [(*component).clone()].into(), Vec::new(), false);
         }
     }
 }

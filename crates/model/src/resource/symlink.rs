@@ -2,13 +2,13 @@
 
 use super::{
     ResourceBody, ResourceId,
-    names::{parent_folder_ids, path_problem},
+    names::{parent_directory_resource_ids, resource_path_problem},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
     manifest::{
-        field_reader::FieldReader,
-        field_schema::{FieldShape::Text, ResourceSchema},
+        field_reader::ResourceFieldReader,
+        field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     },
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
@@ -21,14 +21,14 @@ pub struct SymlinkResource {
 }
 
 pub(super) const SYMLINK_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
         fields: &[("target", Text, "Where it points.")],
         required: &["target"],
     }],
     build: |fields, _| ResourceBody::Symlink(build(fields)),
-    name_problem: path_problem,
+    name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
     file_type: Some(FileType::Symlink),
     before_payloads: false,
@@ -45,14 +45,14 @@ impl ResourceRules for SymlinkResource {
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
-        parent_folder_ids(name)
+        parent_directory_resource_ids(name)
     }
 }
 
-fn build(fields: &mut FieldReader<'_>) -> SymlinkResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> SymlinkResource {
     let target = fields.read_required_text("target");
     if target.is_empty() {
-        fields.add_error("`target` must not be empty");
+        fields.add_declaration_error("`target` must not be empty");
     }
     SymlinkResource { target }
 }

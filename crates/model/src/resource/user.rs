@@ -2,15 +2,15 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_account_name, name_problem_unless, path_problem},
+    names::{is_valid_account_name, resource_name_problem_unless_valid, resource_path_problem},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
 };
 use crate::{
     manifest::{
-        field_reader::FieldReader,
+        field_reader::ResourceFieldReader,
         field_schema::{
-            FieldShape::{Flag, Number, Text, Texts},
-            ResourceSchema,
+            FieldValueShape::{Flag, Number, Text, Texts},
+            ResourceOrHealthCheckSchema,
         },
     },
     observe::{Fact, FactName, ResourceFacts},
@@ -38,7 +38,7 @@ pub struct UserResource {
 }
 
 pub(super) const USER_RULES: ResourceKindRules = ResourceKindRules {
-    schemas: &[ResourceSchema {
+    schemas: &[ResourceOrHealthCheckSchema {
         word: "user",
         subject: (Text, "A user of the system; its name."),
         fields: &[
@@ -54,7 +54,7 @@ pub(super) const USER_RULES: ResourceKindRules = ResourceKindRules {
         required: &[],
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
-    name_problem: |name| name_problem_unless(is_account_name(name), ResourceKind::User),
+    name_problem: |name| resource_name_problem_unless_valid(is_valid_account_name(name), ResourceKind::User),
     path: no_resource_path,
     file_type: None,
     before_payloads: true,
@@ -95,28 +95,28 @@ impl ResourceRules for UserResource {
     }
 }
 
-fn build(fields: &mut FieldReader<'_>) -> UserResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> UserResource {
     let user = UserResource {
         uid: fields.read_numeric_id("uid"),
-        group: fields.read_text("group"),
+        group: fields.read_optional_text("group"),
         groups: fields.read_text_list("groups"),
-        home: fields.read_text("home"),
-        shell: fields.read_text("shell"),
-        comment: fields.read_text("comment"),
+        home: fields.read_optional_text("home"),
+        shell: fields.read_optional_text("shell"),
+        comment: fields.read_optional_text("comment"),
         system: fields.read_bool("system").unwrap_or(false),
         authorized_keys: fields.read_text_list("authorized_keys"),
     };
-    for group in user.all_groups().filter(|group| !is_account_name(group)) {
-        fields.add_error(&format!("`{group}` is no name of a group"));
+    for group in user.all_groups().filter(|group| !is_valid_account_name(group)) {
+        fields.add_declaration_error(&format!("`{group}` is no name of a group"));
     }
     for (what, path) in [("home", &user.home), ("shell", &user.shell)] {
-        if let Some(problem) = path.as_deref().and_then(path_problem) {
-            fields.add_error(&format!("`{what}`: {problem}"));
+        if let Some(problem) = path.as_deref().and_then(resource_path_problem) {
+            fields.add_declaration_error(&format!("`{what}`: {problem}"));
         }
     }
     // These end up between colons in /etc/passwd.
     if user.comment.iter().chain(&user.home).chain(&user.shell).any(|text| text.contains(':')) {
-        fields.add_error("`comment`, `home` and `shell` cannot have a colon");
+        fields.add_declaration_error("`comment`, `home` and `shell` cannot have a colon");
     }
     user
 }

@@ -114,7 +114,7 @@ fn answers(case: &Path) -> String {
                 },
             ),
             ["enc", server] => resolve::write_enc_yaml(&node_of(server).unwrap()),
-            ["explain", server, key] => match resolve::explain_key(&node_of(server).unwrap(), key) {
+            ["explain", server, key] => match resolve::explain_dotted_key(&node_of(server).unwrap(), key) {
                 Ok(explanation) => format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap()),
                 Err(error) => format!("{error}\n"),
             },

@@ -25,7 +25,7 @@ pub(crate) fn recorded(estate: &Estate, catalog: &Catalog) -> ResolutionReadsInd
     let resolver = Resolver::new(estate, catalog);
     let mut recorded = ResolutionReadsIndex::default();
     for name in estate.servers.keys() {
-        recorded.insert_resolution(name, &resolver.resolve_server(name));
+        recorded.insert_reads_of_resolution(name, &resolver.resolve_server(name));
     }
     recorded
 }

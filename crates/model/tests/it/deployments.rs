@@ -8,7 +8,7 @@ use model::{
     manifest::DeploymentFiles,
     name::Name,
     node::Node,
-    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, packages_to_observe},
+    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, package_names_to_observe},
     plan::{PlanLimits, plan_host_changes},
 };
 
@@ -20,7 +20,7 @@ fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
         ("manifest.yaml".to_owned(), format!("format: geppetto/manifest/1\n{manifest}").into_bytes()),
     ]);
     let name = Name::new(name).unwrap();
-    let deployment = Deployment::from_files(&name, "test", files).unwrap();
+    let deployment = Deployment::parse_deployment_files(&name, "test", files).unwrap();
     (name, deployment)
 }
 
@@ -54,7 +54,7 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
         ..Default::default()
     };
     assert_eq!(
-        packages_to_observe(&node, &managed),
+        package_names_to_observe(&node, &managed),
         ["app", "app-deployment", "old", "web", "web-deployment"]
     );
     let request = ObservationRequest::new(&desired, &managed);

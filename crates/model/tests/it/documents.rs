@@ -8,7 +8,7 @@ use model::{
         self, FormatError,
         estate::{self, EstateYamlByPath},
     },
-    node::{Node, Provenance, RequirementOperation, RequirementProvenance},
+    node::{Node, RequirementOperation, RequirementProvenance, ValueProvenanceEntry},
     resolve::Resolver,
 };
 
@@ -24,7 +24,7 @@ fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
         "component" => format::component::parse_component_yaml(file, text)
             .map(|_| ())
             .map_err(|mut errors| errors.remove(0)),
-        "manifest" => model::manifest::read_manifest(file, text).map(|_| ()),
+        "manifest" => model::manifest::parse_manifest_yaml(file, text).map(|_| ()),
         "role" => format::role::parse_role_yaml(file, text).map(|_| ()),
         "group" => format::group::parse_group_yaml(file, text).map(|_| ()),
         "environment" => format::environment::parse_environment_yaml(file, text).map(|_| ()),
@@ -61,7 +61,7 @@ fn schema_files_in_the_reference_match_the_code() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     let update = std::env::var("UPDATE").is_ok();
     let folder = docs().join("reference/schemas");
-    for (name, schema) in format::all_json_schemas() {
+    for (name, schema) in format::file_format_json_schemas() {
         let file = folder.join(name);
         if update {
             fs::create_dir_all(&folder).unwrap();
@@ -116,7 +116,7 @@ fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() 
             let place = component.requirements.iter().find(requires).unwrap().place.to_string();
             versions.push(vec![server.to_string(), name.to_string(), component.version.to_string(), place]);
             for (key, value) in component.values.iter() {
-                let has_part = |entry: &&Provenance| entry.effective && !entry.removes;
+                let has_part = |entry: &&ValueProvenanceEntry| entry.effective && !entry.removes;
                 let place = value.provenance.iter().find(has_part).unwrap().place.to_string();
                 values.push(vec![
                     server.to_string(),

@@ -11,7 +11,7 @@ use model::{
         estate::{self, EstateYamlByPath},
         yaml,
     },
-    resolve::{ChangedInputs, EstateFinding, check_estate, check_estate_change, resolve_server},
+    resolve::{ChangedResolutionInputs, EstateFinding, check_estate, check_estate_change, resolve_server},
 };
 use proptest::{collection, prelude::*};
 
@@ -152,7 +152,7 @@ proptest! {
         }
         let resolved = after.servers.keys().all(|name| resolve_server(&after, &catalog, name).is_ok());
         prop_assert!(resolved || !found.is_empty());
-        let reached = recorded.find_reached_servers(&ChangedInputs::diff_estates(&before, &after), &after);
+        let reached = recorded.find_servers_reached_by_change(&ChangedResolutionInputs::diff_estates(&before, &after), &after);
         for name in after.servers.keys().filter(|name| !reached.contains(*name)) {
             prop_assert_eq!(resolve_server(&before, &catalog, name), resolve_server(&after, &catalog, name));
         }

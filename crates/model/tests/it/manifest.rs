@@ -37,7 +37,8 @@ fn evaluate(
     files: &DeploymentFiles,
     values: &NodeValues,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
-    let manifest = manifest::read_manifest("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
+    let manifest =
+        manifest::parse_manifest_yaml("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
     let scope = EvaluationContext {
         server: "web-01",
@@ -204,14 +205,17 @@ fn invalid_manifest_is_refused_without_a_panic() {
         "format: geppetto/manifest/1\nresources: {a: 1}\n",
         "a: &a [*a]",
     ] {
-        assert!(manifest::read_manifest("manifest.yaml", text).is_err(), "{text}");
+        assert!(manifest::parse_manifest_yaml("manifest.yaml", text).is_err(), "{text}");
     }
     let deep =
         format!("format: geppetto/manifest/1\nresources: [{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(manifest::read_manifest("manifest.yaml", &deep).is_err());
+    assert!(manifest::parse_manifest_yaml("manifest.yaml", &deep).is_err());
     let many = "format: geppetto/manifest/1\nresources:\n".to_owned() + &"  - {file: /x}\n".repeat(2001);
     assert!(
-        manifest::read_manifest("manifest.yaml", &many).unwrap_err().to_string().contains("more than 2000")
+        manifest::parse_manifest_yaml("manifest.yaml", &many)
+            .unwrap_err()
+            .to_string()
+            .contains("more than 2000")
     );
 }
 
@@ -224,7 +228,7 @@ resources:
   - {service: shop}
   - {file: /etc/b, content: \"{{ http_prot }}\"}
 ";
-    let manifest = manifest::read_manifest("manifest.yaml", text).unwrap();
+    let manifest = manifest::parse_manifest_yaml("manifest.yaml", text).unwrap();
     let files = DeploymentFiles::from([
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),

@@ -173,7 +173,10 @@ fn unchanged_paths_are_rechecked_after_package_changes() {
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
-    assert!(plan::plan_repairs_after_packages(resources, &host).is_empty(), "nothing was touched");
+    assert!(plan::plan_repairs_after_package_changes(resources, &host).is_empty(), "nothing was touched");
     host.resources.insert(id("file:/etc/motd"), Observation::Absent);
-    assert_eq!(titles(&plan::plan_repairs_after_packages(resources, &host)), ["create file:/etc/motd"]);
+    assert_eq!(
+        titles(&plan::plan_repairs_after_package_changes(resources, &host)),
+        ["create file:/etc/motd"]
+    );
 }

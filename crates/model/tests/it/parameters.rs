@@ -1,7 +1,9 @@
 //! Values are checked against what a parameter declares, in sentences that say what to write.
 
 use model::{
-    parameter::{MAX_VALUE_NESTING_DEPTH, MAX_VALUE_SIZE, MergeStrategy, Parameter, ParameterType},
+    parameter::{
+        MAX_ESTIMATED_VALUE_BYTES, MAX_VALUE_NESTING_DEPTH, MergeStrategy, Parameter, ParameterType,
+    },
     value::Value,
 };
 
@@ -174,7 +176,7 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
         deep = Value::List(vec![deep]);
     }
     assert!(parameter(ParameterType::List).check_value(&deep).unwrap_err().contains("32 deep"));
-    let heavy = Value::from("x".repeat(MAX_VALUE_SIZE + 1));
+    let heavy = Value::from("x".repeat(MAX_ESTIMATED_VALUE_BYTES + 1));
     assert!(parameter(ParameterType::String).check_value(&heavy).unwrap_err().contains("bytes"));
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn make(wanted: &DesiredHost, visited: &ObservedHost) -> Plan {
 }
 
 pub(crate) fn titles(plan: &Plan) -> Vec<String> {
-    plan.changes.iter().map(plan::PlannedChange::title_line).collect()
+    plan.changes.iter().map(plan::PlannedChange::change_title_line).collect()
 }
 
 #[test]

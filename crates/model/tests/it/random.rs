@@ -6,11 +6,13 @@ use model::{
     catalog::{Catalog, PackageFile, PublishedVersion},
     component::Component,
     estate::{
-        AssignedValue, Environment, Estate, Group, InheritanceRemoval, InheritedItem, Overrides, Place,
-        Requirement, RevisionOrigin, Role, Server,
+        Environment, Estate, Group, InheritanceRemoval, Overrides, Place, RemovedInheritedItem,
+        RevisionOrigin, Role, Server, ValueWithOrigin, VersionRangeWithOrigin,
     },
     name::{Key, Name, ServerName},
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
+    node::{
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+    },
     value::Value,
     version::{Version, VersionRange},
 };
@@ -81,11 +83,11 @@ fn origin() -> impl Strategy<Value = RevisionOrigin> {
     (any::<u64>(), text()).prop_map(|(revision, by)| RevisionOrigin { revision, by })
 }
 
-fn entry() -> impl Strategy<Value = Provenance> {
+fn entry() -> impl Strategy<Value = ValueProvenanceEntry> {
     (place(), option::of(value()), any::<bool>(), any::<bool>(), option::of(origin())).prop_map(
         |(place, value, removes, effective, origin)| {
             let value = value.map(Arc::new);
-            Provenance { place, value, removes, effective, origin }
+            ValueProvenanceEntry { place, value, removes, effective, origin }
         },
     )
 }
@@ -131,19 +133,19 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
     )
 }
 
-fn removal() -> impl Strategy<Value = InheritedItem> {
+fn removal() -> impl Strategy<Value = RemovedInheritedItem> {
     let part = text().prop_filter("not empty", |text| !text.is_empty());
     prop_oneof![
-        name().prop_map(InheritedItem::Component),
-        (name(), key()).prop_map(|(name, key)| InheritedItem::Value(name, key)),
+        name().prop_map(RemovedInheritedItem::Component),
+        (name(), key()).prop_map(|(name, key)| RemovedInheritedItem::Value(name, key)),
         (name(), key(), collection::vec(part, 1..3))
-            .prop_map(|(name, key, path)| InheritedItem::Entry(name, key, path)),
+            .prop_map(|(name, key, path)| RemovedInheritedItem::Entry(name, key, path)),
     ]
 }
 
 fn overrides() -> impl Strategy<Value = Overrides> {
-    let message = value().prop_map(|value| AssignedValue { value: Arc::new(value), origin: None });
-    let requirement = || range().prop_map(|range| Requirement { range, origin: None });
+    let message = value().prop_map(|value| ValueWithOrigin { value: Arc::new(value), origin: None });
+    let requirement = || range().prop_map(|range| VersionRangeWithOrigin { range, origin: None });
     let removed = removal().prop_map(|what| InheritanceRemoval { what, origin: None });
     (
         collection::btree_map(name(), requirement(), 0..3),

@@ -6,7 +6,7 @@ use model::{
     format::estate::EstateYamlByPath,
     name::ServerName,
     node::ContentDigest,
-    resolve::{ChangedInputs, Resolver},
+    resolve::{ChangedResolutionInputs, Resolver},
 };
 use proptest::{collection, prelude::*, sample};
 
@@ -33,9 +33,10 @@ fn changed(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
 fn reached(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
     let (old, new) = (before.estate(), after.estate());
     let recorded = recorded(&old, &before.catalog());
-    let mut reached = recorded.find_reached_servers(&ChangedInputs::diff_estates(&old, &new), &new);
-    let changed = ChangedInputs::diff_catalogs(&before.catalog(), &after.catalog());
-    reached.extend(recorded.find_reached_servers(&changed, &new));
+    let mut reached =
+        recorded.find_servers_reached_by_change(&ChangedResolutionInputs::diff_estates(&old, &new), &new);
+    let changed = ChangedResolutionInputs::diff_catalogs(&before.catalog(), &after.catalog());
+    reached.extend(recorded.find_servers_reached_by_change(&changed, &new));
     reached
 }
 

@@ -6,15 +6,15 @@ use model::{
     catalog::Catalog,
     component::Component,
     estate::{
-        Environment, Estate, InheritanceRemoval, InheritedItem, Place, Requirement, RevisionOrigin, Role,
-        Server,
+        Environment, Estate, InheritanceRemoval, Place, RemovedInheritedItem, RevisionOrigin, Role, Server,
+        VersionRangeWithOrigin,
     },
     format::{
-        estate::{OverrideOrigins, update_override_origins},
+        estate::{OverrideOrigins, keep_or_set_override_origins},
         node, yaml,
     },
     name::{Key, Name, ServerName},
-    resolve::{self, ChangedInputs, Resolver},
+    resolve::{self, ChangedResolutionInputs, Resolver},
     value::Value,
 };
 use proptest::{collection, prelude::*};
@@ -156,21 +156,21 @@ proptest! {
 
     #[test]
     fn unchanged_estate_has_no_changed_inputs(estate in random::estate()) {
-        let unchanged = ChangedInputs::diff_estates(&estate, &estate.clone());
-        prop_assert_eq!(unchanged, ChangedInputs::default());
+        let unchanged = ChangedResolutionInputs::diff_estates(&estate, &estate.clone());
+        prop_assert_eq!(unchanged, ChangedResolutionInputs::default());
     }
 
     #[test]
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
         let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
         let mut first = old.clone();
-        update_override_origins(&Estate::default(), &mut first, &origin(1));
+        keep_or_set_override_origins(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
-        update_override_origins(&first, &mut again, &origin(2));
+        keep_or_set_override_origins(&first, &mut again, &origin(2));
         prop_assert_eq!(&again, &first);
         let mut edited = edit.clone();
         edited.roles.extend(old.roles.clone());
-        update_override_origins(&first, &mut edited, &origin(2));
+        keep_or_set_override_origins(&first, &mut edited, &origin(2));
         for name in old.roles.keys() {
             prop_assert_eq!(&edited.roles[name], &first.roles[name]);
         }
@@ -321,7 +321,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     }
     let (mut estate, _) = shop("", "");
     let web = estate.roles.get_mut("web").unwrap();
-    let requirement = Requirement { range: "*".parse().unwrap(), origin: None };
+    let requirement = VersionRangeWithOrigin { range: "*".parse().unwrap(), origin: None };
     let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), requirement.clone()));
     (web.overrides.components, web.overrides.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
@@ -342,34 +342,34 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
     let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
-    update_override_origins(&Estate::default(), &mut first, &origin(1, "ann"));
+    keep_or_set_override_origins(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
-    let what = InheritedItem::Value(Name::new("shop").unwrap(), key);
+    let what = RemovedInheritedItem::Value(Name::new("shop").unwrap(), key);
     let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
-    let requirement = Requirement { range: "1".parse().unwrap(), origin: None };
+    let requirement = VersionRangeWithOrigin { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
-    update_override_origins(&first, &mut second, &origin(2, "bob"));
+    keep_or_set_override_origins(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored =
         model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml(&second)).unwrap();
-    OverrideOrigins::from_overrides(&second.roles["web"].overrides)
-        .write_to_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
-    OverrideOrigins::from_overrides(&second.servers["s"].overrides)
-        .write_to_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
+    OverrideOrigins::collect_override_origins(&second.roles["web"].overrides)
+        .set_origins_on_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
+    OverrideOrigins::collect_override_origins(&second.servers["s"].overrides)
+        .set_origins_on_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
     assert_eq!(stored, second);
 
     let node = resolve::resolve_server(&second, &catalog, &server()).unwrap();
     let node = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node)).unwrap();
     assert_eq!(
-        resolve::explain_key(&node, "shop").unwrap().to_string(),
+        resolve::explain_dotted_key(&node, "shop").unwrap().to_string(),
         "shop = \"1-1\"\n  effective   server s sets \"1\" (revision 2 by bob)\n  \
          overridden  role web sets \"*\" (revision 1 by ann)"
     );
     assert_eq!(
-        resolve::explain_key(&node, "shop.a").unwrap().to_string(),
+        resolve::explain_dotted_key(&node, "shop.a").unwrap().to_string(),
         "shop.a = \"x\"\n  effective   default of shop sets \"x\"\n  \
          effective   server s removes what is set by role web (revision 2 by bob)\n  \
          overridden  role web sets \"y\" (revision 1 by ann)"

@@ -62,14 +62,14 @@ fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
 
 #[test]
 fn older_generation_or_changed_content_of_the_same_generation_is_refused() {
-    assert_eq!(node::check_generation_order(None, (3, "a")), Ok(()));
-    assert_eq!(node::check_generation_order(Some((3, "a")), (3, "a")), Ok(()));
-    assert_eq!(node::check_generation_order(Some((3, "a")), (4, "a")), Ok(()));
-    assert_eq!(node::check_generation_order(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
-    assert_eq!(node::check_generation_order(Some((0, "a")), (1, "b")), Ok(()));
-    let older = node::check_generation_order(Some((3, "a")), (2, "b")).unwrap_err();
+    assert_eq!(node::check_generation_may_follow(None, (3, "a")), Ok(()));
+    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (3, "a")), Ok(()));
+    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (4, "a")), Ok(()));
+    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
+    assert_eq!(node::check_generation_may_follow(Some((0, "a")), (1, "b")), Ok(()));
+    let older = node::check_generation_may_follow(Some((3, "a")), (2, "b")).unwrap_err();
     assert!(older.starts_with("generation 2 is older than generation 3"), "{older}");
-    let other = node::check_generation_order(Some((3, "a")), (3, "b")).unwrap_err();
+    let other = node::check_generation_may_follow(Some((3, "a")), (3, "b")).unwrap_err();
     assert!(other.starts_with("generation 3 has other content"), "{other}");
 }
 

@@ -43,7 +43,7 @@ pub struct ArchetypeRecord {
     digest: String,
 }
 
-impl yaml::DocumentFormat for ArchetypeRecord {
+impl yaml::VersionedYamlFormat for ArchetypeRecord {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {

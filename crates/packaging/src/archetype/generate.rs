@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{component::reserved_name_problem, name::Name};
+use model::{component::reserved_component_name_problem, name::Name};
 
 use super::{
     Archetype, ArchetypeAnswers, ArchetypeError, archetype_record::ArchetypeRecord, render::RenderedFiles,
@@ -24,7 +24,7 @@ pub fn generate_component(
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
-    if let Some(why) = reserved_name_problem(name) {
+    if let Some(why) = reserved_component_name_problem(name) {
         return Err(ArchetypeError::Answer(why));
     }
     let there = match fs::read_dir(dir) {

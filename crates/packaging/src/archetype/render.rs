@@ -172,8 +172,8 @@ fn target(path: &str, context: &BTreeMap<String, String>) -> Result<String, Form
     for (key, answer) in context {
         to = to.replace(&format!("__{key}__"), answer);
     }
-    let inside =
-        component::check_source_path(&to).is_ok() && !to.split('/').any(|part| matches!(part, "" | "."));
+    let inside = component::check_source_path_stays_in_component(&to).is_ok()
+        && !to.split('/').any(|part| matches!(part, "" | "."));
     if !inside || to == ".geppetto" || to.starts_with(".geppetto/") {
         return Err(FormatError::new(path, format!("it would become `{to}`, which no archetype may write")));
     }

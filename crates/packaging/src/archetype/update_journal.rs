@@ -35,7 +35,7 @@ struct Entry {
     sha256: String,
 }
 
-impl yaml::DocumentFormat for UpdateJournal {
+impl yaml::VersionedYamlFormat for UpdateJournal {
     const FORMAT: &'static str = FORMAT;
 
     fn format(&self) -> &str {

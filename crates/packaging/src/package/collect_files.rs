@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::format::component::{FileSource, PackagedFile};
+use model::format::component::{PackagedFile, PackagedFileContentSource};
 
 use super::{PackagingError, path_pattern};
 
@@ -123,16 +123,16 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.content_source() {
-            FileSource::Directory => {
+            PackagedFileContentSource::Directory => {
                 self.add_file(dressed(entry, path, CollectedContent::Directory, 0o755), true)
             }
-            FileSource::Symlink(target) => {
+            PackagedFileContentSource::Symlink(target) => {
                 self.add_file(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
             }
-            FileSource::Source(source) if path_pattern::has_wildcard(source) => {
+            PackagedFileContentSource::Source(source) if path_pattern::has_wildcard(source) => {
                 self.pattern(root, entry, source)
             }
-            FileSource::Source(source) => {
+            PackagedFileContentSource::Source(source) => {
                 let real = inside(root, &root.join(source), source)?;
                 if real.is_dir() {
                     return self.folder(root, entry, &real, source, path);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use model::{
-    component::DEPLOYMENTS_FOLDER,
+    component::INSTALLED_COMPONENTS_FOLDER,
     format::component::{Arch, LaunchCommand},
     version::VersionRange,
 };
@@ -68,7 +68,7 @@ pub(super) fn deployment_package_contents(
     source: &ComponentSource,
 ) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
-    let dir = format!("/{DEPLOYMENTS_FOLDER}/{}", component.name);
+    let dir = format!("/{INSTALLED_COMPONENTS_FOLDER}/{}", component.name);
     let mut collected = FileCollector::default();
     let mut description = serde_json::to_vec_pretty(component)
         .map_err(|error| new_source_error("component.json", format!("it cannot be written: {error}")))?;
@@ -164,10 +164,10 @@ fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<Collecte
 fn needs(name: &str, range: &VersionRange) -> Vec<Dependency> {
     use model::version::VersionComparison::{Above, AtLeast, AtMost, Below, Equal};
 
-    if range.bounds().is_empty() {
+    if range.range_bounds().is_empty() {
         return vec![Dependency::any(name)];
     }
-    let bounds = range.bounds().iter().map(|bound| {
+    let bounds = range.range_bounds().iter().map(|bound| {
         let version = bound.version.to_string();
         match bound.comparison {
             Equal => Dependency::eq(name, version),

@@ -48,7 +48,7 @@ pub(super) fn render_daemon_unit(facts: &SystemdUnitSettings<'_>, launch: &Launc
     let _ = writeln!(text, "Wants=network-online.target\nAfter={}", after.join(" "));
     text.push_str("\n[Service]\n");
     service(&mut text, launch);
-    let _ = writeln!(text, "Restart={}", launch.restart.systemd_value());
+    let _ = writeln!(text, "Restart={}", launch.restart.systemd_restart_value());
     if launch.restart != RestartPolicy::No {
         text.push_str("RestartSec=1\n");
     }

@@ -54,7 +54,9 @@ impl Repository {
             .iter()
             .map(|chosen| &chosen.component)
             .filter(|component| component.name != planned.root.component.name)
-            .filter(|component| !before.versions_in_channel(to, &component.name).contains(&component.version))
+            .filter(|component| {
+                !before.component_versions_in_channel(to, &component.name).contains(&component.version)
+            })
             .map(|component| (component.name.clone(), component.version.clone()))
             .collect();
         taken_along.sort();

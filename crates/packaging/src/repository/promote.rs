@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, PublishedVersion},
     name::Name,
-    resolve::{RequirementConflict, choose_required_versions},
+    resolve::{VersionRequirementConflict, choose_versions_required_by},
     version::{Version, VersionRange},
     wire::PublicationResult,
 };
@@ -76,17 +76,17 @@ pub(super) fn find_visible_version<'a>(
     version: &Version,
 ) -> Result<&'a Arc<PublishedVersion>> {
     catalog
-        .versions_in_channel(channel, name)
+        .component_versions_in_channel(channel, name)
         .iter()
         .rev()
-        .find(|there| there.satisfies(version))
+        .find(|there| there.satisfies_requested_version(version))
         .and_then(|there| catalog.components.get(name)?.get(there))
         .ok_or_else(|| no_version(catalog, channel, name, version))
 }
 
 fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {
     let versions: Vec<String> =
-        catalog.versions_in_channel(channel, name).iter().map(Version::to_string).collect();
+        catalog.component_versions_in_channel(channel, name).iter().map(Version::to_string).collect();
     let known = match (versions.as_slice(), catalog.components.contains_key(name)) {
         ([], true) => "it has none of its versions; other channels do".to_owned(),
         ([], false) => {
@@ -114,16 +114,16 @@ fn closure<'a>(
     from: &'a Name,
     to: &'a Name,
 ) -> Result<Vec<&'a Arc<PublishedVersion>>> {
-    choose_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
+    choose_versions_required_by(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.
             missing.extend(match conflict {
-                RequirementConflict::NoVersion { component, required_by } => required_by
+                VersionRequirementConflict::NoVersion { component, required_by } => required_by
                     .iter()
                     .map(|(requirer, range)| lack(catalog, requirer.as_str(), &component, range, from, to))
                     .collect(),
-                RequirementConflict::TooManyChoices => {
+                VersionRequirementConflict::TooManyChoices => {
                     vec!["its requirements allow too many choices of versions to try them all".to_owned()]
                 }
             });
@@ -174,7 +174,7 @@ fn lack(
 ) -> String {
     let has = |channel: &Name| {
         let versions: Vec<String> =
-            catalog.versions_in_channel(channel, required).iter().map(Version::to_string).collect();
+            catalog.component_versions_in_channel(channel, required).iter().map(Version::to_string).collect();
         if versions.is_empty() {
             format!("`{channel}` has none")
         } else {

@@ -172,7 +172,9 @@ fn kept_components(
     for (name, versions) in catalog.channels.get(channel).into_iter().flatten() {
         let new = versions.len().saturating_sub(newest);
         for (at, version) in versions.iter().enumerate() {
-            let named = keep.iter().any(|(kept, requirement)| kept == name && version.satisfies(requirement));
+            let named = keep
+                .iter()
+                .any(|(kept, requirement)| kept == name && version.satisfies_requested_version(requirement));
             if at >= new || named {
                 open.push((name.clone(), version.clone()));
             }

@@ -91,7 +91,7 @@ impl Repository {
 fn refuse_if_required(catalog: &Catalog, channel: &Name, withdrawn: &PublishedVersion) -> Result<()> {
     let withdrawn = &withdrawn.component;
     let others: Vec<&Version> = catalog
-        .versions_in_channel(channel, &withdrawn.name)
+        .component_versions_in_channel(channel, &withdrawn.name)
         .iter()
         .filter(|version| **version != withdrawn.version)
         .collect();
@@ -102,8 +102,8 @@ fn refuse_if_required(catalog: &Catalog, channel: &Name, withdrawn: &PublishedVe
             let Some(range) = requirer.requires.get(&withdrawn.name) else { continue };
             let is_itself = requirer.name == withdrawn.name && requirer.version == withdrawn.version;
             if is_itself
-                || !range.contains(&withdrawn.version)
-                || others.iter().any(|version| range.contains(version))
+                || !range.contains_version(&withdrawn.version)
+                || others.iter().any(|version| range.contains_version(version))
             {
                 continue;
             }

@@ -11,7 +11,7 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, read_manifest},
+    manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, parse_manifest_yaml},
     name::Key,
     node::{NodeValue, NodeValues},
     observe::OsFamily,
@@ -78,7 +78,8 @@ fn deployed(
         others: BTreeMap::new(),
         family,
     };
-    let manifest = read_manifest("deploy/manifest.yaml", source.deploy.manifest.as_ref().unwrap()).unwrap();
+    let manifest =
+        parse_manifest_yaml("deploy/manifest.yaml", source.deploy.manifest.as_ref().unwrap()).unwrap();
     evaluate_manifest(&manifest, &source.deploy.templates, &scope)
         .unwrap_or_else(|errors| panic!("{errors:#?}"))
 }

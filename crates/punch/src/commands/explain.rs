@@ -6,7 +6,7 @@ use model::{
     exit::Exit,
     format::node,
     name::ServerName,
-    resolve::{explain_all_values, explain_key},
+    resolve::{explain_all_values, explain_dotted_key},
     wire::Explanation,
 };
 
@@ -87,6 +87,8 @@ impl ExplainArgs {
             }
         };
         let Some(key) = &self.key else { return Ok(explain_all_values(&node)) };
-        Ok(vec![explain_key(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?])
+        Ok(vec![
+            explain_dotted_key(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?,
+        ])
     }
 }

@@ -120,7 +120,7 @@ impl PackageSource {
             None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
         let header = inspect::read_package_header(path).map_err(refused)?;
-        if header.name != pin.name || !header.version.satisfies(&pin.version) {
+        if header.name != pin.name || !header.version.satisfies_requested_version(&pin.version) {
             return Err(PackageSourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",
                 path.display(),

@@ -45,7 +45,7 @@ fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, Packa
         scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits_architecture(&header.arch))
     };
     let mut fitting: Vec<&(PathBuf, PackageHeader)> =
-        of_name().filter(|(_, header)| header.version.satisfies(&pin.version)).collect();
+        of_name().filter(|(_, header)| header.version.satisfies_requested_version(&pin.version)).collect();
     fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));
     let Some((newest, _)) = fitting.last() else {
         let names: BTreeSet<&str> = scan.packages.iter().map(|(_, header)| header.name.as_str()).collect();

@@ -108,7 +108,7 @@ impl YumRepository {
     ) -> Result<RepositoryPackage, PackageSourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
         let fitting = |listed: &&RepositoryPackage| {
-            suits_architecture(&listed.arch) && listed.version.satisfies(&pin.version)
+            suits_architecture(&listed.arch) && listed.version.satisfies_requested_version(&pin.version)
         };
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
         let Some(newest) = newest else {

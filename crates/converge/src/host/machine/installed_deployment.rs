@@ -3,8 +3,8 @@
 use std::{fs, io::Read, os::fd::OwnedFd};
 
 use model::{
-    component::DEPLOYMENTS_FOLDER,
-    deployment::{MAX_DEPLOYMENT_BYTES, MAX_DEPLOYMENT_FILE_BYTES},
+    component::INSTALLED_COMPONENTS_FOLDER,
+    deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
     manifest::DeploymentFiles,
     name::Name,
     observe::Observation,
@@ -20,7 +20,7 @@ use crate::{host::explain_io_error, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
 pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFiles> {
-    let folder = format!("/{DEPLOYMENTS_FOLDER}/{name}");
+    let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
     let mut files = DeploymentFiles::new();
     let mut total = 0;
     let read =
@@ -59,7 +59,7 @@ fn read_folder(
             let mut bytes = Vec::new();
             opened.take(MAX_DEPLOYMENT_FILE_BYTES + 1).read_to_end(&mut bytes)?;
             *total += bytes.len() as u64;
-            if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || *total > MAX_DEPLOYMENT_BYTES {
+            if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || *total > MAX_DEPLOYMENT_TOTAL_BYTES {
                 return Err(std::io::Error::other(format!("{name} has more than a deployment may have")));
             }
             files.insert(name, bytes);

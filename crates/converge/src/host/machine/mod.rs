@@ -26,7 +26,7 @@ use std::{
 };
 
 use model::{
-    health::{HealthProbe, check_http_answer},
+    health::{HealthProbe, request_and_check_http_answer},
     manifest::DeploymentFiles,
     name::Name,
     observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
@@ -247,7 +247,7 @@ impl Host for Machine {
     fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
         match probe {
             HealthProbe::Http { url, status, contains } => {
-                check_http_answer(url, *status, contains.as_deref(), self.http)
+                request_and_check_http_answer(url, *status, contains.as_deref(), self.http)
             }
             HealthProbe::Tcp { address } => network_probe::check_tcp_connection(address),
             HealthProbe::Command { command } => {

@@ -69,7 +69,7 @@ const SECOND: Range = ("second", 0, 59_999_999);
 const MICROSECONDS: u64 = 1_000_000;
 
 /// Checks an expression; the error says what is wrong with it and what to write.
-pub(super) fn check_calendar_expression(text: &str) -> Result<(), String> {
+pub(super) fn check_systemd_calendar_expression(text: &str) -> Result<(), String> {
     let text = text.trim();
     let result = check(text);
     let Err(why) = result else { return Ok(()) };
@@ -315,7 +315,7 @@ mod tests {
             ("*:0/90", "the minute `0/90` never comes a second time"),
             ("Fri..Mon", "a range of days of the week ends before it starts"),
         ] {
-            let error = check_calendar_expression(text).unwrap_err();
+            let error = check_systemd_calendar_expression(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

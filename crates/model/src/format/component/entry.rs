@@ -32,7 +32,7 @@ pub struct PackagedFile {
 
 /// Where the content of an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileSource<'a> {
+pub enum PackagedFileContentSource<'a> {
     /// The component's folder.
     Source(&'a str),
     /// Nowhere: a directory.
@@ -43,11 +43,11 @@ pub enum FileSource<'a> {
 
 impl PackagedFile {
     /// Where its content comes from.
-    pub fn content_source(&self) -> FileSource<'_> {
+    pub fn content_source(&self) -> PackagedFileContentSource<'_> {
         match (&self.source, &self.symlink) {
-            (Some(source), _) => FileSource::Source(source),
-            (None, Some(target)) => FileSource::Symlink(target),
-            (None, None) => FileSource::Directory,
+            (Some(source), _) => PackagedFileContentSource::Source(source),
+            (None, Some(target)) => PackagedFileContentSource::Symlink(target),
+            (None, None) => PackagedFileContentSource::Directory,
         }
     }
 
@@ -68,7 +68,7 @@ impl PackagedFile {
             ));
         }
         if let Some(source) = &self.source
-            && let Err(why) = check_source_path(source)
+            && let Err(why) = check_source_path_stays_in_component(source)
         {
             mistakes.push(format!("`files` takes `{}`, {why}", shown(source)));
         }
@@ -86,7 +86,7 @@ impl PackagedFile {
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account
-                && !super::running::is_account_name(account)
+                && !super::running::is_valid_account_name(account)
             {
                 mistakes.push(format!(
                     "`{path}` has the {key} `{}`, which is not a name an account can have",
@@ -119,7 +119,7 @@ pub fn check_package_path(path: &str) -> Result<(), &'static str> {
 }
 
 /// Checks that `source` stays inside the component's folder, as far as its text tells.
-pub fn check_source_path(source: &str) -> Result<(), &'static str> {
+pub fn check_source_path_stays_in_component(source: &str) -> Result<(), &'static str> {
     if source.is_empty() {
         return Err("which is empty; name a file or folder of the component");
     }

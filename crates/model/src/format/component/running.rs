@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{CommandLine, calendar::check_calendar_expression, check_package_path, check_source_path, shown};
+use super::{
+    CommandLine, calendar::check_systemd_calendar_expression, check_package_path,
+    check_source_path_stays_in_component, shown,
+};
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -55,7 +58,7 @@ pub enum RestartPolicy {
 
 impl RestartPolicy {
     /// The word systemd uses.
-    pub fn systemd_value(self) -> &'static str {
+    pub fn systemd_restart_value(self) -> &'static str {
         match self {
             RestartPolicy::OnFailure => "on-failure",
             RestartPolicy::Always => "always",
@@ -110,7 +113,7 @@ impl LaunchCommand {
         self.command.check_systemd_command(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
             if let Some(account) = account
-                && !self::is_account_name(account)
+                && !self::is_valid_account_name(account)
             {
                 mistakes.push(format!(
                     "`{key}.{name}` is `{}`, which is not a name an account can have: at most 32 lower-case letters, digits, `-` and `_`, no digit first",
@@ -173,7 +176,7 @@ impl JobSchedule {
 
     pub(super) fn check_job_schedule(&self, mistakes: &mut Vec<String>) {
         self.to_launch_command().check_launch_command("schedule", mistakes);
-        if let Err(why) = check_calendar_expression(&self.calendar) {
+        if let Err(why) = check_systemd_calendar_expression(&self.calendar) {
             mistakes.push(format!("`schedule.calendar` {why}"));
         }
     }
@@ -190,7 +193,7 @@ impl TomcatContext {
     }
 
     pub(super) fn check_tomcat_context(&self, mistakes: &mut Vec<String>) {
-        if let Err(why) = check_source_path(&self.war) {
+        if let Err(why) = check_source_path_stays_in_component(&self.war) {
             mistakes.push(format!("`tomcat.war` is `{}`, {why}", shown(&self.war)));
         }
         let plain = |part: &str| {
@@ -207,7 +210,7 @@ impl TomcatContext {
 }
 
 /// Whether `useradd` takes `name` as the name of an account.
-pub(super) fn is_account_name(name: &str) -> bool {
+pub(super) fn is_valid_account_name(name: &str) -> bool {
     name.len() <= 32
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))

@@ -12,21 +12,23 @@ use crate::{
     estate::RevisionOrigin,
     format::{
         signature::sign_node_yaml,
-        yaml::DocumentFormat,
+        yaml::VersionedYamlFormat,
         yaml_flow_style::{write_flow_value, write_name_as_key, write_quoted_text},
     },
-    node::{Node, NodeComponent, NodeValue, Provenance, RequirementOperation, RequirementProvenance},
+    node::{
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+    },
     value::Value,
 };
 
 /// Writes node files. A component that several nodes share is written once.
 #[derive(Default)]
-pub struct NodeWriter {
+pub struct NodeYamlWriter {
     /// By the address of the component, which is held so that no other can get it.
     shared: HashMap<*const NodeComponent, (Arc<NodeComponent>, String)>,
 }
 
-impl NodeWriter {
+impl NodeYamlWriter {
     /// Writes a node file, unsigned: the same text for the same node.
     pub fn write_unsigned_node(&mut self, node: &Node) -> String {
         let mut text = format!("format: {}\nserver: ", NodeFile::FORMAT);
@@ -95,7 +97,7 @@ impl NodeWriter {
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
 pub fn write_trial_node_yaml(node: &Node) -> String {
-    NodeWriter::default().write_trial_node_yaml(node)
+    NodeYamlWriter::default().write_trial_node_yaml(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {
@@ -183,7 +185,7 @@ fn write_requirement(text: &mut String, requirement: &RequirementProvenance) {
     write_origin(text, requirement.origin.as_ref());
 }
 
-fn write_provenance(text: &mut String, entry: &Provenance) {
+fn write_provenance(text: &mut String, entry: &ValueProvenanceEntry) {
     text.push_str("{place: ");
     write_quoted_text(text, &entry.place.to_string());
     if let Some(value) = &entry.value {

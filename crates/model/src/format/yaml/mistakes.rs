@@ -11,7 +11,7 @@ pub(super) fn rest_of_line_at<'t>(text: &'t str, at: &Location) -> &'t str {
 }
 
 /// The kind of token that starts there; never the token itself, which may be a secret.
-pub(super) fn yaml_token_kind(rest: &str) -> &'static str {
+pub(super) fn describe_yaml_token_kind(rest: &str) -> &'static str {
     match rest {
         "-" => "a list",
         rest if rest.starts_with("- ") || rest.starts_with('[') => "a list",
@@ -36,7 +36,7 @@ pub(super) fn find_tab_indented_line(text: &str, error: &Error, at: &Location) -
 }
 
 /// What to do about a scalar that is no whole number of the size wanted; starts with what goes before it.
-pub(super) fn whole_number_hint(rest: &str) -> &'static str {
+pub(super) fn hint_for_wrong_whole_number(rest: &str) -> &'static str {
     let scalar = rest.split([' ', ',', '}', ']', '#']).next().unwrap_or_default();
     let digits = scalar.strip_prefix(['-', '+']).unwrap_or(scalar);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {

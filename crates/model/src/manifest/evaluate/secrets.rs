@@ -9,7 +9,7 @@ use super::EvaluationContext;
 use crate::{template, value::Value};
 
 /// The secrets a manifest's expressions can name.
-pub(super) struct SecretTexts {
+pub(super) struct SecretNamesAndTexts {
     /// Names of the component's own secret parameters.
     own: BTreeSet<String>,
     /// `components.NAME.KEY` of other components' secrets.
@@ -18,7 +18,7 @@ pub(super) struct SecretTexts {
     texts: Vec<String>,
 }
 
-impl SecretTexts {
+impl SecretNamesAndTexts {
     /// Collects the secret parameters of the component and of the others its templates see, and the secret texts in them.
     pub(super) fn collect_context_secrets(scope: &EvaluationContext<'_>) -> Self {
         let mut secrets = Self { own: BTreeSet::new(), others: BTreeSet::new(), texts: Vec::new() };
@@ -64,7 +64,7 @@ impl SecretTexts {
     }
 
     /// `message` without any secret text.
-    pub(super) fn mask_secrets(&self, message: &str) -> String {
+    pub(super) fn mask_secret_texts(&self, message: &str) -> String {
         self.texts
             .iter()
             .fold(message.to_owned(), |message, secret| message.replace(secret.as_str(), "******"))

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{ValueEvaluator, ValueSite, ValueState};
+use super::{ValueEvaluationState, ValueEvaluator, ValueSite};
 use crate::{
-    parameter::{MAX_VALUE_SIZE, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
+    parameter::{MAX_ESTIMATED_VALUE_BYTES, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
         fault::{EstateFault, EstateFaultKind},
         reference::{
-            ReferencePart, ReferenceTarget, SERVER_REFERENCES, parse_reference_target, split_at_references,
+            OWN_SERVER_REFERENCES, ReferencePart, ReferenceTarget, parse_reference_target,
+            split_at_references,
         },
     },
     suggest_spelling,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The longest chain of references.
-pub(super) const MAX_CHAIN: usize = 32;
+pub(super) const MAX_REFERENCE_CHAIN_LENGTH: usize = 32;
 
 impl ValueEvaluator<'_, '_> {
     /// Replaces the references in a value; `None` when one of them has no value. What it becomes is
@@ -94,7 +95,7 @@ impl ValueEvaluator<'_, '_> {
                     }
                 },
             }
-            if joined.len() > MAX_VALUE_SIZE {
+            if joined.len() > MAX_ESTIMATED_VALUE_BYTES {
                 return self.wrong(site, too_long());
             }
         }
@@ -114,7 +115,7 @@ impl ValueEvaluator<'_, '_> {
             }
             Some(ReferenceTarget::Value(name, key)) => (name, key),
             None => {
-                let near = suggest_spelling(inside, SERVER_REFERENCES).map(str::to_owned);
+                let near = suggest_spelling(inside, OWN_SERVER_REFERENCES).map(str::to_owned);
                 let reason = format!(
                     "which is neither `component.parameter` nor `server.name` nor `server.environment`; \
                      write `$${{{}}}` if the text itself is meant",
@@ -124,7 +125,7 @@ impl ValueEvaluator<'_, '_> {
             }
         };
         let set = self.set;
-        let Some(found) = set.find_component(&name) else {
+        let Some(found) = set.find_component_index(&name) else {
             let near = suggest_spelling(
                 name.as_str(),
                 set.components.iter().map(|component| component.name.as_str()),
@@ -133,7 +134,7 @@ impl ValueEvaluator<'_, '_> {
             let reason = format!("but this server has no component `{name}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let Some(slot) = set.find_key(found, &key) else {
+        let Some(slot) = set.find_slot_of_component_key(found, &key) else {
             let parameters = &set.parameters[set.components[found].slots.clone()];
             let near =
                 suggest_spelling(key.as_str(), parameters.iter().map(|parameter| parameter.key.as_str()));
@@ -141,16 +142,18 @@ impl ValueEvaluator<'_, '_> {
             let reason = format!("but `{name}` has no parameter `{key}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let chain = match self.path.len() > MAX_CHAIN {
+        let chain = match self.path.len() > MAX_REFERENCE_CHAIN_LENGTH {
             true => Err(()),
-            false => self.settle_reference(slot),
+            false => self.evaluate_referenced_parameter(slot),
         };
         if chain.is_err() {
-            return self
-                .wrong(site, format!("is at the end of more than {MAX_CHAIN} references; write it out"));
+            return self.wrong(
+                site,
+                format!("is at the end of more than {MAX_REFERENCE_CHAIN_LENGTH} references; write it out"),
+            );
         }
         match &self.states[slot] {
-            ValueState::Final(found) => match found.value.clone() {
+            ValueEvaluationState::Final(found) => match found.value.clone() {
                 Some(value) => {
                     *secret |= value.secret;
                     Some(Value::clone(&value.value))
@@ -162,31 +165,31 @@ impl ValueEvaluator<'_, '_> {
                     None,
                 ),
             },
-            ValueState::Begun => {
+            ValueEvaluationState::Begun => {
                 let start = self.path.iter().position(|at| at.slot == slot).unwrap_or_default();
                 let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.slot)).collect();
                 let fault = EstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
-            ValueState::Failed | ValueState::Pending => None,
+            ValueEvaluationState::Failed | ValueEvaluationState::Pending => None,
         }
     }
 
     /// Evaluates a value that the one in evaluation refers to, and notes that it does. The error is a chain of
     /// references that is too long.
-    pub(super) fn settle_reference(&mut self, slot: usize) -> Result<(), ()> {
+    pub(super) fn evaluate_referenced_parameter(&mut self, slot: usize) -> Result<(), ()> {
         self.settle(slot);
         if let Some(at) = self.path.last_mut() {
             at.references.push(slot);
         }
-        self.count_reference(slot)
+        self.extend_reference_chain(slot)
     }
 
     /// Notes what follows from a reference to an evaluated value. The error is a chain of references that is too long.
-    pub(super) fn count_reference(&mut self, slot: usize) -> Result<(), ()> {
+    pub(super) fn extend_reference_chain(&mut self, slot: usize) -> Result<(), ()> {
         let referred = match &self.states[slot] {
-            ValueState::Final(value) => Some((value.chain, value.of_server)),
+            ValueEvaluationState::Final(value) => Some((value.chain, value.of_server)),
             _ => None,
         };
         let Some(at) = self.path.last_mut() else { return Ok(()) };
@@ -194,7 +197,7 @@ impl ValueEvaluator<'_, '_> {
             at.chain = at.chain.max(chain + 1);
             at.of_server |= of_server;
         }
-        if at.chain > MAX_CHAIN { Err(()) } else { Ok(()) }
+        if at.chain > MAX_REFERENCE_CHAIN_LENGTH { Err(()) } else { Ok(()) }
     }
 
     fn parameter_name(&self, slot: usize) -> String {
@@ -229,5 +232,5 @@ fn shorten(inside: &str) -> String {
 }
 
 fn too_long() -> String {
-    format!("grows beyond {MAX_VALUE_SIZE} bytes by its references; shorten it")
+    format!("grows beyond {MAX_ESTIMATED_VALUE_BYTES} bytes by its references; shorten it")
 }

@@ -2,14 +2,20 @@
 
 use std::{fmt::Write, rc::Rc, sync::Arc};
 
-use super::{KnownValues, ValueEvaluator, ValueState, expand::MAX_CHAIN, value_weight};
+use super::{
+    ValueEvaluationState, ValueEvaluator, ValuesKnownFromOtherServers, expand::MAX_REFERENCE_CHAIN_LENGTH,
+    value_weight,
+};
 use crate::{
     node::NodeValue,
-    parameter::MAX_VALUE_SIZE,
+    parameter::MAX_ESTIMATED_VALUE_BYTES,
     resolve::{
-        component_set::SetParameter,
-        text_template::{TemplatePart, TextTemplate, template_parts},
-        value_cache::{CacheEntry, FinalValue, ValueCache, ValueSizes, ValueVariant},
+        component_set::ParameterInSet,
+        text_template::{ReferenceTextTemplate, TemplatePart, split_text_into_template_parts},
+        value_cache::{
+            CachedParameterValues, CachedValueAndConditions, EvaluatedValue, ValueAndProvenanceSizes,
+            ValueCache,
+        },
     },
     value::Value,
 };
@@ -19,15 +25,15 @@ const MAX_COMPARED: usize = 8;
 
 impl ValueEvaluator<'_, '_> {
     /// The value that other servers have, if what it depends on is the same here.
-    pub(super) fn known_value(&mut self, slot: usize) -> Option<Rc<FinalValue>> {
-        let KnownValues { cache, touching, .. } = self.known?;
+    pub(super) fn find_value_known_from_other_servers(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
+        let ValuesKnownFromOtherServers { cache, touching, .. } = self.known?;
         if self.is_own(slot) {
             return None;
         }
-        let entry = cache.entry(self.set.parameters[slot].number, touching[slot])?;
-        let template = entry.template();
+        let entry = cache.find_cached_parameter(self.set.parameters[slot].number, touching[slot])?;
+        let template = entry.text_template();
         let mut at = 0;
-        while let Some(variant) = entry.variant(at) {
+        while let Some(variant) = entry.cached_value_at(at) {
             if self.holds_here(&variant) {
                 return Some(Rc::clone(&variant.value));
             }
@@ -42,7 +48,7 @@ impl ValueEvaluator<'_, '_> {
             true => Rc::new(filled),
             false => {
                 let numbers = template.parts.iter().filter_map(|part| match part {
-                    TemplatePart::Value(number) => self.set.slot_of_number(*number),
+                    TemplatePart::Value(number) => self.set.find_slot_of_parameter_number(*number),
                     _ => None,
                 });
                 self.keep_variant(cache, &entry, filled, numbers)
@@ -51,25 +57,25 @@ impl ValueEvaluator<'_, '_> {
     }
 
     /// Whether everything a known value depends on is the same here.
-    fn holds_here(&mut self, variant: &ValueVariant) -> bool {
+    fn holds_here(&mut self, variant: &CachedValueAndConditions) -> bool {
         if variant.environment.is_some_and(|environment| !std::ptr::eq(environment, self.stack.environment)) {
             return false;
         }
         variant.references.iter().all(|(number, value)| {
-            self.set.slot_of_number(*number).is_some_and(|slot| {
+            self.set.find_slot_of_parameter_number(*number).is_some_and(|slot| {
                 self.settle(slot);
-                matches!(&self.states[slot], ValueState::Final(now) if Rc::ptr_eq(now, value))
+                matches!(&self.states[slot], ValueEvaluationState::Final(now) if Rc::ptr_eq(now, value))
             })
         })
     }
 
     /// Fills in a text; `None` if anything about it is not as it was, so that it must be evaluated.
-    fn fill_in(&mut self, slot: usize, template: &TextTemplate) -> Option<FinalValue> {
-        if self.path.len() > MAX_CHAIN {
+    fn fill_in(&mut self, slot: usize, template: &ReferenceTextTemplate) -> Option<EvaluatedValue> {
+        if self.path.len() > MAX_REFERENCE_CHAIN_LENGTH {
             return None;
         }
         self.begin_evaluation(slot);
-        let SetParameter { key, parameter, .. } = self.set.parameters[slot];
+        let ParameterInSet { key, parameter, .. } = self.set.parameters[slot];
         let mut secret = parameter.secret;
         let value = if let [TemplatePart::Value(number)] = template.parts[..] {
             let referred = self.referred_value(number)?;
@@ -100,7 +106,7 @@ impl ValueEvaluator<'_, '_> {
                         }
                     }
                 }
-                if text.len() > MAX_VALUE_SIZE {
+                if text.len() > MAX_ESTIMATED_VALUE_BYTES {
                     return None;
                 }
             }
@@ -109,40 +115,56 @@ impl ValueEvaluator<'_, '_> {
         if secret != template.secret || parameter.check_value_masked(&value, true).is_err() {
             return None;
         }
-        let sizes = ValueSizes { values: value_weight(key, &value), provenance: template.provenance_size };
+        let sizes = ValueAndProvenanceSizes {
+            values: value_weight(key, &value),
+            provenance: template.provenance_size,
+        };
         let provenance = Arc::clone(&template.provenance);
         Some(self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes))
     }
 
     /// The value of the parameter with this number, if it has one here.
     fn referred_value(&mut self, number: u32) -> Option<Arc<NodeValue>> {
-        let slot = self.set.slot_of_number(number)?;
+        let slot = self.set.find_slot_of_parameter_number(number)?;
         self.settle(slot);
-        self.count_reference(slot).ok()?;
+        self.extend_reference_chain(slot).ok()?;
         match &self.states[slot] {
-            ValueState::Final(referred) => referred.value.clone(),
+            ValueEvaluationState::Final(referred) => referred.value.clone(),
             _ => None,
         }
     }
 
     /// Keeps the value in evaluation for other servers, if it is the same for them; `text` is what it was made of.
-    pub(super) fn keep(&self, slot: usize, value: FinalValue, text: Option<&str>) -> Rc<FinalValue> {
-        let (Some(KnownValues { cache, touching, .. }), Some(at)) = (self.known, self.path.last()) else {
+    pub(super) fn cache_value_for_other_servers(
+        &self,
+        slot: usize,
+        value: EvaluatedValue,
+        text: Option<&str>,
+    ) -> Rc<EvaluatedValue> {
+        let (Some(ValuesKnownFromOtherServers { cache, touching, .. }), Some(at)) =
+            (self.known, self.path.last())
+        else {
             return Rc::new(value);
         };
         if self.is_own(slot) || cache.is_full() {
             return Rc::new(value);
         }
-        let entry = cache.entry_or_new(self.set.parameters[slot].number, touching[slot]);
+        let entry = cache.find_or_add_cached_parameter(self.set.parameters[slot].number, touching[slot]);
         let text = text.filter(|text| text.contains("${"));
         if let (Some(parts), Some(node)) =
-            (text.and_then(|text| template_parts(text, self.set)), &value.value)
+            (text.and_then(|text| split_text_into_template_parts(text, self.set)), &value.value)
         {
             let (secret, provenance) = (node.secret, Arc::clone(&node.provenance));
             let provenance_size = value.sizes.provenance;
             // A name can be longer elsewhere.
             let capacity = node.value.as_text().map_or(0, str::len) + 16;
-            entry.set_template(TextTemplate { parts, capacity, secret, provenance, provenance_size });
+            entry.set_text_template(ReferenceTextTemplate {
+                parts,
+                capacity,
+                secret,
+                provenance,
+                provenance_size,
+            });
         }
         match value.of_server {
             true => Rc::new(value),
@@ -154,19 +176,25 @@ impl ValueEvaluator<'_, '_> {
     fn keep_variant(
         &self,
         cache: &ValueCache,
-        entry: &CacheEntry,
-        mut value: FinalValue,
+        entry: &CachedParameterValues,
+        mut value: EvaluatedValue,
         slots: impl Iterator<Item = usize>,
-    ) -> Rc<FinalValue> {
-        let Some(number) = cache.next_kept(entry) else { return Rc::new(value) };
+    ) -> Rc<EvaluatedValue> {
+        let Some(number) = cache.reserve_value_number(entry) else { return Rc::new(value) };
         value.number = number;
         let value = Rc::new(value);
         let references = slots.filter_map(|slot| match &self.states[slot] {
-            ValueState::Final(referred) => Some((self.set.parameters[slot].number, Rc::clone(referred))),
+            ValueEvaluationState::Final(referred) => {
+                Some((self.set.parameters[slot].number, Rc::clone(referred)))
+            }
             _ => None,
         });
         let environment = value.of_environment.then_some(std::ptr::from_ref(self.stack.environment));
-        entry.keep(ValueVariant { references: references.collect(), environment, value: Rc::clone(&value) });
+        entry.add_cached_value(CachedValueAndConditions {
+            references: references.collect(),
+            environment,
+            value: Rc::clone(&value),
+        });
         value
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::value::{ExactValue, Value};
+use model::value::{Value, ValueComparedAsWritten};
 
 pub(super) fn without_entry(value: &Value, path: &[String]) -> Value {
     let (Value::Map(map), Some((first, rest))) = (value, path.split_first()) else { return value.clone() };
@@ -18,7 +18,7 @@ pub(super) fn append(values: &[Value]) -> Option<Value> {
     for value in values {
         let Value::List(items) = value else { return None };
         for item in items {
-            if !joined.iter().any(|known| ExactValue(known) == ExactValue(item)) {
+            if !joined.iter().any(|known| ValueComparedAsWritten(known) == ValueComparedAsWritten(item)) {
                 joined.push(item.clone());
             }
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     catalog::Catalog,
     component::Component,
-    estate::{Estate, InheritedItem, Overrides},
+    estate::{Estate, Overrides, RemovedInheritedItem},
     name::{Key, Name, ServerName},
     parameter::{MergeStrategy, Parameter, ParameterType},
     value::Value,
@@ -120,14 +120,14 @@ impl<'a> Naive<'a> {
         let is_removed =
             |name: &Name| places.iter().any(|place| removes(place, name)) && !required.contains_key(name);
         let is_right = |chosen: &BTreeMap<&Name, &Component>| {
-            required.iter().all(|(name, range)| range.contains(&chosen[name].version))
+            required.iter().all(|(name, range)| range.contains_version(&chosen[name].version))
                 && bounds.iter().all(|(name, range)| {
-                    chosen.get(name).is_none_or(|component| range.contains(&component.version))
+                    chosen.get(name).is_none_or(|component| range.contains_version(&component.version))
                 })
                 && chosen
                     .values()
                     .flat_map(|component| &component.requires)
-                    .all(|(name, range)| range.contains(&chosen[name].version) && !is_removed(name))
+                    .all(|(name, range)| range.contains_version(&chosen[name].version) && !is_removed(name))
         };
         let environment = &self.estate.environments[&self.estate.servers[server].environment];
         let order: Vec<&Name> = required.keys().copied().collect();
@@ -146,7 +146,7 @@ impl<'a> Naive<'a> {
                 order.iter().copied().zip(chosen.iter().copied()).collect();
             return is_right(&all).then_some(all);
         };
-        self.catalog.versions_in_channel(channel, name).iter().rev().find_map(|version| {
+        self.catalog.component_versions_in_channel(channel, name).iter().rev().find_map(|version| {
             let component = &self.catalog.components[*name][version].component;
             let mut order = order.to_vec();
             for required in component.requires.keys() {
@@ -188,8 +188,8 @@ impl<'a> Naive<'a> {
             let mut removes_all = false;
             for removed in &place.remove {
                 match &removed.what {
-                    InheritedItem::Value(of, removed) => removes_all |= of == name && removed == key,
-                    InheritedItem::Entry(of, removed, path) if of == name && removed == key => {
+                    RemovedInheritedItem::Value(of, removed) => removes_all |= of == name && removed == key,
+                    RemovedInheritedItem::Entry(of, removed, path) if of == name && removed == key => {
                         removed_entries.push(path);
                     }
                     _ => (),
@@ -367,7 +367,7 @@ impl<'a> Naive<'a> {
 }
 
 fn removes(place: &Overrides, component: &Name) -> bool {
-    place.remove.iter().any(|removed| removed.what == InheritedItem::Component(component.clone()))
+    place.remove.iter().any(|removed| removed.what == RemovedInheritedItem::Component(component.clone()))
 }
 
 /// The places down to the one that removes the component, which still counts.

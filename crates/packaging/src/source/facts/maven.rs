@@ -39,7 +39,7 @@ impl Pom {
                 // A parent that is broken is Maven's to complain about.
                 Err(_) if depth > 0 => break,
                 Err(error) => {
-                    return Err(FormatError::at_line(FILE, error.pos().row.into(), error.to_string()));
+                    return Err(FormatError::new_at_line(FILE, error.pos().row.into(), error.to_string()));
                 }
             };
             let project = document.root_element();
@@ -172,7 +172,7 @@ impl Pom {
 
     fn component_text(&self) -> Result<String, FormatError> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let mut text = format!("format: {}\nfrom: {FILE}\n", component::COMPONENT_FORMAT_VERSION);
+        let mut text = format!("format: {}\nfrom: {FILE}\n", component::COMPONENT_FORMAT_NAME_AND_VERSION);
         let mut properties: BTreeMap<&str, String> = BTreeMap::new();
         for key in self.values.keys() {
             if let Some(name) = key.strip_prefix("geppetto.") {

@@ -51,7 +51,7 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 pub(super) fn read_package_json(text: &str) -> Result<ProjectMetadata, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
-        .map_err(|error| FormatError::at_line(file, error.line() as u64, error.to_string()))?;
+        .map_err(|error| FormatError::new_at_line(file, error.line() as u64, error.to_string()))?;
     let get = |key: &str| json.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
     let texts = Texts {
         file,
@@ -102,9 +102,11 @@ pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectMetadata, FormatE
 
 fn parse(file: &str, text: &str) -> Result<Table, FormatError> {
     text.parse().map_err(|error: toml::de::Error| match error.span() {
-        Some(span) => {
-            FormatError::at_line(file, text[..span.start].matches('\n').count() as u64 + 1, error.message())
-        }
+        Some(span) => FormatError::new_at_line(
+            file,
+            text[..span.start].matches('\n').count() as u64 + 1,
+            error.message(),
+        ),
         None => FormatError::new(file, error.message()),
     })
 }
@@ -146,7 +148,7 @@ fn error_at_key(file: &str, text: &str, key: &str, message: impl Into<String>) -
         rest.or_else(|| line.strip_prefix(key)).is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
     };
     match text.lines().position(starts_key) {
-        Some(at) => FormatError::at_line(file, at as u64 + 1, message),
+        Some(at) => FormatError::new_at_line(file, at as u64 + 1, message),
         None => FormatError::new(file, message),
     }
 }

@@ -203,8 +203,8 @@ fn catalog_and_versions_come_from_the_index() {
     assert_eq!(versions[0].channels, ["dev"]);
     assert_eq!(versions[0].summary, "The component shop");
     let catalog = repository.read_catalog().unwrap();
-    assert_eq!(catalog.versions_in_channel(&name("dev"), &name("shop")).len(), 3);
-    assert_eq!(catalog.versions_in_channel(&name("prod"), &name("shop")).len(), 0);
+    assert_eq!(catalog.component_versions_in_channel(&name("dev"), &name("shop")).len(), 3);
+    assert_eq!(catalog.component_versions_in_channel(&name("prod"), &name("shop")).len(), 0);
     assert!(catalog.channels.contains_key(&name("prod")));
     assert!(!catalog.components.contains_key(&name("tool")));
     let published =

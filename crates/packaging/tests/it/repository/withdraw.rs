@@ -47,8 +47,11 @@ fn withdrawn_version_leaves_one_channel_and_stays_in_the_other() {
     assert_eq!(visible(&test, "dev"), old);
     assert_eq!(visible(&test, "prod").len(), 4);
     let catalog = test.repository.read_catalog().unwrap();
-    assert_eq!(catalog.versions_in_channel(&name("dev"), &name("shop")), ["1.0-1".parse().unwrap()]);
-    assert_eq!(catalog.versions_in_channel(&name("prod"), &name("shop")).len(), 2);
+    assert_eq!(
+        catalog.component_versions_in_channel(&name("dev"), &name("shop")),
+        ["1.0-1".parse().unwrap()]
+    );
+    assert_eq!(catalog.component_versions_in_channel(&name("prod"), &name("shop")).len(), 2);
     assert_eq!(test.repository.check_repository().unwrap(), []);
     // The last version too; the channel is empty then, and not gone.
     assert_eq!(withdraw(&test, "shop", "1.0-1").unwrap(), old);
@@ -179,7 +182,10 @@ fn withdrawal_refused_by_the_caller_changes_nothing() {
     let test = TestRepository::new();
     let [_, new] = two_versions_in_both_channels(&test);
     let refuse = |catalog: &model::catalog::Catalog| {
-        assert_eq!(catalog.versions_in_channel(&name("dev"), &name("shop")), ["1.0-1".parse().unwrap()]);
+        assert_eq!(
+            catalog.component_versions_in_channel(&name("dev"), &name("shop")),
+            ["1.0-1".parse().unwrap()]
+        );
         Err(Refused)
     };
     let before = tree(&test.root());
