@@ -20,7 +20,7 @@ use crate::{
 /// `base`, a change of what others changed since that revision is refused. It needs a grant of an operator wherever
 /// its effects fall: in the environment of each server whose node file changes, for each component that does.
 #[utoipa::path(
-    post, operation_id = "change", path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
+    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
@@ -63,7 +63,7 @@ pub(super) struct ExportQuery {
 ///
 /// What the token may not see is left out or masked; `complete` says whether that happened.
 #[utoipa::path(
-    get, operation_id = "estate", path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
+    get, path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
     responses(
         (status = 200, description = "The documents", body = wire::EstateExport),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),

@@ -36,7 +36,7 @@ const WAITING: usize = 64;
 /// stream begins with `resynchronize`, and has it again whenever events may have been missed: look at everything
 /// then. Events are filtered by what the token may see, and the stream ends when the token does.
 #[utoipa::path(
-    get, operation_id = "events", path = "/api/v1/events", tag = "control plane",
+    get, path = "/api/v1/events", tag = "control plane",
     responses((status = 200, description = "The stream", body = wire::Event, content_type = "text/event-stream"))
 )]
 pub(super) async fn stream_events(

@@ -16,7 +16,7 @@ pub(super) struct HealthStatus {
 
 /// Whether the control plane works
 #[utoipa::path(
-    get, operation_id = "health", path = "/api/v1/health", tag = "control plane", security(()),
+    get, path = "/api/v1/health", tag = "control plane", security(()),
     responses((status = 200, description = "It works", body = HealthStatus))
 )]
 pub(super) async fn get_health_status(

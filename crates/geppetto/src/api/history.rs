@@ -13,7 +13,7 @@ use crate::auth::{Operator, Permit, Viewer};
 
 /// Revisions, newest first
 #[utoipa::path(
-    get, operation_id = "revisions", path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
+    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
     responses((status = 200, description = "A page of revisions", body = wire::RevisionPage))
 )]
 pub(super) async fn list_revisions(
@@ -38,7 +38,7 @@ pub(super) struct DiffQuery {
 
 /// What differs between two revisions
 #[utoipa::path(
-    get, operation_id = "diff", path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
+    get, path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
     responses(
         (status = 200, description = "The places that differ; secrets are masked where the token may not see them", body = wire::RevisionDiff),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
@@ -54,7 +54,7 @@ pub(super) async fn diff_revisions(
 
 /// The audit log, newest first
 #[utoipa::path(
-    get, operation_id = "audit", path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
+    get, path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
     responses((status = 200, description = "A page of the audit log", body = wire::AuditPage))
 )]
 pub(super) async fn list_audit_entries(

@@ -14,7 +14,7 @@ use crate::auth::{Operator, Permit, Viewer};
 ///
 /// A job that needs no input and waits already is started instead.
 #[utoipa::path(
-    post, operation_id = "create", path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
+    post, path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
     responses(
         (status = 202, description = "It waits for a control plane to take it", body = wire::Job),
         (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
@@ -30,7 +30,7 @@ pub(super) async fn create_job(
 
 /// Jobs, newest first
 #[utoipa::path(
-    get, operation_id = "list", path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
+    get, path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
     responses((status = 200, description = "A page of jobs, without their logs", body = wire::JobPage))
 )]
 pub(super) async fn list_jobs(
@@ -43,7 +43,7 @@ pub(super) async fn list_jobs(
 
 /// One job with its log
 #[utoipa::path(
-    get, operation_id = "show", path = "/api/v1/jobs/{job}", tag = "control plane",
+    get, path = "/api/v1/jobs/{job}", tag = "control plane",
     params(("job" = u64, Path, description = "Its number")),
     responses(
         (status = 200, description = "The job", body = wire::Job),
@@ -60,7 +60,7 @@ pub(super) async fn get_job(
 
 /// Ask a job to stop
 #[utoipa::path(
-    post, operation_id = "cancel", path = "/api/v1/jobs/{job}/cancel", tag = "control plane",
+    post, path = "/api/v1/jobs/{job}/cancel", tag = "control plane",
     params(("job" = u64, Path, description = "Its number")),
     responses(
         (status = 200, description = "It ended, or will be stopped within seconds", body = wire::Job),
@@ -78,7 +78,7 @@ pub(super) async fn cancel_job(
 
 /// Create a job that does again what one that ended should have done
 #[utoipa::path(
-    post, operation_id = "retry", path = "/api/v1/jobs/{job}/retry", tag = "control plane",
+    post, path = "/api/v1/jobs/{job}/retry", tag = "control plane",
     params(("job" = u64, Path, description = "The number of the one that ended")),
     responses(
         (status = 202, description = "The new job", body = wire::Job),

@@ -26,7 +26,7 @@ pub(super) async fn create_join_token(
 ///
 /// An earlier credential of the same server is good no longer.
 #[utoipa::path(
-    post, operation_id = "join", path = "/api/v1/join", tag = "servers", request_body = wire::JoinRequest, security(()),
+    post, path = "/api/v1/join", tag = "servers", request_body = wire::JoinRequest, security(()),
     responses((status = 200, description = "What the server needs from now on", body = wire::JoinResponse))
 )]
 pub(super) async fn join_server(

@@ -8,10 +8,10 @@ use crate::auth::{Admin, Permit, Viewer};
 
 /// The keys that packages and metadata are trusted by
 #[utoipa::path(
-    get, operation_id = "list", path = "/api/v1/keys", tag = "packages",
+    get, path = "/api/v1/keys", tag = "packages",
     responses((status = 200, description = "Their fingerprints", body = wire::KeyList))
 )]
-pub(super) async fn list_trusted_keys(
+pub(super) async fn list_trusted_package_keys(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
 ) -> Result<Json<wire::KeyList>, ProblemResponse> {
@@ -20,7 +20,7 @@ pub(super) async fn list_trusted_keys(
 
 /// Trust packages signed by these keys
 #[utoipa::path(
-    post, operation_id = "trust", path = "/api/v1/keys", tag = "packages", request_body = wire::KeyTrustRequest,
+    post, path = "/api/v1/keys", tag = "packages", request_body = wire::KeyTrustRequest,
     responses(
         (status = 200, description = "Their fingerprints", body = wire::KeyList),
         (status = 422, description = "It is no OpenPGP certificate", body = wire::ProblemDetails),

@@ -30,7 +30,7 @@ use crate::{
 ///
 /// The signed text for the server itself and operators; masked and unsigned for others.
 #[utoipa::path(
-    get, operation_id = "node", path = "/api/v1/servers/{server}/node", tag = "servers",
+    get, path = "/api/v1/servers/{server}/node", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("If-None-Match" = Option<String>, Header, description = "The ETag of the one you have"),
@@ -60,7 +60,7 @@ pub(super) async fn get_node_file(
 
 /// One generation of a server's node file
 #[utoipa::path(
-    get, operation_id = "generation", path = "/api/v1/servers/{server}/node/{generation}", tag = "servers",
+    get, path = "/api/v1/servers/{server}/node/{generation}", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("generation" = u64, Path, description = "Counted from 1"),
@@ -92,7 +92,7 @@ pub(super) struct ExplainQuery {
 
 /// Why a value is what it is
 #[utoipa::path(
-    get, operation_id = "explain", path = "/api/v1/servers/{server}/explain", tag = "servers",
+    get, path = "/api/v1/servers/{server}/explain", tag = "servers",
     params(("server" = String, Path, description = "The server"), ExplainQuery),
     responses(
         (status = 200, description = "The provenance; secrets are never shown", body = Explanation),
@@ -110,7 +110,7 @@ pub(super) async fn explain_value(
 
 /// Why every value is what it is
 #[utoipa::path(
-    get, operation_id = "explanations", path = "/api/v1/servers/{server}/explanations", tag = "servers",
+    get, path = "/api/v1/servers/{server}/explanations", tag = "servers",
     params(("server" = String, Path, description = "The server")),
     responses(
         (status = 200, description = "All components and values with their provenance; secrets are never shown", body = Vec<Explanation>),
@@ -129,14 +129,14 @@ pub(super) async fn explain_all_values(
 ///
 /// Unsigned, generation 0, and with a placeholder for each secret.
 #[utoipa::path(
-    get, operation_id = "local_node", path = "/api/v1/servers/{server}/local-node", tag = "servers",
+    get, path = "/api/v1/servers/{server}/local-node", tag = "servers",
     params(("server" = String, Path, description = "The server")),
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn get_local_node_file(
+pub(super) async fn get_trial_node_file(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,

@@ -26,7 +26,7 @@ use crate::auth::{Developer, Operator, Permit, Viewer};
 /// The body is the file. It is streamed to the disk, checked and either kept whole or not at all. The same
 /// file again is no error.
 #[utoipa::path(
-    put, operation_id = "receive", path = "/api/v1/packages/{file}", tag = "packages",
+    put, path = "/api/v1/packages/{file}", tag = "packages",
     params(("file" = String, Path, description = "`NAME-VERSION-RELEASE.ARCH.rpm`")),
     request_body(content = inline(Vec<u8>), content_type = "application/x-rpm"),
     responses(
@@ -64,7 +64,7 @@ pub(super) async fn upload_package(
 
 /// Make received packages visible in a channel, all or none
 #[utoipa::path(
-    post, operation_id = "publish_files", path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
+    post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
     params(("channel" = String, Path, description = "The channel")),
     responses(
         (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
@@ -83,7 +83,7 @@ pub(super) async fn publish_packages(
 
 /// Make a version, and what it requires, visible in one more channel
 #[utoipa::path(
-    post, operation_id = "promote", path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
+    post, path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
     responses(
         (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
@@ -102,7 +102,7 @@ pub(super) async fn promote_version(
 ///
 /// Its packages stay in other channels. Servers that get another version by it, or none, are named in the effects.
 #[utoipa::path(
-    post, operation_id = "withdraw", path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
+    post, path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
     responses(
         (status = 200, description = "It is not visible any more; with `preview`, it would not be", body = ChannelChange),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
@@ -119,7 +119,7 @@ pub(super) async fn withdraw_version(
 
 /// All channels
 #[utoipa::path(
-    get, operation_id = "channels", path = "/api/v1/channels", tag = "packages", params(PageQuery),
+    get, path = "/api/v1/channels", tag = "packages", params(PageQuery),
     responses((status = 200, description = "A page of them", body = wire::ChannelPage))
 )]
 pub(super) async fn list_channels(
@@ -153,7 +153,7 @@ pub(super) async fn create_channel(
 
 /// All components of the repository
 #[utoipa::path(
-    get, operation_id = "components", path = "/api/v1/components", tag = "packages", params(PageQuery),
+    get, path = "/api/v1/components", tag = "packages", params(PageQuery),
     responses((status = 200, description = "A page of them", body = wire::ComponentPage))
 )]
 pub(super) async fn list_components(
@@ -166,7 +166,7 @@ pub(super) async fn list_components(
 
 /// The versions of a component, newest first
 #[utoipa::path(
-    get, operation_id = "versions", path = "/api/v1/components/{name}/versions", tag = "packages",
+    get, path = "/api/v1/components/{name}/versions", tag = "packages",
     params(("name" = String, Path, description = "The component"), PageQuery),
     responses(
         (status = 200, description = "A page of them, with the channels each is visible in", body = ComponentVersionPage),

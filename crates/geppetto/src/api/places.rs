@@ -52,20 +52,20 @@ macro_rules! place_handlers {
     };
 }
 
-place_handlers!("role", Role, "/api/v1/roles", "/api/v1/roles/{name}", roles, role);
-place_handlers!("group", Group, "/api/v1/groups", "/api/v1/groups/{name}", groups, group);
+place_handlers!("role", Role, "/api/v1/roles", "/api/v1/roles/{name}", list_roles, get_role_document);
+place_handlers!("group", Group, "/api/v1/groups", "/api/v1/groups/{name}", list_groups, get_group_document);
 place_handlers!(
     "environment",
     Environment,
     "/api/v1/environments",
     "/api/v1/environments/{name}",
-    environments,
-    environment
+    list_environments,
+    get_environment_document
 );
 
 /// All servers
 #[utoipa::path(
-    get, operation_id = "servers", path = "/api/v1/servers", tag = "servers", params(PageQuery),
+    get, path = "/api/v1/servers", tag = "servers", params(PageQuery),
     responses((status = 200, description = "A page of them, with how they are", body = wire::ServerPage))
 )]
 pub(super) async fn list_servers(
@@ -78,7 +78,7 @@ pub(super) async fn list_servers(
 
 /// One server
 #[utoipa::path(
-    get, operation_id = "server", path = "/api/v1/servers/{server}", tag = "servers",
+    get, path = "/api/v1/servers/{server}", tag = "servers",
     params(("server" = String, Path, description = "Its name")),
     responses(
         (status = 200, description = "Its document", body = wire::PlaceDocument),

@@ -19,7 +19,7 @@ use crate::auth::Principal;
     params(("server" = String, Path, description = "The server that reports")),
     responses((status = 201, description = "It is stored", body = wire::StoredReport))
 )]
-pub(super) async fn add_report(
+pub(super) async fn receive_report(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
@@ -37,7 +37,7 @@ pub(super) async fn add_report(
 
 /// A server's reports, newest first
 #[utoipa::path(
-    get, operation_id = "reports", path = "/api/v1/servers/{server}/reports", tag = "servers",
+    get, path = "/api/v1/servers/{server}/reports", tag = "servers",
     params(("server" = String, Path, description = "The server"), HistoryQuery),
     responses(
         (status = 200, description = "A page of reports, without what was done", body = wire::ReportPage),
@@ -56,7 +56,7 @@ pub(super) async fn list_reports(
 
 /// One report, whole
 #[utoipa::path(
-    get, operation_id = "report", path = "/api/v1/servers/{server}/reports/{report}", tag = "servers",
+    get, path = "/api/v1/servers/{server}/reports/{report}", tag = "servers",
     params(
         ("server" = String, Path, description = "The server"),
         ("report" = u64, Path, description = "Its number"),

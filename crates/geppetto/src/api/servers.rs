@@ -8,7 +8,7 @@ use crate::auth::{Operator, Permit};
 
 /// Revoke a server's credential and join tokens; it must join again
 #[utoipa::path(
-    delete, operation_id = "revoke", path = "/api/v1/servers/{server}/credential", tag = "servers",
+    delete, path = "/api/v1/servers/{server}/credential", tag = "servers",
     params(("server" = String, Path, description = "The server, also one that is not in the estate any more")),
     responses(
         (status = 204, description = "It has none"),

@@ -24,7 +24,7 @@ pub(super) async fn whoami(
 
 /// Create a token
 #[utoipa::path(
-    post, operation_id = "create", path = "/api/v1/tokens", tag = "control plane", request_body = wire::TokenRequest,
+    post, path = "/api/v1/tokens", tag = "control plane", request_body = wire::TokenRequest,
     responses(
         (status = 201, description = "The token; it is shown once", body = wire::IssuedToken),
         (status = 409, description = "There is a token of this name", body = wire::ProblemDetails),
@@ -41,7 +41,7 @@ pub(super) async fn create_token(
 
 /// All tokens ever made, newest first
 #[utoipa::path(
-    get, operation_id = "list", path = "/api/v1/tokens", tag = "control plane",
+    get, path = "/api/v1/tokens", tag = "control plane",
     responses((status = 200, description = "The tokens, without their secrets", body = wire::TokenList))
 )]
 pub(super) async fn list_tokens(
@@ -53,7 +53,7 @@ pub(super) async fn list_tokens(
 
 /// Revoke a token
 #[utoipa::path(
-    delete, operation_id = "revoke", path = "/api/v1/tokens/{name}", tag = "control plane",
+    delete, path = "/api/v1/tokens/{name}", tag = "control plane",
     params(("name" = String, Path, description = "Whose it is")),
     responses(
         (status = 204, description = "It is refused from now on"),

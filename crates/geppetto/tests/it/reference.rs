@@ -1,6 +1,6 @@
 //! Generated reference documents, committed and kept equal to the code. `UPDATE=1` writes them anew.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::control_plane::{program, result_of};
 
@@ -34,4 +34,21 @@ fn committed_command_reference_is_the_generated_one() {
         text.push_str(&format!("\n## `geppetto {verb}`\n\n```text\n{}```\n", help(&[verb])));
     }
     equals("cli-geppetto.md", &text);
+}
+
+#[test]
+fn operation_ids_of_the_api_description_are_unique() {
+    let text = result_of(program().arg("openapi").output().unwrap()).ok();
+    let description: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let operations = description["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|path| path.as_object().unwrap().values());
+    let mut seen = BTreeSet::new();
+    for operation in operations {
+        let id = operation["operationId"].as_str().expect("every operation has an id");
+        assert!(seen.insert(id.to_owned()), "two operations have the id `{id}`");
+    }
+    assert!(!seen.is_empty());
 }
