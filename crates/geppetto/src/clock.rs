@@ -19,7 +19,7 @@ impl Clock {
 
     #[cfg(test)]
     /// A clock that returns what `tell` returns.
-    pub(crate) fn from_fn(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+    pub(crate) fn clock_from_function(tell: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 

@@ -54,7 +54,7 @@ impl ConnectionSlots {
     }
 
     /// Acquires a slot for a connection from this address, if one is free.
-    pub(crate) fn acquire(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
+    pub(crate) fn acquire_connection_slot(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = client_network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let local = if address.is_loopback() { self.limits.local } else { 0 };
@@ -92,14 +92,14 @@ fn client_network(address: IpAddr) -> IpAddr {
 }
 
 /// A stream whose other end must take what is written to it, or is given up.
-pub(crate) struct WriteTimeout<S> {
+pub(crate) struct WriteTimeoutStream<S> {
     stream: S,
     stalled_for: Duration,
     /// Runs while nothing can be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> WriteTimeout<S> {
+impl<S> WriteTimeoutStream<S> {
     pub(crate) fn new(stream: S, stalled_for: Duration) -> Self {
         Self { stream, stalled_for, stalled: None }
     }
@@ -121,7 +121,7 @@ impl<S> WriteTimeout<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -131,7 +131,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -172,7 +172,7 @@ mod tests {
         let limits =
             ConnectionLimits { connections: 3, per_address: 2, local: 1, ..ConnectionLimits::default() };
         let places = Arc::new(ConnectionSlots::new(limits));
-        let take = |address: &str| places.acquire(address.parse().unwrap());
+        let take = |address: &str| places.acquire_connection_slot(address.parse().unwrap());
         let first = (take("10.0.0.1"), take("10.0.0.1"));
         assert!(first.0.is_some() && first.1.is_some() && take("10.0.0.1").is_none());
         assert!(take("::ffff:10.0.0.1").is_none(), "the same address in another form");

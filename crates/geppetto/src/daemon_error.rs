@@ -17,12 +17,12 @@ pub(crate) struct DaemonError {
 
 impl DaemonError {
     /// The user's input is wrong.
-    pub(crate) fn invalid_input(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_input_error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
     }
 
     /// Something that should work did not.
-    pub(crate) fn operation_failed(message: impl Into<String>) -> Self {
+    pub(crate) fn operation_failed_error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into(), hint: None }
     }
 

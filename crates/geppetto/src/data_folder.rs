@@ -41,7 +41,7 @@ impl DataFolder {
     ) -> Result<Self, DaemonError> {
         let folder = Self { root: root.to_owned(), database, repository };
         let failed = |path: &Path, error: io::Error| {
-            DaemonError::invalid_input(format!(
+            DaemonError::invalid_input_error(format!(
                 "the data folder `{}` could not be made: {error}",
                 path.display()
             ))

@@ -52,8 +52,10 @@ fn main() -> ExitCode {
     let workers = if cli.is_serve_command() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run_command(cli, Clock::system_clock())),
-        Err(error) => Err(DaemonError::operation_failed(format!("no threads could be started: {error}"))),
+        Ok(runtime) => runtime.block_on(commands::run_geppetto_command(cli, Clock::system_clock())),
+        Err(error) => {
+            Err(DaemonError::operation_failed_error(format!("no threads could be started: {error}")))
+        }
     };
     match result {
         Ok(()) => ExitCode::from(Exit::Done as u8),

@@ -12,7 +12,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 
 pub(crate) use crate::connections::ConnectionLimits;
-use crate::connections::{ConnectionSlots, WriteTimeout};
+use crate::connections::{ConnectionSlots, WriteTimeoutStream};
 
 /// How long a client may take to send the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -44,14 +44,14 @@ pub(crate) async fn serve_tcp_connections(
                 continue;
             }
         };
-        let Some(slot) = slots.acquire(address.ip()) else {
+        let Some(slot) = slots.acquire_connection_slot(address.ip()) else {
             // Hanging up at once keeps the queue moving for those who are still let in.
             tracing::debug!(%address, "a connection is refused: all slots of its address are taken");
             continue;
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let stream = WriteTimeout::new(stream, limits.stalled_for);
+        let stream = WriteTimeoutStream::new(stream, limits.stalled_for);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // Client errors are logged at debug level: they need no action here.

@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use super::{
     ApiState,
-    extract::{JsonBody, LargeBodySlot, QueryParameters},
+    extract::{JsonBody, LargeBodyMemorySlot, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::{
     auth::{Operator, Permit, Viewer},
-    backoffice::{ChangeSubmission, ProposedEstate},
+    backoffice::{ChangeSubmission, SubmittedEstate},
 };
 
 /// Change some places or the whole estate, or preview a change
@@ -30,7 +30,7 @@ use crate::{
 pub(super) async fn submit_change(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
-    _turn: LargeBodySlot,
+    _turn: LargeBodyMemorySlot,
     JsonBody(change): JsonBody<wire::ChangeRequest>,
 ) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
     let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base } = change;
@@ -43,9 +43,9 @@ pub(super) async fn submit_change(
                 )));
             }
             let documents = documents.into_iter().filter_map(|(path, text)| Some((path, text?))).collect();
-            ProposedEstate::Whole { documents, allow_empty }
+            SubmittedEstate::Whole { documents, allow_empty }
         }
-        false => ProposedEstate::Some(documents),
+        false => SubmittedEstate::Some(documents),
     };
     let proposal = ChangeSubmission { proposed, message, preview, base };
     Ok(Json(app.back_office.submit_change(&permit, proposal).await?))

@@ -34,12 +34,12 @@ pub(super) async fn add_etag(request: Request, next: Next) -> Response {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response();
     }
     head.headers.insert(header::ETAG, etag);
-    head.headers.entry(header::CACHE_CONTROL).or_insert(PRIVATE_NO_CACHE);
+    head.headers.entry(header::CACHE_CONTROL).or_insert(CACHE_CONTROL_PRIVATE_NO_CACHE);
     Response::from_parts(head, Body::from(text))
 }
 
 /// Shared caches must not store it.
-pub(super) const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(super) const CACHE_CONTROL_PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The tag of a text.
 pub(super) fn compute_etag(text: &[u8]) -> HeaderValue {

@@ -44,7 +44,7 @@ pub(super) async fn stream_events(
     principal: Principal,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let secret = extract::bearer_secret(&headers)?.map(str::to_owned);
+    let secret = extract::parse_bearer_secret(&headers)?.map(str::to_owned);
     let (sender, receiver) = mpsc::channel(WAITING);
     let listener = Listener { principal, secret, sender };
     let mut end = app.end.clone();
@@ -81,7 +81,7 @@ impl Listener {
                 }
                 check_at = Instant::now() + CHECK_AGAIN_AFTER;
             }
-            if back_office.may_receive_event(&self.principal, &next).await?
+            if back_office.can_receive_event(&self.principal, &next).await?
                 && self.sender.send(Ok(message(&next))).await.is_err()
             {
                 return Ok(());
@@ -101,7 +101,7 @@ impl Listener {
     /// Whether the listener's token is still valid; what it may see is then read anew.
     async fn is_still_allowed(&mut self, back_office: &BackOffice) -> Result<bool, BackOfficeError> {
         let Some(secret) = &self.secret else { return Ok(true) };
-        match back_office.authenticate(secret).await? {
+        match back_office.authenticate_bearer_secret(secret).await? {
             Some(Principal::Server(server)) if !back_office.has_server(&server).await? => Ok(false),
             Some(principal) => {
                 self.principal = principal;

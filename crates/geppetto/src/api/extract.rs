@@ -32,7 +32,7 @@ pub(super) struct QueryParameters<T>(pub T);
 
 /// The peer of a connection through the Unix socket, as the kernel names it. A request over TCP has none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LocalPeer {
+pub(crate) struct UnixSocketPeer {
     /// Its user number.
     pub(crate) uid: u32,
 }
@@ -41,9 +41,9 @@ impl FromRequestParts<ApiState> for Principal {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
-        let secret = match bearer_secret(&parts.headers)? {
+        let secret = match parse_bearer_secret(&parts.headers)? {
             Some(secret) => secret,
-            None => match parts.extensions.get::<LocalPeer>() {
+            None => match parts.extensions.get::<UnixSocketPeer>() {
                 Some(peer) => return Ok(Principal::LocalAdministrator { uid: peer.uid }),
                 None => {
                     return Err(ProblemResponse::unauthorized(
@@ -53,7 +53,7 @@ impl FromRequestParts<ApiState> for Principal {
                 }
             },
         };
-        let principal = app.back_office.authenticate(secret).await?.ok_or_else(|| {
+        let principal = app.back_office.authenticate_bearer_secret(secret).await?.ok_or_else(|| {
             ProblemResponse::unauthorized(
                 "the token is not known, has expired or was revoked: a person asks an administrator for a new one \
                  (`punch token create`), a server joins again (`punch server join-token SERVER`, then `punch join`)",
@@ -72,7 +72,7 @@ impl FromRequestParts<ApiState> for Principal {
 }
 
 /// The secret of the Authorization header, if there is one.
-pub(super) fn bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, ProblemResponse> {
+pub(super) fn parse_bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, ProblemResponse> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
     match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
@@ -95,11 +95,11 @@ impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for Permit<L> {
 /// A place among the few large bodies that are held at once.
 ///
 /// To be taken after the caller is known and before the body is read.
-pub(super) struct LargeBodySlot {
+pub(super) struct LargeBodyMemorySlot {
     _place: OwnedSemaphorePermit,
 }
 
-impl FromRequestParts<ApiState> for LargeBodySlot {
+impl FromRequestParts<ApiState> for LargeBodyMemorySlot {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(_parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
@@ -123,7 +123,7 @@ pub(super) struct PageQuery {
 /// What part of a history is asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct HistoryQuery {
+pub(super) struct HistoryPageQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
     pub(crate) limit: Option<u32>,
     /// Only items older than this number; the `next` of the page before.
@@ -133,12 +133,12 @@ pub(super) struct HistoryQuery {
 impl PageQuery {
     /// The page, if its size is allowed.
     pub(super) fn into_page_request(self) -> Result<PageRequest, ProblemResponse> {
-        Ok(PageRequest { limit: check_page_limit(self.limit)?, after: self.after })
+        Ok(PageRequest { limit: page_limit_or_default(self.limit)?, after: self.after })
     }
 }
 
 /// How many items a page has.
-pub(super) fn check_page_limit(asked: Option<u32>) -> Result<u32, ProblemResponse> {
+pub(super) fn page_limit_or_default(asked: Option<u32>) -> Result<u32, ProblemResponse> {
     match asked {
         None => Ok(100),
         Some(limit @ 1..=1000) => Ok(limit),

@@ -6,23 +6,25 @@ use serde::Deserialize;
 
 use super::{
     ApiState, extract,
-    extract::{HistoryQuery, QueryParameters},
+    extract::{HistoryPageQuery, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::auth::{Operator, Permit, Viewer};
 
 /// Revisions, newest first
 #[utoipa::path(
-    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryQuery),
+    get, path = "/api/v1/revisions", tag = "back-office", params(HistoryPageQuery),
     responses((status = 200, description = "A page of revisions", body = wire::RevisionPage))
 )]
 pub(super) async fn list_revisions(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
-    QueryParameters(page): QueryParameters<HistoryQuery>,
+    QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
     Ok(Json(
-        app.back_office.list_revisions(&permit, page.before, extract::check_page_limit(page.limit)?).await?,
+        app.back_office
+            .list_revisions(&permit, page.before, extract::page_limit_or_default(page.limit)?)
+            .await?,
     ))
 }
 
@@ -54,17 +56,17 @@ pub(super) async fn diff_revisions(
 
 /// The audit log, newest first
 #[utoipa::path(
-    get, path = "/api/v1/audit", tag = "control plane", params(HistoryQuery),
+    get, path = "/api/v1/audit", tag = "control plane", params(HistoryPageQuery),
     responses((status = 200, description = "A page of the audit log", body = wire::AuditPage))
 )]
 pub(super) async fn list_audit_entries(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
-    QueryParameters(page): QueryParameters<HistoryQuery>,
+    QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
     Ok(Json(
         app.back_office
-            .list_audit_entries(&permit, page.before, extract::check_page_limit(page.limit)?)
+            .list_audit_entries(&permit, page.before, extract::page_limit_or_default(page.limit)?)
             .await?,
     ))
 }

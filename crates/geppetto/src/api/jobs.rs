@@ -5,7 +5,7 @@ use model::wire;
 
 use super::{
     ApiState, extract,
-    extract::{HistoryQuery, JsonBody, PathParameters, QueryParameters},
+    extract::{HistoryPageQuery, JsonBody, PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::auth::{Operator, Permit, Viewer};
@@ -30,15 +30,17 @@ pub(super) async fn create_job(
 
 /// Jobs, newest first
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "control plane", params(HistoryQuery),
+    get, path = "/api/v1/jobs", tag = "control plane", params(HistoryPageQuery),
     responses((status = 200, description = "A page of jobs, without their logs", body = wire::JobPage))
 )]
 pub(super) async fn list_jobs(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
-    QueryParameters(page): QueryParameters<HistoryQuery>,
+    QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::JobPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_jobs(&permit, page.before, extract::check_page_limit(page.limit)?).await?))
+    Ok(Json(
+        app.back_office.list_jobs(&permit, page.before, extract::page_limit_or_default(page.limit)?).await?,
+    ))
 }
 
 /// One job with its log

@@ -15,7 +15,7 @@ pub(super) async fn list_trusted_package_keys(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
 ) -> Result<Json<wire::KeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.list_trusted_keys(&permit).await?))
+    Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
 }
 
 /// Trust packages signed by these keys
@@ -31,5 +31,5 @@ pub(super) async fn trust_package_keys(
     permit: Permit<Admin>,
     JsonBody(request): JsonBody<wire::KeyTrustRequest>,
 ) -> Result<Json<wire::KeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.trust_keys(&permit, request.armored).await?))
+    Ok(Json(app.back_office.trust_package_keys(&permit, request.armored).await?))
 }

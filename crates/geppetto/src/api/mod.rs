@@ -22,7 +22,7 @@ mod upload;
 
 use std::sync::Arc;
 
-pub(crate) use extract::LocalPeer;
+pub(crate) use extract::UnixSocketPeer;
 pub(crate) use router::{build_router, openapi_document};
 use tokio::sync::{Semaphore, watch};
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     auth::Principal,
-    backoffice::{NodeVersion, ServedNode},
+    backoffice::{NodeGenerationAndDigest, SignedOrMaskedNode},
 };
 
 /// The node file a server must be made like now
@@ -49,12 +49,13 @@ pub(super) async fn get_node_file(
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
     // Principals that may see secrets are answered from the generation number alone.
-    if let Some(version) = app.back_office.current_signed_node_version(&principal, &server).await?
+    if let Some(version) =
+        app.back_office.current_generation_if_signed_for_principal(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let node = app.back_office.serve_node_file(&principal, &server, None).await?;
+    let node = app.back_office.signed_or_masked_node_file(&principal, &server, None).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -78,7 +79,7 @@ pub(super) async fn get_node_file_generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let node = app.back_office.serve_node_file(&principal, &server, Some(generation)).await?;
+    let node = app.back_office.signed_or_masked_node_file(&principal, &server, Some(generation)).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -141,23 +142,23 @@ pub(super) async fn get_trial_node_file(
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Response, ProblemResponse> {
-    let text = app.back_office.local_node_file(&principal, &server).await?;
+    let text = app.back_office.trial_node_file(&principal, &server).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
-        (header::CACHE_CONTROL, etag::PRIVATE_NO_CACHE),
+        (header::CACHE_CONTROL, etag::CACHE_CONTROL_PRIVATE_NO_CACHE),
     ];
     Ok((headers, text).into_response())
 }
 
 /// The tag of a signed text: its number, and the digest of its content.
-fn node_etag(version: &NodeVersion) -> HeaderValue {
+fn node_etag(version: &NodeGenerationAndDigest) -> HeaderValue {
     etag::quote_etag(&format!("{}-{}", version.generation, version.digest))
 }
 
-fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
+fn node_response(node: &SignedOrMaskedNode, headers: &HeaderMap) -> Response {
     let (text, tag) = match node {
-        ServedNode::Signed(stored) => (stored.text.clone(), node_etag(&stored.into())),
-        ServedNode::Masked(node) => {
+        SignedOrMaskedNode::Signed(stored) => (stored.text.clone(), node_etag(&stored.into())),
+        SignedOrMaskedNode::Masked(node) => {
             let text = format::node::write_node_yaml(node);
             // Not the digest of the whole: that would let a secret be guessed at.
             let tag = etag::compute_etag(text.as_bytes());
@@ -170,7 +171,7 @@ fn node_response(node: &ServedNode, headers: &HeaderMap) -> Response {
     let headers = [
         (header::ETAG, tag),
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
-        (header::CACHE_CONTROL, etag::PRIVATE_NO_CACHE),
+        (header::CACHE_CONTROL, etag::CACHE_CONTROL_PRIVATE_NO_CACHE),
     ];
     (headers, text).into_response()
 }

@@ -179,7 +179,7 @@ pub(super) async fn list_component_versions(
     PathParameters(name): PathParameters<Name>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
-    let limit = extract::check_page_limit(page.limit)? as usize;
+    let limit = extract::page_limit_or_default(page.limit)? as usize;
     let mut items = app.back_office.list_component_versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {

@@ -5,7 +5,7 @@ use model::{name::ServerName, report::Report, wire};
 
 use super::{
     ApiState, extract,
-    extract::{HistoryQuery, PathParameters, QueryParameters},
+    extract::{HistoryPageQuery, PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::auth::Principal;
@@ -31,14 +31,14 @@ pub(super) async fn receive_report(
             report.server
         )));
     }
-    let stored = app.back_office.add_report(&principal, &server, report).await?;
+    let stored = app.back_office.receive_report(&principal, &server, report).await?;
     Ok((StatusCode::CREATED, Json(stored)))
 }
 
 /// A server's reports, newest first
 #[utoipa::path(
     get, path = "/api/v1/servers/{server}/reports", tag = "servers",
-    params(("server" = String, Path, description = "The server"), HistoryQuery),
+    params(("server" = String, Path, description = "The server"), HistoryPageQuery),
     responses(
         (status = 200, description = "A page of reports, without what was done", body = wire::ReportPage),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
@@ -48,9 +48,9 @@ pub(super) async fn list_reports(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
-    QueryParameters(page): QueryParameters<HistoryQuery>,
+    QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
-    let limit = extract::check_page_limit(page.limit)?;
+    let limit = extract::page_limit_or_default(page.limit)?;
     Ok(Json(app.back_office.list_reports(&principal, &server, page.before, limit).await?))
 }
 

@@ -20,6 +20,6 @@ pub(super) async fn revoke_server_credential(
     permit: Permit<Operator>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<StatusCode, ProblemResponse> {
-    app.back_office.revoke_server(&permit, &server).await?;
+    app.back_office.revoke_server_credential_and_join_tokens(&permit, &server).await?;
     Ok(StatusCode::NO_CONTENT)
 }

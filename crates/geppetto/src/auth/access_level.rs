@@ -17,7 +17,7 @@ pub(crate) enum AccessLevel {
 
 impl AccessLevel {
     /// All of them, weakest first.
-    pub(crate) const ALL: [AccessLevel; 4] =
+    pub(crate) const ALL_ACCESS_LEVELS: [AccessLevel; 4] =
         [AccessLevel::Viewer, AccessLevel::Developer, AccessLevel::Operator, AccessLevel::Admin];
 
     /// Its name: `viewer`.
@@ -40,11 +40,14 @@ impl fmt::Display for AccessLevel {
 /// A text that names no access level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an access level is one of viewer, developer, operator, admin")]
-pub(crate) struct UnknownAccessLevel;
+pub(crate) struct UnknownAccessLevelError;
 
 impl FromStr for AccessLevel {
-    type Err = UnknownAccessLevel;
-    fn from_str(text: &str) -> Result<Self, UnknownAccessLevel> {
-        AccessLevel::ALL.into_iter().find(|level| level.as_str() == text).ok_or(UnknownAccessLevel)
+    type Err = UnknownAccessLevelError;
+    fn from_str(text: &str) -> Result<Self, UnknownAccessLevelError> {
+        AccessLevel::ALL_ACCESS_LEVELS
+            .into_iter()
+            .find(|level| level.as_str() == text)
+            .ok_or(UnknownAccessLevelError)
     }
 }

@@ -28,19 +28,19 @@ pub(crate) struct EffectScope {
 
 impl Grant {
     /// A grant that holds everywhere.
-    pub(crate) fn everywhere(level: AccessLevel) -> Self {
+    pub(crate) fn grant_everywhere(level: AccessLevel) -> Self {
         Self { level, environment: None, component: None }
     }
 
     /// Whether it allows what needs `level` and has its effects in `scope`.
-    pub(crate) fn covers(&self, level: AccessLevel, scope: &EffectScope) -> bool {
+    pub(crate) fn covers_level_in_scope(&self, level: AccessLevel, scope: &EffectScope) -> bool {
         let environment = self.environment.is_none() || self.environment == scope.environment;
         let component = self.component.is_none() || self.component == scope.component;
         self.level >= level && environment && component
     }
 
     /// Whether it allows anything of `level` in this environment.
-    pub(crate) fn reaches_environment(&self, level: AccessLevel, environment: &Name) -> bool {
+    pub(crate) fn covers_level_in_environment(&self, level: AccessLevel, environment: &Name) -> bool {
         self.level >= level && self.environment.as_ref().is_none_or(|mine| mine == environment)
     }
 }
@@ -50,12 +50,12 @@ impl EffectScope {
     pub(crate) const EVERYWHERE: EffectScope = EffectScope { environment: None, component: None };
 
     /// All components in one environment.
-    pub(crate) fn in_environment(environment: &Name) -> Self {
+    pub(crate) fn scope_of_environment(environment: &Name) -> Self {
         Self { environment: Some(environment.clone()), component: None }
     }
 
     /// One component in one environment.
-    pub(crate) fn of_component(environment: &Name, component: &Name) -> Self {
+    pub(crate) fn scope_of_component(environment: &Name, component: &Name) -> Self {
         Self { environment: Some(environment.clone()), component: Some(component.clone()) }
     }
 }
@@ -91,13 +91,13 @@ impl fmt::Display for Grant {
     "`{0}` is not a grant: write LEVEL, LEVEL:ENVIRONMENT or LEVEL:ENVIRONMENT/COMPONENT, where LEVEL is viewer, \
      developer, operator or admin and `*` is every environment or component (`developer:staging/shop`)"
 )]
-pub(crate) struct InvalidGrant(String);
+pub(crate) struct InvalidGrantText(String);
 
 impl FromStr for Grant {
-    type Err = InvalidGrant;
+    type Err = InvalidGrantText;
 
-    fn from_str(text: &str) -> Result<Self, InvalidGrant> {
-        let invalid = || InvalidGrant(text.chars().filter(|c| !c.is_control()).take(80).collect());
+    fn from_str(text: &str) -> Result<Self, InvalidGrantText> {
+        let invalid = || InvalidGrantText(text.chars().filter(|c| !c.is_control()).take(80).collect());
         let (level, scope) = text.split_once(':').map_or((text, "*"), |(level, scope)| (level, scope));
         let (environment, component) = scope.split_once('/').unwrap_or((scope, "*"));
         let named = |part: &str| match part {
@@ -138,19 +138,21 @@ mod tests {
     fn grant_covers_its_own_scope_and_smaller_ones_only() {
         let (prod, test) = (Name::new("prod").unwrap(), Name::new("test").unwrap());
         let (shop, mail) = (Name::new("shop").unwrap(), Name::new("mail").unwrap());
-        let covers = |text: &str, scope: &EffectScope| grant(text).covers(AccessLevel::Developer, scope);
-        let of_shop = EffectScope::of_component(&prod, &shop);
+        let covers = |text: &str, scope: &EffectScope| {
+            grant(text).covers_level_in_scope(AccessLevel::Developer, scope)
+        };
+        let of_shop = EffectScope::scope_of_component(&prod, &shop);
         for text in ["developer", "admin:prod", "developer:prod/shop", "operator:*/shop"] {
             assert!(covers(text, &of_shop), "{text}");
         }
         for text in ["viewer", "developer:test", "developer:prod/mail", "admin:*/mail"] {
             assert!(!covers(text, &of_shop), "{text}");
         }
-        assert!(!covers("developer:prod/shop", &EffectScope::of_component(&prod, &mail)));
-        assert!(!covers("developer:prod/shop", &EffectScope::in_environment(&prod)));
+        assert!(!covers("developer:prod/shop", &EffectScope::scope_of_component(&prod, &mail)));
+        assert!(!covers("developer:prod/shop", &EffectScope::scope_of_environment(&prod)));
         assert!(!covers("developer:prod", &EffectScope::EVERYWHERE));
-        assert!(!covers("developer:prod", &EffectScope::in_environment(&test)));
-        assert!(grant("viewer:prod/shop").reaches_environment(AccessLevel::Viewer, &prod));
-        assert!(!grant("viewer:prod/shop").reaches_environment(AccessLevel::Viewer, &test));
+        assert!(!covers("developer:prod", &EffectScope::scope_of_environment(&test)));
+        assert!(grant("viewer:prod/shop").covers_level_in_environment(AccessLevel::Viewer, &prod));
+        assert!(!grant("viewer:prod/shop").covers_level_in_environment(AccessLevel::Viewer, &test));
     }
 }

@@ -7,7 +7,7 @@ mod principal;
 mod secret;
 
 pub(crate) use access_level::AccessLevel;
-pub(crate) use grant::{EffectScope, Grant, InvalidGrant};
+pub(crate) use grant::{EffectScope, Grant, InvalidGrantText};
 pub(crate) use permit::{Admin, Developer, Operator, Permit, RequiredAccessLevel, Viewer};
 pub(crate) use principal::{AccessDenied, Principal};
-pub(crate) use secret::{PresentedSecret, SecretKind, generate_secret};
+pub(crate) use secret::{BearerSecretKind, PresentedBearerSecret, generate_bearer_secret};

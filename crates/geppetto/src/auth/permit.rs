@@ -50,7 +50,7 @@ impl Principal {
         if self.grants().iter().any(|grant| grant.level >= L::LEVEL) {
             return Ok(Permit { principal: self, level: PhantomData });
         }
-        Err(self.access_denied(L::LEVEL, None))
+        Err(self.new_access_denied(L::LEVEL, None))
     }
 }
 
@@ -66,29 +66,29 @@ impl<L: RequiredAccessLevel> Permit<L> {
     }
 
     /// Refuses what has effects where the principal has no grant of this level.
-    pub(crate) fn require_scope(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
-        match self.principal.is_granted(L::LEVEL, scope) {
+    pub(crate) fn require_grant_in_scope(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
+        match self.principal.has_grant_in_scope(L::LEVEL, scope) {
             true => Ok(()),
-            false => Err(self.principal.access_denied(L::LEVEL, Some(scope))),
+            false => Err(self.principal.new_access_denied(L::LEVEL, Some(scope))),
         }
     }
 
     /// Refuses what shows an environment to whoever may not see it.
     pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
-        let scope = EffectScope::in_environment(environment);
-        match self.principal.is_granted(AccessLevel::Viewer, &scope) {
+        let scope = EffectScope::scope_of_environment(environment);
+        match self.principal.has_grant_in_scope(AccessLevel::Viewer, &scope) {
             true => Ok(()),
-            false => Err(self.principal.access_denied(AccessLevel::Viewer, Some(&scope))),
+            false => Err(self.principal.new_access_denied(AccessLevel::Viewer, Some(&scope))),
         }
     }
 
     /// Refuses what concerns the whole control plane without a grant that holds everywhere.
-    pub(crate) fn require_everywhere(&self) -> Result<(), AccessDenied> {
-        self.require_scope(&EffectScope::EVERYWHERE)
+    pub(crate) fn require_grant_everywhere(&self) -> Result<(), AccessDenied> {
+        self.require_grant_in_scope(&EffectScope::EVERYWHERE)
     }
 
     /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
-    pub(crate) fn require_component(&self, component: &Name) -> Result<(), AccessDenied> {
+    pub(crate) fn require_grant_for_component(&self, component: &Name) -> Result<(), AccessDenied> {
         let grants = self.principal.grants();
         let granted = |grant: &Grant| {
             grant.level >= L::LEVEL && grant.component.as_ref().is_none_or(|mine| mine == component)
@@ -97,24 +97,24 @@ impl<L: RequiredAccessLevel> Permit<L> {
             return Ok(());
         }
         let scope = EffectScope { environment: None, component: Some(component.clone()) };
-        Err(self.principal.access_denied(L::LEVEL, Some(&scope)))
+        Err(self.principal.new_access_denied(L::LEVEL, Some(&scope)))
     }
 }
 
 impl Permit<Admin> {
     /// The permit of a job.
-    pub(crate) fn for_job(created_by: &str) -> Self {
+    pub(crate) fn permit_for_job(created_by: &str) -> Self {
         let on_behalf_of = Some(created_by.to_owned());
         Self { principal: Principal::ControlPlane { on_behalf_of }, level: PhantomData }
     }
 
     /// The permit of the user that runs this program, who owns the data folder.
-    pub(crate) fn for_local_administrator(uid: u32) -> Self {
+    pub(crate) fn permit_for_local_administrator(uid: u32) -> Self {
         Self { principal: Principal::LocalAdministrator { uid }, level: PhantomData }
     }
 
     /// The same principal's permit of a lower level.
-    pub(crate) fn to_lower_level<L: RequiredAccessLevel>(&self) -> Permit<L> {
+    pub(crate) fn to_permit_of_lower_level<L: RequiredAccessLevel>(&self) -> Permit<L> {
         Permit { principal: self.principal.clone(), level: PhantomData }
     }
 }
@@ -148,9 +148,10 @@ mod tests {
     fn effect_outside_of_the_grants_is_refused_naming_its_scope() {
         let permit = token(&["operator:staging"]).require_access_level::<Operator>().unwrap();
         let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
-        assert!(permit.require_scope(&EffectScope::in_environment(&staging)).is_ok());
-        let denied = permit.require_scope(&EffectScope::in_environment(&prod)).unwrap_err().to_string();
+        assert!(permit.require_grant_in_scope(&EffectScope::scope_of_environment(&staging)).is_ok());
+        let denied =
+            permit.require_grant_in_scope(&EffectScope::scope_of_environment(&prod)).unwrap_err().to_string();
         assert!(denied.contains("the environment prod") && denied.contains("operator:staging"), "{denied}");
-        assert!(permit.require_everywhere().is_err());
+        assert!(permit.require_grant_everywhere().is_err());
     }
 }

@@ -43,7 +43,7 @@ impl AccessDenied {
 
 impl Principal {
     /// The control plane itself.
-    pub(crate) const CONTROL_PLANE: Principal = Principal::ControlPlane { on_behalf_of: None };
+    pub(crate) const CONTROL_PLANE_ITSELF: Principal = Principal::ControlPlane { on_behalf_of: None };
 
     /// The caller as the audit log names it.
     pub(crate) fn audit_actor(&self) -> String {
@@ -61,7 +61,7 @@ impl Principal {
     pub(crate) fn grants(&self) -> Vec<Grant> {
         match self {
             Principal::LocalAdministrator { .. } | Principal::ControlPlane { .. } => {
-                vec![Grant::everywhere(AccessLevel::Admin)]
+                vec![Grant::grant_everywhere(AccessLevel::Admin)]
             }
             Principal::Token { grants, .. } => grants.clone(),
             Principal::Server(_) => Vec::new(),
@@ -74,19 +74,19 @@ impl Principal {
     }
 
     /// Whether a grant covers what needs `level` and has its effects in `scope`.
-    pub(crate) fn is_granted(&self, level: AccessLevel, scope: &EffectScope) -> bool {
-        self.grants().iter().any(|grant| grant.covers(level, scope))
+    pub(crate) fn has_grant_in_scope(&self, level: AccessLevel, scope: &EffectScope) -> bool {
+        self.grants().iter().any(|grant| grant.covers_level_in_scope(level, scope))
     }
 
     /// Whether the caller may see something of an environment.
-    pub(crate) fn sees_environment(&self, environment: &Name) -> bool {
-        self.grants().iter().any(|grant| grant.reaches_environment(AccessLevel::Viewer, environment))
+    pub(crate) fn can_see_environment(&self, environment: &Name) -> bool {
+        self.grants().iter().any(|grant| grant.covers_level_in_environment(AccessLevel::Viewer, environment))
     }
 
     /// Whether the caller may see the secrets of an environment; of all places if there is none.
-    pub(crate) fn sees_secrets(&self, environment: Option<&Name>) -> bool {
-        let scope = environment.map_or(EffectScope::EVERYWHERE, EffectScope::in_environment);
-        self.is_granted(AccessLevel::Operator, &scope)
+    pub(crate) fn can_see_secrets(&self, environment: Option<&Name>) -> bool {
+        let scope = environment.map_or(EffectScope::EVERYWHERE, EffectScope::scope_of_environment);
+        self.has_grant_in_scope(AccessLevel::Operator, &scope)
     }
 
     /// Refuses a caller that may see nothing of this server.
@@ -95,18 +95,21 @@ impl Principal {
         server: &ServerName,
         environment: &Name,
     ) -> Result<(), AccessDenied> {
-        if self.is_this_server(server) || self.sees_environment(environment) {
+        if self.is_this_server(server) || self.can_see_environment(environment) {
             return Ok(());
         }
         Err(match self {
             Principal::Server(other) => {
                 AccessDenied(format!("this is the credential of {other}; it opens nothing of {server}"))
             }
-            _ => self.access_denied(AccessLevel::Viewer, Some(&EffectScope::in_environment(environment))),
+            _ => self.new_access_denied(
+                AccessLevel::Viewer,
+                Some(&EffectScope::scope_of_environment(environment)),
+            ),
         })
     }
 
-    pub(super) fn access_denied(&self, level: AccessLevel, scope: Option<&EffectScope>) -> AccessDenied {
+    pub(super) fn new_access_denied(&self, level: AccessLevel, scope: Option<&EffectScope>) -> AccessDenied {
         let at = scope.map_or_else(String::new, |scope| format!(" on {scope}"));
         let has = match self {
             Principal::Token { name, grants } => {

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 
 /// What a secret is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SecretKind {
+pub(crate) enum BearerSecretKind {
     /// A person's or program's API token.
     Token,
     /// A server's credential.
@@ -19,21 +19,22 @@ pub(crate) enum SecretKind {
     Join,
 }
 
-impl SecretKind {
-    const ALL: [SecretKind; 3] = [SecretKind::Token, SecretKind::Server, SecretKind::Join];
+impl BearerSecretKind {
+    const ALL: [BearerSecretKind; 3] =
+        [BearerSecretKind::Token, BearerSecretKind::Server, BearerSecretKind::Join];
 
     fn prefix(self) -> &'static str {
         match self {
-            SecretKind::Token => "gpt",
-            SecretKind::Server => "gps",
-            SecretKind::Join => "gpj",
+            BearerSecretKind::Token => "gpt",
+            BearerSecretKind::Server => "gps",
+            BearerSecretKind::Join => "gpj",
         }
     }
 }
 
 /// A secret just generated. Its text is to be shown once and kept nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct GeneratedSecret {
+pub(crate) struct GeneratedBearerSecret {
     /// The whole of it.
     pub(crate) text: String,
     /// Its public part.
@@ -42,14 +43,17 @@ pub(crate) struct GeneratedSecret {
     pub(crate) hash: String,
 }
 
-impl std::fmt::Debug for GeneratedSecret {
+impl std::fmt::Debug for GeneratedBearerSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GeneratedSecret").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("GeneratedBearerSecret").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 /// Generates a secret.
-pub(crate) fn generate_secret(kind: SecretKind, chance: &mut (impl RngCore + CryptoRng)) -> GeneratedSecret {
+pub(crate) fn generate_bearer_secret(
+    kind: BearerSecretKind,
+    chance: &mut (impl RngCore + CryptoRng),
+) -> GeneratedBearerSecret {
     let mut id = [0; 8];
     chance.fill_bytes(&mut id);
     let mut secret = [0; 32];
@@ -57,33 +61,33 @@ pub(crate) fn generate_secret(kind: SecretKind, chance: &mut (impl RngCore + Cry
     let id = hex::encode(id);
     let text = format!("{}_{id}_{}", kind.prefix(), hex::encode(secret));
     let hash = hash(&text);
-    GeneratedSecret { text, id, hash }
+    GeneratedBearerSecret { text, id, hash }
 }
 
 /// The parts of a secret that a client presents. It is not authenticated yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PresentedSecret {
+pub(crate) struct PresentedBearerSecret {
     /// What it claims to be good for.
-    pub(crate) kind: SecretKind,
+    pub(crate) kind: BearerSecretKind,
     /// Its public part.
     pub(crate) id: String,
     /// Its SHA-256, in hexadecimal.
     hash: String,
 }
 
-impl PresentedSecret {
+impl PresentedBearerSecret {
     /// Whether it is the secret with this hash, in a time that does not depend on where the two differ.
     pub(crate) fn matches_hash(&self, hash: &str) -> bool {
         self.hash.as_bytes().ct_eq(hash.as_bytes()).into()
     }
 
     /// Takes the text apart; `None` when it has not the form of a secret.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse_presented_secret(text: &str) -> Option<Self> {
         if text.len() > 128 {
             return None;
         }
         let (prefix, rest) = text.split_once('_')?;
-        let kind = SecretKind::ALL.into_iter().find(|kind| kind.prefix() == prefix)?;
+        let kind = BearerSecretKind::ALL.into_iter().find(|kind| kind.prefix() == prefix)?;
         let (id, _) = rest.split_once('_')?;
         Some(Self { kind, id: id.to_owned(), hash: hash(text) })
     }
@@ -101,26 +105,28 @@ mod tests {
 
     #[test]
     fn generated_secret_matches_its_hash_and_no_other() {
-        let generated = generate_secret(SecretKind::Token, &mut OsRng);
-        let presented = PresentedSecret::parse(&generated.text).unwrap();
-        assert_eq!((presented.kind, &presented.id), (SecretKind::Token, &generated.id));
+        let generated = generate_bearer_secret(BearerSecretKind::Token, &mut OsRng);
+        let presented = PresentedBearerSecret::parse_presented_secret(&generated.text).unwrap();
+        assert_eq!((presented.kind, &presented.id), (BearerSecretKind::Token, &generated.id));
         assert!(presented.matches_hash(&generated.hash));
         let mut forged = generated.text.clone();
         forged.pop();
-        assert!(!PresentedSecret::parse(&forged).unwrap().matches_hash(&generated.hash));
+        assert!(
+            !PresentedBearerSecret::parse_presented_secret(&forged).unwrap().matches_hash(&generated.hash)
+        );
         assert!(!presented.matches_hash(""));
     }
 
     #[test]
     fn malformed_secret_is_parsed_as_none() {
         for text in ["", "gpt", "gpt_", "gpt_a", "xyz_a_b", "gpt_é", &"gpt_a_".repeat(100)] {
-            assert_eq!(PresentedSecret::parse(text), None, "{text}");
+            assert_eq!(PresentedBearerSecret::parse_presented_secret(text), None, "{text}");
         }
     }
 
     #[test]
     fn generated_secret_is_not_in_its_debug_form() {
-        let generated = generate_secret(SecretKind::Join, &mut OsRng);
+        let generated = generate_bearer_secret(BearerSecretKind::Join, &mut OsRng);
         assert!(!format!("{generated:?}").contains(&generated.text));
     }
 }

@@ -7,16 +7,19 @@ use model::{
 
 use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{AccessLevel, EffectScope, Grant, PresentedSecret, Principal, SecretKind},
+    auth::{AccessLevel, BearerSecretKind, EffectScope, Grant, PresentedBearerSecret, Principal},
     store::{GrantRow, StoreError},
 };
 
 impl BackOffice {
     /// The principal of a secret; `None` when it is unknown, expired or revoked.
-    pub(crate) async fn authenticate(&self, secret: &str) -> Result<Option<Principal>, BackOfficeError> {
-        let Some(presented) = PresentedSecret::parse(secret) else { return Ok(None) };
+    pub(crate) async fn authenticate_bearer_secret(
+        &self,
+        secret: &str,
+    ) -> Result<Option<Principal>, BackOfficeError> {
+        let Some(presented) = PresentedBearerSecret::parse_presented_secret(secret) else { return Ok(None) };
         match presented.kind {
-            SecretKind::Token => {
+            BearerSecretKind::Token => {
                 let token = self.store.read_valid_token(&presented.id, self.clock.now_us()).await?;
                 let Some(token) = token.filter(|token| presented.matches_hash(&token.hash)) else {
                     return Ok(None);
@@ -24,8 +27,8 @@ impl BackOffice {
                 let grants = token.grants.iter().map(read_grant).collect::<Result<_, _>>()?;
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
-            SecretKind::Server => {
-                let credential = self.store.read_credential(&presented.id).await?;
+            BearerSecretKind::Server => {
+                let credential = self.store.read_server_credential(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };
@@ -34,7 +37,7 @@ impl BackOffice {
                 Ok(Some(Principal::Server(server)))
             }
             // A join token is good for joining only, which takes it in the body.
-            SecretKind::Join => Ok(None),
+            BearerSecretKind::Join => Ok(None),
         }
     }
 
@@ -59,12 +62,12 @@ impl BackOffice {
     }
 
     /// Whether a principal may hear of this event, by what it may see.
-    pub(crate) async fn may_receive_event(
+    pub(crate) async fn can_receive_event(
         &self,
         principal: &Principal,
         event: &Event,
     ) -> Result<bool, BackOfficeError> {
-        let everywhere = |level| principal.is_granted(level, &EffectScope::EVERYWHERE);
+        let everywhere = |level| principal.has_grant_in_scope(level, &EffectScope::EVERYWHERE);
         Ok(match event {
             Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
                 let Ok(server) = ServerName::new(server) else { return Ok(false) };

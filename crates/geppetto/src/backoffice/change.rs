@@ -24,11 +24,11 @@ use super::{
     effects::{find_effect_scopes, summarize_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_cache::build_resolution_row,
+    resolution_cache::build_resolution_reads_row,
 };
 use crate::{
     auth::{EffectScope, Operator, Permit},
-    store::{PlaceChange, PlaceText, ResolutionRow, StoreError},
+    store::{PlaceChange, PlaceDocumentRow, ResolutionReadsRow, StoreError},
 };
 
 /// How often a change is made again because another program committed meanwhile.
@@ -44,7 +44,7 @@ const ALWAYS_READABLE_BYTES: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct ChangeSubmission {
     /// The proposed estate.
-    pub(crate) proposed: ProposedEstate,
+    pub(crate) proposed: SubmittedEstate,
     /// Why, for the history.
     pub(crate) message: String,
     /// Only preview: commit nothing.
@@ -55,7 +55,7 @@ pub(crate) struct ChangeSubmission {
 
 /// The proposed estate.
 #[derive(Debug, Clone)]
-pub(crate) enum ProposedEstate {
+pub(crate) enum SubmittedEstate {
     /// The whole estate: what is not here is removed.
     Whole {
         /// All files.
@@ -81,7 +81,7 @@ impl BackOffice {
         };
         let base = match (&proposal.proposed, proposal.base) {
             // Whatever is committed from now on is not in those files, and would be undone by them.
-            (ProposedEstate::Whole { .. }, None) => Some(self.current_estate().await?.revision),
+            (SubmittedEstate::Whole { .. }, None) => Some(self.current_estate().await?.revision),
             (_, base) => base,
         };
         let mut overtaken = None;
@@ -106,12 +106,13 @@ impl BackOffice {
         let documents = proposed_documents(&state, &proposal.proposed)?;
         let actor = permit.audit_actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
-        let (catalog, secrets) = (self.read_catalog().await?, self.secret_parameters().await?);
+        let (catalog, secrets) =
+            (self.read_channel_catalog().await?, self.all_known_secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
         };
-        let recorded = self.resolution_reads().await?;
+        let recorded = self.stored_resolution_reads_index().await?;
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
@@ -122,7 +123,7 @@ impl BackOffice {
         let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } =
             evaluated;
         for scope in &scopes {
-            permit.require_scope(scope)?;
+            permit.require_grant_in_scope(scope)?;
         }
         for environment in &read_environments {
             permit.require_view_of_environment(environment)?;
@@ -136,7 +137,7 @@ impl BackOffice {
             .commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context)
             .await?;
         // Servers that come and selections that change are in the reads of what was committed.
-        self.resolution_reads().await?;
+        self.stored_resolution_reads_index().await?;
         self.cache().insert_snapshot(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
@@ -194,10 +195,10 @@ impl Newer {
 /// The documents of the proposed estate.
 fn proposed_documents(
     state: &EstateSnapshot,
-    proposed: &ProposedEstate,
+    proposed: &SubmittedEstate,
 ) -> Result<EstateYamlByPath, BackOfficeError> {
     match proposed {
-        ProposedEstate::Whole { documents, allow_empty } => {
+        SubmittedEstate::Whole { documents, allow_empty } => {
             if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
                 return Err(BackOfficeError::Refused(format!(
                     "there is no role, group, environment or server in what was given: all {} objects of \
@@ -208,7 +209,7 @@ fn proposed_documents(
             }
             Ok(documents.clone())
         }
-        ProposedEstate::Some(edits) => {
+        SubmittedEstate::Some(edits) => {
             let mut documents = state.documents.clone();
             for (path, text) in edits {
                 match text {
@@ -217,7 +218,7 @@ fn proposed_documents(
                     None => {
                         let known = documents.keys().map(String::as_str);
                         let list = "nothing is there to remove";
-                        return Err(BackOfficeError::unknown_name("object", path, known, list));
+                        return Err(BackOfficeError::unknown_name_error("object", path, known, list));
                     }
                 }
             }
@@ -236,7 +237,7 @@ struct EvaluatedProposal {
     /// The environments that servers of others read by it, and did not before.
     read_environments: BTreeSet<Name>,
     /// What the servers it reaches read and come to.
-    resolutions: Vec<ResolutionRow>,
+    resolutions: Vec<ResolutionReadsRow>,
     result: ChangeResult,
 }
 
@@ -272,7 +273,7 @@ fn evaluate_proposal(
     for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
         next.documents.insert(path.clone(), text.clone());
         let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
-        changes.push(PlaceChange { path, becomes: Some(PlaceText { text, origins }) });
+        changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
     }
     estate_snapshot::overlay_places(&mut next.estate, edited);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
@@ -302,7 +303,7 @@ fn evaluate_proposal(
     let resolutions = checked
         .resolutions
         .iter()
-        .map(|(server, resolved)| build_resolution_row(server, resolved, catalog))
+        .map(|(server, resolved)| build_resolution_reads_row(server, resolved, catalog))
         .collect();
     let effects = summarize_effects(checked.effects, secrets);
     let result = ChangeResult { revision: None, objects, effects, warnings };
@@ -336,7 +337,7 @@ fn masked_diffs(
         estate_snapshot::select_places_by_path(old, &paths),
         estate_snapshot::select_places_by_path(new, &paths),
     );
-    secrets.mask_compared_estates(&mut old, &mut new);
+    secrets.mask_secrets_in_compared_estates(&mut old, &mut new);
     let (old, new) = (estate::write_estate_yaml(&old), estate::write_estate_yaml(&new));
     changes
         .iter()

@@ -31,12 +31,15 @@ impl BackOffice {
             ));
         }
         let named = files.clone();
-        let components =
-            self.with_repository(move |repository| repository.find_components_of_packages(&named)).await?;
+        let components = self
+            .run_blocking_with_repository(move |repository| repository.find_components_of_packages(&named))
+            .await?;
         self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let (into, named) = (channel.clone(), files.clone());
         let after = self
-            .with_repository(move |repository| repository.catalog_after_publication(&into, &named))
+            .run_blocking_with_repository(move |repository| {
+                repository.catalog_after_publication(&into, &named)
+            })
             .await?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if preview {
@@ -54,7 +57,7 @@ impl BackOffice {
                 describe,
             )
             .await?;
-        self.secret_parameters().await?;
+        self.all_known_secret_parameters().await?;
         self.channel_change(published, effects, false).await
     }
 
@@ -72,12 +75,14 @@ impl BackOffice {
         required.check(&BTreeSet::from([name.clone()]))?;
         let (of, at, source, target) = (name.clone(), version.clone(), from.clone(), to.clone());
         let (after, taken_along) = self
-            .with_repository(move |repository| repository.catalog_after_promotion(&of, &at, &source, &target))
+            .run_blocking_with_repository(move |repository| {
+                repository.catalog_after_promotion(&of, &at, &source, &target)
+            })
             .await?;
         required.check(&taken_along.iter().map(|(name, _)| name.clone()).collect())?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
-            let catalog = self.read_catalog().await?;
+            let catalog = self.read_channel_catalog().await?;
             let is_visible = catalog
                 .component_versions_in_channel(&to, &name)
                 .iter()
@@ -118,7 +123,9 @@ impl BackOffice {
         required.check(&BTreeSet::from([name.clone()]))?;
         let (of, at, channel) = (name.clone(), version.clone(), from.clone());
         let after = self
-            .with_repository(move |repository| repository.catalog_after_withdrawal(&of, &at, &channel))
+            .run_blocking_with_repository(move |repository| {
+                repository.catalog_after_withdrawal(&of, &at, &channel)
+            })
             .await?;
         let effects = self.effects_of_catalog(permit, after).await?;
         let effects = self.summarize_catalog_effects(effects).await?;
@@ -157,8 +164,8 @@ impl BackOffice {
         permit: &Permit<Developer>,
         after: Arc<Catalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
-        let (state, before) = (self.current_estate().await?, self.read_catalog().await?);
-        let recorded = self.resolution_reads().await?;
+        let (state, before) = (self.current_estate().await?, self.read_channel_catalog().await?);
+        let recorded = self.stored_resolution_reads_index().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {
             find_catalog_change_effects(&estate.estate, &before, &after, &recorded)
@@ -169,7 +176,7 @@ impl BackOffice {
             let Some(server) = state.estate.servers.get(server) else { continue };
             for effect in effects {
                 let environment = Some(server.environment.clone());
-                permit.require_scope(&EffectScope {
+                permit.require_grant_in_scope(&EffectScope {
                     environment,
                     component: effect.affected_component().cloned(),
                 })?;
@@ -182,7 +189,7 @@ impl BackOffice {
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
     ) -> Result<Vec<model::wire::ServerEffects>, BackOfficeError> {
-        Ok(summarize_effects(effects, &self.secret_parameters().await?))
+        Ok(summarize_effects(effects, &self.all_known_secret_parameters().await?))
     }
 
     async fn channel_change(
@@ -218,9 +225,10 @@ impl PublicationScopes {
     /// Refuses components that the principal has no grant for in each of the environments.
     fn check(&self, components: &BTreeSet<Name>) -> Result<(), BackOfficeError> {
         for component in components {
-            self.permit.require_component(component)?;
+            self.permit.require_grant_for_component(component)?;
             for environment in &self.environments {
-                self.permit.require_scope(&EffectScope::of_component(environment, component))?;
+                self.permit
+                    .require_grant_in_scope(&EffectScope::scope_of_component(environment, component))?;
             }
         }
         Ok(())

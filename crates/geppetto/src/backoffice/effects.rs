@@ -32,7 +32,7 @@ pub(super) fn summarize_effects(
 /// A value is a secret if any version of its component ever declared it so.
 fn mark_secrets(effect: &mut Effect, secrets: &SecretParameters) {
     if let Effect::Value { component, key, from, to } = effect
-        && secrets.is_secret(component, key) != Some(false)
+        && secrets.is_secret_parameter(component, key) != Some(false)
     {
         from.iter_mut().chain(to).for_each(|value| value.secret = true);
     }
@@ -96,14 +96,14 @@ pub(super) fn find_effect_scopes(
 /// An environment and a server belong to an environment, also where no node file changes yet.
 fn add_place_scopes(path: &str, old: &Estate, new: &Estate, scopes: &mut BTreeSet<EffectScope>) {
     match estate::place_of_document_path(path) {
-        Ok(Place::Environment(name)) => _ = scopes.insert(EffectScope::in_environment(&name)),
+        Ok(Place::Environment(name)) => _ = scopes.insert(EffectScope::scope_of_environment(&name)),
         Ok(Place::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));
             if before.map(without_overrides) == after.map(without_overrides) {
                 return;
             }
             for server in [before, after].into_iter().flatten() {
-                scopes.insert(EffectScope::in_environment(&server.environment));
+                scopes.insert(EffectScope::scope_of_environment(&server.environment));
             }
         }
         _ => {}

@@ -78,12 +78,12 @@ fn unknown_name_message(what: &str, name: &str, nearest: Option<&str>, list: &st
 
 impl BackOfficeError {
     /// Whether trying again later may help: it is not the request that is at fault, nor what a check found.
-    pub(crate) fn is_internal(&self) -> bool {
+    pub(crate) fn is_internal_failure(&self) -> bool {
         matches!(self, BackOfficeError::Store(_) | BackOfficeError::Broken(_) | BackOfficeError::DiskFull(_))
     }
 
     /// An unknown name, with the nearest of `names`.
-    pub(crate) fn unknown_name<'a>(
+    pub(crate) fn unknown_name_error<'a>(
         what: &'static str,
         name: &str,
         names: impl IntoIterator<Item = &'a str>,
@@ -104,10 +104,10 @@ impl From<BackOfficeError> for DaemonError {
             | BackOfficeError::Invalid(_)
             | BackOfficeError::Unresolvable { .. }
             | BackOfficeError::Conflict(_)
-            | BackOfficeError::TooLarge(_) => DaemonError::invalid_input(error.to_string()),
+            | BackOfficeError::TooLarge(_) => DaemonError::invalid_input_error(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
             BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) | BackOfficeError::DiskFull(_) => {
-                DaemonError::operation_failed(error.to_string())
+                DaemonError::operation_failed_error(error.to_string())
             }
         }
     }
@@ -117,22 +117,22 @@ impl From<StoreError> for DaemonError {
     fn from(error: StoreError) -> Self {
         let message = error_chain_text(&error);
         match error {
-            StoreError::Overtaken { .. } => DaemonError::invalid_input(message)
+            StoreError::Overtaken { .. } => DaemonError::invalid_input_error(message)
                 .with_hint("look at what changed (`punch export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                DaemonError::invalid_input(message).with_hint("choose another name, or `punch token revoke NAME` first")
+                DaemonError::invalid_input_error(message).with_hint("choose another name, or `punch token revoke NAME` first")
             }
-            StoreError::WrongKey(_) => DaemonError::invalid_input(message)
+            StoreError::WrongKey(_) => DaemonError::invalid_input_error(message)
                 .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it, and so has the data folder of every other control plane on this database"),
-            StoreError::WrongNodeKey(_) => DaemonError::invalid_input(message)
+            StoreError::WrongNodeKey(_) => DaemonError::invalid_input_error(message)
                 .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
-            StoreError::Unsealed(_) => DaemonError::invalid_input(message)
+            StoreError::Unsealed(_) => DaemonError::invalid_input_error(message)
                 .with_hint("restore the database and the data folder from one backup"),
             StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }.with_hint(
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
             ),
-            _ => DaemonError::operation_failed(message),
+            _ => DaemonError::operation_failed_error(message),
         }
     }
 }

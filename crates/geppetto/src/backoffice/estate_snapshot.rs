@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError};
-use crate::store::{PlaceText, Store};
+use crate::store::{PlaceDocumentRow, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,10 @@ pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot,
     read(revision, places)
 }
 
-fn read(revision: u64, places: BTreeMap<String, PlaceText>) -> Result<EstateSnapshot, BackOfficeError> {
+fn read(
+    revision: u64,
+    places: BTreeMap<String, PlaceDocumentRow>,
+) -> Result<EstateSnapshot, BackOfficeError> {
     let documents: EstateYamlByPath =
         places.iter().map(|(path, place)| (path.clone(), place.text.clone())).collect();
     let broken = |why: String| {

@@ -23,24 +23,24 @@ impl BackOffice {
         };
         let principal = permit.principal();
         let mut documents = state.documents.clone();
-        documents.retain(|path, _| may_see_place(principal, &state.estate, &state.estate, path));
-        let shown = self.mask_documents_for(principal, &state.estate, documents).await?;
+        documents.retain(|path, _| can_see_place(principal, &state.estate, &state.estate, path));
+        let shown = self.mask_documents_for_principal(principal, &state.estate, documents).await?;
         Ok(wire::EstateExport {
             revision: state.revision,
-            complete: principal.sees_secrets(None) && shown == state.documents,
+            complete: principal.can_see_secrets(None) && shown == state.documents,
             documents: shown,
         })
     }
 }
 
 /// Whether the principal may see a place that is in one of two estates.
-pub(super) fn may_see_place(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
+pub(super) fn can_see_place(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
     match estate::place_of_document_path(path) {
-        Ok(Place::Environment(name)) => principal.sees_environment(&name),
+        Ok(Place::Environment(name)) => principal.can_see_environment(&name),
         Ok(Place::Server(name)) => [old, new]
             .into_iter()
             .filter_map(|estate| estate.servers.get(&name))
-            .all(|server| principal.sees_environment(&server.environment)),
+            .all(|server| principal.can_see_environment(&server.environment)),
         _ => true,
     }
 }

@@ -61,11 +61,11 @@ impl BackOffice {
             };
             changed.iter().filter_map(text).collect()
         };
-        let before = self.mask_documents_for(principal, &old.estate, side(false)).await?;
-        let after = self.mask_documents_for(principal, &new.estate, side(true)).await?;
+        let before = self.mask_documents_for_principal(principal, &old.estate, side(false)).await?;
+        let after = self.mask_documents_for_principal(principal, &new.estate, side(true)).await?;
         let places = changed
             .keys()
-            .filter(|path| super::export::may_see_place(principal, &old.estate, &new.estate, path))
+            .filter(|path| super::export::can_see_place(principal, &old.estate, &new.estate, path))
             .map(|path| {
                 let (before, after) = (before.get(path), after.get(path));
                 let how = match (before, after) {
@@ -89,7 +89,7 @@ impl BackOffice {
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::AuditPage, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let found = self.store.read_audit_entries(before, limit).await?;
         let next =
             found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);

@@ -5,7 +5,7 @@ use model::{name::Name, wire};
 use super::{BackOffice, BackOfficeError};
 use crate::{
     auth::{Operator, Permit, Viewer},
-    jobs::{JobKind, JobKindError},
+    jobs::{InvalidJobKindError, JobKind},
     store::{JobRow, JobState, NewJob},
 };
 
@@ -19,22 +19,23 @@ impl BackOffice {
         permit: &Permit<Operator>,
         request: &wire::JobRequest,
     ) -> Result<wire::Job, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let channel = request.channel.as_deref().map(Name::new).transpose();
         let channel = channel.map_err(|error| BackOfficeError::Refused(error.to_string()))?;
-        let kind = JobKind::from_request(&request.kind, request.keep, channel)
-            .map_err(|error: JobKindError| BackOfficeError::Refused(error.to_string()))?;
+        let kind = JobKind::job_kind_from_request(&request.kind, request.keep, channel)
+            .map_err(|error: InvalidJobKindError| BackOfficeError::Refused(error.to_string()))?;
         let (input, now_us) = (kind.input_json(), self.clock.now_us());
         let new = NewJob {
             kind: kind.job_name(),
             input: &input,
-            unique_key: kind.unique_key(),
+            unique_key: kind.unfinished_job_key(),
             due_us: now_us,
             max_attempts: MAX_ATTEMPTS,
         };
-        let id = self.store.insert_job(&new, &self.audit_context(&permit.audit_actor())).await?;
-        if let Some(key) = kind.unique_key() {
-            self.store.wake_job(key, now_us).await?;
+        let id =
+            self.store.insert_job_or_get_unfinished(&new, &self.audit_context(&permit.audit_actor())).await?;
+        if let Some(key) = kind.unfinished_job_key() {
+            self.store.start_waiting_job_now(key, now_us).await?;
         }
         self.stored_job(id).await
     }
@@ -46,7 +47,7 @@ impl BackOffice {
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::JobPage, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let found = self.store.read_jobs(before, limit).await?;
         let next =
             found.last().filter(|last| found.len() == limit as usize && last.id > 1).map(|last| last.id);
@@ -59,7 +60,7 @@ impl BackOffice {
         permit: &Permit<Viewer>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         self.stored_job(id).await
     }
 
@@ -69,7 +70,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let cancelled = self.store.cancel_job(id, &self.audit_context(&permit.audit_actor())).await?;
         let job = self.stored_job(id).await?;
         match cancelled {
@@ -87,7 +88,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let job = self.store.read_job(id).await?.ok_or_else(|| unknown_job(id))?;
         if matches!(job.state, JobState::Waiting | JobState::Running) {
             let state = job.state.as_str();
@@ -95,9 +96,9 @@ impl BackOffice {
                 "job {id} is {state}; it can be tried again once it ended"
             )));
         }
-        let kind = JobKind::from_stored(&job.kind, &job.input)
+        let kind = JobKind::job_kind_from_stored(&job.kind, &job.input)
             .map_err(|error| BackOfficeError::Refused(format!("job {id} cannot be tried again: {error}")))?;
-        let (keep, channel) = kind.keep_and_channel();
+        let (keep, channel) = kind.keep_count_and_channel();
         let request =
             wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
         self.create_job(permit, &request).await

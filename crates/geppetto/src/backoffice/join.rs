@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, keys};
 use crate::{
-    auth::{EffectScope, Operator, Permit, PresentedSecret, SecretKind, generate_secret},
+    auth::{BearerSecretKind, EffectScope, Operator, Permit, PresentedBearerSecret, generate_bearer_secret},
     store::JoinTokenRow,
 };
 
@@ -25,11 +25,11 @@ impl BackOffice {
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
-        let environment = self.environment_of_server(permit.principal(), server).await?;
-        permit.require_scope(&EffectScope::in_environment(&environment))?;
+        let environment = self.visible_environment_of_server(permit.principal(), server).await?;
+        permit.require_grant_in_scope(&EffectScope::scope_of_environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
-        let generated = generate_secret(SecretKind::Join, &mut OsRng);
+        let generated = generate_bearer_secret(BearerSecretKind::Join, &mut OsRng);
         let token =
             JoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
         self.store.insert_join_token(&token, &self.audit_context(&permit.audit_actor())).await?;
@@ -43,15 +43,17 @@ impl BackOffice {
         &self,
         join: &wire::JoinRequest,
     ) -> Result<Option<wire::JoinResponse>, BackOfficeError> {
-        let Some(presented) = PresentedSecret::parse(&join.token) else { return Ok(None) };
+        let Some(presented) = PresentedBearerSecret::parse_presented_secret(&join.token) else {
+            return Ok(None);
+        };
         let now_us = self.clock.now_us();
         let Some(hash) = self.store.read_join_token_hash(&presented.id, &join.server, now_us).await? else {
             return Ok(None);
         };
-        if presented.kind != SecretKind::Join || !presented.matches_hash(&hash) {
+        if presented.kind != BearerSecretKind::Join || !presented.matches_hash(&hash) {
             return Ok(None);
         }
-        let credential = generate_secret(SecretKind::Server, &mut OsRng);
+        let credential = generate_bearer_secret(BearerSecretKind::Server, &mut OsRng);
         let actor = format!("server {}", join.server);
         let context = self.audit_context(&actor);
         if !self
@@ -70,23 +72,28 @@ impl BackOffice {
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
-    pub(crate) async fn revoke_server(
+    pub(crate) async fn revoke_server_credential_and_join_tokens(
         &self,
         permit: &Permit<Operator>,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
         let state = self.current_estate().await?;
         match state.estate.servers.get(server) {
-            Some(found) => permit.require_scope(&EffectScope::in_environment(&found.environment))?,
+            Some(found) => {
+                permit.require_grant_in_scope(&EffectScope::scope_of_environment(&found.environment))?
+            }
             // A server that left the estate belongs to no environment.
-            None => permit.require_everywhere()?,
+            None => permit.require_grant_everywhere()?,
         }
         let revoked = self
             .store
-            .revoke_server_credential(server.as_str(), &self.audit_context(&permit.audit_actor()))
+            .revoke_server_credential_and_join_tokens(
+                server.as_str(),
+                &self.audit_context(&permit.audit_actor()),
+            )
             .await?;
         if !revoked {
-            self.environment_of_server(permit.principal(), server).await?;
+            self.visible_environment_of_server(permit.principal(), server).await?;
         }
         Ok(revoked)
     }

@@ -68,7 +68,7 @@ fn key(
     if used && !path.exists() {
         let message =
             format!("the {} `{}` is missing, and the database was used with one", kind.name, path.display());
-        return Err(DaemonError::invalid_input(message).with_hint(kind.damaged));
+        return Err(DaemonError::invalid_input_error(message).with_hint(kind.damaged));
     }
     if !path.exists() {
         let mut seed = [0; 32];
@@ -78,7 +78,7 @@ fn key(
             // Another process created the key at the same moment: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(DaemonError::operation_failed(format!(
+                return Err(DaemonError::operation_failed_error(format!(
                     "`{}` could not be written: {error}",
                     path.display()
                 )));
@@ -92,11 +92,11 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
     let KeyKind { name, power, lost, damaged } = kind;
     let shown = path.display();
     let unreadable = |error: io::Error| {
-        DaemonError::invalid_input(format!("the key `{shown}` could not be read: {error}"))
+        DaemonError::invalid_input_error(format!("the key `{shown}` could not be read: {error}"))
     };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(DaemonError::invalid_input(format!(
+        return Err(DaemonError::invalid_input_error(format!(
             "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
@@ -105,7 +105,7 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     seed.ok_or_else(|| {
-        DaemonError::invalid_input(format!("`{shown}` is not a {name} (32 bytes in base64)"))
+        DaemonError::invalid_input_error(format!("`{shown}` is not a {name} (32 bytes in base64)"))
             .with_hint(*damaged)
     })
 }
@@ -113,7 +113,7 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
 /// Opens the repository, or makes one with a key of its own if there is none.
 pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
     let failed = |error: &dyn std::fmt::Display| {
-        DaemonError::invalid_input(format!("the repository cannot be used: {error}"))
+        DaemonError::invalid_input_error(format!("the repository cannot be used: {error}"))
     };
     if !Repository::exists(root) {
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);

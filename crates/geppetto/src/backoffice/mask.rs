@@ -42,8 +42,8 @@ pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel.
-    pub(super) async fn secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
-        let catalog = self.read_catalog().await?;
+    pub(super) async fn all_known_secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
+        let catalog = self.read_channel_catalog().await?;
         let known = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         if let Some((of, ever)) = known
             && Arc::ptr_eq(&of, &catalog)
@@ -77,7 +77,7 @@ fn declared_secrets(catalog: &Catalog) -> Parameters {
 
 impl SecretParameters {
     /// Whether the parameter is a secret; `None` when no version there is declares it.
-    pub(super) fn is_secret(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub(super) fn is_secret_parameter(&self, component: &Name, key: &Key) -> Option<bool> {
         if self.ever.contains(&(component.to_string(), key.to_string())) {
             return Some(true);
         }
@@ -86,7 +86,7 @@ impl SecretParameters {
     }
 
     fn mask(&self, component: &Name, key: &Key, assignment: &mut ValueWithOrigin, changed: bool) {
-        let text = match (self.is_secret(component, key), changed) {
+        let text = match (self.is_secret_parameter(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
             (Some(true), true) => CHANGED_MASK,
@@ -97,7 +97,7 @@ impl SecretParameters {
     }
 
     /// Masks the secrets of an estate.
-    pub(super) fn mask_estate(&self, estate: &mut Estate) {
+    pub(super) fn mask_secrets_in_estate(&self, estate: &mut Estate) {
         for (_, overrides) in overrides_by_path(estate) {
             for (component, values) in &mut overrides.values {
                 for (key, assignment) in values {
@@ -108,7 +108,7 @@ impl SecretParameters {
     }
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
-    pub(super) fn mask_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
+    pub(super) fn mask_secrets_in_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
         let before: BTreeMap<String, Overrides> =
             overrides_by_path(old).map(|(path, overrides)| (path, overrides.clone())).collect();
         for (path, overrides) in overrides_by_path(new) {
@@ -121,12 +121,12 @@ impl SecretParameters {
                 }
             }
         }
-        self.mask_estate(old);
+        self.mask_secrets_in_estate(old);
     }
 }
 
 /// Masks the secrets of a node.
-pub(super) fn mask_node(node: &mut Node) {
+pub(super) fn mask_secrets_in_node(node: &mut Node) {
     for component in node.components.values_mut() {
         if component.values.values().any(|value| value.secret) {
             let values = Arc::make_mut(component).values.values_mut();

@@ -34,12 +34,12 @@ use packaging::repository::Repository;
 use rand::rngs::OsRng;
 use tokio::sync::broadcast;
 
-pub(crate) use change::{ChangeSubmission, ProposedEstate};
+pub(crate) use change::{ChangeSubmission, SubmittedEstate};
 pub(crate) use error::BackOfficeError;
 use estate_snapshot::EstateSnapshot;
-pub(crate) use node::{NodeVersion, ServedNode};
+pub(crate) use node::{NodeGenerationAndDigest, SignedOrMaskedNode};
 pub(crate) use page::PageRequest;
-pub(crate) use places::PlaceKind;
+pub(crate) use places::ListedPlaceKind;
 
 use crate::{
     clock::Clock,
@@ -76,7 +76,7 @@ impl BackOffice {
         )?);
         let node_key =
             keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
-        let store = opened.unseal(seal, &keys::public_key_base64(&node_key)).await?;
+        let store = opened.unseal_with_keys(seal, &keys::public_key_base64(&node_key)).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, resolutions) = Default::default();
         Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })

@@ -13,7 +13,7 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, mask,
-    resolution_cache::{build_resolution_row, catalog_reads_digest},
+    resolution_cache::{build_resolution_reads_row, digest_what_was_read_of_catalog},
 };
 use crate::{
     auth::Principal,
@@ -25,7 +25,7 @@ const ATTEMPTS: usize = 10;
 
 /// Which content, without the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NodeVersion {
+pub(crate) struct NodeGenerationAndDigest {
     /// Counted from 1.
     pub(crate) generation: u64,
     /// Of its content without the number.
@@ -34,7 +34,7 @@ pub(crate) struct NodeVersion {
 
 /// A node file as one principal may see it.
 #[derive(Debug, Clone)]
-pub(crate) enum ServedNode {
+pub(crate) enum SignedOrMaskedNode {
     /// The signed text, for the server itself and for operators of its environment.
     Signed(StoredNodeFile),
     /// Secrets are masked and there is no signature: no server would take it.
@@ -42,14 +42,14 @@ pub(crate) enum ServedNode {
 }
 
 /// A node before it has a number, and what it was made from.
-pub(super) struct NodeDraft {
+pub(super) struct UnnumberedNode {
     latest: Option<StoredNodeFile>,
     revision: u64,
     catalog: Arc<Catalog>,
     pub(super) resolution: Resolution,
 }
 
-impl From<&StoredNodeFile> for NodeVersion {
+impl From<&StoredNodeFile> for NodeGenerationAndDigest {
     fn from(node: &StoredNodeFile) -> Self {
         Self { generation: node.generation, digest: node.digest.clone() }
     }
@@ -58,31 +58,31 @@ impl From<&StoredNodeFile> for NodeVersion {
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
-    pub(crate) async fn current_signed_node_version(
+    pub(crate) async fn current_generation_if_signed_for_principal(
         &self,
         principal: &Principal,
         server: &ServerName,
-    ) -> Result<Option<NodeVersion>, BackOfficeError> {
+    ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         match self.may_have_signed(principal, server).await? {
-            true => Ok(Some(self.current_node_version(server).await?)),
+            true => Ok(Some(self.current_or_new_node_generation(server).await?)),
             false => Ok(None),
         }
     }
 
     /// The node file that a server must be made like now, or one of its earlier generations.
-    pub(crate) async fn serve_node_file(
+    pub(crate) async fn signed_or_masked_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
         generation: Option<u64>,
-    ) -> Result<ServedNode, BackOfficeError> {
+    ) -> Result<SignedOrMaskedNode, BackOfficeError> {
         let (stored, signed) = match generation {
             Some(generation) => {
                 let stored = self.store.read_node_generation(server.as_str(), generation).await?;
                 self.require_view_of_server_history(principal, server, stored.is_some()).await?;
                 let signed = match self.has_server(server).await? {
                     true => self.may_have_signed(principal, server).await?,
-                    false => principal.sees_secrets(None),
+                    false => principal.can_see_secrets(None),
                 };
                 let stored = match stored {
                     Some(stored) => stored,
@@ -96,8 +96,8 @@ impl BackOffice {
             }
         };
         Ok(match signed {
-            true => ServedNode::Signed(stored),
-            false => ServedNode::Masked(Box::new(masked_node(server, &stored)?)),
+            true => SignedOrMaskedNode::Signed(stored),
+            false => SignedOrMaskedNode::Masked(Box::new(masked_node(server, &stored)?)),
         })
     }
 
@@ -128,12 +128,12 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Node, BackOfficeError> {
-        self.environment_of_server(principal, server).await?;
-        Ok(self.resolve_node_draft(server).await?.resolution.node)
+        self.visible_environment_of_server(principal, server).await?;
+        Ok(self.resolve_unnumbered_node(server).await?.resolution.node)
     }
 
     /// A node file to try on another machine: unsigned, and with placeholders for the secrets.
-    pub(crate) async fn local_node_file(
+    pub(crate) async fn trial_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -147,31 +147,32 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
-        let environment = self.environment_of_server(principal, server).await?;
-        Ok(principal.is_this_server(server) || principal.sees_secrets(Some(&environment)))
+        let environment = self.visible_environment_of_server(principal, server).await?;
+        Ok(principal.is_this_server(server) || principal.can_see_secrets(Some(&environment)))
     }
 
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub(super) async fn current_node_version(
+    pub(super) async fn current_or_new_node_generation(
         &self,
         server: &ServerName,
-    ) -> Result<NodeVersion, BackOfficeError> {
+    ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (revision, catalog) = (self.store.read_current_revision().await?, self.read_catalog().await?);
-            if let Some(version) = self.cache().cached_node(server, revision, &catalog) {
+            let (revision, catalog) =
+                (self.store.read_current_revision().await?, self.read_channel_catalog().await?);
+            if let Some(version) = self.cache().cached_node_generation(server, revision, &catalog) {
                 return Ok(version);
             }
             if let Some((version, reads)) = self.stored_node_version(server, revision, &catalog).await? {
-                self.cache().insert_node(server, &version, &reads, revision, &catalog);
+                self.cache().insert_node_generation(server, &version, &reads, revision, &catalog);
                 return Ok(version);
             }
-            let draft = self.resolve_node_draft(server).await?;
-            let Some(version) = self.assign_generation(&draft).await? else { continue };
-            let row = build_resolution_row(server, &Ok(draft.resolution), &draft.catalog);
+            let draft = self.resolve_unnumbered_node(server).await?;
+            let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
+            let row = build_resolution_reads_row(server, &Ok(draft.resolution), &draft.catalog);
             self.store.store_resolution_reads(draft.revision, &row, self.clock.now_us()).await?;
-            self.cache().insert_node(server, &version, &row.reads, draft.revision, &draft.catalog);
+            self.cache().insert_node_generation(server, &version, &row.reads, draft.revision, &draft.catalog);
             return Ok(version);
         }
         Err(BackOfficeError::Conflict(format!(
@@ -186,20 +187,23 @@ impl BackOffice {
         server: &ServerName,
         revision: u64,
         catalog: &Catalog,
-    ) -> Result<Option<(NodeVersion, ResolutionReads)>, BackOfficeError> {
-        let Some(stored) = self.store.read_resolution(server.as_str()).await? else { return Ok(None) };
+    ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
+        let Some(stored) = self.store.read_resolution_reads(server.as_str()).await? else { return Ok(None) };
         let holds = match stored.reads.selections.is_empty() {
             true => !stored.is_outdated,
             // Which servers are selected may change with any of them.
             false => stored.revision == revision,
         };
-        if !holds || stored.reads.failed || stored.offers != catalog_reads_digest(&stored.reads, catalog) {
+        if !holds
+            || stored.reads.failed
+            || stored.offers != digest_what_was_read_of_catalog(&stored.reads, catalog)
+        {
             return Ok(None);
         }
         let latest = self.store.read_latest_node_version(server.as_str()).await?;
         Ok(latest
             .filter(|(_, digest)| *digest == stored.digest)
-            .map(|(generation, digest)| (NodeVersion { generation, digest }, stored.reads)))
+            .map(|(generation, digest)| (NodeGenerationAndDigest { generation, digest }, stored.reads)))
     }
 
     /// The signed text of the current node version.
@@ -207,7 +211,7 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
-        let version = self.current_node_version(server).await?;
+        let version = self.current_or_new_node_generation(server).await?;
         let stored = self.store.read_node_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
@@ -231,10 +235,13 @@ impl BackOffice {
     /// Resolves the node of a server as everything is now.
     ///
     /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
-    pub(super) async fn resolve_node_draft(&self, server: &ServerName) -> Result<NodeDraft, BackOfficeError> {
-        self.environment_of_server(&Principal::CONTROL_PLANE, server).await?;
+    pub(super) async fn resolve_unnumbered_node(
+        &self,
+        server: &ServerName,
+    ) -> Result<UnnumberedNode, BackOfficeError> {
+        self.visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
-        let (state, catalog) = (self.current_estate().await?, self.read_catalog().await?);
+        let (state, catalog) = (self.current_estate().await?, self.read_channel_catalog().await?);
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         let resolve = move || Resolver::new(&estate.estate, &offer).resolve_server(&name);
@@ -246,15 +253,15 @@ impl BackOffice {
             revision: state.revision,
             faults: error.faults.iter().map(|fault| fault.to_located_fault(&state.documents)).collect(),
         })?;
-        Ok(NodeDraft { latest, revision: state.revision, catalog, resolution })
+        Ok(UnnumberedNode { latest, revision: state.revision, catalog, resolution })
     }
 
     /// Numbers a draft and stores it, if it differs from the latest; `None` when a newer one was stored
     /// meanwhile.
-    pub(super) async fn assign_generation(
+    pub(super) async fn store_as_next_generation(
         &self,
-        draft: &NodeDraft,
-    ) -> Result<Option<NodeVersion>, BackOfficeError> {
+        draft: &UnnumberedNode,
+    ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         let digest = draft.resolution.digest.to_string();
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
             return Ok(Some(latest.into()));
@@ -275,14 +282,14 @@ impl BackOffice {
             revision: draft.revision,
             components: &components,
         };
-        let actor = Principal::CONTROL_PLANE.audit_actor();
+        let actor = Principal::CONTROL_PLANE_ITSELF.audit_actor();
         let added = self.store.insert_node_file(&new, &self.audit_context(&actor)).await?;
-        Ok(added.then_some(NodeVersion { generation, digest }))
+        Ok(added.then_some(NodeGenerationAndDigest { generation, digest }))
     }
 
     /// How many nodes were resolved since the start: what changes and publications have cost.
     #[cfg(test)]
-    pub(super) fn resolution_count(&self) -> u64 {
+    pub(super) fn resolutions_since_start(&self) -> u64 {
         self.resolutions.load(Ordering::Relaxed)
     }
 }
@@ -297,6 +304,6 @@ fn read_stored_node(server: &ServerName, stored: &StoredNodeFile) -> Result<Node
 /// A stored node file for principals that may not see secrets.
 fn masked_node(server: &ServerName, stored: &StoredNodeFile) -> Result<Node, BackOfficeError> {
     let mut node = read_stored_node(server, stored)?;
-    mask::mask_node(&mut node);
+    mask::mask_secrets_in_node(&mut node);
     Ok(node)
 }

@@ -21,7 +21,7 @@ use crate::{
 
 impl BackOffice {
     /// Does something with the repository, on a thread that may wait for the disk.
-    pub(super) async fn with_repository<T, E>(
+    pub(super) async fn run_blocking_with_repository<T, E>(
         &self,
         work: impl FnOnce(&Repository) -> Result<T, E> + Send + 'static,
     ) -> Result<T, BackOfficeError>
@@ -104,23 +104,24 @@ impl BackOffice {
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::channels_folder_path`].
-    pub(crate) async fn channel_generation_path(
+    pub(crate) async fn current_channel_generation_path(
         &self,
         channel: Name,
     ) -> Result<std::path::PathBuf, BackOfficeError> {
-        self.with_repository(move |repository| repository.current_generation_path(&channel)).await
+        self.run_blocking_with_repository(move |repository| repository.current_generation_path(&channel))
+            .await
     }
 
     /// What the channels hold.
-    pub(super) async fn read_catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
-        let catalog = self.with_repository(Repository::read_catalog).await?;
+    pub(super) async fn read_channel_catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
+        let catalog = self.run_blocking_with_repository(Repository::read_catalog).await?;
         self.cache().insert_catalog(&catalog);
         Ok(catalog)
     }
 
     /// The keys packages and metadata are signed with.
     pub(crate) async fn package_keys_armored(&self) -> Result<String, BackOfficeError> {
-        self.with_repository(Repository::read_armored_trusted_keys).await
+        self.run_blocking_with_repository(Repository::read_armored_trusted_keys).await
     }
 
     /// Takes in a package, which is visible in no channel yet.
@@ -149,7 +150,7 @@ impl BackOffice {
         channel: &Name,
         after: Option<&Name>,
     ) -> Result<bool, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), &place)
@@ -169,7 +170,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         channels: &[Name],
     ) -> Result<(), BackOfficeError> {
-        if self.with_repository(Repository::list_channels).await?.is_empty() {
+        if self.run_blocking_with_repository(Repository::list_channels).await?.is_empty() {
             for channel in channels {
                 self.create_channel(permit, channel, None).await?;
             }
@@ -178,12 +179,12 @@ impl BackOffice {
     }
 
     /// Trusts packages signed by these armored certificates.
-    pub(crate) async fn trust_keys(
+    pub(crate) async fn trust_package_keys(
         &self,
         permit: &Permit<Admin>,
         armored: String,
     ) -> Result<wire::KeyList, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "trust-keys", "packages", "a key was given");
         let trusted: Vec<KeyFingerprint> = self
@@ -199,11 +200,11 @@ impl BackOffice {
     }
 
     /// The keys that packages and metadata are trusted by.
-    pub(crate) async fn list_trusted_keys(
+    pub(crate) async fn list_trusted_package_keys(
         &self,
         _permit: &Permit<Viewer>,
     ) -> Result<wire::KeyList, BackOfficeError> {
-        let keys = self.with_repository(Repository::read_trusted_keys).await?;
+        let keys = self.run_blocking_with_repository(Repository::read_trusted_keys).await?;
         Ok(key_list(&keys.fingerprints()))
     }
 
@@ -213,7 +214,7 @@ impl BackOffice {
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ChannelPage, BackOfficeError> {
-        let catalog = self.read_catalog().await?;
+        let catalog = self.read_channel_catalog().await?;
         let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
         let PageSlice { items, next } = page.slice_page(all);
         let summary =
@@ -227,7 +228,7 @@ impl BackOffice {
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ComponentPage, BackOfficeError> {
-        let catalog = self.read_catalog().await?;
+        let catalog = self.read_channel_catalog().await?;
         let newest = catalog
             .components
             .iter()
@@ -261,12 +262,13 @@ impl BackOffice {
         name: &Name,
     ) -> Result<Vec<ComponentVersion>, BackOfficeError> {
         let wanted = name.clone();
-        let versions =
-            self.with_repository(move |repository| repository.list_component_versions(&wanted)).await?;
+        let versions = self
+            .run_blocking_with_repository(move |repository| repository.list_component_versions(&wanted))
+            .await?;
         if versions.is_empty() {
-            let catalog = self.read_catalog().await?;
+            let catalog = self.read_channel_catalog().await?;
             let names = catalog.components.keys().map(Name::as_str);
-            return Err(BackOfficeError::unknown_name(
+            return Err(BackOfficeError::unknown_name_error(
                 "component",
                 name.as_str(),
                 names,

@@ -12,7 +12,7 @@ use crate::auth::{AccessLevel, EffectScope, Permit, Principal, Viewer};
 
 /// The kinds of places that have a list of their own; servers have one with more in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PlaceKind {
+pub(crate) enum ListedPlaceKind {
     /// Roles.
     Role,
     /// Groups.
@@ -23,13 +23,13 @@ pub(crate) enum PlaceKind {
     Server,
 }
 
-impl PlaceKind {
+impl ListedPlaceKind {
     fn title(self) -> &'static str {
         match self {
-            PlaceKind::Role => "role",
-            PlaceKind::Group => "group",
-            PlaceKind::Environment => "environment",
-            PlaceKind::Server => "server",
+            ListedPlaceKind::Role => "role",
+            ListedPlaceKind::Group => "group",
+            ListedPlaceKind::Environment => "environment",
+            ListedPlaceKind::Server => "server",
         }
     }
 }
@@ -39,29 +39,29 @@ impl BackOffice {
     pub(crate) async fn list_places(
         &self,
         permit: &Permit<Viewer>,
-        kind: PlaceKind,
+        kind: ListedPlaceKind,
         page: &PageRequest,
     ) -> Result<wire::PlacePage, BackOfficeError> {
         let state = self.current_estate().await?;
         let Estate { roles, groups, environments, servers } = &state.estate;
         let principal = permit.principal();
         let PageSlice { items, next } = match kind {
-            PlaceKind::Role => {
+            ListedPlaceKind::Role => {
                 page.slice_page(roles.iter().map(|(name, role)| (name.as_str(), &role.description)))
             }
-            PlaceKind::Group => {
+            ListedPlaceKind::Group => {
                 page.slice_page(groups.iter().map(|(name, group)| (name.as_str(), &group.description)))
             }
-            PlaceKind::Environment => page.slice_page(
+            ListedPlaceKind::Environment => page.slice_page(
                 environments
                     .iter()
-                    .filter(|(name, _)| principal.sees_environment(name))
+                    .filter(|(name, _)| principal.can_see_environment(name))
                     .map(|(name, environment)| (name.as_str(), &environment.description)),
             ),
-            PlaceKind::Server => page.slice_page(
+            ListedPlaceKind::Server => page.slice_page(
                 servers
                     .iter()
-                    .filter(|(_, server)| principal.sees_environment(&server.environment))
+                    .filter(|(_, server)| principal.can_see_environment(&server.environment))
                     .map(|(name, server)| (name.as_str(), &server.description)),
             ),
         };
@@ -83,7 +83,7 @@ impl BackOffice {
             .estate
             .servers
             .iter()
-            .filter(|(_, server)| permit.principal().sees_environment(&server.environment))
+            .filter(|(_, server)| permit.principal().can_see_environment(&server.environment))
             .map(|(name, server)| (name.as_str(), server));
         let PageSlice { items, next } = page.slice_page(visible);
         let (Some((first, _)), Some((last, _))) = (items.first(), items.last()) else {
@@ -115,14 +115,16 @@ impl BackOffice {
         let state = self.current_estate().await?;
         let principal = permit.principal();
         let (kind, name, list) = match place {
-            Place::Role(name) => (PlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are"),
+            Place::Role(name) => {
+                (ListedPlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are")
+            }
             Place::Group(name) => {
-                (PlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
+                (ListedPlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
             }
             Place::Environment(name) => {
-                (PlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
+                (ListedPlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
             }
-            Place::Server(name) => (PlaceKind::Server, name.as_str(), NO_SERVER),
+            Place::Server(name) => (ListedPlaceKind::Server, name.as_str(), NO_SERVER),
             Place::Default(name) => {
                 return Err(BackOfficeError::Refused(format!("the defaults of {name} are in its package")));
             }
@@ -130,26 +132,29 @@ impl BackOffice {
         let path = format!("{}s/{name}.yaml", kind.title());
         let Some(text) = state.documents.get(&path) else {
             let names = visible_names(&state.estate, kind, principal);
-            return Err(BackOfficeError::unknown_name(kind.title(), name, names, list));
+            return Err(BackOfficeError::unknown_name_error(kind.title(), name, names, list));
         };
         match place {
             Place::Server(server) => {
                 principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
-            Place::Environment(name) if !principal.sees_environment(name) => {
-                permit.require_scope(&EffectScope::in_environment(name))?;
+            Place::Environment(name) if !principal.can_see_environment(name) => {
+                permit.require_grant_in_scope(&EffectScope::scope_of_environment(name))?;
             }
             _ => {}
         }
         let alone = EstateYamlByPath::from([(path.clone(), text.clone())]);
-        let document =
-            self.mask_documents_for(principal, &state.estate, alone).await?.remove(&path).unwrap_or_default();
+        let document = self
+            .mask_documents_for_principal(principal, &state.estate, alone)
+            .await?
+            .remove(&path)
+            .unwrap_or_default();
         Ok(wire::PlaceDocument { path, revision: state.revision, document })
     }
 
     /// The documents as the principal may see them: secrets are masked in those of environments, and of places
     /// above them, for which it has no grant of an operator.
-    pub(super) async fn mask_documents_for(
+    pub(super) async fn mask_documents_for_principal(
         &self,
         principal: &Principal,
         estate: &Estate,
@@ -161,21 +166,21 @@ impl BackOffice {
                 Ok(Place::Server(name)) => estate.servers.get(&name).map(|server| server.environment.clone()),
                 _ => None,
             };
-            principal.sees_secrets(environment.as_ref())
+            principal.can_see_secrets(environment.as_ref())
         };
         let (mut open, hidden): (EstateYamlByPath, EstateYamlByPath) =
             documents.into_iter().partition(|(path, _)| sees_secrets(path));
         if !hidden.is_empty() {
             let mut masked = estate::parse_estate_yaml(&hidden)
                 .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
-            self.secret_parameters().await?.mask_estate(&mut masked);
+            self.all_known_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
             open.extend(estate::write_estate_yaml(&masked));
         }
         Ok(open)
     }
 
     /// The environment of a server in the newest revision; refused where the principal may not see it.
-    pub(super) async fn environment_of_server(
+    pub(super) async fn visible_environment_of_server(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -185,8 +190,8 @@ impl BackOffice {
             return Ok(environment);
         }
         let state = self.current_estate().await?;
-        let names = visible_names(&state.estate, PlaceKind::Server, principal);
-        Err(BackOfficeError::unknown_name("server", server.as_str(), names, NO_SERVER))
+        let names = visible_names(&state.estate, ListedPlaceKind::Server, principal);
+        Err(BackOfficeError::unknown_name_error("server", server.as_str(), names, NO_SERVER))
     }
 
     /// The environment of a server in the newest revision; no other document is read for it.
@@ -210,27 +215,27 @@ impl BackOffice {
         server: &ServerName,
         stored: bool,
     ) -> Result<(), BackOfficeError> {
-        let sees_all = principal.is_granted(AccessLevel::Viewer, &EffectScope::EVERYWHERE);
+        let sees_all = principal.has_grant_in_scope(AccessLevel::Viewer, &EffectScope::EVERYWHERE);
         if stored && sees_all {
             return Ok(());
         }
-        self.environment_of_server(principal, server).await.map(drop)
+        self.visible_environment_of_server(principal, server).await.map(drop)
     }
 }
 
 /// The names of the places of one kind that the principal may see.
-fn visible_names<'a>(estate: &'a Estate, kind: PlaceKind, principal: &Principal) -> Vec<&'a str> {
+fn visible_names<'a>(estate: &'a Estate, kind: ListedPlaceKind, principal: &Principal) -> Vec<&'a str> {
     match kind {
-        PlaceKind::Role => estate.roles.keys().map(Name::as_str).collect(),
-        PlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
-        PlaceKind::Environment => {
+        ListedPlaceKind::Role => estate.roles.keys().map(Name::as_str).collect(),
+        ListedPlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
+        ListedPlaceKind::Environment => {
             let names = estate.environments.keys();
-            names.filter(|name| principal.sees_environment(name)).map(Name::as_str).collect()
+            names.filter(|name| principal.can_see_environment(name)).map(Name::as_str).collect()
         }
-        PlaceKind::Server => estate
+        ListedPlaceKind::Server => estate
             .servers
             .iter()
-            .filter(|(_, server)| principal.sees_environment(&server.environment))
+            .filter(|(_, server)| principal.can_see_environment(&server.environment))
             .map(|(name, _)| name.as_str())
             .collect(),
     }

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{BackOffice, BackOfficeError};
 use crate::{
     auth::{AccessDenied, Principal},
-    store::{NewReport, ReportHead},
+    store::{NewReport, ReportSummaryColumns},
 };
 
 /// The most things a run can do.
@@ -20,7 +20,7 @@ const MAX_TEXT: usize = 4000;
 
 impl BackOffice {
     /// Stores what a server reports. A run that was reported before keeps its first report.
-    pub(crate) async fn add_report(
+    pub(crate) async fn receive_report(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -43,7 +43,7 @@ impl BackOffice {
         }
         let json = serde_json::to_string(&report)
             .map_err(|error| BackOfficeError::Broken(format!("a report has no JSON form: {error}")))?;
-        let head = ReportHead {
+        let head = ReportSummaryColumns {
             generation: report.generation,
             outcome: serialized_name(&report.outcome),
             started_us: report.started_us,
@@ -64,7 +64,7 @@ impl BackOffice {
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::ReportPage, BackOfficeError> {
-        let stored = self.store.read_report_heads(server.as_str(), before, limit).await?;
+        let stored = self.store.read_report_summaries(server.as_str(), before, limit).await?;
         self.require_view_of_server_history(principal, server, !stored.is_empty()).await?;
         let full = stored.len() == limit as usize;
         let next = stored.last().filter(|_| full).map(|(last, _)| last.id);

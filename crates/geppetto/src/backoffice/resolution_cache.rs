@@ -8,8 +8,8 @@ use model::{
     resolve::{ChangedResolutionInputs, Resolution, ResolutionReads, ResolutionReadsIndex, ResolveError},
 };
 
-use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeVersion};
-use crate::store::ResolutionRow;
+use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeGenerationAndDigest};
+use crate::store::ResolutionReadsRow;
 
 /// Rows of resolutions are read again that were written this long before the last look: clocks of control planes differ.
 const CLOCK_MARGIN_US: i64 = 10_000_000;
@@ -23,7 +23,7 @@ pub(super) struct ResolutionCache {
     reads: Arc<ResolutionReadsIndex>,
     /// When the reads were last taken from the database.
     reads_at_us: Option<i64>,
-    nodes: BTreeMap<ServerName, NodeVersion>,
+    nodes: BTreeMap<ServerName, NodeGenerationAndDigest>,
     /// The revision the nodes hold for.
     nodes_revision: u64,
 }
@@ -75,21 +75,21 @@ impl ResolutionCache {
     }
 
     /// Which node a server has in this revision with this catalog, if it is known.
-    pub(super) fn cached_node(
+    pub(super) fn cached_node_generation(
         &self,
         server: &ServerName,
         revision: u64,
         catalog: &Arc<Catalog>,
-    ) -> Option<NodeVersion> {
+    ) -> Option<NodeGenerationAndDigest> {
         self.nodes.get(server).filter(|_| self.is_current_for(revision, catalog)).cloned()
     }
 
     /// Remembers which node a server has and what its resolution read, unless something newer is known than what it was
     /// made from.
-    pub(super) fn insert_node(
+    pub(super) fn insert_node_generation(
         &mut self,
         server: &ServerName,
-        version: &NodeVersion,
+        version: &NodeGenerationAndDigest,
         reads: &ResolutionReads,
         revision: u64,
         catalog: &Arc<Catalog>,
@@ -119,7 +119,9 @@ impl ResolutionCache {
 
 impl BackOffice {
     /// What the resolutions of all servers read, as far as they are stored.
-    pub(super) async fn resolution_reads(&self) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
+    pub(super) async fn stored_resolution_reads_index(
+        &self,
+    ) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();
         let since = self.cache().reads_at_us.map_or(i64::MIN, |at| at - CLOCK_MARGIN_US);
         let written = self.store.read_resolution_reads_since(since).await?;
@@ -133,27 +135,27 @@ impl BackOffice {
 }
 
 /// The row of a resolution, whether the server could be resolved or not.
-pub(super) fn build_resolution_row(
+pub(super) fn build_resolution_reads_row(
     server: &ServerName,
     resolved: &Result<Resolution, ResolveError>,
     catalog: &Catalog,
-) -> ResolutionRow {
+) -> ResolutionReadsRow {
     match resolved {
-        Ok(resolution) => ResolutionRow {
+        Ok(resolution) => ResolutionReadsRow {
             server: server.clone(),
             digest: resolution.digest.to_string(),
-            offers: catalog_reads_digest(&resolution.reads, catalog),
+            offers: digest_what_was_read_of_catalog(&resolution.reads, catalog),
             reads: resolution.reads.clone(),
         },
         Err(_) => {
             let reads = ResolutionReads { failed: true, ..ResolutionReads::default() };
-            ResolutionRow { server: server.clone(), digest: String::new(), reads, offers: String::new() }
+            ResolutionReadsRow { server: server.clone(), digest: String::new(), reads, offers: String::new() }
         }
     }
 }
 
 /// A digest of what a resolution read of the catalog.
-pub(super) fn catalog_reads_digest(reads: &ResolutionReads, catalog: &Catalog) -> String {
+pub(super) fn digest_what_was_read_of_catalog(reads: &ResolutionReads, catalog: &Catalog) -> String {
     // The values of selected servers depend on what their channels offer.
     if !reads.selections.is_empty() {
         let channels = catalog.channels.iter();

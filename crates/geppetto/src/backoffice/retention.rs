@@ -24,7 +24,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         keep: usize,
     ) -> Result<RetentionResult, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let entry = RepositoryAuditEntry::new(
             &permit.audit_actor(),
             "retain",
@@ -32,7 +32,7 @@ impl BackOffice {
             &format!("keep the newest {keep} of each component"),
         );
         // The removed version may be the last that declares a parameter secret.
-        self.secret_parameters().await?;
+        self.all_known_secret_parameters().await?;
         let (store, now) = (self.store.clone(), self.now_unix_seconds());
         let runtime = Handle::current();
         self.change_repository_audited(
@@ -56,22 +56,25 @@ impl BackOffice {
         permit: &Permit<Operator>,
         progress: impl FnMut(u64, u64) -> bool + Send + 'static,
     ) -> Result<Vec<RepositoryFinding>, BackOfficeError> {
-        permit.require_everywhere()?;
-        self.with_repository(move |repository| repository.check_repository_with_progress(progress)).await
+        permit.require_grant_everywhere()?;
+        self.run_blocking_with_repository(move |repository| {
+            repository.check_repository_with_progress(progress)
+        })
+        .await
     }
 
     /// Removes reports that are neither among the newest of their server nor among its newest failures, and jobs
     /// that ended long ago. Gives how many of each.
-    pub(crate) async fn prune_history(
+    pub(crate) async fn prune_reports_and_jobs(
         &self,
         permit: &Permit<Operator>,
     ) -> Result<(u64, u64), BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let mut reports = 0;
         for server in self.store.read_servers_with_many_reports().await? {
-            reports += self.store.prune_reports(&server).await?;
+            reports += self.store.prune_reports_of_server(&server).await?;
         }
-        let jobs = self.store.prune_jobs(self.clock.now_us() - KEPT_JOBS_US).await?;
+        let jobs = self.store.prune_ended_jobs(self.clock.now_us() - KEPT_JOBS_US).await?;
         Ok((reports, jobs))
     }
 
@@ -81,7 +84,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         channel: Name,
     ) -> Result<(), BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let entry = RepositoryAuditEntry::new(
             &permit.audit_actor(),
             "rebuild",

@@ -27,11 +27,11 @@ struct Story {
 
 async fn open(folder: &tempfile::TempDir) -> BackOffice {
     let data = DataFolder::create_or_open(&folder.path().join("data"), None, None).unwrap();
-    BackOffice::open(&data, Clock::from_fn(|| i64::from(NOW) * 1_000_000)).await.unwrap()
+    BackOffice::open(&data, Clock::clock_from_function(|| i64::from(NOW) * 1_000_000)).await.unwrap()
 }
 
 fn admin() -> Permit<Admin> {
-    Permit::for_local_administrator(0)
+    Permit::permit_for_local_administrator(0)
 }
 
 /// The permit of a token with these grants.
@@ -45,9 +45,9 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let back_office = Arc::new(open(&folder).await);
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
-        back_office.create_first_channels(&admin().to_lower_level(), &channels).await.unwrap();
+        back_office.create_first_channels(&admin().to_permit_of_lower_level(), &channels).await.unwrap();
         let key = SecretKey::generate("CI", NOW).unwrap();
-        back_office.trust_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
+        back_office.trust_package_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
         Self { back_office, key, folder }
     }
 
@@ -82,7 +82,7 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish_packages(&admin().to_lower_level(), &Name::new(channel).unwrap(), publication)
+            .publish_packages(&admin().to_permit_of_lower_level(), &Name::new(channel).unwrap(), publication)
             .await
             .unwrap();
     }
@@ -90,7 +90,12 @@ impl Story {
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         self.back_office
-            .receive_package(&admin().to_lower_level(), fs::File::open(path).unwrap(), &name, 1 << 20)
+            .receive_package(
+                &admin().to_permit_of_lower_level(),
+                fs::File::open(path).unwrap(),
+                &name,
+                1 << 20,
+            )
             .await
             .unwrap();
         name
@@ -106,9 +111,9 @@ async fn change(
     back_office: &BackOffice,
     documents: BTreeMap<String, Option<String>>,
 ) -> Result<ChangeResult, BackOfficeError> {
-    let proposed = ProposedEstate::Some(documents);
+    let proposed = SubmittedEstate::Some(documents);
     let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
-    back_office.submit_change(&admin().to_lower_level(), proposal).await
+    back_office.submit_change(&admin().to_permit_of_lower_level(), proposal).await
 }
 
 fn server(name: &str) -> ServerName {
@@ -167,9 +172,9 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(story.change(&files).await.unwrap().affected_servers().len(), 20);
     let all = async || {
         for n in 0..20 {
-            back_office.current_node_version(&server(&format!("s{n}"))).await.unwrap();
+            back_office.current_or_new_node_generation(&server(&format!("s{n}"))).await.unwrap();
         }
-        back_office.resolution_count()
+        back_office.resolutions_since_start()
     };
     assert_eq!(all().await, 20);
     assert_eq!(all().await, 20);
@@ -185,7 +190,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(all().await, 22);
     story.publish("1.2.0", SHOP, "prod").await;
     assert_eq!(all().await, 42, "a publication in their channel reaches all of its servers");
-    assert_eq!(back_office.current_node_version(&server("s0")).await.unwrap().generation, 2);
+    assert_eq!(back_office.current_or_new_node_generation(&server("s0")).await.unwrap().generation, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,16 +206,16 @@ async fn restarted_control_plane_resolves_no_server_that_nothing_reached() {
     ];
     story.change(&documents).await.unwrap();
     for name in ["web-01", "other-01"] {
-        story.back_office.current_node_version(&server(name)).await.unwrap();
+        story.back_office.current_or_new_node_generation(&server(name)).await.unwrap();
     }
     // A change that does not reach web-01, and then a new process.
     story.change(&[("roles/other.yaml", &role("*", 9000))]).await.unwrap();
     let restarted = story.open_again().await;
-    let known = story.back_office.current_node_version(&server("web-01")).await.unwrap();
-    assert_eq!(restarted.current_node_version(&server("web-01")).await.unwrap(), known);
-    assert_eq!(restarted.resolution_count(), 0);
-    restarted.current_node_version(&server("other-01")).await.unwrap();
-    assert_eq!(restarted.resolution_count(), 1, "it was reached, and is resolved");
+    let known = story.back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
+    assert_eq!(restarted.current_or_new_node_generation(&server("web-01")).await.unwrap(), known);
+    assert_eq!(restarted.resolutions_since_start(), 0);
+    restarted.current_or_new_node_generation(&server("other-01")).await.unwrap();
+    assert_eq!(restarted.resolutions_since_start(), 1, "it was reached, and is resolved");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,7 +241,7 @@ async fn selection_of_another_environment_needs_a_view_of_it() {
 
     // A server that gets the role is among the backends at once; one that leaves it is not any more.
     let backends = async || {
-        let node = story.back_office.resolve_node_draft(&server("lb-01")).await.unwrap().resolution.node;
+        let node = story.back_office.resolve_unnumbered_node(&server("lb-01")).await.unwrap().resolution.node;
         node.components["balancer"].values["backends"].value.to_string()
     };
     assert!(backends().await.contains("web-01"));
@@ -257,11 +262,11 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let slow = back_office.resolve_node_draft(&server("web-01")).await.unwrap();
+    let slow = back_office.resolve_unnumbered_node(&server("web-01")).await.unwrap();
     story.publish("1.1.0", SHOP, "prod").await;
-    let fast = back_office.current_node_version(&server("web-01")).await.unwrap();
-    assert_eq!(back_office.assign_generation(&slow).await.unwrap(), None, "it was overtaken");
-    assert_eq!(back_office.current_node_version(&server("web-01")).await.unwrap(), fast);
+    let fast = back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
+    assert_eq!(back_office.store_as_next_generation(&slow).await.unwrap(), None, "it was overtaken");
+    assert_eq!(back_office.current_or_new_node_generation(&server("web-01")).await.unwrap(), fast);
     assert!(back_office.current_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0"));
 }
 
@@ -277,7 +282,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let removed = story.back_office.retain_versions(&admin().to_lower_level(), 1).await.unwrap();
+    let removed = story.back_office.retain_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.current_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
@@ -294,8 +299,8 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let role = "format: geppetto/role/1\nvalues: {shop: {password: hunter2, note: hunter3}}\n";
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
-    back_office.retain_versions(&admin().to_lower_level(), 1).await.unwrap();
-    let shop = &back_office.read_catalog().await.unwrap().components["shop"];
+    back_office.retain_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
+    let shop = &back_office.read_channel_catalog().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
     let again = story.open_again().await;
@@ -342,7 +347,7 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     story
         .back_office
         .publish_packages(
-            &admin().to_lower_level(),
+            &admin().to_permit_of_lower_level(),
             &nowhere,
             PublicationRequest { files: many, preview: false },
         )
@@ -386,7 +391,7 @@ async fn try_change(
     path: &str,
     text: &str,
 ) -> Result<ChangeResult, BackOfficeError> {
-    let proposed = ProposedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
+    let proposed = SubmittedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
     let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
     story.back_office.submit_change(&permit(grants), proposal).await
 }
@@ -478,10 +483,10 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
     );
     let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
     let node = async |grants: &[&str]| {
-        story.back_office.serve_node_file(&principal(grants), &server("web-02"), None).await
+        story.back_office.signed_or_masked_node_file(&principal(grants), &server("web-02"), None).await
     };
-    assert!(matches!(node(&["operator:test"]).await.unwrap(), ServedNode::Signed(_)));
-    assert!(matches!(node(&["viewer:test"]).await.unwrap(), ServedNode::Masked(_)));
-    assert!(matches!(node(&["operator:prod", "viewer:test"]).await.unwrap(), ServedNode::Masked(_)));
+    assert!(matches!(node(&["operator:test"]).await.unwrap(), SignedOrMaskedNode::Signed(_)));
+    assert!(matches!(node(&["viewer:test"]).await.unwrap(), SignedOrMaskedNode::Masked(_)));
+    assert!(matches!(node(&["operator:prod", "viewer:test"]).await.unwrap(), SignedOrMaskedNode::Masked(_)));
     assert!(matches!(node(&["operator:prod"]).await.unwrap_err(), BackOfficeError::Denied(_)));
 }

@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, access};
 use crate::{
-    auth::{Admin, Grant, Permit, SecretKind, generate_secret},
+    auth::{Admin, BearerSecretKind, Grant, Permit, generate_bearer_secret},
     store::NewTokenRow,
 };
 
@@ -19,7 +19,7 @@ impl BackOffice {
         permit: &Permit<Admin>,
         request: &wire::TokenRequest,
     ) -> Result<wire::IssuedToken, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let wire::TokenRequest { name, grants, days } = request;
         let readable = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
         if name.is_empty() || name.len() > 63 || !name.chars().all(readable) {
@@ -34,13 +34,12 @@ impl BackOffice {
                 grants.len()
             )));
         }
-        let grants: Vec<Grant> = grants
-            .iter()
-            .map(|grant| grant.parse())
-            .collect::<Result<_, _>>()
-            .map_err(|error: crate::auth::InvalidGrant| BackOfficeError::Refused(error.to_string()))?;
+        let grants: Vec<Grant> =
+            grants.iter().map(|grant| grant.parse()).collect::<Result<_, _>>().map_err(
+                |error: crate::auth::InvalidGrantText| BackOfficeError::Refused(error.to_string()),
+            )?;
         let now_us = self.clock.now_us();
-        let generated = generate_secret(SecretKind::Token, &mut OsRng);
+        let generated = generate_bearer_secret(BearerSecretKind::Token, &mut OsRng);
         let rows: Vec<_> = grants.iter().map(access::grant_to_row).collect();
         let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
         let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
@@ -60,7 +59,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Admin>,
     ) -> Result<wire::TokenList, BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         let now_us = self.clock.now_us();
         let mut items = Vec::new();
         for token in self.store.read_tokens().await? {
@@ -88,12 +87,12 @@ impl BackOffice {
         permit: &Permit<Admin>,
         name: &str,
     ) -> Result<(), BackOfficeError> {
-        permit.require_everywhere()?;
+        permit.require_grant_everywhere()?;
         if self.store.revoke_token(name, &self.audit_context(&permit.audit_actor())).await? {
             return Ok(());
         }
         let tokens = self.store.read_tokens().await?;
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
-        Err(BackOfficeError::unknown_name("token", name, valid, "`punch token list` lists them"))
+        Err(BackOfficeError::unknown_name_error("token", name, valid, "`punch token list` lists them"))
     }
 }

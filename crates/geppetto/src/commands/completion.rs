@@ -17,7 +17,7 @@ pub(crate) struct DaemonCompletionArgs {
 
 impl DaemonCompletionArgs {
     /// Prints the script for `command`.
-    pub(crate) fn run(self, mut command: clap::Command) -> Result<(), DaemonError> {
+    pub(crate) fn run_completion_command(self, mut command: clap::Command) -> Result<(), DaemonError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "geppetto", &mut script);
         output::print_data(&String::from_utf8_lossy(&script));

@@ -20,12 +20,12 @@ pub(crate) struct InitArgs {
     #[arg(long = "channel", value_name = "NAME", default_values = DEFAULT_CHANNELS)]
     channels: Vec<Name>,
     #[command(flatten)]
-    storage: StorageArgs,
+    storage: DatabaseAndRepositoryArgs,
 }
 
 /// Where the data of a control plane lies, if not in its folder.
 #[derive(Debug, clap::Args)]
-pub(crate) struct StorageArgs {
+pub(crate) struct DatabaseAndRepositoryArgs {
     /// The database: postgres://USER@HOST/NAME. A file in the data folder if not given. Better by the variable: it
     /// may hold a password
     #[arg(long, env = "GEPPETTO_DATABASE", hide_env_values = true, value_name = "URL")]
@@ -40,8 +40,9 @@ const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
 impl InitArgs {
     /// Runs the command.
-    pub(crate) async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
-        let (data, back_office) = create_control_plane(context, &self.storage, &self.channels).await?;
+    pub(crate) async fn run_init_command(self, context: &DaemonContext) -> Result<(), DaemonError> {
+        let (data, back_office) =
+            open_or_create_control_plane(context, &self.storage, &self.channels).await?;
         back_office.close().await;
         output::print_note(&format!(
             "the control plane in {} is ready: start it with `geppetto serve`; `punch` on this machine then needs no \
@@ -58,22 +59,22 @@ pub(super) fn default_channel_names() -> Vec<Name> {
 }
 
 /// Opens the control plane and makes what is missing of it; a repository without channels gets `channels`.
-pub(super) async fn create_control_plane(
+pub(super) async fn open_or_create_control_plane(
     context: &DaemonContext,
-    storage: &StorageArgs,
+    storage: &DatabaseAndRepositoryArgs,
     channels: &[Name],
 ) -> Result<(DataFolder, BackOffice), DaemonError> {
-    let StorageArgs { database, repository } = storage;
+    let DatabaseAndRepositoryArgs { database, repository } = storage;
     // Parsed here, because the command line would print a wrong value with its password.
     let database: Option<DatabaseUrl> =
         database.as_deref().map(str::parse).transpose().map_err(|why: String| {
-            DaemonError::invalid_input(format!(
+            DaemonError::invalid_input_error(format!(
                 "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
             ))
         })?;
     let data = DataFolder::create_or_open(&context.data, database, repository.clone())?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
-    let permit = Permit::for_local_administrator(nix::unistd::geteuid().as_raw());
-    back_office.create_first_channels(&permit.to_lower_level(), channels).await?;
+    let permit = Permit::permit_for_local_administrator(nix::unistd::geteuid().as_raw());
+    back_office.create_first_channels(&permit.to_permit_of_lower_level(), channels).await?;
     Ok((data, back_office))
 }

@@ -15,9 +15,9 @@ pub(crate) struct DaemonManArgs {
 
 impl DaemonManArgs {
     /// Writes the pages of `command`.
-    pub(crate) fn run(self, command: clap::Command) -> Result<(), DaemonError> {
+    pub(crate) fn run_man_command(self, command: clap::Command) -> Result<(), DaemonError> {
         let failed = |error: std::io::Error| {
-            DaemonError::operation_failed(format!(
+            DaemonError::operation_failed_error(format!(
                 "the manual pages could not be written to `{}`: {error}",
                 self.folder.display()
             ))

@@ -67,13 +67,13 @@ pub(crate) struct DaemonContext {
 }
 
 /// Runs the verb of a command line.
-pub(crate) async fn run_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
+pub(crate) async fn run_geppetto_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
     let context = DaemonContext { data: cli.data, clock };
     match cli.verb {
-        GeppettoVerb::Init(init) => init.run(&context).await,
-        GeppettoVerb::Serve(serve) => serve.run(&context).await,
-        GeppettoVerb::Completion(completion) => completion.run(GeppettoCli::command()),
-        GeppettoVerb::Man(man) => man.run(GeppettoCli::command()),
-        GeppettoVerb::Openapi(openapi) => openapi.run(),
+        GeppettoVerb::Init(init) => init.run_init_command(&context).await,
+        GeppettoVerb::Serve(serve) => serve.run_serve_command(&context).await,
+        GeppettoVerb::Completion(completion) => completion.run_completion_command(GeppettoCli::command()),
+        GeppettoVerb::Man(man) => man.run_man_command(GeppettoCli::command()),
+        GeppettoVerb::Openapi(openapi) => openapi.run_openapi_command(),
     }
 }

@@ -9,9 +9,9 @@ pub(crate) struct OpenapiArgs {}
 
 impl OpenapiArgs {
     /// Prints the document.
-    pub(crate) fn run(self) -> Result<(), DaemonError> {
+    pub(crate) fn run_openapi_command(self) -> Result<(), DaemonError> {
         let text = serde_json::to_string_pretty(&api::openapi_document()).map_err(|error| {
-            DaemonError::operation_failed(format!("the API's description has no JSON form: {error}"))
+            DaemonError::operation_failed_error(format!("the API's description has no JSON form: {error}"))
         })?;
         output::print_line(&text);
         Ok(())

@@ -11,7 +11,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     DaemonContext,
-    init::{self, StorageArgs},
+    init::{self, DatabaseAndRepositoryArgs},
 };
 use crate::{
     api::{self, ApiState},
@@ -38,7 +38,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
     #[command(flatten)]
-    storage: StorageArgs,
+    storage: DatabaseAndRepositoryArgs,
     /// How many of the newest versions of each component are kept, with those that node files need; all if not given
     #[arg(long, env = "GEPPETTO_KEEP_VERSIONS", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     keep_versions: Option<u32>,
@@ -70,7 +70,7 @@ fn url(text: &str) -> Result<String, String> {
 
 impl ServeArgs {
     /// Runs the command.
-    pub(crate) async fn run(self, context: &DaemonContext) -> Result<(), DaemonError> {
+    pub(crate) async fn run_serve_command(self, context: &DaemonContext) -> Result<(), DaemonError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_max_level(self.log)
@@ -79,10 +79,11 @@ impl ServeArgs {
             .init();
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
         let address = listener.local_addr().map_err(|error| {
-            DaemonError::operation_failed(format!("{} is not an address: {error}", self.listen))
+            DaemonError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
         })?;
         let (data, back_office) =
-            init::create_control_plane(context, &self.storage, &init::default_channel_names()).await?;
+            init::open_or_create_control_plane(context, &self.storage, &init::default_channel_names())
+                .await?;
         let back_office = Arc::new(back_office);
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::shutdown_signal();
@@ -173,27 +174,27 @@ fn write(path: &Path, url: &str) -> Result<(), DaemonError> {
         fs::rename(&aside, path)
     };
     written().map_err(|error: io::Error| {
-        DaemonError::invalid_input(format!("`{}` could not be written: {error}", path.display()))
+        DaemonError::invalid_input_error(format!("`{}` could not be written: {error}", path.display()))
     })
 }
 
 fn occupied(address: SocketAddr, error: &io::Error) -> DaemonError {
     match error.kind() {
-        io::ErrorKind::AddrInUse => DaemonError::invalid_input(format!(
-            "another program listens on {address} already"
-        ))
-        .with_hint(format!(
-            "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
-            address.port()
-        )),
-        io::ErrorKind::PermissionDenied => DaemonError::invalid_input(format!(
+        io::ErrorKind::AddrInUse => {
+            DaemonError::invalid_input_error(format!("another program listens on {address} already"))
+                .with_hint(format!(
+                    "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
+                    address.port()
+                ))
+        }
+        io::ErrorKind::PermissionDenied => DaemonError::invalid_input_error(format!(
             "this user may not listen on {address}"
         ))
         .with_hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
         io::ErrorKind::AddrNotAvailable => {
-            DaemonError::invalid_input(format!("{address} is not an address of this machine"))
+            DaemonError::invalid_input_error(format!("{address} is not an address of this machine"))
                 .with_hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
-        _ => DaemonError::invalid_input(format!("cannot listen on {address}: {error}")),
+        _ => DaemonError::invalid_input_error(format!("cannot listen on {address}: {error}")),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::worker::{JobContext, ReconcilerSchedule};
+use super::worker::{ReconcilerSchedule, RunningJobContext};
 use crate::backoffice::BackOfficeError;
 
 /// A kind of job with its input.
@@ -38,7 +38,7 @@ const HOUR_US: i64 = 3_600 * 1_000_000;
 /// Why there is no such job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct JobKindError(String);
+pub(crate) struct InvalidJobKindError(String);
 
 /// The input of a job, as it is stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -51,28 +51,28 @@ struct Input {
 
 impl JobKind {
     /// The job of this name, with what it needs.
-    pub(crate) fn from_request(
+    pub(crate) fn job_kind_from_request(
         name: &str,
         keep: Option<u32>,
         channel: Option<Name>,
-    ) -> Result<Self, JobKindError> {
+    ) -> Result<Self, InvalidJobKindError> {
         let kind = match (name, keep, channel) {
             (CHECK_REPOSITORY, None, None) => JobKind::CheckRepository,
             (PRUNE_HISTORY, None, None) => JobKind::PruneHistory,
             (RETAIN_VERSIONS, keep, None) => JobKind::RetainVersions { keep },
             (REBUILD_CHANNEL, None, Some(channel)) => JobKind::RebuildChannel { channel },
             (REBUILD_CHANNEL, None, None) => {
-                return Err(JobKindError(format!("{REBUILD_CHANNEL} needs a `channel`")));
+                return Err(InvalidJobKindError(format!("{REBUILD_CHANNEL} needs a `channel`")));
             }
             (name, ..) if NAMES.contains(&name) => {
-                return Err(JobKindError(format!(
+                return Err(InvalidJobKindError(format!(
                     "{name} was given an input that it does not take: only {RETAIN_VERSIONS} takes `keep`, and only \
                      {REBUILD_CHANNEL} takes `channel`"
                 )));
             }
             (name, ..) => {
                 let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-                return Err(JobKindError(format!(
+                return Err(InvalidJobKindError(format!(
                     "there is no job `{name}`; there are {}",
                     NAMES.join(", ")
                 )));
@@ -82,10 +82,10 @@ impl JobKind {
     }
 
     /// A job as it is stored.
-    pub(crate) fn from_stored(name: &str, input: &str) -> Result<Self, JobKindError> {
+    pub(crate) fn job_kind_from_stored(name: &str, input: &str) -> Result<Self, InvalidJobKindError> {
         let Input { keep, channel } = serde_json::from_str(input)
-            .map_err(|error| JobKindError(format!("the input of {name} cannot be read: {error}")))?;
-        Self::from_request(name, keep, channel)
+            .map_err(|error| InvalidJobKindError(format!("the input of {name} cannot be read: {error}")))?;
+        Self::job_kind_from_request(name, keep, channel)
     }
 
     /// `check-repository`
@@ -100,13 +100,13 @@ impl JobKind {
 
     /// What is stored of it beside its name: JSON.
     pub(crate) fn input_json(&self) -> String {
-        let (keep, channel) = self.keep_and_channel();
+        let (keep, channel) = self.keep_count_and_channel();
         // Names and numbers always have a JSON form.
         serde_json::to_string(&Input { keep, channel }).unwrap_or_else(|_| "{}".to_owned())
     }
 
     /// Its input: how many versions are kept, and the channel.
-    pub(crate) fn keep_and_channel(&self) -> (Option<u32>, Option<Name>) {
+    pub(crate) fn keep_count_and_channel(&self) -> (Option<u32>, Option<Name>) {
         match self {
             JobKind::RetainVersions { keep } => (*keep, None),
             JobKind::RebuildChannel { channel } => (None, Some(channel.clone())),
@@ -115,7 +115,7 @@ impl JobKind {
     }
 
     /// Of a reconciler there is one unfinished job.
-    pub(crate) fn unique_key(&self) -> Option<&'static str> {
+    pub(crate) fn unfinished_job_key(&self) -> Option<&'static str> {
         match self {
             JobKind::CheckRepository | JobKind::PruneHistory | JobKind::RetainVersions { keep: None } => {
                 Some(self.job_name())
@@ -149,12 +149,12 @@ impl JobKind {
     }
 
     /// Does it; gives one line about what came of it.
-    pub(crate) async fn run_job(&self, job: &Arc<JobContext>) -> Result<String, BackOfficeError> {
-        let (back_office, permit) = (&job.back_office, job.permit.to_lower_level());
+    pub(crate) async fn run_job(&self, job: &Arc<RunningJobContext>) -> Result<String, BackOfficeError> {
+        let (back_office, permit) = (&job.back_office, job.permit.to_permit_of_lower_level());
         match self {
             JobKind::CheckRepository => {
                 let progress = Arc::clone(job);
-                let report = move |done, total| progress.report_progress(done, total);
+                let report = move |done, total| progress.report_job_progress(done, total);
                 let findings = back_office.check_repository(&permit, report).await?;
                 for finding in &findings {
                     job.append_log_line(finding.to_string());
@@ -187,7 +187,7 @@ impl JobKind {
                 Ok(format!("the metadata of channel {channel} is written anew"))
             }
             JobKind::PruneHistory => {
-                let (reports, jobs) = back_office.prune_history(&permit).await?;
+                let (reports, jobs) = back_office.prune_reports_and_jobs(&permit).await?;
                 Ok(format!("{reports} old reports and {jobs} old jobs removed"))
             }
         }
@@ -208,10 +208,11 @@ mod tests {
             JobKind::RebuildChannel { channel: Name::new("prod").unwrap() },
             JobKind::PruneHistory,
         ] {
-            assert_eq!(JobKind::from_stored(kind.job_name(), &kind.input_json()).unwrap(), kind);
+            assert_eq!(JobKind::job_kind_from_stored(kind.job_name(), &kind.input_json()).unwrap(), kind);
         }
-        let refused =
-            |name: &str, keep, channel| JobKind::from_request(name, keep, channel).unwrap_err().to_string();
+        let refused = |name: &str, keep, channel| {
+            JobKind::job_kind_from_request(name, keep, channel).unwrap_err().to_string()
+        };
         assert!(refused("check-repository", Some(3), None).contains("does not take"));
         assert!(refused("rebuild-channel", None, None).contains("needs a `channel`"));
         assert!(refused("retain-versions", Some(3), prod()).contains("does not take"));

@@ -6,5 +6,5 @@
 mod kind;
 mod worker;
 
-pub(crate) use kind::{JobKind, JobKindError};
+pub(crate) use kind::{InvalidJobKindError, JobKind};
 pub(crate) use worker::{ReconcilerSchedule, run_job_worker};

@@ -41,7 +41,7 @@ pub(crate) struct ReconcilerSchedule {
 }
 
 /// What a running job works with.
-pub(crate) struct JobContext {
+pub(crate) struct RunningJobContext {
     /// The back-office.
     pub(crate) back_office: Arc<BackOffice>,
     /// On whose behalf it works.
@@ -55,14 +55,14 @@ pub(crate) struct JobContext {
     stopped: AtomicBool,
 }
 
-impl JobContext {
+impl RunningJobContext {
     /// Adds a line to the job's log.
     pub(crate) fn append_log_line(&self, line: String) {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
     /// Tells how much is done, of how much; `false` when the job shall stop.
-    pub(crate) fn report_progress(&self, done: u64, total: u64) -> bool {
+    pub(crate) fn report_job_progress(&self, done: u64, total: u64) -> bool {
         self.done.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
         !self.stopped.load(Ordering::Relaxed)
@@ -145,14 +145,14 @@ impl Worker<'_> {
         for kind in JobKind::scheduled_reconcilers(&self.schedule) {
             self.ensure(&kind, now_us).await?;
         }
-        let Some(taken) = store.take_job(self.owner, now_us, now_us + LEASE_US).await? else {
+        let Some(taken) = store.take_due_job(self.owner, now_us, now_us + LEASE_US).await? else {
             let due_us = store.read_next_job_due_us().await?.unwrap_or(i64::MAX);
             let pause = Duration::from_micros(u64::try_from(due_us.saturating_sub(now_us)).unwrap_or(0));
             return Ok(Taken::NothingUntil(pause.clamp(Duration::from_millis(50), LOOK_AGAIN_AFTER)));
         };
-        let job = Arc::new(JobContext {
+        let job = Arc::new(RunningJobContext {
             back_office: Arc::clone(self.back_office),
-            permit: Permit::for_job(&taken.job.created_by),
+            permit: Permit::permit_for_job(&taken.job.created_by),
             schedule: self.schedule,
             log: Mutex::default(),
             done: AtomicU64::new(0),
@@ -171,7 +171,7 @@ impl Worker<'_> {
         let first = NewJob {
             kind: kind.job_name(),
             input: &input,
-            unique_key: kind.unique_key(),
+            unique_key: kind.unfinished_job_key(),
             due_us: now_us + kind.repeat_interval_us(&self.schedule).unwrap_or(0),
             max_attempts: RECONCILER_ATTEMPTS,
         };
@@ -179,13 +179,18 @@ impl Worker<'_> {
     }
 
     /// Runs a job and renews its lease until it is done.
-    async fn run(&self, taken: &TakenJob, job: &Arc<JobContext>, end: &mut watch::Receiver<bool>) -> Ended {
+    async fn run(
+        &self,
+        taken: &TakenJob,
+        job: &Arc<RunningJobContext>,
+        end: &mut watch::Receiver<bool>,
+    ) -> Ended {
         if taken.job.attempt > taken.job.max_attempts {
             // Its control plane was killed each time: it may well be the job that does it.
             let why = format!("it was begun {} times and never ended", taken.job.max_attempts);
             return Ended::Finished(Err(BackOfficeError::Refused(why)));
         }
-        let kind = match JobKind::from_stored(&taken.job.kind, &taken.job.input) {
+        let kind = match JobKind::job_kind_from_stored(&taken.job.kind, &taken.job.input) {
             Ok(kind) => kind,
             Err(error) => return Ended::Finished(Err(BackOfficeError::Refused(error.to_string()))),
         };
@@ -224,16 +229,17 @@ impl Worker<'_> {
         }
     }
 
-    async fn renew(&self, taken: &TakenJob, job: &JobContext) -> Result<Option<bool>, StoreError> {
+    async fn renew(&self, taken: &TakenJob, job: &RunningJobContext) -> Result<Option<bool>, StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let renewed = self.back_office.store.renew_job(taken, now_us + LEASE_US, job.progress()).await?;
+        let renewed =
+            self.back_office.store.renew_job_lease(taken, now_us + LEASE_US, job.progress()).await?;
         if renewed.is_some() {
             self.flush_log(taken, job).await?;
         }
         Ok(renewed)
     }
 
-    async fn flush_log(&self, taken: &TakenJob, job: &JobContext) -> Result<(), StoreError> {
+    async fn flush_log(&self, taken: &TakenJob, job: &RunningJobContext) -> Result<(), StoreError> {
         let lines = job.take_log();
         match lines.is_empty() {
             true => Ok(()),
@@ -243,16 +249,21 @@ impl Worker<'_> {
         }
     }
 
-    async fn store_end(&self, taken: &TakenJob, job: &JobContext, ended: Ended) -> Result<(), StoreError> {
+    async fn store_end(
+        &self,
+        taken: &TakenJob,
+        job: &RunningJobContext,
+        ended: Ended,
+    ) -> Result<(), StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let kind = JobKind::from_stored(&taken.job.kind, &taken.job.input).ok();
+        let kind = JobKind::job_kind_from_stored(&taken.job.kind, &taken.job.input).ok();
         let (state, result, again_us) = match ended {
             Ended::LeaseLost => return Ok(()),
             Ended::Interrupted => (JobState::Waiting, None, Some(now_us)),
             Ended::Cancelled => (JobState::Cancelled, None, None),
             Ended::Finished(Ok(result)) => (JobState::Done, Some(result), None),
             Ended::Finished(Err(error)) => {
-                let again = error.is_internal() && taken.job.attempt < taken.job.max_attempts;
+                let again = error.is_internal_failure() && taken.job.attempt < taken.job.max_attempts;
                 let doublings = u32::try_from(taken.job.attempt.saturating_sub(1).min(10)).unwrap_or(10);
                 let again_us = again.then(|| now_us + (RETRY_AFTER_US << doublings));
                 tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %error_chain_text(&error), "a job failed");
@@ -265,7 +276,7 @@ impl Worker<'_> {
         let next = kind.as_ref().zip(next_us).map(|(kind, after_us)| NewJob {
             kind: kind.job_name(),
             input: &input,
-            unique_key: kind.unique_key(),
+            unique_key: kind.unfinished_job_key(),
             due_us: now_us + after_us,
             max_attempts: RECONCILER_ATTEMPTS,
         });

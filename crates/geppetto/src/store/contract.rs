@@ -56,13 +56,13 @@ async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
 
 async fn open(database: &TestDatabase) -> Store {
     let opened = UnsealedStore::open(&database.database).await.unwrap();
-    opened.unseal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
+    opened.unseal_with_keys(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
 const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "token ann" };
 
 fn becomes(path: &str, text: &str) -> PlaceChange {
-    let object = PlaceText { text: text.to_owned(), origins: "{}".to_owned() };
+    let object = PlaceDocumentRow { text: text.to_owned(), origins: "{}".to_owned() };
     PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }
 
@@ -75,7 +75,7 @@ fn grant(access_level: &str, environment: Option<&str>, component: Option<&str>)
     }
 }
 
-fn texts(objects: BTreeMap<String, PlaceText>) -> Vec<String> {
+fn texts(objects: BTreeMap<String, PlaceDocumentRow>) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
 }
 
@@ -160,8 +160,11 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngi
     );
     assert!(store.redeem_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
     assert!(!store.redeem_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
-    assert_eq!(store.read_credential("c1").await.unwrap(), Some(("web-01".to_owned(), "h1".to_owned())));
-    assert_eq!(store.read_credential("c2").await.unwrap(), None);
+    assert_eq!(
+        store.read_server_credential("c1").await.unwrap(),
+        Some(("web-01".to_owned(), "h1".to_owned()))
+    );
+    assert_eq!(store.read_server_credential("c2").await.unwrap(), None);
 }
 
 async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
@@ -171,8 +174,8 @@ async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
         store.insert_join_token(&token, &ANN).await.unwrap();
         assert!(store.redeem_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap());
     }
-    assert_eq!(store.read_credential("c1").await.unwrap(), None);
-    assert!(store.read_credential("c2").await.unwrap().is_some());
+    assert_eq!(store.read_server_credential("c1").await.unwrap(), None);
+    assert!(store.read_server_credential("c2").await.unwrap().is_some());
 }
 
 fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNodeFile<'a> {
@@ -202,7 +205,7 @@ async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngi
 }
 
 async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
-    let head = ReportHead {
+    let head = ReportSummaryColumns {
         generation,
         outcome: outcome.to_owned(),
         started_us: i64::try_from(generation).unwrap(),
@@ -219,16 +222,16 @@ async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
         report(&store, "web-01", generation, "changed").await;
     }
     report(&store, "web-02", 1, "failed").await;
-    let generations = |page: &[(super::reports::ReportId, ReportHead)]| -> Vec<u64> {
+    let generations = |page: &[(super::reports::ReportIdAndTime, ReportSummaryColumns)]| -> Vec<u64> {
         page.iter().map(|(_, head)| head.generation).collect()
     };
-    let page = store.read_report_heads("web-01", None, 2).await.unwrap();
+    let page = store.read_report_summaries("web-01", None, 2).await.unwrap();
     assert_eq!(generations(&page), [5, 4]);
     let states = store.read_server_statuses("web-01", "web-03").await.unwrap();
     assert_eq!(states.keys().collect::<Vec<_>>(), ["web-01", "web-02"]);
     let state = &states["web-01"];
     assert_eq!((state.reported_generation, state.outcome.as_deref()), (Some(5), Some("changed")));
-    let rest = store.read_report_heads("web-01", Some(page[1].0.id), 10).await.unwrap();
+    let rest = store.read_report_summaries("web-01", Some(page[1].0.id), 10).await.unwrap();
     assert_eq!(generations(&rest), [3, 2, 1]);
     let whole = store.read_report("web-01", page[0].0.id).await.unwrap().unwrap();
     assert_eq!(whole.report, "5");
@@ -244,8 +247,8 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
         report(&store, "web-01", generation, "unchanged").await;
     }
     assert_eq!(store.read_servers_with_many_reports().await.unwrap(), ["web-01"]);
-    assert_eq!(store.prune_reports("web-01").await.unwrap(), 99);
-    let all = store.read_report_heads("web-01", None, 1000).await.unwrap();
+    assert_eq!(store.prune_reports_of_server("web-01").await.unwrap(), 99);
+    let all = store.read_report_summaries("web-01", None, 1000).await.unwrap();
     assert_eq!(all.len(), 501);
     assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
@@ -279,15 +282,15 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine
         assert!(store.redeem_join_token(token, "web-01", credential, "h", &ANN).await.unwrap());
     };
     join("j1", "c1").await;
-    assert!(store.revoke_server_credential("web-01", &ANN).await.unwrap());
-    assert!(!store.revoke_server_credential("web-01", &ANN).await.unwrap());
-    assert_eq!(store.read_credential("c1").await.unwrap(), None);
+    assert!(store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
+    assert!(!store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
+    assert_eq!(store.read_server_credential("c1").await.unwrap(), None);
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&spare, &ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
-    assert_eq!(store.read_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_server_credential("c2").await.unwrap(), None);
     assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
@@ -319,9 +322,9 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
     store.close().await;
     let opened = async || UnsealedStore::open(&database.database).await.unwrap();
     assert!(opened().await.has_been_sealed());
-    let wrong = opened().await.unseal(SealingKey::new(&[8; 32]), "node key").await;
+    let wrong = opened().await.unseal_with_keys(SealingKey::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
-    let wrong = opened().await.unseal(SealingKey::new(&[7; 32]), "another node key").await;
+    let wrong = opened().await.unseal_with_keys(SealingKey::new(&[7; 32]), "another node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
     let store = open(&database).await;
     assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
@@ -351,7 +354,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     drop(connection);
     store.close().await;
     let opened = UnsealedStore::open(&database.database).await.unwrap();
-    let unsealed = opened.unseal(SealingKey::new(&[7; 32]), "node key").await;
+    let unsealed = opened.unseal_with_keys(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
 
@@ -370,7 +373,7 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestE
     assert!(joins.join_all().await.into_iter().all(|joined| joined));
     let mut valid = 0;
     for n in 0..8 {
-        valid += usize::from(store.read_credential(&format!("c{n}")).await.unwrap().is_some());
+        valid += usize::from(store.read_server_credential(&format!("c{n}")).await.unwrap().is_some());
     }
     assert_eq!(valid, 1);
 }
@@ -379,7 +382,7 @@ async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine
     let Some(database) = TestDatabase::new(engine) else { return };
     let open = async |key: u8| {
         let opened = UnsealedStore::open(&database.database).await?;
-        opened.unseal(SealingKey::new(&[key; 32]), "node key").await
+        opened.unseal_with_keys(SealingKey::new(&[key; 32]), "node key").await
     };
     let (one, other) = tokio::join!(open(1), open(2));
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
@@ -411,25 +414,25 @@ const CHECK: NewJob<'static> =
 
 async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
-    assert_eq!(store.take_job("early", 999, 2_000).await.unwrap(), None);
+    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.take_due_job("early", 999, 2_000).await.unwrap(), None);
     let mut takers = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
-        takers.spawn(async move { store.take_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
+        takers.spawn(async move { store.take_due_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
     }
     let taken: Vec<TakenJob> = takers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), 1);
     let first = &taken[0];
     assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
-    assert_eq!(store.renew_job(first, 3_000, (1, 4)).await.unwrap(), Some(false));
+    assert_eq!(store.renew_job_lease(first, 3_000, (1, 4)).await.unwrap(), Some(false));
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
-    assert_eq!(store.take_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
-    let second = store.take_job("other", 3_001, 9_000).await.unwrap().unwrap();
+    assert_eq!(store.take_due_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
+    let second = store.take_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
-    assert_eq!(store.renew_job(first, 9_000, (2, 4)).await.unwrap(), None, "it was taken over");
+    assert_eq!(store.renew_job_lease(first, 9_000, (2, 4)).await.unwrap(), None, "it was taken over");
     assert!(!store.end_or_reschedule_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
     assert!(
         store
@@ -442,7 +445,7 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
         (waiting.state, waiting.due_us, waiting.result.as_deref()),
         (JobState::Waiting, 5_000, Some("why"))
     );
-    let third = store.take_job("other", 5_000, 9_000).await.unwrap().unwrap();
+    let third = store.take_due_job("other", 5_000, 9_000).await.unwrap().unwrap();
     assert!(
         store.end_or_reschedule_job(&third, JobState::Done, Some("{}"), None, None, 6_000).await.unwrap()
     );
@@ -455,42 +458,42 @@ async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_en
     let Some((store, _database)) = store(engine).await else { return };
     store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
     store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
-    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
-    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(taken.job.id, id);
     let next = NewJob { due_us: 90_000, ..CHECK };
     assert!(
         store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
     );
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(90_000));
-    store.wake_job("check", 2_000).await.unwrap();
+    store.start_waiting_job_now("check", 2_000).await.unwrap();
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(2_000));
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 2);
 }
 
 async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
-    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), Some(JobState::Running));
-    assert_eq!(store.renew_job(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
+    assert_eq!(store.renew_job_lease(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
     assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), None);
-    let waiting = store.insert_job(&CHECK, &ANN).await.unwrap();
+    let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.cancel_job(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
-    assert_eq!(store.take_job("plane", 9_000, 9_999).await.unwrap(), None);
+    assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
 async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job(&CHECK, &ANN).await.unwrap();
-    let taken = store.take_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
     assert!(store.end_or_reschedule_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
-    let waiting = store.insert_job(&CHECK, &ANN).await.unwrap();
-    assert_eq!(store.prune_jobs(2_000).await.unwrap(), 0);
-    assert_eq!(store.prune_jobs(2_001).await.unwrap(), 1);
+    let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    assert_eq!(store.prune_ended_jobs(2_000).await.unwrap(), 0);
+    assert_eq!(store.prune_ended_jobs(2_001).await.unwrap(), 1);
     assert_eq!(store.read_job(id).await.unwrap(), None);
     assert!(store.read_job_log(id).await.unwrap().is_empty());
     assert!(store.read_job(waiting).await.unwrap().is_some());

@@ -188,7 +188,7 @@ async fn insert(
 impl Store {
     /// Stores a job that somebody asked for, and gives its number; of an unfinished job with the same key, the
     /// number that has.
-    pub(crate) async fn insert_job(
+    pub(crate) async fn insert_job_or_get_unfinished(
         &self,
         job: &NewJob<'_>,
         context: &AuditContext<'_>,
@@ -234,7 +234,11 @@ impl Store {
     }
 
     /// Lets a waiting job with this key start now.
-    pub(crate) async fn wake_job(&self, unique_key: &str, now_us: i64) -> Result<(), StoreError> {
+    pub(crate) async fn start_waiting_job_now(
+        &self,
+        unique_key: &str,
+        now_us: i64,
+    ) -> Result<(), StoreError> {
         let doing = "waking a job";
         let mut transaction = self.begin(doing).await?;
         let woken: Option<(i64,)> = fetch_optional!(
@@ -253,7 +257,7 @@ impl Store {
     /// Takes the job that is due longest: a waiting one, or one whose control plane let its lease end.
     ///
     /// The condition stands in the statement that takes it, so that of two control planes one gets the job.
-    pub(crate) async fn take_job(
+    pub(crate) async fn take_due_job(
         &self,
         owner: &str,
         now_us: i64,
@@ -286,7 +290,7 @@ impl Store {
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
-    pub(crate) async fn renew_job(
+    pub(crate) async fn renew_job_lease(
         &self,
         taken: &TakenJob,
         lease_until_us: i64,
@@ -459,7 +463,7 @@ impl Store {
     }
 
     /// Removes jobs that ended before this time, with their logs. Gives how many.
-    pub(crate) async fn prune_jobs(&self, before_us: i64) -> Result<u64, StoreError> {
+    pub(crate) async fn prune_ended_jobs(&self, before_us: i64) -> Result<u64, StoreError> {
         let doing = "removing old jobs";
         let mut transaction = self.begin(doing).await?;
         execute!(

@@ -34,9 +34,9 @@ use connection::{DatabasePool, ReadConnection, WriteTransaction};
 pub(crate) use jobs::{JobRow, JobState, NewJob, TakenJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
-pub(crate) use reports::{NewReport, ReportHead};
-pub(crate) use resolutions::ResolutionRow;
-pub(crate) use revisions::{PlaceChange, PlaceText};
+pub(crate) use reports::{NewReport, ReportSummaryColumns};
+pub(crate) use resolutions::ResolutionReadsRow;
+pub(crate) use revisions::{PlaceChange, PlaceDocumentRow};
 pub(crate) use seal::SealingKey;
 pub(crate) use servers::JoinTokenRow;
 pub(crate) use tokens::{GrantRow, NewTokenRow};
@@ -193,7 +193,11 @@ impl UnsealedStore {
     }
 
     /// Makes sure that the database belongs to these two keys; an empty one does from now on.
-    pub(crate) async fn unseal(mut self, seal: SealingKey, node_key: &str) -> Result<Store, StoreError> {
+    pub(crate) async fn unseal_with_keys(
+        mut self,
+        seal: SealingKey,
+        node_key: &str,
+    ) -> Result<Store, StoreError> {
         let doing = "sealing the database";
         let (events, _) = broadcast::channel(WAITING_EVENTS);
         if self.sealed.is_none() {

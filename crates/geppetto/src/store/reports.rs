@@ -24,7 +24,7 @@ pub(crate) struct ReportRow {
 
 /// What is known of a report without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReportHead {
+pub(crate) struct ReportSummaryColumns {
     /// Of the node file the run was about.
     pub(crate) generation: u64,
     /// How the run ended.
@@ -41,7 +41,7 @@ pub(crate) struct ReportHead {
 
 /// A stored report's number, and when it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReportId {
+pub(crate) struct ReportIdAndTime {
     /// Grows with each report.
     pub(crate) id: u64,
     /// When it came in, in microseconds since 1970-01-01 UTC.
@@ -54,7 +54,7 @@ pub(crate) struct NewReport<'a> {
     /// The server that reports.
     pub(crate) server: &'a str,
     /// The part of a report shown in lists.
-    pub(crate) head: ReportHead,
+    pub(crate) head: ReportSummaryColumns,
     /// All of it.
     pub(crate) json: &'a str,
 }
@@ -63,7 +63,7 @@ type HeadRow = (i64, i64, i64, String, i64, i64, i64, i64);
 
 /// How a server is, as far as it is known here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ServerStatus {
+pub(crate) struct ServerStatusRow {
     /// The newest generation of its node file.
     pub(crate) generation: Option<u64>,
     /// The generation its last report is about.
@@ -82,7 +82,7 @@ impl Store {
         &self,
         first: &str,
         last: &str,
-    ) -> Result<BTreeMap<String, ServerStatus>, StoreError> {
+    ) -> Result<BTreeMap<String, ServerStatusRow>, StoreError> {
         let doing = "reading how servers are";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<StatusRow> = fetch_all!(
@@ -97,7 +97,7 @@ impl Store {
         rows.into_iter()
             .map(|(server, generation, reported_generation, outcome, reported_us)| {
                 let (generation, reported_generation) = (number(generation)?, number(reported_generation)?);
-                Ok((server, ServerStatus { generation, reported_generation, outcome, reported_us }))
+                Ok((server, ServerStatusRow { generation, reported_generation, outcome, reported_us }))
             })
             .collect()
     }
@@ -159,7 +159,7 @@ impl Store {
 
     /// Removes the reports of a server that are neither among the newest nor among the newest of those that are
     /// no success. Gives how many.
-    pub(crate) async fn prune_reports(&self, server: &str) -> Result<u64, StoreError> {
+    pub(crate) async fn prune_reports_of_server(&self, server: &str) -> Result<u64, StoreError> {
         let doing = "removing old reports";
         let mut transaction = self.begin(doing).await?;
         let removed = execute!(
@@ -191,12 +191,12 @@ impl Store {
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub(crate) async fn read_report_heads(
+    pub(crate) async fn read_report_summaries(
         &self,
         server: &str,
         before: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<(ReportId, ReportHead)>, StoreError> {
+    ) -> Result<Vec<(ReportIdAndTime, ReportSummaryColumns)>, StoreError> {
         let doing = "reading reports";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<HeadRow> = fetch_all!(
@@ -210,7 +210,7 @@ impl Store {
         )?;
         rows.into_iter()
             .map(|(id, received_us, generation, outcome, started_us, duration_us, unchanged, entries)| {
-                let head = ReportHead {
+                let head = ReportSummaryColumns {
                     generation: unsigned(generation, "generation")?,
                     outcome,
                     started_us,
@@ -218,7 +218,7 @@ impl Store {
                     unchanged: unsigned(unchanged, "count")?,
                     entries: unsigned(entries, "count")?,
                 };
-                Ok((ReportId { id: unsigned(id, "report")?, received_us }, head))
+                Ok((ReportIdAndTime { id: unsigned(id, "report")?, received_us }, head))
             })
             .collect()
     }

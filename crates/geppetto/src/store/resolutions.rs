@@ -9,7 +9,7 @@ use super::{SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// The resolution of a server, to be stored.
 #[derive(Debug, Clone)]
-pub(crate) struct ResolutionRow {
+pub(crate) struct ResolutionReadsRow {
     /// The server.
     pub(crate) server: ServerName,
     /// The digest of the node's content; empty if there is no node.
@@ -22,7 +22,7 @@ pub(crate) struct ResolutionRow {
 
 /// The resolution of a server as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct StoredResolution {
+pub(crate) struct StoredResolutionReads {
     /// The revision it was resolved from.
     pub(crate) revision: u64,
     /// The digest of the node's content; empty if there is no node.
@@ -46,11 +46,11 @@ fn read_reads(server: &str, text: &str) -> Result<ResolutionReads, StoreError> {
 }
 
 /// Writes resolutions from revision `revision` over earlier ones.
-pub(super) async fn write_resolutions(
+pub(super) async fn write_resolution_reads(
     transaction: &mut WriteTransaction,
     seal: &SealingKey,
     revision: u64,
-    resolutions: &[ResolutionRow],
+    resolutions: &[ResolutionReadsRow],
     at_us: i64,
 ) -> Result<(), StoreError> {
     let doing = "storing a resolution";
@@ -77,7 +77,7 @@ pub(super) async fn write_resolutions(
 
 /// Lets the resolutions with selections of revision `base` hold for revision `next` too: those that it reaches were
 /// written before. Selections depend on all servers, so only such a row says that none of them matters.
-pub(super) async fn carry_over_selection_resolutions(
+pub(super) async fn carry_over_reads_of_selecting_servers(
     transaction: &mut WriteTransaction,
     base: u64,
     next: u64,
@@ -97,17 +97,21 @@ impl Store {
     pub(crate) async fn store_resolution_reads(
         &self,
         revision: u64,
-        row: &ResolutionRow,
+        row: &ResolutionReadsRow,
         at_us: i64,
     ) -> Result<(), StoreError> {
         let doing = "storing a resolution";
         let mut transaction = self.begin(doing).await?;
-        write_resolutions(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us).await?;
+        write_resolution_reads(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us)
+            .await?;
         transaction.commit(doing).await
     }
 
     /// The stored resolution of a server. Looks only at the places that it read, whatever else there is.
-    pub(crate) async fn read_resolution(&self, server: &str) -> Result<Option<StoredResolution>, StoreError> {
+    pub(crate) async fn read_resolution_reads(
+        &self,
+        server: &str,
+    ) -> Result<Option<StoredResolutionReads>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -133,7 +137,7 @@ impl Store {
                 break;
             }
         }
-        Ok(Some(StoredResolution {
+        Ok(Some(StoredResolutionReads {
             revision: unsigned(revision, "revision")?,
             digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    AuditContext, ResolutionRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers,
+    AuditContext, ResolutionReadsRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers,
     signed, unsigned,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct RevisionRow {
 
 /// The text of a role, group, environment or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlaceText {
+pub(crate) struct PlaceDocumentRow {
     /// Canonical YAML.
     pub(crate) text: String,
     /// JSON: the author and revision of each value.
@@ -37,7 +37,7 @@ pub(crate) struct PlaceChange {
     /// `roles/web.yaml`
     pub(crate) path: String,
     /// What it becomes; `None` removes it.
-    pub(crate) becomes: Option<PlaceText>,
+    pub(crate) becomes: Option<PlaceDocumentRow>,
 }
 
 type Row = (i64, i64, String, String);
@@ -89,7 +89,9 @@ impl Store {
     }
 
     /// The number of the newest revision, and all places in it, by path. Reads nothing of the history.
-    pub(crate) async fn read_current_places(&self) -> Result<(u64, BTreeMap<String, PlaceText>), StoreError> {
+    pub(crate) async fn read_current_places(
+        &self,
+    ) -> Result<(u64, BTreeMap<String, PlaceDocumentRow>), StoreError> {
         let doing = "reading the newest revision";
         let mut connection = self.connection(doing).await?;
         // One statement sees one state, even when others commit.
@@ -108,11 +110,11 @@ impl Store {
         Ok((unsigned(newest, "revision")?, self.unseal_by_path(places)?))
     }
 
-    fn unseal_by_path(&self, rows: Vec<PlaceRow>) -> Result<BTreeMap<String, PlaceText>, StoreError> {
+    fn unseal_by_path(&self, rows: Vec<PlaceRow>) -> Result<BTreeMap<String, PlaceDocumentRow>, StoreError> {
         rows.into_iter()
             .map(|(path, since, sealed, origins)| {
                 let text = self.seal.open_sealed_text(&seal_context(&path, since), &sealed)?;
-                Ok((path, PlaceText { text, origins }))
+                Ok((path, PlaceDocumentRow { text, origins }))
             })
             .collect()
     }
@@ -161,7 +163,7 @@ impl Store {
     pub(crate) async fn read_revision_places(
         &self,
         revision: u64,
-    ) -> Result<BTreeMap<String, PlaceText>, StoreError> {
+    ) -> Result<BTreeMap<String, PlaceDocumentRow>, StoreError> {
         let doing = "reading a revision";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<PlaceRow> = fetch_all!(
@@ -182,7 +184,7 @@ impl Store {
         base: u64,
         changes: &[PlaceChange],
         message: &str,
-        resolutions: &[ResolutionRow],
+        resolutions: &[ResolutionReadsRow],
         context: &AuditContext<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
@@ -215,7 +217,7 @@ impl Store {
             )?;
             let Some(place) = &change.becomes else {
                 if let Some(server) = server_of_path(&change.path) {
-                    servers::revoke_credential_in_transaction(&mut transaction, server, context.at_us)
+                    servers::revoke_credential_and_join_tokens(&mut transaction, server, context.at_us)
                         .await?;
                     execute!(transaction, doing, "DELETE FROM resolutions WHERE server = $1", server)?;
                 }
@@ -231,9 +233,9 @@ impl Store {
                 &place.origins,
             )?;
         }
-        resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
+        resolutions::write_resolution_reads(&mut transaction, &self.seal, next, resolutions, context.at_us)
             .await?;
-        resolutions::carry_over_selection_resolutions(&mut transaction, base, next).await?;
+        resolutions::carry_over_reads_of_selecting_servers(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
             .await?;

@@ -22,7 +22,7 @@ pub(crate) struct JoinTokenRow<'a> {
 const JOIN_ATTEMPTS: usize = 50;
 
 /// Revokes a server's credential and the join tokens made for it; whether it had a credential.
-pub(super) async fn revoke_credential_in_transaction(
+pub(super) async fn revoke_credential_and_join_tokens(
     transaction: &mut WriteTransaction,
     server: &str,
     at_us: i64,
@@ -153,7 +153,10 @@ impl Store {
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub(crate) async fn read_credential(&self, id: &str) -> Result<Option<(String, String)>, StoreError> {
+    pub(crate) async fn read_server_credential(
+        &self,
+        id: &str,
+    ) -> Result<Option<(String, String)>, StoreError> {
         let doing = "looking up a credential";
         let mut connection = self.connection(doing).await?;
         fetch_optional!(
@@ -165,14 +168,14 @@ impl Store {
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
-    pub(crate) async fn revoke_server_credential(
+    pub(crate) async fn revoke_server_credential_and_join_tokens(
         &self,
         server: &str,
         context: &AuditContext<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "revoking a credential";
         let mut transaction = self.begin(doing).await?;
-        let revoked = revoke_credential_in_transaction(&mut transaction, server, context.at_us).await?;
+        let revoked = revoke_credential_and_join_tokens(&mut transaction, server, context.at_us).await?;
         if revoked {
             audit::insert_audit_entry(&mut transaction, context, "revoke-credential", server, "").await?;
             transaction.announce_on_commit(Event::AccessChanged {});
