@@ -12,7 +12,7 @@ const NOON: u32 = 1_700_000_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let count: u32 = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
     let folder = tempfile::tempdir()?;
-    let key = SecretKey::generate("timing <timing@example.org>", NOON)?;
+    let key = SecretKey::generate_secret_key("timing <timing@example.org>", NOON)?;
     let repository = Repository::create(&folder.path().join("repository"), key.clone())?;
     let channel = Name::new("dev")?;
     repository.create_channel(&channel, None, NOON)?;
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             builder.with_file_contents(path.clone(), rpm::FileOptions::new(path))?;
         }
         builder.release("1").using_config(rpm::BuildConfig::v4().source_date(NOON));
-        let package = builder.build_and_sign(key.to_rpm_signer())?;
+        let package = builder.build_and_sign(key.new_rpm_header_signer())?;
         let mut bytes = Vec::new();
         package.write(&mut bytes)?;
         let file = format!("{name}-1.0-1.noarch.rpm");

@@ -30,11 +30,11 @@ use serde::{Deserialize, Serialize};
 
 pub use archetype_record::{ArchetypeRecord, read_archetype_record};
 pub use generate::generate_component;
-pub use three_way_merge::{ThreeWayMergeResult, merge_three_way};
+pub use three_way_merge::{ThreeWayMergeResult, merge_texts_three_way};
 pub use update::{ArchetypeUpdateResult, FileUpdateOutcome, update_component};
 
 /// What was answered, by question.
-pub type ArchetypeAnswers = BTreeMap<Key, String>;
+pub type AnswersByQuestion = BTreeMap<Key, String>;
 
 /// The description at the top of an archetype's folder.
 const FILE: &str = "archetype.yaml";
@@ -175,7 +175,7 @@ pub fn find_built_in_archetype(name: &str) -> Result<Archetype, ArchetypeError> 
 
 impl Archetype {
     /// Reads the archetype in the folder `dir`.
-    pub fn load(dir: &Path) -> Result<Archetype, ArchetypeError> {
+    pub fn load_archetype_folder(dir: &Path) -> Result<Archetype, ArchetypeError> {
         let wrong = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
         let root = dir.canonicalize().map_err(|error| wrong(format!("cannot be opened: {error}")))?;
         if !root.join(FILE).is_file() {
@@ -211,7 +211,7 @@ impl Archetype {
                 let message = format!("the answer `{key}` is one text, so it cannot be a list or a map");
                 return Err(FormatError::new(FILE, message).into());
             }
-            if render::RESERVED_VARIABLES.contains(&key.as_str()) {
+            if render::BUILT_IN_TEMPLATE_VARIABLES.contains(&key.as_str()) {
                 let message =
                     format!("the answer `{key}` has the name of something every template knows; rename it");
                 return Err(FormatError::new(FILE, message).into());

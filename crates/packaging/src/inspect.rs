@@ -5,12 +5,12 @@ use std::{io::Read, path::Path};
 use model::{component::Component, name::Name, version::Version};
 use rpm::{PackageMetadata, PackageReader};
 
-use crate::rpm_file::{RpmFile, RpmFileError, malformed_error};
+use crate::rpm_file::{RpmFile, RpmFileError, new_malformed_rpm_error};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
-pub const PAYLOAD_PROVIDES_NAME: &str = "geppetto-component";
+pub const PAYLOAD_RPM_PROVIDES_NAME: &str = "geppetto-component";
 /// What a deployment package provides: `geppetto-deployment(shop) = 1.2.0-1`.
-pub const DEPLOYMENT_PROVIDES_NAME: &str = "geppetto-deployment";
+pub const DEPLOYMENT_RPM_PROVIDES_NAME: &str = "geppetto-deployment";
 
 /// A component's description is a few kilobytes; this bounds what a hostile one costs.
 const MAX_DESCRIPTION: u64 = 1 << 20;
@@ -69,8 +69,8 @@ pub struct PackageHeader {
 
 /// Reads the header of `rpm` and nothing after it.
 pub fn read_package_header(rpm: &Path) -> Result<PackageHeader, RpmFileError> {
-    let rpm_file = RpmFile::open(rpm)?;
-    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
+    let rpm_file = RpmFile::open_and_read_headers(rpm)?;
+    let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
     let text =
         |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
@@ -85,12 +85,12 @@ pub fn read_package_header(rpm: &Path) -> Result<PackageHeader, RpmFileError> {
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::PublicKeys::verify_rpm_file`]).
 pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmFileError> {
-    inspect_rpm_file(&mut RpmFile::open(rpm)?)
+    inspect_opened_rpm_file(&mut RpmFile::open_and_read_headers(rpm)?)
 }
 
-pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackage, RpmFileError> {
+pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackage, RpmFileError> {
     let (sha256, size) = rpm_file.verify_payload_digest()?;
-    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
+    let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
     if metadata.is_source_package() {
         return Err(wrong("it is a source package; publish the packages built from it".to_owned()));
@@ -110,10 +110,10 @@ pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackag
         sha256,
         size,
     };
-    if let Some(name) = provided(metadata, PAYLOAD_PROVIDES_NAME).map_err(wrong)? {
+    if let Some(name) = provided(metadata, PAYLOAD_RPM_PROVIDES_NAME).map_err(wrong)? {
         if inspected.name != name.as_str() {
             return Err(wrong(format!(
-                "it provides `{PAYLOAD_PROVIDES_NAME}({name})` but is named `{}`",
+                "it provides `{PAYLOAD_RPM_PROVIDES_NAME}({name})` but is named `{}`",
                 inspected.name
             )));
         }
@@ -122,7 +122,7 @@ pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackag
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
         inspected.what = PackageRole::Payload(name);
-    } else if let Some(name) = provided(metadata, DEPLOYMENT_PROVIDES_NAME).map_err(wrong)? {
+    } else if let Some(name) = provided(metadata, DEPLOYMENT_RPM_PROVIDES_NAME).map_err(wrong)? {
         if let Some(why) = model::component::reserved_component_name_problem(&name) {
             return Err(wrong(why));
         }
@@ -132,7 +132,7 @@ pub(crate) fn inspect_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackag
             || component.version.to_string() != version
             || inspected.name != component.deployment_package_name()
         {
-            return Err(malformed_error(
+            return Err(new_malformed_rpm_error(
                 &rpm_file.shown,
                 &format!(
                     "the package is `{}` {version}, but the component.json inside describes `{}` {}",
@@ -170,7 +170,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 
 /// Reads `component.json` out of a deployment package.
 fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmFileError> {
-    let wrong = |why: String| malformed_error(&rpm_file.shown, &why);
+    let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
     let wanted = format!("/{}/{name}/component.json", model::component::INSTALLED_COMPONENTS_FOLDER);
     let mut reader = PackageReader::open(&rpm_file.path).map_err(unreadable)?;
@@ -195,5 +195,5 @@ fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmFileErro
         return serde_json::from_slice(&text)
             .map_err(|why| wrong(format!("its component.json cannot be understood: {why}")));
     }
-    Err(wrong(format!("it provides `{DEPLOYMENT_PROVIDES_NAME}({name})` but holds no {wanted}")))
+    Err(wrong(format!("it provides `{DEPLOYMENT_RPM_PROVIDES_NAME}({name})` but holds no {wanted}")))
 }

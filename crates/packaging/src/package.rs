@@ -106,13 +106,13 @@ pub fn create_packages_with_compression(
     level: i32,
 ) -> Result<PayloadAndDeploymentPackages, PackagingError> {
     refuse_lint_errors(source)?;
-    let payload = package_contents::payload_package_contents(source, out)?;
-    let deployment = package_contents::deployment_package_contents(source)?;
-    let out = write_rpm::PackageOutputFolder::create_or_open(out)?;
+    let payload = package_contents::build_payload_package_contents(source, out)?;
+    let deployment = package_contents::build_deployment_package_contents(source)?;
+    let out = write_rpm::PackageOutputFolder::create_or_open_output_folder(out)?;
     let settings = write_rpm::RpmWriteSettings { key, source_date, level };
-    let payload = write_rpm::write_rpm_package(source, &payload, &out, &settings)?;
-    let deployment = write_rpm::write_rpm_package(source, &deployment, &out, &settings)?;
-    let (path, earlier) = (payload.final_path(), payload.move_existing_aside()?);
+    let payload = write_rpm::write_temporary_rpm_package(source, &payload, &out, &settings)?;
+    let deployment = write_rpm::write_temporary_rpm_package(source, &deployment, &out, &settings)?;
+    let (path, earlier) = (payload.final_path(), payload.move_existing_package_aside()?);
     let kept = payload.rename_to_final_path().and_then(|payload| {
         Ok(PayloadAndDeploymentPackages { payload, deployment: deployment.rename_to_final_path()? })
     });

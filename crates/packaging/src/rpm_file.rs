@@ -89,21 +89,21 @@ pub(crate) struct RpmFile {
 
 impl RpmFile {
     /// Reads and checks the headers.
-    pub(crate) fn open(path: &Path) -> Result<Self, RpmFileError> {
-        Self::open_displayed_as(path, path)
+    pub(crate) fn open_and_read_headers(path: &Path) -> Result<Self, RpmFileError> {
+        Self::open_with_display_path(path, path)
     }
 
-    /// Like [`RpmFile::open`] for a file that errors name as `shown`.
-    pub(crate) fn open_displayed_as(path: &Path, shown: &Path) -> Result<Self, RpmFileError> {
+    /// Like [`RpmFile::open_and_read_headers`] for a file that errors name as `shown`.
+    pub(crate) fn open_with_display_path(path: &Path, shown: &Path) -> Result<Self, RpmFileError> {
         let io = |why| RpmFileError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
         let parts = parts(&mut file).map_err(|fault| match fault {
             Fault::Io(why) if why.kind() != io::ErrorKind::UnexpectedEof => io(why),
-            Fault::Io(_) => malformed_error(shown, "it ends in the middle of its headers"),
-            Fault::Form(why) => malformed_error(shown, why),
+            Fault::Io(_) => new_malformed_rpm_error(shown, "it ends in the middle of its headers"),
+            Fault::Form(why) => new_malformed_rpm_error(shown, why),
         })?;
         let metadata = PackageMetadata::parse(&mut Cursor::new(&parts.bytes))
-            .map_err(|why| malformed_error(shown, &why.to_string()))?;
+            .map_err(|why| new_malformed_rpm_error(shown, &why.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             shown: shown.to_owned(),
@@ -115,11 +115,10 @@ impl RpmFile {
     }
 
     /// Checks that one of `keys` signed the header.
-    pub(crate) fn verify_signature(&self, keys: &PublicKeys) -> Result<KeyFingerprint, RpmFileError> {
-        let signatures = self
-            .metadata
-            .raw_signatures()
-            .map_err(|why| malformed_error(&self.shown, &format!("its signature cannot be read: {why}")))?;
+    pub(crate) fn verify_header_signature(&self, keys: &PublicKeys) -> Result<KeyFingerprint, RpmFileError> {
+        let signatures = self.metadata.raw_signatures().map_err(|why| {
+            new_malformed_rpm_error(&self.shown, &format!("its signature cannot be read: {why}"))
+        })?;
         let mut refusal = None;
         for signature in &signatures {
             match keys.verify_signature_packet(&self.head[self.header..], signature) {
@@ -143,7 +142,7 @@ impl RpmFile {
             .ok()
             .and_then(|digests| digests.first().map(|digest| (*digest).to_owned()))
             .ok_or_else(|| {
-                malformed_error(
+                new_malformed_rpm_error(
                     &self.shown,
                     "its header names no SHA-256 digest of the content (rpm before 4.14?)",
                 )
@@ -171,7 +170,7 @@ impl RpmFile {
     }
 }
 
-pub(crate) fn malformed_error(file: &Path, why: &str) -> RpmFileError {
+pub(crate) fn new_malformed_rpm_error(file: &Path, why: &str) -> RpmFileError {
     RpmFileError::Malformed { file: file.to_owned(), why: why.to_owned() }
 }
 

@@ -70,7 +70,7 @@ impl ComponentSource {
             let text = read_text(&path).map_err(one)?;
             (COMPONENT_FILE, parse_component_yaml(COMPONENT_FILE, &text)?)
         } else {
-            match facts::component_of_pom(&root) {
+            match facts::read_component_from_pom(&root) {
                 Some(file) => ("pom.xml", file?),
                 None => {
                     return Err(one(format!(
@@ -82,7 +82,7 @@ impl ComponentSource {
         };
         let mut errors = Vec::new();
         let described = describe(file, written_in, &root).map_err(|error| errors.push(error));
-        let deploy = DeployFolder::load(&root, &mut errors);
+        let deploy = DeployFolder::load_deploy_folder(&root, &mut errors);
         match described {
             Ok(described) if errors.is_empty() => Ok(described.assemble(root, deploy)),
             _ => Err(errors),
@@ -102,7 +102,7 @@ struct Described {
 impl Described {
     fn assemble(self, dir: PathBuf, deploy: DeployFolder) -> ComponentSource {
         let Described { file, component, description, written_in, description_file } = self;
-        let deploy = deploy.add_default_files(
+        let deploy = deploy.add_default_manifest_and_templates(
             &component,
             file.launch.as_ref(),
             file.schedule.is_some(),
@@ -133,7 +133,7 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
     let from = file.from.clone().unwrap_or_else(|| "the project file".to_owned());
     let facts = match &file.from {
         Some(from) => facts::read_project_file(root, from)?,
-        None => facts::ProjectMetadata::default(),
+        None => facts::ProjectFileFacts::default(),
     };
     let missing = |what: &str| {
         FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))

@@ -115,9 +115,10 @@ pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repo
     let failed = |error: &dyn std::fmt::Display| {
         DaemonError::invalid_input_error(format!("the repository cannot be used: {error}"))
     };
-    if !Repository::exists(root) {
+    if !Repository::is_repository(root) {
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
-        let key = SecretKey::generate("Geppetto repository", created).map_err(|error| failed(&error))?;
+        let key =
+            SecretKey::generate_secret_key("Geppetto repository", created).map_err(|error| failed(&error))?;
         match Repository::create(root, key) {
             Ok(repository) => return Ok(repository),
             // Another process created the repository at the same moment: it is used.

@@ -39,7 +39,7 @@ impl BackOffice {
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
-                repository.retain_versions_needed_by(
+                repository.retain_newest_and_needed_versions_under_lock(
                     |catalog| runtime.block_on(needed_versions(&store, catalog)),
                     keep,
                     now,

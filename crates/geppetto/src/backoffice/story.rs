@@ -46,7 +46,7 @@ impl Story {
         let back_office = Arc::new(open(&folder).await);
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
         back_office.create_first_channels(&admin().to_permit_of_lower_level(), &channels).await.unwrap();
-        let key = SecretKey::generate("CI", NOW).unwrap();
+        let key = SecretKey::generate_secret_key("CI", NOW).unwrap();
         back_office.trust_package_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
         Self { back_office, key, folder }
     }

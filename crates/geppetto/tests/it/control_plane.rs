@@ -272,7 +272,7 @@ impl ControlPlane {
 
     /// Trusts a new key and gives it.
     pub(crate) fn trusted_key(&self) -> SecretKey {
-        let key = SecretKey::generate("CI", 1_700_000_000).unwrap();
+        let key = SecretKey::generate_secret_key("CI", 1_700_000_000).unwrap();
         let file = self.path("ci.asc");
         fs::write(&file, key.armored_public_key().unwrap()).unwrap();
         self.punch(&["key", "trust", file.to_str().unwrap()]).ok();

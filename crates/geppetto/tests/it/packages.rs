@@ -64,7 +64,7 @@ fn invalid_upload_is_refused_and_leaves_no_files() {
     plane.put(&path, &admin, b"no package at all").problem(422);
     plane.put("/api/v1/packages/..%2f..%2fevil-1-1.noarch.rpm", &admin, &bytes).problem(422);
     plane.put("/api/v1/packages/shop-9.9.9-1.noarch.rpm", &admin, &bytes).problem(422);
-    let stranger = SecretKey::generate("Stranger", 1_700_000_000).unwrap();
+    let stranger = SecretKey::generate_secret_key("Stranger", 1_700_000_000).unwrap();
     for foreign in [None, Some(&stranger)] {
         let [payload, _] = plane.shop("6.6.6", foreign);
         let path = format!("/api/v1/packages/{}", file_name(&payload));
@@ -80,7 +80,7 @@ fn invalid_upload_is_refused_and_leaves_no_files() {
     plane.put(&path, &admin, &bytes).ok();
     // Another build of the same version.
     fs::remove_dir_all(plane.path("shop-1.0.0")).unwrap();
-    let other = SecretKey::generate("Other", 1_700_000_001).unwrap();
+    let other = SecretKey::generate_secret_key("Other", 1_700_000_001).unwrap();
     let file = plane.path("other.asc");
     fs::write(&file, other.armored_public_key().unwrap()).unwrap();
     plane.punch(&["key", "trust", file.to_str().unwrap()]).ok();

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError, render::RenderedFiles, write_file::write_file_atomically,
+    AnswersByQuestion, Archetype, ArchetypeError, render::RenderedFilesByPath,
+    write_file::write_file_atomically,
 };
 
 /// The folder of what is remembered.
@@ -38,7 +39,7 @@ pub struct ArchetypeRecord {
     pub name: Name,
     /// What was answered.
     #[serde(default)]
-    pub answers: ArchetypeAnswers,
+    pub answers: AnswersByQuestion,
     /// SHA-256 over the generated files, so that an edited `.geppetto/base` is noticed.
     digest: String,
 }
@@ -55,8 +56,8 @@ impl ArchetypeRecord {
     pub(super) fn new(
         archetype: &Archetype,
         name: &Name,
-        answers: &ArchetypeAnswers,
-        files: &RenderedFiles,
+        answers: &AnswersByQuestion,
+        files: &RenderedFilesByPath,
     ) -> ArchetypeRecord {
         ArchetypeRecord {
             format: FORMAT.to_owned(),
@@ -70,14 +71,14 @@ impl ArchetypeRecord {
     }
 
     /// The digest over the files as generated.
-    pub(super) fn base_files_digest(&self) -> &str {
+    pub(super) fn digest_of_base_files(&self) -> &str {
         &self.digest
     }
 
     /// The files of the record, by path in the component's folder.
-    pub(super) fn record_and_base_files(&self, base: &RenderedFiles) -> RenderedFiles {
+    pub(super) fn render_record_and_base_files(&self, base: &RenderedFilesByPath) -> RenderedFilesByPath {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
-        let mut files: RenderedFiles =
+        let mut files: RenderedFilesByPath =
             base.iter().map(|(path, bytes)| (format!("{BASE_FILES_FOLDER}/{path}"), bytes.clone())).collect();
         files.insert(FILE.to_owned(), format!("{head}{}", yaml::write_yaml(self)).into_bytes());
         files
@@ -102,14 +103,14 @@ pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeErr
 pub(super) fn replace_archetype_record(
     dir: &Path,
     record: &ArchetypeRecord,
-    base: &RenderedFiles,
+    base: &RenderedFilesByPath,
 ) -> Result<(), ArchetypeError> {
     let cannot = |error: std::io::Error| ArchetypeError::Folder {
         path: dir.join(FOLDER),
         reason: format!("cannot be written: {error}; nothing is lost, repeat the update"),
     };
     let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(dir).map_err(cannot)?;
-    for (path, bytes) in record.record_and_base_files(base) {
+    for (path, bytes) in record.render_record_and_base_files(base) {
         write_file_atomically(draft.path(), &path, &bytes, None).map_err(cannot)?;
     }
     fs::rename(dir.join(FOLDER), dir.join(OLD)).map_err(cannot)?;
@@ -132,8 +133,11 @@ pub(super) fn recover_interrupted_replacement(dir: &Path) -> Result<(), Archetyp
 }
 
 /// Reads the files as they were generated, and checks that they are unmodified.
-pub(super) fn read_base_files(dir: &Path, record: &ArchetypeRecord) -> Result<RenderedFiles, ArchetypeError> {
-    let mut found = RenderedFiles::new();
+pub(super) fn read_base_files(
+    dir: &Path,
+    record: &ArchetypeRecord,
+) -> Result<RenderedFilesByPath, ArchetypeError> {
+    let mut found = RenderedFilesByPath::new();
     collect(dir, BASE_FILES_FOLDER, &mut found)?;
     if digest(&found) != record.digest {
         return Err(FormatError::new(
@@ -145,7 +149,7 @@ pub(super) fn read_base_files(dir: &Path, record: &ArchetypeRecord) -> Result<Re
     Ok(found)
 }
 
-fn collect(dir: &Path, below: &str, found: &mut RenderedFiles) -> Result<(), ArchetypeError> {
+fn collect(dir: &Path, below: &str, found: &mut RenderedFilesByPath) -> Result<(), ArchetypeError> {
     let unreadable = |error: std::io::Error| FormatError::new(below, format!("it cannot be read: {error}"));
     for entry in fs::read_dir(dir.join(below)).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
@@ -166,7 +170,7 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-fn digest(files: &RenderedFiles) -> String {
+fn digest(files: &RenderedFilesByPath) -> String {
     let mut hash = Sha256::new();
     for (path, bytes) in files {
         hash.update((path.len() as u64).to_be_bytes());

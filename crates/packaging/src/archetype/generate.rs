@@ -9,8 +9,8 @@ use std::{
 use model::{component::reserved_component_name_problem, name::Name};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError, archetype_record::ArchetypeRecord, render::RenderedFiles,
-    write_file::write_file_atomically,
+    AnswersByQuestion, Archetype, ArchetypeError, archetype_record::ArchetypeRecord,
+    render::RenderedFilesByPath, write_file::write_file_atomically,
 };
 use crate::source::ComponentSource;
 
@@ -20,7 +20,7 @@ use crate::source::ComponentSource;
 pub fn generate_component(
     archetype: &Archetype,
     name: &Name,
-    answers: &ArchetypeAnswers,
+    answers: &AnswersByQuestion,
     dir: &Path,
 ) -> Result<Vec<String>, ArchetypeError> {
     let refuse = |reason: String| ArchetypeError::Folder { path: dir.to_path_buf(), reason };
@@ -42,7 +42,7 @@ pub fn generate_component(
         Err(error) => return Err(refuse(format!("cannot be looked into: {error}"))),
     };
     let answers = archetype.complete_and_check_answers(name, answers)?;
-    let files = archetype.render_files(name, &answers)?;
+    let files = archetype.render_component_files(name, &answers)?;
 
     let aside = match dir.parent() {
         _ if there => dir.to_path_buf(),
@@ -58,7 +58,7 @@ pub fn generate_component(
     ComponentSource::load(draft.path())
         .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
     let record = ArchetypeRecord::new(archetype, name, &answers, &files);
-    write_all(draft.path(), &record.record_and_base_files(&files)).map_err(cannot)?;
+    write_all(draft.path(), &record.render_record_and_base_files(&files)).map_err(cannot)?;
     if there {
         // The folder itself stays: it may be a working directory or a mount point.
         move_in(draft.path(), dir).map_err(cannot)?;
@@ -87,6 +87,6 @@ fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn write_all(dir: &Path, files: &RenderedFiles) -> io::Result<()> {
+fn write_all(dir: &Path, files: &RenderedFilesByPath) -> io::Result<()> {
     files.iter().try_for_each(|(path, bytes)| write_file_atomically(dir, path, bytes, None))
 }

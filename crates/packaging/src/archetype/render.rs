@@ -11,10 +11,10 @@ use model::{
     value::Value,
 };
 
-use super::{Archetype, ArchetypeAnswers, ArchetypeError, ArchetypeQuestion};
+use super::{AnswersByQuestion, Archetype, ArchetypeError, ArchetypeQuestion};
 
 /// What every template knows besides the answers.
-pub(super) const RESERVED_VARIABLES: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
+pub(super) const BUILT_IN_TEMPLATE_VARIABLES: [&str; 4] = ["name", "identifier", "type_name", "archetype"];
 /// Words that Java or Python keep for themselves: no module, package or variable can be called so.
 const KEYWORDS: &str = "
 abstract and as assert async await boolean break byte case catch char class const continue def default del do
@@ -27,15 +27,15 @@ while with yield
 const TEMPLATE: &str = ".tmpl";
 
 /// Generated files, by path.
-pub(super) type RenderedFiles = BTreeMap<String, Vec<u8>>;
+pub(super) type RenderedFilesByPath = BTreeMap<String, Vec<u8>>;
 
 impl Archetype {
     /// Completes answers with defaults, and checks them.
     pub fn complete_and_check_answers(
         &self,
         name: &Name,
-        given: &ArchetypeAnswers,
-    ) -> Result<ArchetypeAnswers, ArchetypeError> {
+        given: &AnswersByQuestion,
+    ) -> Result<AnswersByQuestion, ArchetypeError> {
         for key in given.keys() {
             if !self.questions.contains_key(key) {
                 let known = self.questions.keys().map(Key::as_str);
@@ -49,8 +49,8 @@ impl Archetype {
                 )));
             }
         }
-        let mut context = self.context(name, &ArchetypeAnswers::new());
-        let mut answers = ArchetypeAnswers::new();
+        let mut context = self.context(name, &AnswersByQuestion::new());
+        let mut answers = AnswersByQuestion::new();
         // In the order of the questions' names, so a default may use the answers before it.
         for (key, question) in &self.questions {
             let answer = match (given.get(key), &question.default) {
@@ -86,14 +86,14 @@ impl Archetype {
     }
 
     /// All files of the component `name`, with complete answers filled in.
-    pub(super) fn render_files(
+    pub(super) fn render_component_files(
         &self,
         name: &Name,
-        answers: &ArchetypeAnswers,
-    ) -> Result<RenderedFiles, ArchetypeError> {
+        answers: &AnswersByQuestion,
+    ) -> Result<RenderedFilesByPath, ArchetypeError> {
         let context = self.context(name, answers);
         let renderer = TemplateRenderer::new(&context);
-        let mut files = RenderedFiles::new();
+        let mut files = RenderedFilesByPath::new();
         for (path, bytes) in &self.files {
             let (path, is_template) = match path.strip_suffix(TEMPLATE) {
                 Some(path) => (path, true),
@@ -115,7 +115,7 @@ impl Archetype {
         Ok(files)
     }
 
-    fn context(&self, name: &Name, answers: &ArchetypeAnswers) -> BTreeMap<String, String> {
+    fn context(&self, name: &Name, answers: &AnswersByQuestion) -> BTreeMap<String, String> {
         let identifier = |words: &[&str]| match words {
             [word] if KEYWORDS.split_whitespace().any(|keyword| keyword == *word) => format!("{word}_"),
             words => words.join("_"),

@@ -12,13 +12,13 @@ pub struct ThreeWayMergeResult {
 }
 
 /// Starts the reader's side of a conflict.
-pub(super) const OURS_CONFLICT_MARKER: &str = "<<<<<<< yours";
+pub(super) const OURS_CONFLICT_START_MARKER: &str = "<<<<<<< yours";
 const MIDDLE: &str = "=======";
 const THEIRS: &str = ">>>>>>>";
 
 /// Merges two descendants of `base`: what one side changed is taken from it; where both changed the same
 /// lines differently, both versions are kept between marks, the second one under the name `label`.
-pub fn merge_three_way(base: &str, ours: &str, theirs: &str, label: &str) -> ThreeWayMergeResult {
+pub fn merge_texts_three_way(base: &str, ours: &str, theirs: &str, label: &str) -> ThreeWayMergeResult {
     let base: Vec<&str> = base.split_inclusive('\n').collect();
     let ours: Vec<&str> = ours.split_inclusive('\n').collect();
     let theirs: Vec<&str> = theirs.split_inclusive('\n').collect();
@@ -54,7 +54,7 @@ impl ThreeWayMergeResult {
         let theirs = &theirs[..theirs.len() - same];
         self.text.extend(head.iter().copied());
         self.conflicts += 1;
-        self.push_marker_line(OURS_CONFLICT_MARKER);
+        self.push_marker_line(OURS_CONFLICT_START_MARKER);
         self.text.extend(ours.iter().copied());
         self.push_marker_line(MIDDLE);
         self.text.extend(theirs.iter().copied());
@@ -75,7 +75,7 @@ impl ThreeWayMergeResult {
 /// Whether a text still holds conflicts of an earlier merge.
 pub(super) fn has_conflict_markers(text: &str) -> bool {
     let mut lines = text.lines();
-    lines.any(|line| line == OURS_CONFLICT_MARKER) && lines.any(|line| line.starts_with(THEIRS))
+    lines.any(|line| line == OURS_CONFLICT_START_MARKER) && lines.any(|line| line.starts_with(THEIRS))
 }
 
 /// For each line of `base`, where the other text has it.
@@ -99,7 +99,7 @@ mod tests {
 
     fn check(base: &str, ours: &str, theirs: &str, expected: &str) {
         let lines = |text: &str| text.split_whitespace().map(|word| format!("{word}\n")).collect::<String>();
-        let merged = merge_three_way(&lines(base), &lines(ours), &lines(theirs), "web-service 2");
+        let merged = merge_texts_three_way(&lines(base), &lines(ours), &lines(theirs), "web-service 2");
         let text = merged.text.replace(">>>>>>> web-service 2", ">").replace("<<<<<<< yours", "<");
         assert_eq!(text.replace("=======", "=").split_whitespace().collect::<Vec<_>>().join(" "), expected);
     }
@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn last_line_without_newline_stays_a_line() {
-        let merged = merge_three_way("a\nb", "a\nX", "a\nY", "z 1");
+        let merged = merge_texts_three_way("a\nb", "a\nX", "a\nY", "z 1");
         assert_eq!(merged.text, "a\n<<<<<<< yours\nX\n=======\nY\n>>>>>>> z 1\n");
         assert!(has_conflict_markers(&merged.text));
-        assert_eq!(merge_three_way("a\nb", "a\nb", "a\nb\n", "z 1").text, "a\nb\n");
+        assert_eq!(merge_texts_three_way("a\nb", "a\nb", "a\nb\n", "z 1").text, "a\nb\n");
     }
 
     fn text() -> impl Strategy<Value = String> {
@@ -140,9 +140,9 @@ mod tests {
     proptest! {
         #[test]
         fn unchanged_side_does_not_affect_the_merge(base in text(), other in text()) {
-            prop_assert_eq!(merge_three_way(&base, &base, &other, "x").text, other.clone());
-            prop_assert_eq!(merge_three_way(&base, &other, &base, "x").text, other.clone());
-            prop_assert_eq!(merge_three_way(&base, &other, &other, "x").text, other);
+            prop_assert_eq!(merge_texts_three_way(&base, &base, &other, "x").text, other.clone());
+            prop_assert_eq!(merge_texts_three_way(&base, &other, &base, "x").text, other.clone());
+            prop_assert_eq!(merge_texts_three_way(&base, &other, &other, "x").text, other);
         }
 
         #[test]
@@ -150,7 +150,7 @@ mod tests {
             // Marked, so that a line of one side cannot stand in for one of the other.
             let ours: String = ours.lines().map(|line| format!("{line}{}\n", if line == "a" { "" } else { "-ours" })).collect();
             let theirs: String = theirs.lines().map(|line| format!("{line}{}\n", if line == "a" { "" } else { "-theirs" })).collect();
-            let merged = merge_three_way(&base, &ours, &theirs, "x").text;
+            let merged = merge_texts_three_way(&base, &ours, &theirs, "x").text;
             for added in ours.lines().chain(theirs.lines()).filter(|line| line.contains('-')) {
                 let count = |text: &str| text.lines().filter(|line| *line == added).count();
                 prop_assert!(count(&merged) >= count(&ours).max(count(&theirs)), "{} in {}", added, merged);

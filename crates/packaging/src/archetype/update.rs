@@ -11,10 +11,10 @@ use model::format::FormatError;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Archetype, ArchetypeAnswers, ArchetypeError,
+    AnswersByQuestion, Archetype, ArchetypeError,
     archetype_record::{self, ArchetypeRecord, read_archetype_record},
     find_built_in_archetype,
-    three_way_merge::{has_conflict_markers, merge_three_way},
+    three_way_merge::{has_conflict_markers, merge_texts_three_way},
     update_journal::UpdateJournal,
     write_file::write_file_atomically,
 };
@@ -80,7 +80,7 @@ enum Step {
 pub fn update_component(
     dir: &Path,
     archetype: Option<&Archetype>,
-    answers: &ArchetypeAnswers,
+    answers: &AnswersByQuestion,
 ) -> Result<ArchetypeUpdateResult, ArchetypeError> {
     archetype_record::recover_interrupted_replacement(dir)?;
     let record = read_archetype_record(dir)?;
@@ -88,7 +88,7 @@ pub fn update_component(
     let archetype = match (archetype, &record.from) {
         (Some(archetype), _) => archetype,
         (None, Some(folder)) => {
-            found = Archetype::load(Path::new(folder)).map_err(|error| {
+            found = Archetype::load_archetype_folder(Path::new(folder)).map_err(|error| {
                 ArchetypeError::Answer(format!(
                     "{error}; the component was generated from that folder, maybe on another machine: name the archetype's folder with `--from FOLDER`"
                 ))
@@ -114,17 +114,17 @@ pub fn update_component(
     }
     let base = archetype_record::read_base_files(dir, &record)?;
     // A question the new version no longer asks has no answer any more.
-    let mut all: ArchetypeAnswers = record.answers.clone();
+    let mut all: AnswersByQuestion = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
     all.extend(answers.clone());
     let all = archetype.complete_and_check_answers(&record.name, &all)?;
-    let theirs = archetype.render_files(&record.name, &all)?;
+    let theirs = archetype.render_component_files(&record.name, &all)?;
 
     let new = ArchetypeRecord::new(archetype, &record.name, &all, &theirs);
     let mut update = Update {
         dir,
         label: format!("archetype {} {}", archetype.name, archetype.version),
-        earlier: UpdateJournal::load_or_new(dir, &new),
+        earlier: UpdateJournal::load_or_new_update_journal(dir, &new),
         steps: Vec::new(),
         beside: BTreeMap::new(),
     };
@@ -143,10 +143,10 @@ pub fn update_component(
         if let Step::Write(path, bytes, _) = step
             && let Some(outcome) = outcomes.get(path)
         {
-            earlier.record_write(path, *outcome, bytes);
+            earlier.record_file_write(path, *outcome, bytes);
         }
     }
-    earlier.save(dir)?;
+    earlier.save_update_journal(dir)?;
     for step in steps {
         let (path, done) = match &step {
             Step::Write(path, bytes, mode) => (path, write_file_atomically(dir, path, bytes, *mode)),
@@ -256,7 +256,7 @@ impl Update<'_> {
                             )
                             .into());
                         }
-                        let merged = merge_three_way(base, ours, theirs, &self.label);
+                        let merged = merge_texts_three_way(base, ours, theirs, &self.label);
                         let bytes = merged.text.as_bytes();
                         self.write(path, bytes, Some(now_executable(mode, ours.as_bytes(), bytes)));
                         if merged.conflicts == 0 {

@@ -45,10 +45,10 @@ impl yaml::VersionedYamlFormat for UpdateJournal {
 
 impl UpdateJournal {
     /// The journal of the update to `new` in `dir` that was cut off, or an empty one.
-    pub(super) fn load_or_new(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
+    pub(super) fn load_or_new_update_journal(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
         let empty = UpdateJournal {
             format: FORMAT.to_owned(),
-            target: new.base_files_digest().to_owned(),
+            target: new.digest_of_base_files().to_owned(),
             files: BTreeMap::new(),
         };
         // One that cannot be read was cut off itself, before the first change.
@@ -58,7 +58,7 @@ impl UpdateJournal {
     }
 
     /// Notes that `path` will hold `bytes`.
-    pub(super) fn record_write(&mut self, path: &str, outcome: FileUpdateOutcome, bytes: &[u8]) {
+    pub(super) fn record_file_write(&mut self, path: &str, outcome: FileUpdateOutcome, bytes: &[u8]) {
         self.files.insert(path.to_owned(), Entry { outcome, sha256: sha256_hex(bytes) });
     }
 
@@ -68,7 +68,7 @@ impl UpdateJournal {
     }
 
     /// Writes it, before the first change.
-    pub(super) fn save(&self, dir: &Path) -> Result<(), ArchetypeError> {
+    pub(super) fn save_update_journal(&self, dir: &Path) -> Result<(), ArchetypeError> {
         let head = "# An update that is not through: run `punch new --update` again.\n";
         let text = format!("{head}{}", yaml::write_yaml(self));
         write_file_atomically(dir, FILE, text.as_bytes(), None).map_err(|error| ArchetypeError::Folder {

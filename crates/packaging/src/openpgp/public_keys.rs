@@ -96,8 +96,8 @@ impl PublicKeys {
     /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
     /// says. Reads the file once; only its headers are held in memory.
     pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmFileError> {
-        let mut rpm_file = RpmFile::open(path)?;
-        let signer = rpm_file.verify_signature(self)?;
+        let mut rpm_file = RpmFile::open_and_read_headers(path)?;
+        let signer = rpm_file.verify_header_signature(self)?;
         rpm_file.verify_payload_digest()?;
         Ok(signer)
     }

@@ -84,7 +84,7 @@ impl std::fmt::Debug for SecretKey {
 
 impl SecretKey {
     /// Makes a new Ed25519 key for `user_id` (`Name <mail>`), created at `created` (seconds since 1970).
-    pub fn generate(user_id: &str, created: u32) -> Result<Self, SecretKeyError> {
+    pub fn generate_secret_key(user_id: &str, created: u32) -> Result<Self, SecretKeyError> {
         let failed = |why: String| SecretKeyError::Failed { doing: "make a signing key", why };
         let params = SecretKeyParamsBuilder::default()
             .version(KeyVersion::V4)
@@ -102,7 +102,7 @@ impl SecretKey {
     }
 
     /// Reads an armored secret key. A file that other users can read is refused.
-    pub fn load(path: &Path) -> Result<Self, SecretKeyError> {
+    pub fn load_secret_key_file(path: &Path) -> Result<Self, SecretKeyError> {
         let io = |why| SecretKeyError::Io { doing: "read", path: path.to_owned(), why };
         let mode = fs::metadata(path).map_err(io)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
@@ -126,7 +126,7 @@ impl SecretKey {
     }
 
     /// Writes the key, armored, to a new file that only its owner can read.
-    pub fn save(&self, path: &Path) -> Result<(), SecretKeyError> {
+    pub fn save_secret_key_file(&self, path: &Path) -> Result<(), SecretKeyError> {
         let text = self
             .key
             .to_armored_string(ArmorOptions::default())
@@ -153,7 +153,7 @@ impl SecretKey {
     }
 
     /// What the `rpm` crate signs headers with.
-    pub fn to_rpm_signer(&self) -> rpm::signature::pgp::Signer {
+    pub fn new_rpm_header_signer(&self) -> rpm::signature::pgp::Signer {
         self.signer.clone()
     }
 

@@ -43,7 +43,7 @@ pub(crate) enum CollectedContent {
 
 impl CollectedFile {
     /// A path of root's.
-    pub(super) fn owned_by_root(
+    pub(super) fn new_file_owned_by_root(
         path: impl Into<String>,
         content: CollectedContent,
         mode: u16,
@@ -76,7 +76,7 @@ pub(super) struct FileCollector {
 
 impl FileCollector {
     /// Nothing yet, of a component whose packages go to the folder `out`.
-    pub(super) fn excluding_output_folder(out: &Path) -> FileCollector {
+    pub(super) fn new_collector_excluding_output_folder(out: &Path) -> FileCollector {
         FileCollector { items: BTreeMap::new(), out: out.canonicalize().ok() }
     }
 
@@ -84,7 +84,7 @@ impl FileCollector {
     pub(super) fn add_file(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
             if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
-                return Err(new_source_error(
+                return Err(new_packaged_path_error(
                     &item.path,
                     "two entries of `files` put something there; keep one of them".to_owned(),
                 ));
@@ -105,7 +105,7 @@ impl FileCollector {
                 if let Some((item, _)) = self.items.get(parent)
                     && !matches!(item.content, CollectedContent::Directory)
                 {
-                    return Err(new_source_error(
+                    return Err(new_packaged_path_error(
                         path,
                         format!("`{parent}`, which is packaged too, is no directory"),
                     ));
@@ -174,7 +174,7 @@ impl FileCollector {
 
     /// Adds the files a pattern matches, each below `path` as it is below the pattern's fixed folder.
     fn pattern(&mut self, root: &Path, entry: &PackagedFile, source: &str) -> Result<(), PackagingError> {
-        let (base, parts) = path_pattern::split_at_wildcard(source);
+        let (base, parts) = path_pattern::split_path_at_first_wildcard(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
         self.walk(&dir, &base, &mut Vec::new(), &mut |names, child| {
@@ -184,7 +184,7 @@ impl FileCollector {
             }
         })?;
         if found.is_empty() {
-            return Err(new_source_error(
+            return Err(new_packaged_path_error(
                 source,
                 "no file matches it; check the pattern, or whether the build makes these files".to_owned(),
             ));
@@ -241,13 +241,13 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     for child in fs::read_dir(dir).map_err(|error| unreadable(shown, &error))? {
         let child = child.map_err(|error| unreadable(shown, &error))?;
         let Ok(name) = child.file_name().into_string() else {
-            return Err(new_source_error(
+            return Err(new_packaged_path_error(
                 shown,
                 "it holds a file whose name is not UTF-8; rename it".to_owned(),
             ));
         };
         if name.chars().any(char::is_control) {
-            return Err(new_source_error(
+            return Err(new_packaged_path_error(
                 shown,
                 "it holds a file with a control character in its name; rename it".to_owned(),
             ));
@@ -260,7 +260,7 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
 
 fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
-    let mut item = CollectedFile::owned_by_root(path, content, mode);
+    let mut item = CollectedFile::new_file_owned_by_root(path, content, mode);
     if let Some(owner) = &entry.owner {
         item.owner.clone_from(owner);
     }
@@ -275,7 +275,7 @@ fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u1
 fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<CollectedFile, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
-        return Err(new_source_error(
+        return Err(new_packaged_path_error(
             shown,
             "it is neither a file, a folder nor a link, so it cannot be packaged".to_owned(),
         ));
@@ -289,7 +289,7 @@ fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<Co
 fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, PackagingError> {
     let target = fs::read_link(path).map_err(|error| unreadable(shown, &error))?;
     let leaving = || {
-        new_source_error(
+        new_packaged_path_error(
             shown,
             format!(
                 "it is a symbolic link to `{}`, outside the component's folder; copy the file, or add an entry with `symlink:`",
@@ -298,7 +298,7 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
         )
     };
     let real = dir.join(&target).canonicalize().map_err(|error| {
-        new_source_error(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
+        new_packaged_path_error(shown, format!("it is a symbolic link to `{}`: {error}", target.display()))
     })?;
     if target.is_absolute() || !real.starts_with(root) {
         return Err(leaving());
@@ -309,7 +309,7 @@ fn link(path: &Path, dir: &Path, root: &Path, shown: &str) -> Result<String, Pac
 /// Follows links, and checks that what is found is still inside the component's folder.
 fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingError> {
     let real = path.canonicalize().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => new_source_error(
+        std::io::ErrorKind::NotFound => new_packaged_path_error(
             shown,
             "`files` in component.yaml names it, but it is not there; check the name, or whether the build makes it"
                 .to_owned(),
@@ -319,7 +319,7 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
     if real.starts_with(root) {
         return Ok(real);
     }
-    Err(new_source_error(
+    Err(new_packaged_path_error(
         shown,
         format!(
             "it is a symbolic link to `{}`, outside the component's folder; copy the file into it",
@@ -329,9 +329,9 @@ fn inside(root: &Path, path: &Path, shown: &str) -> Result<PathBuf, PackagingErr
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> PackagingError {
-    new_source_error(shown, format!("it cannot be read: {error}"))
+    new_packaged_path_error(shown, format!("it cannot be read: {error}"))
 }
 
-pub(super) fn new_source_error(place: &str, message: String) -> PackagingError {
+pub(super) fn new_packaged_path_error(place: &str, message: String) -> PackagingError {
     PackagingError::Source { place: place.to_owned(), message }
 }

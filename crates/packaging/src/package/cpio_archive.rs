@@ -13,15 +13,15 @@ use sha2::{Digest, Sha256};
 
 use super::{
     PackagingError,
-    collect_files::{CollectedContent, CollectedFile, new_source_error},
+    collect_files::{CollectedContent, CollectedFile, new_packaged_path_error},
 };
 
 /// Archives whose files add up to more than this have sizes of 64 bits.
-pub(super) const MAX_32_BIT_ARCHIVE_SIZE: u64 = u32::MAX as u64;
+pub(super) const MAX_32_BIT_CPIO_CONTENT_BYTES: u64 = u32::MAX as u64;
 const PIECE: usize = 128 * 1024;
 
 /// What became known while writing.
-pub(super) struct WrittenArchiveInfo {
+pub(super) struct WrittenCpioArchiveFacts {
     /// SHA-256 of each item's content in hexadecimal; empty for what has none.
     pub(super) digests: Vec<String>,
     /// SHA-256 of the archive before compression.
@@ -33,27 +33,27 @@ pub(super) struct WrittenArchiveInfo {
 }
 
 /// Why writing stopped.
-pub(super) enum ArchiveError {
+pub(super) enum CpioArchiveError {
     /// The source is at fault.
     Source(PackagingError),
     /// The output could not be written.
     Output(io::Error),
 }
 
-impl From<io::Error> for ArchiveError {
+impl From<io::Error> for CpioArchiveError {
     fn from(error: io::Error) -> Self {
-        ArchiveError::Output(error)
+        CpioArchiveError::Output(error)
     }
 }
 
 /// Writes the archive of `items` to `to`; every time in it is `time`.
-pub(super) fn write_cpio_archive(
+pub(super) fn write_compressed_cpio_archive(
     items: &[CollectedFile],
     time: u32,
     level: i32,
     to: &mut File,
-) -> Result<WrittenArchiveInfo, ArchiveError> {
-    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_32_BIT_ARCHIVE_SIZE;
+) -> Result<WrittenCpioArchiveFacts, CpioArchiveError> {
+    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_32_BIT_CPIO_CONTENT_BYTES;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
     let mut digests = Vec::with_capacity(items.len());
@@ -78,7 +78,7 @@ pub(super) fn write_cpio_archive(
     archive.write_all(&newc("TRAILER!!!", 0, 0, 0, 0))?;
     let (compressor, archive_sha256, _) = archive.finish();
     let (_, payload_sha256, payload_size) = compressor.finish()?.finish();
-    Ok(WrittenArchiveInfo { digests, archive_sha256, payload_sha256, payload_size })
+    Ok(WrittenCpioArchiveFacts { digests, archive_sha256, payload_sha256, payload_size })
 }
 
 /// Type and permission bits as `stat` has them.
@@ -92,7 +92,11 @@ pub(super) fn type_and_mode_bits(item: &CollectedFile) -> u16 {
 }
 
 /// Writes one item's content and returns its digest.
-fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> Result<String, ArchiveError> {
+fn content(
+    item: &CollectedFile,
+    archive: &mut impl Write,
+    piece: &mut [u8],
+) -> Result<String, CpioArchiveError> {
     match &item.content {
         CollectedContent::Directory => Ok(String::new()),
         CollectedContent::Symlink(target) => {
@@ -106,10 +110,13 @@ fn content(item: &CollectedFile, archive: &mut impl Write, piece: &mut [u8]) -> 
         CollectedContent::File(path, size) => {
             let place = path.display().to_string();
             let unreadable = |error: io::Error| {
-                ArchiveError::Source(new_source_error(&place, format!("it cannot be read: {error}")))
+                CpioArchiveError::Source(new_packaged_path_error(
+                    &place,
+                    format!("it cannot be read: {error}"),
+                ))
             };
             let changed = || {
-                ArchiveError::Source(new_source_error(
+                CpioArchiveError::Source(new_packaged_path_error(
                     &place,
                     "its size changed while it was packaged; try again".to_owned(),
                 ))

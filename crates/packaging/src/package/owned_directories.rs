@@ -34,7 +34,7 @@ const SOFTWARE: [&str; 3] = ["/usr", "/opt", "/srv"];
 ///
 /// In `/etc` and `/var` a directory may be another package's with an owner and mode of its own, so only those
 /// named after the component are taken; others can be named with `directory: true`.
-pub(super) fn find_owned_directories(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
+pub(super) fn find_parent_directories_to_own(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
     let shared: BTreeSet<&str> = SHARED.split_whitespace().collect();
     let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
     let mut found = BTreeSet::new();
@@ -50,7 +50,7 @@ pub(super) fn find_owned_directories(name: &str, items: &[CollectedFile]) -> Vec
     }
     found
         .into_iter()
-        .map(|path| CollectedFile::owned_by_root(path, CollectedContent::Directory, 0o755))
+        .map(|path| CollectedFile::new_file_owned_by_root(path, CollectedContent::Directory, 0o755))
         .collect()
 }
 
@@ -82,8 +82,9 @@ mod tests {
 
     #[test]
     fn package_owns_only_directories_of_its_component() {
-        let file =
-            |path: &str| CollectedFile::owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644);
+        let file = |path: &str| {
+            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644)
+        };
         let items = [
             file("/usr/lib/shop/web/a"),
             file("/usr/lib/acme/tool"),
@@ -93,11 +94,11 @@ mod tests {
             file("/etc/systemd/system/shop.service.d/a.conf"),
             file("/etc/foreign/x"),
             file("/usr/share/man/man1/shop.1"),
-            CollectedFile::owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
+            CollectedFile::new_file_owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
             file("/var/acme/deep/x"),
         ];
         let owned: Vec<String> =
-            find_owned_directories("shop", &items).into_iter().map(|item| item.path).collect();
+            find_parent_directories_to_own("shop", &items).into_iter().map(|item| item.path).collect();
         assert_eq!(
             owned,
             [

@@ -11,7 +11,7 @@ use rpm::Dependency;
 
 use super::{
     PackagingError,
-    collect_files::{CollectedContent, CollectedFile, FileCollector, new_source_error},
+    collect_files::{CollectedContent, CollectedFile, FileCollector, new_packaged_path_error},
     owned_directories, systemd_unit,
 };
 use crate::source::ComponentSource;
@@ -36,7 +36,7 @@ pub(super) struct PackageContents {
 }
 
 /// The payload package of a component.
-pub(super) fn payload_package_contents(
+pub(super) fn build_payload_package_contents(
     source: &ComponentSource,
     out: &Path,
 ) -> Result<PackageContents, PackagingError> {
@@ -64,17 +64,18 @@ pub(super) fn payload_package_contents(
 }
 
 /// The deployment package of a component.
-pub(super) fn deployment_package_contents(
+pub(super) fn build_deployment_package_contents(
     source: &ComponentSource,
 ) -> Result<PackageContents, PackagingError> {
     let component = &source.component;
     let dir = format!("/{INSTALLED_COMPONENTS_FOLDER}/{}", component.name);
     let mut collected = FileCollector::default();
-    let mut description = serde_json::to_vec_pretty(component)
-        .map_err(|error| new_source_error("component.json", format!("it cannot be written: {error}")))?;
+    let mut description = serde_json::to_vec_pretty(component).map_err(|error| {
+        new_packaged_path_error("component.json", format!("it cannot be written: {error}"))
+    })?;
     description.push(b'\n');
     collected.add_file(
-        CollectedFile::owned_by_root(
+        CollectedFile::new_file_owned_by_root(
             format!("{dir}/component.json"),
             CollectedContent::Bytes(description),
             0o644,
@@ -83,13 +84,15 @@ pub(super) fn deployment_package_contents(
     )?;
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
-        collected
-            .add_file(CollectedFile::owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644), true)?;
+        collected.add_file(
+            CollectedFile::new_file_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
+            true,
+        )?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
         collected.add_file(
-            CollectedFile::owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
+            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
             true,
         )?;
     }
@@ -113,7 +116,7 @@ pub(super) fn deployment_package_contents(
 /// The paths of a component's payload package.
 fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFile>, PackagingError> {
     let name = source.component.name.as_str();
-    let mut collected = FileCollector::excluding_output_folder(out);
+    let mut collected = FileCollector::new_collector_excluding_output_folder(out);
     for entry in &source.files {
         collected.add_files_of_entry(&source.dir, entry)?;
     }
@@ -133,7 +136,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
         collected.add_file(
-            CollectedFile::owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
+            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
             true,
         )
     };
@@ -143,11 +146,11 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
         url: source.url.as_deref(),
     };
     if let Some(launch) = &source.launch {
-        units(format!("{name}.service"), systemd_unit::render_daemon_unit(&facts, launch))?;
+        units(format!("{name}.service"), systemd_unit::render_daemon_service_unit(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
         let launch: LaunchCommand = schedule.to_launch_command();
-        units(format!("{name}.service"), systemd_unit::render_job_unit(&facts, &launch))?;
+        units(format!("{name}.service"), systemd_unit::render_timed_job_service_unit(&facts, &launch))?;
         units(format!("{name}.timer"), systemd_unit::render_timer_unit(&facts, schedule))?;
     }
     with_directories(name, collected)
@@ -155,7 +158,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
 
 fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedFile>, PackagingError> {
     let mut items = collected.into_sorted_files()?;
-    items.extend(owned_directories::find_owned_directories(name, &items));
+    items.extend(owned_directories::find_parent_directories_to_own(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)
 }

@@ -6,7 +6,7 @@ pub(super) fn has_wildcard(source: &str) -> bool {
 }
 
 /// The folder before the first part that has a wildcard, and the parts after it.
-pub(super) fn split_at_wildcard(source: &str) -> (String, Vec<&str>) {
+pub(super) fn split_path_at_first_wildcard(source: &str) -> (String, Vec<&str>) {
     let parts: Vec<&str> = source.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let at = parts.iter().position(|part| has_wildcard(part)).unwrap_or(parts.len());
     (parts[..at].join("/"), parts[at..].to_vec())
@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(pattern_matches_path(&pattern, &parts), expected, "{pattern:?} {path}");
         }
         assert_eq!(
-            split_at_wildcard("./migrations//v?/*.sql"),
+            split_path_at_first_wildcard("./migrations//v?/*.sql"),
             ("migrations".to_owned(), vec!["v?", "*.sql"])
         );
     }

@@ -41,7 +41,7 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn render_daemon_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn render_daemon_service_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -57,7 +57,10 @@ pub(super) fn render_daemon_unit(facts: &SystemdUnitSettings<'_>, launch: &Launc
 }
 
 /// The service a timer starts.
-pub(super) fn render_job_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn render_timed_job_service_unit(
+    facts: &SystemdUnitSettings<'_>,
+    launch: &LaunchCommand,
+) -> String {
     let mut text = head(facts);
     text.push_str("\n[Service]\nType=oneshot\n");
     service(&mut text, launch);
@@ -182,7 +185,7 @@ mod tests {
             ports_below_1024: false,
             sandbox: true,
         };
-        let text = render_daemon_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&facts, &launch);
         for line in [
             "Description=A shop",
             "After=network-online.target postgresql.service",
@@ -198,11 +201,11 @@ mod tests {
         }
         assert!(!text.contains("Ambient"));
         launch.ports_below_1024 = true;
-        let text = render_daemon_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&facts, &launch);
         assert!(text.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{text}");
         assert!(text.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n"), "{text}");
         launch.sandbox = false;
-        let text = render_daemon_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&facts, &launch);
         assert!(
             !text.contains("Protect") && !text.contains("BoundingSet") && text.contains("Ambient"),
             "{text}"

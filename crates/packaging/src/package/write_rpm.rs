@@ -19,7 +19,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::{
     PackagingError,
     collect_files::{CollectedContent, CollectedFile},
-    cpio_archive::{self, ArchiveError, WrittenArchiveInfo},
+    cpio_archive::{self, CpioArchiveError, WrittenCpioArchiveFacts},
     package_contents::PackageContents,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
@@ -38,7 +38,7 @@ pub(super) struct PackageOutputFolder {
 
 impl PackageOutputFolder {
     /// Makes the folder, if it is not there.
-    pub(super) fn create_or_open(dir: &Path) -> Result<PackageOutputFolder, PackagingError> {
+    pub(super) fn create_or_open_output_folder(dir: &Path) -> Result<PackageOutputFolder, PackagingError> {
         let output = PackageOutputFolder { dir: dir.to_path_buf() };
         fs::create_dir_all(dir).map_err(|error| output.failed(&error))?;
         Ok(output)
@@ -79,7 +79,7 @@ impl TemporaryPackage {
     }
 
     /// The file that has the name now, moved aside; dropping it removes it.
-    pub(super) fn move_existing_aside(&self) -> Result<Option<TempPath>, PackagingError> {
+    pub(super) fn move_existing_package_aside(&self) -> Result<Option<TempPath>, PackagingError> {
         let path = self.final_path();
         if !path.symlink_metadata().is_ok_and(|found| found.is_file()) {
             return Ok(None);
@@ -98,7 +98,7 @@ impl TemporaryPackage {
 }
 
 /// Writes one package to a temporary file in `out`.
-pub(super) fn write_rpm_package(
+pub(super) fn write_temporary_rpm_package(
     source: &ComponentSource,
     package: &PackageContents,
     out: &PackageOutputFolder,
@@ -110,15 +110,15 @@ pub(super) fn write_rpm_package(
     let skeleton = skeleton(source, package, settings).map_err(refused)?;
 
     let mut payload = out.temporary()?;
-    let written = cpio_archive::write_cpio_archive(
+    let written = cpio_archive::write_compressed_cpio_archive(
         &package.items,
         settings.source_date,
         settings.level,
         payload.as_file_mut(),
     )
     .map_err(|stop| match stop {
-        ArchiveError::Source(error) => error,
-        ArchiveError::Output(error) => failed(error),
+        CpioArchiveError::Source(error) => error,
+        CpioArchiveError::Output(error) => failed(error),
     })?;
 
     let metadata = metadata(skeleton, package, &written, settings).map_err(refused)?;
@@ -180,7 +180,7 @@ fn skeleton(
         builder.requires(required.clone());
     }
     if package.items.iter().map(CollectedFile::size_in_bytes).sum::<u64>()
-        > cpio_archive::MAX_32_BIT_ARCHIVE_SIZE
+        > cpio_archive::MAX_32_BIT_CPIO_CONTENT_BYTES
     {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
     }
@@ -223,7 +223,7 @@ fn add(builder: &mut PackageBuilder, item: &CollectedFile, time: u32) -> Result<
 fn metadata(
     skeleton: PackageMetadata,
     package: &PackageContents,
-    written: &WrittenArchiveInfo,
+    written: &WrittenCpioArchiveFacts,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size_in_bytes).collect();
@@ -242,7 +242,7 @@ fn metadata(
             }
         } else if tag_is(IndexTag::RPMTAG_FILESIZES) {
             match sizes.iter().map(short).collect::<Option<Vec<u32>>>() {
-                Some(sizes) if total <= cpio_archive::MAX_32_BIT_ARCHIVE_SIZE => {
+                Some(sizes) if total <= cpio_archive::MAX_32_BIT_CPIO_CONTENT_BYTES => {
                     (tag, IndexData::Int32(sizes))
                 }
                 _ => (IndexTag::RPMTAG_LONGFILESIZES as u32, IndexData::Int64(sizes.clone())),
@@ -270,7 +270,8 @@ fn metadata(
         .calculate_digests(&bytes);
     if let Some(key) = settings.key {
         let time = Timestamp(settings.source_date);
-        signature = signature.add_openpgp_signature(key.to_rpm_signer().sign(bytes.as_slice(), time)?);
+        signature =
+            signature.add_openpgp_signature(key.new_rpm_header_signer().sign(bytes.as_slice(), time)?);
     }
     metadata.signature = signature.build()?;
     Ok(metadata)

@@ -25,10 +25,10 @@ pub(super) struct BatchComponentPackages {
 }
 
 impl BatchComponentPackages {
-    pub(super) fn add_record(&mut self, record: Arc<PackageRecord>) {
+    pub(super) fn add_component_package_record(&mut self, record: Arc<PackageRecord>) {
         match &record.what {
             RecordedPackageRole::Payload(_) => {
-                if let Some((_, version)) = record.component_version() {
+                if let Some((_, version)) = record.component_and_version() {
                     self.payloads.push((version, record));
                 }
             }
@@ -38,16 +38,16 @@ impl BatchComponentPackages {
     }
 
     /// All of them.
-    pub(super) fn iter_records(&self) -> impl Iterator<Item = &Arc<PackageRecord>> {
+    pub(super) fn iter_package_records(&self) -> impl Iterator<Item = &Arc<PackageRecord>> {
         self.payloads.iter().map(|(_, record)| record).chain(&self.deployments)
     }
 }
 
 impl Repository {
-    /// All component versions that are visible in some channel. Costs nothing while [`Repository::compute_change_serial`]
+    /// All component versions that are visible in some channel. Costs nothing while [`Repository::sum_of_channel_generations`]
     /// stays the same; after a change, only what is new is looked at closely.
     pub fn read_catalog(&self) -> Result<Arc<Catalog>> {
-        let serial = self.compute_change_serial()?;
+        let serial = self.sum_of_channel_generations()?;
         let before = self.known().catalog.clone();
         if let Some((known, catalog)) = &before
             && *known == serial
@@ -63,14 +63,14 @@ impl Repository {
     fn build_catalog(&self, before: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         for name in self.list_channels()? {
-            let halves = self.package_halves(&*self.load_current_generation(&name)?)?;
-            add_channel(&mut catalog, before, name, &halves, |_, _| true);
+            let halves = self.component_packages_by_batch(&*self.load_current_or_empty_generation(&name)?)?;
+            add_channel_to_catalog(&mut catalog, before, name, &halves, |_, _| true);
         }
         Ok(catalog)
     }
 
     /// What the batches of `channel` have, each looked through once.
-    pub(super) fn package_halves(
+    pub(super) fn component_packages_by_batch(
         &self,
         channel: &ChannelGeneration,
     ) -> Result<Vec<Arc<BatchComponentPackages>>> {
@@ -91,7 +91,7 @@ impl Repository {
     fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
         let mut halves = BatchComponentPackages::default();
         for listed in &batch.packages {
-            halves.add_record(self.load_listed_package_record(listed)?);
+            halves.add_component_package_record(self.cached_record_of_listed_package(listed)?);
         }
         Ok(halves)
     }
@@ -118,7 +118,7 @@ impl Repository {
 
 /// Adds to `catalog` the component versions that `halves` make in the channel `name`, of those packages that
 /// `counts` accepts: it is given the component a package belongs to, and the package.
-pub(super) fn add_channel(
+pub(super) fn add_channel_to_catalog(
     catalog: &mut Catalog,
     before: &Catalog,
     name: Name,

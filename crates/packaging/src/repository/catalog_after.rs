@@ -13,15 +13,15 @@ use model::{catalog::Catalog, name::Name, version::Version};
 
 use super::{
     Repository, Result,
-    catalog::{BatchComponentPackages, add_channel},
+    catalog::{BatchComponentPackages, add_channel_to_catalog},
     package_record::PackageRecord,
 };
 
 /// The component versions that a promotion makes visible besides the promoted one, by name.
-pub type TakenAlong = Vec<(Name, Version)>;
+pub type VersionsPromotedAlong = Vec<(Name, Version)>;
 
 /// The packages that come and go in one channel.
-pub(super) struct ChannelChange<'a> {
+pub(super) struct ChannelPackageChange<'a> {
     pub(super) channel: &'a Name,
     /// In the order in which they will be listed.
     pub(super) added: Vec<Arc<PackageRecord>>,
@@ -34,7 +34,7 @@ impl Repository {
     pub fn catalog_after_publication(&self, channel: &Name, files: &[String]) -> Result<Arc<Catalog>> {
         let generation = self.load_published_generation(channel)?;
         let added = self.plan_publication(&generation, files)?.added.into_values().collect();
-        self.catalog_after_change(&ChannelChange { channel, added, removed: Vec::new() })
+        self.catalog_after_channel_change(&ChannelPackageChange { channel, added, removed: Vec::new() })
     }
 
     /// The catalog as it would be when `version` of `name` was promoted from `from` to `to`, and the component
@@ -45,11 +45,11 @@ impl Repository {
         version: &Version,
         from: &Name,
         to: &Name,
-    ) -> Result<(Arc<Catalog>, TakenAlong)> {
+    ) -> Result<(Arc<Catalog>, VersionsPromotedAlong)> {
         let before = self.read_catalog()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         let after = self.catalog_after_publication(to, &planned.files)?;
-        let mut taken_along: TakenAlong = planned
+        let mut taken_along: VersionsPromotedAlong = planned
             .chosen
             .iter()
             .map(|chosen| &chosen.component)
@@ -72,29 +72,33 @@ impl Repository {
         channel: &Name,
     ) -> Result<Arc<Catalog>> {
         let removed = self.plan_withdrawal(name, version, channel)?.removed;
-        self.catalog_after_change(&ChannelChange { channel, added: Vec::new(), removed })
+        self.catalog_after_channel_change(&ChannelPackageChange { channel, added: Vec::new(), removed })
     }
 
     /// The catalog as it would be after `change`.
-    pub(super) fn catalog_after_change(&self, change: &ChannelChange<'_>) -> Result<Arc<Catalog>> {
+    pub(super) fn catalog_after_channel_change(
+        &self,
+        change: &ChannelPackageChange<'_>,
+    ) -> Result<Arc<Catalog>> {
         let before = self.read_catalog()?;
         let changed = change.added.iter().chain(&change.removed);
         let components: BTreeSet<Name> =
-            changed.filter_map(|record| Some(record.component_version()?.0.clone())).collect();
+            changed.filter_map(|record| Some(record.component_and_version()?.0.clone())).collect();
         if components.is_empty() {
             return Ok(before);
         }
         let removed: BTreeSet<&str> = change.removed.iter().map(|record| record.file.as_str()).collect();
         let mut looked_at = Catalog::default();
         for channel in self.list_channels()? {
-            let mut halves = self.package_halves(&*self.load_current_generation(&channel)?)?;
+            let mut halves =
+                self.component_packages_by_batch(&*self.load_current_or_empty_generation(&channel)?)?;
             let is_changed = channel == *change.channel;
             if is_changed {
                 let mut added = BatchComponentPackages::default();
-                change.added.iter().for_each(|record| added.add_record(Arc::clone(record)));
+                change.added.iter().for_each(|record| added.add_component_package_record(Arc::clone(record)));
                 halves.push(Arc::new(added));
             }
-            add_channel(&mut looked_at, &before, channel, &halves, |component, record| {
+            add_channel_to_catalog(&mut looked_at, &before, channel, &halves, |component, record| {
                 components.contains(component) && !(is_changed && removed.contains(record.file.as_str()))
             });
         }

@@ -64,7 +64,7 @@ impl ChannelGeneration {
     }
 
     /// The digest of each package, by file name.
-    pub(super) fn package_checksums(&self) -> BTreeMap<&str, &str> {
+    pub(super) fn package_checksums_by_file(&self) -> BTreeMap<&str, &str> {
         self.iter_packages().map(|listed| (listed.file.as_str(), listed.sha256.as_str())).collect()
     }
 }
@@ -74,17 +74,16 @@ impl Repository {
     pub(super) fn read_current_generation_number(&self, channel: &Name) -> Result<u64> {
         let link = self.layout().current_generation_link_path(channel);
         match fs::read_link(&link) {
-            Ok(target) => target
-                .file_name()
-                .and_then(|name| name.to_str()?.parse().ok())
-                .ok_or_else(|| RepositoryError::damaged_file(&link, "it does not point to a generation")),
+            Ok(target) => target.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or_else(|| {
+                RepositoryError::new_damaged_file_error(&link, "it does not point to a generation")
+            }),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(why) => Err(RepositoryError::from_io_error("read", &link, why)),
         }
     }
 
     /// The channel as it is now; an empty one where nothing was published yet.
-    pub(super) fn load_current_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
+    pub(super) fn load_current_or_empty_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
         let mut generation = self.read_current_generation_number(name)?;
         loop {
             let known = self.known().channels.get(name).cloned();
@@ -111,9 +110,9 @@ impl Repository {
         }
     }
 
-    /// Like [`Repository::load_current_generation`], but one that was never published to is an error.
+    /// Like [`Repository::load_current_or_empty_generation`], but one that was never published to is an error.
     pub(super) fn load_published_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
-        let channel = self.load_current_generation(name)?;
+        let channel = self.load_current_or_empty_generation(name)?;
         if channel.generation > 0 {
             return Ok(channel);
         }
@@ -169,6 +168,6 @@ impl Repository {
             gone: channel.gone.clone(),
         };
         let path = self.layout().channel_state_path(&channel.name, channel.generation);
-        unflushed.write_file(&path, &durable_files::to_json_bytes(&path, &state)?)
+        unflushed.write_unflushed_file(&path, &durable_files::to_json_bytes(&path, &state)?)
     }
 }

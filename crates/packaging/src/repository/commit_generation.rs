@@ -33,12 +33,12 @@ const KEEP_BYTES: u64 = 1 << 30;
 const KEEP_SECONDS_AT_LEAST: u32 = 300;
 
 /// The packages, seen from a generation's folder.
-pub(super) const PACKAGES_LINK_TARGET: &str = "../../packages";
+pub(super) const GENERATION_PACKAGES_LINK_TARGET: &str = "../../packages";
 /// The current generation's metadata, seen from the channel's `repodata`.
-pub(super) const REPODATA_LINK_TARGET: &str = "../current/repodata";
+pub(super) const CHANNEL_REPODATA_LINK_TARGET: &str = "../current/repodata";
 
 /// What a new generation is made of.
-pub(super) enum GenerationPart {
+pub(super) enum NextGenerationBatch {
     /// A batch of the current generation, unchanged.
     Kept(Arc<MetadataBatch>),
     /// A batch of the current generation with packages behind its own.
@@ -58,10 +58,10 @@ struct Data {
 impl Repository {
     /// Makes `parts` the next generation of `channel`, together with what was done in `unflushed`. Needs
     /// the lock.
-    pub(super) fn commit_generation(
+    pub(super) fn commit_next_generation(
         &self,
         channel: &ChannelGeneration,
-        parts: Vec<GenerationPart>,
+        parts: Vec<NextGenerationBatch>,
         mut unflushed: UnflushedWrites,
         now: u32,
     ) -> Result<Arc<ChannelGeneration>> {
@@ -79,7 +79,7 @@ impl Repository {
             .and_then(|()| unflushed.flush_to_disk());
         if written.is_err() {
             // No reader has seen it. The first error is returned.
-            let _ = self.remove_obsolete_files(channel, now);
+            let _ = self.remove_files_no_reader_needs(channel, now);
         }
         written?;
         let folder = self.layout().generation_folder_path(&next.name, next.generation);
@@ -92,7 +92,7 @@ impl Repository {
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
-        let _ = self.remove_obsolete_files(&next, now);
+        let _ = self.remove_files_no_reader_needs(&next, now);
         Ok(next)
     }
 
@@ -100,31 +100,31 @@ impl Repository {
         &self,
         channel: &ChannelGeneration,
         next: &mut ChannelGeneration,
-        parts: Vec<GenerationPart>,
+        parts: Vec<NextGenerationBatch>,
         unflushed: &mut UnflushedWrites,
         now: u32,
     ) -> Result<()> {
         let layout = self.layout();
         let folder = layout.generation_folder_path(&next.name, next.generation);
-        durable_files::remove_folder(&folder)?;
+        durable_files::remove_folder_if_present(&folder)?;
         let repodata = layout.generation_repodata_path(&next.name, next.generation);
         unflushed.create_folder_tree(&repodata)?;
         unflushed.create_folder_tree(&layout.metadata_batches_folder_path(&next.name))?;
         unflushed.create_folder_tree(&layout.channel_packages_folder_path(&next.name))?;
-        unflushed.create_symlink(Path::new(PACKAGES_LINK_TARGET), &folder.join("packages"))?;
+        unflushed.create_symlink(Path::new(GENERATION_PACKAGES_LINK_TARGET), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
         for part in parts {
             match part {
-                GenerationPart::Kept(batch) => next.batches.push(batch),
-                GenerationPart::Grown(batch, packages) => {
+                NextGenerationBatch::Kept(batch) => next.batches.push(batch),
+                NextGenerationBatch::Grown(batch, packages) => {
                     self.write_metadata_batches(next, Some(&batch), &packages, unflushed)?;
                 }
-                GenerationPart::New(packages) => {
+                NextGenerationBatch::New(packages) => {
                     self.write_metadata_batches(next, None, &packages, unflushed)?
                 }
             }
         }
-        let data: Vec<Data> = MetadataFileKind::ALL_KINDS
+        let data: Vec<Data> = MetadataFileKind::ALL_METADATA_FILE_KINDS
             .iter()
             .map(|file| self.concatenate(next, *file, unflushed))
             .collect::<Result<_>>()?;
@@ -132,9 +132,9 @@ impl Repository {
         next.gone = self.gone(channel, next, now);
 
         let repomd = repomd(next.generation, now, &data);
-        unflushed.write_file(&repodata.join("repomd.xml"), repomd.as_bytes())?;
+        unflushed.write_unflushed_file(&repodata.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
-        unflushed.write_file(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
+        unflushed.write_unflushed_file(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
         self.write_generation_state(next, unflushed)
     }
 
@@ -145,7 +145,7 @@ impl Repository {
         unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
-            let target = Path::new(REPODATA_LINK_TARGET).join(file);
+            let target = Path::new(CHANNEL_REPODATA_LINK_TARGET).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
                 durable_files::replace_symlink_atomically(
                     &self.layout().incoming_folder_path(),
@@ -188,10 +188,10 @@ impl Repository {
         }
         put(&gzip_compress(footer.as_bytes()))?;
         let sha256 = hex::encode(digest.finalize());
-        let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.repomd_name());
+        let name = format!("{:08}-{sha256}-{}.xml.gz", channel.generation, file.name_in_repomd_xml());
         // Its name is new, so no reader looks for it yet.
         let path = folder.join(&name);
-        unflushed.add_written_file(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
+        unflushed.add_file_to_flush(&path, out.persist(&path).map_err(|error| io(error.error))?)?;
         let in_generation =
             self.layout().generation_repodata_path(&channel.name, channel.generation).join(&name);
         unflushed.replace_with_hard_link(&self.layout().incoming_folder_path(), &path, &in_generation)?;
@@ -209,7 +209,7 @@ impl Repository {
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
     fn gone(&self, channel: &ChannelGeneration, next: &ChannelGeneration, now: u32) -> Vec<RemovedPackage> {
-        let there = next.package_checksums();
+        let there = next.package_checksums_by_file();
         let left =
             channel.iter_packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
         let folder = self.layout().channel_packages_folder_path(&channel.name);
@@ -223,19 +223,23 @@ impl Repository {
 
     /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
     /// the current one stays: a reader may be using it.
-    pub(super) fn remove_obsolete_files(&self, channel: &ChannelGeneration, now: u32) -> Result<()> {
+    pub(super) fn remove_files_no_reader_needs(&self, channel: &ChannelGeneration, now: u32) -> Result<()> {
         let layout = self.layout();
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
         for name in durable_files::list_folder(&layout.generations_folder_path(&channel.name))? {
             if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
-                durable_files::remove_folder(&layout.generations_folder_path(&channel.name).join(&name))?;
+                durable_files::remove_folder_if_present(
+                    &layout.generations_folder_path(&channel.name).join(&name),
+                )?;
             }
         }
         for name in durable_files::list_folder(&layout.channel_repodata_path(&channel.name))? {
             if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
-                durable_files::remove_file(&layout.channel_repodata_path(&channel.name).join(&name))?;
+                durable_files::remove_file_if_present(
+                    &layout.channel_repodata_path(&channel.name).join(&name),
+                )?;
             }
         }
         for name in durable_files::list_folder(&layout.metadata_batches_folder_path(&channel.name))? {
@@ -244,12 +248,16 @@ impl Repository {
                 None => number(&name).is_some_and(|number| number == current || number + 1 == current),
             };
             if !stays {
-                durable_files::remove_file(&layout.metadata_batches_folder_path(&channel.name).join(&name))?;
+                durable_files::remove_file_if_present(
+                    &layout.metadata_batches_folder_path(&channel.name).join(&name),
+                )?;
             }
         }
         let expired = channel.gone.iter().filter(|gone| over(gone.since, now));
         let folder = layout.channel_packages_folder_path(&channel.name);
-        expired.into_iter().try_for_each(|gone| durable_files::remove_file(&folder.join(&gone.file)))
+        expired
+            .into_iter()
+            .try_for_each(|gone| durable_files::remove_file_if_present(&folder.join(&gone.file)))
     }
 }
 
@@ -283,7 +291,7 @@ fn repomd(generation: u64, now: u32, data: &[Data]) -> String {
         let _ = write!(
             xml,
             "  <data type=\"{}\">\n    <checksum type=\"sha256\">{sha256}</checksum>\n    <location href=\"repodata/{name}\"/>\n    <timestamp>{now}</timestamp>\n    <size>{size}</size>\n    <open-size>{open_size}</open-size>\n  </data>\n",
-            file.repomd_name()
+            file.name_in_repomd_xml()
         );
     }
     xml.push_str("</repomd>\n");

@@ -30,18 +30,18 @@ impl UnflushedWrites {
     const OPEN: usize = 64;
 
     /// Writes a file that no reader opens yet.
-    pub(super) fn write_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
+    pub(super) fn write_unflushed_file(&mut self, path: &Path, bytes: &[u8]) -> Result<()> {
         let write = || {
             let mut file = File::create(path)?;
             file.write_all(bytes)?;
             Ok(file)
         };
         let file = write().map_err(|why| RepositoryError::from_io_error("write", path, why))?;
-        self.add_written_file(path, file)
+        self.add_file_to_flush(path, file)
     }
 
     /// Takes `file`, which was written to and lies at `path`.
-    pub(super) fn add_written_file(&mut self, path: &Path, file: File) -> Result<()> {
+    pub(super) fn add_file_to_flush(&mut self, path: &Path, file: File) -> Result<()> {
         self.entry(path);
         self.files.push((path.to_owned(), file));
         if self.files.len() < Self::OPEN { Ok(()) } else { self.flush_files() }
@@ -128,19 +128,19 @@ pub(super) fn write_file_without_folder_sync(incoming: &Path, path: &Path, bytes
 }
 
 /// Makes a folder and those above it.
-pub(super) fn create_folder(path: &Path) -> Result<()> {
+pub(super) fn create_folder_and_parents(path: &Path) -> Result<()> {
     let mut made = UnflushedWrites::default();
     made.create_folder_tree(path)?;
     made.flush_to_disk()
 }
 
 /// Removes a folder with everything in it, if it is there.
-pub(super) fn remove_folder(path: &Path) -> Result<()> {
+pub(super) fn remove_folder_if_present(path: &Path) -> Result<()> {
     ignore_absent(fs::remove_dir_all(path)).map_err(|why| RepositoryError::from_io_error("remove", path, why))
 }
 
 /// Removes a file, if it is there.
-pub(super) fn remove_file(path: &Path) -> Result<()> {
+pub(super) fn remove_file_if_present(path: &Path) -> Result<()> {
     ignore_absent(fs::remove_file(path)).map_err(|why| RepositoryError::from_io_error("remove", path, why))
 }
 
@@ -193,10 +193,10 @@ pub(super) fn list_folder(folder: &Path) -> Result<Vec<String>> {
 /// Reads a JSON file of the repository's own.
 pub(super) fn read_json_file<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).map_err(|why| RepositoryError::from_io_error("read", path, why))?;
-    serde_json::from_slice(&bytes).map_err(|why| RepositoryError::damaged_file(path, why))
+    serde_json::from_slice(&bytes).map_err(|why| RepositoryError::new_damaged_file_error(path, why))
 }
 
 /// The bytes of a JSON file of the repository's own.
 pub(super) fn to_json_bytes<T: serde::Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|why| RepositoryError::damaged_file(path, why))
+    serde_json::to_vec(value).map_err(|why| RepositoryError::new_damaged_file_error(path, why))
 }

@@ -17,10 +17,10 @@ use flate2::{Compression, write::GzEncoder};
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, Result, package_record::MetadataFragments};
+use super::{Repository, RepositoryError, Result, package_record::PackageMetadataXmlFragments};
 
 /// Packages in one batch. Fewer make the files larger, more make each publication dearer.
-pub(super) const MAX_BATCH_PACKAGES: usize = 128;
+pub(super) const MAX_PACKAGES_PER_BATCH: usize = 128;
 /// A batch is full, too, with so many uncompressed bytes: packages of many files are few in one, and
 /// what is copied, or compressed once more, stays small.
 const FULL_BYTES: u64 = 1 << 20;
@@ -34,11 +34,11 @@ pub(super) enum MetadataFileKind {
 }
 
 impl MetadataFileKind {
-    pub(super) const ALL_KINDS: [MetadataFileKind; 3] =
+    pub(super) const ALL_METADATA_FILE_KINDS: [MetadataFileKind; 3] =
         [MetadataFileKind::Primary, MetadataFileKind::Filelists, MetadataFileKind::Other];
 
     /// What `repomd.xml` calls it.
-    pub(super) fn repomd_name(self) -> &'static str {
+    pub(super) fn name_in_repomd_xml(self) -> &'static str {
         match self {
             MetadataFileKind::Primary => "primary",
             MetadataFileKind::Filelists => "filelists",
@@ -65,7 +65,7 @@ impl MetadataFileKind {
         }
     }
 
-    pub(super) fn select_fragment(self, fragments: &MetadataFragments) -> &str {
+    pub(super) fn fragment_for_metadata_file(self, fragments: &PackageMetadataXmlFragments) -> &str {
         match self {
             MetadataFileKind::Primary => &fragments.primary,
             MetadataFileKind::Filelists => &fragments.filelists,
@@ -81,12 +81,12 @@ pub(super) struct ChannelPackage {
     pub(super) sha256: String,
 }
 
-/// The compressed metadata of some packages. On disk: this in one line, then the compressed bytes of each of [`MetadataFileKind::ALL_KINDS`]. It never changes.
+/// The compressed metadata of some packages. On disk: this in one line, then the compressed bytes of each of [`MetadataFileKind::ALL_METADATA_FILE_KINDS`]. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MetadataBatch {
     pub(super) id: u64,
     pub(super) packages: Vec<ChannelPackage>,
-    /// Uncompressed bytes of each of [`MetadataFileKind::ALL_KINDS`].
+    /// Uncompressed bytes of each of [`MetadataFileKind::ALL_METADATA_FILE_KINDS`].
     pub(super) open_sizes: [u64; 3],
     /// Compressed bytes of each.
     pub(super) sizes: [u64; 3],
@@ -101,7 +101,7 @@ impl MetadataBatch {
 
 /// Whether a batch of so many packages and uncompressed bytes takes no more.
 pub(super) fn is_batch_full(packages: usize, open_sizes: &[u64; 3]) -> bool {
-    packages >= MAX_BATCH_PACKAGES || open_sizes.iter().sum::<u64>() >= FULL_BYTES
+    packages >= MAX_PACKAGES_PER_BATCH || open_sizes.iter().sum::<u64>() >= FULL_BYTES
 }
 
 pub(super) fn gzip_compress(text: &[u8]) -> Vec<u8> {
@@ -120,7 +120,7 @@ impl Repository {
             Ok(line)
         };
         let line = read().map_err(|why| RepositoryError::from_io_error("read", &path, why))?;
-        serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged_file(&path, why))
+        serde_json::from_slice(&line).map_err(|why| RepositoryError::new_damaged_file_error(&path, why))
     }
 
     /// The compressed bytes of one file of a batch.

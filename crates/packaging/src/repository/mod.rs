@@ -55,7 +55,7 @@ use std::{
 
 use model::name::Name;
 
-pub use catalog_after::TakenAlong;
+pub use catalog_after::VersionsPromotedAlong;
 pub use check::RepositoryFinding;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
@@ -88,13 +88,13 @@ impl Repository {
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         let layout = repository.layout();
         for folder in layout.folders_to_create() {
-            durable_files::create_folder(&folder)?;
+            durable_files::create_folder_and_parents(&folder)?;
         }
         let signing = layout.signing_key_path();
         if signing.exists() {
             return Err(RepositoryError::Exists { root: root.to_owned() });
         }
-        repository.key.save(&signing)?;
+        repository.key.save_secret_key_file(&signing)?;
         repository.write(&layout.trusted_keys_path(), repository.key.armored_public_key()?.as_bytes())?;
         durable_files::sync_folder(root)?;
         Ok(repository)
@@ -106,15 +106,15 @@ impl Repository {
         if !repository_key.exists() {
             return Err(RepositoryError::Absent { root: root.to_owned() });
         }
-        let key = SecretKey::load(&repository_key)?;
+        let key = SecretKey::load_secret_key_file(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
-        let _ = repository.remove_stale_incoming_files();
+        let _ = repository.remove_incoming_files_of_killed_processes();
         Ok(repository)
     }
 
     /// Whether there is a repository in `root`.
-    pub fn exists(root: &Path) -> bool {
+    pub fn is_repository(root: &Path) -> bool {
         repository_layout::RepositoryLayout(root).signing_key_path().exists()
     }
 
@@ -152,7 +152,7 @@ impl Repository {
     }
 
     /// A number that grows with every publication, promotion or removal in any channel.
-    pub fn compute_change_serial(&self) -> Result<u64> {
+    pub fn sum_of_channel_generations(&self) -> Result<u64> {
         self.list_channels()?.iter().map(|channel| self.read_current_generation_number(channel)).sum()
     }
 

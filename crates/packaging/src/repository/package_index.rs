@@ -12,30 +12,30 @@ use std::{
 use super::{
     Repository, RepositoryError, Result, durable_files,
     metadata_batch::ChannelPackage,
-    package_record::{MetadataFragments, PackageRecord, RpmFileName},
+    package_record::{PackageMetadataXmlFragments, PackageRecord, ParsedRpmFileName},
 };
 use crate::{
     inspect,
-    rpm_file::{RpmFile, RpmFileError, malformed_error},
+    rpm_file::{RpmFile, RpmFileError, new_malformed_rpm_error},
 };
 
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PackageIndexEntry {
     pub(super) record: PackageRecord,
-    pub(super) fragments: MetadataFragments,
+    pub(super) fragments: PackageMetadataXmlFragments,
 }
 
 impl PackageIndexEntry {
     /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
-    pub(super) fn from_rpm_file(
+    pub(super) fn index_entry_from_rpm_file(
         rpm_file: &mut RpmFile,
         received: u64,
     ) -> std::result::Result<Self, RpmFileError> {
-        let record = PackageRecord::new(inspect::inspect_rpm_file(rpm_file)?, received);
-        let fragments = MetadataFragments::render_xml_fragments(&rpm_file.metadata, &record)
-            .map_err(|why| malformed_error(&rpm_file.shown, &why.to_string()))?;
+        let record = PackageRecord::new(inspect::inspect_opened_rpm_file(rpm_file)?, received);
+        let fragments = PackageMetadataXmlFragments::render_xml_fragments(&rpm_file.metadata, &record)
+            .map_err(|why| new_malformed_rpm_error(&rpm_file.shown, &why.to_string()))?;
         Ok(Self { record, fragments })
     }
 
@@ -58,7 +58,10 @@ impl Repository {
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn load_listed_package_record(&self, listed: &ChannelPackage) -> Result<Arc<PackageRecord>> {
+    pub(super) fn cached_record_of_listed_package(
+        &self,
+        listed: &ChannelPackage,
+    ) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
         {
@@ -67,7 +70,7 @@ impl Repository {
         self.read_package_record(&listed.file)
     }
 
-    pub(super) fn read_metadata_fragments(&self, file: &str) -> Result<MetadataFragments> {
+    pub(super) fn read_metadata_fragments(&self, file: &str) -> Result<PackageMetadataXmlFragments> {
         let name = package_name(file)?;
         read_line(&self.layout().index_entry_path(name, file), 1)
     }
@@ -91,8 +94,8 @@ impl Repository {
                 .mtime()
                 .max(0) as u64,
         };
-        let mut rpm_file = RpmFile::open_displayed_as(&pooled, Path::new(file))?;
-        Ok((PackageIndexEntry::from_rpm_file(&mut rpm_file, received)?, rpm_file))
+        let mut rpm_file = RpmFile::open_with_display_path(&pooled, Path::new(file))?;
+        Ok((PackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, received)?, rpm_file))
     }
 
     /// Rewrites the entry of a listed package that does not match the package. A package
@@ -114,7 +117,7 @@ impl Repository {
     /// Writes an entry of a package that is in the pool.
     pub(super) fn write_index_entry(&self, entry: &PackageIndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
-        durable_files::create_folder(path.parent().unwrap_or(&self.root))?;
+        durable_files::create_folder_and_parents(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.to_json_lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
         Ok(())
@@ -133,7 +136,7 @@ fn absent(file: &str) -> RepositoryError {
 }
 
 fn package_name(file: &str) -> Result<&str> {
-    RpmFileName::parse(file).map(|parsed| parsed.name).ok_or_else(|| absent(file))
+    ParsedRpmFileName::parse_rpm_file_name(file).map(|parsed| parsed.name).ok_or_else(|| absent(file))
 }
 
 /// Reads one line of JSON; the record is read without the fragments, which are much longer.
@@ -148,5 +151,5 @@ fn read_line<T: serde::de::DeserializeOwned>(path: &Path, number: usize) -> Resu
         Ok(line)
     };
     let line = read().map_err(|why| RepositoryError::from_io_error("read", path, why))?;
-    serde_json::from_slice(&line).map_err(|why| RepositoryError::damaged_file(path, why))
+    serde_json::from_slice(&line).map_err(|why| RepositoryError::new_damaged_file_error(path, why))
 }

@@ -60,12 +60,12 @@ impl PackageRecord {
     }
 
     /// `1.2.0-1`
-    pub(super) fn version_release(&self) -> String {
+    pub(super) fn version_and_release_text(&self) -> String {
         format!("{}-{}", self.version, self.release)
     }
 
     /// The component version this is a half of, if it is one.
-    pub(super) fn component_version(&self) -> Option<(&Name, Version)> {
+    pub(super) fn component_and_version(&self) -> Option<(&Name, Version)> {
         let name = match &self.what {
             RecordedPackageRole::Payload(name) => name,
             RecordedPackageRole::Deployment(component) => &component.name,
@@ -95,13 +95,13 @@ impl PackageRecord {
 
 /// A package's pieces of the three metadata files, as XML.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct MetadataFragments {
+pub(super) struct PackageMetadataXmlFragments {
     pub(super) primary: String,
     pub(super) filelists: String,
     pub(super) other: String,
 }
 
-impl MetadataFragments {
+impl PackageMetadataXmlFragments {
     /// Writes them for a package.
     pub(super) fn render_xml_fragments(
         metadata: &rpm::PackageMetadata,
@@ -132,14 +132,14 @@ impl MetadataFragments {
 
 /// The parts of a package file's name: `NAME-VERSION-RELEASE.ARCH.rpm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RpmFileName<'a> {
+pub(super) struct ParsedRpmFileName<'a> {
     pub(super) name: &'a str,
     pub(super) version: &'a str,
     pub(super) release: &'a str,
 }
 
-impl<'a> RpmFileName<'a> {
-    pub(super) fn parse(file: &'a str) -> Option<Self> {
+impl<'a> ParsedRpmFileName<'a> {
+    pub(super) fn parse_rpm_file_name(file: &'a str) -> Option<Self> {
         let plain = |text: &str| {
             !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+~^-".contains(c))
         };

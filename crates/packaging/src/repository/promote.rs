@@ -42,7 +42,7 @@ impl Repository {
         let _lock = self.lock()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         allow(&planned.chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
-        Ok(self.publish_with_lock_held(to, &planned.files, now)?)
+        Ok(self.publish_packages_with_lock_held(to, &planned.files, now)?)
     }
 
     /// What promoting `version` of `name` means. Changes nothing, and refuses what cannot be promoted.
@@ -57,7 +57,7 @@ impl Repository {
         self.load_published_generation(to)?;
         self.check_promotion_goes_forward(from, to)?;
         let catalog = self.read_catalog()?;
-        let root = find_visible_version(&catalog, from, name, version)?;
+        let root = find_newest_release_in_channel(&catalog, from, name, version)?;
         let chosen: Vec<Arc<PublishedVersion>> =
             closure(&catalog, root, from, to)?.into_iter().map(Arc::clone).collect();
         let files: BTreeSet<String> = chosen
@@ -69,7 +69,7 @@ impl Repository {
 }
 
 /// The newest `version` of `name` in `channel`: a version without release names all its releases.
-pub(super) fn find_visible_version<'a>(
+pub(super) fn find_newest_release_in_channel<'a>(
     catalog: &'a Catalog,
     channel: &Name,
     name: &Name,

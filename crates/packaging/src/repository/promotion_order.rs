@@ -35,8 +35,8 @@ impl Repository {
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
         let path = self.layout().promotion_order_path();
         self.write(&path, &durable_files::to_json_bytes(&path, &order)?)?;
-        self.commit_generation(
-            &*self.load_current_generation(name)?,
+        self.commit_next_generation(
+            &*self.load_current_or_empty_generation(name)?,
             Vec::new(),
             UnflushedWrites::default(),
             now,

@@ -10,7 +10,7 @@ use model::{name::Name, wire::PublicationResult};
 use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
-    commit_generation::GenerationPart,
+    commit_generation::NextGenerationBatch,
     durable_files::{self, UnflushedWrites},
     metadata_batch::ChannelPackage,
     package_record::PackageRecord,
@@ -29,7 +29,7 @@ impl Repository {
     /// 1970. Packages that are visible already are no error.
     pub fn publish_packages(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
         let _lock = self.lock()?;
-        self.publish_with_lock_held(channel, files, now)
+        self.publish_packages_with_lock_held(channel, files, now)
     }
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
@@ -47,11 +47,11 @@ impl Repository {
             let record = self.read_package_record(&listed.file)?;
             self.link_package(&channel.name, &record, &mut unflushed)?;
         }
-        self.commit_generation(&channel, vec![GenerationPart::New(packages)], unflushed, now)?;
+        self.commit_next_generation(&channel, vec![NextGenerationBatch::New(packages)], unflushed, now)?;
         Ok(())
     }
 
-    pub(super) fn publish_with_lock_held(
+    pub(super) fn publish_packages_with_lock_held(
         &self,
         name: &Name,
         files: &[String],
@@ -69,12 +69,14 @@ impl Repository {
                         file: record.file.clone(),
                         sha256: record.sha256.clone(),
                     });
-                    self.commit_generation(&channel, appended(&channel, new.collect()), unflushed, now)
+                    self.commit_next_generation(&channel, appended(&channel, new.collect()), unflushed, now)
                 });
             if shown.is_err() && self.read_current_generation_number(name)? == channel.generation {
                 // The first error is returned; no metadata names these links.
                 let folder = self.layout().channel_packages_folder_path(name);
-                let _ = added.keys().try_for_each(|file| durable_files::remove_file(&folder.join(file)));
+                let _ = added
+                    .keys()
+                    .try_for_each(|file| durable_files::remove_file_if_present(&folder.join(file)));
             }
             shown?;
         }
@@ -91,7 +93,7 @@ impl Repository {
         channel: &ChannelGeneration,
         files: &[String],
     ) -> Result<PlannedPublication> {
-        let digests = channel.package_checksums();
+        let digests = channel.package_checksums_by_file();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
         for file in files {
             let record = self.read_package_record(file)?;
@@ -140,7 +142,7 @@ impl Repository {
 fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>) -> Result<()> {
     let Some(other) = record.counterpart_package_name() else { return Ok(()) };
     // The other half may have another architecture.
-    let start = format!("{other}-{}.", record.version_release());
+    let start = format!("{other}-{}.", record.version_and_release_text());
     let mut near = becoming.range(start.as_str()..).map_while(|file| file.strip_prefix(&start));
     if near.any(|rest| rest.split('.').count() == 2) {
         return Ok(());
@@ -148,19 +150,20 @@ fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>
     Err(RepositoryError::Alone {
         channel: channel.clone(),
         present: record.file.clone(),
-        missing: format!("{other}-{}", record.version_release()),
+        missing: format!("{other}-{}", record.version_and_release_text()),
     })
 }
 
 /// The channel's batches with `new` packages after them, in the last one while it is not full.
-fn appended(channel: &ChannelGeneration, new: Vec<ChannelPackage>) -> Vec<GenerationPart> {
-    let mut parts: Vec<GenerationPart> = channel.batches.iter().cloned().map(GenerationPart::Kept).collect();
+fn appended(channel: &ChannelGeneration, new: Vec<ChannelPackage>) -> Vec<NextGenerationBatch> {
+    let mut parts: Vec<NextGenerationBatch> =
+        channel.batches.iter().cloned().map(NextGenerationBatch::Kept).collect();
     match channel.batches.last() {
         Some(last) if !last.is_full() => {
             parts.pop();
-            parts.push(GenerationPart::Grown(Arc::clone(last), new));
+            parts.push(NextGenerationBatch::Grown(Arc::clone(last), new));
         }
-        _ => parts.push(GenerationPart::New(new)),
+        _ => parts.push(NextGenerationBatch::New(new)),
     }
     parts
 }

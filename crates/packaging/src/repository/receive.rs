@@ -15,7 +15,7 @@ use super::{
     Repository, RepositoryError, Result,
     durable_files::{self, UnflushedWrites},
     package_index::PackageIndexEntry,
-    package_record::{PackageRecord, RpmFileName},
+    package_record::{PackageRecord, ParsedRpmFileName},
 };
 use crate::rpm_file::RpmFile;
 
@@ -33,19 +33,20 @@ impl Repository {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
         };
-        if RpmFileName::parse(file_name).is_none() || file_name.len() > 240 {
+        if ParsedRpmFileName::parse_rpm_file_name(file_name).is_none() || file_name.len() > 240 {
             return Err(wrong_name("it must be NAME-VERSION-RELEASE.ARCH.rpm"));
         }
         let upload = self.begin_upload()?;
         self.store(&mut reader, upload.as_file(), file_name, limit)?;
 
-        let mut rpm_file = RpmFile::open_displayed_as(upload.path(), Path::new(file_name))?;
-        rpm_file.verify_signature(&self.read_trusted_keys()?)?;
+        let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(file_name))?;
+        rpm_file.verify_header_signature(&self.read_trusted_keys()?)?;
         let uploaded = upload
             .as_file()
             .metadata()
             .map_err(|why| RepositoryError::from_io_error("read", upload.path(), why))?;
-        let entry = PackageIndexEntry::from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
+        let entry =
+            PackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
@@ -74,7 +75,7 @@ impl Repository {
                 unflushed.create_folder_tree(path.parent().unwrap_or(&self.root))?;
             }
             // An index entry without its package is ignored, so the package is moved last.
-            unflushed.write_file(&indexed, &entry.to_json_lines(&indexed)?)?;
+            unflushed.write_unflushed_file(&indexed, &entry.to_json_lines(&indexed)?)?;
             unflushed.flush_to_disk()?;
             upload
                 .persist(&pooled)
@@ -84,7 +85,9 @@ impl Repository {
         let kept = keep();
         if kept.is_err() {
             // The first error is returned. The package is removed first: an entry alone is ignored.
-            let _ = [&pooled, &indexed].into_iter().try_for_each(|path| durable_files::remove_file(path));
+            let _ = [&pooled, &indexed]
+                .into_iter()
+                .try_for_each(|path| durable_files::remove_file_if_present(path));
         }
         self.known().records.remove(file);
         kept
@@ -126,7 +129,7 @@ impl Repository {
             one.cmp(&other).is_eq()
         };
         for file in durable_files::list_folder(&self.layout().pool_folder_path().join(&record.name))? {
-            let Some(there) = RpmFileName::parse(&file) else { continue };
+            let Some(there) = ParsedRpmFileName::parse_rpm_file_name(&file) else { continue };
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
                 && same(there.version, there.release)
@@ -134,7 +137,7 @@ impl Repository {
             {
                 return Err(RepositoryError::SameVersion {
                     file: record.file.clone(),
-                    yours: record.version_release(),
+                    yours: record.version_and_release_text(),
                     theirs: format!("{}-{}", there.version, there.release),
                     there: file,
                 });
@@ -160,13 +163,13 @@ impl Repository {
 
     /// Removes what a killed process left: uploads whose lock is free, and everything that is made
     /// only under the repository's lock, which is ours now.
-    pub(super) fn remove_stale_incoming_files(&self) -> Result<()> {
+    pub(super) fn remove_incoming_files_of_killed_processes(&self) -> Result<()> {
         let _lock = self.lock()?;
         for name in durable_files::list_folder(&self.layout().incoming_folder_path())? {
             let path = self.layout().incoming_folder_path().join(name);
             // A link may point to nothing.
             if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-                durable_files::remove_file(&path)?;
+                durable_files::remove_file_if_present(&path)?;
             }
         }
         Ok(())

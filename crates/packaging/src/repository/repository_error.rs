@@ -199,7 +199,7 @@ impl RepositoryError {
         Self::Io { doing, path: path.to_owned(), why }
     }
 
-    pub(super) fn damaged_file(path: &Path, why: impl ToString) -> Self {
+    pub(super) fn new_damaged_file_error(path: &Path, why: impl ToString) -> Self {
         Self::Damaged { path: path.to_owned(), why: why.to_string() }
     }
 }

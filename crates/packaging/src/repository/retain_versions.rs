@@ -11,7 +11,7 @@ use model::{catalog::Catalog, name::Name, version::Version};
 use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
-    commit_generation::GenerationPart,
+    commit_generation::NextGenerationBatch,
     durable_files::{self, UnflushedWrites},
     metadata_batch::ChannelPackage,
     package_record::PackageRecord,
@@ -36,17 +36,21 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
     /// publication or retention after that which takes their links away and so frees their bytes.
-    pub fn retain_versions(
+    pub fn retain_newest_and_needed_versions(
         &self,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
     ) -> Result<RetentionResult> {
-        self.retain_versions_needed_by(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+        self.retain_newest_and_needed_versions_under_lock(
+            |_| Ok::<_, RepositoryError>(keep.clone()),
+            newest,
+            now,
+        )
     }
 
     /// The same, with the needed versions queried under the repository lock.
-    pub fn retain_versions_needed_by<E: From<RepositoryError>>(
+    pub fn retain_newest_and_needed_versions_under_lock<E: From<RepositoryError>>(
         &self,
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
@@ -70,13 +74,13 @@ impl Repository {
         let mut removed = RetentionResult::default();
         let mut needed = BTreeSet::new();
         for name in self.list_channels()? {
-            let channel = self.load_current_generation(&name)?;
+            let channel = self.load_current_or_empty_generation(&name)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();
             for listed in channel.iter_packages() {
-                let record = self.load_listed_package_record(listed)?;
-                let stays = match record.component_version() {
+                let record = self.cached_record_of_listed_package(listed)?;
+                let stays = match record.component_and_version() {
                     Some((component, version)) => components.contains(&(component.clone(), version)),
                     None => plain.contains(&record.file),
                 };
@@ -87,10 +91,10 @@ impl Repository {
                 }
             }
             if gone.is_empty() {
-                self.remove_obsolete_files(&channel, now)?;
+                self.remove_files_no_reader_needs(&channel, now)?;
                 continue;
             }
-            self.commit_generation(
+            self.commit_next_generation(
                 &channel,
                 batches_without_packages(&channel, &gone),
                 UnflushedWrites::default(),
@@ -106,8 +110,8 @@ impl Repository {
     fn kept_plain(&self, channel: &ChannelGeneration, newest: usize) -> Result<BTreeSet<String>> {
         let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.iter_packages() {
-            let record = self.load_listed_package_record(listed)?;
-            if record.component_version().is_none() {
+            let record = self.cached_record_of_listed_package(listed)?;
+            if record.component_and_version().is_none() {
                 by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
             }
         }
@@ -141,8 +145,8 @@ impl Repository {
                     continue;
                 }
                 // The package goes first: its entry in the index alone means nothing.
-                durable_files::remove_file(&path)?;
-                durable_files::remove_file(&indexed)?;
+                durable_files::remove_file_if_present(&path)?;
+                durable_files::remove_file_if_present(&indexed)?;
                 self.known().records.remove(&file);
                 removed.bytes += metadata.len();
                 files.push(file);
@@ -202,15 +206,15 @@ fn kept_components(
 pub(super) fn batches_without_packages(
     channel: &ChannelGeneration,
     gone: &BTreeSet<String>,
-) -> Vec<GenerationPart> {
+) -> Vec<NextGenerationBatch> {
     let mut parts = Vec::new();
     for batch in &channel.batches {
         let left: Vec<ChannelPackage> =
             batch.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
         if left.len() == batch.packages.len() {
-            parts.push(GenerationPart::Kept(batch.clone()));
+            parts.push(NextGenerationBatch::Kept(batch.clone()));
         } else if !left.is_empty() {
-            parts.push(GenerationPart::New(left));
+            parts.push(NextGenerationBatch::New(left));
         }
     }
     parts

@@ -9,9 +9,9 @@ use model::{
 };
 
 use super::{
-    Repository, RepositoryError, Result, catalog_after::ChannelChange, channel_generation::ChannelGeneration,
-    durable_files::UnflushedWrites, package_record::PackageRecord, promote::find_visible_version,
-    retain_versions::batches_without_packages,
+    Repository, RepositoryError, Result, catalog_after::ChannelPackageChange,
+    channel_generation::ChannelGeneration, durable_files::UnflushedWrites, package_record::PackageRecord,
+    promote::find_newest_release_in_channel, retain_versions::batches_without_packages,
 };
 
 /// What a withdrawal took out of the channel.
@@ -51,9 +51,9 @@ impl Repository {
         let _lock = self.lock()?;
         let PlannedWithdrawal { channel, removed } = self.plan_withdrawal(name, version, channel)?;
         let files: BTreeSet<String> = removed.iter().map(|record| record.file.clone()).collect();
-        let change = ChannelChange { channel: &channel.name, added: Vec::new(), removed };
-        allow(&*self.catalog_after_change(&change)?)?;
-        self.commit_generation(
+        let change = ChannelPackageChange { channel: &channel.name, added: Vec::new(), removed };
+        allow(&*self.catalog_after_channel_change(&change)?)?;
+        self.commit_next_generation(
             &channel,
             batches_without_packages(&channel, &files),
             UnflushedWrites::default(),
@@ -71,14 +71,14 @@ impl Repository {
     ) -> Result<PlannedWithdrawal> {
         let channel = self.load_published_generation(channel)?;
         let catalog = self.read_catalog()?;
-        let withdrawn = find_visible_version(&catalog, &channel.name, name, version)?;
+        let withdrawn = find_newest_release_in_channel(&catalog, &channel.name, name, version)?;
         refuse_if_required(&catalog, &channel.name, withdrawn)?;
         let withdrawn = &withdrawn.component;
         let mut removed = Vec::new();
-        for batch in self.package_halves(&channel)? {
-            let of_version = batch.iter_records().filter(|record| {
+        for batch in self.component_packages_by_batch(&channel)? {
+            let of_version = batch.iter_package_records().filter(|record| {
                 record
-                    .component_version()
+                    .component_and_version()
                     .is_some_and(|(name, version)| *name == withdrawn.name && version == withdrawn.version)
             });
             removed.extend(of_version.cloned());

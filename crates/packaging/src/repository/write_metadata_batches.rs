@@ -12,9 +12,9 @@ use super::{
     channel_generation::ChannelGeneration,
     durable_files::{self, UnflushedWrites},
     metadata_batch::{
-        ChannelPackage, MAX_BATCH_PACKAGES, MetadataBatch, MetadataFileKind, gzip_compress, is_batch_full,
+        ChannelPackage, MAX_PACKAGES_PER_BATCH, MetadataBatch, MetadataFileKind, gzip_compress, is_batch_full,
     },
-    package_record::MetadataFragments,
+    package_record::PackageMetadataXmlFragments,
 };
 
 /// A batch in the making.
@@ -31,10 +31,10 @@ struct DraftBatch {
 }
 
 impl DraftBatch {
-    fn add(&mut self, listed: &ChannelPackage, fragments: &MetadataFragments) {
+    fn add(&mut self, listed: &ChannelPackage, fragments: &PackageMetadataXmlFragments) {
         self.packages.push(listed.clone());
-        for file in MetadataFileKind::ALL_KINDS {
-            let fragment = file.select_fragment(fragments);
+        for file in MetadataFileKind::ALL_METADATA_FILE_KINDS {
+            let fragment = file.fragment_for_metadata_file(fragments);
             self.text[file as usize].push_str(fragment);
             self.open_sizes[file as usize] += fragment.len() as u64;
         }
@@ -44,7 +44,7 @@ impl DraftBatch {
     fn pieces(&self) -> io::Result<[Vec<u8>; 3]> {
         let mut pieces = self.kept.clone();
         for (piece, text) in pieces.iter_mut().zip(&self.text) {
-            if self.packages.len() >= MAX_BATCH_PACKAGES && !piece.is_empty() {
+            if self.packages.len() >= MAX_PACKAGES_PER_BATCH && !piece.is_empty() {
                 let mut whole = Vec::new();
                 MultiGzDecoder::new(&**piece).read_to_end(&mut whole)?;
                 whole.extend_from_slice(text.as_bytes());
@@ -71,7 +71,7 @@ impl Repository {
             draft.from = Some(batch.id);
             draft.packages.clone_from(&batch.packages);
             draft.open_sizes = batch.open_sizes;
-            for file in MetadataFileKind::ALL_KINDS {
+            for file in MetadataFileKind::ALL_METADATA_FILE_KINDS {
                 draft.kept[file as usize] = self.read_compressed_batch_metadata(&next.name, batch, file)?;
             }
         }
@@ -95,7 +95,7 @@ impl Repository {
             let from = draft
                 .from
                 .map_or_else(|| path.clone(), |id| self.layout().metadata_batch_path(&next.name, id));
-            RepositoryError::damaged_file(&from, why)
+            RepositoryError::new_damaged_file_error(&from, why)
         })?;
         let batch = MetadataBatch {
             id: next.next_batch,
@@ -106,7 +106,7 @@ impl Repository {
         let mut bytes = durable_files::to_json_bytes(&path, &batch)?;
         bytes.push(b'\n');
         bytes.extend(pieces.concat());
-        unflushed.write_file(&path, &bytes)?;
+        unflushed.write_unflushed_file(&path, &bytes)?;
         next.next_batch += 1;
         next.batches.push(Arc::new(batch));
         Ok(())

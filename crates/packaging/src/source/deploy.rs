@@ -25,7 +25,7 @@ pub struct DeployFolder {
 }
 
 impl DeployFolder {
-    pub(super) fn load(root: &Path, errors: &mut Vec<FormatError>) -> DeployFolder {
+    pub(super) fn load_deploy_folder(root: &Path, errors: &mut Vec<FormatError>) -> DeployFolder {
         let mut deploy = DeployFolder::default();
         let manifest = root.join("deploy/manifest.yaml");
         if manifest.symlink_metadata().is_ok() {
@@ -79,7 +79,7 @@ impl DeployFolder {
 
     /// Adds what follows from `component.yaml` where the developer wrote nothing: a context for Tomcat, and a
     /// manifest that creates the account and runs the service.
-    pub(super) fn add_default_files(
+    pub(super) fn add_default_manifest_and_templates(
         mut self,
         component: &Component,
         launch: Option<&LaunchCommand>,

@@ -17,34 +17,34 @@ use model::{
 use super::version_scheme::VersionScheme;
 
 /// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
-pub type ProjectFact<T> = Result<Option<T>, FormatError>;
+pub type ProjectFileFact<T> = Result<Option<T>, FormatError>;
 
 /// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectMetadata {
+pub struct ProjectFileFacts {
     /// The name.
-    pub name: ProjectFact<Name>,
+    pub name: ProjectFileFact<Name>,
     /// The version, as RPM writes it.
-    pub version: ProjectFact<String>,
+    pub version: ProjectFileFact<String>,
     /// Some sentences about it.
-    pub description: ProjectFact<String>,
+    pub description: ProjectFileFact<String>,
     /// The licence.
-    pub license: ProjectFact<String>,
+    pub license: ProjectFileFact<String>,
     /// Where to read more.
-    pub url: ProjectFact<String>,
+    pub url: ProjectFileFact<String>,
 }
 
-impl Default for ProjectMetadata {
+impl Default for ProjectFileFacts {
     fn default() -> Self {
         Self { name: Ok(None), version: Ok(None), description: Ok(None), license: Ok(None), url: Ok(None) }
     }
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectMetadata, FormatError> {
+pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFileFacts, FormatError> {
     let text = || super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message));
     match from {
-        "pom.xml" => maven::Pom::read(root).map(|pom| pom.facts()),
+        "pom.xml" => maven::PomWithParents::read_pom_with_parents(root).map(|pom| pom.project_facts_of_pom()),
         "Cargo.toml" => tables::read_cargo_toml(root, &text()?),
         "package.json" => tables::read_package_json(&text()?),
         "pyproject.toml" => tables::read_pyproject_toml(&text()?),
@@ -53,12 +53,12 @@ pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectMetadata, For
 }
 
 /// The description of a Maven project that carries it in properties `geppetto.*` of its `pom.xml`, if it does.
-pub fn component_of_pom(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
-    if !root.join(maven::FILE).exists() {
+pub fn read_component_from_pom(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
+    if !root.join(maven::POM_FILE_NAME).exists() {
         return None;
     }
-    match maven::Pom::read(root) {
-        Ok(pom) => pom.component(),
+    match maven::PomWithParents::read_pom_with_parents(root) {
+        Ok(pom) => pom.component_of_geppetto_properties(),
         Err(error) => Some(Err(vec![error])),
     }
 }
@@ -96,6 +96,6 @@ fn one_line(key: &str, text: String) -> Result<Option<String>, String> {
 /// Makes RPM's version of another tool's.
 fn rpm_version(scheme: VersionScheme, text: &str) -> Result<String, String> {
     scheme
-        .to_rpm(text)
+        .to_rpm_version(text)
         .map_err(|why| format!("{why}, or write `version:` in component.yaml as RPM compares it"))
 }

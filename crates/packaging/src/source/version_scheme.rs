@@ -21,12 +21,12 @@ pub(super) enum VersionScheme {
 
 impl VersionScheme {
     /// Writes `text` as RPM's version; the error is a sentence without its full stop.
-    pub(super) fn to_rpm(self, text: &str) -> Result<String, String> {
+    pub(super) fn to_rpm_version(self, text: &str) -> Result<String, String> {
         let text = text.trim();
         let rpm = match self {
-            VersionScheme::Maven => maven::to_rpm(text),
-            VersionScheme::Pep440 => pep440::to_rpm(text),
-            VersionScheme::SemVer => semver::to_rpm(text),
+            VersionScheme::Maven => maven::maven_to_rpm_version(text),
+            VersionScheme::Pep440 => pep440::pep440_to_rpm_version(text),
+            VersionScheme::SemVer => semver::semver_to_rpm_version(text),
         };
         rpm.map_err(|why| format!("the version `{}` {why}", shorten(text)))
     }
@@ -71,9 +71,9 @@ mod tests {
     #[test]
     fn refused_version_is_shown_short_and_without_control_characters() {
         for scheme in [VersionScheme::Maven, VersionScheme::Pep440, VersionScheme::SemVer] {
-            let error = scheme.to_rpm(&format!("\u{1b}[2J{}", "x".repeat(1_000_000))).unwrap_err();
+            let error = scheme.to_rpm_version(&format!("\u{1b}[2J{}", "x".repeat(1_000_000))).unwrap_err();
             assert!(error.len() < 500 && !error.contains('\u{1b}'), "{error}");
-            assert!(scheme.to_rpm("").is_err());
+            assert!(scheme.to_rpm_version("").is_err());
         }
     }
 }

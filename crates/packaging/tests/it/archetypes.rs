@@ -6,7 +6,7 @@ use std::{os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use model::name::{Key, Name};
 use packaging::{
-    archetype::{Archetype, ArchetypeAnswers, generate_component},
+    archetype::{AnswersByQuestion, Archetype, generate_component},
     lint::lint_component,
     package::{PayloadAndDeploymentPackages, create_packages, run_build_command, run_test_command},
     source::ComponentSource,
@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use crate::tools::{NOON, key, run};
 
 /// Answers that are hard to quote.
-fn answers(archetype: &Archetype) -> ArchetypeAnswers {
-    let hostile = ArchetypeAnswers::from([(
+fn answers(archetype: &Archetype) -> AnswersByQuestion {
+    let hostile = AnswersByQuestion::from([(
         Key::new("summary").unwrap(),
         "It's 100% \"ready\": <b>{{ go }}</b> #1".to_owned(),
     )]);
@@ -28,10 +28,11 @@ fn answers(archetype: &Archetype) -> ArchetypeAnswers {
 fn generated(
     archetype: &str,
     dir: &Path,
-    answers: impl Fn(&Archetype) -> ArchetypeAnswers,
+    answers: impl Fn(&Archetype) -> AnswersByQuestion,
 ) -> ComponentSource {
     let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../library/archetypes");
-    let archetype = Archetype::load(&library.join(archetype)).unwrap_or_else(|error| panic!("{error}"));
+    let archetype =
+        Archetype::load_archetype_folder(&library.join(archetype)).unwrap_or_else(|error| panic!("{error}"));
     let name = Name::new("my-thing").unwrap();
     generate_component(&archetype, &name, &answers(&archetype), dir)
         .unwrap_or_else(|error| panic!("{error}"));
@@ -40,12 +41,12 @@ fn generated(
 
 /// The component an archetype gives to who answers nothing.
 pub(crate) fn plain(archetype: &str, dir: &Path) -> ComponentSource {
-    generated(archetype, dir, |_| ArchetypeAnswers::new())
+    generated(archetype, dir, |_| AnswersByQuestion::new())
 }
 
 fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     let dir = tempfile::tempdir().unwrap();
-    let source = generated(archetype, &dir.path().join("a"), |_| ArchetypeAnswers::new());
+    let source = generated(archetype, &dir.path().join("a"), |_| AnswersByQuestion::new());
     let notes = lint_component(&source);
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
@@ -79,7 +80,7 @@ fn web_service_works_as_generated() {
 fn web_service_on_a_low_port_may_answer_there() {
     let dir = tempfile::tempdir().unwrap();
     let port = |port: &'static str| {
-        move |_: &Archetype| ArchetypeAnswers::from([(Key::new("port").unwrap(), port.to_owned())])
+        move |_: &Archetype| AnswersByQuestion::from([(Key::new("port").unwrap(), port.to_owned())])
     };
     let low = generated("web-service", &dir.path().join("low"), port("80"));
     assert!(low.launch.as_ref().unwrap().ports_below_1024);
@@ -100,7 +101,7 @@ fn answer_of_the_wrong_type_is_refused_with_a_sentence() {
         ("port", "99999", "the answer to `port` must be a port"),
         ("url", "nowhere", "the answer to `url` must be a URL"),
     ] {
-        let answers = ArchetypeAnswers::from([(Key::new(key).unwrap(), answer.to_owned())]);
+        let answers = AnswersByQuestion::from([(Key::new(key).unwrap(), answer.to_owned())]);
         let name = Name::new("shop").unwrap();
         let error =
             generate_component(&archetype, &name, &answers, &dir.path().join("x")).unwrap_err().to_string();
@@ -114,7 +115,7 @@ fn reserved_word_as_name_gives_another_identifier() {
     let archetype = packaging::archetype::find_built_in_archetype("webapp").unwrap();
     let name = Name::new("class").unwrap();
     let files =
-        generate_component(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x")).unwrap();
+        generate_component(&archetype, &name, &AnswersByQuestion::new(), &dir.path().join("x")).unwrap();
     assert!(files.contains(&"src/main/java/class_/Page.java".to_owned()), "{files:?}");
     let text = std::fs::read_to_string(dir.path().join("x/src/main/java/class_/Page.java")).unwrap();
     assert!(text.starts_with("package class_;\n"), "{text}");
@@ -129,7 +130,7 @@ fn reserved_component_name_is_refused_before_generation() {
         ("shop-deployment", "that is the deployment package of a component `shop`; choose another name"),
     ] {
         let name = Name::new(name).unwrap();
-        let error = generate_component(&archetype, &name, &ArchetypeAnswers::new(), &dir.path().join("x"))
+        let error = generate_component(&archetype, &name, &AnswersByQuestion::new(), &dir.path().join("x"))
             .unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

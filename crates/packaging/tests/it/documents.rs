@@ -30,5 +30,5 @@ fn archetype_in_the_formats_document_is_read() {
         text.split("```yaml\n").find(|block| block.starts_with("format: geppetto/archetype/1\n")).unwrap();
     let (yaml, _) = block.split_once("```").unwrap();
     let folder = Folder::empty().write("archetype.yaml", yaml).write("files/component.yaml", "");
-    Archetype::load(folder.path()).unwrap_or_else(|error| panic!("{error}"));
+    Archetype::load_archetype_folder(folder.path()).unwrap_or_else(|error| panic!("{error}"));
 }

@@ -193,17 +193,17 @@ fn secret_keys_are_kept_to_their_owner() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("signing.key");
     let key = key("ours");
-    key.save(&path).unwrap();
+    key.save_secret_key_file(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(SecretKey::load(&path).unwrap().fingerprint(), key.fingerprint());
-    let message = key.save(&path).unwrap_err().to_string();
+    assert_eq!(SecretKey::load_secret_key_file(&path).unwrap().fingerprint(), key.fingerprint());
+    let message = key.save_secret_key_file(&path).unwrap_err().to_string();
     assert!(
         message.starts_with(&format!("cannot write the secret key {}: File exists", path.display())),
         "{message}"
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
-        SecretKey::load(&path).unwrap_err().to_string(),
+        SecretKey::load_secret_key_file(&path).unwrap_err().to_string(),
         format!(
             "the secret key {0} can be read by other users (mode 0644): run `chmod 600 {0}`, and make a new key if others may have copied it",
             path.display()
@@ -211,7 +211,7 @@ fn secret_keys_are_kept_to_their_owner() {
     );
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&path, key.armored_public_key().unwrap()).unwrap();
-    let message = SecretKey::load(&path).unwrap_err().to_string();
+    let message = SecretKey::load_secret_key_file(&path).unwrap_err().to_string();
     assert!(message.contains("holds no secret OpenPGP key that can sign"), "{message}");
 }
 
@@ -238,9 +238,9 @@ fn key_made_by_gpg_signs_and_a_locked_one_is_refused() {
         gpg(&["--passphrase", passphrase, "--armor", "--output", file, "--export-secret-keys", user]);
     }
     run(Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]));
-    let key = SecretKey::load(&folder.path().join("free")).unwrap();
+    let key = SecretKey::load_secret_key_file(&folder.path().join("free")).unwrap();
     let signature = key.sign_detached(b"data", NOON).unwrap();
     assert_eq!(public(&[&key]).verify_detached_signature(b"data", &signature).unwrap(), key.fingerprint());
-    let message = SecretKey::load(&folder.path().join("locked")).unwrap_err().to_string();
+    let message = SecretKey::load_secret_key_file(&folder.path().join("locked")).unwrap_err().to_string();
     assert!(message.contains("is locked by a passphrase, and signing happens unattended"), "{message}");
 }

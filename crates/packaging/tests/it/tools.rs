@@ -33,7 +33,7 @@ fn output(command: &mut Command) -> (Output, String) {
 
 /// A key of the test's own.
 pub(crate) fn key(name: &str) -> SecretKey {
-    SecretKey::generate(&format!("{name} <{name}@example.org>"), NOON).unwrap()
+    SecretKey::generate_secret_key(&format!("{name} <{name}@example.org>"), NOON).unwrap()
 }
 
 /// A small package with one file, built without our packager.
@@ -109,7 +109,7 @@ impl Rpm {
         }
         let path = folder.join(format!("{}-{}-1.{}.rpm", self.name, self.version, self.arch));
         let package = match key {
-            Some(key) => builder.build_and_sign(key.to_rpm_signer()),
+            Some(key) => builder.build_and_sign(key.new_rpm_header_signer()),
             None => builder.build(),
         };
         package.unwrap().write_file(&path).unwrap();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use model::name::{Key, Name};
 use packaging::archetype::{
-    Archetype, ArchetypeAnswers, FileUpdateOutcome, generate_component, read_archetype_record,
+    AnswersByQuestion, Archetype, FileUpdateOutcome, generate_component, read_archetype_record,
     update_component,
 };
 
@@ -31,10 +31,10 @@ fn archetype(version: u32, files: &[(&str, &str)]) -> Folder {
 }
 
 fn load(folder: &Folder) -> Archetype {
-    Archetype::load(folder.path()).unwrap_or_else(|error| panic!("{error}"))
+    Archetype::load_archetype_folder(folder.path()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn answers(pairs: &[(&str, &str)]) -> ArchetypeAnswers {
+fn answers(pairs: &[(&str, &str)]) -> AnswersByQuestion {
     pairs.iter().map(|(key, answer)| (Key::new(key).unwrap(), (*answer).to_owned())).collect()
 }
 
@@ -128,7 +128,7 @@ fn update_merges_every_kind_of_difference() {
     let record = read_archetype_record(path).unwrap();
     assert_eq!((record.version, record.answers), (2, answers(&[("colour", "red"), ("size", "big")])));
     // The same again changes nothing.
-    let again = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let again = update_component(path, Some(&load(&new)), &AnswersByQuestion::new()).unwrap();
     assert_eq!(again.files, []);
 }
 
@@ -175,7 +175,7 @@ fn interrupted_update_is_completed_by_the_next() {
     let dir = generated(&load(&old));
     // As after a crash between the two renames.
     fs::rename(dir.path().join(".geppetto"), dir.path().join(".geppetto.old")).unwrap();
-    let updated = update_component(dir.path(), Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let updated = update_component(dir.path(), Some(&load(&new)), &AnswersByQuestion::new()).unwrap();
     assert_eq!((updated.from, updated.to), (1, 2));
     assert_eq!(read(dir.path(), "a.txt"), "new\n");
     assert!(!dir.path().join(".geppetto.old").exists());
@@ -197,16 +197,16 @@ fn update_interrupted_at_any_step_gives_the_same_result_when_repeated() {
     let other = tempfile::tempdir().unwrap();
     let whole = other.path().join("whole");
     run(std::process::Command::new("cp").arg("-a").arg(path).arg(&whole));
-    let expected = update_component(&whole, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let expected = update_component(&whole, Some(&load(&new)), &AnswersByQuestion::new()).unwrap();
     assert_eq!(expected.files_to_review().collect::<Vec<_>>(), ["a.txt", "picture.bin"]);
 
     // A file where a folder is needed: the first files are written by then.
     fs::write(path.join("x"), "in the way").unwrap();
-    let cut = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap_err().to_string();
+    let cut = update_component(path, Some(&load(&new)), &AnswersByQuestion::new()).unwrap_err().to_string();
     assert!(cut.ends_with("nothing is lost, repeat the update"), "{cut}");
     assert!(read(path, "a.txt").contains("<<<<<<< yours"));
     fs::remove_file(path.join("x")).unwrap();
-    let repeated = update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    let repeated = update_component(path, Some(&load(&new)), &AnswersByQuestion::new()).unwrap();
     assert_eq!(repeated, expected);
     for file in ["a.txt", "picture.bin", "picture.bin.archetype", "z.txt", ".geppetto/archetype.yaml"] {
         assert_eq!(read(path, file), read(&whole, file), "{file}");
@@ -223,7 +223,7 @@ fn file_added_by_the_user_is_not_taken_for_a_generated_one() {
     let updated = update_component(
         path,
         Some(&load(&archetype(2, &[("picture.bin", "\0new")]))),
-        &ArchetypeAnswers::new(),
+        &AnswersByQuestion::new(),
     )
     .unwrap();
     assert_eq!(read(path, "picture.bin.archetype"), "my notes");
@@ -240,7 +240,7 @@ fn file_that_becomes_a_script_is_made_executable() {
     fs::write(path.join("edited"), "one\ntwo\nmine\n").unwrap();
     fs::set_permissions(path.join("edited"), fs::Permissions::from_mode(0o640)).unwrap();
     let new = archetype(2, &[("run", "#!/bin/sh\ntwo\n"), ("edited", "#!/bin/sh\ntwo\n")]);
-    update_component(path, Some(&load(&new)), &ArchetypeAnswers::new()).unwrap();
+    update_component(path, Some(&load(&new)), &AnswersByQuestion::new()).unwrap();
     let mode = |file: &str| path.join(file).metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("run"), mode("edited")), (0o755, 0o750));
 }
@@ -249,7 +249,7 @@ fn file_that_becomes_a_script_is_made_executable() {
 fn moved_archetype_folder_can_be_given_explicitly() {
     let dir = generated(&load(&archetype(1, &[])));
     // The folder it was generated from is gone with the test that made it.
-    let error = update_component(dir.path(), None, &ArchetypeAnswers::new()).unwrap_err().to_string();
+    let error = update_component(dir.path(), None, &AnswersByQuestion::new()).unwrap_err().to_string();
     assert!(error.contains("cannot be opened: No such file or directory"), "{error}");
     assert!(error.ends_with("name the archetype's folder with `--from FOLDER`"), "{error}");
 }
@@ -260,7 +260,7 @@ fn component_is_generated_whole_or_not_at_all() {
     let name = Name::new("my-thing").unwrap();
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("my-thing");
-    let error = generate_component(&good, &name, &ArchetypeAnswers::new(), &dir).unwrap_err().to_string();
+    let error = generate_component(&good, &name, &AnswersByQuestion::new(), &dir).unwrap_err().to_string();
     assert_eq!(
         error,
         "the archetype `thing` needs an answer to `size` (How big); give it with `--set size=...`"
@@ -286,7 +286,7 @@ fn component_is_generated_whole_or_not_at_all() {
 
 #[test]
 fn folder_without_archetype_is_an_error_naming_it() {
-    let fails = |folder: &Folder| Archetype::load(folder.path()).unwrap_err().to_string();
+    let fails = |folder: &Folder| Archetype::load_archetype_folder(folder.path()).unwrap_err().to_string();
     assert!(fails(&Folder::empty()).ends_with("is no archetype: it has no `archetype.yaml`"));
     let folder = archetype(1, &[]);
     std::os::unix::fs::symlink("/etc", folder.path().join("files/etc")).unwrap();

@@ -79,12 +79,12 @@ fn listed(archetype: &Archetype) -> Listed {
 fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
     let describes = |dir: &Path| dir.join("archetype.yaml").is_file();
     if describes(folder) {
-        return Ok(vec![Archetype::load(folder).map_err(archetype_command_error)?]);
+        return Ok(vec![Archetype::load_archetype_folder(folder).map_err(archetype_command_error)?]);
     }
     let entries =
         std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read_file(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();
-    folders.iter().map(|dir| Archetype::load(dir).map_err(archetype_command_error)).collect()
+    folders.iter().map(|dir| Archetype::load_archetype_folder(dir).map_err(archetype_command_error)).collect()
 }

@@ -6,7 +6,7 @@ use model::{
     exit::Exit,
     name::{Key, Name},
 };
-use packaging::archetype::{self, Archetype, ArchetypeAnswers, ArchetypeError, FileUpdateOutcome};
+use packaging::archetype::{self, AnswersByQuestion, Archetype, ArchetypeError, FileUpdateOutcome};
 use serde::Serialize;
 
 use crate::{command_context::CommandContext, command_error::CommandError};
@@ -68,7 +68,7 @@ struct MergedFile {
 
 impl NewArgs {
     pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let answers: ArchetypeAnswers = self.answers.iter().cloned().collect();
+        let answers: AnswersByQuestion = self.answers.iter().cloned().collect();
         match (&self.archetype, &self.name) {
             (Some(archetype), Some(name)) => {
                 let found = find(archetype, self.from.as_deref())?;
@@ -83,7 +83,7 @@ impl NewArgs {
         context: &CommandContext,
         archetype: &Archetype,
         name: &str,
-        answers: &ArchetypeAnswers,
+        answers: &AnswersByQuestion,
     ) -> Result<Exit, CommandError> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
             CommandError::invalid_input(error.to_string()).with_hint(
@@ -111,7 +111,7 @@ impl NewArgs {
         Ok(Exit::Done)
     }
 
-    fn update(&self, context: &CommandContext, answers: &ArchetypeAnswers) -> Result<Exit, CommandError> {
+    fn update(&self, context: &CommandContext, answers: &AnswersByQuestion) -> Result<Exit, CommandError> {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
@@ -172,7 +172,7 @@ fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
     let itself = folder.join("archetype.yaml").is_file();
     let name = Name::new(name).map_err(|error| CommandError::invalid_input(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
-    let found = Archetype::load(&dir).map_err(|error| {
+    let found = Archetype::load_archetype_folder(&dir).map_err(|error| {
         archetype_command_error(error)
             .with_hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;

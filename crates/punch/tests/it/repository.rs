@@ -18,7 +18,8 @@ fn published() -> TestFolder {
     test.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
     packaged(&test, "1.0.0", Some("alice.key"));
     let repository =
-        Repository::create(&test.path("repo"), SecretKey::generate("R <r@x>", NOON).unwrap()).unwrap();
+        Repository::create(&test.path("repo"), SecretKey::generate_secret_key("R <r@x>", NOON).unwrap())
+            .unwrap();
     repository.trust_keys(&test.ok(&["key", "public", "alice.key"]).stdout).unwrap();
     let files = ["shop-1.0.0-1.noarch.rpm", "shop-deployment-1.0.0-1.noarch.rpm"].map(str::to_owned);
     for file in &files {

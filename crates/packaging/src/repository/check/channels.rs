@@ -17,7 +17,7 @@ use super::{
     super::{
         Repository, Result,
         channel_generation::ChannelGeneration,
-        commit_generation::{PACKAGES_LINK_TARGET, REPODATA_LINK_TARGET},
+        commit_generation::{CHANNEL_REPODATA_LINK_TARGET, GENERATION_PACKAGES_LINK_TARGET},
         durable_files,
         metadata_batch::{self, gzip_compress},
     },
@@ -74,7 +74,7 @@ impl Repository {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
         let switch = self.layout().current_generation_link_path(name);
-        match self.load_current_generation(name) {
+        match self.load_current_or_empty_generation(name) {
             Ok(channel) if channel.generation > 0 => Ok(Some((
                 channel,
                 durable_files::list_folder(&self.layout().channel_packages_folder_path(name))?,
@@ -101,14 +101,19 @@ impl Repository {
         let repodata = self.layout().channel_repodata_path(&channel.name);
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
-            if !fs::read_link(&link).is_ok_and(|target| target == Path::new(REPODATA_LINK_TARGET).join(file))
+            if !fs::read_link(&link)
+                .is_ok_and(|target| target == Path::new(CHANNEL_REPODATA_LINK_TARGET).join(file))
             {
-                findings.add(&link, format!("it is no link to {REPODATA_LINK_TARGET}/{file}"), REBUILD);
+                findings.add(
+                    &link,
+                    format!("it is no link to {CHANNEL_REPODATA_LINK_TARGET}/{file}"),
+                    REBUILD,
+                );
             }
         }
         let link = self.layout().generation_folder_path(&channel.name, channel.generation).join("packages");
-        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(PACKAGES_LINK_TARGET)) {
-            findings.add(&link, format!("it is no link to {PACKAGES_LINK_TARGET}"), REBUILD);
+        if !fs::read_link(&link).is_ok_and(|target| target == Path::new(GENERATION_PACKAGES_LINK_TARGET)) {
+            findings.add(&link, format!("it is no link to {GENERATION_PACKAGES_LINK_TARGET}"), REBUILD);
         }
         let folder = self.layout().generation_repodata_path(&channel.name, channel.generation);
         let read = |file: &str| fs::read_to_string(folder.join(file));
@@ -127,7 +132,7 @@ impl Repository {
 
     fn check_links(&self, channel: &ChannelGeneration, links: &[String], findings: &mut Findings<'_>) {
         let folder = self.layout().channel_packages_folder_path(&channel.name);
-        let listed: BTreeMap<&str, &str> = channel.package_checksums();
+        let listed: BTreeMap<&str, &str> = channel.package_checksums_by_file();
         for (file, sha256) in &listed {
             let link = folder.join(file);
             // A damaged index entry is reported by the index check.
@@ -177,9 +182,9 @@ impl Repository {
         for data in xml.descendants().filter(|node| node.has_tag_name("data")) {
             let child = |tag: &str| data.children().find(|node| node.tag_name().name() == tag);
             let kind = data.attribute("type").unwrap_or_default();
-            let Some(file) = metadata_batch::MetadataFileKind::ALL_KINDS
+            let Some(file) = metadata_batch::MetadataFileKind::ALL_METADATA_FILE_KINDS
                 .into_iter()
-                .find(|file| file.repomd_name() == kind)
+                .find(|file| file.name_in_repomd_xml() == kind)
             else {
                 continue;
             };
@@ -207,7 +212,7 @@ impl Repository {
                 }
             }
         }
-        if visited.len() < metadata_batch::MetadataFileKind::ALL_KINDS.len() {
+        if visited.len() < metadata_batch::MetadataFileKind::ALL_METADATA_FILE_KINDS.len() {
             findings.add(path, "it does not name all three files of metadata", REBUILD);
         }
     }
@@ -230,7 +235,7 @@ impl Repository {
                 let path = self.layout().metadata_batch_path(&channel.name, batch.id);
                 let what = format!(
                     "its part of {} is not what the channel's metadata was made of",
-                    file.repomd_name()
+                    file.name_in_repomd_xml()
                 );
                 return findings.add(&path, what, REBUILD);
             }
@@ -241,7 +246,7 @@ impl Repository {
     /// The digests that the uncompressed files must have, each entry of the index read once.
     fn expected(&self, channel: &ChannelGeneration, findings: &Findings<'_>) -> [String; 3] {
         let count = channel.iter_packages().count();
-        let mut digests = metadata_batch::MetadataFileKind::ALL_KINDS
+        let mut digests = metadata_batch::MetadataFileKind::ALL_METADATA_FILE_KINDS
             .map(|file| Sha256::new_with_prefix(file.xml_header(count)));
         for listed in channel.iter_packages() {
             let fragments = match findings.right.get(&listed.file) {
@@ -250,11 +255,11 @@ impl Repository {
             };
             // One that cannot be had is named already, as a package that is missing.
             let Ok(fragments) = fragments else { continue };
-            for file in metadata_batch::MetadataFileKind::ALL_KINDS {
-                digests[file as usize].update(file.select_fragment(&fragments));
+            for file in metadata_batch::MetadataFileKind::ALL_METADATA_FILE_KINDS {
+                digests[file as usize].update(file.fragment_for_metadata_file(&fragments));
             }
         }
-        for file in metadata_batch::MetadataFileKind::ALL_KINDS {
+        for file in metadata_batch::MetadataFileKind::ALL_METADATA_FILE_KINDS {
             digests[file as usize].update(file.xml_footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))

@@ -94,7 +94,7 @@ impl Repository {
                 let (pooled, indexed) =
                     (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
                 let right = self.compute_index_entry_from_pool(&file).and_then(|(right, rpm_file)| {
-                    rpm_file.verify_signature(keys)?;
+                    rpm_file.verify_header_signature(keys)?;
                     Ok(right)
                 });
                 let entry = self.read_index_entry(&file);
@@ -133,7 +133,7 @@ impl Repository {
         // Errors of reading a channel are reported by the channel check.
         let channels = self.list_channels().unwrap_or_default();
         let channels: Vec<_> =
-            channels.iter().filter_map(|name| self.load_current_generation(name).ok()).collect();
+            channels.iter().filter_map(|name| self.load_current_or_empty_generation(name).ok()).collect();
         let listed = channels.iter().flat_map(|channel| channel.iter_packages());
         listed.map(|listed| (listed.file.clone(), listed.sha256.clone())).collect()
     }

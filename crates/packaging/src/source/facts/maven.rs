@@ -8,10 +8,10 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::{ProjectFact, ProjectMetadata, VersionScheme, xml_text};
+use super::{ProjectFileFact, ProjectFileFacts, VersionScheme, xml_text};
 
 /// The name of a Maven project's own file.
-pub(super) const FILE: &str = "pom.xml";
+pub(super) const POM_FILE_NAME: &str = "pom.xml";
 /// How many parents are read, and how deep `${...}` may refer.
 const DEPTH: usize = 8;
 /// How many `${...}` one value may take, those in what they stand for included.
@@ -19,19 +19,20 @@ const REFERENCES: usize = 1000;
 
 /// A `pom.xml`, with what it inherits from parents that are on the disk beside it.
 #[derive(Debug, Default)]
-pub(super) struct Pom {
+pub(super) struct PomWithParents {
     values: BTreeMap<String, String>,
 }
 
-impl Pom {
+impl PomWithParents {
     /// Reads the POM in `root`; parents are looked for where Maven looks, below their `relativePath`.
-    pub(super) fn read(root: &Path) -> Result<Pom, FormatError> {
-        let text = read_text(&root.join(FILE)).map_err(|message| FormatError::new(FILE, message))?;
-        Pom::parse(root, text)
+    pub(super) fn read_pom_with_parents(root: &Path) -> Result<PomWithParents, FormatError> {
+        let text = read_text(&root.join(POM_FILE_NAME))
+            .map_err(|message| FormatError::new(POM_FILE_NAME, message))?;
+        PomWithParents::parse(root, text)
     }
 
-    fn parse(root: &Path, mut text: String) -> Result<Pom, FormatError> {
-        let mut pom = Pom::default();
+    fn parse(root: &Path, mut text: String) -> Result<PomWithParents, FormatError> {
+        let mut pom = PomWithParents::default();
         let mut dir = root.to_path_buf();
         for depth in 0..DEPTH {
             let document = match Document::parse(&text) {
@@ -39,7 +40,11 @@ impl Pom {
                 // A parent that is broken is Maven's to complain about.
                 Err(_) if depth > 0 => break,
                 Err(error) => {
-                    return Err(FormatError::new_at_line(FILE, error.pos().row.into(), error.to_string()));
+                    return Err(FormatError::new_at_line(
+                        POM_FILE_NAME,
+                        error.pos().row.into(),
+                        error.to_string(),
+                    ));
                 }
             };
             let project = document.root_element();
@@ -47,7 +52,7 @@ impl Pom {
                 if depth > 0 {
                     break;
                 }
-                return Err(FormatError::new(FILE, "its outermost element is not `<project>`"));
+                return Err(FormatError::new(POM_FILE_NAME, "its outermost element is not `<project>`"));
             }
             pom.merge_project(project, depth);
             let Some(parent) = child(project, "parent") else { break };
@@ -57,7 +62,7 @@ impl Pom {
             }
             let mut path = dir.join(relative);
             if path.is_dir() {
-                path.push(FILE);
+                path.push(POM_FILE_NAME);
             }
             let Ok(parent_text) = read_text(&path) else { break };
             dir = path.parent().unwrap_or(root).to_path_buf();
@@ -99,7 +104,7 @@ impl Pom {
     }
 
     /// A value with its `${...}` filled in.
-    fn value(&self, key: &str) -> ProjectFact<String> {
+    fn value(&self, key: &str) -> ProjectFileFact<String> {
         self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
@@ -112,20 +117,20 @@ impl Pom {
             let value = self.values.get(key).or_else(|| self.values.get(alias.as_deref()?));
             let Some(value) = value else {
                 return Err(FormatError::new(
-                    FILE,
+                    POM_FILE_NAME,
                     format!(
                         "`{text}` refers to `${{{key}}}`, which no `<properties>` here or in a parent on this disk sets; write the value in component.yaml"
                     ),
                 ));
             };
             if depth == 0 {
-                return Err(FormatError::new(FILE, format!("`${{{key}}}` refers to itself")));
+                return Err(FormatError::new(POM_FILE_NAME, format!("`${{{key}}}` refers to itself")));
             }
             *references += 1;
             if *references > REFERENCES || filled.len() > 4096 {
                 let message =
                     "its properties refer to each other too often; write the value in component.yaml";
-                return Err(FormatError::new(FILE, message));
+                return Err(FormatError::new(POM_FILE_NAME, message));
             }
             filled.push_str(before);
             filled.push_str(&self.interpolate(value, depth - 1, references)?);
@@ -135,8 +140,8 @@ impl Pom {
         Ok(filled)
     }
 
-    pub(super) fn facts(&self) -> ProjectMetadata {
-        ProjectMetadata {
+    pub(super) fn project_facts_of_pom(&self) -> ProjectFileFacts {
+        ProjectFileFacts {
             name: self.convert("project.artifactId", super::component_name),
             version: self.convert("project.version", |text| super::rpm_version(VersionScheme::Maven, text)),
             description: self.convert("project.description", super::description),
@@ -149,8 +154,9 @@ impl Pom {
         }
     }
 
-    fn convert<T>(&self, key: &str, convert: impl FnOnce(&str) -> Result<T, String>) -> ProjectFact<T> {
-        let convert = |text: String| convert(&text).map_err(|message| FormatError::new(FILE, message));
+    fn convert<T>(&self, key: &str, convert: impl FnOnce(&str) -> Result<T, String>) -> ProjectFileFact<T> {
+        let convert =
+            |text: String| convert(&text).map_err(|message| FormatError::new(POM_FILE_NAME, message));
         self.value(key)?.map(convert).transpose()
     }
 
@@ -158,21 +164,22 @@ impl Pom {
     ///
     /// `geppetto.tomcat.context` stands for `tomcat: {context}`; every other `geppetto.KEY` for the key of
     /// `component.yaml`, in YAML's flow style where it is not a plain text.
-    pub(super) fn component(&self) -> Option<Result<ComponentFile, Vec<FormatError>>> {
+    pub(super) fn component_of_geppetto_properties(&self) -> Option<Result<ComponentFile, Vec<FormatError>>> {
         self.values.get("geppetto.kind")?;
         // The lines of the text that is put together here say nothing about the POM.
         let in_pom = |error: FormatError| {
-            FormatError::new(FILE, format!("of its properties `geppetto.*`: {}", error.message))
+            FormatError::new(POM_FILE_NAME, format!("of its properties `geppetto.*`: {}", error.message))
         };
         Some(self.component_text().map_err(|error| vec![error]).and_then(|text| {
-            component::parse_component_yaml(FILE, &text)
+            component::parse_component_yaml(POM_FILE_NAME, &text)
                 .map_err(|errors| errors.into_iter().map(in_pom).collect())
         }))
     }
 
     fn component_text(&self) -> Result<String, FormatError> {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let mut text = format!("format: {}\nfrom: {FILE}\n", component::COMPONENT_FORMAT_NAME_AND_VERSION);
+        let mut text =
+            format!("format: {}\nfrom: {POM_FILE_NAME}\n", component::COMPONENT_FORMAT_NAME_AND_VERSION);
         let mut properties: BTreeMap<&str, String> = BTreeMap::new();
         for key in self.values.keys() {
             if let Some(name) = key.strip_prefix("geppetto.") {
@@ -232,7 +239,7 @@ fn default_profiles<'a, 'i>(project: Node<'a, 'i>) -> impl Iterator<Item = Node<
 
 /// The text of a POM, in the encoding it names.
 fn read_text(path: &Path) -> Result<String, String> {
-    xml_text::decode(&super::super::read_bytes(path)?)
+    xml_text::decode_xml_bytes(&super::super::read_bytes(path)?)
 }
 
 fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
@@ -252,9 +259,9 @@ fn text_of(node: Node<'_, '_>) -> String {
 mod tests {
     use super::*;
 
-    fn pom(inner: &str) -> Result<Pom, FormatError> {
+    fn pom(inner: &str) -> Result<PomWithParents, FormatError> {
         let text = format!("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">{inner}</project>");
-        Pom::parse(Path::new("/nonexistent"), text)
+        PomWithParents::parse(Path::new("/nonexistent"), text)
     }
 
     #[test]
@@ -262,7 +269,7 @@ mod tests {
         let facts = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
              <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>")
         .unwrap()
-        .facts();
+        .project_facts_of_pom();
         assert_eq!(facts.name.unwrap().unwrap().as_str(), "shop-web");
         assert_eq!(facts.version.unwrap().as_deref(), Some("7.0.0"));
         assert_eq!(facts.license.unwrap().as_deref(), Some("Apache-2.0"));
@@ -271,24 +278,24 @@ mod tests {
         let child = dir.path().join("web");
         std::fs::create_dir(&child).unwrap();
         std::fs::write(
-            dir.path().join(FILE),
+            dir.path().join(POM_FILE_NAME),
             "<project><properties><revision>1.2</revision><tag>-SNAPSHOT</tag></properties></project>",
         )
         .unwrap();
         let text = "<project><parent><version>0</version></parent><artifactId>a</artifactId><version>${revision}${tag}</version></project>";
-        let facts = Pom::parse(&child, text.to_owned()).unwrap().facts();
+        let facts = PomWithParents::parse(&child, text.to_owned()).unwrap().project_facts_of_pom();
         assert_eq!(facts.version.unwrap().as_deref(), Some("1.2.0~snapshot"));
     }
 
     #[test]
     fn unreadable_pom_is_an_error_with_line_and_reason() {
-        let error = Pom::parse(Path::new("/"), "<project>\n<a></project>".to_owned()).unwrap_err();
+        let error = PomWithParents::parse(Path::new("/"), "<project>\n<a></project>".to_owned()).unwrap_err();
         assert_eq!(error.file_and_line(), "pom.xml:2");
-        let error = pom("<version>${nowhere}</version>").unwrap().facts().version.unwrap_err();
+        let error = pom("<version>${nowhere}</version>").unwrap().project_facts_of_pom().version.unwrap_err();
         assert!(error.message.contains("`${nowhere}`, which no `<properties>`"), "{error}");
         let error = pom("<version>${a}</version><properties><a>${b}</a><b>${a}</b></properties>")
             .unwrap()
-            .facts()
+            .project_facts_of_pom()
             .version
             .unwrap_err();
         assert!(error.message.contains("refers to itself"), "{error}");
@@ -296,11 +303,11 @@ mod tests {
         let level = |n: u8| format!("<p{n}>{}</p{n}>", format!("${{p{}}}", n + 1).repeat(60));
         let properties: String = (0..7).map(level).collect();
         let bomb = format!("<version>${{p0}}</version><properties>{properties}<p7></p7></properties>");
-        let error = pom(&bomb).unwrap().facts().version.unwrap_err();
+        let error = pom(&bomb).unwrap().project_facts_of_pom().version.unwrap_err();
         assert!(error.message.contains("too often"), "{error}");
         // No entity of a document type is ever expanded.
         let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
-        assert!(Pom::parse(Path::new("/"), bomb.to_owned()).is_err());
+        assert!(PomWithParents::parse(Path::new("/"), bomb.to_owned()).is_err());
     }
 
     #[test]
@@ -309,13 +316,15 @@ mod tests {
              <geppetto.kind>webapp</geppetto.kind><geppetto.tomcat.context>/shop</geppetto.tomcat.context>\
              <geppetto.os_packages>{deb: [tomcat10]}</geppetto.os_packages></properties>")
         .unwrap();
-        let component = pom.component().unwrap().unwrap();
+        let component = pom.component_of_geppetto_properties().unwrap().unwrap();
         assert_eq!(component.summary, "Shop");
         assert_eq!(component.tomcat.unwrap().war, "target/shop-1.0.war");
         assert_eq!(component.os_packages.deb, ["tomcat10"]);
-        assert!(self::pom("<artifactId>shop</artifactId>").unwrap().component().is_none());
+        assert!(
+            self::pom("<artifactId>shop</artifactId>").unwrap().component_of_geppetto_properties().is_none()
+        );
         let wrong = self::pom("<properties><geppetto.kind>web</geppetto.kind></properties>").unwrap();
-        let errors = wrong.component().unwrap().unwrap_err();
+        let errors = wrong.component_of_geppetto_properties().unwrap().unwrap_err();
         assert!(
             errors[0].to_string().starts_with("pom.xml: of its properties `geppetto.*`: unknown word `web`")
         );
@@ -334,7 +343,7 @@ mod tests {
                 "<version>${{revision}}</version><properties><revision>1.0.0</revision></properties>\
                  <profiles>{profiles}</profiles>"
             );
-            pom(&text).unwrap().facts().version.unwrap().unwrap()
+            pom(&text).unwrap().project_facts_of_pom().version.unwrap().unwrap()
         };
         assert_eq!(version(&profile("true", "2.0.0")), "2.0.0");
         assert_eq!(version(&profile("false", "2.0.0")), "1.0.0");

@@ -5,13 +5,13 @@ use std::path::Path;
 use model::format::FormatError;
 use toml::{Table, Value};
 
-use super::{ProjectFact, ProjectMetadata, VersionScheme};
+use super::{ProjectFileFact, ProjectFileFacts, VersionScheme};
 
 /// How many folders above a crate its workspace is looked for.
 const PARENTS: usize = 8;
 
 /// Reads a crate's `Cargo.toml`; what it inherits comes from its workspace.
-pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectMetadata, FormatError> {
+pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFileFacts, FormatError> {
     let file = "Cargo.toml";
     let table = parse(file, text)?;
     let Some(package) = table.get("package").and_then(Value::as_table) else {
@@ -48,7 +48,7 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 }
 
 /// Reads a `package.json`.
-pub(super) fn read_package_json(text: &str) -> Result<ProjectMetadata, FormatError> {
+pub(super) fn read_package_json(text: &str) -> Result<ProjectFileFacts, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| FormatError::new_at_line(file, error.line() as u64, error.to_string()))?;
@@ -65,7 +65,7 @@ pub(super) fn read_package_json(text: &str) -> Result<ProjectMetadata, FormatErr
 }
 
 /// Reads a `pyproject.toml`, of PEP 621 or Poetry, or of both: what one leaves out is taken from the other.
-pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectMetadata, FormatError> {
+pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFileFacts, FormatError> {
     let file = "pyproject.toml";
     let table = parse(file, text)?;
     let project = table.get("project").and_then(Value::as_table);
@@ -122,12 +122,12 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    fn facts(self, version: ProjectFact<String>, scheme: VersionScheme) -> ProjectMetadata {
+    fn facts(self, version: ProjectFileFact<String>, scheme: VersionScheme) -> ProjectFileFacts {
         let at = |key: &'static str| move |message: String| error_at_key(self.file, self.text, key, message);
         let version = version.and_then(|version| {
             version.map(|text| super::rpm_version(scheme, &text).map_err(at("version"))).transpose()
         });
-        ProjectMetadata {
+        ProjectFileFacts {
             name: self.name.map(|text| super::component_name(&text).map_err(at("name"))).transpose(),
             version,
             description: self

@@ -6,7 +6,7 @@ use encoding_rs::{Encoding, UTF_8};
 const DECLARATION: usize = 256;
 
 /// Decodes `bytes` by their byte order mark, else by the XML declaration, else as UTF-8; the mark is left out.
-pub(super) fn decode(bytes: &[u8]) -> Result<String, String> {
+pub(super) fn decode_xml_bytes(bytes: &[u8]) -> Result<String, String> {
     let encoding = match declared_encoding(bytes) {
         None => UTF_8,
         Some(label) => Encoding::for_label(label.as_bytes()).ok_or_else(|| {
@@ -47,16 +47,16 @@ mod tests {
             (b"\xff\xfe<\0a\0/\0>\0", "<a/>"),
             (b"<a>Caf\xc3\xa9</a>", "Caf\u{e9}"),
         ] {
-            let decoded = decode(bytes).unwrap();
+            let decoded = decode_xml_bytes(bytes).unwrap();
             assert!(decoded.contains(text) && decoded.starts_with('<'), "{decoded:?}");
         }
     }
 
     #[test]
     fn unknown_encoding_and_text_of_another_one_are_errors() {
-        let error = decode(b"<?xml version=\"1.0\" encoding=\"KLINGON\"?><a/>").unwrap_err();
+        let error = decode_xml_bytes(b"<?xml version=\"1.0\" encoding=\"KLINGON\"?><a/>").unwrap_err();
         assert!(error.contains("names the encoding `KLINGON`, which is not known"), "{error}");
-        let error = decode(b"<a>Caf\xe9</a>").unwrap_err();
+        let error = decode_xml_bytes(b"<a>Caf\xe9</a>").unwrap_err();
         assert!(error.contains("it is not text in the encoding UTF-8"), "{error}");
     }
 }

@@ -38,7 +38,7 @@ impl Token<'_> {
 }
 
 /// Writes a version of Maven's as RPM's.
-pub(super) fn to_rpm(text: &str) -> Result<String, String> {
+pub(super) fn maven_to_rpm_version(text: &str) -> Result<String, String> {
     let text = text.to_ascii_lowercase();
     let tokens = split(&text)?;
     let (release, rest) = numbers(&tokens);
@@ -172,7 +172,7 @@ mod tests {
             ("1.0-1", "1.0.0^1"),
             ("1.0-20231013.123456-1", "1.0.0^20231013.123456^1"),
         ] {
-            assert_eq!(to_rpm(maven).as_deref(), Ok(rpm), "{maven}");
+            assert_eq!(maven_to_rpm_version(maven).as_deref(), Ok(rpm), "{maven}");
         }
     }
 
@@ -191,7 +191,7 @@ mod tests {
             ("1.0.Final1", "has `final` before its end"),
             ("1.0-M0-SNAPSHOT", "has a zero between two words"),
         ] {
-            let error = to_rpm(maven).unwrap_err();
+            let error = maven_to_rpm_version(maven).unwrap_err();
             assert!(error.contains(expected), "{maven}: {error}");
         }
     }

@@ -15,7 +15,7 @@ use pep440_rs::{LocalSegment, PrereleaseKind, Version};
 use super::join_release;
 
 /// Writes a version of Python's as RPM's.
-pub(super) fn to_rpm(text: &str) -> Result<String, String> {
+pub(super) fn pep440_to_rpm_version(text: &str) -> Result<String, String> {
     let version = Version::from_str(text)
         .map_err(|_| "is not one of Python's (PEP 440), for instance `1.2.0` or `1.2.0rc1`".to_owned())?;
     if version.epoch() != 0 {
@@ -71,7 +71,7 @@ mod tests {
             ("1.0+ubuntu.1", "1.0.0^ubuntu.1"),
             ("0!1.0", "1.0.0"),
         ] {
-            assert_eq!(to_rpm(python).as_deref(), Ok(rpm), "{python}");
+            assert_eq!(pep440_to_rpm_version(python).as_deref(), Ok(rpm), "{python}");
         }
     }
 
@@ -83,7 +83,7 @@ mod tests {
             ("1.0-SNAPSHOT", "is not one of Python's (PEP 440)"),
             ("one", "is not one of Python's (PEP 440)"),
         ] {
-            let error = to_rpm(python).unwrap_err();
+            let error = pep440_to_rpm_version(python).unwrap_err();
             assert!(error.contains(expected), "{python}: {error}");
         }
     }

@@ -11,7 +11,7 @@
 use semver::Version;
 
 /// Writes a version of npm's or Cargo's as RPM's.
-pub(super) fn to_rpm(text: &str) -> Result<String, String> {
+pub(super) fn semver_to_rpm_version(text: &str) -> Result<String, String> {
     // npm takes a leading `v` away too.
     let version = Version::parse(text.strip_prefix('v').unwrap_or(text))
         .map_err(|_| "is not one of SemVer, for instance `1.2.0` or `1.2.0-rc.1`".to_owned())?;
@@ -60,7 +60,7 @@ mod tests {
             ("5.5.0-dev.20240501", "5.5.0~dev.20240501"),
             ("1.0.0-beta.2+exp.sha.5114f85", "1.0.0~beta.2"),
         ] {
-            assert_eq!(to_rpm(semver).as_deref(), Ok(rpm), "{semver}");
+            assert_eq!(semver_to_rpm_version(semver).as_deref(), Ok(rpm), "{semver}");
         }
     }
 
@@ -73,7 +73,7 @@ mod tests {
             ("1.0", "is not one of SemVer"),
             ("01.0.0", "is not one of SemVer"),
         ] {
-            let error = to_rpm(semver).unwrap_err();
+            let error = semver_to_rpm_version(semver).unwrap_err();
             assert!(error.contains(expected), "{semver}: {error}");
         }
     }

@@ -25,7 +25,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     let again = Repository::open(&test.root()).unwrap();
     assert_eq!(again.list_channels().unwrap(), test.repository.list_channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
-    let serial = test.repository.compute_change_serial().unwrap();
+    let serial = test.repository.sum_of_channel_generations().unwrap();
     assert_eq!(create("staging", Some("dev")), Ok(false));
     assert_eq!(create("staging", None), Ok(false));
     assert_eq!(
@@ -34,7 +34,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     );
     assert!(create("qa", Some("stging")).unwrap_err().contains("did you mean `staging`?"));
     assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
-    assert_eq!(test.repository.compute_change_serial().unwrap(), serial);
+    assert_eq!(test.repository.sum_of_channel_generations().unwrap(), serial);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 

@@ -30,7 +30,7 @@ fn threads_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&test, "dev"), expected);
-    assert_eq!(test.repository.compute_change_serial().unwrap(), 2 + 24);
+    assert_eq!(test.repository.sum_of_channel_generations().unwrap(), 2 + 24);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
@@ -69,7 +69,7 @@ fn processes_publishing_at_once_lose_nothing() {
     let mut expected = files.clone();
     expected.sort();
     assert_eq!(visible(&test, "dev"), expected);
-    assert_eq!(test.repository.compute_change_serial().unwrap(), 2 + 16);
+    assert_eq!(test.repository.sum_of_channel_generations().unwrap(), 2 + 16);
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
 
@@ -83,7 +83,9 @@ fn check_during_publications_and_retentions_finds_nothing() {
                 let file = test.take(Rpm::new("tool", &format!("1.{n}")));
                 test.repository.publish_packages(&name("dev"), &[file], NOON + n * 4000).unwrap();
                 if n % 10 == 9 {
-                    test.repository.retain_versions(&BTreeSet::new(), 2, NOON + n * 4000).unwrap();
+                    test.repository
+                        .retain_newest_and_needed_versions(&BTreeSet::new(), 2, NOON + n * 4000)
+                        .unwrap();
                 }
             }
         });

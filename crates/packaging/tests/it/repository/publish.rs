@@ -14,12 +14,12 @@ fn publishing_twice_says_what_was_there_already() {
     let first = test.publish("dev", &files);
     assert_eq!(first.added, ["shop-1.0-1.noarch.rpm", "shop-deployment-1.0-1.noarch.rpm"]);
     assert!(first.present.is_empty());
-    let serial = test.repository.compute_change_serial().unwrap();
+    let serial = test.repository.sum_of_channel_generations().unwrap();
     let second = test.publish("dev", &files);
     assert_eq!(second.present, first.added);
     assert!(second.added.is_empty());
     assert_eq!(
-        test.repository.compute_change_serial().unwrap(),
+        test.repository.sum_of_channel_generations().unwrap(),
         serial,
         "nothing changed, so nothing was written"
     );

@@ -41,9 +41,9 @@ fn two_versions_in_both_channels(test: &TestRepository) -> [Vec<String>; 2] {
 fn withdrawn_version_leaves_one_channel_and_stays_in_the_other() {
     let test = TestRepository::new();
     let [old, new] = two_versions_in_both_channels(&test);
-    let serial = test.repository.compute_change_serial().unwrap();
+    let serial = test.repository.sum_of_channel_generations().unwrap();
     assert_eq!(withdraw(&test, "shop", "2.0").unwrap(), new);
-    assert_eq!(test.repository.compute_change_serial().unwrap(), serial + 1);
+    assert_eq!(test.repository.sum_of_channel_generations().unwrap(), serial + 1);
     assert_eq!(visible(&test, "dev"), old);
     assert_eq!(visible(&test, "prod").len(), 4);
     let catalog = test.repository.read_catalog().unwrap();
@@ -95,7 +95,7 @@ fn withdrawn_packages_stay_for_readers_for_an_hour_and_in_the_pool_until_a_reten
     let links = || tree(&test.channel("dev").join("packages"));
     assert_eq!(links().len(), 4);
     assert_eq!(tree(&test.root().join("pool")).len(), 4);
-    let retained = test.repository.retain_versions(&BTreeSet::new(), 9, u32::MAX).unwrap();
+    let retained = test.repository.retain_newest_and_needed_versions(&BTreeSet::new(), 9, u32::MAX).unwrap();
     assert_eq!(BTreeSet::from_iter(retained.files), BTreeSet::from_iter(new));
     assert_eq!(links().len(), 2);
     assert_eq!(test.repository.check_repository().unwrap(), []);

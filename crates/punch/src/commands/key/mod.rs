@@ -81,9 +81,9 @@ impl KeyNewArgs {
             .with_hint("write it like 'Alice <alice@example.org>'"));
         }
         let created = u32::try_from((context.now)() / 1_000_000).unwrap_or(u32::MAX);
-        let key = SecretKey::generate(self.name.trim(), created)
+        let key = SecretKey::generate_secret_key(self.name.trim(), created)
             .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
-        key.save(&self.out).map_err(|error| match error {
+        key.save_secret_key_file(&self.out).map_err(|error| match error {
             SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
@@ -117,7 +117,7 @@ fn armored(key: &SecretKey) -> Result<String, CommandError> {
 /// Reads a secret key; others must not be able to.
 pub(super) fn load_secret_key(file: &Path) -> Result<SecretKey, CommandError> {
     std::fs::File::open(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
-    SecretKey::load(file).map_err(|error| {
+    SecretKey::load_secret_key_file(file).map_err(|error| {
         CommandError::invalid_input(error.to_string())
             .with_hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
