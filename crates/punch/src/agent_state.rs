@@ -72,9 +72,9 @@ impl AgentState {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
         self.host_state().acquire_run_lock().map_err(|error| match error {
-            StateError::File { path, source, .. } => CommandError::cannot_write_file(&path, &source),
+            StateError::File { path, source, .. } => CommandError::cannot_write_file_error(&path, &source),
             locked => {
-                CommandError::blocked(locked.to_string()).with_hint("`punch history` shows what it did")
+                CommandError::blocked_error(locked.to_string()).with_hint("`punch history` shows what it did")
             }
         })
     }
@@ -84,7 +84,7 @@ impl AgentState {
         let Some(text) = self.files.read_text_file(&path(LAST_GOOD))? else { return Ok(None) };
         let shown = self.files.display_path(&path(LAST_GOOD));
         let node = node::parse_node_yaml(&shown.display().to_string(), &text).map_err(|error| {
-            CommandError::blocked(format!("the last good node file cannot be read: {error}"))
+            CommandError::blocked_error(format!("the last good node file cannot be read: {error}"))
                 .with_hint(format!("it was damaged; move {} away, then run `punch restore`", shown.display()))
         })?;
         Ok(Some(LastGoodNode {
@@ -124,13 +124,13 @@ impl AgentState {
         let Some(text) = self.files.read_text_file(&path(BEGUN_GENERATION))? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             let shown = self.files.display_path(&path(BEGUN_GENERATION));
-            CommandError::blocked(format!("{}: not what punch writes: {error}", shown.display()))
+            CommandError::blocked_error(format!("{}: not what punch writes: {error}", shown.display()))
                 .with_hint("it holds back older node files; join again with a new token to begin anew")
         })
     }
 
     /// Remembers that a run begins `node`. A file written by hand has no number, and leaves no mark.
-    pub(crate) fn record_begun_generation(
+    pub(crate) fn record_highest_begun_generation(
         &self,
         node: &Node,
         begun: Option<&HighestBegunGeneration>,
@@ -157,7 +157,7 @@ impl AgentState {
     }
 
     /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
-    pub(crate) fn forget_back_office_state(&self) -> Result<(), CommandError> {
+    pub(crate) fn forget_state_of_earlier_back_office(&self) -> Result<(), CommandError> {
         for name in [BEGUN_GENERATION, LAST_CONTACT, LAST_GOOD_TAG] {
             self.files.remove_file(&path(name))?;
         }
@@ -175,11 +175,13 @@ impl AgentState {
     }
 
     /// Queues a report for the back-office.
-    pub(crate) fn queue_unsent_report(&self, report: &Report) -> Result<(), CommandError> {
+    pub(crate) fn save_unsent_report(&self, report: &Report) -> Result<(), CommandError> {
         let folder = path(UNSENT_REPORTS);
         for folder in [STATE_FOLDER, &folder] {
             let made = self.files.host_root().create_private_folder(folder);
-            made.map_err(|error| CommandError::cannot_write_file(&self.files.display_path(folder), &error))?;
+            made.map_err(|error| {
+                CommandError::cannot_write_file_error(&self.files.display_path(folder), &error)
+            })?;
         }
         let text = serde_json::to_vec_pretty(report)
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
@@ -201,7 +203,7 @@ impl AgentState {
                     let aside = self.files.display_path(&file).with_extension("damaged");
                     let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                     let renamed = self.files.host_root().rename_file(&file, name);
-                    renamed.map_err(|error| CommandError::cannot_write_file(&aside, &error))?;
+                    renamed.map_err(|error| CommandError::cannot_write_file_error(&aside, &error))?;
                     output.print_warning(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
             }
@@ -222,18 +224,19 @@ impl AgentState {
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
         let folder = path(UNSENT_REPORTS);
         let names = self.files.host_root().list_folder(&folder);
-        let names = names
-            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&folder), &error))?;
+        let names = names.map_err(|error| {
+            CommandError::cannot_read_file_error(&self.files.display_path(&folder), &error)
+        })?;
         let reports = names.into_iter().filter(|name| name.ends_with(".json"));
         Ok(reports.map(|name| format!("{folder}/{name}")).collect())
     }
 
     fn read_queued_report(&self, file: &str) -> Result<Report, CommandError> {
         let shown = self.files.display_path(file);
-        let missing = || CommandError::cannot_read_file(&shown, &io::ErrorKind::NotFound.into());
+        let missing = || CommandError::cannot_read_file_error(&shown, &io::ErrorKind::NotFound.into());
         let text = self.files.read_text_file(file)?.ok_or_else(missing)?;
         serde_json::from_str(&text).map_err(|error| {
-            CommandError::invalid_input(format!("{} is not a report: {error}", shown.display()))
+            CommandError::invalid_input_error(format!("{} is not a report: {error}", shown.display()))
                 .with_hint("remove the damaged file")
         })
     }
@@ -241,15 +244,17 @@ impl AgentState {
     /// When a file was last touched; `None` when there is none.
     fn modified(&self, name: &str) -> Result<Option<UnixMicros>, CommandError> {
         let modified = self.files.host_root().modification_time_us(&path(name));
-        modified
-            .map_err(|error| CommandError::cannot_read_file(&self.files.display_path(&path(name)), &error))
+        modified.map_err(|error| {
+            CommandError::cannot_read_file_error(&self.files.display_path(&path(name)), &error)
+        })
     }
 
     /// Sets when a file was last touched; creates an empty file if there is none.
     fn touch(&self, name: &str, at: UnixMicros) -> Result<(), CommandError> {
         let touched = self.files.host_root().touch_file(&path(name), at);
-        touched
-            .map_err(|error| CommandError::cannot_write_file(&self.files.display_path(&path(name)), &error))
+        touched.map_err(|error| {
+            CommandError::cannot_write_file_error(&self.files.display_path(&path(name)), &error)
+        })
     }
 }
 
@@ -264,7 +269,7 @@ fn unsent_file(report: &Report) -> String {
 }
 
 fn unreadable(error: StateError) -> CommandError {
-    CommandError::invalid_input(error.to_string())
+    CommandError::invalid_input_error(error.to_string())
 }
 
 #[cfg(test)]
@@ -291,9 +296,9 @@ mod tests {
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        state.queue_unsent_report(&report(2)).unwrap();
-        state.queue_unsent_report(&report(1)).unwrap();
-        state.queue_unsent_report(&report(1)).unwrap();
+        state.save_unsent_report(&report(2)).unwrap();
+        state.save_unsent_report(&report(1)).unwrap();
+        state.save_unsent_report(&report(1)).unwrap();
         let output = TerminalOutput::new(true, true);
         assert_eq!(state.read_unsent_reports(&output).unwrap(), [report(1), report(2)]);
         state.remove_sent_report(&report(1)).unwrap();
@@ -304,7 +309,7 @@ mod tests {
     fn damaged_report_is_set_aside_and_the_others_are_sent() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
-        state.queue_unsent_report(&report(2)).unwrap();
+        state.save_unsent_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
         assert_eq!(state.read_unsent_reports(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
@@ -365,7 +370,10 @@ mod tests {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
             let node = node::parse_node_yaml("n", &text).unwrap();
             state
-                .record_begun_generation(&node, state.read_highest_begun_generation().unwrap().as_ref())
+                .record_highest_begun_generation(
+                    &node,
+                    state.read_highest_begun_generation().unwrap().as_ref(),
+                )
                 .unwrap();
             assert_eq!(state.read_highest_begun_generation().unwrap().unwrap().generation, highest);
         }

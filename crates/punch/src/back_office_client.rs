@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// The back-office of a joined host.
-pub(crate) struct BackOfficeClient {
+pub(crate) struct BackOfficeClientOfHost {
     membership: BackOfficeMembership,
     client: ApiClient,
 }
 
-impl BackOfficeClient {
+impl BackOfficeClientOfHost {
     /// Reads which back-office this host joined, and prepares requests to it.
-    pub(crate) fn from_membership(root: &HostFiles) -> Result<Self, CommandError> {
-        let membership = BackOfficeMembership::load_required(root)?;
+    pub(crate) fn client_from_membership(root: &HostFiles) -> Result<Self, CommandError> {
+        let membership = BackOfficeMembership::load_required_membership(root)?;
         let authorities = root.find_ca_certificates()?;
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
-            CommandError::blocked(format!(
+            CommandError::blocked_error(format!(
                 "{}: {}",
                 root.display_path(MEMBERSHIP_PATH).display(),
                 failure.message
@@ -43,13 +43,13 @@ impl BackOfficeClient {
     }
 
     /// This server's name there.
-    pub(crate) fn server_name(&self) -> &ServerName {
+    pub(crate) fn joined_server_name(&self) -> &ServerName {
         &self.membership.server
     }
 
     /// Fetches and verifies this server's node file. Returns the last good one when the back-office answers
     /// that it has not changed.
-    pub(crate) fn fetch_node_file(
+    pub(crate) fn fetch_and_verify_node_file(
         &self,
         last: Option<&LastGoodNode>,
         last_contact: Option<UnixMicros>,
@@ -61,13 +61,13 @@ impl BackOfficeClient {
             Ok(NodeFileResponse::File { text, tag }) => {
                 let name =
                     format!("the node file of {} from {}", self.membership.server, self.client.base_url());
-                TrustedNode::verify_and_parse(&name, text, tag, trust, &context.output)
-                    .map_err(CommandError::into_blocked)
+                TrustedNode::verify_and_parse_node_yaml(&name, text, tag, trust, &context.output)
+                    .map_err(CommandError::into_blocked_error)
             }
             Ok(NodeFileResponse::Same) => match last {
                 Some(last) => TrustedNode::verify_last_good_again(last, trust, &context.output)
-                    .map_err(CommandError::into_blocked),
-                None => Err(CommandError::blocked(format!(
+                    .map_err(CommandError::into_blocked_error),
+                None => Err(CommandError::blocked_error(format!(
                     "{} answered that the node file has not changed, but this host has no last good node file",
                     self.client.base_url()
                 ))),
@@ -132,7 +132,7 @@ impl BackOfficeClient {
 
     /// Queues a report for the back-office. A failure to write it is a warning.
     pub(crate) fn queue_report_or_warn(&self, state: &AgentState, report: &Report, context: &CommandContext) {
-        if let Err(failure) = state.queue_unsent_report(report) {
+        if let Err(failure) = state.save_unsent_report(report) {
             context.output.print_warning(format!("the report is lost: {}", failure.message));
         }
     }
@@ -142,7 +142,7 @@ impl BackOfficeClient {
 pub(crate) fn describe_last_contact(last_contact: Option<UnixMicros>, context: &CommandContext) -> String {
     match last_contact {
         Some(at) => {
-            let age = time_text::format_age(at, (context.now)());
+            let age = time_text::format_time_between(at, (context.now)());
             format!("the back-office last answered {age} ago ({})", time_text::format_utc(at))
         }
         None => "the back-office has never answered".to_owned(),

@@ -27,22 +27,22 @@ impl CommandError {
     }
 
     /// The user's input is wrong.
-    pub(crate) fn invalid_input(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid_input_error(message: impl Into<String>) -> Self {
         Self::new(Exit::Input, message)
     }
 
     /// Something is not allowed or could not be looked at; nothing was changed.
-    pub(crate) fn blocked(message: impl Into<String>) -> Self {
+    pub(crate) fn blocked_error(message: impl Into<String>) -> Self {
         Self::new(Exit::Blocked, message)
     }
 
     /// Something failed half-way.
-    pub(crate) fn failed(message: impl Into<String>) -> Self {
+    pub(crate) fn failed_halfway_error(message: impl Into<String>) -> Self {
         Self::new(Exit::Failed, message)
     }
 
     /// What is wrong is no input of the user's: it came from elsewhere, and nothing was changed because of it.
-    pub(crate) fn into_blocked(self) -> Self {
+    pub(crate) fn into_blocked_error(self) -> Self {
         match self.exit {
             Exit::Input => Self { exit: Exit::Blocked, ..self },
             _ => self,
@@ -50,12 +50,12 @@ impl CommandError {
     }
 
     /// The input has these faults; `heading` stands before them when there are several.
-    pub(crate) fn from_faults(heading: &str, faults: Vec<Fault>) -> Self {
+    pub(crate) fn error_from_faults(heading: &str, faults: Vec<Fault>) -> Self {
         let message = match faults.as_slice() {
             [only] => only.to_string(),
             several => format!("{heading}{}", fault::format_fault_list(several)),
         };
-        Self { faults, ..Self::invalid_input(message) }
+        Self { faults, ..Self::invalid_input_error(message) }
     }
 
     /// Adds what to do next.
@@ -65,9 +65,12 @@ impl CommandError {
     }
 
     /// A file of the user could not be read.
-    pub(crate) fn cannot_read_file(path: &Path, error: &io::Error) -> Self {
-        let failure =
-            Self::invalid_input(format!("cannot read {}: {}", path.display(), describe_io_error(error)));
+    pub(crate) fn cannot_read_file_error(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::invalid_input_error(format!(
+            "cannot read {}: {}",
+            path.display(),
+            describe_io_error(error)
+        ));
         match error.kind() {
             io::ErrorKind::NotFound => failure.with_hint("check the path; nothing was changed"),
             io::ErrorKind::PermissionDenied => {
@@ -78,8 +81,9 @@ impl CommandError {
     }
 
     /// A file could not be written.
-    pub(crate) fn cannot_write_file(path: &Path, error: &io::Error) -> Self {
-        let failure = Self::blocked(format!("cannot write {}: {}", path.display(), describe_io_error(error)));
+    pub(crate) fn cannot_write_file_error(path: &Path, error: &io::Error) -> Self {
+        let failure =
+            Self::blocked_error(format!("cannot write {}: {}", path.display(), describe_io_error(error)));
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 failure.with_hint("run it as root, or give a folder that you may write to")
@@ -115,6 +119,6 @@ impl From<FormatError> for CommandError {
 impl From<Vec<FormatError>> for CommandError {
     fn from(errors: Vec<FormatError>) -> Self {
         let heading = format!("{} faults:", errors.len());
-        CommandError::from_faults(&heading, errors.into_iter().map(Fault::from).collect())
+        CommandError::error_from_faults(&heading, errors.into_iter().map(Fault::from).collect())
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     command_error::CommandError,
     health_client,
     host_files::HostFiles,
-    package_source::{PackageCache, PackageSource},
+    package_source::{PackageSource, VerifiedFileCache},
     report_text, time_text,
     trusted_node::TrustedNode,
 };
@@ -55,7 +55,7 @@ pub(crate) struct DeploymentResult {
 
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
-    pub(crate) fn print_and_get_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(crate) fn print_json_and_get_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
         context.output.print_json(&self);
         match self.stopped {
             Some(failure) => Err(failure),
@@ -86,13 +86,14 @@ pub(crate) fn inspect_and_plan_deployment(
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
 fn open_machine(path: &Path) -> Result<Machine, CommandError> {
     let open = |path: &Path| {
-        Machine::new(path, health_client::http_get).map_err(|error| CommandError::blocked(error.to_string()))
+        Machine::new(path, health_client::http_get_for_health_check)
+            .map_err(|error| CommandError::blocked_error(error.to_string()))
     };
     if path.exists() {
         return open(path);
     }
     let empty = tempfile::tempdir()
-        .map_err(|error| CommandError::cannot_write_file(&std::env::temp_dir(), &error))?;
+        .map_err(|error| CommandError::cannot_write_file_error(&std::env::temp_dir(), &error))?;
     open(empty.path())
 }
 
@@ -124,7 +125,7 @@ pub(crate) fn run_deployment(
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
         let filed = state.close_interrupted_run().and_then(|()| state.save_report(&report));
-        filed.map_err(|error| CommandError::failed(error.to_string()))?;
+        filed.map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
@@ -147,7 +148,7 @@ pub(crate) fn run_deployment(
     };
     // From here on an older one is refused, also when this run fails half-way.
     if !requirement.signatures_skipped && prepared.plan.blocked.is_empty() {
-        ours.record_begun_generation(&requirement.node, begun.as_ref())?;
+        ours.record_highest_begun_generation(&requirement.node, begun.as_ref())?;
     }
     let mut steps = 0;
     let mut number = 0;
@@ -171,7 +172,7 @@ pub(crate) fn run_deployment(
         },
         &|| (context.now)(),
     )
-    .map_err(|error| CommandError::failed(error.to_string()))?;
+    .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     remember_last_good(context, root, requirement, last, source, &report)?;
     context.output.print_note(summary(&report));
     Ok(DeploymentResult {
@@ -185,7 +186,7 @@ pub(crate) fn run_deployment(
 }
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
-pub(crate) fn record_refusal_report(
+pub(crate) fn save_report_of_refused_node(
     context: &CommandContext,
     root: &HostFiles,
     server: &ServerName,
@@ -197,7 +198,7 @@ pub(crate) fn record_refusal_report(
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
     let state = HostState::with_root(root.host_root().clone());
-    state.save_report(&report).map_err(|error| CommandError::failed(error.to_string()))?;
+    state.save_report(&report).map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     Ok(report)
 }
 
@@ -241,8 +242,8 @@ fn remember_last_good(
     if report.outcome == RunOutcome::Changed {
         let mut keep = checksums(&requirement.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
-        keep.extend(source.used_metadata_checksums());
-        PackageCache::new(root.host_root()).remove_all_except(&keep);
+        keep.extend(source.checksums_of_used_metadata());
+        VerifiedFileCache::new(root.host_root()).remove_all_files_except(&keep);
     }
     AgentState::new(root).save_last_good_node(
         &requirement.text,
@@ -277,7 +278,7 @@ fn summary(report: &Report) -> String {
         "{} generation {}: {}, {}, in {}",
         report.server,
         report.generation,
-        report_text::outcome_name(report.outcome),
+        report_text::run_outcome_name(report.outcome),
         report_text::format_result_counts(report),
         time_text::format_duration(report.duration_us)
     )

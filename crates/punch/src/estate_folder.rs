@@ -75,7 +75,7 @@ pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateYamlByPath, Comm
     if errors.is_empty() {
         return Ok(documents);
     }
-    Err(CommandError::invalid_input(format!(
+    Err(CommandError::invalid_input_error(format!(
         "the folder `{}` cannot be imported:\n  {}",
         folder.display(),
         errors.join("\n  ")
@@ -151,21 +151,24 @@ fn unexpected_entry(name: &str) -> String {
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
-    CommandError::invalid_input(format!("the folder `{}` could not be read: {error}", folder.display()))
+    CommandError::invalid_input_error(format!("the folder `{}` could not be read: {error}", folder.display()))
 }
 
 /// Writes into a folder which revision it was exported from or last imported as.
 pub(crate) fn write_base_revision(folder: &Path, revision: u64) -> Result<(), CommandError> {
     let base = format::yaml::write_yaml(&BaseRevision { format: BaseRevision::FORMAT.to_owned(), revision });
     fs::write(folder.join(BASE_FILE), base).map_err(|error| {
-        CommandError::failed(format!("`{}` could not be written: {error}", folder.join(BASE_FILE).display()))
+        CommandError::failed_halfway_error(format!(
+            "`{}` could not be written: {error}",
+            folder.join(BASE_FILE).display()
+        ))
     })
 }
 
 /// Reads which revision a folder was exported from; `None` when there is no such file.
 pub(crate) fn read_base_revision(folder: &Path) -> Result<Option<u64>, CommandError> {
     let wrong = |why: String| {
-        CommandError::invalid_input(why).with_hint(format!(
+        CommandError::invalid_input_error(why).with_hint(format!(
             "`{BASE_FILE}` says which revision the folder is from; without the file no such check is made"
         ))
     };
@@ -201,14 +204,14 @@ pub(crate) fn write_estate_folder(
         }
     }
     if let Some(first) = present.iter().next().filter(|_| !replace) {
-        return Err(CommandError::invalid_input(format!(
+        return Err(CommandError::invalid_input_error(format!(
             "there is an estate in `{}` already ({first})",
             folder.display()
         ))
         .with_hint("choose an empty folder, or give --replace to make it equal to what is exported"));
     }
     let failed = |path: &Path, error: io::Error| {
-        CommandError::failed(format!("`{}` could not be written: {error}", path.display()))
+        CommandError::failed_halfway_error(format!("`{}` could not be written: {error}", path.display()))
     };
     for (path, text) in documents {
         let target = folder.join(path);

@@ -12,7 +12,7 @@ use crate::command_error::describe_io_error;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET url`; the body's first `body_bytes` bytes. No redirect is followed: it is the answer.
-pub(crate) fn http_get(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
+pub(crate) fn http_get_for_health_check(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
     let failed = |error: ureq::Error| match error {
         ureq::Error::Io(error) => format!("{url} does not answer: {}", describe_io_error(&error)),
         error => format!("{url} does not answer: {error}"),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     fn check(answer: &'static [u8], contains: Option<&str>) -> Result<(), String> {
-        request_and_check_http_answer(&serve(answer).0, 200, contains, http_get)
+        request_and_check_http_answer(&serve(answer).0, 200, contains, http_get_for_health_check)
     }
 
     #[test]
@@ -109,20 +109,20 @@ mod tests {
         let error = check(b"220 mail ready\r\n", None).unwrap_err();
         assert!(error.starts_with("http://127.0.0.1:") && error.contains("does not answer"), "{error}");
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let error = http_get(&format!("http://{closed}/"), 0).unwrap_err();
+        let error = http_get_for_health_check(&format!("http://{closed}/"), 0).unwrap_err();
         assert!(error.contains("connection refused"), "{error}");
     }
 
     #[test]
     fn body_is_read_up_to_the_limit() {
         let url = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nready").0;
-        assert_eq!(http_get(&url, 3).unwrap().body, b"rea");
+        assert_eq!(http_get_for_health_check(&url, 3).unwrap().body, b"rea");
     }
 
     #[test]
     fn request_asks_for_plain_bytes_as_punch() {
         let (url, requests) = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-        http_get(&url, 0).unwrap();
+        http_get_for_health_check(&url, 0).unwrap();
         let head = requests.recv().unwrap();
         assert!(head.starts_with("get /health http/1.1\r\n"), "{head}");
         assert!(head.contains("user-agent: punch\r\n") && head.contains("connection: close\r\n"), "{head}");

@@ -26,7 +26,7 @@ impl HostFiles {
     pub(crate) fn new(path: &Path) -> Result<Self, CommandError> {
         let above = path.parent().unwrap_or(path);
         if !path.is_dir() && !above.is_dir() {
-            return Err(CommandError::invalid_input(format!(
+            return Err(CommandError::invalid_input_error(format!(
                 "--root {}: there is no folder {} to hold it",
                 path.display(),
                 above.display()
@@ -50,20 +50,20 @@ impl HostFiles {
     pub(crate) fn read_text_file(&self, file: &str) -> Result<Option<String>, CommandError> {
         self.root
             .read_text_file(file)
-            .map_err(|error| CommandError::cannot_read_file(&self.display_path(file), &error))
+            .map_err(|error| CommandError::cannot_read_file_error(&self.display_path(file), &error))
     }
 
     /// Replaces a file whole; the folders above it are made where there are none.
     pub(crate) fn replace_file(&self, file: &str, content: &[u8], mode: u32) -> Result<(), CommandError> {
         let replaced = self.root.replace_file(file, content, mode);
-        replaced.map_err(|error| CommandError::cannot_write_file(&self.display_path(file), &error))
+        replaced.map_err(|error| CommandError::cannot_write_file_error(&self.display_path(file), &error))
     }
 
     /// Removes a file; it need not be there.
     pub(crate) fn remove_file(&self, file: &str) -> Result<(), CommandError> {
         self.root
             .remove_file(file)
-            .map_err(|error| CommandError::cannot_write_file(&self.display_path(file), &error))
+            .map_err(|error| CommandError::cannot_write_file_error(&self.display_path(file), &error))
     }
 
     /// The file with certificate authorities of one's own, if there is one.
@@ -72,7 +72,7 @@ impl HostFiles {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {
-                Err(CommandError::cannot_read_file(&self.display_path(CA_CERTIFICATES_PATH), &error))
+                Err(CommandError::cannot_read_file_error(&self.display_path(CA_CERTIFICATES_PATH), &error))
             }
         }
     }

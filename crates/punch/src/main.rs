@@ -49,10 +49,10 @@ fn main() -> ExitCode {
         environment: environment(),
     };
     terminal_output::install_panic_hook();
-    match cli.verb.run(&context) {
+    match cli.verb.run_punch_command(&context) {
         Ok(exit) => exit_code(exit),
         Err(failure) => {
-            output.print_error(&failure);
+            output.print_command_error(&failure);
             exit_code(failure.exit)
         }
     }

@@ -3,7 +3,7 @@
 use model::report::{EntryResult, Report, RunOutcome};
 
 /// How a run ended, in one word.
-pub(crate) fn outcome_name(outcome: RunOutcome) -> &'static str {
+pub(crate) fn run_outcome_name(outcome: RunOutcome) -> &'static str {
     match outcome {
         RunOutcome::Unchanged => "unchanged",
         RunOutcome::Changed => "changed",
@@ -14,7 +14,7 @@ pub(crate) fn outcome_name(outcome: RunOutcome) -> &'static str {
 }
 
 /// The result of one entry, in one or two words.
-pub(crate) fn result_name(result: EntryResult) -> &'static str {
+pub(crate) fn entry_result_name(result: EntryResult) -> &'static str {
     match result {
         EntryResult::Done => "done",
         EntryResult::Failed => "failed",
@@ -37,7 +37,7 @@ pub(crate) fn format_result_counts(report: &Report) -> String {
         .into_iter()
         .map(|result| (result, report.entries.iter().filter(|entry| entry.result == result).count()))
         .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{count} {}", result_name(kind)))
+        .map(|(kind, count)| format!("{count} {}", entry_result_name(kind)))
         .collect();
     parts.push(format!("{} right already", report.unchanged));
     parts.join(", ")

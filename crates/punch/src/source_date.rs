@@ -32,7 +32,7 @@ impl SourceDateArg {
         let file = if file.exists() { file } else { dir.join("pom.xml") };
         let modified = std::fs::metadata(&file)
             .and_then(|metadata| metadata.modified())
-            .map_err(|error| CommandError::cannot_read_file(&file, &error))?;
+            .map_err(|error| CommandError::cannot_read_file_error(&file, &error))?;
         let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         context.output.print_note(format!(
             "note: {} is not in git; the packages are dated by {}",

@@ -100,7 +100,7 @@ impl TerminalOutput {
     }
 
     /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
-    pub(crate) fn print_error(&self, failure: &CommandError) {
+    pub(crate) fn print_command_error(&self, failure: &CommandError) {
         if self.json {
             let error = ErrorOutput {
                 exit: failure.exit as u8,

@@ -12,7 +12,7 @@ pub(crate) fn format_utc(at: UnixMicros) -> String {
 }
 
 /// `3 days`, `2 hours`, `5 minutes`, `12 seconds`: the two largest units that are not zero.
-pub(crate) fn format_age(from: UnixMicros, to: UnixMicros) -> String {
+pub(crate) fn format_time_between(from: UnixMicros, to: UnixMicros) -> String {
     let seconds = (to.saturating_sub(from) / 1_000_000).max(0);
     let units = [
         (seconds / 86_400, "day"),
@@ -73,12 +73,12 @@ mod tests {
     #[test]
     fn ages_name_the_two_largest_units() {
         let s = 1_000_000;
-        assert_eq!(format_age(0, 0), "less than a second");
-        assert_eq!(format_age(0, 61 * s), "1 minute 1 second");
-        assert_eq!(format_age(0, 7200 * s), "2 hours");
-        assert_eq!(format_age(0, (3 * 86_400 + 3600) * s), "3 days 1 hour");
+        assert_eq!(format_time_between(0, 0), "less than a second");
+        assert_eq!(format_time_between(0, 61 * s), "1 minute 1 second");
+        assert_eq!(format_time_between(0, 7200 * s), "2 hours");
+        assert_eq!(format_time_between(0, (3 * 86_400 + 3600) * s), "3 days 1 hour");
         assert_eq!(
-            format_age(10 * s, 0),
+            format_time_between(10 * s, 0),
             "less than a second",
             "a clock that went back is not a negative age"
         );

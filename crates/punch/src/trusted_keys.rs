@@ -27,19 +27,20 @@ pub(crate) struct TrustedKeys {
 
 impl TrustedKeys {
     /// Accepts everything without a signature check (`--allow-unsigned`).
-    pub(crate) fn accept_unsigned() -> Self {
+    pub(crate) fn accept_without_signature_checks() -> Self {
         Self { signatures_skipped: true, ..Self::default() }
     }
 
     /// Reads the keys of a root. On a joined host a missing key is an error: a lost key must never turn
     /// signature checks off.
-    pub(crate) fn load(root: &HostFiles) -> Result<Self, CommandError> {
+    pub(crate) fn load_trusted_keys(root: &HostFiles) -> Result<Self, CommandError> {
         let broken = |file: &str, why: String| {
-            CommandError::blocked(format!("{} cannot be used: {why}", root.display_path(file).display())).with_hint(
+            CommandError::blocked_error(format!("{} cannot be used: {why}", root.display_path(file).display())).with_hint(
                 "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",
             )
         };
-        let server = BackOfficeMembership::load(root)?.map(|membership| membership.server);
+        let server =
+            BackOfficeMembership::load_membership_if_joined(root)?.map(|membership| membership.server);
         let read = |file: &str| match root.read_text_file(file)? {
             None if server.is_some() => {
                 Err(broken(file, "it is missing, and this host has joined a back-office".to_owned()))

@@ -30,19 +30,19 @@ pub(crate) struct TrustedNode {
 
 impl TrustedNode {
     /// Reads and verifies a node file given by the user.
-    pub(crate) fn read_and_verify(
+    pub(crate) fn read_and_verify_node_file(
         path: &Path,
         trust: &TrustedKeys,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
-        Self::verify_and_parse(&path.display().to_string(), text, None, trust, output)
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
+        Self::verify_and_parse_node_yaml(&path.display().to_string(), text, None, trust, output)
     }
 
     /// Verifies the signature of a node file, parses it, and checks that it is for this server. A text
     /// without a good signature is not parsed.
-    pub(crate) fn verify_and_parse(
+    pub(crate) fn verify_and_parse_node_yaml(
         file: &str,
         text: String,
         tag: Option<String>,
@@ -74,14 +74,14 @@ impl TrustedNode {
     }
 
     /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
-    pub(crate) fn refuse_older_generation(
+    pub(crate) fn refuse_generation_older_than_begun(
         &self,
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
         let digest = digest_node(&self.node).to_string();
         node::check_generation_may_follow(before, (self.node.generation, &digest)).map_err(|why| {
-            CommandError::invalid_input(format!("{}: {why}", self.file))
+            CommandError::invalid_input_error(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
@@ -90,7 +90,7 @@ impl TrustedNode {
 fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify_node_signature(file, text, key).map_err(|error| {
-            CommandError::invalid_input(error.to_string()).with_hint(
+            CommandError::invalid_input_error(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",
             )
@@ -106,7 +106,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
 
 fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
     match &trust.server {
-        Some(server) if *server != node.server => Err(CommandError::invalid_input(format!(
+        Some(server) if *server != node.server => Err(CommandError::invalid_input_error(format!(
             "{file} is for server {}, but this host is {server}",
             node.server
         ))

@@ -114,7 +114,7 @@ impl From<ApiClientError> for CommandError {
             ApiClientError::Refused { faults, .. } => faults.clone(),
             _ => Vec::new(),
         };
-        let failure = CommandError { faults, ..CommandError::invalid_input(message) };
+        let failure = CommandError { faults, ..CommandError::invalid_input_error(message) };
         match error.http_status() {
             Some(401) => failure.with_hint("give a token with `--token-file FILE`, or save one with `punch login URL --token-file FILE`"),
             Some(403) => failure.with_hint("ask an administrator for a token with a grant for it (`punch token create NAME --grant LEVEL:ENVIRONMENT`); `punch whoami` shows yours"),

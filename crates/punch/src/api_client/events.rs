@@ -11,7 +11,10 @@ const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 impl ApiClient {
     /// Calls `heard` with each event until the stream ends.
-    pub(crate) fn follow_events(&self, mut heard: impl FnMut(Event)) -> Result<(), ApiClientError> {
+    pub(crate) fn for_each_event_of_stream(
+        &self,
+        mut heard: impl FnMut(Event),
+    ) -> Result<(), ApiClientError> {
         let request = self.agent.get(self.url("/api/v1/events")).header("Accept", "text/event-stream");
         let response = self.check_status(self.authorize(request).call())?;
         let mut reader = BufReader::new(response.into_body().into_reader());

@@ -24,7 +24,7 @@ use ureq::{
 };
 
 pub(crate) use error::ApiClientError;
-pub(crate) use response::strip_control_characters;
+pub(crate) use response::strip_control_characters_and_shorten;
 
 use crate::command_error::CommandError;
 
@@ -53,10 +53,10 @@ impl BearerToken {
     /// Checks that it can be sent in a header.
     pub(crate) fn new(text: &str) -> Result<Self, CommandError> {
         if text.is_empty() {
-            return Err(CommandError::invalid_input("the token is empty"));
+            return Err(CommandError::invalid_input_error("the token is empty"));
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CommandError::invalid_input(
+            return Err(CommandError::invalid_input_error(
                 "the token holds spaces or characters that no token has; was something else pasted?",
             ));
         }
@@ -100,8 +100,8 @@ impl ApiClient {
         if let Some(socket) = url.strip_prefix(UNIX_SCHEME) {
             return Ok(Self { agent: unix_agent(Path::new(socket)), base: url.to_owned(), token });
         }
-        let base = parse_base_url(url)?;
-        Ok(Self { agent: new_http_agent(authorities)?, base, token })
+        let base = check_and_trim_base_url(url)?;
+        Ok(Self { agent: new_http_agent_with_timeouts(authorities)?, base, token })
     }
 
     /// The address, without a slash at its end.
@@ -110,7 +110,7 @@ impl ApiClient {
     }
 
     /// Whether secrets would be sent unencrypted.
-    pub(crate) fn sends_unencrypted(&self) -> bool {
+    pub(crate) fn is_unencrypted_connection(&self) -> bool {
         let host =
             self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
         host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
@@ -140,8 +140,8 @@ impl ApiClient {
         if response.status() == 304 {
             return Ok(NodeFileResponse::Same);
         }
-        let tag = response::header_text(&response, "etag");
-        Ok(NodeFileResponse::File { text: response::read_text(&self.base, &mut response)?, tag })
+        let tag = response::response_header_text(&response, "etag");
+        Ok(NodeFileResponse::File { text: response::read_response_text(&self.base, &mut response)?, tag })
     }
 
     /// Sends the report of a run.
@@ -178,7 +178,7 @@ impl ApiClient {
 
     /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the
     /// page before: `after` or `before`.
-    pub(crate) fn get_paged_list<T: DeserializeOwned>(
+    pub(crate) fn get_all_pages_of_list<T: DeserializeOwned>(
         &self,
         path: &str,
         cursor: &str,
@@ -193,7 +193,7 @@ impl ApiClient {
                 request = request.query(cursor, next);
             }
             let response = self.authorize(request).call();
-            let page: Page<T> = response::read_json(&self.base, &mut self.check_status(response)?)?;
+            let page: Page<T> = response::read_response_json(&self.base, &mut self.check_status(response)?)?;
             all.extend(page.items);
             let following = page.next.map(|next| match next {
                 serde_json::Value::String(text) => text,
@@ -221,29 +221,29 @@ impl ApiClient {
     ) -> Result<T, ApiClientError> {
         let request = self.agent.get(self.url(path)).query_pairs(query.iter().copied());
         let response = self.authorize(request).call();
-        response::read_json(&self.base, &mut self.check_status(response)?)
+        response::read_response_json(&self.base, &mut self.check_status(response)?)
     }
 
     /// Reads a text.
     pub(crate) fn get_text(&self, path: &str) -> Result<String, ApiClientError> {
         let response = self.authorize(self.agent.get(self.url(path))).call();
-        response::read_text(&self.base, &mut self.check_status(response)?)
+        response::read_response_text(&self.base, &mut self.check_status(response)?)
     }
 
     /// Deletes what is at a path.
-    pub(crate) fn delete(&self, path: &str) -> Result<(), ApiClientError> {
+    pub(crate) fn send_delete_request(&self, path: &str) -> Result<(), ApiClientError> {
         let response = self.authorize(self.agent.delete(self.url(path))).call();
         self.check_status(response).map(|_| ())
     }
 
     /// Checks that the back-office accepts the token.
-    pub(crate) fn check_token(&self) -> Result<(), ApiClientError> {
+    pub(crate) fn check_token_is_accepted(&self) -> Result<(), ApiClientError> {
         let response = self.authorize(self.agent.get(self.url("/api/v1/whoami"))).call();
         self.check_status(response).map(|_| ())
     }
 
     /// Checks that the back-office answers.
-    pub(crate) fn check_health(&self) -> Result<(), ApiClientError> {
+    pub(crate) fn check_back_office_answers(&self) -> Result<(), ApiClientError> {
         let response = self.agent.get(self.url("/api/v1/health")).call();
         self.check_status(response).map(|_| ())
     }
@@ -255,7 +255,7 @@ impl ApiClient {
         body: &impl Serialize,
     ) -> Result<T, ApiClientError> {
         let response = self.authorize(self.agent.post(self.url(path))).send_json(body);
-        response::read_json(&self.base, &mut self.check_status(response)?)
+        response::read_response_json(&self.base, &mut self.check_status(response)?)
     }
 
     fn url(&self, path: &str) -> String {
@@ -280,31 +280,31 @@ impl ApiClient {
     ) -> Result<Response<Body>, ApiClientError> {
         let mut response = response.map_err(|error| ApiClientError::from_ureq_error(&self.base, &error))?;
         if response.status().is_client_error() || response.status().is_server_error() {
-            return Err(response::read_problem_details(&self.base, &mut response));
+            return Err(response::read_error_response(&self.base, &mut response));
         }
         Ok(response)
     }
 }
 
 /// A name as one segment of a path. Names of the API need no encoding; others cannot be there.
-pub(crate) fn check_path_segment(name: &str) -> Result<&str, CommandError> {
+pub(crate) fn check_url_path_segment(name: &str) -> Result<&str, CommandError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     match !name.is_empty() && name != "." && name != ".." && name.chars().all(plain) {
         true => Ok(name),
-        false => Err(CommandError::invalid_input(format!(
+        false => Err(CommandError::invalid_input_error(format!(
             "`{}` is not a name",
-            response::strip_control_characters(name, 80)
+            response::strip_control_characters_and_shorten(name, 80)
         ))
         .with_hint("a name has letters, digits and `-_.@+`")),
     }
 }
 
 /// Checks an address and removes trailing slashes.
-pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
+pub(crate) fn check_and_trim_base_url(url: &str) -> Result<String, CommandError> {
     let wrong = |why: &str| {
-        CommandError::invalid_input(format!(
+        CommandError::invalid_input_error(format!(
             "`{}` is not an address: {why}",
-            response::strip_control_characters(url, 200)
+            response::strip_control_characters_and_shorten(url, 200)
         ))
         .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
     };
@@ -324,7 +324,7 @@ pub(crate) fn parse_base_url(url: &str) -> Result<String, CommandError> {
 }
 
 /// An HTTP agent with timeouts. A long body may take any time while data keeps arriving.
-pub(crate) fn new_http_agent(authorities: Option<&Path>) -> Result<Agent, CommandError> {
+pub(crate) fn new_http_agent_with_timeouts(authorities: Option<&Path>) -> Result<Agent, CommandError> {
     // Fails only when a provider is already installed.
     let _already = rustls::crypto::ring::default_provider().install_default();
     let roots = match authorities {
@@ -352,19 +352,22 @@ fn agent_config() -> ConfigBuilder<AgentScope> {
 }
 
 fn read_ca_file(path: &Path) -> Result<RootCerts, CommandError> {
-    let pem = std::fs::read(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
+    let pem = std::fs::read(path).map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(&pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => (),
             Err(error) => {
-                return Err(CommandError::invalid_input(format!("{} is not PEM: {error}", path.display())));
+                return Err(CommandError::invalid_input_error(format!(
+                    "{} is not PEM: {error}",
+                    path.display()
+                )));
             }
         }
     }
     if certificates.is_empty() {
-        return Err(CommandError::invalid_input(format!("{} holds no certificate", path.display()))
+        return Err(CommandError::invalid_input_error(format!("{} holds no certificate", path.display()))
             .with_hint("it must hold at least one `-----BEGIN CERTIFICATE-----` block"));
     }
     Ok(RootCerts::new_with_certs(&certificates))
@@ -376,7 +379,7 @@ mod tests {
 
     #[test]
     fn invalid_addresses_are_refused_with_an_example() {
-        assert_eq!(parse_base_url("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
+        assert_eq!(check_and_trim_base_url("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
         for (url, why) in [
             ("", "it is not a URL"),
             ("geppetto.example.org", "must begin with http"),
@@ -384,7 +387,7 @@ mod tests {
             ("http://a:b@x", "use a token"),
             ("http://x/?a=1", "must not hold a `?`"),
         ] {
-            let failure = parse_base_url(url).unwrap_err();
+            let failure = check_and_trim_base_url(url).unwrap_err();
             assert!(failure.message.contains(why), "{url}: {}", failure.message);
         }
     }
@@ -397,7 +400,11 @@ mod tests {
             ("http://127.0.0.1:8470", false),
             ("http://localhost:8470", false),
         ] {
-            assert_eq!(ApiClient::new(url, None, None).unwrap().sends_unencrypted(), exposed, "{url}");
+            assert_eq!(
+                ApiClient::new(url, None, None).unwrap().is_unencrypted_connection(),
+                exposed,
+                "{url}"
+            );
         }
     }
 }

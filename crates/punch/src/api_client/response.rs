@@ -12,25 +12,25 @@ const MAX_PROBLEM_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_FAULTS: usize = 1_000;
 
 /// The text of an answer.
-pub(super) fn read_text(url: &str, response: &mut Response<Body>) -> Result<String, ApiClientError> {
+pub(super) fn read_response_text(url: &str, response: &mut Response<Body>) -> Result<String, ApiClientError> {
     let body = response.body_mut().with_config().limit(MAX_RESPONSE_BYTES).read_to_string();
     body.map_err(|error| ApiClientError::from_ureq_error(url, &error))
 }
 
 /// The JSON of an answer.
-pub(super) fn read_json<T: DeserializeOwned>(
+pub(super) fn read_response_json<T: DeserializeOwned>(
     url: &str,
     response: &mut Response<Body>,
 ) -> Result<T, ApiClientError> {
-    let text = read_text(url, response)?;
+    let text = read_response_text(url, response)?;
     serde_json::from_str(&text).map_err(|error| ApiClientError::InvalidResponse {
         url: url.to_owned(),
-        why: format!("{error} in {}", strip_control_characters(&text, 120)),
+        why: format!("{error} in {}", strip_control_characters_and_shorten(&text, 120)),
     })
 }
 
 /// Reads an error response as problem details.
-pub(super) fn read_problem_details(url: &str, response: &mut Response<Body>) -> ApiClientError {
+pub(super) fn read_error_response(url: &str, response: &mut Response<Body>) -> ApiClientError {
     let status = response.status().as_u16();
     let body =
         response.body_mut().with_config().limit(MAX_PROBLEM_BYTES).read_to_string().unwrap_or_default();
@@ -38,14 +38,14 @@ pub(super) fn read_problem_details(url: &str, response: &mut Response<Body>) -> 
         Ok(problem) => {
             let faults = problem.faults.into_iter().take(MAX_FAULTS).map(printable_fault).collect();
             (
-                strip_control_characters(&problem.title, 200),
-                strip_control_characters(&problem.detail, 8000),
+                strip_control_characters_and_shorten(&problem.title, 200),
+                strip_control_characters_and_shorten(&problem.detail, 8000),
                 faults,
             )
         }
         Err(_) => {
             let reason = response.status().canonical_reason().unwrap_or_default();
-            (strip_control_characters(reason, 200), String::new(), Vec::new())
+            (strip_control_characters_and_shorten(reason, 200), String::new(), Vec::new())
         }
     };
     ApiClientError::Refused { url: url.to_owned(), status, title, detail, faults }
@@ -54,20 +54,20 @@ pub(super) fn read_problem_details(url: &str, response: &mut Response<Body>) -> 
 /// Makes the texts of a fault from the network safe to print.
 fn printable_fault(fault: Fault) -> Fault {
     Fault {
-        file: fault.file.map(|file| strip_control_characters(&file, 400)),
-        message: strip_control_characters(&fault.message, 2000),
-        hint: fault.hint.map(|hint| strip_control_characters(&hint, 400)),
+        file: fault.file.map(|file| strip_control_characters_and_shorten(&file, 400)),
+        message: strip_control_characters_and_shorten(&fault.message, 2000),
+        hint: fault.hint.map(|hint| strip_control_characters_and_shorten(&hint, 400)),
         ..fault
     }
 }
 
 /// A header of an answer, when it is text.
-pub(super) fn header_text(response: &Response<Body>, name: &str) -> Option<String> {
+pub(super) fn response_header_text(response: &Response<Body>, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
 /// Removes control characters from text of the network and cuts it to `most` characters.
-pub(crate) fn strip_control_characters(text: &str, most: usize) -> String {
+pub(crate) fn strip_control_characters_and_shorten(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn control_characters_of_responses_are_removed() {
-        assert_eq!(strip_control_characters("a\u{1b}[2Jb\nc", 100), "a[2Jb\nc");
-        assert_eq!(strip_control_characters(&"x".repeat(500), 3), "xxx");
+        assert_eq!(strip_control_characters_and_shorten("a\u{1b}[2Jb\nc", 100), "a[2Jb\nc");
+        assert_eq!(strip_control_characters_and_shorten(&"x".repeat(500), 3), "xxx");
     }
 }

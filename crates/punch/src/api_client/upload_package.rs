@@ -33,8 +33,8 @@ impl ApiClient {
         name: &str,
         bar: &ProgressBar,
     ) -> Result<wire::ReceivedPackage, CommandError> {
-        let file = File::open(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
-        let size = file.metadata().map_err(|error| CommandError::cannot_read_file(path, &error))?.len();
+        let file = File::open(path).map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
+        let size = file.metadata().map_err(|error| CommandError::cannot_read_file_error(path, &error))?.len();
         let mut reader = ProgressReader { inner: file.take(size), bar };
         let request = self
             .authorize(self.agent.put(self.url(&format!("/api/v1/packages/{name}"))))
@@ -42,6 +42,6 @@ impl ApiClient {
             .header("Content-Length", size.to_string());
         let sent = request.send(ureq::SendBody::from_reader(&mut reader));
         let mut answer = self.check_status(sent)?;
-        Ok(response::read_json(&self.base, &mut answer)?)
+        Ok(response::read_response_json(&self.base, &mut answer)?)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    agent_state::AgentState, back_office_client::BackOfficeClient, cli::HostArgs,
+    agent_state::AgentState, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
     command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
     membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
@@ -22,7 +22,7 @@ pub(crate) struct ApplyArgs {
     #[arg(value_name = "NODEFILE")]
     node: PathBuf,
     #[command(flatten)]
-    from: NodeFileArgs,
+    from: NodeFileAndSourceArgs,
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
@@ -32,7 +32,7 @@ pub(crate) struct ApplyArgs {
 
 /// Options that say where packages come from and whether signatures are checked.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct NodeFileArgs {
+pub(super) struct NodeFileAndSourceArgs {
     /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
     repository: Option<String>,
@@ -41,9 +41,9 @@ pub(super) struct NodeFileArgs {
     allow_unsigned: bool,
 }
 
-impl NodeFileArgs {
+impl NodeFileAndSourceArgs {
     /// Whether an option was given that needs a node file on the command line.
-    pub(super) fn has_node_file_options(&self) -> bool {
+    pub(super) fn has_options_that_need_a_node_file(&self) -> bool {
         self.repository.is_some() || self.allow_unsigned
     }
 
@@ -59,18 +59,19 @@ impl NodeFileArgs {
             context.output.print_warning(
                 "--allow-unsigned: signatures of the node file and the packages are not checked",
             );
-            TrustedKeys::accept_unsigned()
+            TrustedKeys::accept_without_signature_checks()
         } else {
-            TrustedKeys::load(root)?
+            TrustedKeys::load_trusted_keys(root)?
         };
-        let trusted = TrustedNode::read_and_verify(node, &trust, &context.output)?;
+        let trusted = TrustedNode::read_and_verify_node_file(node, &trust, &context.output)?;
         let repository = match &self.repository {
             Some(place) => place.clone(),
-            None if BackOfficeMembership::load(root)?.is_some() => {
-                BackOfficeClient::from_membership(root)?.repository_url(trusted.node.channel.as_str())
+            None if BackOfficeMembership::load_membership_if_joined(root)?.is_some() => {
+                BackOfficeClientOfHost::client_from_membership(root)?
+                    .repository_url(trusted.node.channel.as_str())
             }
             None => {
-                return Err(CommandError::invalid_input(
+                return Err(CommandError::invalid_input_error(
                     "no repository is known for the packages: this host has not joined a back-office",
                 )
                 .with_hint(
@@ -78,21 +79,21 @@ impl NodeFileArgs {
                 ));
             }
         };
-        let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
+        let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))
     }
 }
 
 impl ApplyArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_apply_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let state = AgentState::new(&root);
         let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
         let lock = state.acquire_run_lock()?;
-        trusted.refuse_older_generation(state.read_highest_begun_generation()?.as_ref())?;
+        trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
         deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
-            .print_and_get_exit_code(context)
+            .print_json_and_get_exit_code(context)
     }
 }

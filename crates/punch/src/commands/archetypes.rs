@@ -36,7 +36,7 @@ struct Asked {
 }
 
 impl ArchetypesArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_archetypes_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let all = match &self.from {
             Some(folder) => in_folder(folder)?,
             None => archetype::list_built_in_archetypes(),
@@ -82,7 +82,7 @@ fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
         return Ok(vec![Archetype::load_archetype_folder(folder).map_err(archetype_command_error)?]);
     }
     let entries =
-        std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read_file(folder, &error))?;
+        std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read_file_error(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();

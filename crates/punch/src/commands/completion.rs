@@ -26,7 +26,7 @@ struct CompletionScript {
 }
 
 impl CompletionArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_completion_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "punch", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();

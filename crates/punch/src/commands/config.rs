@@ -46,14 +46,17 @@ struct OverriddenView {
 }
 
 impl ConfigArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = SettingsResolver::load(context)?;
+    pub(super) fn run_config_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let settings = SettingsResolver::load_settings(context)?;
         let view = ConfigView {
-            file: settings.config_file().map(|file| file.path().display().to_string()),
+            file: settings.config_file().map(|file| file.config_file_path().display().to_string()),
             settings: Setting::ALL_SETTINGS
                 .into_iter()
                 .map(|setting| {
-                    view(setting, settings.list_candidates(setting, self.remote.option_value(setting)))
+                    view(
+                        setting,
+                        settings.list_setting_values(setting, self.remote.option_value_of_setting(setting)),
+                    )
                 })
                 .collect(),
         };
@@ -77,7 +80,7 @@ impl ConfigArgs {
 
 fn view(setting: Setting, candidates: Vec<SettingCandidate>) -> SettingView {
     let shown = |candidate: SettingCandidate| OverriddenView {
-        value: if setting.is_secret() { "(secret)".to_owned() } else { candidate.value },
+        value: if setting.is_secret_setting() { "(secret)".to_owned() } else { candidate.value },
         source: candidate.source.to_string(),
     };
     let mut all = candidates.into_iter().map(shown);

@@ -39,7 +39,7 @@ pub(crate) struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_explain_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let explained = match &self.server {
             Some(server) => self.ask(context, server)?,
             None => self.explain_here()?,
@@ -72,13 +72,13 @@ impl ExplainArgs {
         let node = match &self.node {
             Some(file) => {
                 let text = std::fs::read_to_string(file)
-                    .map_err(|error| CommandError::cannot_read_file(file, &error))?;
+                    .map_err(|error| CommandError::cannot_read_file_error(file, &error))?;
                 node::parse_node_yaml(&file.display().to_string(), &text)?
             }
             None => {
                 let good = AgentState::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(
                     || {
-                        CommandError::invalid_input("this host has no last good node file yet").with_hint(
+                        CommandError::invalid_input_error("this host has no last good node file yet").with_hint(
                             "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",
                         )
                     },
@@ -88,7 +88,8 @@ impl ExplainArgs {
         };
         let Some(key) = &self.key else { return Ok(explain_all_values(&node)) };
         Ok(vec![
-            explain_dotted_key(&node, key).map_err(|error| CommandError::invalid_input(error.to_string()))?,
+            explain_dotted_key(&node, key)
+                .map_err(|error| CommandError::invalid_input_error(error.to_string()))?,
         ])
     }
 }

@@ -38,14 +38,14 @@ struct Exported {
 }
 
 impl ExportArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_export_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let revision = self.revision.map(|revision| revision.to_string());
         let query: Vec<(&str, &str)> = revision.iter().map(|number| ("revision", number.as_str())).collect();
         let exported: EstateExport = client.get_json_with_query("/api/v1/estate", &query)?;
         // A masked or partial estate must never be imported again.
         if !exported.complete {
-            return Err(CommandError::invalid_input(
+            return Err(CommandError::invalid_input_error(
                 "this token may not see all of the estate with its secrets; nothing was written",
             )
             .with_hint(

@@ -32,7 +32,7 @@ struct Run {
 }
 
 impl HistoryArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_history_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let state = AgentState::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
             let runs = state.read_latest_reports(self.limit)?;
@@ -47,14 +47,14 @@ impl HistoryArgs {
             return Ok(Exit::Done);
         };
         let report = state.read_report(number)?.ok_or_else(|| {
-            CommandError::invalid_input(format!("run {number} is not in the history of this host"))
+            CommandError::invalid_input_error(format!("run {number} is not in the history of this host"))
                 .with_hint("`punch history` lists the runs that are still kept")
         })?;
         context.output.print_line(line(number, &report));
         for entry in &report.entries {
             context.output.print_line(format!(
                 "  {:11} {}{}",
-                report_text::result_name(entry.result),
+                report_text::entry_result_name(entry.result),
                 entry.action,
                 of(&entry.components)
             ));
@@ -71,7 +71,7 @@ fn line(number: u64, report: &Report) -> String {
     format!(
         "{number:5}  {}  {:11}  generation {}  {}  in {}",
         time_text::format_utc(report.started_us),
-        report_text::outcome_name(report.outcome),
+        report_text::run_outcome_name(report.outcome),
         report.generation,
         report_text::format_result_counts(report),
         time_text::format_duration(report.duration_us)

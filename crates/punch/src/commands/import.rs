@@ -44,11 +44,11 @@ pub(crate) struct ImportArgs {
 }
 
 impl ImportArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let documents = estate_folder::read_estate_folder(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
         if documents.is_empty() && !self.allow_empty {
-            return Err(CommandError::invalid_input(format!(
+            return Err(CommandError::invalid_input_error(format!(
                 "there is no document in `{}`",
                 self.folder.display()
             ))

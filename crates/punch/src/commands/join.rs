@@ -58,7 +58,7 @@ struct JoinedHost<'a> {
 }
 
 impl JoinArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_join_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let server = match &self.server {
             Some(server) => server.clone(),
@@ -68,11 +68,13 @@ impl JoinArgs {
             (Some(token), _) => BearerToken::new(token.trim())?,
             (None, Some(file)) => read_token(file)?,
             (None, None) => {
-                return Err(CommandError::invalid_input("a join token is needed: give --token-file FILE"));
+                return Err(CommandError::invalid_input_error(
+                    "a join token is needed: give --token-file FILE",
+                ));
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
-        if client.sends_unencrypted() {
+        if client.is_unencrypted_connection() {
             context.output.print_warning(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
                 client.base_url()
@@ -89,7 +91,7 @@ impl JoinArgs {
             })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
-        state.forget_back_office_state()?;
+        state.forget_state_of_earlier_back_office()?;
         context.output.print_note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.base_url(),
@@ -134,8 +136,11 @@ fn save(
     authorities: Option<&Path>,
 ) -> Result<(), CommandError> {
     let strange = |why: String| {
-        CommandError::invalid_input(format!("{} sent keys that cannot be used: {why}", client.base_url()))
-            .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
+        CommandError::invalid_input_error(format!(
+            "{} sent keys that cannot be used: {why}",
+            client.base_url()
+        ))
+        .with_hint("is it a Geppetto back-office of the same version? Nothing was saved")
     };
     let server: ServerName = joined.server.parse().map_err(|error| strange(format!("{error}")))?;
     BearerToken::new(&joined.credential).map_err(|failure| strange(failure.message))?;
@@ -145,21 +150,22 @@ fn save(
     root.replace_file(PACKAGE_KEYS_PATH, joined.package_keys.as_bytes(), 0o644)?;
     match authorities {
         Some(file) => {
-            let pem = fs::read(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
+            let pem = fs::read(file).map_err(|error| CommandError::cannot_read_file_error(file, &error))?;
             root.replace_file(CA_CERTIFICATES_PATH, &pem, 0o644)?;
         }
         None => root.remove_file(CA_CERTIFICATES_PATH)?,
     }
     BackOfficeMembership { url: client.base_url().to_owned(), server, credential: joined.credential.clone() }
-        .save(root)
+        .save_membership(root)
 }
 
 /// The kernel's host name, in lower case as DNS compares it.
 fn host_name() -> Result<ServerName, CommandError> {
     let path = Path::new("/proc/sys/kernel/hostname");
-    let name = fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file(path, &error))?;
+    let name =
+        fs::read_to_string(path).map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
     name.trim().to_lowercase().parse().map_err(|error| {
-        CommandError::invalid_input(format!("this machine's host name cannot be used: {error}"))
+        CommandError::invalid_input_error(format!("this machine's host name cannot be used: {error}"))
             .with_hint("give the name the back-office knows it by: `--server NAME`")
     })
 }

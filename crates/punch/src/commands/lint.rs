@@ -21,7 +21,7 @@ pub(crate) struct LintArgs {
 }
 
 impl LintArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_lint_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let faults: Vec<Fault> = match ComponentSource::load(&self.dir) {
             Ok(source) => lint::lint_component(&source),
             // For a program, what cannot even be read is a fault like the others.

@@ -35,15 +35,15 @@ struct LoggedIn<'a> {
 }
 
 impl LoginArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_login_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = context.config_path.as_deref().ok_or_else(|| {
-            CommandError::invalid_input("this user has no home folder to save a token in")
+            CommandError::invalid_input_error("this user has no home folder to save a token in")
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
-        client.check_token()?;
-        if client.sends_unencrypted() {
+        client.check_token_is_accepted()?;
+        if client.is_unencrypted_connection() {
             context.output.print_warning(format!(
                 "{} is not encrypted: the token can be read on the way",
                 client.base_url()
@@ -51,20 +51,21 @@ impl LoginArgs {
         }
         let ca_file = match self.ca_file {
             Some(file) => Some(
-                std::path::absolute(&file).map_err(|error| CommandError::cannot_read_file(&file, &error))?,
+                std::path::absolute(&file)
+                    .map_err(|error| CommandError::cannot_read_file_error(&file, &error))?,
             ),
             None => None,
         };
-        let mut file = ConfigFile::load(path)?;
+        let mut file = ConfigFile::load_config_file(path)?;
         for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
-            file.unset(setting);
+            file.unset_setting(setting);
         }
-        file.set(Setting::Url, client.base_url().to_owned());
-        file.set(Setting::Token, token.expose_secret().to_owned());
+        file.set_setting(Setting::Url, client.base_url().to_owned());
+        file.set_setting(Setting::Token, token.expose_secret().to_owned());
         if let Some(ca_file) = ca_file {
-            file.set(Setting::CaFile, ca_file.display().to_string());
+            file.set_setting(Setting::CaFile, ca_file.display().to_string());
         }
-        file.save()?;
+        file.save_config_file()?;
         context.output.print_note(format!("saved {} and its token in {}", client.base_url(), path.display()));
         context.output.print_json(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });
         Ok(Exit::Done)

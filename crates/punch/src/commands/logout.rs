@@ -22,15 +22,15 @@ struct LoggedOut {
 }
 
 impl LogoutArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_logout_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let mut removed = false;
         if let Some(path) = &context.config_path {
-            let mut file = ConfigFile::load(path)?;
+            let mut file = ConfigFile::load_config_file(path)?;
             for setting in [Setting::Token, Setting::TokenFile] {
-                removed |= file.unset(setting);
+                removed |= file.unset_setting(setting);
             }
             if removed {
-                file.save()?;
+                file.save_config_file()?;
                 context.output.print_note(format!("removed the token from {}", path.display()));
             }
         }

@@ -24,8 +24,8 @@ struct ManualPages {
 }
 
 impl ManArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let failed = |error: &std::io::Error| CommandError::cannot_write_file(&self.folder, error);
+    pub(super) fn run_man_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let failed = |error: &std::io::Error| CommandError::cannot_write_file_error(&self.folder, error);
         std::fs::create_dir_all(&self.folder).map_err(|error| failed(&error))?;
         clap_mangen::generate_to(Cli::command(), &self.folder).map_err(|error| failed(&error))?;
         let mut files = Vec::new();

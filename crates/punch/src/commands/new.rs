@@ -67,7 +67,7 @@ struct MergedFile {
 }
 
 impl NewArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_new_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let answers: AnswersByQuestion = self.answers.iter().cloned().collect();
         match (&self.archetype, &self.name) {
             (Some(archetype), Some(name)) => {
@@ -86,7 +86,7 @@ impl NewArgs {
         answers: &AnswersByQuestion,
     ) -> Result<Exit, CommandError> {
         let name: Name = name.parse().map_err(|error: model::name::NameError| {
-            CommandError::invalid_input(error.to_string()).with_hint(
+            CommandError::invalid_input_error(error.to_string()).with_hint(
                 "a component's name is the name of its package, its folder and its user: `shop`, `web-base`",
             )
         })?;
@@ -170,14 +170,14 @@ fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
         return archetype::find_built_in_archetype(name).map_err(archetype_command_error);
     };
     let itself = folder.join("archetype.yaml").is_file();
-    let name = Name::new(name).map_err(|error| CommandError::invalid_input(error.to_string()))?;
+    let name = Name::new(name).map_err(|error| CommandError::invalid_input_error(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
     let found = Archetype::load_archetype_folder(&dir).map_err(|error| {
         archetype_command_error(error)
             .with_hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
-        return Err(CommandError::invalid_input(format!(
+        return Err(CommandError::invalid_input_error(format!(
             "{} is the archetype `{}`, not `{name}`",
             dir.display(),
             found.name
@@ -206,5 +206,5 @@ fn word(outcome: FileUpdateOutcome) -> &'static str {
 
 /// What archetypes refuse is the user's input.
 pub(super) fn archetype_command_error(error: ArchetypeError) -> CommandError {
-    CommandError::invalid_input(error.to_string())
+    CommandError::invalid_input_error(error.to_string())
 }

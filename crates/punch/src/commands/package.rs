@@ -47,10 +47,12 @@ struct Packaged {
 }
 
 impl PackageArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_package_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // A wrong key is an error before the build, which can take long.
         let key = self.key.map(|file| file.display().to_string());
-        let key = SettingsResolver::load(context)?.resolve_value(Setting::Key, key).map(PathBuf::from);
+        let key = SettingsResolver::load_settings(context)?
+            .resolve_setting_value(Setting::Key, key)
+            .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
         package::refuse_lint_errors(&source).map_err(packaging_command_error)?;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
-use super::{apply::NodeFileArgs, restore::fetch_trusted_node};
+use super::{apply::NodeFileAndSourceArgs, restore::fetch_or_reuse_trusted_node};
 use crate::{
     agent_state::{AgentState, LastGoodNode},
-    back_office_client::BackOfficeClient,
+    back_office_client::BackOfficeClientOfHost,
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
@@ -28,7 +28,7 @@ pub(crate) struct PlanArgs {
     #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
     #[command(flatten)]
-    from: NodeFileArgs,
+    from: NodeFileAndSourceArgs,
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
@@ -40,13 +40,13 @@ pub(crate) struct PlanArgs {
 }
 
 impl PlanArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let last = AgentState::new(&root).read_last_good_node()?;
         let (trusted, mut source) = match &self.node {
             Some(node) => {
                 let (trusted, source) = self.from.open_node_file_and_source(context, &root, node)?;
-                trusted.refuse_older_generation(
+                trusted.refuse_generation_older_than_begun(
                     AgentState::new(&root).read_highest_begun_generation()?.as_ref(),
                 )?;
                 (trusted, source)
@@ -81,14 +81,14 @@ impl PlanArgs {
         root: &HostFiles,
         last: Option<&LastGoodNode>,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
-        if self.from.has_node_file_options() {
+        if self.from.has_options_that_need_a_node_file() {
             return Err(CommandError::new(Exit::Usage, "--repository and --allow-unsigned go with a node file")
                 .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
-        let back_office = BackOfficeClient::from_membership(root)?;
-        let (trusted, trust) = fetch_trusted_node(context, root, &back_office, last, self.cached)?;
+        let back_office = BackOfficeClientOfHost::client_from_membership(root)?;
+        let (trusted, trust) = fetch_or_reuse_trusted_node(context, root, &back_office, last, self.cached)?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
-        let source = PackageSource::open(&repository, root, trust.packages, &context.output)?;
+        let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))
     }
 }

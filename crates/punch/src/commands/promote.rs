@@ -34,10 +34,10 @@ pub(crate) struct PromoteArgs {
 }
 
 impl PromoteArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = SettingsResolver::load(context)?;
+    pub(super) fn run_promote_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let settings = SettingsResolver::load_settings(context)?;
         let channel = |setting: Setting, option: Option<Name>, name: &str| {
-            settings.resolve_value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
+            settings.resolve_setting_value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
                 CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))
                     .with_hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
             })

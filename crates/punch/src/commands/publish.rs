@@ -32,14 +32,14 @@ pub(crate) struct PublishArgs {
 }
 
 impl PublishArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_publish_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // All names are checked before the first byte is sent.
         let named: Vec<(&Path, &str, u64)> =
             self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
-        let channel = SettingsResolver::load(context)?
-            .resolve_value(Setting::Channel, self.channel.map(|name| name.to_string()));
+        let channel = SettingsResolver::load_settings(context)?
+            .resolve_setting_value(Setting::Channel, self.channel.map(|name| name.to_string()));
         let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
-            CommandError::invalid_input(format!("the configured channel: {error}"))
+            CommandError::invalid_input_error(format!("the configured channel: {error}"))
                 .with_hint("`punch config` shows where it is set")
         })?;
         let client = self.remote.new_api_client(context)?;
@@ -69,13 +69,13 @@ impl PublishArgs {
 
 fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {
     let metadata = std::fs::metadata(path).map_err(|error| {
-        CommandError::cannot_read_file(path, &error)
+        CommandError::cannot_read_file_error(path, &error)
             .with_hint("`punch package` makes packages in dist/; give their names: dist/*.rpm")
     })?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let usual = |c: char| c.is_ascii_alphanumeric() || "._+~^-".contains(c);
     if !metadata.is_file() || !name.ends_with(".rpm") || !name.chars().all(usual) {
-        return Err(CommandError::invalid_input(format!(
+        return Err(CommandError::invalid_input_error(format!(
             "{} is not a package: it must be a file named *.rpm",
             path.display()
         ))

@@ -4,7 +4,7 @@ use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
     agent_state::{AgentState, LastGoodNode},
-    back_office_client::{BackOfficeClient, describe_last_contact},
+    back_office_client::{BackOfficeClientOfHost, describe_last_contact},
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
@@ -31,22 +31,22 @@ pub(crate) struct RestoreArgs {
 }
 
 impl RestoreArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let state = AgentState::new(&root);
-        let back_office = BackOfficeClient::from_membership(&root)?;
+        let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         let lock = state.acquire_run_lock()?;
         let last = state.read_last_good_node()?;
         let (trusted, trust) =
-            match fetch_trusted_node(context, &root, &back_office, last.as_ref(), self.cached) {
+            match fetch_or_reuse_trusted_node(context, &root, &back_office, last.as_ref(), self.cached) {
                 Ok(trusted) => trusted,
                 Err(failure) => {
                     // A forged node file must be reported.
                     if failure.exit == Exit::Blocked {
-                        let report = deploy::record_refusal_report(
+                        let report = deploy::save_report_of_refused_node(
                             context,
                             &root,
-                            back_office.server_name(),
+                            back_office.joined_server_name(),
                             last.as_ref(),
                             &failure,
                         )?;
@@ -60,7 +60,8 @@ impl RestoreArgs {
             state.record_back_office_contact((context.now)())?;
         }
         let repository = back_office.repository_url(trusted.node.channel.as_str());
-        let mut source = PackageSource::open(&repository, &root, trust.packages, &context.output)?;
+        let mut source =
+            PackageSource::open_package_source(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
         let mut deployed =
             deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
@@ -68,30 +69,30 @@ impl RestoreArgs {
             back_office.queue_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));
-        deployed.print_and_get_exit_code(context)
+        deployed.print_json_and_get_exit_code(context)
     }
 }
 
 /// Returns the verified node file to apply, and the keys this host trusts.
-pub(super) fn fetch_trusted_node(
+pub(super) fn fetch_or_reuse_trusted_node(
     context: &CommandContext,
     root: &HostFiles,
-    back_office: &BackOfficeClient,
+    back_office: &BackOfficeClientOfHost,
     last: Option<&LastGoodNode>,
     cached: bool,
 ) -> Result<(TrustedNode, TrustedKeys), CommandError> {
     let state = AgentState::new(root);
-    let trust = TrustedKeys::load(root)?;
+    let trust = TrustedKeys::load_trusted_keys(root)?;
     let last_contact = state.read_last_back_office_contact()?;
     if !cached {
-        let trusted = back_office.fetch_node_file(last, last_contact, &trust, context)?;
+        let trusted = back_office.fetch_and_verify_node_file(last, last_contact, &trust, context)?;
         trusted
-            .refuse_older_generation(state.read_highest_begun_generation()?.as_ref())
-            .map_err(CommandError::into_blocked)?;
+            .refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())
+            .map_err(CommandError::into_blocked_error)?;
         return Ok((trusted, trust));
     }
     let Some(last) = last else {
-        return Err(CommandError::invalid_input("this host has no last good generation yet")
+        return Err(CommandError::invalid_input_error("this host has no last good generation yet")
             .with_hint("run `punch restore` when the back-office can be reached"));
     };
     context.output.print_warning(format!(
@@ -101,6 +102,6 @@ pub(super) fn fetch_trusted_node(
     ));
     // It may be older than a generation that was begun and failed: `--cached` goes back on purpose.
     let trusted = TrustedNode::verify_last_good_again(last, &trust, &context.output)
-        .map_err(CommandError::into_blocked)?;
+        .map_err(CommandError::into_blocked_error)?;
     Ok((trusted, trust))
 }

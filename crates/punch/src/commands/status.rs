@@ -61,16 +61,18 @@ struct Run {
 }
 
 impl StatusArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_status_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let now = (context.now)();
         let state = AgentState::new(&root);
-        let membership = BackOfficeMembership::load(&root)?;
+        let membership = BackOfficeMembership::load_membership_if_joined(&root)?;
         let good = state.read_last_good_node()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
                 let authorities = root.find_ca_certificates()?;
-                ApiClient::new(&membership.url, None, authorities.as_deref())?.check_health().err()
+                ApiClient::new(&membership.url, None, authorities.as_deref())?
+                    .check_back_office_answers()
+                    .err()
             }
             _ => None,
         };
@@ -137,7 +139,7 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
             "last answer",
             format!(
                 "{} ago, {}",
-                time_text::format_age(last_contact, now),
+                time_text::format_time_between(last_contact, now),
                 time_text::format_utc(last_contact)
             ),
         );
@@ -149,7 +151,7 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
                 "confirmed",
                 format!(
                     "{} ago, {}",
-                    time_text::format_age(good.confirmed_us, now),
+                    time_text::format_time_between(good.confirmed_us, now),
                     time_text::format_utc(good.confirmed_us)
                 ),
             );
@@ -166,9 +168,9 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
             format!(
                 "number {}, {}, generation {}, {} ago",
                 run.number,
-                report_text::outcome_name(run.outcome),
+                report_text::run_outcome_name(run.outcome),
                 run.generation,
-                time_text::format_age(run.started_us, now)
+                time_text::format_time_between(run.started_us, now)
             ),
         ),
         None => line("last run", "(never)".to_owned()),

@@ -34,7 +34,7 @@ struct Tested {
 }
 
 impl TestArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_test_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let source = ComponentSource::load(&self.dir)?;
         let date = self.date.resolve_source_date(&source.dir, context)?;
         let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
@@ -64,12 +64,12 @@ impl TestArgs {
 pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
     match error {
         package::PackagingError::Faults(faults) => {
-            CommandError::from_faults("the component has faults:", faults)
+            CommandError::error_from_faults("the component has faults:", faults)
         }
-        package::PackagingError::Write { .. } => CommandError::blocked(error.to_string()),
+        package::PackagingError::Write { .. } => CommandError::blocked_error(error.to_string()),
         package::PackagingError::Rpm { .. } => CommandError::new(Exit::Bug, error.to_string()),
         package::PackagingError::Source { .. } | package::PackagingError::Command { .. } => {
-            CommandError::invalid_input(error.to_string())
+            CommandError::invalid_input_error(error.to_string())
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct WhoamiArgs {
 }
 
 impl WhoamiArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_whoami_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let principal: PrincipalInfo = client.get_json("/api/v1/whoami")?;
         context.output.print_line(format!("{} at {}", principal.name, client.base_url()));

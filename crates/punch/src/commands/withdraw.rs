@@ -30,7 +30,7 @@ pub(crate) struct WithdrawArgs {
 }
 
 impl WithdrawArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_withdraw_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let change = self.remote.new_api_client(context)?.withdraw_version(&WithdrawalRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),

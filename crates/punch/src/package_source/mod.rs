@@ -15,10 +15,10 @@ use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
 use packaging::{RpmFileError, inspect, openpgp::PublicKeys};
 
-pub(crate) use package_cache::PackageCache;
+pub(crate) use package_cache::VerifiedFileCache;
 
 use self::{
-    package_folder::PackageFolder, repository_location::RepositoryLocation, yum_repository::YumRepository,
+    package_folder::PackageFolder, repository_location::RepositoryUrlOrFolder, yum_repository::YumRepository,
 };
 use crate::{
     api_client, command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
@@ -60,26 +60,27 @@ enum Kind {
 
 impl PackageSource {
     /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
-    pub(crate) fn open(
+    pub(crate) fn open_package_source(
         place: &str,
         root: &HostFiles,
         keys: Option<PublicKeys>,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let cache = PackageCache::new(root.host_root());
+        let cache = VerifiedFileCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let agent = api_client::new_http_agent(root.find_ca_certificates()?.as_deref())?;
-            let place = RepositoryLocation::Web { agent, base: api_client::parse_base_url(place)? };
+            let agent = api_client::new_http_agent_with_timeouts(root.find_ca_certificates()?.as_deref())?;
+            let place =
+                RepositoryUrlOrFolder::Web { agent, base: api_client::check_and_trim_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));
             let entries = std::fs::read_dir(folder);
             entries.map_err(|error| {
-                CommandError::cannot_read_file(folder, &error)
+                CommandError::cannot_read_file_error(folder, &error)
                     .with_hint("`--repository` takes a folder of packages, as `punch package` makes it, or the address of a YUM repository")
             })?;
             if folder.join("repodata/repomd.xml").exists() {
-                let place = RepositoryLocation::Folder(folder.to_owned());
+                let place = RepositoryUrlOrFolder::Folder(folder.to_owned());
                 Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
             } else {
                 Kind::Folder(PackageFolder::new(folder))
@@ -89,17 +90,17 @@ impl PackageSource {
     }
 
     /// Checksums of the metadata this run used: worth keeping in the cache.
-    pub(crate) fn used_metadata_checksums(&self) -> BTreeSet<String> {
+    pub(crate) fn checksums_of_used_metadata(&self) -> BTreeSet<String> {
         match &self.kind {
             Kind::Folder(_) => BTreeSet::new(),
-            Kind::Repository(repository) => repository.used_metadata_checksums(),
+            Kind::Repository(repository) => repository.checksums_of_used_metadata(),
         }
     }
 
     fn get(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
         let path = match &mut self.kind {
-            Kind::Folder(folder) => folder.find_package(pin)?,
-            Kind::Repository(repository) => repository.find_package(pin)?,
+            Kind::Folder(folder) => folder.find_newest_pinned_package(pin)?,
+            Kind::Repository(repository) => repository.find_or_fetch_newest_pinned_package(pin)?,
         };
         self.verify(pin, &path)?;
         // rpm changes its folder before it opens its files.

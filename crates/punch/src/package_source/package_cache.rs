@@ -18,11 +18,11 @@ fn folder() -> String {
 }
 
 /// A folder of fetched files.
-pub(crate) struct PackageCache {
+pub(crate) struct VerifiedFileCache {
     root: HostRoot,
 }
 
-impl PackageCache {
+impl VerifiedFileCache {
     /// The cache of the host with this root.
     pub(crate) fn new(root: &HostRoot) -> Self {
         Self { root: root.clone() }
@@ -62,7 +62,7 @@ impl PackageCache {
     }
 
     /// Forgets every file whose checksum is not in `keep`.
-    pub(crate) fn remove_all_except(&self, keep: &BTreeSet<String>) {
+    pub(crate) fn remove_all_files_except(&self, keep: &BTreeSet<String>) {
         let Ok(entries) = self.root.real_path(&folder()).and_then(fs::read_dir) else { return };
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_none_or(|name| !keep.contains(name)) {
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn damaged_cache_file_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(&HostRoot::new(folder.path()));
+        let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
         let stored = cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         assert_eq!(cache.find_verified_file(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn transfer_that_fails_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(&HostRoot::new(folder.path()));
+        let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
         assert!(
             cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err()
         );
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn cache_keeps_only_needed_files() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = PackageCache::new(&HostRoot::new(folder.path()));
+        let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
         cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         cache.store_verified_file("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
-        cache.remove_all_except(&BTreeSet::from([EMPTY.to_owned()]));
+        cache.remove_all_files_except(&BTreeSet::from([EMPTY.to_owned()]));
         assert!(cache.find_verified_file(EMPTY, "a.rpm").is_some());
         assert!(cache.root.list_folder(&super::folder()).unwrap() == [EMPTY]);
     }

@@ -29,7 +29,10 @@ impl PackageFolder {
     }
 
     /// The newest package that matches `pin`.
-    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
+    pub(super) fn find_newest_pinned_package(
+        &mut self,
+        pin: &PackagePin,
+    ) -> Result<PathBuf, PackageSourceError> {
         let scan = match self.packages.take() {
             Some(scan) => scan,
             None => scan(&self.path)?,

@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 use crate::{
-    api_client::strip_control_characters, command_error::describe_io_error, terminal_output::ProgressBar,
+    api_client::strip_control_characters_and_shorten, command_error::describe_io_error,
+    terminal_output::ProgressBar,
 };
 
 /// A tree of files.
-pub(super) enum RepositoryLocation {
+pub(super) enum RepositoryUrlOrFolder {
     /// Served over HTTP.
     Web {
         /// The HTTP agent.
@@ -37,25 +38,25 @@ pub(super) enum LocationReadError {
     Other(String),
 }
 
-impl std::fmt::Display for RepositoryLocation {
+impl std::fmt::Display for RepositoryUrlOrFolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            RepositoryLocation::Web { base, .. } => f.write_str(base),
-            RepositoryLocation::Folder(path) => write!(f, "{}", path.display()),
+            RepositoryUrlOrFolder::Web { base, .. } => f.write_str(base),
+            RepositoryUrlOrFolder::Folder(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl RepositoryLocation {
+impl RepositoryUrlOrFolder {
     /// Reads a small file whole.
-    pub(super) fn read_text(&self, href: &str, most: u64) -> Result<String, LocationReadError> {
+    pub(super) fn read_small_text_file(&self, href: &str, most: u64) -> Result<String, LocationReadError> {
         let mut bytes = Vec::new();
-        self.copy_with_limit(href, most, &mut bytes, None)?;
+        self.copy_file_and_digest(href, most, &mut bytes, None)?;
         String::from_utf8(bytes).map_err(|_| LocationReadError::Other(format!("{href} is not UTF-8")))
     }
 
     /// Copies a file of at most `most` bytes; its SHA-256, in hexadecimal.
-    pub(super) fn copy_with_limit(
+    pub(super) fn copy_file_and_digest(
         &self,
         href: &str,
         most: u64,
@@ -63,14 +64,14 @@ impl RepositoryLocation {
         bar: Option<&ProgressBar>,
     ) -> Result<String, LocationReadError> {
         let reader: Box<dyn Read> = match self {
-            RepositoryLocation::Folder(folder) => match File::open(folder.join(href)) {
+            RepositoryUrlOrFolder::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(LocationReadError::Missing);
                 }
                 Err(error) => return Err(LocationReadError::Other(describe_io_error(&error))),
             },
-            RepositoryLocation::Web { agent, base } => {
+            RepositoryUrlOrFolder::Web { agent, base } => {
                 get(agent, &format!("{base}/{}", percent_encode_path(href)))?
             }
         };
@@ -88,7 +89,7 @@ fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, LocationReadError> {
         status @ 500.. => Err(LocationReadError::Unreachable(format!("it answered with status {status}"))),
         status => Err(LocationReadError::Other(format!(
             "{} answered with status {status}",
-            strip_control_characters(url, 200)
+            strip_control_characters_and_shorten(url, 200)
         ))),
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct PrimaryXmlLocation {
 
 /// One package of a repository.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct RepositoryPackage {
+pub(super) struct PackageInPrimaryXml {
     /// Its name.
     pub(super) name: String,
     /// Version and release.
@@ -47,7 +47,7 @@ pub(super) struct RepositoryPackage {
 }
 
 /// Finds the list of packages in `repomd.xml`.
-pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryXmlLocation, String> {
+pub(super) fn parse_primary_location_in_repomd(repomd: &str) -> Result<PrimaryXmlLocation, String> {
     let document = roxmltree::Document::parse(repomd).map_err(|error| format!("it is not XML: {error}"))?;
     let data = document
         .root_element()
@@ -67,14 +67,14 @@ pub(super) fn parse_primary_location(repomd: &str) -> Result<PrimaryXmlLocation,
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
 pub(super) fn for_each_package_in_primary(
     primary: impl BufRead,
-    each: impl FnMut(RepositoryPackage),
+    each: impl FnMut(PackageInPrimaryXml),
 ) -> Result<(), String> {
     for_each_package_with_limits(primary, each, MAX_LIST, MAX_PACKAGES)
 }
 
 fn for_each_package_with_limits(
     primary: impl BufRead,
-    mut each: impl FnMut(RepositoryPackage),
+    mut each: impl FnMut(PackageInPrimaryXml),
     most_bytes: u64,
     most_packages: usize,
 ) -> Result<(), String> {
@@ -130,10 +130,13 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
     }
 }
 
-fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<RepositoryPackage>, String> {
+fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<PackageInPrimaryXml>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
     let problem = |why: &str| {
-        format!("the entry of package `{}`: {why}", crate::api_client::strip_control_characters(name, 80))
+        format!(
+            "the entry of package `{}`: {why}",
+            crate::api_client::strip_control_characters_and_shorten(name, 80)
+        )
     };
     let evr = child(package, "version").ok_or_else(|| problem("no version"))?;
     if !matches!(evr.attribute("epoch"), None | Some("0")) {
@@ -145,7 +148,7 @@ fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<RepositoryPa
     let href = child(package, "location")
         .and_then(|node| node.attribute("href"))
         .ok_or_else(|| problem("no location"))?;
-    Ok(Some(RepositoryPackage {
+    Ok(Some(PackageInPrimaryXml {
         name: name.to_owned(),
         version,
         arch: text(package, "arch").unwrap_or("noarch").to_owned(),
@@ -174,7 +177,7 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
         Some("sha256") => Err("its checksum is not 64 hexadecimal digits".to_owned()),
         other => Err(format!(
             "its checksum is `{}`; only sha256 is accepted (createrepo_c --checksum sha256)",
-            crate::api_client::strip_control_characters(other.unwrap_or("untyped"), 20)
+            crate::api_client::strip_control_characters_and_shorten(other.unwrap_or("untyped"), 20)
         )),
     }
 }
@@ -186,7 +189,7 @@ pub(super) fn check_path_inside_repository(href: &str) -> Result<&str, String> {
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
         return Err(format!(
             "`{}` is not a path inside the repository",
-            crate::api_client::strip_control_characters(href, 120)
+            crate::api_client::strip_control_characters_and_shorten(href, 120)
         ));
     }
     Ok(href)
@@ -206,7 +209,7 @@ mod tests {
         )
     }
 
-    fn read(entries: &str) -> Result<Vec<RepositoryPackage>, String> {
+    fn read(entries: &str) -> Result<Vec<PackageInPrimaryXml>, String> {
         let text = format!("<?xml version=\"1.0\"?>\n{OPEN}\n{entries}\n{CLOSE}");
         let mut all = Vec::new();
         for_each_package_in_primary(text.as_bytes(), |listed| all.push(listed))?;
@@ -252,13 +255,13 @@ mod tests {
         {
             assert!(for_each_package_in_primary(text.as_bytes(), |_| ()).is_err(), "{text}");
         }
-        assert!(parse_primary_location("<repomd/>").unwrap_err().contains("no `primary`"));
-        assert!(parse_primary_location("").unwrap_err().contains("not XML"));
+        assert!(parse_primary_location_in_repomd("<repomd/>").unwrap_err().contains("no `primary`"));
+        assert!(parse_primary_location_in_repomd("").unwrap_err().contains("not XML"));
     }
 
     #[test]
     fn repomd_says_where_the_list_is() {
-        let found = parse_primary_location(&format!(
+        let found = parse_primary_location_in_repomd(&format!(
             r#"<repomd xmlns="http://linux.duke.edu/metadata/repo"><data type="primary"><checksum type="sha256">{SHA}</checksum>
             <location href="repodata/{SHA}-primary.xml.gz"/><size>12</size></data></repomd>"#
         ))

@@ -18,13 +18,13 @@ use converge::PackagePin;
 use packaging::openpgp::{PublicKeys, SignatureError};
 
 use super::{
-    PackageCache, PackageSourceError, missing_package_error,
-    repository_location::{LocationReadError, RepositoryLocation},
-    repository_metadata::{self, PrimaryXmlLocation, RepositoryPackage},
+    PackageSourceError, VerifiedFileCache, missing_package_error,
+    repository_location::{LocationReadError, RepositoryUrlOrFolder},
+    repository_metadata::{self, PackageInPrimaryXml, PrimaryXmlLocation},
     suits_architecture,
 };
 use crate::{
-    api_client::{self, strip_control_characters},
+    api_client::{self, strip_control_characters_and_shorten},
     terminal_output::TerminalOutput,
 };
 
@@ -43,20 +43,20 @@ const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
 
 /// A YUM repository.
 pub(super) struct YumRepository {
-    place: RepositoryLocation,
-    cache: PackageCache,
+    place: RepositoryUrlOrFolder,
+    cache: VerifiedFileCache,
     keys: Option<PublicKeys>,
     output: TerminalOutput,
     /// Where the metadata is, once it was looked for: the current generation, or `place` itself.
-    generation: Option<RepositoryLocation>,
-    index: Option<BTreeMap<String, Vec<RepositoryPackage>>>,
+    generation: Option<RepositoryUrlOrFolder>,
+    index: Option<BTreeMap<String, Vec<PackageInPrimaryXml>>>,
     used: BTreeSet<String>,
 }
 
 impl YumRepository {
     pub(super) fn new(
-        place: RepositoryLocation,
-        cache: PackageCache,
+        place: RepositoryUrlOrFolder,
+        cache: VerifiedFileCache,
         keys: Option<PublicKeys>,
         output: TerminalOutput,
     ) -> Self {
@@ -64,12 +64,15 @@ impl YumRepository {
     }
 
     /// Checksums of metadata used in this run.
-    pub(super) fn used_metadata_checksums(&self) -> BTreeSet<String> {
+    pub(super) fn checksums_of_used_metadata(&self) -> BTreeSet<String> {
         self.used.clone()
     }
 
     /// The newest package that matches `pin`, from the cache or fetched into it.
-    pub(super) fn find_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageSourceError> {
+    pub(super) fn find_or_fetch_newest_pinned_package(
+        &mut self,
+        pin: &PackagePin,
+    ) -> Result<PathBuf, PackageSourceError> {
         if let (Some(sha256), Some(file)) = (&pin.sha256, &pin.file)
             && repository_metadata::check_path_inside_repository(file).is_ok()
             && !file.contains('/')
@@ -91,7 +94,7 @@ impl YumRepository {
         }
     }
 
-    fn listed(&mut self, pin: &PackagePin) -> Result<RepositoryPackage, PackageSourceError> {
+    fn listed(&mut self, pin: &PackagePin) -> Result<PackageInPrimaryXml, PackageSourceError> {
         let index = match self.index.take() {
             Some(index) => index,
             None => self.read_index()?,
@@ -103,11 +106,11 @@ impl YumRepository {
 
     fn choose(
         &self,
-        index: &BTreeMap<String, Vec<RepositoryPackage>>,
+        index: &BTreeMap<String, Vec<PackageInPrimaryXml>>,
         pin: &PackagePin,
-    ) -> Result<RepositoryPackage, PackageSourceError> {
+    ) -> Result<PackageInPrimaryXml, PackageSourceError> {
         let of_name = || index.get(&pin.name).into_iter().flatten();
-        let fitting = |listed: &&RepositoryPackage| {
+        let fitting = |listed: &&PackageInPrimaryXml| {
             suits_architecture(&listed.arch) && listed.version.satisfies_requested_version(&pin.version)
         };
         let newest = of_name().filter(fitting).max_by(|one, other| one.version.cmp(&other.version));
@@ -127,16 +130,16 @@ impl YumRepository {
         }
     }
 
-    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<RepositoryPackage>>, PackageSourceError> {
+    fn read_index(&mut self) -> Result<BTreeMap<String, Vec<PackageInPrimaryXml>>, PackageSourceError> {
         self.generation = self.find_generation()?;
         let repomd = self.read_repomd()?;
         let broken = |why: String| {
             PackageSourceError::Refused(format!("the metadata of {} is broken: {why}", self.place))
         };
-        let primary = repository_metadata::parse_primary_location(&repomd).map_err(broken)?;
+        let primary = repository_metadata::parse_primary_location_in_repomd(&repomd).map_err(broken)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
-        let mut index: BTreeMap<String, Vec<RepositoryPackage>> = BTreeMap::new();
+        let mut index: BTreeMap<String, Vec<PackageInPrimaryXml>> = BTreeMap::new();
         let reader = open(&path, &primary.href).map_err(&broken)?;
         repository_metadata::for_each_package_in_primary(BufReader::new(reader), |listed| {
             index.entry(listed.name.clone()).or_default().push(listed);
@@ -146,14 +149,14 @@ impl YumRepository {
     }
 
     /// Where `repodata` is looked for.
-    fn metadata_place(&self) -> &RepositoryLocation {
+    fn metadata_place(&self) -> &RepositoryUrlOrFolder {
         self.generation.as_ref().unwrap_or(&self.place)
     }
 
     /// The current generation, where the repository has a mirrorlist.
-    fn find_generation(&self) -> Result<Option<RepositoryLocation>, PackageSourceError> {
-        let RepositoryLocation::Web { agent, base } = &self.place else { return Ok(None) };
-        let list = match self.place.read_text(MIRRORLIST, MAX_MIRRORLIST) {
+    fn find_generation(&self) -> Result<Option<RepositoryUrlOrFolder>, PackageSourceError> {
+        let RepositoryUrlOrFolder::Web { agent, base } = &self.place else { return Ok(None) };
+        let list = match self.place.read_small_text_file(MIRRORLIST, MAX_MIRRORLIST) {
             Ok(list) => list,
             Err(LocationReadError::Missing) => return Ok(None),
             Err(error) => return Err(self.error(MIRRORLIST, error)),
@@ -161,7 +164,7 @@ impl YumRepository {
         let base = first_mirror(base, &list).map_err(|why| {
             PackageSourceError::Failed(format!("the mirrorlist {base}/{MIRRORLIST} cannot be used: {why}"))
         })?;
-        Ok(Some(RepositoryLocation::Web { agent: agent.clone(), base }))
+        Ok(Some(RepositoryUrlOrFolder::Web { agent: agent.clone(), base }))
     }
 
     /// Reads `repomd.xml` and its signature. Where nothing but the repository's own address is known, a
@@ -171,13 +174,15 @@ impl YumRepository {
         loop {
             tries -= 1;
             let repomd =
-                self.metadata_place().read_text(REPOMD, MAX_REPOMD).map_err(|error| match error {
-                    LocationReadError::Missing => PackageSourceError::Missing(format!(
-                        "{} is not a YUM repository: it has no {REPOMD}",
-                        self.place
-                    )),
-                    error => self.error(REPOMD, error),
-                })?;
+                self.metadata_place().read_small_text_file(REPOMD, MAX_REPOMD).map_err(
+                    |error| match error {
+                        LocationReadError::Missing => PackageSourceError::Missing(format!(
+                            "{} is not a YUM repository: it has no {REPOMD}",
+                            self.place
+                        )),
+                        error => self.error(REPOMD, error),
+                    },
+                )?;
             match self.check_signature(&repomd)? {
                 Ok(()) => return Ok(repomd),
                 Err(why) if tries == 0 => {
@@ -194,14 +199,15 @@ impl YumRepository {
     /// Reads the signature of `repomd` and verifies it.
     fn check_signature(&self, repomd: &str) -> Result<Result<(), SignatureError>, PackageSourceError> {
         let Some(keys) = &self.keys else { return Ok(Ok(())) };
-        let signature =
-            self.metadata_place().read_text(SIGNATURE, MAX_REPOMD).map_err(|error| match error {
+        let signature = self.metadata_place().read_small_text_file(SIGNATURE, MAX_REPOMD).map_err(
+            |error| match error {
                 LocationReadError::Missing => PackageSourceError::Refused(format!(
                     "the metadata of {} is not signed, and this host trusts only signed ones",
                     self.place
                 )),
                 error => self.error(SIGNATURE, error),
-            })?;
+            },
+        )?;
         Ok(keys.verify_detached_signature(repomd.as_bytes(), &signature).map(drop))
     }
 
@@ -221,7 +227,7 @@ impl YumRepository {
 
     fn fetch(
         &self,
-        place: &RepositoryLocation,
+        place: &RepositoryUrlOrFolder,
         href: &str,
         sha256: &str,
         size: Option<u64>,
@@ -232,7 +238,7 @@ impl YumRepository {
     /// Streams a file into the cache; one with another checksum than announced is not kept.
     fn download(
         &self,
-        place: &RepositoryLocation,
+        place: &RepositoryUrlOrFolder,
         href: &str,
         sha256: &str,
         size: Option<u64>,
@@ -242,7 +248,7 @@ impl YumRepository {
         let bar = self.output.new_progress_bar(name, size);
         self.cache.store_verified_file(sha256, name, PackageSourceError::Failed, |file| {
             let found = place
-                .copy_with_limit(href, size.unwrap_or(most).min(most), file, Some(&bar))
+                .copy_file_and_digest(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;
             if found == sha256 {
                 return Ok(());
@@ -276,10 +282,10 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
     if base.starts_with("https://") && !url.starts_with("https://") {
         return Err(format!(
             "it names {}, which is not https; behind a proxy, the control plane needs `geppetto serve --advertise`",
-            strip_control_characters(url, 200)
+            strip_control_characters_and_shorten(url, 200)
         ));
     }
-    api_client::parse_base_url(url).map_err(|error| error.message)
+    api_client::check_and_trim_base_url(url).map_err(|error| error.message)
 }
 
 /// Opens a list of packages, whatever it is compressed with.

@@ -55,7 +55,7 @@ struct Promote {
 
 impl ConfigFile {
     /// Reads the file. Unknown keys are errors that name the line and the nearest key.
-    pub(crate) fn load(path: &Path) -> Result<Self, CommandError> {
+    pub(crate) fn load_config_file(path: &Path) -> Result<Self, CommandError> {
         let mut values = BTreeMap::new();
         if let Some(text) = read_optional(path)?
             && text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
@@ -87,7 +87,7 @@ impl ConfigFile {
     fn refuse_contradictions(&self) -> Result<(), CommandError> {
         for (one, other) in [(Setting::Url, Setting::Socket), (Setting::Token, Setting::TokenFile)] {
             if let (Some(_), Some(second)) = (self.values.get(&one), self.values.get(&other)) {
-                return Err(CommandError::invalid_input(format!(
+                return Err(CommandError::invalid_input_error(format!(
                     "{}:{}: `{}` and `{}` cannot both be set",
                     self.path.display(),
                     second.line,
@@ -101,27 +101,27 @@ impl ConfigFile {
     }
 
     /// Where the file is.
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) fn config_file_path(&self) -> &Path {
         &self.path
     }
 
     /// The value of a setting, when the file has it.
-    pub(crate) fn get(&self, setting: Setting) -> Option<&ConfigFileValue> {
+    pub(crate) fn get_setting(&self, setting: Setting) -> Option<&ConfigFileValue> {
         self.values.get(&setting)
     }
 
-    /// Sets a value; `save` writes it.
-    pub(crate) fn set(&mut self, setting: Setting, value: String) {
+    /// Sets a value; `save_config_file` writes it.
+    pub(crate) fn set_setting(&mut self, setting: Setting, value: String) {
         self.values.insert(setting, ConfigFileValue { value, line: 0 });
     }
 
-    /// Removes a value and returns whether there was one; `save` writes it.
-    pub(crate) fn unset(&mut self, setting: Setting) -> bool {
+    /// Removes a value and returns whether there was one; `save_config_file` writes it.
+    pub(crate) fn unset_setting(&mut self, setting: Setting) -> bool {
         self.values.remove(&setting).is_some()
     }
 
     /// Writes the file with mode 0600. Comments are not kept.
-    pub(crate) fn save(&self) -> Result<(), CommandError> {
+    pub(crate) fn save_config_file(&self) -> Result<(), CommandError> {
         let mut document: BTreeMap<&str, &str> = BTreeMap::new();
         let mut promote: BTreeMap<&str, &str> = BTreeMap::new();
         for (setting, ConfigFileValue { value, .. }) in &self.values {
@@ -134,7 +134,7 @@ impl ConfigFile {
         if !promote.is_empty() {
             text += &yaml::write_yaml(&BTreeMap::from([("promote", promote)]));
         }
-        self.write(&text).map_err(|error| CommandError::cannot_write_file(&self.path, &error))
+        self.write(&text).map_err(|error| CommandError::cannot_write_file_error(&self.path, &error))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
@@ -154,7 +154,7 @@ fn read_optional(path: &Path) -> Result<Option<String>, CommandError> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
-        Err(error) => Err(CommandError::cannot_read_file(path, &error)),
+        Err(error) => Err(CommandError::cannot_read_file_error(path, &error)),
     }
 }
 
@@ -166,18 +166,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("punch.yaml");
         std::fs::write(&path, text).unwrap();
-        ConfigFile::load(&path)
+        ConfigFile::load_config_file(&path)
     }
 
     #[test]
     fn values_know_their_line() {
         let file = load("# mine\nurl: https://a.example\n\npromote:\n  from: dev\n  to: prod\n").unwrap();
-        assert_eq!(file.get(Setting::Url).unwrap().line, 2);
+        assert_eq!(file.get_setting(Setting::Url).unwrap().line, 2);
         assert_eq!(
-            file.get(Setting::PromoteTo).unwrap(),
+            file.get_setting(Setting::PromoteTo).unwrap(),
             &ConfigFileValue { value: "prod".to_owned(), line: 6 }
         );
-        assert_eq!(file.get(Setting::Key), None);
+        assert_eq!(file.get_setting(Setting::Key), None);
     }
 
     #[test]
@@ -208,22 +208,25 @@ mod tests {
     fn saving_keeps_the_other_settings() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/punch.yaml");
-        let mut file = ConfigFile::load(&path).unwrap();
+        let mut file = ConfigFile::load_config_file(&path).unwrap();
         for setting in Setting::ALL_SETTINGS {
             if !matches!(setting, Setting::Socket | Setting::TokenFile) {
-                file.set(setting, format!("value: of {}", setting.config_key()));
+                file.set_setting(setting, format!("value: of {}", setting.config_key()));
             }
         }
-        file.save().unwrap();
-        let mut again = ConfigFile::load(&path).unwrap();
-        assert!(again.unset(Setting::Token) && !again.unset(Setting::Token));
-        again.save().unwrap();
-        let last = ConfigFile::load(&path).unwrap();
-        assert_eq!(last.get(Setting::Token), None);
+        file.save_config_file().unwrap();
+        let mut again = ConfigFile::load_config_file(&path).unwrap();
+        assert!(again.unset_setting(Setting::Token) && !again.unset_setting(Setting::Token));
+        again.save_config_file().unwrap();
+        let last = ConfigFile::load_config_file(&path).unwrap();
+        assert_eq!(last.get_setting(Setting::Token), None);
         for setting in
             [Setting::Url, Setting::Key, Setting::Channel, Setting::PromoteFrom, Setting::PromoteTo]
         {
-            assert_eq!(last.get(setting).unwrap().value, format!("value: of {}", setting.config_key()));
+            assert_eq!(
+                last.get_setting(setting).unwrap().value,
+                format!("value: of {}", setting.config_key())
+            );
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct ControlPlaneArgs {
 
 impl ControlPlaneArgs {
     /// The option of a setting, when it was given.
-    pub(crate) fn option_value(&self, setting: Setting) -> Option<String> {
+    pub(crate) fn option_value_of_setting(&self, setting: Setting) -> Option<String> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         match setting {
             Setting::Url => self.url.clone(),
@@ -47,9 +47,10 @@ impl ControlPlaneArgs {
 
     /// A client of the control plane that the settings name.
     pub(crate) fn new_api_client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
-        let settings = SettingsResolver::load(context)?;
-        let first =
-            |setting| settings.list_candidates(setting, self.option_value(setting)).into_iter().next();
+        let settings = SettingsResolver::load_settings(context)?;
+        let first = |setting| {
+            settings.list_setting_values(setting, self.option_value_of_setting(setting)).into_iter().next()
+        };
         // Whoever names a token does not want to be the local administrator instead: the default socket does
         // not count then.
         let token_named = [first(Setting::Token), first(Setting::TokenFile)]
@@ -59,7 +60,7 @@ impl ControlPlaneArgs {
         let socket = first(Setting::Socket)
             .filter(|socket| !(token_named && matches!(socket.source, SettingSource::Default)));
         let Some(address) = stronger(first(Setting::Url), socket, "unix:") else {
-            return Err(CommandError::invalid_input("no back-office is configured").with_hint(
+            return Err(CommandError::invalid_input_error("no back-office is configured").with_hint(
                 "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
                  `punch config` shows all settings",
             ));
@@ -70,13 +71,15 @@ impl ControlPlaneArgs {
         }
         let token = match (first(Setting::Token), first(Setting::TokenFile)) {
             (Some(token), file)
-                if file.as_ref().is_none_or(|file| token.source.precedence() <= file.source.precedence()) =>
+                if file.as_ref().is_none_or(|file| {
+                    token.source.precedence_of_source() <= file.source.precedence_of_source()
+                }) =>
             {
                 self.usable(&settings, &address, &token)
                     .then(|| BearerToken::new(token.value.trim()))
                     .transpose()
                     .map_err(|failure| {
-                        CommandError::invalid_input(format!("{}: {}", token.source, failure.message))
+                        CommandError::invalid_input_error(format!("{}: {}", token.source, failure.message))
                     })?
             }
             (_, Some(file)) => self
@@ -97,7 +100,7 @@ impl ControlPlaneArgs {
         address: &SettingCandidate,
         token: &SettingCandidate,
     ) -> bool {
-        let saved = settings.config_file().and_then(|file| file.get(Setting::Url));
+        let saved = settings.config_file().and_then(|file| file.get_setting(Setting::Url));
         !matches!(token.source, SettingSource::File { .. })
             || saved.is_some_and(|saved| same_address(&saved.value, &address.value))
     }
@@ -112,7 +115,11 @@ fn stronger(
     let second = second
         .map(|second| SettingCandidate { value: format!("{prefix}{}", second.value), source: second.source });
     match (first, second) {
-        (Some(first), Some(second)) if second.source.precedence() < first.source.precedence() => Some(second),
+        (Some(first), Some(second))
+            if second.source.precedence_of_source() < first.source.precedence_of_source() =>
+        {
+            Some(second)
+        }
         (first, second) => first.or(second),
     }
 }
@@ -129,9 +136,9 @@ pub(crate) fn read_token(file: &Path) -> Result<BearerToken, CommandError> {
     } else {
         std::fs::File::open(file).and_then(|opened| opened.take(64 * 1024).read_to_string(&mut text))
     };
-    read.map_err(|error| CommandError::cannot_read_file(file, &error))?;
+    read.map_err(|error| CommandError::cannot_read_file_error(file, &error))?;
     BearerToken::new(text.trim()).map_err(|failure| {
-        CommandError::invalid_input(format!("{}: {}", file.display(), failure.message))
+        CommandError::invalid_input_error(format!("{}: {}", file.display(), failure.message))
             .with_hint("the file must hold the token and nothing else")
     })
 }

@@ -88,7 +88,7 @@ impl Setting {
     }
 
     /// Whether its value must not be shown.
-    pub(crate) fn is_secret(self) -> bool {
+    pub(crate) fn is_secret_setting(self) -> bool {
         self == Self::Token
     }
 
@@ -118,7 +118,7 @@ pub(crate) enum SettingSource {
 
 impl SettingSource {
     /// Its rank: 0 is the strongest.
-    pub(crate) fn precedence(&self) -> u8 {
+    pub(crate) fn precedence_of_source(&self) -> u8 {
         match self {
             Self::Option(_) => 0,
             Self::Variable(_) => 1,
@@ -156,9 +156,9 @@ pub(crate) struct SettingsResolver<'a> {
 
 impl<'a> SettingsResolver<'a> {
     /// Reads the configuration file.
-    pub(crate) fn load(context: &'a CommandContext) -> Result<Self, CommandError> {
+    pub(crate) fn load_settings(context: &'a CommandContext) -> Result<Self, CommandError> {
         let file = match &context.config_path {
-            Some(path) => Some(ConfigFile::load(path)?),
+            Some(path) => Some(ConfigFile::load_config_file(path)?),
             None => None,
         };
         Ok(Self { context, file })
@@ -170,7 +170,11 @@ impl<'a> SettingsResolver<'a> {
     }
 
     /// All values of a setting, the one that wins first; `option` is the value on the command line.
-    pub(crate) fn list_candidates(&self, setting: Setting, option: Option<String>) -> Vec<SettingCandidate> {
+    pub(crate) fn list_setting_values(
+        &self,
+        setting: Setting,
+        option: Option<String>,
+    ) -> Vec<SettingCandidate> {
         let mut all = Vec::new();
         if let Some(value) = option {
             all.push(SettingCandidate { value, source: SettingSource::Option(setting.option()) });
@@ -180,11 +184,11 @@ impl<'a> SettingsResolver<'a> {
             all.push(SettingCandidate { value: value.clone(), source });
         }
         if let Some(file) = &self.file
-            && let Some(value) = file.get(setting)
+            && let Some(value) = file.get_setting(setting)
         {
-            let source = SettingSource::File { path: file.path().to_owned(), line: value.line };
+            let source = SettingSource::File { path: file.config_file_path().to_owned(), line: value.line };
             // Paths in the file are relative to the file, not to where punch runs.
-            let value = match file.path().parent() {
+            let value = match file.config_file_path().parent() {
                 Some(folder) if setting.is_path() => folder.join(&value.value).display().to_string(),
                 _ => value.value.clone(),
             };
@@ -209,7 +213,7 @@ impl<'a> SettingsResolver<'a> {
     }
 
     /// The value of a setting that wins; `option` is the value on the command line.
-    pub(crate) fn resolve_value(&self, setting: Setting, option: Option<String>) -> Option<String> {
-        self.list_candidates(setting, option).into_iter().next().map(|candidate| candidate.value)
+    pub(crate) fn resolve_setting_value(&self, setting: Setting, option: Option<String>) -> Option<String> {
+        self.list_setting_values(setting, option).into_iter().next().map(|candidate| candidate.value)
     }
 }

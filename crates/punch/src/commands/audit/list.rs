@@ -18,9 +18,12 @@ pub(crate) struct AuditListArgs {
 }
 
 impl AuditListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let entries: Vec<AuditEntry> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/audit", "before", self.limit)?;
+    pub(super) fn run_audit_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let entries: Vec<AuditEntry> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/audit",
+            "before",
+            self.limit,
+        )?;
         let rows: Vec<Vec<String>> = entries
             .iter()
             .map(|entry| {

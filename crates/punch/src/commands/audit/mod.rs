@@ -20,9 +20,9 @@ enum AuditCommand {
 }
 
 impl AuditArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_audit_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            AuditCommand::List(args) => args.run(context),
+            AuditCommand::List(args) => args.run_audit_list_command(context),
         }
     }
 }

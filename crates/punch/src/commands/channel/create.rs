@@ -22,7 +22,7 @@ pub(crate) struct ChannelCreateArgs {
 }
 
 impl ChannelCreateArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_channel_create_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = ChannelRequest {
             name: self.channel.to_string(),
             after: self.after.map(|after| after.to_string()),

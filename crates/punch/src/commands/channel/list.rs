@@ -13,9 +13,12 @@ pub(crate) struct ChannelListArgs {
 }
 
 impl ChannelListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let channels: Vec<ChannelSummary> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/channels", "after", usize::MAX)?;
+    pub(super) fn run_channel_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let channels: Vec<ChannelSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/channels",
+            "after",
+            usize::MAX,
+        )?;
         let rows: Vec<Vec<String>> = channels
             .iter()
             .map(|channel| vec![channel.name.clone(), channel.components.to_string()])

@@ -22,10 +22,10 @@ enum ChannelCommand {
 }
 
 impl ChannelArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_channel_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            ChannelCommand::Create(args) => args.run(context),
-            ChannelCommand::List(args) => args.run(context),
+            ChannelCommand::Create(args) => args.run_channel_create_command(context),
+            ChannelCommand::List(args) => args.run_channel_list_command(context),
         }
     }
 }

@@ -13,9 +13,12 @@ pub(crate) struct ComponentListArgs {
 }
 
 impl ComponentListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let components: Vec<ComponentSummary> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/components", "after", usize::MAX)?;
+    pub(super) fn run_component_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let components: Vec<ComponentSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/components",
+            "after",
+            usize::MAX,
+        )?;
         let rows: Vec<Vec<String>> = components
             .iter()
             .map(|component| {

@@ -22,10 +22,10 @@ enum ComponentCommand {
 }
 
 impl ComponentArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_component_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            ComponentCommand::List(args) => args.run(context),
-            ComponentCommand::Show(args) => args.run(context),
+            ComponentCommand::List(args) => args.run_component_list_command(context),
+            ComponentCommand::Show(args) => args.run_component_show_command(context),
         }
     }
 }

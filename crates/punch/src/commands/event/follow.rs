@@ -16,9 +16,9 @@ pub(crate) struct EventFollowArgs {
 }
 
 impl EventFollowArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_event_follow_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
-        client.follow_events(|event| {
+        client.for_each_event_of_stream(|event| {
             context.output.print_line(describe(&event));
             context.output.print_json_line(&event);
         })?;

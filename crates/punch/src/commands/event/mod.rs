@@ -20,9 +20,9 @@ enum EventCommand {
 }
 
 impl EventArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_event_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            EventCommand::Follow(args) => args.run(context),
+            EventCommand::Follow(args) => args.run_event_follow_command(context),
         }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct JobCancelArgs {
 }
 
 impl JobCancelArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_job_cancel_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let job: Job =
             client.post_json(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;

@@ -46,11 +46,11 @@ pub(super) fn follow_job(
                 context.output.print_note(format!("job {id} is done: {result}"));
                 Ok(Exit::Done)
             }
-            "cancelled" => Err(CommandError::failed(format!("job {id} was cancelled"))
+            "cancelled" => Err(CommandError::failed_halfway_error(format!("job {id} was cancelled"))
                 .with_hint(format!("`punch job retry {id}` starts it again"))),
-            _ => Err(CommandError::failed(format!("job {id} failed: {result}")).with_hint(format!(
-                "`punch job show {id}` shows its log, `punch job retry {id}` tries it again"
-            ))),
+            _ => Err(CommandError::failed_halfway_error(format!("job {id} failed: {result}")).with_hint(
+                format!("`punch job show {id}` shows its log, `punch job retry {id}` tries it again"),
+            )),
         };
     }
 }

@@ -18,9 +18,12 @@ pub(crate) struct JobListArgs {
 }
 
 impl JobListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let jobs: Vec<Job> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/jobs", "before", self.limit)?;
+    pub(super) fn run_job_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let jobs: Vec<Job> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/jobs",
+            "before",
+            self.limit,
+        )?;
         let rows: Vec<Vec<String>> = jobs
             .iter()
             .map(|job| {

@@ -29,12 +29,12 @@ enum JobCommand {
 }
 
 impl JobArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_job_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            JobCommand::List(args) => args.run(context),
-            JobCommand::Show(args) => args.run(context),
-            JobCommand::Cancel(args) => args.run(context),
-            JobCommand::Retry(args) => args.run(context),
+            JobCommand::List(args) => args.run_job_list_command(context),
+            JobCommand::Show(args) => args.run_job_show_command(context),
+            JobCommand::Cancel(args) => args.run_job_cancel_command(context),
+            JobCommand::Retry(args) => args.run_job_retry_command(context),
         }
     }
 }

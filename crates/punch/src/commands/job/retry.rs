@@ -15,7 +15,7 @@ pub(crate) struct JobRetryArgs {
 }
 
 impl JobRetryArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_job_retry_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let job: Job =
             client.post_json(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;

@@ -21,7 +21,7 @@ pub(crate) struct JobShowArgs {
 }
 
 impl JobShowArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_job_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         if self.follow {
             return follow_job(context, &client, self.job);

@@ -13,7 +13,7 @@ pub(crate) struct KeyListArgs {
 }
 
 impl KeyListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_key_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let keys: KeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
             context.output.print_line(&key.fingerprint);

@@ -58,12 +58,12 @@ struct ShownKey {
 }
 
 impl KeyArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_key_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.what {
             KeyCommand::New(new) => new.run(context),
             KeyCommand::Public(public) => public.run(context),
-            KeyCommand::List(list) => list.run(context),
-            KeyCommand::Trust(trust) => trust.run(context),
+            KeyCommand::List(list) => list.run_key_list_command(context),
+            KeyCommand::Trust(trust) => trust.run_key_trust_command(context),
         }
     }
 }
@@ -71,11 +71,14 @@ impl KeyArgs {
 impl KeyNewArgs {
     fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.out.exists() {
-            return Err(CommandError::invalid_input(format!("{} is there already", self.out.display()))
-                .with_hint("a key is never overwritten; give another file with `--out FILE`"));
+            return Err(CommandError::invalid_input_error(format!(
+                "{} is there already",
+                self.out.display()
+            ))
+            .with_hint("a key is never overwritten; give another file with `--out FILE`"));
         }
         if self.name.trim().is_empty() || self.name.chars().any(char::is_control) {
-            return Err(CommandError::invalid_input(
+            return Err(CommandError::invalid_input_error(
                 "the name of the key's owner is empty or holds control characters",
             )
             .with_hint("write it like 'Alice <alice@example.org>'"));
@@ -84,7 +87,7 @@ impl KeyNewArgs {
         let key = SecretKey::generate_secret_key(self.name.trim(), created)
             .map_err(|error| CommandError::new(Exit::Bug, format!("no key could be made: {error}")))?;
         key.save_secret_key_file(&self.out).map_err(|error| match error {
-            SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file(&path, &why),
+            SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file_error(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
         context.output.print_note(format!("wrote {}; keep it secret", self.out.display()));
@@ -116,9 +119,9 @@ fn armored(key: &SecretKey) -> Result<String, CommandError> {
 
 /// Reads a secret key; others must not be able to.
 pub(super) fn load_secret_key(file: &Path) -> Result<SecretKey, CommandError> {
-    std::fs::File::open(file).map_err(|error| CommandError::cannot_read_file(file, &error))?;
+    std::fs::File::open(file).map_err(|error| CommandError::cannot_read_file_error(file, &error))?;
     SecretKey::load_secret_key_file(file).map_err(|error| {
-        CommandError::invalid_input(error.to_string())
+        CommandError::invalid_input_error(error.to_string())
             .with_hint("make a key with `punch key new --name 'NAME <MAIL>' --out FILE`")
     })
 }

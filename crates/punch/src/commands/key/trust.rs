@@ -22,9 +22,9 @@ pub(crate) struct KeyTrustArgs {
 }
 
 impl KeyTrustArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_key_trust_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let armored = std::fs::read_to_string(&self.file)
-            .map_err(|error| CommandError::cannot_read_file(&self.file, &error))?;
+            .map_err(|error| CommandError::cannot_read_file_error(&self.file, &error))?;
         let keys: KeyList =
             self.remote.new_api_client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {

@@ -24,11 +24,11 @@ enum RepositoryCommand {
 }
 
 impl RepositoryArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_repository_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            RepositoryCommand::Check(args) => args.run(context),
-            RepositoryCommand::Retain(args) => args.run(context),
-            RepositoryCommand::Rebuild(args) => args.run(context),
+            RepositoryCommand::Check(args) => args.run_repository_check_command(context),
+            RepositoryCommand::Retain(args) => args.run_repository_retain_command(context),
+            RepositoryCommand::Rebuild(args) => args.run_repository_rebuild_command(context),
         }
     }
 }

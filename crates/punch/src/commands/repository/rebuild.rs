@@ -20,7 +20,10 @@ pub(crate) struct RepositoryRebuildArgs {
 }
 
 impl RepositoryRebuildArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_repository_rebuild_command(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         let channel = Some(self.channel.to_string());
         let request = JobRequest { kind: "rebuild-channel".to_owned(), keep: None, channel };
         create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)

@@ -21,7 +21,10 @@ pub(crate) struct RepositoryRetainArgs {
 }
 
 impl RepositoryRetainArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_repository_retain_command(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         let request = JobRequest { kind: "retain-versions".to_owned(), keep: Some(self.keep), channel: None };
         create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)
     }

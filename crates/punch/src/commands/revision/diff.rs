@@ -22,13 +22,13 @@ pub(crate) struct RevisionDiffArgs {
 }
 
 impl RevisionDiffArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        print_diff(context, &self.remote.new_api_client(context)?, self.from, self.to)
+    pub(super) fn run_revision_diff_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        print_revision_diff(context, &self.remote.new_api_client(context)?, self.from, self.to)
     }
 }
 
 /// Prints what differs between two revisions.
-pub(super) fn print_diff(
+pub(super) fn print_revision_diff(
     context: &CommandContext,
     client: &ApiClient,
     from: u64,

@@ -18,9 +18,12 @@ pub(crate) struct RevisionListArgs {
 }
 
 impl RevisionListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let revisions: Vec<Revision> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/revisions", "before", self.limit)?;
+    pub(super) fn run_revision_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let revisions: Vec<Revision> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/revisions",
+            "before",
+            self.limit,
+        )?;
         let rows: Vec<Vec<String>> = revisions
             .iter()
             .map(|revision| {

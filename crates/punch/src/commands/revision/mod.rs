@@ -24,11 +24,11 @@ enum RevisionCommand {
 }
 
 impl RevisionArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_revision_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            RevisionCommand::List(args) => args.run(context),
-            RevisionCommand::Show(args) => args.run(context),
-            RevisionCommand::Diff(args) => args.run(context),
+            RevisionCommand::List(args) => args.run_revision_list_command(context),
+            RevisionCommand::Show(args) => args.run_revision_show_command(context),
+            RevisionCommand::Diff(args) => args.run_revision_diff_command(context),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use model::exit::Exit;
 
-use super::diff::print_diff;
+use super::diff::print_revision_diff;
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show what a revision changed
@@ -16,11 +16,11 @@ pub(crate) struct RevisionShowArgs {
 }
 
 impl RevisionShowArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_revision_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let before = self.revision.checked_sub(1).ok_or_else(|| {
-            CommandError::invalid_input("revision 0 is the empty estate; revisions are counted from 1")
+            CommandError::invalid_input_error("revision 0 is the empty estate; revisions are counted from 1")
                 .with_hint("`punch revision list` lists them")
         })?;
-        print_diff(context, &self.remote.new_api_client(context)?, before, self.revision)
+        print_revision_diff(context, &self.remote.new_api_client(context)?, before, self.revision)
     }
 }

@@ -25,14 +25,14 @@ struct Classification {
 }
 
 impl ServerEncArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_enc_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let text = self
             .remote
             .new_api_client(context)?
             .get_text(&format!("/api/v1/servers/{}/node", self.server))?;
         // The back-office masks secrets, and leaves the signature out, below operator.
         if !node::has_signature_line(&text) {
-            return Err(CommandError::invalid_input(format!(
+            return Err(CommandError::invalid_input_error(format!(
                 "the secrets of {} are masked for this token, and Puppet would apply the masks as values",
                 self.server
             ))

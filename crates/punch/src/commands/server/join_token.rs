@@ -25,7 +25,10 @@ pub(crate) struct ServerJoinTokenArgs {
 }
 
 impl ServerJoinTokenArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_join_token_command(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         let request =
             JoinTokenRequest { server: self.server.to_string(), seconds: self.minutes.saturating_mul(60) };
         let token: IssuedJoinToken =

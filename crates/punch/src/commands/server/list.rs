@@ -15,9 +15,12 @@ pub(crate) struct ServerListArgs {
 }
 
 impl ServerListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let servers: Vec<ServerSummary> =
-            self.remote.new_api_client(context)?.get_paged_list("/api/v1/servers", "after", usize::MAX)?;
+    pub(super) fn run_server_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let servers: Vec<ServerSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+            "/api/v1/servers",
+            "after",
+            usize::MAX,
+        )?;
         let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
         let rows: Vec<Vec<String>> = servers
             .iter()

@@ -30,14 +30,14 @@ enum ServerCommand {
 }
 
 impl ServerArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            ServerCommand::List(args) => args.run(context),
-            ServerCommand::Show(args) => args.run(context),
-            ServerCommand::Node(args) => args.run(context),
-            ServerCommand::Enc(args) => args.run(context),
-            ServerCommand::JoinToken(args) => args.run(context),
-            ServerCommand::Revoke(args) => args.run(context),
+            ServerCommand::List(args) => args.run_server_list_command(context),
+            ServerCommand::Show(args) => args.run_server_show_command(context),
+            ServerCommand::Node(args) => args.run_server_node_command(context),
+            ServerCommand::Enc(args) => args.run_server_enc_command(context),
+            ServerCommand::JoinToken(args) => args.run_server_join_token_command(context),
+            ServerCommand::Revoke(args) => args.run_server_revoke_command(context),
         }
     }
 }

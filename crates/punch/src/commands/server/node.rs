@@ -27,7 +27,7 @@ pub(crate) struct ServerNodeArgs {
 }
 
 impl ServerNodeArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_node_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let path = match self.generation {
             Some(generation) => format!("/api/v1/servers/{}/node/{generation}", self.server),

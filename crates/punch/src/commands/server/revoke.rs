@@ -22,10 +22,10 @@ struct Revoked {
 }
 
 impl ServerRevokeArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_revoke_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         self.remote
             .new_api_client(context)?
-            .delete(&format!("/api/v1/servers/{}/credential", self.server))?;
+            .send_delete_request(&format!("/api/v1/servers/{}/credential", self.server))?;
         context.output.print_note(format!(
             "{0} has no credential any more; `punch server join-token {0}` lets it join again",
             self.server

@@ -15,7 +15,7 @@ pub(crate) struct ServerShowArgs {
 }
 
 impl ServerShowArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_server_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let document: PlaceDocument =
             self.remote.new_api_client(context)?.get_json(&format!("/api/v1/servers/{}", self.server))?;
         context.output.print_line(&document.document);

@@ -30,7 +30,7 @@ pub(crate) struct TokenCreateArgs {
 }
 
 impl TokenCreateArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_token_create_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let request = TokenRequest { name: self.name, grants: self.grants, days: self.days };
         let token: IssuedToken =
             self.remote.new_api_client(context)?.post_json("/api/v1/tokens", &request)?;

@@ -15,7 +15,7 @@ pub(crate) struct TokenListArgs {
 }
 
 impl TokenListArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_token_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let tokens: TokenList = self.remote.new_api_client(context)?.get_json("/api/v1/tokens")?;
         let rows: Vec<Vec<String>> = tokens
             .items

@@ -24,11 +24,11 @@ enum TokenCommand {
 }
 
 impl TokenArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_token_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            TokenCommand::Create(args) => args.run(context),
-            TokenCommand::List(args) => args.run(context),
-            TokenCommand::Revoke(args) => args.run(context),
+            TokenCommand::Create(args) => args.run_token_create_command(context),
+            TokenCommand::List(args) => args.run_token_list_command(context),
+            TokenCommand::Revoke(args) => args.run_token_revoke_command(context),
         }
     }
 }

@@ -24,9 +24,9 @@ struct RevokedToken {
 }
 
 impl TokenRevokeArgs {
-    pub(super) fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let name = api_client::check_path_segment(&self.name)?;
-        self.remote.new_api_client(context)?.delete(&format!("/api/v1/tokens/{name}"))?;
+    pub(super) fn run_token_revoke_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        let name = api_client::check_url_path_segment(&self.name)?;
+        self.remote.new_api_client(context)?.send_delete_request(&format!("/api/v1/tokens/{name}"))?;
         context.output.print_note(format!("the token `{}` is refused from now on", self.name));
         context.output.print_json(&RevokedToken { name: self.name });
         Ok(Exit::Done)
