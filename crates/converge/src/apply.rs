@@ -17,7 +17,7 @@ use model::{
     resource::Resource,
 };
 
-use self::journal::RunJournal;
+use self::journal::RunJournalAndReport;
 use crate::{
     Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health,
     inspect::DesiredAndObservedHost,
@@ -25,7 +25,7 @@ use crate::{
 
 /// How far a run is.
 #[derive(Debug)]
-pub enum ApplyEvent<'a> {
+pub enum ApplyProgressEvent<'a> {
     /// It begins, with this many steps.
     Started {
         /// Changes and health checks.
@@ -53,7 +53,7 @@ pub struct FetchedPackages {
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
 /// touched. A plan that is blocked installs nothing.
-pub fn fetch_packages(
+pub fn fetch_packages_of_plan(
     look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
@@ -95,11 +95,11 @@ pub fn apply_plan(
     fetched: &FetchedPackages,
     host: &mut dyn Host,
     state: &HostState,
-    progress: &mut dyn FnMut(ApplyEvent<'_>),
+    progress: &mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &dyn Fn() -> i64,
 ) -> Result<Report, StateError> {
-    let mut journal = RunJournal::start(node, look, plan, state, clock)?;
-    progress(ApplyEvent::Started { steps: plan.changes.len() + plan.health.len() });
+    let mut journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
+    progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
             journal.add_report_entry(entry(
@@ -109,11 +109,11 @@ pub fn apply_plan(
                 blocked.because.clone(),
             ));
         }
-        return journal.finish_run(RunOutcome::Blocked);
+        return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
-        (run.progress)(ApplyEvent::Step { number: at + 1, title: &change.change_title_line() });
+        (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
             _ => run.apply_change(change, files)?,
@@ -127,20 +127,24 @@ pub fn apply_plan(
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
         let title = format!("check {check}");
-        (run.progress)(ApplyEvent::Step { number: plan.changes.len() + at + 1, title: &title });
+        (run.progress)(ApplyProgressEvent::Step { number: plan.changes.len() + at + 1, title: &title });
         if !run.run_health_check(component, check, &title)? {
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
     run.journal.forget_unwanted_managed_resources();
-    run.journal.finish_run(if plan.changes.is_empty() { RunOutcome::Unchanged } else { RunOutcome::Changed })
+    run.journal.finish_run_and_save_report(if plan.changes.is_empty() {
+        RunOutcome::Unchanged
+    } else {
+        RunOutcome::Changed
+    })
 }
 
 /// A run in progress.
 struct ApplyRun<'a, 'j> {
     host: &'a mut dyn Host,
-    journal: RunJournal<'j>,
-    progress: &'a mut dyn FnMut(ApplyEvent<'_>),
+    journal: RunJournalAndReport<'j>,
+    progress: &'a mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &'a dyn Fn() -> i64,
     /// Whether packages came or went so far.
     packages: bool,
@@ -208,7 +212,7 @@ impl ApplyRun<'_, '_> {
             return Ok(false);
         }
         for change in &plan.changes {
-            self.journal.record_drift(change);
+            self.journal.record_repair_of_unchanged(change);
             if !self.apply_change(change, &[])? {
                 return Ok(false);
             }
@@ -220,7 +224,7 @@ impl ApplyRun<'_, '_> {
     fn finish_deferred_work(&mut self) -> Result<bool, StateError> {
         let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
-        (self.progress)(ApplyEvent::Finished { entry: &failed });
+        (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
         self.journal.record_step_end(failed, &[])?;
         Ok(false)
     }
@@ -235,7 +239,7 @@ impl ApplyRun<'_, '_> {
         let components = BTreeSet::from([component.clone()]);
         self.journal.record_step_begin(title, &components, &[])?;
         let started = (self.clock)();
-        let (result, detail) = match health::check_until_healthy(self.host, check, self.clock) {
+        let (result, detail) = match health::repeat_health_check_until_success(self.host, check, self.clock) {
             Ok(()) => (EntryResult::Done, String::new()),
             Err(answer) => (EntryResult::Failed, check.timed_out_check_message(&answer)),
         };
@@ -247,7 +251,7 @@ impl ApplyRun<'_, '_> {
     /// Adds the duration to the entry and reports it to the progress callback.
     fn finish_entry(&mut self, entry: ReportEntry, started: i64) -> ReportEntry {
         let entry = ReportEntry { duration_us: (self.clock)().saturating_sub(started).max(0), ..entry };
-        (self.progress)(ApplyEvent::Finished { entry: &entry });
+        (self.progress)(ApplyProgressEvent::Finished { entry: &entry });
         entry
     }
 
@@ -265,10 +269,10 @@ impl ApplyRun<'_, '_> {
             .map(|(component, check)| (format!("check {check}"), [component.clone()].into()));
         for (title, components) in changes.chain(checks) {
             let entry = entry(&title, &components, EntryResult::Skipped, String::new());
-            (self.progress)(ApplyEvent::Finished { entry: &entry });
+            (self.progress)(ApplyProgressEvent::Finished { entry: &entry });
             self.journal.add_report_entry(entry);
         }
-        self.journal.finish_run(RunOutcome::Failed)
+        self.journal.finish_run_and_save_report(RunOutcome::Failed)
     }
 }
 

@@ -11,7 +11,10 @@ use model::{
 
 /// The files of component `name` in the package file `rpm`, which is not installed, and where they are, for
 /// errors.
-pub(crate) fn read_from_rpm(name: &Name, rpm: &Path) -> Result<(String, DeploymentFiles), String> {
+pub(crate) fn read_deployment_files_from_rpm(
+    name: &Name,
+    rpm: &Path,
+) -> Result<(String, DeploymentFiles), String> {
     let place = rpm.display();
     let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
     let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}/");

@@ -10,7 +10,7 @@ use crate::Host;
 const PAUSE_US: u64 = 250_000;
 
 /// Repeats a check until it succeeds or its time is over; the error is the last answer.
-pub(crate) fn check_until_healthy(
+pub(crate) fn repeat_health_check_until_success(
     host: &dyn Host,
     check: &HealthCheck,
     clock: &dyn Fn() -> i64,

@@ -45,7 +45,7 @@ enum PathResolution {
 }
 
 /// A folder that is open, and the last part of a path in it.
-pub(crate) struct OpenFolderEntry<'a> {
+pub(crate) struct EntryOfOpenFolder<'a> {
     pub(crate) folder: OwnedFd,
     pub(crate) name: &'a str,
 }
@@ -57,7 +57,7 @@ impl HostRoot {
     }
 
     /// The root at `path`, which must be there.
-    pub(crate) fn open_existing(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open_existing_root(path: &Path) -> io::Result<Self> {
         let root = Self::new(path);
         root.opened()?;
         Ok(root)
@@ -82,14 +82,17 @@ impl HostRoot {
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
-    pub(crate) fn open_parent<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
+    pub(crate) fn open_parent_folder<'a>(&self, path: &'a str) -> io::Result<EntryOfOpenFolder<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(OpenFolderEntry { folder: self.open_folder(above)?, name })
+        Ok(EntryOfOpenFolder { folder: self.open_folder(above)?, name })
     }
 
     /// The same, making the folders above where there are none.
-    pub(crate) fn open_or_create_parent<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
-        match self.open_parent(path) {
+    pub(crate) fn open_or_create_parent_folder<'a>(
+        &self,
+        path: &'a str,
+    ) -> io::Result<EntryOfOpenFolder<'a>> {
+        match self.open_parent_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (),
             found => return found,
         }
@@ -120,7 +123,7 @@ impl HostRoot {
                 found => found?,
             };
         }
-        Ok(OpenFolderEntry { folder, name })
+        Ok(EntryOfOpenFolder { folder, name })
     }
 
     /// Opens a folder.
@@ -204,9 +207,9 @@ fn resolve_with_openat2(root: &OwnedFd, path: &str, flags: OFlag) -> Result<Owne
     }
 }
 
-impl OpenFolderEntry<'_> {
+impl EntryOfOpenFolder<'_> {
     /// What lies there, a symbolic link not followed; `None` when nothing does.
-    pub(crate) fn stat_without_following(&self) -> io::Result<Option<FileStat>> {
+    pub(crate) fn stat_without_following_link(&self) -> io::Result<Option<FileStat>> {
         match fstatat(self.folder.as_fd(), self.name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
@@ -286,7 +289,7 @@ mod tests {
     fn created_parent_directory_has_mode_0755() {
         let folder = tempfile::tempdir().unwrap();
         for (root, name) in both(folder.path()).into_iter().zip(["one", "two"]) {
-            root.open_or_create_parent(&format!("/{name}/conf/file")).unwrap();
+            root.open_or_create_parent_folder(&format!("/{name}/conf/file")).unwrap();
             let mode = fs::metadata(folder.path().join(name).join("conf")).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o755);
         }

@@ -14,7 +14,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalFile};
-use crate::{host::explain_io_error, host_root::HostRoot};
+use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
 /// reports describe the host.
@@ -44,7 +44,7 @@ pub enum StateError {
         who: String,
     },
     /// A file operation failed.
-    #[error("cannot {what} {}: {}", path.display(), explain_io_error(source))]
+    #[error("cannot {what} {}: {}", path.display(), file_system_error_text(source))]
     File {
         /// `read` or `write`.
         what: &'static str,
@@ -88,12 +88,12 @@ impl Drop for RunLock {
 
 impl HostState {
     /// The state of the host under `root`. Touches nothing.
-    pub fn at_path(root: &Path) -> Self {
-        Self::with_root(HostRoot::new(root))
+    pub fn host_state_of_root_path(root: &Path) -> Self {
+        Self::host_state_of_root(HostRoot::new(root))
     }
 
     /// The state of the host with this root. Touches nothing.
-    pub fn with_root(root: HostRoot) -> Self {
+    pub fn host_state_of_root(root: HostRoot) -> Self {
         Self { root }
     }
 
@@ -102,7 +102,7 @@ impl HostState {
         self.make_folder(STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
-        let mut file = self.root.open_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
+        let mut file = self.root.open_own_file_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
         match file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
@@ -118,7 +118,7 @@ impl HostState {
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(wrong)?;
         let path = self::path("programs");
         let wrong = |source| self.file_error("write", &path, source);
-        let open = self.root.open_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
+        let open = self.root.open_own_file_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
         let programs = self.root.real_path(&path).map_err(wrong)?;
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
@@ -139,8 +139,8 @@ impl HostState {
                 because: error.to_string(),
             })?,
         };
-        for mark in self.read_managed_state_changes()? {
-            mark.apply_to(&mut managed);
+        for mark in self.read_journaled_managed_state_changes()? {
+            mark.apply_to_managed_state(&mut managed);
         }
         Ok(managed)
     }
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn dropped_lock_is_free_while_a_file_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::at_path(folder.path());
+        let state = HostState::host_state_of_root_path(folder.path());
         let lock = state.acquire_run_lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);

@@ -147,7 +147,7 @@ fn read_deployment(
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
     })?;
-    let (place, files) = deployment_files::read_from_rpm(name, &path)?;
+    let (place, files) = deployment_files::read_deployment_files_from_rpm(name, &path)?;
     let deployment =
         Deployment::parse_deployment_files(name, &place, files).map_err(|error| error.to_string())?;
     if !deployment.component.version.satisfies_requested_version(&requirement.version) {

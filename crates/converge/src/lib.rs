@@ -1,7 +1,7 @@
 //! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
 //! The modules follow a run: [`inspect_host()`] reads what the node file names and what the host is like,
-//! `model::plan::plan_host_changes` compares both, [`fetch_packages()`] gets the packages the plan installs, [`apply_plan()`] executes the
+//! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs, [`apply_plan()`] executes the
 //! plan and writes down each step in [`HostState`].
 
 mod apply;
@@ -13,7 +13,7 @@ mod host_state;
 mod inspect;
 mod package_fetcher;
 
-pub use apply::{ApplyEvent, FetchedPackages, apply_plan, fetch_packages};
+pub use apply::{ApplyProgressEvent, FetchedPackages, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, Machine, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
 pub use host_state::{HostState, RunLock, STATE_FOLDER, StateError};

@@ -64,7 +64,7 @@ impl AgentState {
 
     /// What every run on a host writes down, punch's or not.
     fn host_state(&self) -> HostState {
-        HostState::with_root(self.files.host_root().clone())
+        HostState::host_state_of_root(self.files.host_root().clone())
     }
 
     /// Takes the lock of runs that change the host, without waiting.
@@ -202,7 +202,7 @@ impl AgentState {
                 Err(failure) => {
                     let aside = self.files.display_path(&file).with_extension("damaged");
                     let name = aside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-                    let renamed = self.files.host_root().rename_file(&file, name);
+                    let renamed = self.files.host_root().rename_file_in_its_folder(&file, name);
                     renamed.map_err(|error| CommandError::cannot_write_file_error(&aside, &error))?;
                     output.print_warning(format!("{}; it is kept as {}", failure.message, aside.display()));
                 }
@@ -223,7 +223,7 @@ impl AgentState {
 
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
         let folder = path(UNSENT_REPORTS);
-        let names = self.files.host_root().list_folder(&folder);
+        let names = self.files.host_root().list_folder_or_empty(&folder);
         let names = names.map_err(|error| {
             CommandError::cannot_read_file_error(&self.files.display_path(&folder), &error)
         })?;
@@ -251,7 +251,7 @@ impl AgentState {
 
     /// Sets when a file was last touched; creates an empty file if there is none.
     fn touch(&self, name: &str, at: UnixMicros) -> Result<(), CommandError> {
-        let touched = self.files.host_root().touch_file(&path(name), at);
+        let touched = self.files.host_root().touch_or_create_file(&path(name), at);
         touched.map_err(|error| {
             CommandError::cannot_write_file_error(&self.files.display_path(&path(name)), &error)
         })

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyEvent, DesiredAndObservedHost, HostState, Machine, RunLock, SecretMaskingHost};
+use converge::{ApplyProgressEvent, DesiredAndObservedHost, HostState, Machine, RunLock, SecretMaskingHost};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -76,7 +76,7 @@ pub(crate) fn inspect_and_plan_deployment(
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
-    let state = HostState::with_root(root.host_root().clone());
+    let state = HostState::host_state_of_root(root.host_root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
@@ -107,7 +107,7 @@ pub(crate) fn run_deployment(
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = HostState::with_root(root.host_root().clone());
+    let state = HostState::host_state_of_root(root.host_root().clone());
     let ours = AgentState::new(root);
     let begun = ours.read_highest_begun_generation()?;
     let started = (context.now)();
@@ -124,7 +124,9 @@ pub(crate) fn run_deployment(
         let node = &requirement.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
-        let filed = state.close_interrupted_run().and_then(|()| state.save_report(&report));
+        let filed = state
+            .save_interrupted_run_and_remove_journal()
+            .and_then(|()| state.save_report_to_history(&report));
         filed.map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
@@ -135,7 +137,7 @@ pub(crate) fn run_deployment(
     };
     prepared.machine.inner_host_mut().set_programs_lock_path(lock);
     context.output.print_line(prepared.plan.to_string());
-    let fetched = match converge::fetch_packages(&prepared.look, &prepared.plan, source) {
+    let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
             return untouched(
@@ -160,15 +162,15 @@ pub(crate) fn run_deployment(
         &mut prepared.machine,
         &state,
         &mut |event| match event {
-            ApplyEvent::Started { steps: all } => steps = all,
-            ApplyEvent::Step { number: n, title } => {
+            ApplyProgressEvent::Started { steps: all } => steps = all,
+            ApplyProgressEvent::Step { number: n, title } => {
                 number = n;
                 context.output.print_note(format!("[{n}/{steps}] {title}"));
             }
-            ApplyEvent::Finished { entry } if entry.result == EntryResult::Failed => {
+            ApplyProgressEvent::Finished { entry } if entry.result == EntryResult::Failed => {
                 context.output.print_note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
-            ApplyEvent::Finished { .. } => (),
+            ApplyProgressEvent::Finished { .. } => (),
         },
         &|| (context.now)(),
     )
@@ -197,8 +199,10 @@ pub(crate) fn save_report_of_refused_node(
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = HostState::with_root(root.host_root().clone());
-    state.save_report(&report).map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
+    let state = HostState::host_state_of_root(root.host_root().clone());
+    state
+        .save_report_to_history(&report)
+        .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     Ok(report)
 }
 

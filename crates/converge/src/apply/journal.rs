@@ -18,7 +18,7 @@ use crate::{
     inspect::DesiredAndObservedHost,
 };
 
-pub(super) struct RunJournal<'a> {
+pub(super) struct RunJournalAndReport<'a> {
     state: &'a HostState,
     clock: &'a dyn Fn() -> i64,
     look: &'a DesiredAndObservedHost,
@@ -32,15 +32,15 @@ pub(super) struct RunJournal<'a> {
     running: Option<RunJournalFile>,
 }
 
-impl<'a> RunJournal<'a> {
-    pub(super) fn start(
+impl<'a> RunJournalAndReport<'a> {
+    pub(super) fn start_run_journal(
         node: &Node,
         look: &'a DesiredAndObservedHost,
         plan: &Plan,
         state: &'a HostState,
         clock: &'a dyn Fn() -> i64,
     ) -> Result<Self, StateError> {
-        state.close_interrupted_run()?;
+        state.save_interrupted_run_and_remove_journal()?;
         let resources = look.wanted.components.iter().flat_map(|component| &component.resources);
         let report = Report {
             server: node.server.to_string(),
@@ -100,7 +100,7 @@ impl<'a> RunJournal<'a> {
         marks: &[ManagedStateChange],
     ) -> Result<(), StateError> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        running.record_step_begin(
+        running.write_and_flush_step_begin(
             &super::entry(title, components, EntryResult::Interrupted, String::new()),
             marks,
         )
@@ -154,7 +154,7 @@ impl<'a> RunJournal<'a> {
         marks: &[ManagedStateChange],
     ) -> Result<(), StateError> {
         if let Some(running) = &mut self.running {
-            running.record_step_end(&entry, marks)?;
+            running.write_step_end(&entry, marks)?;
         }
         self.add_report_entry(entry);
         Ok(())
@@ -166,12 +166,12 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Notes that something was not right after all, and who is notified of it.
-    pub(super) fn record_drift(&mut self, change: &PlannedChange) {
+    pub(super) fn record_repair_of_unchanged(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
         self.owed.extend(change.notifies.iter().cloned());
     }
 
-    /// Forgets resources that are neither wanted nor present, after a successful run.
+    /// Forgets what is recorded as punch's own and no longer wanted, after a successful run.
     pub(super) fn forget_unwanted_managed_resources(&mut self) {
         let Self { managed, wanted, owed, look, .. } = self;
         managed.pending.retain(|id| owed.contains(id));
@@ -205,20 +205,20 @@ impl<'a> RunJournal<'a> {
     }
 
     /// Files the report.
-    pub(super) fn finish_run(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
+    pub(super) fn finish_run_and_save_report(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {
             self.state.save_managed_state(&self.managed)?;
         }
-        self.state.save_report(&self.report)?;
+        self.state.save_report_to_history(&self.report)?;
         self.state.remove_run_journal()?;
         Ok(self.report)
     }
 
     fn apply_state_changes(&mut self, marks: &[ManagedStateChange]) {
         for mark in marks {
-            mark.apply_to(&mut self.managed);
+            mark.apply_to_managed_state(&mut self.managed);
         }
     }
 }

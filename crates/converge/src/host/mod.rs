@@ -98,12 +98,12 @@ pub enum HostError {
 
 impl HostError {
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
-        HostError::File { what, path: path.into(), because: explain_io_error(error) }
+        HostError::File { what, path: path.into(), because: file_system_error_text(error) }
     }
 }
 
 /// Explains a file system error.
-pub(crate) fn explain_io_error(error: &std::io::Error) -> String {
+pub(crate) fn file_system_error_text(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull => "the disk is full; free some space and run again".to_owned(),

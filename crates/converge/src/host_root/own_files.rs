@@ -19,7 +19,7 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{HostRoot, OpenFolderEntry};
+use super::{EntryOfOpenFolder, HostRoot};
 
 impl HostRoot {
     /// A file's content; `None` when there is none.
@@ -39,7 +39,7 @@ impl HostRoot {
 
     /// Replaces a file whole; the folders above it are made where there are none.
     pub fn replace_file(&self, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
-        self.handle_to_write(path)?.replace_file(bytes, (None, None), mode)
+        self.handle_to_write(path)?.replace_entry_by_file(bytes, (None, None), mode)
     }
 
     /// The same with what `write` writes; nothing is replaced when it fails. `failed` makes an error of one
@@ -52,12 +52,12 @@ impl HostRoot {
         failed: impl Fn(io::Error) -> E,
     ) -> Result<(), E> {
         let handle = self.handle_to_write(path).map_err(&failed)?;
-        handle.replace_file_by_writer((None, None), mode, write, failed)
+        handle.replace_entry_by_written_file((None, None), mode, write, failed)
     }
 
     /// Removes a file; it need not be there.
     pub fn remove_file(&self, path: &str) -> io::Result<()> {
-        let Some(handle) = none_if_absent(self.open_parent(path))? else { return Ok(()) };
+        let Some(handle) = none_if_absent(self.open_parent_folder(path))? else { return Ok(()) };
         match unlinkat(handle.folder.as_fd(), handle.name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) => handle.sync_folder(),
             Err(Errno::ENOENT) => Ok(()),
@@ -66,14 +66,14 @@ impl HostRoot {
     }
 
     /// Gives a file another name in its folder.
-    pub fn rename_file(&self, path: &str, name: &str) -> io::Result<()> {
-        let handle = self.open_parent(path)?;
+    pub fn rename_file_in_its_folder(&self, path: &str, name: &str) -> io::Result<()> {
+        let handle = self.open_parent_folder(path)?;
         renameat(handle.folder.as_fd(), handle.name, handle.folder.as_fd(), name)?;
         handle.sync_folder()
     }
 
     /// The names in a folder, sorted; none when there is no folder.
-    pub fn list_folder(&self, path: &str) -> io::Result<Vec<String>> {
+    pub fn list_folder_or_empty(&self, path: &str) -> io::Result<Vec<String>> {
         let Some(folder) = none_if_absent(self.open_folder(path))? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
         for entry in Dir::from_fd(folder)?.iter() {
@@ -104,9 +104,9 @@ impl HostRoot {
     }
 
     /// Sets when a file was last touched; makes an empty one where there is none.
-    pub fn touch_file(&self, path: &str, at_us: i64) -> io::Result<()> {
+    pub fn touch_or_create_file(&self, path: &str, at_us: i64) -> io::Result<()> {
         let at: SystemTime = UNIX_EPOCH + Duration::from_micros(u64::try_from(at_us).unwrap_or(0));
-        self.open_for_writing(path, OFlag::O_CREAT | OFlag::O_APPEND)?.set_modified(at)
+        self.open_own_file_for_writing(path, OFlag::O_CREAT | OFlag::O_APPEND)?.set_modified(at)
     }
 
     /// Where a file or folder of the host lies on this machine, without a link in it that could lead out.
@@ -117,7 +117,7 @@ impl HostRoot {
     }
 
     /// Opens a file of punch's own to be read and written; a link is not followed.
-    pub(crate) fn open_for_writing(&self, path: &str, flags: OFlag) -> io::Result<File> {
+    pub(crate) fn open_own_file_for_writing(&self, path: &str, flags: OFlag) -> io::Result<File> {
         let handle = self.handle_to_write(path)?;
         let flags = flags | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file = openat(handle.folder.as_fd(), handle.name, flags, Mode::from_bits_truncate(0o600))?;
@@ -125,15 +125,15 @@ impl HostRoot {
     }
 
     /// The handle of a path that is about to be made; the root itself is made where there is none.
-    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<OpenFolderEntry<'a>> {
-        match self.open_or_create_parent(path) {
+    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<EntryOfOpenFolder<'a>> {
+        match self.open_or_create_parent_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.root_path().exists() => (),
             opened => return opened,
         }
         fs::create_dir(self.root_path())?;
         // Whatever the umask, as for all folders above punch's own.
         fs::set_permissions(self.root_path(), fs::Permissions::from_mode(0o755))?;
-        self.open_or_create_parent(path)
+        self.open_or_create_parent_folder(path)
     }
 }
 
@@ -159,12 +159,12 @@ mod tests {
         let above = tempfile::tempdir().unwrap();
         let root = HostRoot::new(&above.path().join("new"));
         assert_eq!(root.read_file("/etc/x").unwrap(), None);
-        assert_eq!(root.list_folder("/etc").unwrap(), Vec::<String>::new());
+        assert_eq!(root.list_folder_or_empty("/etc").unwrap(), Vec::<String>::new());
         root.remove_file("/etc/x").unwrap();
         assert!(!above.path().join("new").exists(), "reading creates nothing");
         root.replace_file("/etc/x", b"y", 0o600).unwrap();
         assert_eq!(root.read_text_file("/etc/x").unwrap().as_deref(), Some("y"));
-        assert_eq!(root.list_folder("/etc").unwrap(), ["x"], "no temporary file is left");
+        assert_eq!(root.list_folder_or_empty("/etc").unwrap(), ["x"], "no temporary file is left");
         let mode = |path: &str| fs::metadata(above.path().join(path)).unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode("new"), mode("new/etc"), mode("new/etc/x")), (0o755, 0o755, 0o600));
     }
@@ -200,7 +200,7 @@ mod tests {
         symlink(outside.path().join("x"), folder.path().join("x")).unwrap();
         let root = HostRoot::new(folder.path());
         assert_eq!(root.read_file("/x").unwrap(), None, "below the root there is no such file");
-        assert!(root.touch_file("/x", 0).is_err());
+        assert!(root.touch_or_create_file("/x", 0).is_err());
         root.replace_file("/x", b"ours", 0o600).unwrap();
         assert_eq!(fs::read_to_string(outside.path().join("x")).unwrap(), "theirs");
         assert_eq!(fs::read_to_string(folder.path().join("x")).unwrap(), "ours");
@@ -211,7 +211,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = HostRoot::new(folder.path());
         assert_eq!(root.modification_time_us("/a/b").unwrap(), None);
-        root.touch_file("/a/b", 5_000_000).unwrap();
+        root.touch_or_create_file("/a/b", 5_000_000).unwrap();
         assert_eq!(root.modification_time_us("/a/b").unwrap(), Some(5_000_000));
     }
 }

@@ -14,23 +14,23 @@ use nix::{
     unistd::{Gid, Uid, UnlinkatFlags, fchown, symlinkat, unlinkat},
 };
 
-use super::OpenFolderEntry;
+use super::EntryOfOpenFolder;
 
-impl OpenFolderEntry<'_> {
+impl EntryOfOpenFolder<'_> {
     /// Replaces the file here by one with this content, these owners (who runs this, where there is none)
     /// and this mode. A link here is replaced, and not followed.
-    pub(crate) fn replace_file(
+    pub(crate) fn replace_entry_by_file(
         &self,
         bytes: &[u8],
         owners: (Option<Uid>, Option<Gid>),
         mode: u32,
     ) -> io::Result<()> {
-        self.replace_file_by_writer(owners, mode, |file| file.write_all(bytes), |error| error)
+        self.replace_entry_by_written_file(owners, mode, |file| file.write_all(bytes), |error| error)
     }
 
     /// The same with what `write` writes; nothing is replaced when it fails. `failed` makes an error of one
     /// of the file system.
-    pub(crate) fn replace_file_by_writer<E>(
+    pub(crate) fn replace_entry_by_written_file<E>(
         &self,
         (owner, group): (Option<Uid>, Option<Gid>),
         mode: u32,
@@ -57,7 +57,7 @@ impl OpenFolderEntry<'_> {
     }
 
     /// Replaces what is here by a link to `target`.
-    pub(crate) fn replace_by_symlink(&self, target: &str) -> io::Result<()> {
+    pub(crate) fn replace_entry_by_symlink(&self, target: &str) -> io::Result<()> {
         let name = unused_name()?;
         symlinkat(target, self.folder.as_fd(), name.as_str())?;
         if let Err(error) = self.rename_here(&name) {

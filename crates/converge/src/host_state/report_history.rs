@@ -32,7 +32,7 @@ impl HostState {
 
     /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
     /// that of the last, so that they do not push out the others. Call it only while holding the lock.
-    pub fn save_report(&self, report: &Report) -> Result<(), StateError> {
+    pub fn save_report_to_history(&self, report: &Report) -> Result<(), StateError> {
         let numbers = self.numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
         if report.outcome == RunOutcome::Unchanged && self.repeats_unchanged_run(last, report) {
@@ -65,7 +65,8 @@ impl HostState {
 
     fn numbers(&self) -> Result<Vec<u64>, StateError> {
         let path = super::path("history");
-        let names = self.root.list_folder(&path).map_err(|source| self.file_error("read", &path, source))?;
+        let names =
+            self.root.list_folder_or_empty(&path).map_err(|source| self.file_error("read", &path, source))?;
         let mut numbers: Vec<u64> =
             names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect();
         numbers.sort_unstable();

@@ -59,7 +59,7 @@ enum Line {
 
 impl ManagedStateChange {
     /// Remembers or forgets it. Doing so twice is the same as once.
-    pub(crate) fn apply_to(&self, managed: &mut ManagedState) {
+    pub(crate) fn apply_to_managed_state(&self, managed: &mut ManagedState) {
         match self {
             ManagedStateChange::Installed(name, component) => {
                 managed.packages.insert(name.clone(), component.clone());
@@ -80,7 +80,7 @@ impl ManagedStateChange {
 
 impl RunJournalFile {
     /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
-    pub(crate) fn record_step_begin(
+    pub(crate) fn write_and_flush_step_begin(
         &mut self,
         entry: &ReportEntry,
         marks: &[ManagedStateChange],
@@ -91,7 +91,7 @@ impl RunJournalFile {
 
     /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
     /// step begins, the step counts as interrupted, and is looked at again.
-    pub(crate) fn record_step_end(
+    pub(crate) fn write_step_end(
         &mut self,
         entry: &ReportEntry,
         marks: &[ManagedStateChange],
@@ -121,7 +121,7 @@ impl HostState {
         let path = super::path(RUNNING);
         let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
-        let file = self.root.open_for_writing(&path, OFlag::O_APPEND).map_err(wrong)?;
+        let file = self.root.open_own_file_for_writing(&path, OFlag::O_APPEND).map_err(wrong)?;
         Ok(RunJournalFile { file, path: self.root.display_path(&path) })
     }
 
@@ -132,12 +132,12 @@ impl HostState {
 
     /// Moves the report of a killed run to the others, and what it made to what is known to be made.
     /// Call it only while holding the lock.
-    pub fn close_interrupted_run(&self) -> Result<(), StateError> {
+    pub fn save_interrupted_run_and_remove_journal(&self) -> Result<(), StateError> {
         let Some(lines) = self.complete_lines()? else { return Ok(()) };
         self.save_managed_state(&self.load_managed_state()?)?;
         // A run killed before its first complete line changed nothing.
         if let Some(report) = report(&lines) {
-            self.save_report(&report)?;
+            self.save_report_to_history(&report)?;
         }
         self.remove_run_journal()
     }
@@ -148,7 +148,7 @@ impl HostState {
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
-    pub(super) fn read_managed_state_changes(&self) -> Result<Vec<ManagedStateChange>, StateError> {
+    pub(super) fn read_journaled_managed_state_changes(&self) -> Result<Vec<ManagedStateChange>, StateError> {
         let lines = self.complete_lines()?.unwrap_or_default();
         let marks = lines.into_iter().map(|line| match line {
             Line::Started(_) => Vec::new(),
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn truncated_journal_returns_its_complete_entries() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::at_path(folder.path());
+        let state = HostState::host_state_of_root_path(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
@@ -225,16 +225,16 @@ mod tests {
         let mut running = state.create_run_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
         let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
-        running.record_step_begin(&entry("one"), &[ManagedStateChange::Made(made)]).unwrap();
-        running.record_step_end(&entry("one"), &[]).unwrap();
+        running.write_and_flush_step_begin(&entry("one"), &[ManagedStateChange::Made(made)]).unwrap();
+        running.write_step_end(&entry("one"), &[]).unwrap();
         running
-            .record_step_begin(
+            .write_and_flush_step_begin(
                 &entry("zwölf"),
                 &[ManagedStateChange::Installed("shop".to_owned(), Name::new("shop").unwrap())],
             )
             .unwrap();
         running
-            .record_step_end(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
+            .write_step_end(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
             .unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);
@@ -262,7 +262,7 @@ mod tests {
                 "[\"one Done\", \"zwölf Done\"] 1 0",
             ]
         );
-        state.close_interrupted_run().unwrap();
+        state.save_interrupted_run_and_remove_journal().unwrap();
         assert!(state.read_interrupted_report().unwrap().is_none());
         assert_eq!(state.load_managed_state().unwrap().resources.len(), 1, "what was made is still known");
         assert_eq!(state.read_all_reports().unwrap().len(), 1);

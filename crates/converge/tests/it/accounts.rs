@@ -44,13 +44,13 @@ impl HostWithAccounts {
 
     fn plan(&mut self) -> Plan {
         let machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        let state = HostState::at_path(self.root.path());
+        let state = HostState::host_state_of_root_path(self.root.path());
         story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.package_folder)
     }
 
     fn run(&mut self, components: &str) {
         let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        let state = HostState::at_path(self.root.path());
+        let state = HostState::host_state_of_root_path(self.root.path());
         let run = story::run(&story::node(components), &mut machine, &state, &mut self.package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     }

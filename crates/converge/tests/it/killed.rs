@@ -108,7 +108,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     let run = story::run(
         &node,
         &mut Machine::new(whole.path(), story::no_http).unwrap(),
-        &HostState::at_path(whole.path()),
+        &HostState::host_state_of_root_path(whole.path()),
         &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
@@ -127,7 +127,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = HostState::at_path(root.path());
+        let state = HostState::host_state_of_root_path(root.path());
         let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
@@ -160,7 +160,12 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
 fn die(root: &Path, step: usize) {
     let mut host = SelfKillingHost { machine: Machine::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
-    story::run(&node, &mut host, &HostState::at_path(root), &mut PackageFolder::new().with(&PART));
+    story::run(
+        &node,
+        &mut host,
+        &HostState::host_state_of_root_path(root),
+        &mut PackageFolder::new().with(&PART),
+    );
 }
 
 fn prepared() -> tempfile::TempDir {

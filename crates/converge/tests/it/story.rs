@@ -126,7 +126,7 @@ pub(crate) fn run(
     let _lock = state.acquire_run_lock().unwrap();
     let look = look(node, host, state, package_folder).unwrap();
     let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
-    let fetched = converge::fetch_packages(&look, &plan, package_folder).unwrap();
+    let fetched = converge::fetch_packages_of_plan(&look, &plan, package_folder).unwrap();
     let report = converge::apply_plan(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| {
         1_700_000_000_000_000
     })

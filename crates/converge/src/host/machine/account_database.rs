@@ -13,7 +13,7 @@ use nix::{
 };
 
 use crate::{
-    host::{HostError, explain_io_error},
+    host::{HostError, file_system_error_text},
     host_root::HostRoot,
 };
 
@@ -52,7 +52,8 @@ impl AccountDatabase {
             let mut bytes = Vec::new();
             match root.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    accounts.unreadable = Some(format!("cannot read {path}: {}", explain_io_error(&error)));
+                    accounts.unreadable =
+                        Some(format!("cannot read {path}: {}", file_system_error_text(&error)));
                 }
                 _ => (),
             }
@@ -103,14 +104,14 @@ impl AccountDatabase {
     }
 
     /// The groups of the host's own files that `user` is a further member of.
-    pub(super) fn supplementary_groups(&self, user: &str) -> BTreeSet<String> {
+    pub(super) fn supplementary_groups_of_user(&self, user: &str) -> BTreeSet<String> {
         let groups = self.groups.iter();
         let members = groups.filter(|(_, group)| group.members.iter().any(|member| member == user));
         members.map(|(name, _)| name.clone()).collect()
     }
 
     /// Why the host's own files could not be read, when they could not.
-    pub(super) fn read_error(&self) -> Option<&String> {
+    pub(super) fn account_files_read_error(&self) -> Option<&String> {
         self.unreadable.as_ref()
     }
 
@@ -208,7 +209,7 @@ fn parse_group_line(line: &str) -> Option<(String, GroupEntry)> {
 }
 
 /// The numbers of the owner and group that are wanted.
-pub(super) fn lookup_owner_ids(
+pub(super) fn lookup_owner_and_group_ids(
     accounts: &AccountDatabase,
     ownership: &Ownership,
 ) -> Result<(Option<Uid>, Option<Gid>), HostError> {

@@ -22,7 +22,7 @@ pub(super) fn observe_cron_file(
     };
     let content =
         facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::from_bytes(b"")));
-    let wrong = match root.open_parent(&path).and_then(|spot| spot.stat_without_following()) {
+    let wrong = match root.open_parent_folder(&path).and_then(|spot| spot.stat_without_following_link()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
         }

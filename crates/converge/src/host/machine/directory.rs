@@ -13,31 +13,31 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 
-use super::account_database::{AccountDatabase, lookup_owner_ids};
+use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, OpenFolderEntry},
+    host_root::{EntryOfOpenFolder, HostRoot},
 };
 
 /// Makes a directory what it must be.
-pub(super) fn apply(
+pub(super) fn apply_directory(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
     directory: &DirectoryResource,
 ) -> Result<(), HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
-    let spot = root.open_or_create_parent(path).map_err(wrong)?;
-    let owners = lookup_owner_ids(accounts, &directory.ownership)?;
+    let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;
+    let owners = lookup_owner_and_group_ids(accounts, &directory.ownership)?;
     make(&spot, owners, directory.ownership.mode).map_err(wrong)
 }
 
 fn make(
-    spot: &OpenFolderEntry<'_>,
+    spot: &EntryOfOpenFolder<'_>,
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: Option<u32>,
 ) -> io::Result<()> {
-    let new = spot.stat_without_following()?.is_none();
+    let new = spot.stat_without_following_link()?.is_none();
     if new {
         mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
     }
@@ -55,7 +55,7 @@ fn make(
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from
 /// others the right to write to it; a link there is an error, because its owner could lead us anywhere.
-pub(super) fn create_private_folder(
+pub(super) fn create_or_restrict_private_folder(
     home: &OwnedFd,
     name: &str,
     owner: (Option<Uid>, Option<Gid>),

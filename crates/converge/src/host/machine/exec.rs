@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     account_database::AccountDatabase,
-    process::{command_error, new_host_command, run_with_time_limit},
+    process::{failed_command_error, new_host_command, run_with_time_limit},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -24,7 +24,7 @@ pub(super) struct CommandRunner<'a> {
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe(&self, exec: &ExecResource) -> Observation<ResourceFacts> {
+    pub(super) fn observe_exec_guard(&self, exec: &ExecResource) -> Observation<ResourceFacts> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut facts = ResourceFacts::new();
@@ -40,7 +40,7 @@ impl CommandRunner<'_> {
     }
 
     /// Runs a command unless its guard shows that there is nothing to do.
-    pub(super) fn apply(&self, exec: &ExecResource) -> Result<Option<String>, HostError> {
+    pub(super) fn run_exec_if_guard_asks(&self, exec: &ExecResource) -> Result<Option<String>, HostError> {
         // The guard may be part of a payload that came with this very run, so it is asked again.
         let due = self.guard_requests_run(exec)?;
         if due == Some(false) {
@@ -52,7 +52,7 @@ impl CommandRunner<'_> {
         }
         let mut command = self.command(&exec.command, exec)?;
         let ended = run_with_time_limit(&mut command, Some(exec.timeout))?;
-        if ended.status.success() { Ok(None) } else { Err(command_error(&command, &ended)) }
+        if ended.status.success() { Ok(None) } else { Err(failed_command_error(&command, &ended)) }
     }
 
     /// Runs a health check's command once.
@@ -61,7 +61,7 @@ impl CommandRunner<'_> {
         let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
         let ended =
             run_with_time_limit(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
-        if ended.status.success() { Ok(()) } else { Err(command_error(&command, &ended).to_string()) }
+        if ended.status.success() { Ok(()) } else { Err(failed_command_error(&command, &ended).to_string()) }
     }
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.
@@ -188,11 +188,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
-        let root = HostRoot::open_existing(folder.path()).unwrap();
+        let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
         let Observation::Present(facts) =
-            runner.observe(&ExecResource { command: words("/bin/run").unwrap(), ..exec })
+            runner.observe_exec_guard(&ExecResource { command: words("/bin/run").unwrap(), ..exec })
         else {
             panic!("looking must not fail");
         };

@@ -12,30 +12,30 @@ use nix::{
 };
 use sha2::{Digest, Sha256};
 
-use super::account_database::{AccountDatabase, lookup_owner_ids};
+use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// Makes a file what it must be. An owner, group or mode that is not wanted otherwise is kept.
-pub(super) fn apply(
+pub(super) fn apply_file(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
     file: &FileResource,
 ) -> Result<(), HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
-    let spot = root.open_or_create_parent(path).map_err(wrong)?;
-    let (owner, group) = lookup_owner_ids(accounts, &file.ownership)?;
-    let kept = spot.stat_without_following().map_err(wrong)?.filter(is_file);
+    let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;
+    let (owner, group) = lookup_owner_and_group_ids(accounts, &file.ownership)?;
+    let kept = spot.stat_without_following_link().map_err(wrong)?.filter(is_file);
     let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
     let owners = (
         owner.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
         group.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
     );
-    spot.replace_file(&file.content, owners, mode).map_err(wrong)
+    spot.replace_entry_by_file(&file.content, owners, mode).map_err(wrong)
 }
 
 /// Digests a file of any size; only a small one is kept for diffs.
-pub(super) fn read_file_content(mut file: File) -> io::Result<FileContent> {
+pub(super) fn read_file_digest_and_text(mut file: File) -> io::Result<FileContent> {
     let mut start = Vec::new();
     (&mut file).take(FileContent::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
     if start.len() <= FileContent::MAX_DIFFABLE_BYTES {

@@ -11,7 +11,7 @@ use crate::{host::HostError, host_root::HostRoot, host_state::STATE_FOLDER};
 impl AccountDatabase {
     /// Facts about a group.
     pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
-        if let Some(because) = self.read_error() {
+        if let Some(because) = self.account_files_read_error() {
             return Observation::Unreadable(because.clone());
         }
         match self.lookup_gid(name) {

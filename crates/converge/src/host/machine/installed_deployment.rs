@@ -16,7 +16,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use crate::{host::explain_io_error, host_root::HostRoot};
+use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
 pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFiles> {
@@ -29,7 +29,9 @@ pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observa
         Ok(()) if files.is_empty() => Observation::Absent,
         Ok(()) => Observation::Present(files),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
-        Err(error) => Observation::Unreadable(format!("cannot read {folder}: {}", explain_io_error(&error))),
+        Err(error) => {
+            Observation::Unreadable(format!("cannot read {folder}: {}", file_system_error_text(&error)))
+        }
     }
 }
 

@@ -78,7 +78,7 @@ impl Machine {
                 return Err(HostError::Other(format!("the root folder {shown} must have a name in UTF-8")));
             }
         };
-        let root = HostRoot::open_existing(&path).map_err(|error| wrong(&error))?;
+        let root = HostRoot::open_existing_root(&path).map_err(|error| wrong(&error))?;
         let booted = prefix.is_none() && Path::new("/run/systemd/system").exists();
         Ok(Self {
             rpm: RpmCommand { prefix: prefix.clone() },
@@ -115,11 +115,11 @@ impl Machine {
         let accounts = self.accounts();
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            ResourceBody::File(file) => file::apply(&self.root, &accounts, name, file)?,
+            ResourceBody::File(file) => file::apply_file(&self.root, &accounts, name, file)?,
             ResourceBody::Directory(directory) => {
-                directory::apply(&self.root, &accounts, name, directory)?;
+                directory::apply_directory(&self.root, &accounts, name, directory)?;
             }
-            ResourceBody::Symlink(link) => symlink::apply(&self.root, name, link)?,
+            ResourceBody::Symlink(link) => symlink::apply_symlink(&self.root, name, link)?,
             ResourceBody::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
             ResourceBody::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
             ResourceBody::Service(service) => {
@@ -130,16 +130,20 @@ impl Machine {
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
                 }
-                self.systemd.apply(&self.root, name, service, &facts)?;
+                self.systemd.apply_service(&self.root, name, service, &facts)?;
             }
             ResourceBody::Cron(cron) => {
                 cron::apply_cron_file(&self.root, &resource.id, cron, resource.secret)?
             }
-            ResourceBody::Package(package) => self.os_packages.install(name, package.version.as_deref())?,
+            ResourceBody::Package(package) => {
+                self.os_packages.install_os_package(name, package.version.as_deref())?
+            }
             ResourceBody::Exec(exec) => {
                 let runner =
                     CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
-                return runner.apply(exec).map_err(|error| hide_secret_output(resource, error));
+                return runner
+                    .run_exec_if_guard_asks(exec)
+                    .map_err(|error| hide_secret_output(resource, error));
             }
         }
         Ok(None)
@@ -155,8 +159,8 @@ impl Machine {
             ResourceKind::Cron => cron::remove_cron_file(&self.root, id),
             ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
-            ResourceKind::Service => self.systemd.remove(&self.root, &id.name),
-            ResourceKind::Package => self.os_packages.remove(&self.root, &id.name),
+            ResourceKind::Service => self.systemd.stop_and_disable_service(&self.root, &id.name),
+            ResourceKind::Package => self.os_packages.remove_os_package_unless_needed(&self.root, &id.name),
             ResourceKind::Exec => Ok(None),
         }
     }
@@ -194,10 +198,10 @@ impl Host for Machine {
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
         let services: Vec<(&str, Option<&Resource>)> =
             of(ResourceKind::Service).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
-        let mut services = self.systemd.observe(&self.root, &services);
+        let mut services = self.systemd.observe_services(&self.root, &services);
         let packages: Vec<(&str, Option<&Resource>)> =
             of(ResourceKind::Package).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
-        let mut packages = self.os_packages.observe(&packages);
+        let mut packages = self.os_packages.observe_os_packages(&packages);
         let accounts = self.accounts();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut observed = BTreeMap::new();
@@ -218,7 +222,7 @@ impl Host for Machine {
                     .map(|requirement| (&requirement.body, requirement.secret))
                 {
                     Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => match runner
-                        .observe(exec)
+                        .observe_exec_guard(exec)
                     {
                         Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
                         observed => observed,
@@ -237,11 +241,11 @@ impl Host for Machine {
         packages: &[PathBuf],
     ) -> Result<Option<String>, HostError> {
         let held = self.held.clone();
-        process::run_with_programs_lock(held.as_deref(), || self.make(change, packages))
+        process::run_work_with_programs_lock(held.as_deref(), || self.make(change, packages))
     }
 
     fn finish_deferred_work(&mut self) -> Result<(), HostError> {
-        self.systemd.reload_if_unit_files_changed()
+        self.systemd.reload_systemd_if_unit_files_changed()
     }
 
     fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
@@ -263,9 +267,9 @@ impl Host for Machine {
 impl Machine {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => self.rpm.install_files(packages).map(|()| None),
+            PlannedAction::InstallPackages(_) => self.rpm.install_rpm_files(packages).map(|()| None),
             PlannedAction::RemovePackages { names, changing } => {
-                self.rpm.remove_packages(names, changing).map(|()| None)
+                self.rpm.remove_rpm_packages(names, changing).map(|()| None)
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
@@ -274,13 +278,13 @@ impl Machine {
                 None => Ok(None),
             }),
             PlannedAction::Restart { service, reload } => {
-                self.systemd.restart(&service.name, *reload).map(|()| None)
+                self.systemd.restart_or_reload_service(&service.name, *reload).map(|()| None)
             }
             // What is seen then is made right by changes of its own.
             PlannedAction::LookAgain(_) => Ok(None),
         };
         // Also when it failed: half of it may be done.
-        if service::may_change_unit_files(&change.action) {
+        if service::can_change_unit_files(&change.action) {
             self.systemd.mark_unit_files_changed();
         }
         result

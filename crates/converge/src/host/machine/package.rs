@@ -12,8 +12,10 @@ use nix::{
 };
 
 use super::{
-    process::{ProcessOutput, command_error, new_host_command, run, run_expecting_success},
-    rpm_command::has_logged_errors,
+    process::{
+        ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
+    },
+    rpm_command::has_rpm_logged_errors,
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -35,16 +37,16 @@ pub(super) struct OsPackageManager {
 
 impl OsPackageManager {
     /// Facts about packages, by name; `wanted` is their desired state.
-    pub(super) fn observe(
+    pub(super) fn observe_os_packages(
         &self,
         wanted: &[(&str, Option<&Resource>)],
     ) -> BTreeMap<String, Observation<ResourceFacts>> {
         let (Some(family), false) = (self.family, wanted.is_empty()) else { return BTreeMap::new() };
         let mut command = self.query(family);
-        let ended = run(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
+        let ended = run_to_any_exit(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
         let error = match &ended {
             Ok(ended) if has_answered(family, ended) => None,
-            Ok(ended) => Some(command_error(&command, ended).to_string()),
+            Ok(ended) => Some(failed_command_error(&command, ended).to_string()),
             Err(error) => Some(error.to_string()),
         };
         let mut found = BTreeMap::new();
@@ -98,10 +100,10 @@ impl OsPackageManager {
         let provided = match family {
             OsFamily::Rpm => {
                 let mut command = self.query(family);
-                let ended = run(command.args(["--whatprovides", "--", name]));
+                let ended = run_to_any_exit(command.args(["--whatprovides", "--", name]));
                 ended.and_then(|ended| match has_answered(family, &ended) {
                     true => Ok(ended.status.success()),
-                    false => Err(command_error(&command, &ended)),
+                    false => Err(failed_command_error(&command, &ended)),
                 })
             }
             OsFamily::Deb => {
@@ -126,7 +128,7 @@ impl OsPackageManager {
     }
 
     /// Installs a package, in this version if one is named.
-    pub(super) fn install(&self, name: &str, version: Option<&str>) -> Result<(), HostError> {
+    pub(super) fn install_os_package(&self, name: &str, version: Option<&str>) -> Result<(), HostError> {
         match self.family {
             Some(OsFamily::Deb) => {
                 let what = version.map_or_else(|| name.to_owned(), |version| format!("{name}={version}"));
@@ -169,10 +171,14 @@ impl OsPackageManager {
     }
 
     /// Removes a package unless others need it: then it is kept, and the reason is returned.
-    pub(super) fn remove(&self, root: &HostRoot, name: &str) -> Result<Option<String>, HostError> {
+    pub(super) fn remove_os_package_unless_needed(
+        &self,
+        root: &HostRoot,
+        name: &str,
+    ) -> Result<Option<String>, HostError> {
         let Some(family) = self.family else { return Ok(None) };
         let mut command = self.removal(family, &[], name);
-        let mut ended = run(&mut command)?;
+        let mut ended = run_to_any_exit(&mut command)?;
         // apt-get waits for the lock, dpkg itself does not.
         for attempt in 0..TRIES {
             let fatal = family == OsFamily::Deb && ended.status.code() == Some(DPKG_FATAL);
@@ -181,14 +187,14 @@ impl OsPackageManager {
                 break;
             }
             thread::sleep(PAUSE);
-            ended = run(&mut command)?;
+            ended = run_to_any_exit(&mut command)?;
         }
         if ended.status.success() {
             Ok(None)
         } else if self.is_needed_by_others(family, name)? {
             Ok(Some("other packages need it".to_owned()))
         } else {
-            Err(command_error(&command, &ended))
+            Err(failed_command_error(&command, &ended))
         }
     }
 
@@ -199,7 +205,8 @@ impl OsPackageManager {
             OsFamily::Deb => (&["--dry-run"], &["--dry-run", "--force-depends"]),
             OsFamily::Rpm => (&["--test"], &["--test", "--nodeps"]),
         };
-        let succeeds = |options| Ok(run(&mut self.removal(family, options, name))?.status.success());
+        let succeeds =
+            |options| Ok(run_to_any_exit(&mut self.removal(family, options, name))?.status.success());
         Ok(!succeeds(checked)? && succeeds(unchecked)?)
     }
 
@@ -245,7 +252,7 @@ impl OsPackageManager {
 fn has_answered(family: OsFamily, ended: &ProcessOutput) -> bool {
     match family {
         OsFamily::Deb => matches!(ended.status.code(), Some(0 | 1)),
-        OsFamily::Rpm => ended.status.code().is_some() && !has_logged_errors(ended),
+        OsFamily::Rpm => ended.status.code().is_some() && !has_rpm_logged_errors(ended),
     }
 }
 
@@ -343,7 +350,7 @@ mod tests {
     #[test]
     fn package_that_others_need_is_told_from_one_that_cannot_be_removed() {
         let tool = OsPackageManager { family: Some(OsFamily::Deb), zypper: false, prefix: None };
-        let ours = run(new_host_command("dpkg-query").args(["--show", "libc6"]));
+        let ours = run_to_any_exit(new_host_command("dpkg-query").args(["--show", "libc6"]));
         if !ours.is_ok_and(|ended| ended.status.success()) {
             return;
         }

@@ -15,8 +15,8 @@ use nix::{
 
 use super::{account_database::AccountDatabase, file};
 use crate::{
-    host::{HostError, explain_io_error},
-    host_root::{HostRoot, OpenFolderEntry},
+    host::{HostError, file_system_error_text},
+    host_root::{EntryOfOpenFolder, HostRoot},
 };
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
@@ -29,7 +29,9 @@ pub(super) fn observe_path(
     match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
-        Err(error) => Observation::Unreadable(format!("cannot look at {path}: {}", explain_io_error(&error))),
+        Err(error) => {
+            Observation::Unreadable(format!("cannot look at {path}: {}", file_system_error_text(&error)))
+        }
     }
 }
 
@@ -39,11 +41,11 @@ fn facts(
     path: &str,
     wanted: Option<&Ownership>,
 ) -> io::Result<Option<ResourceFacts>> {
-    let spot = match root.open_parent(path) {
+    let spot = match root.open_parent_folder(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
-    let Some(stat) = spot.stat_without_following()? else { return Ok(None) };
+    let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
     let mut facts = ResourceFacts::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let file_type = match kind {
@@ -64,7 +66,7 @@ fn facts(
         facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
     }
     if kind == SFlag::S_IFREG {
-        let mut content = file::read_file_content(open(&spot)?)?;
+        let mut content = file::read_file_digest_and_text(open(&spot)?)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
@@ -74,7 +76,7 @@ fn facts(
     Ok(Some(facts))
 }
 
-fn open(spot: &OpenFolderEntry<'_>) -> io::Result<File> {
+fn open(spot: &EntryOfOpenFolder<'_>) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
 }
@@ -82,7 +84,7 @@ fn open(spot: &OpenFolderEntry<'_>) -> io::Result<File> {
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
 pub(super) fn remove_path(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot remove", &id.name, &error);
-    let spot = match root.open_parent(&id.name) {
+    let spot = match root.open_parent_folder(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot.map_err(wrong)?,
     };

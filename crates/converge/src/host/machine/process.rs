@@ -38,7 +38,7 @@ thread_local! {
 /// A program goes on when punch is killed, and the next run must not begin beside it. A service that a
 /// program leaves behind must not hold the lock for ever: it has an input of its own, and what still shares
 /// this one loses the lock when the program itself has ended.
-pub(super) fn run_with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
+pub(super) fn run_work_with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
     HELD.set(held.map(Path::to_owned));
     let done = work();
     HELD.set(None);
@@ -62,14 +62,14 @@ pub(super) fn new_host_command(name: &str) -> Command {
 }
 
 /// Runs a program to its end, however it ends.
-pub(super) fn run(command: &mut Command) -> Result<ProcessOutput, HostError> {
+pub(super) fn run_to_any_exit(command: &mut Command) -> Result<ProcessOutput, HostError> {
     run_with_time_limit(command, None)
 }
 
 /// Runs a program that must succeed; else its own words are the error.
 pub(super) fn run_expecting_success(command: &mut Command) -> Result<ProcessOutput, HostError> {
-    let ended = run(command)?;
-    if ended.status.success() { Ok(ended) } else { Err(command_error(command, &ended)) }
+    let ended = run_to_any_exit(command)?;
+    if ended.status.success() { Ok(ended) } else { Err(failed_command_error(command, &ended)) }
 }
 
 /// Runs a program, and stops it with all its children when `seconds` are over.
@@ -110,7 +110,7 @@ pub(super) fn run_with_time_limit(
 }
 
 /// Why `command` failed, in its own words.
-pub(super) fn command_error(command: &Command, ended: &ProcessOutput) -> HostError {
+pub(super) fn failed_command_error(command: &Command, ended: &ProcessOutput) -> HostError {
     let words = |text: &str| {
         let lines: Vec<&str> = text
             .lines()
@@ -213,8 +213,10 @@ mod tests {
             held.display(),
             pid.display()
         );
-        let ended = run_with_programs_lock(Some(&held), || run(new_host_command("sh").args(["-c", &script])))
-            .unwrap();
+        let ended = run_work_with_programs_lock(Some(&held), || {
+            run_to_any_exit(new_host_command("sh").args(["-c", &script]))
+        })
+        .unwrap();
         assert!(ended.status.success(), "it was not locked: {}", ended.stderr);
         assert!(!locked(&held));
         let sleeper = std::fs::read_to_string(pid).unwrap().trim().parse().unwrap();

@@ -8,9 +8,11 @@ use std::{
 
 use model::{observe::Observation, version::Version};
 
-use super::process::{ProcessOutput, command_error, new_host_command, run, run_expecting_success};
+use super::process::{
+    ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
+};
 use crate::{
-    host::{HostError, explain_io_error},
+    host::{HostError, file_system_error_text},
     host_root::HostRoot,
 };
 
@@ -49,13 +51,13 @@ impl RpmCommand {
             Ok(Some(_)) if !names.is_empty() => (),
             Ok(_) => return all(Observation::Absent),
             Err(error) => {
-                let because = explain_io_error(&error);
+                let because = file_system_error_text(&error);
                 return all(Observation::Unreadable(format!("cannot look for rpm's database: {because}")));
             }
         }
         let mut command = self.program();
         command.args(["--query", "--queryformat", "%{NAME}\\t%{VERSION}\\t%{RELEASE}\\n", "--"]).args(names);
-        let ended = match run(&mut command) {
+        let ended = match run_to_any_exit(&mut command) {
             Ok(ended) => ended,
             // Without rpm no package of ours is installed; installing reports how to get rpm.
             Err(HostError::Missing { .. }) => return all(Observation::Absent),
@@ -75,14 +77,14 @@ impl RpmCommand {
                     None => observed,
                 };
                 found.insert(name.to_owned(), observed);
-            } else if !has_logged_errors(&ended)
+            } else if !has_rpm_logged_errors(&ended)
                 && let Some(name) =
                     line.strip_prefix("package ").and_then(|rest| rest.strip_suffix(" is not installed"))
             {
                 found.entry(name.to_owned()).or_insert(Observation::Absent);
             }
         }
-        let error = command_error(&command, &ended).to_string();
+        let error = failed_command_error(&command, &ended).to_string();
         names
             .iter()
             .map(|name| {
@@ -93,7 +95,7 @@ impl RpmCommand {
     }
 
     /// Installs, upgrades and downgrades to these package files in one transaction.
-    pub(super) fn install_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
+    pub(super) fn install_rpm_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
         let mut command = self.program();
         command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
         // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
@@ -104,7 +106,7 @@ impl RpmCommand {
 
     /// Removes packages in one transaction. The packages `changing` get another version later in this run:
     /// only they may need what goes, and only until then.
-    pub(super) fn remove_packages(
+    pub(super) fn remove_rpm_packages(
         &self,
         names: &[String],
         changing: &BTreeSet<String>,
@@ -130,7 +132,7 @@ impl RpmCommand {
 
 /// Whether rpm logged an error. Without a readable database it says of every package that it is not
 /// installed, and only the log tells.
-pub(super) fn has_logged_errors(ended: &ProcessOutput) -> bool {
+pub(super) fn has_rpm_logged_errors(ended: &ProcessOutput) -> bool {
     ended.stderr.lines().any(|line| line.starts_with("error:"))
 }
 
@@ -190,7 +192,7 @@ mod tests {
         }
         let root = HostRoot::new(folder.path());
         let rpm = RpmCommand { prefix: folder.path().to_str().map(str::to_owned) };
-        if matches!(run(rpm.program().arg("--version")), Err(HostError::Missing { .. })) {
+        if matches!(run_to_any_exit(rpm.program().arg("--version")), Err(HostError::Missing { .. })) {
             return;
         }
         let observed = rpm.query_installed_versions(&root, &["shop".to_owned()]);

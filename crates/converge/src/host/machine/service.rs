@@ -12,9 +12,9 @@ use model::{
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::process::{new_host_command, run, run_expecting_success};
+use super::process::{new_host_command, run_expecting_success, run_to_any_exit};
 use crate::{
-    host::{HostError, explain_io_error},
+    host::{HostError, file_system_error_text},
     host_root::HostRoot,
 };
 
@@ -44,7 +44,7 @@ fn unit(name: &str) -> String {
 }
 
 /// Whether an action may change unit files, or what lies beside them.
-pub(super) fn may_change_unit_files(action: &PlannedAction) -> bool {
+pub(super) fn can_change_unit_files(action: &PlannedAction) -> bool {
     let folder = |id: &ResourceId| {
         id.occupied_path().is_some_and(|path| {
             FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
@@ -64,7 +64,7 @@ impl Systemd {
     }
 
     /// Facts about services, by name; `wanted` is their desired state.
-    pub(super) fn observe(
+    pub(super) fn observe_services(
         &self,
         root: &HostRoot,
         services: &[(&str, Option<&Resource>)],
@@ -81,7 +81,7 @@ impl Systemd {
         let mut command = new_host_command("systemctl");
         command.args(["show", "--property=LoadState,ActiveState,UnitFileState", "--"]);
         command.args(services.iter().map(|(name, _)| unit(name)));
-        let shown = match run(&mut command) {
+        let shown = match run_to_any_exit(&mut command) {
             Ok(ended) if ended.status.success() => ended.stdout,
             Ok(ended) => {
                 return observe_running_services(
@@ -106,7 +106,7 @@ impl Systemd {
     }
 
     /// Makes a service what it must be; `facts` are the names of what differs.
-    pub(super) fn apply(
+    pub(super) fn apply_service(
         &mut self,
         root: &HostRoot,
         name: &str,
@@ -116,7 +116,7 @@ impl Systemd {
         self.reload_units()?;
         let on = service.enabled == Some(true) || service.running == Some(true);
         // The package that was to bring it has not: a service that is not there is off.
-        if !on && self.observe(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
+        if !on && self.observe_services(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
             return Ok(());
         }
         if let Some(enabled) = service.enabled.filter(|_| facts.contains(&FactName::Enabled)) {
@@ -128,13 +128,17 @@ impl Systemd {
         Ok(())
     }
 
-    pub(super) fn restart(&mut self, name: &str, reload: bool) -> Result<(), HostError> {
+    pub(super) fn restart_or_reload_service(&mut self, name: &str, reload: bool) -> Result<(), HostError> {
         self.reload_units()?;
         self.systemctl(if reload { "reload-or-restart" } else { "restart" }, name)
     }
 
     /// Stops a service and keeps it from starting at boot.
-    pub(super) fn remove(&mut self, root: &HostRoot, name: &str) -> Result<Option<String>, HostError> {
+    pub(super) fn stop_and_disable_service(
+        &mut self,
+        root: &HostRoot,
+        name: &str,
+    ) -> Result<Option<String>, HostError> {
         if self.booted {
             self.systemctl("stop", name)?;
         }
@@ -167,7 +171,7 @@ impl Systemd {
     fn recent_journal_lines(&self, name: &str) -> String {
         let mut command = new_host_command("journalctl");
         command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
-        match run(&mut command) {
+        match run_to_any_exit(&mut command) {
             Ok(ended) if !ended.stdout.trim().is_empty() => {
                 format!("\nits last words:\n{}", ended.stdout.trim())
             }
@@ -181,7 +185,7 @@ impl Systemd {
     }
 
     /// Reloads systemd when unit files changed and no later service action did.
-    pub(super) fn reload_if_unit_files_changed(&mut self) -> Result<(), HostError> {
+    pub(super) fn reload_systemd_if_unit_files_changed(&mut self) -> Result<(), HostError> {
         if self.changed { self.reload_units() } else { Ok(()) }
     }
 
@@ -271,9 +275,10 @@ fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Ob
             FactName::Enabled,
             Fact::Flag(wanted_setting(requirement).unwrap_or(enabled)),
         )])),
-        Err(error) => {
-            Observation::Unreadable(format!("cannot read the unit of {name}: {}", explain_io_error(&error)))
-        }
+        Err(error) => Observation::Unreadable(format!(
+            "cannot read the unit of {name}: {}",
+            file_system_error_text(&error)
+        )),
     }
 }
 
@@ -343,7 +348,7 @@ mod tests {
             (remove("service:shop"), false),
             (remove("cron:shop"), false),
         ] {
-            assert_eq!(may_change_unit_files(&action), touches, "{action}");
+            assert_eq!(can_change_unit_files(&action), touches, "{action}");
         }
     }
 
@@ -354,17 +359,17 @@ mod tests {
         assert!(systemd.reloaded);
         systemd.mark_unit_files_changed();
         assert!(!systemd.reloaded, "the next action on a service reads them");
-        systemd.reload_if_unit_files_changed().unwrap();
+        systemd.reload_systemd_if_unit_files_changed().unwrap();
         assert!(systemd.reloaded, "and so does the end of the run");
     }
 
     #[test]
     fn stopping_a_service_without_a_unit_succeeds() {
         let folder = tempfile::tempdir().unwrap();
-        let root = HostRoot::open_existing(folder.path()).unwrap();
+        let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
-        systemd.apply(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();
+        systemd.apply_service(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();
     }
 
     fn service(enabled: bool) -> Resource {

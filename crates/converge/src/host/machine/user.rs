@@ -14,7 +14,7 @@ use super::{
     process::run_expecting_success,
 };
 use crate::{
-    host::{HostError, explain_io_error},
+    host::{HostError, file_system_error_text},
     host_root::HostRoot,
 };
 
@@ -26,7 +26,7 @@ impl AccountDatabase {
         name: &str,
         wanted: Option<&Resource>,
     ) -> Observation<ResourceFacts> {
-        if let Some(because) = self.read_error() {
+        if let Some(because) = self.account_files_read_error() {
             return Observation::Unreadable(because.clone());
         }
         let user = match self.lookup_user(name) {
@@ -47,7 +47,7 @@ impl AccountDatabase {
                     requirement.and_then(|requirement| requirement.group.as_deref()),
                 )),
             ),
-            (FactName::Groups, Fact::Set(self.supplementary_groups(name))),
+            (FactName::Groups, Fact::Set(self.supplementary_groups_of_user(name))),
             (FactName::Home, Fact::Text(user.home.clone())),
             (FactName::Shell, Fact::Text(user.shell)),
             (FactName::Comment, Fact::Text(user.comment)),
@@ -57,7 +57,7 @@ impl AccountDatabase {
             match authorized_keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
                 Err(error) => {
-                    let because = explain_io_error(&error);
+                    let because = file_system_error_text(&error);
                     return Observation::Unreadable(format!(
                         "cannot read {home}/.ssh/authorized_keys: {because}"
                     ));

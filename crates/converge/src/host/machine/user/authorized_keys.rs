@@ -18,7 +18,7 @@ use nix::{
 use super::super::{account_database::AccountDatabase, directory};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, OpenFolderEntry},
+    host_root::{EntryOfOpenFolder, HostRoot},
 };
 
 /// The most a file of keys may have, in bytes.
@@ -77,16 +77,18 @@ pub(super) fn write_authorized_keys(
     let path = format!("{}/.ssh/authorized_keys", user.home);
     let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
-    let home = root.open_or_create_parent(&user.home).map_err(wrong)?;
-    let home = match home.stat_without_following().map_err(wrong)? {
+    let home = root.open_or_create_parent_folder(&user.home).map_err(wrong)?;
+    let home = match home.stat_without_following_link().map_err(wrong)? {
         Some(_) => root.open_folder(&user.home).map_err(wrong)?,
-        None => directory::create_private_folder(&home.folder, home.name, owner).map_err(wrong)?,
+        None => {
+            directory::create_or_restrict_private_folder(&home.folder, home.name, owner).map_err(wrong)?
+        }
     };
-    let folder = directory::create_private_folder(&home, ".ssh", owner).map_err(wrong)?;
+    let folder = directory::create_or_restrict_private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = OpenFolderEntry { folder, name: "authorized_keys" };
-    spot.replace_file(text.as_bytes(), owner, 0o600).map_err(wrong)
+    let spot = EntryOfOpenFolder { folder, name: "authorized_keys" };
+    spot.replace_entry_by_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }
 
 enum Opened {
